@@ -1,0 +1,110 @@
+import type { Metadata } from 'next';
+import { notFound } from 'next/navigation';
+import { getTranslations } from 'next-intl/server';
+import { BatchHead } from '@/components/batches/batch-head';
+import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
+import { CopyButton } from '@/components/copy-button';
+import { DidNotice } from '@/components/jobs/did-notice';
+import { JobList } from '@/components/jobs/job-list';
+import { NotUnderstoodChips } from '@/components/not-understood';
+import { JsonBlock } from '@/components/ui/json-block';
+import { countIfSmall } from '@/lib/batches/progress';
+import { getBatch, getBatchRow } from '@/lib/batches/queries';
+import { getBatchStatus } from '@/lib/batches/status';
+import type { BatchDetail } from '@/lib/batches/types';
+import { type Ctx, requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { type JobFilter, jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
+import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
+import { isUuid } from '@/lib/text';
+import { guardPage, guardPart } from '../../guard';
+
+/** A batch of at most so many jobs is counted with the page; a larger one by a request of its own. */
+const COUNTED_WITH_PAGE = 1_000;
+
+interface Props {
+  params: Promise<{ id: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: `${(await getTranslations('batches'))('title')} ${(await params).id.slice(0, 8)}` };
+}
+
+export default async function BatchPage({ params, searchParams }: Props) {
+  const { id } = await params;
+  const given = paramsOf(await searchParams);
+  if (!isUuid(id)) notFound();
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations('batch');
+    const filter = parseJobFilter(given);
+    // All at once: each is a short transaction of its own, and none waits for another.
+    const [batch, status, callbacks, jobs] = await Promise.all([
+      getBatch(ctx, id),
+      statusOfSmall(ctx, id, given.get('counts') === '1'),
+      guardPart(() => callbackJobs(ctx, id)),
+      guardPart(() => batchedJobs(ctx, id, filter)),
+    ]);
+    if (!batch) notFound();
+    return (
+      <>
+        <BatchHead batch={withoutAttributes(batch)} initial={status} />
+        <DidNotice params={given} />
+        <section aria-labelledby="attributes" className="mt-5">
+          <div className="mb-1 flex items-center justify-between">
+            <h2 id="attributes" className="text-base font-semibold">
+              {t('attributes')}
+            </h2>
+            <CopyButton text={batch.attributesJson} label={t('attributes')} />
+          </div>
+          <JsonBlock text={batch.attributesJson} label={t('attributes')} />
+        </section>
+        <section aria-labelledby="callback-jobs" className="mt-6">
+          <h2 id="callback-jobs" className="mb-2 text-base font-semibold">
+            {t('callbackJobs')}
+          </h2>
+          {callbacks}
+        </section>
+        <section aria-labelledby="batched-jobs" className="mt-6">
+          <h2 id="batched-jobs" className="mb-2 text-base font-semibold">
+            {t('batchedJobs')}
+          </h2>
+          <BatchJobsFilter batchId={id} filter={filter} />
+          <NotUnderstoodChips chips={filter.notUnderstood} clearHref={`/batches/${id}`} />
+          {jobs}
+        </section>
+      </>
+    );
+  });
+}
+
+function withoutAttributes({ attributesJson: _attributes, ...row }: BatchDetail) {
+  return row;
+}
+
+/** The status when the counts are cheap (or asked for by a reader without JavaScript); else null: the page asks again for it. */
+async function statusOfSmall(ctx: Ctx, id: string, always: boolean) {
+  const [batch, counted] = await Promise.all([getBatchRow(ctx, id), always ? undefined : countIfSmall(ctx, id, COUNTED_WITH_PAGE)]);
+  return batch && (always || counted) ? getBatchStatus(ctx, batch, counted ?? undefined) : null;
+}
+
+async function callbackJobs(ctx: Ctx, id: string) {
+  const t = await getTranslations('batch');
+  const rows = await listCallbackJobs(ctx, id);
+  return <JobList door={`/api/batches/${id}/callback-jobs`} initial={{ rows, previous: null, next: null }} page={null} label={t('callbackJobs')} empty={t('noCallbackJobs')} />;
+}
+
+async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
+  const t = await getTranslations();
+  return (
+    <JobList
+      key={JSON.stringify(filter)}
+      door={`/api/batches/${id}/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
+      initial={await listBatchJobs(ctx, id, filter)}
+      page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
+      label={t('batch.batchedJobs')}
+      empty={t(filter.state || filter.jobClass || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
+    />
+  );
+}

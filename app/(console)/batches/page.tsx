@@ -1,0 +1,47 @@
+import type { Metadata } from 'next';
+import { getTranslations } from 'next-intl/server';
+import { BatchList } from '@/components/batches/batch-list';
+import { NotUnderstoodChips } from '@/components/not-understood';
+import { Tabs } from '@/components/tabs';
+import { parseBatchFilter } from '@/lib/batches/filters';
+import { listBatchesWithProgress } from '@/lib/batches/queries';
+import { BATCH_STATES } from '@/lib/batches/types';
+import { requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { cursorParams } from '@/lib/paging';
+import { guardPage } from '../guard';
+
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations('batches'))('title') };
+}
+
+export default async function BatchesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+  const given = paramsOf(await searchParams);
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations();
+    const filter = parseBatchFilter(given);
+    const page = await listBatchesWithProgress(ctx, filter);
+    const params: Record<string, string> = filter.state ? { state: filter.state } : {};
+    const tabs = [null, ...BATCH_STATES].map((state) => ({
+      href: state ? `/batches?state=${state}` : '/batches',
+      text: t(`batchStates.${state ?? 'all'}`),
+      current: filter.state === state && filter.notUnderstood.length === 0,
+    }));
+    return (
+      <>
+        <h1 className="mb-2 text-xl font-semibold">{t('batches.title')}</h1>
+        <Tabs label={t('jobs.tabs')} tabs={tabs} />
+        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/batches" />
+        <BatchList
+          key={JSON.stringify(filter)}
+          door={`/api/batches?${new URLSearchParams({ ...params, ...(filter.cursor ? cursorParams(filter.cursor) : {}) })}`}
+          initial={page}
+          page={{ path: '/batches', params }}
+          label={t('batches.title')}
+          empty={t(filter.state || filter.notUnderstood.length > 0 ? 'batches.empty' : 'batches.emptyAll')}
+        />
+      </>
+    );
+  });
+}

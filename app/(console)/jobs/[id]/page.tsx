@@ -1,0 +1,87 @@
+import type { Metadata } from 'next';
+import { notFound } from 'next/navigation';
+import { getTranslations } from 'next-intl/server';
+import { Breadcrumb } from '@/components/breadcrumb';
+import { CopyButton } from '@/components/copy-button';
+import { DidNotice } from '@/components/jobs/did-notice';
+import { Executions } from '@/components/jobs/executions';
+import { JobActions } from '@/components/jobs/job-actions';
+import { JobArguments } from '@/components/jobs/job-arguments';
+import { JobFacts } from '@/components/jobs/job-facts';
+import { JobRaw } from '@/components/jobs/job-raw';
+import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
+import { Timeline } from '@/components/jobs/timeline';
+import { requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { getJob, getRawJob, listExecutions } from '@/lib/jobs/detail';
+import { isUuid } from '@/lib/text';
+import { guardPage } from '../../guard';
+
+interface Props {
+  params: Promise<{ id: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: `${(await getTranslations('jobs'))('job')} ${(await params).id.slice(0, 8)}` };
+}
+
+export default async function JobPage({ params, searchParams }: Props) {
+  const { id } = await params;
+  const given = paramsOf(await searchParams);
+  if (!isUuid(id)) notFound();
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations();
+    const [job, executions, raw] = await Promise.all([
+      getJob(ctx, id, { all: given.get('all') === '1' }),
+      listExecutions(ctx, id),
+      given.get('raw') === '1' ? getRawJob(ctx, id) : null,
+    ]);
+    if (!job) notFound();
+    return (
+      <>
+        <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
+        <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
+          <h1 className="font-mono text-xl font-semibold break-words [overflow-wrap:anywhere]">{job.jobClass ?? t('jobs.noClass')}</h1>
+          <StateBadge state={job.state} />
+          <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
+        </div>
+        <DidNotice params={given} />
+        <section id="actions" aria-label={t('job.actions')} className="mt-3">
+          <JobActions job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }} />
+        </section>
+        <JobFacts job={job} />
+        <section aria-labelledby="arguments" className="mt-6">
+          <div className="mb-1 flex items-center justify-between">
+            <h2 id="arguments" className="text-base font-semibold">
+              {t('job.arguments')}
+            </h2>
+            <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
+          </div>
+          <JobArguments job={job} />
+        </section>
+        <div className="mt-6 grid gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
+          <section aria-labelledby="executions" className="min-w-0">
+            <h2 id="executions" className="mb-2 text-base font-semibold">
+              {t('job.executions')}
+            </h2>
+            <Executions executions={executions} />
+          </section>
+          <section aria-labelledby="timeline" className="min-w-0">
+            <h2 id="timeline" className="mb-2 text-base font-semibold">
+              {t('job.timeline')}
+            </h2>
+            <Timeline job={job} executions={executions} />
+          </section>
+        </div>
+        <section id="raw" aria-labelledby="raw-heading" className="mt-6">
+          <h2 id="raw-heading" className="mb-2 text-base font-semibold">
+            {t('jobs.raw')}
+          </h2>
+          <JobRaw id={job.id} raw={raw} />
+        </section>
+      </>
+    );
+  });
+}

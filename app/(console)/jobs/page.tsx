@@ -1,0 +1,49 @@
+import type { Metadata } from 'next';
+import { getTranslations } from 'next-intl/server';
+import { DidNotice } from '@/components/jobs/did-notice';
+import { JobList } from '@/components/jobs/job-list';
+import { NotUnderstoodChips } from '@/components/not-understood';
+import { Tabs } from '@/components/tabs';
+import { requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { JOB_STATES } from '@/lib/good-job/states';
+import { jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
+import { listJobs } from '@/lib/jobs/list';
+import { guardPage } from '../guard';
+
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations('jobs'))('title') };
+}
+
+export default async function JobsPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+  const given = paramsOf(await searchParams);
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations();
+    const filter = parseJobFilter(given);
+    const page = await listJobs(ctx, filter);
+    const params = jobFilterParams(filter);
+    const tabs = [null, ...JOB_STATES].map((state) => ({
+      href: `/jobs${state ? `?${new URLSearchParams({ ...params, state })}` : filter.jobClass ? `?${new URLSearchParams({ job_class: filter.jobClass })}` : ''}`,
+      text: t(`states.${state ?? 'all'}`),
+      current: filter.state === state && filter.notUnderstood.length === 0,
+    }));
+    return (
+      <>
+        <h1 className="mb-2 text-xl font-semibold">{t('jobs.title')}</h1>
+        <DidNotice params={given} />
+        <Tabs label={t('jobs.tabs')} tabs={tabs} />
+        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/jobs" />
+        <JobList
+          key={JSON.stringify(filter)}
+          door={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
+          initial={page}
+          page={{ path: '/jobs', params }}
+          label={t('jobs.title')}
+          empty={t(filter.notUnderstood.length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
+          newestFirst={filter.state === null || filter.state === 'running' || filter.state === 'succeeded' || filter.state === 'discarded'}
+        />
+      </>
+    );
+  });
+}

@@ -1,0 +1,22 @@
+import type { ReactNode } from 'react';
+import { PermissionsProvider } from '@/components/permissions';
+import { SchemaBanners } from '@/components/shell/schema-banners';
+import { Shell } from '@/components/shell/shell';
+import { denialsOf, requireCtx } from '@/lib/ctx';
+import { ConsoleError } from '@/lib/errors';
+
+export default async function ConsoleLayout({ children }: { children: ReactNode }) {
+  // The page itself says what is wrong with the database; the shell around it must stand all the same.
+  const ctx = await requireCtx().catch((error: unknown) => {
+    if (error instanceof ConsoleError) return null;
+    throw error;
+  });
+  return (
+    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}}>
+      <Shell>
+        {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema} readOnly={ctx.readOnly} />}
+        {children}
+      </Shell>
+    </PermissionsProvider>
+  );
+}

@@ -1,0 +1,8 @@
+import { answerJson } from '@/lib/api';
+import { parseBatchFilter } from '@/lib/batches/filters';
+import { listBatchesWithProgress } from '@/lib/batches/queries';
+
+export async function GET(request: Request): Promise<Response> {
+  const filter = parseBatchFilter(new URL(request.url).searchParams);
+  return answerJson((ctx) => listBatchesWithProgress(ctx, filter));
+}

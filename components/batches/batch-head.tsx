@@ -1,0 +1,77 @@
+'use client';
+
+import { useQuery } from '@tanstack/react-query';
+import { useTranslations } from 'next-intl';
+import { useState } from 'react';
+import type { BatchRow, BatchStatus } from '@/lib/batches/types';
+import { Breadcrumb } from '../breadcrumb';
+import { fetchJson } from '../fetch-json';
+import { useLive } from '../live';
+import { useDenials } from '../permissions';
+import { RefreshNote } from '../refresh-note';
+import { buttonClass } from '../ui/button';
+import { BatchStateBadge } from './batch-state';
+import { BatchStatusPanel } from './batch-status';
+import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
+
+/** The head of the batch page: what it is, how far it is, what holds it up, and its retry. */
+export function BatchHead({ batch, initial }: { batch: BatchRow; initial: BatchStatus | null }) {
+  const t = useTranslations();
+  const { basePath, interval } = useLive();
+  const denied = useDenials()['batch.retry'];
+  const [asking, setAsking] = useState(false);
+  const [acted, setActed] = useState<BatchActed | null>(null);
+  const finished = batch.finishedAt !== null;
+  const { data, error, dataUpdatedAt, refetch } = useQuery({
+    queryKey: ['batch-status', batch.id],
+    queryFn: () => fetchJson<BatchStatus>(`${basePath}/api/batches/${batch.id}/status`),
+    initialData: initial ?? undefined,
+    staleTime: 1000,
+    // A finished batch changes by somebody's hand only.
+    refetchInterval: finished && !acted ? false : interval,
+  });
+  const offered = batch.discardedAt !== null || data?.retryOffered === true;
+  return (
+    <>
+      <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
+      <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
+        <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
+          <h1 className="text-xl font-semibold break-words [overflow-wrap:anywhere]">{batch.description || t('batches.noDescription')}</h1>
+          <BatchStateBadge batch={batch} />
+        </div>
+        {offered && (
+          <a
+            href={`${basePath}/batches/${batch.id}/retry`}
+            aria-disabled={denied ? true : undefined}
+            title={denied && t(`actions.why.${denied}`)}
+            className={buttonClass('primary')}
+            onClick={(event) => {
+              event.preventDefault();
+              if (!denied) setAsking(true);
+            }}
+          >
+            {t('actions.batch_retry.menu')}
+          </a>
+        )}
+      </div>
+      {acted && (
+        <div className="mt-2">
+          <BatchOutcome acted={acted} />
+        </div>
+      )}
+      <BatchStatusPanel batch={batch} status={data ?? null} />
+      {error && data && <RefreshNote at={dataUpdatedAt} />}
+      {error && !data && <p className="mt-2 text-danger">{t('errors.partial')}</p>}
+      {asking && (
+        <RetryDialog
+          batch={batch}
+          onClose={() => setAsking(false)}
+          onActed={(result) => {
+            setActed(result);
+            void refetch();
+          }}
+        />
+      )}
+    </>
+  );
+}

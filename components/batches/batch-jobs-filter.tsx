@@ -1,0 +1,37 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { JobFilter } from '@/lib/jobs/filters';
+import { JOB_STATES } from '@/lib/good-job/states';
+import { env } from '@/lib/env';
+import { Button, buttonClass } from '../ui/button';
+
+/** Filters a batch's jobs in place: a plain GET form, so the URL is the state and no JavaScript is needed. */
+export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: JobFilter }) {
+  const t = useTranslations();
+  const control = 'min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1';
+  return (
+    <form action={`${env().basePath}/batches/${batchId}#batched-jobs`} aria-label={t('filter.label')} className="mb-3 flex flex-wrap items-end gap-2">
+      <label className="flex flex-col gap-0.5">
+        <span className="text-[13px] text-soft">{t('jobs.state')}</span>
+        <select name="state" defaultValue={filter.state ?? ''} className={control}>
+          <option value="">{t('states.all')}</option>
+          {JOB_STATES.map((state) => (
+            <option key={state} value={state}>
+              {t(`states.${state}`)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
+        <span className="text-[13px] text-soft">{t('jobs.class')}</span>
+        <input name="job_class" defaultValue={filter.jobClass ?? ''} autoComplete="off" spellCheck={false} className={`${control} w-full font-mono`} />
+      </label>
+      <Button type="submit">{t('filter.apply')}</Button>
+      {(filter.state || filter.jobClass) && (
+        <Link href={`/batches/${batchId}`} prefetch={false} className={buttonClass('quiet')}>
+          {t('filter.clear')}
+        </Link>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,144 @@
+'use client';
+
+import { useQuery } from '@tanstack/react-query';
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { type ReactNode, useState } from 'react';
+import type { BatchListRow } from '@/lib/batches/types';
+import type { Page } from '@/lib/paging';
+import { fetchJson } from '../fetch-json';
+import { STATE_CLASSES } from '../jobs/state-badge';
+import { useLive } from '../live';
+import { Pager } from '../pager';
+import { useCount } from '../quantities';
+import { RefreshNote } from '../refresh-note';
+import { RelativeTime } from '../time';
+import { Icon } from '../ui/icon';
+import { BatchMenu } from './batch-menu';
+import { BatchStateBadge } from './batch-state';
+import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
+import { type BatchActed, BatchOutcome } from './retry-dialog';
+
+const GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_7.5rem_7.5rem_7.5rem_7.5rem_2.5rem] lg:items-start lg:gap-x-3';
+
+interface Props {
+  door: string;
+  initial: Page<BatchListRow>;
+  page: { path: string; params: Record<string, string> };
+  label: string;
+  empty: ReactNode;
+}
+
+/** The list of batches, each with its progress, kept fresh. */
+export function BatchList({ door, initial, page, label, empty }: Props) {
+  const t = useTranslations('batches');
+  const { basePath, interval } = useLive();
+  const [acted, setActed] = useState<Record<string, BatchActed>>({});
+  const { data, error, dataUpdatedAt, refetch } = useQuery({
+    queryKey: [door],
+    queryFn: () => fetchJson<Page<BatchListRow>>(basePath + door),
+    initialData: initial,
+    staleTime: 1000,
+    refetchInterval: interval,
+  });
+  if (data.rows.length === 0) return <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>;
+  return (
+    <div>
+      <div className="rounded-md border border-line">
+        <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${GRID}`}>
+          <div>{t('description')}</div>
+          <div>{t('progress')}</div>
+          <div>{t('created')}</div>
+          <div>{t('enqueued')}</div>
+          <div>{t('discarded')}</div>
+          <div>{t('finished')}</div>
+          <div />
+        </div>
+        <ul aria-label={label} className="divide-y divide-line">
+          {data.rows.map((batch) => (
+            <li key={batch.id} className="px-3 py-2.5" data-batch={batch.id}>
+              <div className={GRID}>
+                <div className="flex min-w-0 flex-col items-start">
+                  <Link href={`/batches/${batch.id}`} prefetch={false} className="font-semibold break-words text-accent no-underline [overflow-wrap:anywhere] hover:underline">
+                    {batch.description || t('noDescription')}
+                  </Link>
+                  <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
+                  <span className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1">
+                    <BatchStateBadge batch={batch} />
+                    {batch.onFinish && (
+                      <span className="font-mono text-[12.5px] break-words text-soft [overflow-wrap:anywhere]">
+                        {t('onFinish')}: {batch.onFinish}
+                      </span>
+                    )}
+                  </span>
+                </div>
+                <div className="mt-2 min-w-0 lg:mt-0.5">
+                  <ProgressCell batch={batch} />
+                </div>
+                <dl className="mt-2 flex flex-col gap-0.5 lg:contents">
+                  <TimeCell label={t('created')} iso={batch.createdAt} />
+                  <TimeCell label={t('enqueued')} iso={batch.enqueuedAt} />
+                  <TimeCell label={t('discarded')} iso={batch.discardedAt} />
+                  <TimeCell label={t('finished')} iso={batch.finishedAt} />
+                </dl>
+                <div className="flex justify-end">
+                  <BatchMenu
+                    batch={batch}
+                    discarded={batch.progress?.states?.discarded ?? 0}
+                    onActed={(result) => {
+                      setActed((all) => ({ ...all, [batch.id]: result }));
+                      void refetch();
+                    }}
+                  />
+                </div>
+              </div>
+              {acted[batch.id] && (
+                <div className="mt-1">
+                  <BatchOutcome acted={acted[batch.id]!} />
+                </div>
+              )}
+            </li>
+          ))}
+        </ul>
+      </div>
+      <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
+        <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} />
+        {error && <RefreshNote at={dataUpdatedAt} />}
+      </div>
+    </div>
+  );
+}
+
+function TimeCell({ label, iso }: { label: string; iso: string | null }) {
+  const t = useTranslations('time');
+  return (
+    <div className="flex gap-2 text-[13px] lg:block">
+      <dt className="w-20 shrink-0 text-soft lg:sr-only">{label}</dt>
+      <dd>{iso ? <RelativeTime iso={iso} /> : <span className="text-soft">{t('never')}</span>}</dd>
+    </div>
+  );
+}
+
+function ProgressCell({ batch }: { batch: BatchListRow }) {
+  const t = useTranslations();
+  const count = useCount();
+  const { progress } = batch;
+  if (!progress) return <span className="text-soft">{t('errors.partial')}</span>;
+  if (progress.more) return <span>{t('batches.jobCountMore', { number: count(progress.total) })}</span>;
+  const { states, total } = progress;
+  if (!states || total === 0) return <span className="text-soft">{t('batches.noJobs')}</span>;
+  return (
+    <>
+      <ProgressBar progress={progress} />
+      <p className="mt-1 text-[13px]">{t('batches.doneOf', { done: count(states.succeeded + states.discarded), total: count(total) })}</p>
+      <ul className="flex flex-wrap gap-x-2 text-[12.5px]">
+        {PROGRESS_ORDER.filter((state) => states[state] > 0).map((state) => (
+          <li key={state} className={`inline-flex items-center gap-1 whitespace-nowrap rounded px-1 ${STATE_CLASSES[state].badge}`}>
+            <Icon name={state} className="size-3" />
+            {t(`states.${state}`)} {count(states[state])}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,130 @@
+'use client';
+
+import Link from 'next/link';
+import { useFormatter, useTranslations } from 'next-intl';
+import type { BatchRow, BatchStatus, Stuck } from '@/lib/batches/types';
+import { STATE_CLASSES } from '../jobs/state-badge';
+import { useLive } from '../live';
+import { useCount, useDuration } from '../quantities';
+import { AbsoluteTime, RelativeTime, useAbsoluteTime } from '../time';
+import { Banner } from '../ui/banner';
+import { Icon } from '../ui/icon';
+import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
+
+/** Progress per state, elapsed, expected end, and what holds the batch up. `status` null: still being counted. */
+export function BatchStatusPanel({ batch, status }: { batch: BatchRow; status: BatchStatus | null }) {
+  const t = useTranslations();
+  const { basePath } = useLive();
+  if (!status)
+    return (
+      <div className="mt-3 min-h-24 rounded-md border border-line px-3 py-3 text-soft" aria-busy="true">
+        <span className="js-only">{t('batch.counting')}</span>
+        <a href={`${basePath}/batches/${batch.id}?counts=1`} className="no-js-only">
+          {t('batch.countWithoutScript')}
+        </a>
+      </div>
+    );
+  return (
+    <section aria-label={t('batch.status')} className="mt-3">
+      {status.stuck.length > 0 && (
+        <div className="mb-3 flex flex-col gap-2">
+          {status.stuck.map((reason) => (
+            <StuckReason key={reason.kind} reason={reason} />
+          ))}
+        </div>
+      )}
+      <div className="rounded-md border border-line px-3 py-3">
+        <Counts batch={batch} status={status} />
+        <Times batch={batch} status={status} />
+      </div>
+    </section>
+  );
+}
+
+function StuckReason({ reason }: { reason: Stuck }) {
+  const t = useTranslations('stuck');
+  const count = useCount();
+  const absolute = useAbsoluteTime();
+  const tone = reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
+  const text = () => {
+    switch (reason.kind) {
+      case 'not_enqueued':
+      case 'never_completes':
+        return t(reason.kind);
+      case 'waits_until':
+        return t('waits_until', { count: reason.count, number: count(reason.count), time: absolute(reason.at) });
+      default:
+        return t(reason.kind, { count: reason.count, number: count(reason.count) });
+    }
+  };
+  return <Banner tone={tone}>{text()}</Banner>;
+}
+
+function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
+  const t = useTranslations();
+  const count = useCount();
+  const format = useFormatter();
+  const { states, total, more } = status.progress;
+  if (more || !states)
+    return (
+      <p>
+        {t('batches.jobCountMore', { number: count(total) })} <span className="text-soft">({t('batch.atLeast')})</span>
+      </p>
+    );
+  if (total === 0) return <p className="text-soft">{t('batches.noJobs')}</p>;
+  return (
+    <>
+      <div className="mb-1.5 flex flex-wrap items-baseline justify-between gap-x-3">
+        <span className="font-medium">{t('batches.doneOf', { done: count(states.succeeded + states.discarded), total: count(total) })}</span>
+        <span className="text-[13px] text-soft">
+          {t('batch.percent', { percent: format.number(status.finishedShare ?? 0, { style: 'percent', maximumFractionDigits: 1 }) })} · {t('batch.exact')}
+        </span>
+      </div>
+      <ProgressBar progress={status.progress} />
+      <ul className="mt-2 flex flex-wrap gap-x-2 gap-y-1">
+        {PROGRESS_ORDER.map((state) => (
+          <li key={state}>
+            <Link
+              href={`/batches/${batch.id}?state=${state}#batched-jobs`}
+              prefetch={false}
+              className={`inline-flex items-center gap-1 rounded px-1.5 py-0.5 text-[13px] whitespace-nowrap no-underline hover:underline ${states[state] > 0 ? STATE_CLASSES[state].badge : 'text-soft'}`}
+            >
+              <Icon name={state} className="size-3.5" />
+              {t(`states.${state}`)} {count(states[state])}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
+  const t = useTranslations('batch');
+  const duration = useDuration();
+  const finished = batch.finishedAt ?? batch.jobsFinishedAt;
+  const open = status.progress.states ? status.progress.total - status.progress.states.succeeded - status.progress.states.discarded : 0;
+  if (status.elapsed === null) return null;
+  return (
+    <dl className="mt-2.5 flex flex-wrap gap-x-6 gap-y-1 text-[13px]">
+      <div className="flex gap-1.5">
+        <dt className="text-soft">{t(finished ? 'took' : 'elapsed')}</dt>
+        <dd>{duration(status.elapsed)}</dd>
+      </div>
+      {!finished && open > 0 && (
+        <div className="flex gap-1.5">
+          <dt className="text-soft">{t('expected')}</dt>
+          <dd>
+            {status.expectedAt ? (
+              <>
+                <AbsoluteTime iso={status.expectedAt} /> (<RelativeTime iso={status.expectedAt} />)
+              </>
+            ) : (
+              t('expectedUnknown')
+            )}
+          </dd>
+        </div>
+      )}
+    </dl>
+  );
+}

@@ -1,0 +1,82 @@
+'use client';
+
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { type FormEvent, useId, useState } from 'react';
+import type { ActionResult } from '@/lib/action';
+import { retryBatch } from '@/lib/batches/actions';
+import type { BatchRetryResult } from '@/lib/batches/mutations';
+import type { BatchRow } from '@/lib/batches/types';
+import { OutcomeLine } from '../jobs/outcome-text';
+import { useHold } from '../live';
+import { useCount } from '../quantities';
+import { Button } from '../ui/button';
+import { Dialog } from '../ui/dialog';
+import { RetryEffect } from './retry-effect';
+
+export type BatchActed = ActionResult<BatchRetryResult>;
+
+/** Asks before a batch retry, names the callbacks that will run again, and carries it out. */
+export function RetryDialog({ batch, onActed, onClose }: { batch: BatchRow; onActed: (acted: BatchActed) => void; onClose: () => void }) {
+  const t = useTranslations('actions');
+  const heading = useId();
+  const [working, setWorking] = useState(false);
+  useHold(true);
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    setWorking(true);
+    onActed(await retryBatch({ id: batch.id }).catch((): BatchActed => ({ ok: false, error: 'unexpected' })));
+    onClose();
+  }
+  return (
+    <Dialog labelledBy={heading} onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <h2 id={heading} className="text-lg font-semibold">
+          {t('batch_retry.title')}
+        </h2>
+        <RetryEffect batch={batch} />
+        <div className="mt-5 flex flex-wrap justify-end gap-2">
+          <Button onClick={onClose} disabled={working}>
+            {t('cancel')}
+          </Button>
+          <Button type="submit" kind="primary" disabled={working} autoFocus>
+            {t(working ? 'working' : 'batch_retry.confirm')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** What a batch retry came to: how many jobs, which were skipped and why, which callbacks run again. */
+export function BatchOutcome({ acted }: { acted: BatchActed }) {
+  const t = useTranslations();
+  const count = useCount();
+  if (!acted.ok) return <OutcomeLine done={false} text={t(`errors.${acted.error}`)} />;
+  const { outcome, code, retried, skipped, skippedCount, events } = acted.value;
+  if (outcome === 'missing') return <OutcomeLine done={false} text={t('outcomes.missingBatch')} />;
+  if (outcome === 'refused' && code) return <OutcomeLine done={false} text={t(`outcomes.refused.${code}`)} />;
+  const head = outcome === 'unchanged' ? t('actions.batch_retry.unchanged') : outcome === 'locked' && retried === 0 ? t('errors.locked') : t('actions.batch_retry.result', { count: retried, number: count(retried) });
+  return (
+    <div>
+      <OutcomeLine done={outcome === 'done'} text={head} />
+      {outcome === 'locked' && retried > 0 && <OutcomeLine done={false} text={t('errors.locked')} />}
+      {events.length > 0 && <p className="ml-6">{t('actions.batch_retry.events', { events: events.map((event) => `on_${event}`).join(', ') })}</p>}
+      {skippedCount > 0 && (
+        <div className="ml-6">
+          <p>{t('actions.batch_retry.skipped', { count: skippedCount, number: count(skippedCount) })}</p>
+          <ul className="list-disc pl-5">
+            {skipped.map((job) => (
+              <li key={job.id}>
+                <Link href={`/jobs/${job.id}`} className="font-mono text-[13px] break-all">
+                  {job.id}
+                </Link>{' '}
+                {job.outcome === 'refused' ? t(`outcomes.refused.${job.code}`) : job.outcome === 'done' ? null : t(`outcomes.${job.outcome}`)}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+import { useTranslations } from 'next-intl';
+import type { BatchRow } from '@/lib/batches/types';
+
+/** What a batch retry will do: the same in the dialog and on the confirmation page. */
+export function RetryEffect({ batch }: { batch: BatchRow }) {
+  const t = useTranslations();
+  const callbacks = (
+    [
+      ['on_success', batch.onSuccess],
+      ['on_finish', batch.onFinish],
+      ['on_discard', batch.onDiscard],
+    ] as const
+  ).filter(([, name]) => name?.trim());
+  return (
+    <>
+      <p className="mt-2">{t('actions.batch_retry.effect')}</p>
+      <p className="mt-3">{t(callbacks.length > 0 ? 'actions.batch_retry.callbacks' : 'actions.batch_retry.noCallbacks')}</p>
+      {callbacks.length > 0 && (
+        <ul className="mt-1 list-disc pl-5 font-mono text-[13px]">
+          {callbacks.map(([event, name]) => (
+            <li key={event} className="break-words [overflow-wrap:anywhere]">
+              {event}: {name}
+              {event === 'on_discard' && <span className="font-sans text-soft"> ({t('actions.batch_retry.ifDiscarded')})</span>}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p className="mt-3 rounded-md bg-sunken px-3 py-2">
+        <span className="block text-[13px] text-soft">{t('actions.targetBatch')}</span>
+        <span className="block font-semibold break-words [overflow-wrap:anywhere]">{batch.description || t('batches.noDescription')}</span>
+        <span className="block font-mono text-[12.5px] break-all text-soft">{batch.id}</span>
+      </p>
+    </>
+  );
+}

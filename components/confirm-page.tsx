@@ -1,0 +1,30 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import type { Denial } from '@/lib/auth/permissions';
+import { Banner } from './ui/banner';
+import { Button, buttonClass } from './ui/button';
+
+/** A page that asks before an action, for readers without JavaScript: a form, its effect in words, and a way back. */
+export function ConfirmPage({ title, action, back, confirm, danger = false, denied, children }: { title: string; action: (form: FormData) => Promise<void>; back: string; confirm: string; danger?: boolean; denied?: Denial; children: ReactNode }) {
+  const t = useTranslations('actions');
+  return (
+    <form action={action} className="mx-auto max-w-xl py-6">
+      <h1 className="text-xl font-semibold">{title}</h1>
+      {children}
+      {denied && (
+        <div className="mt-3">
+          <Banner tone="warning">{t(`why.${denied}`)}</Banner>
+        </div>
+      )}
+      <div className="mt-5 flex flex-wrap justify-end gap-2">
+        <Link href={back} className={buttonClass()}>
+          {t('cancel')}
+        </Link>
+        <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={denied !== undefined}>
+          {confirm}
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,33 @@
+import { useTranslations } from 'next-intl';
+import type { ErrorCode } from '@/lib/errors';
+import { Banner } from './ui/banner';
+import { buttonClass } from './ui/button';
+
+/** In place of a page whose data cannot be had. */
+export function Failure({ code }: { code: ErrorCode }) {
+  const t = useTranslations('errors');
+  return (
+    <div className="mx-auto max-w-2xl py-10">
+      <h1 className="text-xl font-semibold">{t('title')}</h1>
+      <div className="mt-3">
+        <Banner tone="danger" role="alert">
+          {t(code)}
+        </Banner>
+      </div>
+      {/* An empty href is this very page; a link, so that it works without JavaScript. */}
+      <a href="" className={`${buttonClass()} mt-4`}>
+        {t('retry')}
+      </a>
+    </div>
+  );
+}
+
+/** In place of a part of a page. */
+export function PartFailure({ code }: { code: ErrorCode }) {
+  const t = useTranslations('errors');
+  return (
+    <Banner tone="warning" role="alert">
+      <strong>{t('partial')}</strong> {t(code)}
+    </Banner>
+  );
+}

@@ -1,0 +1,70 @@
+'use client';
+
+import { useTimeZone, useTranslations } from 'next-intl';
+import { type FormEvent, useId, useState } from 'react';
+import type { ActionResult } from '@/lib/action';
+import type { JobAction } from '@/lib/good-job/actions';
+import type { Outcome } from '@/lib/good-job/outcomes';
+import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
+import { changeJob } from '@/lib/jobs/actions';
+import { useHold } from '../live';
+import { Button } from '../ui/button';
+import { Dialog } from '../ui/dialog';
+import { ActionEffect, RescheduleFields } from './action-fields';
+import { DESTRUCTIVE } from './action-rules';
+
+export interface Acted {
+  id: string;
+  action: JobAction;
+  result: ActionResult<Outcome>;
+}
+
+/** Asks before an action on one job and carries it out; `onActed` gets what it came to. */
+export function ActionDialog({ action, job, onActed, onClose }: { action: JobAction; job: { id: string; jobClass: string | null }; onActed: (acted: Acted) => void; onClose: () => void }) {
+  const t = useTranslations();
+  const zone = useTimeZone() ?? 'UTC';
+  const heading = useId();
+  const [working, setWorking] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
+  useHold(true);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    let scheduledAt: string | null = null;
+    if (action === 'reschedule' && form.get('when') === 'at') {
+      scheduledAt = zonedToUtc(String(form.get('at')), zone);
+      if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
+    }
+    setWorking(true);
+    const result = await changeJob({ action, id: job.id, scheduledAt }).catch((): ActionResult<Outcome> => ({ ok: false, error: 'unexpected' }));
+    onActed({ id: job.id, action, result });
+    onClose();
+  }
+
+  return (
+    <Dialog labelledBy={heading} onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <h2 id={heading} className="text-lg font-semibold">
+          {t(`actions.${action}.title`)}
+        </h2>
+        <ActionEffect action={action} job={job} />
+        {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
+        {problem && (
+          <p role="alert" className="mt-2 text-danger">
+            {problem}
+          </p>
+        )}
+        <div className="mt-5 flex flex-wrap justify-end gap-2">
+          <Button onClick={onClose} disabled={working}>
+            {t('actions.cancel')}
+          </Button>
+          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working} autoFocus={!DESTRUCTIVE.has(action)}>
+            {working ? t('actions.working') : t(`actions.${action}.confirm`)}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,39 @@
+import { useTranslations } from 'next-intl';
+import type { JobAction } from '@/lib/good-job/actions';
+
+/** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */
+export function ActionEffect({ action, job }: { action: JobAction; job: { id: string; jobClass: string | null } }) {
+  const t = useTranslations();
+  return (
+    <>
+      <p className="mt-2">{t(`actions.${action}.effect`)}</p>
+      <p className="mt-3 rounded-md bg-sunken px-3 py-2">
+        <span className="block text-[13px] text-soft">{t('actions.target')}</span>
+        <span className="block font-mono text-[13px] font-semibold break-words [overflow-wrap:anywhere]">{job.jobClass ?? t('jobs.noClass')}</span>
+        <span className="block font-mono text-[12.5px] break-all text-soft">{job.id}</span>
+      </p>
+    </>
+  );
+}
+
+/** Now, or at a time in the viewer's zone. `at` is the suggested `datetime-local` value. */
+export function RescheduleFields({ zone, at }: { zone: string; at: string }) {
+  const t = useTranslations('actions.reschedule');
+  return (
+    <fieldset className="mt-3 flex flex-col gap-2">
+      <legend className="sr-only">{t('title')}</legend>
+      <label className="flex items-center gap-2">
+        <input type="radio" name="when" value="now" defaultChecked className="accent-accent" />
+        {t('now')}
+      </label>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <label className="flex items-center gap-2">
+          <input type="radio" name="when" value="at" className="accent-accent" />
+          {t('at')}
+        </label>
+        <input type="datetime-local" name="at" defaultValue={at} aria-label={t('time', { zone })} className="min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1" />
+        <span className="text-soft">{zone}</span>
+      </div>
+    </fieldset>
+  );
+}

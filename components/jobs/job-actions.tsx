@@ -1,0 +1,67 @@
+'use client';
+
+import { useRouter } from 'next/navigation';
+import { useTranslations } from 'next-intl';
+import { useState } from 'react';
+import type { JobAction } from '@/lib/good-job/actions';
+import type { JobRow } from '@/lib/jobs/types';
+import { useLive } from '../live';
+import { useDenials } from '../permissions';
+import { buttonClass } from '../ui/button';
+import { Tooltip } from '../ui/tooltip';
+import { type Acted, ActionDialog } from './action-dialog';
+import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+import { OutcomeLine, useOutcomeText } from './outcome-text';
+
+/** The job page's actions: links to the confirmation pages that open a dialog instead where there is JavaScript. */
+export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'> }) {
+  const t = useTranslations();
+  const { basePath } = useLive();
+  const router = useRouter();
+  const denials = useDenials();
+  const outcomeText = useOutcomeText();
+  const [action, setAction] = useState<JobAction | null>(null);
+  const [acted, setActed] = useState<Acted | null>(null);
+  const done = (result: Acted) => {
+    setActed(result);
+    router.refresh();
+  };
+  return (
+    <>
+      <ul className="flex flex-wrap gap-2">
+        {MENU_ACTIONS.map((name) => {
+          const reason = whyNot(name, job, denials);
+          const kind = DESTRUCTIVE.has(name) ? 'danger' : name === 'retry' && !reason ? 'primary' : 'plain';
+          return (
+            <li key={name}>
+              {reason ? (
+                <Tooltip content={t(`actions.why.${reason}`)}>
+                  <button type="button" aria-disabled="true" className={buttonClass('plain')}>
+                    {t(`actions.${name}.name`)}
+                  </button>
+                </Tooltip>
+              ) : (
+                <a
+                  href={`${basePath}/jobs/${job.id}/${name}`}
+                  className={buttonClass(kind)}
+                  onClick={(event) => {
+                    event.preventDefault();
+                    setAction(name);
+                  }}
+                >
+                  {t(`actions.${name}.menu`)}
+                </a>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {acted && (
+        <div className="mt-2">
+          <OutcomeLine done={acted.result.ok && acted.result.value.outcome === 'done'} text={outcomeText(acted.action, acted.result)} />
+        </div>
+      )}
+      {action && <ActionDialog action={action} job={job} onActed={done} onClose={() => setAction(null)} />}
+    </>
+  );
+}

@@ -1,0 +1,59 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import type { JobDetail } from '@/lib/jobs/types';
+import { AbsoluteTime } from '../time';
+
+/** What the row says of the job, with links to what it belongs to. */
+export function JobFacts({ job }: { job: JobDetail }) {
+  const t = useTranslations();
+  const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
+  const mono = (text: string | null) => (text ? <span className="font-mono text-[13px] break-words [overflow-wrap:anywhere]">{text}</span> : null);
+  const link = (href: string, text: string | null) => (text ? <Link href={href} prefetch={false} className="font-mono text-[13px] break-all text-accent">{text}</Link> : null);
+  const facts: [string, ReactNode][] = [
+    [t('jobs.queue'), mono(job.queueName)],
+    [t('jobs.priority'), job.priority],
+    [t('jobs.attempts'), job.attempts],
+    [t('jobs.labels'), job.labels.length > 0 ? <span className="flex flex-wrap gap-1">{job.labels.map((label, n) => <span key={n} className="rounded bg-sunken px-1.5 break-all">{label}</span>)}</span> : null],
+    [t('job.created'), time(job.createdAt)],
+    [t('job.scheduled'), time(job.scheduledAt)],
+    [t('job.performed'), time(job.performedAt)],
+    [t('job.finished'), time(job.finishedAt)],
+    [t('job.batch'), link(`/batches/${job.batchId}`, job.batchId)],
+    [t('job.callbackBatch'), link(`/batches/${job.batchCallbackId}`, job.batchCallbackId)],
+    [t('job.cronKey'), mono(job.cronKey)],
+    [t('job.concurrencyKey'), mono(job.concurrencyKey)],
+    [t('job.errorEvent'), job.errorEvent && t(`errorEvents.${job.errorEvent}`)],
+    [t('job.lockedBy'), job.lockedById && <LockedBy job={job} />],
+  ];
+  return (
+    <section aria-label={t('job.details')} className="mt-4">
+      <dl className="grid grid-cols-2 gap-x-6 gap-y-1.5 md:grid-cols-3 xl:grid-cols-4">
+        {facts
+          .filter(([, value]) => value !== null && value !== undefined)
+          .map(([name, value]) => (
+            <div key={name} className="min-w-0">
+              <dt className="text-[13px] text-soft">{name}</dt>
+              <dd className="min-w-0">{value}</dd>
+            </div>
+          ))}
+      </dl>
+      {job.error && (
+        <div className="mt-3">
+          <h2 className="text-[13px] text-soft">{t('jobs.error')}</h2>
+          <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap [overflow-wrap:anywhere]">{job.error}</p>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function LockedBy({ job }: { job: JobDetail }) {
+  const t = useTranslations('job');
+  return (
+    <>
+      <span className="font-mono text-[13px] break-all">{job.lockedById}</span>{' '}
+      <span className="text-[13px] text-soft">({job.processSeenAt ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> }) : t('processGone')})</span>
+    </>
+  );
+}

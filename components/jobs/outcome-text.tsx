@@ -1,0 +1,39 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import type { ActionResult } from '@/lib/action';
+import type { JobAction } from '@/lib/good-job/actions';
+import type { Outcome } from '@/lib/good-job/outcomes';
+import { useAbsoluteTime } from '../time';
+import { Icon } from '../ui/icon';
+
+/** What an action came to, in words. */
+export function useOutcomeText(): (action: JobAction, result: ActionResult<Outcome>) => string {
+  const t = useTranslations();
+  const absolute = useAbsoluteTime();
+  return (action, result) => {
+    if (!result.ok) return t(`errors.${result.error}`);
+    const outcome = result.value;
+    switch (outcome.outcome) {
+      case 'done':
+        return t(`outcomes.done.${action}`);
+      case 'locked':
+        return outcome.processId && outcome.processSeenAt
+          ? t('outcomes.lockedBy', { process: outcome.processId, time: absolute(outcome.processSeenAt) })
+          : t('outcomes.locked');
+      case 'refused':
+        return t(`outcomes.refused.${outcome.code}`);
+      default:
+        return t(`outcomes.${outcome.outcome}`);
+    }
+  };
+}
+
+export function OutcomeLine({ done, text }: { done: boolean; text: string }) {
+  return (
+    <p role="status" className={`flex items-start gap-1.5 ${done ? 'text-succeeded' : 'text-danger'}`}>
+      <Icon name={done ? 'succeeded' : 'warning'} className="mt-[3px]" />
+      <span>{text}</span>
+    </p>
+  );
+}

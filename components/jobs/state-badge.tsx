@@ -1,0 +1,35 @@
+import { useTranslations } from 'next-intl';
+import { Icon } from '../ui/icon';
+import type { JobState } from '@/lib/good-job/states';
+
+export const STATE_CLASSES: Record<JobState, { badge: string; fill: string }> = {
+  scheduled: { badge: 'bg-scheduled-wash text-scheduled', fill: 'fill-scheduled' },
+  retried: { badge: 'bg-retried-wash text-retried', fill: 'fill-retried' },
+  queued: { badge: 'bg-queued-wash text-queued', fill: 'fill-queued' },
+  running: { badge: 'bg-running-wash text-running', fill: 'fill-running' },
+  succeeded: { badge: 'bg-succeeded-wash text-succeeded', fill: 'fill-succeeded' },
+  discarded: { badge: 'bg-discarded-wash text-discarded', fill: 'fill-discarded' },
+};
+
+/** A state: colour, icon and word. */
+export function StateBadge({ state }: { state: JobState }) {
+  const t = useTranslations('states');
+  return (
+    <span className={`inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-[13px] font-medium whitespace-nowrap ${STATE_CLASSES[state].badge}`}>
+      <Icon name={state} className="size-3.5" />
+      {t(state)}
+    </span>
+  );
+}
+
+/** What is worth knowing on top of the state. */
+export function StateRefinements({ paused, lostWorker }: { paused: boolean; lostWorker: boolean }) {
+  const t = useTranslations('states');
+  if (!paused && !lostWorker) return null;
+  return (
+    <span title={t(paused ? 'pausedHint' : 'lostWorkerHint')} className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
+      <Icon name={paused ? 'paused' : 'lost'} className="size-3.5" />
+      {t(paused ? 'paused' : 'lostWorker')}
+    </span>
+  );
+}

@@ -1,0 +1,49 @@
+import { useTranslations } from 'next-intl';
+import { type Step, timelineOf } from '@/lib/jobs/timeline';
+import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
+import { useDuration } from '../quantities';
+import { AbsoluteTime } from '../time';
+import { Icon, type IconName } from '../ui/icon';
+
+const ICONS: Record<Step['kind'], IconName> = { enqueued: 'queued', retried_by_hand: 'retried', due: 'scheduled', waited: 'scheduled', backoff: 'scheduled', attempt: 'running', finished: 'succeeded' };
+
+/** A job's life as a list: enqueue, wait, attempts, back-off, finish. */
+export function Timeline({ job, executions }: { job: JobDetail; executions: ExecutionRow[] }) {
+  const t = useTranslations();
+  const duration = useDuration();
+  const text = (step: Step) => {
+    switch (step.kind) {
+      case 'attempt':
+        return t('timeline.attempt', { number: step.number ?? '?', state: t(`executionStates.${step.state}`) });
+      case 'finished':
+        return t('timeline.finished', { state: t(`states.${step.state}`) });
+      default:
+        return t(`timeline.${step.kind}`);
+    }
+  };
+  return (
+    <ol className="flex flex-col gap-2 border-l-2 border-line pl-4">
+      {timelineOf(job, executions).map((step, n) => {
+        const icon: IconName = step.kind === 'attempt' ? step.state : step.kind === 'finished' && step.state === 'discarded' ? 'discarded' : ICONS[step.kind];
+        const span = 'seconds' in step && step.seconds !== null ? duration(step.seconds) : null;
+        const quiet = step.kind === 'waited' || step.kind === 'backoff';
+        return (
+          <li key={n} className={`flex items-start gap-2 ${quiet ? 'text-soft' : ''}`}>
+            <Icon name={icon} className="mt-[3px] size-3.5" />
+            <div className="min-w-0">
+              <p>
+                {text(step)}
+                {span && <span className="ml-2 whitespace-nowrap text-soft">{span}</span>}
+              </p>
+              {!quiet && (
+                <p className="text-[12.5px] text-soft">
+                  <AbsoluteTime iso={step.at} />
+                </p>
+              )}
+            </div>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

@@ -1,0 +1,30 @@
+import { useFormatter, useLocale, useTranslations } from 'next-intl';
+
+/** A whole number, exactly: `123,456`, in Japanese `12万3,456`. */
+export function useCount(): (value: number) => string {
+  const format = useFormatter();
+  const locale = useLocale();
+  return (value) => {
+    if (locale !== 'ja' || value < 10_000) return format.number(value);
+    const parts = [
+      [Math.floor(value / 1e8), '億'],
+      [Math.floor((value % 1e8) / 1e4), '万'],
+      [value % 1e4, ''],
+    ] as const;
+    return parts.filter(([part]) => part > 0).map(([part, unit]) => format.number(part) + unit).join('');
+  };
+}
+
+/** A span of time in its two largest units; `seconds` may be a fraction. */
+export function useDuration(): (seconds: number) => string {
+  const t = useTranslations('duration');
+  return (seconds) => {
+    const s = Math.max(0, seconds);
+    if (s < 1) return t('ms', { value: Math.round(s * 1000) });
+    if (s < 10) return t('s', { value: Math.round(s * 10) / 10 });
+    if (s < 60) return t('s', { value: Math.round(s) });
+    if (s < 3600) return t('min', { min: Math.floor(s / 60), s: Math.floor(s % 60) });
+    if (s < 86_400) return t('h', { h: Math.floor(s / 3600), min: Math.floor((s % 3600) / 60) });
+    return t('d', { d: Math.floor(s / 86_400), h: Math.floor((s % 86_400) / 3600) });
+  };
+}

@@ -1,0 +1,84 @@
+'use client';
+
+import { usePathname, useSearchParams } from 'next/navigation';
+import { useLocale, useTimeZone, useTranslations } from 'next-intl';
+import { type ReactNode, Suspense, useSyncExternalStore } from 'react';
+import { useLive } from '../live';
+import { buttonClass } from '../ui/button';
+import { Icon } from '../ui/icon';
+
+const LANGUAGES = [
+  ['ja', '日本語'],
+  ['en', 'English'],
+] as const;
+const ZONES = [
+  ['UTC', 'UTC'],
+  ['Asia/Tokyo', 'JST'],
+] as const;
+
+const never = () => () => undefined;
+
+/** Language, theme and time zone: links to this very page, so they work without JavaScript and keep it. */
+export function Preferences() {
+  return (
+    <Suspense>
+      <PreferenceLinks />
+    </Suspense>
+  );
+}
+
+function PreferenceLinks() {
+  const t = useTranslations('prefs');
+  const locale = useLocale();
+  const zone = useTimeZone();
+  const { basePath } = useLive();
+  const pathname = usePathname();
+  const params = useSearchParams();
+  // Known to the browser alone; null while the server renders.
+  const browserZone = useSyncExternalStore(never, () => Intl.DateTimeFormat().resolvedOptions().timeZone, () => null);
+  const theme = useSyncExternalStore(never, () => document.documentElement.dataset.theme ?? 'auto', () => null);
+  const href = (name: string, value: string) => {
+    const next = new URLSearchParams(params);
+    next.delete('locale');
+    next.set(name, value);
+    return `${basePath}${pathname === '/' ? '/jobs' : pathname}?${next}`;
+  };
+  const choice = (name: string, value: string, label: string, current: boolean, lang?: string) => (
+    <li key={value}>
+      <a href={href(name, value)} lang={lang} aria-current={current ? 'true' : undefined} className={`block rounded px-2 py-1 whitespace-nowrap no-underline ${current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}>
+        {label}
+      </a>
+    </li>
+  );
+  const other = LANGUAGES.find(([code]) => code !== locale);
+  return (
+    <div className="flex items-center gap-1">
+      {other && (
+        <a href={href('_locale', other[0])} lang={other[0]} hrefLang={other[0]} className={buttonClass('quiet')}>
+          {other[1]}
+        </a>
+      )}
+      <details className="relative">
+        <summary aria-label={t('label')} title={t('label')} className={`${buttonClass('quiet')} list-none [&::-webkit-details-marker]:hidden`}>
+          <Icon name="settings" />
+        </summary>
+        <div className="absolute right-0 z-30 mt-1 flex w-max gap-4 rounded-md border border-line-strong bg-raised p-3 shadow-lg">
+          <Group title={t('theme')}>{(['auto', 'light', 'dark'] as const).map((name) => choice('_theme', name, t(`theme_${name}`), theme === name))}</Group>
+          <Group title={t('timeZone')}>
+            {ZONES.map(([name, label]) => choice('_time_zone', name, label, zone === name))}
+            {browserZone && !ZONES.some(([name]) => name === browserZone) && choice('_time_zone', browserZone, `${t('browserZone')} (${browserZone})`, zone === browserZone)}
+          </Group>
+        </div>
+      </details>
+    </div>
+  );
+}
+
+function Group({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div>
+      <p className="px-2 pb-1 text-[13px] text-soft">{title}</p>
+      <ul>{children}</ul>
+    </div>
+  );
+}

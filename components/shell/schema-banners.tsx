@@ -1,0 +1,32 @@
+import { useTranslations } from 'next-intl';
+import type { DetectedSchema } from '@/lib/good-job/schema';
+import { Banner } from '../ui/banner';
+
+const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;
+
+/** What is not as it should be with the tables or the grants: one banner each, naming the remedy. */
+export function SchemaBanners({ schema, consoleSchema, readOnly }: { schema: DetectedSchema; consoleSchema: boolean; readOnly: boolean }) {
+  const t = useTranslations('banners');
+  const { missingMigrations, tablesWithoutWrite } = schema;
+  if (missingMigrations.length === 0 && tablesWithoutWrite.length === 0 && consoleSchema && !readOnly) return null;
+  return (
+    <div className="mb-4 flex flex-col gap-2">
+      {tablesWithoutWrite.length > 0 && <Banner tone="warning">{t.rich('noWrite', { code, role: schema.role, tables: tablesWithoutWrite.join(', ') })}</Banner>}
+      {readOnly && tablesWithoutWrite.length === 0 && <Banner tone="info">{t('readOnly')}</Banner>}
+      {missingMigrations.length > 0 && (
+        <Banner tone="warning">
+          {t.rich('migrations', { code, count: missingMigrations.length })}
+          <details className="mt-1">
+            <summary>{t('migrationDetails')}</summary>
+            <ul className="mt-1 list-disc pl-5">
+              {missingMigrations.map(({ migration, since, missing }) => (
+                <li key={migration}>{t.rich('migrationRow', { code, migration, since, missing })}</li>
+              ))}
+            </ul>
+          </details>
+        </Banner>
+      )}
+      {!consoleSchema && !readOnly && <Banner tone="info">{t('noConsoleSchema')}</Banner>}
+    </div>
+  );
+}

@@ -1,0 +1,23 @@
+import 'server-only';
+import { type Ctx, requireCtx } from './ctx';
+import { ConsoleError, type ErrorCode, statusOf } from './errors';
+
+/** What a failed poll is answered with. */
+export interface ApiError {
+  error: ErrorCode | 'not_found';
+}
+
+/**
+ * The one adapter of the polling doors (GET only): a ctx, the answer as JSON, every failure as a code with its
+ * status. `null` is a 404.
+ */
+export async function answerJson<T>(fn: (ctx: Ctx) => Promise<T | null>): Promise<Response> {
+  try {
+    const value = await fn(await requireCtx());
+    return value === null ? Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 }) : Response.json(value);
+  } catch (error) {
+    const code = error instanceof ConsoleError ? error.code : 'unexpected';
+    console.error(error);
+    return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });
+  }
+}

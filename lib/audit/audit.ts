@@ -1,0 +1,40 @@
+import sql, { raw } from 'sql-template-tag';
+import type { Outcome } from '../good-job/outcomes';
+import type { Tx } from '../db/types';
+
+export const CONSOLE_SCHEMA = 'good_job_console';
+const EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
+
+/** One act of one viewer, as it is kept. */
+export interface AuditEvent {
+  viewer: string;
+  role: string;
+  requestId: string;
+  /** A permission's name, such as `job.retry`. */
+  action: string;
+  targetType: 'job' | 'batch';
+  targetIds: string[];
+  /** Rows by outcome: `{ "done": 3, "locked": 1 }`. */
+  counts: Record<string, number>;
+  /** What else is needed to understand it: the chosen time, the callbacks enqueued. */
+  details: Record<string, unknown>;
+}
+
+export function countOutcomes(outcomes: Outcome[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return counts;
+}
+
+/** Records the act in the transaction that carries it out: either both are there afterwards or neither. */
+export async function recordAudit(tx: Tx, event: AuditEvent): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO ${EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
+    VALUES (${event.viewer}, ${event.role}, ${event.requestId}, ${event.action}, ${event.targetType},
+            ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)})`);
+}
+
+/** Without the console's own schema (`npm run setup`) the record goes to stdout, one JSON object a line. */
+export function printAudit(event: AuditEvent): void {
+  console.log(JSON.stringify({ audit: { at: new Date().toISOString(), ...event } }));
+}

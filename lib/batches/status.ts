@@ -1,0 +1,89 @@
+import 'server-only';
+import sql from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import { isHeld, isProcessAlive } from '../good-job/locks';
+import { isPaused } from '../good-job/pauses';
+import { isInState, readyAt } from '../good-job/states';
+import { countBatchJobs } from './progress';
+import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
+
+interface Signals {
+  now: string;
+  paused: number;
+  lost: number;
+  liveProcesses: number;
+  nextAt: string | null;
+  callbacksOpen: number;
+  callbacksDiscarded: number;
+  /** Jobs of the batch that finished in the last RATE_WINDOW. */
+  recentlyFinished: number;
+}
+
+/** Open jobs looked at to say why nothing moves; more would say the same. */
+const OPEN_JOBS_SEEN = 1_000;
+const RATE_WINDOW_S = 300;
+
+/**
+ * What the head of a batch page says: progress per state, elapsed, the expected end while it runs, and when it
+ * stands still, why. `counted`: progress that the caller has already.
+ */
+export async function getBatchStatus(ctx: Ctx, batch: BatchRow, counted?: Progress): Promise<BatchStatus> {
+  const progress = counted ?? (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? { total: 0, more: false, states: null };
+  const states = progress.states;
+  const open = states ? progress.total - states.succeeded - states.discarded : null;
+  const signals = await readSignals(ctx, batch.id);
+  const done = batch.finishedAt !== null;
+  return {
+    progress,
+    finishedShare: states && progress.total > 0 ? (states.succeeded + states.discarded) / progress.total : null,
+    elapsed: batch.enqueuedAt ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now) : null,
+    expectedAt: done || open === null || open === 0 ? null : expectedEnd(batch, signals, open),
+    stuck: stuckReasons(batch, progress, open, signals),
+    retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
+  };
+}
+
+function seconds(from: string, to: string): number {
+  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
+}
+
+function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | null {
+  if (signals.recentlyFinished === 0) return null;
+  const window = Math.min(RATE_WINDOW_S, Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now)));
+  const perSecond = signals.recentlyFinished / window;
+  return new Date(Date.parse(signals.now) + (open / perSecond) * 1000).toISOString();
+}
+
+async function readSignals(ctx: Ctx, batchId: string): Promise<Signals> {
+  const { gj } = ctx;
+  const [row] = await ctx.db.read((tx) => tx.query<Signals>(sql`
+    WITH open AS MATERIALIZED (
+      SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} AND finished_at IS NULL LIMIT ${OPEN_JOBS_SEEN})
+    SELECT clock_timestamp() AS now,
+      (SELECT count(*)::int FROM open j WHERE j.performed_at IS NULL AND ${isPaused(gj)}) AS paused,
+      (SELECT count(*)::int FROM open j WHERE j.performed_at IS NOT NULL AND NOT ${isHeld(gj)}) AS lost,
+      (SELECT count(*)::int FROM ${gj.processes} p WHERE ${isProcessAlive(gj)}) AS "liveProcesses",
+      (SELECT min(${readyAt}) FROM open j WHERE j.performed_at IS NULL) AS "nextAt",
+      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
+      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
+      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`));
+  if (!row) throw new Error('The database gave no row for an aggregate.');
+  return row;
+}
+
+function stuckReasons(batch: BatchRow, progress: Progress, open: number | null, s: Signals): Stuck[] {
+  const reasons: Stuck[] = [];
+  const { states } = progress;
+  if (batch.enqueuedAt === null && batch.finishedAt === null) reasons.push({ kind: 'not_enqueued' });
+  if (batch.enqueuedAt !== null && batch.jobsFinishedAt === null && open === 0) reasons.push({ kind: 'never_completes' });
+  if (open !== null && open > 0 && states) {
+    const waiting = states.scheduled + states.retried + states.queued;
+    if (s.lost > 0) reasons.push({ kind: 'lost_workers', count: s.lost });
+    if (waiting > 0 && s.paused >= Math.min(waiting, OPEN_JOBS_SEEN - states.running)) reasons.push({ kind: 'paused', count: waiting });
+    else if (states.queued > 0 && s.liveProcesses === 0) reasons.push({ kind: 'no_process', count: states.queued });
+    else if (states.queued === 0 && states.running === 0 && s.nextAt) reasons.push({ kind: 'waits_until', at: s.nextAt, count: waiting });
+  }
+  if (batch.jobsFinishedAt !== null && s.callbacksOpen > 0) reasons.push({ kind: 'callbacks_open', count: s.callbacksOpen });
+  if (s.callbacksDiscarded > 0) reasons.push({ kind: 'callbacks_discarded', count: s.callbacksDiscarded });
+  return reasons;
+}

@@ -1,0 +1,69 @@
+import type { JobState } from '../good-job/states';
+
+/** Jobs of a batch by state. */
+export interface Progress {
+  total: number;
+  /** The total is a lower bound: the batch has more jobs than could be counted in time. */
+  more: boolean;
+  /** Null when `more`: a part of the jobs says nothing about the whole. */
+  states: Record<JobState, number> | null;
+}
+
+export const BATCH_STATES = ['pending', 'running', 'finished', 'discarded'] as const;
+/** pending: not enqueued yet; running: enqueued, not finished; finished; discarded: a job was, finished or not. */
+export type BatchState = (typeof BATCH_STATES)[number];
+
+export interface BatchRow {
+  id: string;
+  description: string | null;
+  onFinish: string | null;
+  onSuccess: string | null;
+  onDiscard: string | null;
+  createdAt: string;
+  sortAt: string;
+  enqueuedAt: string | null;
+  discardedAt: string | null;
+  jobsFinishedAt: string | null;
+  finishedAt: string | null;
+}
+
+/** `progress` is null when it could not be counted. */
+export interface BatchListRow extends BatchRow {
+  progress: Progress | null;
+}
+
+export interface BatchDetail extends BatchRow {
+  /** 属性: all columns as GoodJob prints them. */
+  attributesJson: string;
+}
+
+/** Why a batch that is not finished does not go on; each is a message `batches.stuck.<kind>`. */
+export type Stuck =
+  /** Jobs were added and it was never enqueued: no callback will run. */
+  | { kind: 'not_enqueued' }
+  /** No unfinished job, and nobody ran the completion check: it will never finish by itself. */
+  | { kind: 'never_completes' }
+  /** All open jobs wait because their queue, class or label is paused. */
+  | { kind: 'paused'; count: number }
+  /** Jobs count as running, and no live process holds them. */
+  | { kind: 'lost_workers'; count: number }
+  /** Jobs are ready, and no live process serves anything. */
+  | { kind: 'no_process'; count: number }
+  /** Nothing to do before that time. */
+  | { kind: 'waits_until'; at: string; count: number }
+  /** The jobs are done, a callback job is not. */
+  | { kind: 'callbacks_open'; count: number }
+  | { kind: 'callbacks_discarded'; count: number };
+
+/** What the batch page polls: progress, its expected end and what holds it up. */
+export interface BatchStatus {
+  progress: Progress;
+  /** Share of jobs finished, 0 to 1; null when the counts are not exact. */
+  finishedShare: number | null;
+  /** Seconds from enqueueing to the end, or to now. */
+  elapsed: number | null;
+  /** ISO 8601 UTC; null when it is finished, or nothing has finished in the last minutes. */
+  expectedAt: string | null;
+  stuck: Stuck[];
+  retryOffered: boolean;
+}

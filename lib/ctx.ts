@@ -1,0 +1,154 @@
+import 'server-only';
+import { headers } from 'next/headers';
+import { cache } from 'react';
+import sql from 'sql-template-tag';
+import { type AuditEvent, CONSOLE_SCHEMA, printAudit, recordAudit } from './audit/audit';
+import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
+import { viewerOf } from './auth/viewer';
+import { type Database, type ReadOptions, openDatabase } from './db/database';
+import type { Tx } from './db/types';
+import { env } from './env';
+import { ConsoleError } from './errors';
+import { detectSchema } from './good-job/schema';
+import { GoodJob } from './good-job/tables';
+
+/** What every query and mutation takes: who is asking, and how to reach the database as it is. */
+export interface Ctx {
+  viewer: Viewer;
+  db: Pick<Database, 'read'>;
+  gj: GoodJob;
+  /** The console's own schema is there and may be written. */
+  consoleSchema: boolean;
+  /** READ_ONLY=1, a standby, or a role without the needed grants. */
+  readOnly: boolean;
+  requestId: string;
+}
+
+interface Detected {
+  gj: GoodJob;
+  consoleSchema: boolean;
+}
+
+/** Modules are instantiated more than once in one server; the pool and what was detected must not be. */
+const shared = globalThis as typeof globalThis & {
+  goodJobConsole?: { db?: Database; detected?: Promise<Detected> };
+};
+const state = (shared.goodJobConsole ??= {});
+
+export function database(): Database {
+  return (state.db ??= openDatabase({
+    url: env().databaseUrl,
+    caFile: env().databaseCaFile,
+    poolSize: env().databasePoolSize,
+    applicationName: 'good_job_console',
+  }));
+}
+
+/** What GoodJob's tables look like here; asked once, and again after a query met something that was not there. */
+export function detected(): Promise<Detected> {
+  return (state.detected ??= database()
+    .read(async (tx) => ({
+      gj: new GoodJob(await detectSchema(tx, env().databaseSchema), {
+        appName: env().appName,
+        locale: env().appLocale,
+        timeZone: env().appTimeZone,
+        dequeueQuerySort: env().dequeueQuerySort,
+      }),
+      consoleSchema: await hasConsoleSchema(tx),
+    }))
+    .then((found) => {
+      // A database that is not ready yet is looked at again with each request, not taken for what it is now.
+      if (found.gj.schema.problem || !found.consoleSchema) state.detected = undefined;
+      return found;
+    })
+    .catch((error: unknown) => {
+      state.detected = undefined;
+      throw error;
+    }));
+}
+
+async function hasConsoleSchema(tx: Tx): Promise<boolean> {
+  const [row] = await tx.query<{ ok: boolean | null }>(sql`
+    SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT') AS ok
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${CONSOLE_SCHEMA} AND c.relname = 'audit_events'`);
+  return row?.ok === true;
+}
+
+function forgetDetected(error: unknown): never {
+  if (error instanceof ConsoleError && (error.code === 'schema_changed' || error.code === 'no_permission')) state.detected = undefined;
+  throw error;
+}
+
+/**
+ * The only way to a ctx. Throws ConsoleError when the database cannot be asked, or holds no GoodJob 4 tables
+ * that this role may read. Reading the request's headers keeps every page that calls it dynamic.
+ */
+export const requireCtx = cache(async (): Promise<Ctx> => {
+  const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
+  const { gj, consoleSchema } = await detected();
+  if (gj.schema.problem) throw new ConsoleError(gj.schema.problem);
+  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, requestId });
+});
+
+/** Builds a ctx for a process without requests (tests, the demo, the bench). */
+export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; requestId: string; readOnly?: boolean }): Ctx {
+  const { db, gj } = parts;
+  const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
+  const ctx: Ctx = {
+    ...parts,
+    readOnly,
+    db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
+  };
+  writers.set(ctx, db);
+  return ctx;
+}
+
+/** A ctx's own way to write, reachable through transaction() alone: forgetting the permission is a type error. */
+const writers = new WeakMap<Ctx, Database>();
+
+export interface WriteTx extends Tx {
+  /** Records who did what, in this transaction. */
+  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'counts' | 'details'>): Promise<void>;
+}
+
+/**
+ * Opens a write: role first, then the transaction. Throws ConsoleError `forbidden` or `read_only` before any
+ * statement, `locked` when a lock was not to be had in 2 s.
+ */
+export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
+  const denied = denial(ctx.viewer, permission, ctx.readOnly);
+  if (denied) throw new ConsoleError(denied);
+  const db = writers.get(ctx);
+  if (!db) throw new Error('A ctx comes from requireCtx() or contextFor().');
+  const printed: AuditEvent[] = [];
+  const result = await db
+    .write(async (tx) => {
+      printed.length = 0;
+      return fn({
+        query: (statement) => tx.query(statement),
+        async audit(event) {
+          const full: AuditEvent = { viewer: ctx.viewer.id, role: ctx.viewer.role, requestId: ctx.requestId, action: permission, ...event };
+          if (ctx.consoleSchema) await recordAudit(tx, full);
+          else printed.push(full);
+        },
+      });
+    })
+    .catch(forgetDetected);
+  printed.forEach(printAudit);
+  return result;
+}
+
+/** Whether the database answers a trivial query. */
+export async function isReady(): Promise<boolean> {
+  return database()
+    .read((tx) => tx.query(sql`SELECT 1`), { timeoutMs: 2_000 })
+    .then(() => true)
+    .catch(() => false);
+}
+
+/** What this viewer may not do now, and why; for the UI to mirror. */
+export function denialsOf(ctx: Ctx): Partial<Record<Permission, Denial>> {
+  const entries = (Object.keys(PERMISSIONS) as Permission[]).map((permission) => [permission, denial(ctx.viewer, permission, ctx.readOnly)] as const);
+  return Object.fromEntries(entries.filter(([, denied]) => denied !== null));
+}

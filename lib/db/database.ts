@@ -1,0 +1,141 @@
+import pg from 'pg';
+import type { Sql } from 'sql-template-tag';
+import { isConnectionLoss, toConsoleError } from './errors';
+import { connectionConfig, tlsFailureReason } from './connection';
+import { typeParsers } from './types-parser';
+import type { Tx } from './types';
+
+export interface ReadOptions {
+  /** Statement timeout, ms. */
+  timeoutMs?: number;
+}
+
+/** Reads and writes, each in a short transaction of its own; every failure is a ConsoleError. */
+export interface Database {
+  /** A read-only transaction; tried once more when the connection turns out to be gone. */
+  read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
+  /** Only lib/ctx.ts calls this: every write goes through transaction(ctx, permission, fn). */
+  write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const READ_TIMEOUT_MS = 5_000;
+const WRITE_TIMEOUT_MS = 10_000;
+const LOCK_TIMEOUT_MS = 2_000;
+
+/*
+ * Settings travel as SET LOCAL in the transaction's first message: no start-up options, no named statements, no
+ * session state, so PgBouncer in transaction mode works. UTC because GoodJob's columns without a zone hold UTC;
+ * no JIT because it costs more than any of these queries.
+ */
+const begin = (mode: string, statementMs: number, lockMs: number) =>
+  `BEGIN ${mode}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL jit = off`;
+
+export interface DatabaseOptions {
+  url: string;
+  caFile: string | null;
+  poolSize: number;
+  applicationName: string;
+}
+
+/** Connects lazily: a database that is down fails the query, not the start. */
+export function openDatabase(options: DatabaseOptions): Database {
+  let pool: Promise<pg.Pool> | undefined;
+  const open = () =>
+    (pool ??= createPool(options).catch((error: unknown) => {
+      pool = undefined;
+      throw error;
+    }));
+
+  /** prefer and allow are decided once a pool: when the server's own TLS setting has changed since, decide again. */
+  async function begun(beginSql: string): Promise<pg.PoolClient> {
+    const current = await open();
+    try {
+      return await connectAndBegin(current, beginSql);
+    } catch (error) {
+      const reason = tlsFailureReason(error);
+      if (reason === 'not_offered' || reason === 'required_by_server') {
+        pool = undefined;
+        void current.end();
+      }
+      throw error;
+    }
+  }
+
+  async function run<T>(beginSql: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
+    const client = await begun(beginSql);
+    let broken: unknown;
+    try {
+      const result = await fn({
+        async query<Row>(statement: Sql) {
+          return (await client.query({ text: statement.text, values: statement.values })).rows as Row[];
+        },
+      });
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      if (isConnectionLoss(error) || /timeout/.test(String(error))) broken = error;
+      await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError));
+      throw error;
+    } finally {
+      client.release(broken instanceof Error ? broken : undefined);
+    }
+  }
+
+  return {
+    async read(fn, { timeoutMs = READ_TIMEOUT_MS } = {}) {
+      const beginSql = begin('READ ONLY', timeoutMs, LOCK_TIMEOUT_MS);
+      try {
+        return await run(beginSql, fn).catch((error: unknown) => {
+          // An idle connection that died with the server; the statement itself was never the problem.
+          if (isConnectionLoss(error)) return run(beginSql, fn);
+          throw error;
+        });
+      } catch (error) {
+        throw toConsoleError(error);
+      }
+    },
+    async write(fn) {
+      try {
+        return await run(begin('READ WRITE', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS), fn);
+      } catch (error) {
+        throw toConsoleError(error);
+      }
+    },
+    async close() {
+      await (await pool)?.end();
+    },
+  };
+}
+
+/** An idle connection may have died with the server since its last use: nothing was executed, so a fresh one is tried. */
+async function connectAndBegin(pool: pg.Pool, beginSql: string): Promise<pg.PoolClient> {
+  for (let attempt = 0; ; attempt += 1) {
+    const client = await pool.connect();
+    try {
+      await client.query(beginSql);
+      return client;
+    } catch (error) {
+      client.release(error instanceof Error ? error : true);
+      if (attempt >= pool.options.max || !isConnectionLoss(error)) throw error;
+    }
+  }
+}
+
+async function createPool(options: DatabaseOptions): Promise<pg.Pool> {
+  const pool = new pg.Pool({
+    ...(await connectionConfig(options.url, options.caFile)),
+    max: options.poolSize,
+    application_name: options.applicationName,
+    types: typeParsers,
+    connectionTimeoutMillis: 5_000,
+    // The server's statement_timeout decides; this is for a server that does not answer at all.
+    query_timeout: WRITE_TIMEOUT_MS + 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    allowExitOnIdle: true,
+  });
+  // An idle connection that the server ends is an event, not a crash: the pool drops it by itself.
+  pool.on('error', () => undefined);
+  return pool;
+}

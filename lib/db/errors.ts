@@ -1,0 +1,41 @@
+import { ConsoleError, type ErrorCode } from '../errors';
+import { tlsFailureReason } from './connection';
+import { codeOf } from './error-code';
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The connection is gone, not the statement wrong: a read may be tried once more on a fresh one. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return (
+    /^(08...|57P0[123]|ECONNRESET|EPIPE)$/.test(code) ||
+    /Connection terminated|Client has encountered a connection error|connection is closed/i.test(messageOf(error))
+  );
+}
+
+/**
+ * Puts any failure of the database into a code that the reader can be told. What the caller's own code threw
+ * inside a transaction (a refusal, a bug) is returned as it is.
+ */
+export function toConsoleError(error: unknown): unknown {
+  if (error instanceof ConsoleError) return error;
+  const code = classify(error);
+  return code === 'unexpected' && codeOf(error) === undefined ? error : new ConsoleError(code, { cause: error });
+}
+
+function classify(error: unknown): ErrorCode {
+  const code = codeOf(error) ?? '';
+  const message = messageOf(error);
+  if (tlsFailureReason(error)) return 'database_tls';
+  if (/^28/.test(code) || code === '3D000') return 'database_login';
+  if (code === '57014' || /Query read timeout/.test(message)) return 'query_timeout';
+  if (code === '25006') return 'read_only';
+  if (code === '42501') return 'no_permission';
+  if (code === '55P03' || code === '40P01') return 'locked';
+  if (/^(42P01|42703|3F000)$/.test(code)) return 'schema_changed';
+  if (/^53/.test(code) || /timeout exceeded when trying to connect/.test(message)) return 'database_busy';
+  if (isConnectionLoss(error) || /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|EACCES)$/.test(code) || /timeout expired|Connection terminated/.test(message)) return 'database_down';
+  return 'unexpected';
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+/** A configuration value that cannot be used; the message is one sentence that names the variable. */
+export class EnvError extends Error {}
+
+const LOCALES = ['en', 'ja'] as const;
+const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
+
+const flag = z.enum(['0', '1', 'true', 'false', '']).default('').transform((value) => value === '1' || value === 'true');
+const optional = z.string().default('').transform((value) => (value.trim() === '' ? null : value.trim()));
+const integer = (fallback: number, low: number, high: number) =>
+  z.string().default('').transform((value, ctx) => {
+    if (value.trim() === '') return fallback;
+    if (/^\d{1,9}$/.test(value.trim()) && Number(value) >= low && Number(value) <= high) return Number(value);
+    ctx.addIssue({ code: 'custom', message: `must be a whole number from ${low} to ${high}` });
+    return z.NEVER;
+  });
+const timeZone = z.string().default('').transform((value, ctx) => {
+  if (value === '') return 'UTC';
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone && value;
+  } catch {
+    ctx.addIssue({ code: 'custom', message: 'must be an IANA time zone such as Asia/Tokyo' });
+    return z.NEVER;
+  }
+});
+
+const schema = z.object({
+  DATABASE_URL: z.string({ error: 'must be set to a postgres:// URL' }).regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
+  DATABASE_SCHEMA: z.string().default('').transform((value) => value || 'public').pipe(z.string().max(63, 'must be at most 63 bytes').regex(/^[^\0]+$/, 'must not hold a NUL byte')),
+  DATABASE_POOL_SIZE: integer(5, 1, 50),
+  DATABASE_CA_FILE: optional,
+  HOST: z.string().default('').transform((value) => value || 'localhost'),
+  PORT: integer(3000, 0, 65535),
+  BASE_PATH: z.string().default('').transform((value) => (value === '/' ? '' : value)).pipe(
+    z.string().regex(/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/, 'must be empty or a path such as /ops/good_job, without a slash at its end'),
+  ),
+  PUBLIC_URL: optional.transform((value, ctx) => {
+    if (value === null) return null;
+    const url = URL.canParse(value) ? new URL(value) : null;
+    if (url && (url.protocol === 'https:' || url.protocol === 'http:') && !url.search && !url.hash && !url.username) return url;
+    ctx.addIssue({ code: 'custom', message: 'must be an http:// or https:// URL without query, such as https://ops.example.com/good_job' });
+    return z.NEVER;
+  }),
+  PROXY_STRIPS_PREFIX: flag,
+  AUTH_MODE: optional.refine((value) => value === null, 'must be unset: this release serves this machine only'),
+  READ_ONLY: flag,
+  DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
+  TIME_ZONE: timeZone,
+  SEARCH_BUDGET_MS: integer(400, 50, 5000),
+  GOOD_JOB_APP_NAME: optional.refine((value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value), 'must be the name in the app\'s GlobalIDs, such as my-app'),
+  GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
+  GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
+  GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
+  CRON_FILE: optional,
+  DEMO: flag,
+});
+
+export interface Env {
+  databaseUrl: string;
+  databaseSchema: string;
+  /** Connections at most. */
+  databasePoolSize: number;
+  databaseCaFile: string | null;
+  host: string;
+  port: number;
+  /** '' or `/ops/good_job`: no slash at the end. */
+  basePath: string;
+  publicUrl: URL | null;
+  proxyStripsPrefix: boolean;
+  readOnly: boolean;
+  defaultLocale: (typeof LOCALES)[number];
+  /** IANA name: how times are shown to a viewer who has chosen none. */
+  timeZone: string;
+  searchBudgetMs: number;
+  appName: string | null;
+  appLocale: string;
+  appTimeZone: string;
+  dequeueQuerySort: 'created_at' | 'scheduled_at';
+  cronFile: string | null;
+  /** The data are made up: say so on every page. */
+  demo: boolean;
+}
+
+/** Reads and validates the whole configuration; throws EnvError with one sentence for the first bad value. */
+export function readEnv(source: Record<string, string | undefined>): Env {
+  const parsed = schema.safeParse(source);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new EnvError(`${String(issue?.path[0] ?? 'The configuration')} ${issue?.message ?? 'is not valid'}.`);
+  }
+  const e = parsed.data;
+  if (!LOOPBACK_HOSTS.includes(e.HOST)) throw new EnvError('HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is unset: without sign-in the console serves this machine only.');
+  const publicPath = e.PUBLIC_URL?.pathname.replace(/\/$/, '');
+  if (publicPath !== undefined && publicPath !== e.BASE_PATH) throw new EnvError(`PUBLIC_URL must have the path of BASE_PATH ("${e.BASE_PATH || '/'}"), and has "${publicPath || '/'}".`);
+  return {
+    databaseUrl: e.DATABASE_URL,
+    databaseSchema: e.DATABASE_SCHEMA,
+    databasePoolSize: e.DATABASE_POOL_SIZE,
+    databaseCaFile: e.DATABASE_CA_FILE,
+    host: e.HOST,
+    port: e.PORT,
+    basePath: e.BASE_PATH,
+    publicUrl: e.PUBLIC_URL,
+    proxyStripsPrefix: e.PROXY_STRIPS_PREFIX,
+    readOnly: e.READ_ONLY,
+    defaultLocale: e.DEFAULT_LOCALE,
+    timeZone: e.TIME_ZONE,
+    searchBudgetMs: e.SEARCH_BUDGET_MS,
+    appName: e.GOOD_JOB_APP_NAME,
+    appLocale: e.GOOD_JOB_APP_LOCALE,
+    appTimeZone: e.GOOD_JOB_APP_TIME_ZONE,
+    dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
+    cronFile: e.CRON_FILE,
+    demo: e.DEMO,
+  };
+}
+
+let cached: Env | undefined;
+/** This process' configuration. */
+export function env(): Env {
+  return (cached ??= readEnv(process.env));
+}

@@ -1,0 +1,51 @@
+/** What the reader is told when something could not be done; each is a message key `errors.<code>` in both languages. */
+export type ErrorCode =
+  | 'database_down'
+  | 'database_busy'
+  | 'database_tls'
+  | 'database_login'
+  | 'query_timeout'
+  | 'read_only'
+  | 'no_permission'
+  | 'schema_changed'
+  | 'no_schema'
+  | 'no_tables'
+  | 'good_job_3'
+  | 'no_read_permission'
+  | 'locked'
+  | 'forbidden'
+  | 'bad_request'
+  | 'unexpected';
+
+/** An error with a code the reader can be told; `cause` goes to the log, never to the client. */
+export class ConsoleError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    options?: { cause?: unknown },
+  ) {
+    super(code, options);
+    this.name = 'ConsoleError';
+  }
+  /** What Next passes to an error boundary in place of the message. */
+  get digest(): string {
+    return this.code;
+  }
+}
+
+/** HTTP status that says the same as the code. */
+export function statusOf(code: ErrorCode): number {
+  switch (code) {
+    case 'bad_request':
+      return 400;
+    case 'forbidden':
+    case 'read_only':
+    case 'no_permission':
+      return 403;
+    case 'locked':
+      return 409;
+    case 'unexpected':
+      return 500;
+    default:
+      return 503;
+  }
+}

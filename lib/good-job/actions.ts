@@ -1,0 +1,169 @@
+import sql, { empty, type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import { type ClaimedJob, batchIdsOf, claimJobs, claimJobsByForce, lockBatches } from './claim';
+import { clock } from './clock';
+import { continueBatch } from './completion';
+import { notify } from './notify';
+import { type Outcome, Refusal } from './outcomes';
+import { priorityOfParams, queueOfParams, retriedParams } from './params';
+import type { GoodJob } from './tables';
+
+/*
+ * What each action does to a set of jobs, at most MAX_JOBS_PER_TRANSACTION, inside the caller's transaction:
+ * batch locks, claim, one judgement per row, one guarded UPDATE, completion checks, notification.
+ * One home for the job page, the batch page, bulk and repair. An outcome for every id, in the order given.
+ */
+
+export const JOB_ACTIONS = ['reschedule', 'discard', 'force_discard', 'retry', 'destroy'] as const;
+export type JobAction = (typeof JOB_ACTIONS)[number];
+
+/** What GoodJob::Job#discard_job and #force_discard_job write into `error`. */
+export const DISCARD_ERRORS = {
+  discard: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
+  force_discard: 'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
+} as const;
+
+const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
+
+export interface ActionOptions {
+  /** reschedule only: ISO 8601 UTC; null or absent: now. */
+  scheduledAt?: string | null;
+}
+
+/** Carries out one action on these jobs. `ids` are distinct UUIDs. */
+export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
+  // Rescheduling and destroying change nothing that a batch's completion depends on.
+  if (action !== 'reschedule' && action !== 'destroy') await lockBatches(tx, await batchIdsOf(tx, gj, ids));
+  const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, ids) : await claimJobs(tx, gj, ids);
+  const outcomes = new Map(claim.outcomes.map((outcome) => [outcome.id, outcome]));
+  const ready: ClaimedJob[] = [];
+  for (const job of claim.jobs) {
+    const outcome = judge(action, job);
+    if (outcome) outcomes.set(job.id, outcome);
+    else ready.push(job);
+  }
+  for (const outcome of await carryOut(tx, gj, action, ready, options)) outcomes.set(outcome.id, outcome);
+  return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
+}
+
+/** The rule that decides on a claimed row, `refused` before `conflict`; null: go ahead. */
+export function judge(action: JobAction, job: ClaimedJob): Outcome | null {
+  switch (action) {
+    case 'reschedule':
+    case 'discard':
+    case 'force_discard':
+      return job.finished ? { id: job.id, outcome: 'conflict' } : null;
+    case 'retry':
+      // GoodJob deserializes before it looks at the state (Job#retry_job).
+      if (job.paramsProblem) return { id: job.id, outcome: 'refused', code: job.paramsProblem };
+      return job.finished && job.errorPresent ? null : { id: job.id, outcome: 'conflict' };
+    case 'destroy':
+      return job.finished ? null : { id: job.id, outcome: 'conflict' };
+  }
+}
+
+async function carryOut(tx: Tx, gj: GoodJob, action: JobAction, jobs: ClaimedJob[], options: ActionOptions): Promise<Outcome[]> {
+  if (jobs.length === 0) return [];
+  switch (action) {
+    case 'reschedule':
+      return reschedule(tx, gj, jobs, options.scheduledAt ?? null);
+    case 'discard':
+    case 'force_discard':
+      return discard(tx, gj, jobs, DISCARD_ERRORS[action]);
+    case 'retry':
+      return retry(tx, gj, jobs);
+    case 'destroy':
+      return destroy(tx, gj, jobs);
+  }
+}
+
+const idsOf = (jobs: ClaimedJob[]) => jobs.map((job) => job.id);
+
+/** `done` for the rows that the guarded statement returned, `conflict` for the rest. */
+function settled(jobs: ClaimedJob[], changed: { id: string }[]): Outcome[] {
+  const done = new Set(changed.map((row) => row.id));
+  return jobs.map(({ id }) => ({ id, outcome: done.has(id) ? 'done' : 'conflict' }));
+}
+
+async function reschedule(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], at: string | null): Promise<Outcome[]> {
+  const now = await clock(tx);
+  const changed = await tx.query<{ id: string; queueName: string | null; due: boolean }>(sql`
+    UPDATE ${gj.jobs} j SET scheduled_at = ${at ?? now}, updated_at = ${now}
+     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
+     RETURNING j.id, j.queue_name AS "queueName", j.scheduled_at <= clock_timestamp() AS due`);
+  // GoodJob sends none here, and a worker finds the job by polling; ours is not to let it wait.
+  await notify(tx, changed.filter((row) => row.due).map((row) => row.queueName ?? 'default'), at ?? now);
+  return settled(jobs, changed);
+}
+
+async function discard(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  // A batch whose callbacks cannot be enqueued refuses its own jobs and nobody else's: each has its savepoint.
+  for (const [batches, members] of byBatch(jobs)) {
+    await tx.query(sql`SAVEPOINT discard`);
+    try {
+      outcomes.push(...(await discardMembers(tx, gj, members, batches, error)));
+      await tx.query(sql`RELEASE SAVEPOINT discard`);
+    } catch (cause) {
+      if (!(cause instanceof Refusal)) throw cause;
+      await tx.query(sql`ROLLBACK TO SAVEPOINT discard`);
+      for (const { id } of members) outcomes.push({ id, outcome: 'refused', code: cause.code });
+    }
+  }
+  return outcomes;
+}
+
+async function discardMembers(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], batches: BatchTies, error: string): Promise<Outcome[]> {
+  const now = await clock(tx);
+  const changed = await tx.query<{ id: string }>(sql`
+    UPDATE ${gj.jobs} j SET finished_at = ${now}, error = ${error}, error_event = ${ERROR_EVENT.discarded}, updated_at = ${now}
+     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL RETURNING j.id`);
+  if (changed.length > 0) {
+    if (batches.batchId) await continueBatch(tx, gj, batches.batchId, { memberDiscarded: true });
+    if (batches.batchCallbackId) await continueBatch(tx, gj, batches.batchCallbackId, { memberDiscarded: false });
+  }
+  return settled(jobs, changed);
+}
+
+interface BatchTies {
+  batchId: string | null;
+  batchCallbackId: string | null;
+}
+
+function byBatch(jobs: ClaimedJob[]): Map<BatchTies, ClaimedJob[]> {
+  const groups = new Map<string, [BatchTies, ClaimedJob[]]>();
+  for (const job of jobs) {
+    const key = `${job.batchId}/${job.batchCallbackId}`;
+    const group = groups.get(key) ?? [{ batchId: job.batchId, batchCallbackId: job.batchCallbackId }, []];
+    group[1].push(job);
+    groups.set(key, group);
+  }
+  return new Map(groups.values());
+}
+
+/** Re-queues claimed, judged jobs as they were stored (Job#retry_job, without the app's own Ruby). */
+export async function retry(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome[]> {
+  const now = await clock(tx);
+  const params = sql`j.serialized_params`;
+  const createdAt: Sql = gj.app.dequeueQuerySort === 'scheduled_at' ? empty : sql`created_at = ${now},`;
+  const changed = await tx.query<{ id: string; queueName: string }>(sql`
+    UPDATE ${gj.jobs} j SET finished_at = NULL, performed_at = NULL, scheduled_at = ${now}, ${createdAt} updated_at = ${now},
+           error_event = ${ERROR_EVENT.retried}, job_class = ${params} ->> 'job_class',
+           queue_name = ${queueOfParams(params)}, priority = ${priorityOfParams(params)},
+           serialized_params = ${retriedParams(params, sql`j.id`, now, gj.app)}
+     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NOT NULL AND j.error IS NOT NULL
+     RETURNING j.id, j.queue_name AS "queueName"`);
+  await notify(tx, changed.map((row) => row.queueName), now);
+  return settled(jobs, changed);
+}
+
+async function destroy(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome[]> {
+  const ids = idsOf(jobs);
+  const changed = await tx.query<{ id: string }>(sql`
+    DELETE FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) AND j.finished_at IS NOT NULL RETURNING j.id`);
+  // index_good_job_executions_on_active_job_id_and_created_at
+  await tx.query(sql`DELETE FROM ${gj.executions} e WHERE e.active_job_id = ANY(${changed.map((row) => row.id)}::uuid[])`);
+  return settled(jobs, changed);
+}
+
+

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import sql, { type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import { blankText } from './blank';
+import { payloadTime } from './clock';
+import { Refusal } from './outcomes';
+import { priorityOfParams } from './params';
+import type { GoodJob } from './tables';
+
+export type BatchEvent = 'discard' | 'success' | 'finish';
+
+export interface BatchCallbacks {
+  id: string;
+  onFinish: string | null;
+  onSuccess: string | null;
+  onDiscard: string | null;
+  callbackQueueName: string | null;
+  callbackPriority: number | null;
+}
+
+export const callbackColumns = sql`b.id, b.on_finish AS "onFinish", b.on_success AS "onSuccess", b.on_discard AS "onDiscard",
+  b.callback_queue_name AS "callbackQueueName", b.callback_priority AS "callbackPriority"`;
+
+/** The class that an event's callback runs, or null: a blank `on_*` means none. */
+export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string | null {
+  const name = { discard: batch.onDiscard, success: batch.onSuccess, finish: batch.onFinish }[event];
+  return blankText(name) ? null : name;
+}
+
+/**
+ * The app's name in `gid://<app>/GoodJob::Batch/<id>`: the setting, else as a stored callback job has it, the
+ * batch's own first. Null when neither tells.
+ */
+export async function appName(tx: Tx, gj: GoodJob, batchId: string): Promise<string | null> {
+  if (gj.app.appName) return gj.app.appName;
+  const stored = (which: Sql) => tx.query<{ app: string | null }>(sql`
+    SELECT substring(gid FROM '^gid://([^/]+)/GoodJob::Batch/') AS app
+      FROM (SELECT j.serialized_params #>> '{arguments,0,_aj_globalid}' AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
+     WHERE gid ~ '^gid://[^/]+/GoodJob::Batch/' LIMIT 1`);
+  // Both use index_good_jobs_on_batch_callback_id; the limit bounds what unreadable rows can cost.
+  const own = await stored(sql`j.batch_callback_id = ${batchId}`);
+  const [row] = own.length > 0 ? own : await stored(sql`j.batch_callback_id IS NOT NULL`);
+  return row?.app ?? null;
+}
+
+/**
+ * Enqueues a batch's callback job as BatchRecord does (`on_x.constantize.set(priority:, queue:).perform_later(batch,
+ * { event: })`), as far as the tables tell: what the class itself would decide (queue, priority, locale, time zone)
+ * is taken from the newest stored job of that class. Returns the job's queue; throws Refusal `app_name_unknown`.
+ */
+export async function enqueueCallback(tx: Tx, gj: GoodJob, batch: BatchCallbacks, event: BatchEvent, jobClass: string, now: string): Promise<string> {
+  const app = await appName(tx, gj, batch.id);
+  if (!app) throw new Refusal('app_name_unknown');
+  const [newest] = await tx.query<{ locale: string | null; timezone: string | null; queue: string | null; priority: number | null }>(sql`
+    SELECT CASE jsonb_typeof(p -> 'locale') WHEN 'string' THEN p ->> 'locale' END AS locale,
+           CASE jsonb_typeof(p -> 'timezone') WHEN 'string' THEN p ->> 'timezone' END AS timezone,
+           CASE jsonb_typeof(p -> 'queue_name') WHEN 'string' THEN p ->> 'queue_name' END AS queue,
+           CASE jsonb_typeof(p -> 'priority') WHEN 'number' THEN ${priorityOfParams(sql`p`)} END AS priority
+      FROM (SELECT j.serialized_params AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
+  const storedQueue = blankText(newest?.queue ?? null) ? 'default' : (newest?.queue ?? 'default');
+  const queue = blankText(batch.callbackQueueName) ? storedQueue : (batch.callbackQueueName ?? storedQueue);
+  const priority = batch.callbackPriority ?? newest?.priority ?? null;
+  const id = randomUUID();
+  const payload = {
+    job_class: jobClass,
+    job_id: id,
+    provider_job_id: null,
+    queue_name: queue,
+    priority,
+    arguments: [
+      { _aj_globalid: `gid://${app}/GoodJob::Batch/${batch.id}` },
+      { event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event }, _aj_symbol_keys: ['event'] },
+    ],
+    executions: 0,
+    exception_executions: {},
+    locale: newest?.locale ?? gj.app.locale,
+    timezone: newest?.timezone ?? gj.app.timeZone,
+    enqueued_at: payloadTime(now),
+    scheduled_at: null,
+  };
+  await tx.query(sql`
+    INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, batch_callback_id, scheduled_at, created_at, updated_at)
+    VALUES (${id}, ${id}, ${queue}, ${priority ?? 0}, ${jobClass}, ${JSON.stringify(payload)}, ${batch.id}, ${now}, ${now}, ${now})`);
+  return queue;
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
+import { changeJobs } from '../jobs/mutations';
+import type { JobAction } from './actions';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  gj = await TestConsole.open('claim');
+});
+afterAll(() => gj.close());
+
+const LOCKING: JobAction[] = ['retry', 'discard', 'reschedule', 'destroy'];
+const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+
+async function outcomeOf(action: JobAction, id: string): Promise<string | undefined> {
+  return (await changeJobs(gj.ctx(), action, [id]))[0]?.outcome;
+}
+
+describe('a live holder', () => {
+  test('skiplocked: the process that locked_by_id names is alive while its own advisory lock is held', async () => {
+    const worker = await gj.session();
+    const processId = await insertProcess(gj.client, { lock_type: 0, updated_at: ago(3_600_000) });
+    await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', processId)})`);
+    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, locked_at: ago(1000), lock_type: 1 });
+    const [held] = await changeJobs(gj.ctx(), 'discard', [id]);
+    expect(held).toMatchObject({ outcome: 'locked', processId });
+    expect(held && 'processSeenAt' in held && held.processSeenAt).toMatch(/^\d{4}-.*\.\d{6}Z$/);
+    await worker.query('SELECT pg_advisory_unlock_all()');
+    expect(await outcomeOf('discard', id)).toBe('done');
+  });
+
+  test('skiplocked: a process without a lock of its own is alive for five minutes after it was seen', async () => {
+    for (const [seen, outcome] of [[0, 'locked'], [4 * 60_000 + 50_000, 'locked'], [5 * 60_000 + 10_000, 'done']] as const) {
+      const processId = await insertProcess(gj.client, { lock_type: null, updated_at: ago(seen) });
+      const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, lock_type: 1 });
+      expect(await outcomeOf('discard', id), `seen ${seen} ms ago`).toBe(outcome);
+    }
+    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: randomUUID(), lock_type: 1 });
+    expect(await outcomeOf('discard', id), 'no such process').toBe('done');
+  });
+
+  test('skiplocked: a job that was force-discarded still runs, and is not retried or destroyed under its worker', async () => {
+    const processId = await insertProcess(gj.client);
+    const id = await insertJob(gj.client, { ...DISCARDED, locked_by_id: processId, lock_type: 1 });
+    expect(await outcomeOf('retry', id)).toBe('locked');
+    expect(await outcomeOf('destroy', id)).toBe('locked');
+  });
+
+  test.each([0, 2, null])('lock_type %s: the advisory lock alone decides', async (lockType) => {
+    const processId = await insertProcess(gj.client);
+    const worker = await gj.session();
+    for (const action of LOCKING) {
+      const state = action === 'retry' || action === 'destroy' ? DISCARDED : RUNNING;
+      const id = await insertJob(gj.client, { ...state, locked_by_id: processId, lock_type: lockType });
+      await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
+      const before = await rowText(gj.client, 'good_jobs', id);
+      expect(await outcomeOf(action, id), action).toBe('locked');
+      expect(await rowText(gj.client, 'good_jobs', id)).toBe(before);
+      await worker.query('SELECT pg_advisory_unlock_all()');
+      expect(await outcomeOf(action, id), `${action}, free`).toBe('done');
+    }
+  });
+
+  test('force discard asks nobody, and leaves the lock columns to the worker', async () => {
+    const processId = await insertProcess(gj.client);
+    const worker = await gj.session();
+    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, locked_at: ago(5000), lock_type: 1 });
+    await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
+    const before = await row(gj.client, 'good_jobs', id);
+    expect(await outcomeOf('force_discard', id)).toBe('done');
+    const after = await row(gj.client, 'good_jobs', id);
+    const changed = Object.keys(after).filter((column) => JSON.stringify(after[column]) !== JSON.stringify(before[column]));
+    expect(changed.sort()).toEqual(['error', 'error_event', 'finished_at', 'updated_at']);
+    expect(after.error).toBe('GoodJob::Job::DiscardJobError: Force discarded through dashboard');
+    await worker.query('SELECT pg_advisory_unlock_all()');
+  });
+});
+
+test('a row that another transaction has locked: locked at once, and for a force discard after two seconds', async () => {
+  const other = await gj.session();
+  const id = await insertJob(gj.client);
+  const free = await insertJob(gj.client);
+  await other.query('BEGIN');
+  await other.query('SELECT 1 FROM good_jobs WHERE id = $1 FOR UPDATE', [id]);
+  const startedAt = Date.now();
+  expect(await outcomeOf('discard', id)).toBe('locked');
+  expect(Date.now() - startedAt).toBeLessThan(1000);
+  expect((await changeJobs(gj.ctx(), 'force_discard', [free, id])).map(({ outcome }) => outcome)).toEqual(['locked', 'locked']);
+  expect(Date.now() - startedAt).toBeGreaterThan(1900);
+  await other.query('ROLLBACK');
+  expect((await row(gj.client, 'good_jobs', free)).finished_at).toBeNull();
+});
+
+test('a batch that is locked for longer than two seconds: locked, and nothing of the call is changed', async () => {
+  const other = await gj.session();
+  const batchId = await insertBatch(gj.client);
+  const member = await insertJob(gj.client, { batch_id: batchId });
+  const free = await insertJob(gj.client);
+  await other.query('BEGIN');
+  await other.query(`SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`);
+  expect((await changeJobs(gj.ctx(), 'discard', [free, member])).map(({ outcome }) => outcome)).toEqual(['locked', 'locked']);
+  expect((await row(gj.client, 'good_jobs', free)).finished_at).toBeNull();
+  // A batch's end does not depend on these: they do not wait.
+  expect(await outcomeOf('reschedule', member)).toBe('done');
+  const finished = await insertJob(gj.client, { ...SUCCEEDED, batch_id: batchId });
+  expect(await outcomeOf('destroy', finished)).toBe('done');
+  await other.query('ROLLBACK');
+  expect(await outcomeOf('discard', member)).toBe('done');
+});
+
+test('the order of the checks: missing, locked, refused, conflict; outcomes in the order of the ids', async () => {
+  const worker = await gj.session();
+  const missing = randomUUID();
+  const lockedAndBad = await insertJob(gj.client, { serialized_params: null });
+  const badAndOpen = await insertJob(gj.client, { serialized_params: '[]' });
+  const open = await insertJob(gj.client);
+  const ready = await insertJob(gj.client, DISCARDED);
+  await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', lockedAndBad)}), pg_advisory_lock(${lockKey('good_jobs', missing)})`);
+  const ids = [ready, missing, open, lockedAndBad, badAndOpen];
+  expect(await changeJobs(gj.ctx(), 'retry', ids)).toEqual([
+    { id: ready, outcome: 'done' },
+    { id: missing, outcome: 'missing' },
+    { id: open, outcome: 'conflict' },
+    { id: lockedAndBad, outcome: 'locked' },
+    { id: badAndOpen, outcome: 'refused', code: 'params_not_an_object' },
+  ]);
+});
+
+test('of many that discard the same jobs at once, each job is done by exactly one', async () => {
+  const ids: string[] = [];
+  for (let n = 0; n < 40; n += 1) ids.push(await insertJob(gj.client));
+  const calls = await Promise.all(Array.from({ length: 8 }, () => changeJobs(gj.ctx(), 'discard', ids)));
+  for (const [n, id] of ids.entries()) {
+    const outcomes = calls.map((call) => call[n]?.outcome);
+    expect(outcomes.filter((outcome) => outcome === 'done'), `${id}: ${outcomes.join()}`).toHaveLength(1);
+    expect(outcomes.every((outcome) => outcome === 'done' || outcome === 'locked' || outcome === 'conflict')).toBe(true);
+  }
+});
+
+test('every lock ends with the transaction', async () => {
+  const batchId = await insertBatch(gj.client);
+  const ids = [await insertJob(gj.client, { batch_id: batchId }), await insertJob(gj.client)];
+  await changeJobs(gj.ctx(), 'discard', ids);
+  const { rows } = await gj.client.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'good_job_console' AND datname = current_database())`);
+  expect(rows).toEqual([]);
+});

@@ -1,0 +1,103 @@
+import sql, { type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import { isBlank } from './blank';
+import { advisoryKey, isProcessAlive } from './locks';
+import type { Outcome } from './outcomes';
+import { paramsProblem } from './params';
+import type { GoodJob } from './tables';
+
+/** At most so many jobs a transaction: Postgres' shared lock table fails at about 12,000 advisory locks, for everyone. */
+export const MAX_JOBS_PER_TRANSACTION = 500;
+
+/** What the action's rule is judged on, read under the row's locks. */
+export interface ClaimedJob {
+  id: string;
+  finished: boolean;
+  /** The error has a character that is no white space (Ruby's `present?`). */
+  errorPresent: boolean;
+  errorNull: boolean;
+  batchId: string | null;
+  batchCallbackId: string | null;
+  queueName: string | null;
+  paramsProblem: 'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
+}
+
+export interface Claim {
+  jobs: ClaimedJob[];
+  /** The rows that are not ours to judge: `missing` and `locked`. */
+  outcomes: Outcome[];
+}
+
+/** Serializes with the workers' completion check (BatchRecord#_continue_discard_or_finish), in GoodJob's order: by id, one statement each. */
+export async function lockBatches(tx: Tx, batchIds: string[]): Promise<void> {
+  for (const id of [...new Set(batchIds)].sort()) {
+    await tx.query(sql`SELECT pg_advisory_xact_lock(${advisoryKey('good_job_batches', sql`${id}`)})`);
+  }
+}
+
+export async function batchIdsOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    SELECT batch_id AS id FROM ${gj.jobs} WHERE id = ANY(${jobIds}::uuid[]) AND batch_id IS NOT NULL
+    UNION SELECT batch_callback_id FROM ${gj.jobs} WHERE id = ANY(${jobIds}::uuid[]) AND batch_callback_id IS NOT NULL`);
+  return rows.map((row) => row.id);
+}
+
+function claimedColumns(): Sql {
+  return sql`j.id, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
+    j.error IS NULL AS "errorNull", j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId",
+    j.queue_name AS "queueName", ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"`;
+}
+
+/**
+ * Takes the jobs as no worker and no other console can at the same time: row locks (skiplocked and hybrid
+ * workers respect them), then GoodJob's advisory locks (advisory and hybrid), then the live-holder rule for
+ * jobs that a skiplocked worker holds by `locked_by_id` alone. Batch locks must have been taken before.
+ * Works whichever strategy the workers use; every lock ends with the transaction (PgBouncer in transaction mode).
+ */
+export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Claim> {
+  const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
+  const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null }>(sql`
+    SELECT ${claimedColumns()}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
+      FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED`);
+  const outcomes: Outcome[] = [];
+
+  if (rows.length < ids.length) {
+    const got = new Set(rows.map((row) => row.id));
+    const rest = ids.filter((id) => !got.has(id));
+    const existing = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${gj.jobs} j WHERE j.id = ANY(${rest}::uuid[])`);
+    const exists = new Set(existing.map((row) => row.id));
+    for (const id of rest) outcomes.push({ id, outcome: exists.has(id) ? 'locked' : 'missing' });
+  }
+  if (rows.length === 0) return { jobs: [], outcomes };
+
+  const tried = await tx.query<{ id: string; got: boolean }>(sql`
+    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_jobs', sql`id`)}) AS got
+      FROM unnest(${rows.map((row) => row.id)}::uuid[]) AS id`);
+  const notGot = new Set(tried.filter((row) => !row.got).map((row) => row.id));
+  const holders = rows.some((row) => row.skiplockedBy) ? await liveProcesses(tx, gj, rows.flatMap((row) => row.skiplockedBy ?? [])) : new Map<string, string>();
+
+  const jobs: ClaimedJob[] = [];
+  for (const { skiplockedBy, ...job } of rows) {
+    const seenAt = skiplockedBy ? holders.get(skiplockedBy) : undefined;
+    if (notGot.has(job.id)) outcomes.push({ id: job.id, outcome: 'locked' });
+    else if (skiplockedBy && seenAt) outcomes.push({ id: job.id, outcome: 'locked', processId: skiplockedBy, processSeenAt: seenAt });
+    else jobs.push(job);
+  }
+  return { jobs, outcomes };
+}
+
+/** Which of these processes are alive, and when each was last seen. */
+async function liveProcesses(tx: Tx, gj: GoodJob, ids: string[]): Promise<Map<string, string>> {
+  const rows = await tx.query<{ id: string; updatedAt: string }>(sql`
+    SELECT p.id, p.updated_at AS "updatedAt" FROM ${gj.processes} p WHERE p.id = ANY(${ids}::uuid[]) AND ${isProcessAlive(gj)}`);
+  return new Map(rows.map((row) => [row.id, row.updatedAt]));
+}
+
+/** Takes only the row locks, waiting for them: a force discard ignores who holds the job (Job#force_discard_job). */
+export async function claimJobsByForce(tx: Tx, gj: GoodJob, ids: string[]): Promise<Claim> {
+  const jobs = await tx.query<ClaimedJob>(sql`
+    SELECT ${claimedColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j`);
+  const got = new Set(jobs.map((job) => job.id));
+  return { jobs, outcomes: ids.filter((id) => !got.has(id)).map((id) => ({ id, outcome: 'missing' })) };
+}
+

@@ -1,0 +1,77 @@
+import { type Node, parseTree } from 'jsonc-parser';
+
+/*
+ * JSON as text, never through JSON.parse: that would change 12345678901234567890 and 1.10, and reorder
+ * integer-like keys. Scalars are printed with the very characters that Postgres gave.
+ */
+
+/** A JSON value whose scalars are kept as their source text. */
+export type Json =
+  | { kind: 'object'; entries: { key: string; value: Json }[] }
+  | { kind: 'array'; items: Json[] }
+  | { kind: 'scalar'; text: string };
+
+export const scalar = (value: string | number | boolean | null): Json => ({ kind: 'scalar', text: JSON.stringify(value) });
+export const object = (entries: [string, Json][]): Json => ({ kind: 'object', entries: entries.map(([key, value]) => ({ key, value })) });
+
+/** Throws SyntaxError for text that is no JSON. */
+export function parseJson(text: string): Json {
+  const errors: unknown[] = [];
+  const node = parseTree(text, errors as never[], { disallowComments: true, allowTrailingComma: false });
+  if (!node || errors.length > 0) throw new SyntaxError('The text is not JSON.');
+  return fromNode(node, text);
+}
+
+function fromNode(node: Node, text: string): Json {
+  switch (node.type) {
+    case 'object':
+      return {
+        kind: 'object',
+        entries: (node.children ?? []).map(({ children }) => ({
+          key: String(children?.[0]?.value),
+          value: children?.[1] ? fromNode(children[1], text) : scalar(null),
+        })),
+      };
+    case 'array':
+      return { kind: 'array', items: (node.children ?? []).map((child) => fromNode(child, text)) };
+    default:
+      return { kind: 'scalar', text: text.slice(node.offset, node.offset + node.length) };
+  }
+}
+
+export function get(json: Json, key: string): Json | undefined {
+  return json.kind === 'object' ? json.entries.find((entry) => entry.key === key)?.value : undefined;
+}
+
+/** A string scalar's value; undefined for anything else. */
+export function stringOf(json: Json | undefined): string | undefined {
+  if (json?.kind !== 'scalar' || !json.text.startsWith('"')) return undefined;
+  return JSON.parse(json.text) as string;
+}
+
+/**
+ * Decides on each value before it is printed: another value to print in its place, or undefined to keep it.
+ * `path` holds the object keys and array indexes from the root.
+ */
+export type Redactor = (path: readonly (string | number)[], value: Json) => Json | undefined;
+
+/** Applies the redaction step; every JSON that leaves the server goes through it. */
+export function redactJson(json: Json, redactor: Redactor, path: readonly (string | number)[] = []): Json {
+  const replaced = redactor(path, json);
+  if (replaced) return replaced;
+  if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, index) => redactJson(item, redactor, [...path, index])) };
+  if (json.kind === 'scalar') return json;
+  return { kind: 'object', entries: json.entries.map(({ key, value }) => ({ key, value: redactJson(value, redactor, [...path, key]) })) };
+}
+
+/** Prints as Ruby's JSON.pretty_generate does: two spaces, one entry a line, `{}` and `[]` when empty. */
+export function prettyJson(json: Json, indent = ''): string {
+  if (json.kind === 'scalar') return json.text;
+  const inner = `${indent}  `;
+  const lines =
+    json.kind === 'array'
+      ? json.items.map((item) => inner + prettyJson(item, inner))
+      : json.entries.map(({ key, value }) => `${inner}${JSON.stringify(key)}: ${prettyJson(value, inner)}`);
+  const [open, close] = json.kind === 'array' ? ['[', ']'] : ['{', '}'];
+  return lines.length === 0 ? open + close : `${open}\n${lines.join(',\n')}\n${indent}${close}`;
+}

@@ -1,0 +1,11 @@
+import sql, { type Sql } from 'sql-template-tag';
+import type { GoodJob } from './tables';
+
+const list = (gj: GoodJob, key: string) => sql`
+  COALESCE((SELECT CASE jsonb_typeof(s.value -> ${key}) WHEN 'array' THEN s.value -> ${key} END FROM ${gj.settings} s WHERE s.key = 'pauses'), '[]'::jsonb)`;
+
+/** Whether the job `j` waits because its queue, class or a label is in `pauses` (GoodJob::Setting.paused). */
+export function isPaused(gj: GoodJob): Sql {
+  return sql`(${list(gj, 'queues')} ? j.queue_name OR ${list(gj, 'job_classes')} ? j.job_class
+    OR (j.labels IS NOT NULL AND ${list(gj, 'labels')} ?| j.labels))`;
+}

@@ -1,0 +1,73 @@
+import sql, { join, raw, type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import { type Json, object, parseJson, scalar } from './json';
+import { decodeActiveJob } from './active-job-values';
+import { type GoodJob, quoteIdentifier } from './tables';
+import type { Column, TableName } from './schema';
+
+/*
+ * Rows as GoodJob's dashboard prints them: every column in the table's own order, also one that the console
+ * does not know, times in whole seconds and `UTC`, enums by name.
+ */
+
+/** Columns that GoodJob 4 ignores (Job.ignored_columns). */
+const IGNORED = new Set(['is_discrete', 'retried_good_job_id']);
+
+/** GoodJob::ErrorEvents */
+export const ERROR_EVENTS = ['interrupted', 'unhandled', 'handled', 'retried', 'retry_stopped', 'discarded'] as const;
+export type ErrorEvent = (typeof ERROR_EVENTS)[number];
+
+function columnsOf(gj: GoodJob, table: TableName): Column[] {
+  return gj.schema.columns[table].filter(({ name }) => !IGNORED.has(name));
+}
+
+/** One column as JSON text, so that numbers and nested JSON keep their characters. */
+function asJson({ name, type }: Column): Sql {
+  const column = raw(`r.${quoteIdentifier(name)}`);
+  if (type.startsWith('timestamp')) return sql`to_json(to_char(${column}, 'YYYY-MM-DD HH24:MI:SS "UTC"'))::text`;
+  if (type.startsWith('interval')) return sql`to_json(extract(epoch FROM ${column})::text)::text`;
+  return sql`to_json(${column})::text`;
+}
+
+async function readRow(tx: Tx, gj: GoodJob, table: TableName, from: Sql, id: string): Promise<Map<string, Json> | null> {
+  const columns = columnsOf(gj, table);
+  const [row] = await tx.query<{ values: (string | null)[] }>(
+    sql`SELECT ARRAY[${join(columns.map(asJson))}] AS values FROM ${from} r WHERE r.id = ${id}`,
+  );
+  if (!row) return null;
+  return new Map(columns.map(({ name }, n) => [name, parseJson(row.values[n] ?? 'null')]));
+}
+
+function enumName(json: Json): Json {
+  const name = json.kind === 'scalar' ? ERROR_EVENTS[Number(json.text)] : undefined;
+  return name && json.kind === 'scalar' && json.text !== 'null' ? scalar(name) : json;
+}
+
+/** The payload with the row itself merged in at the end (display_serialized_params). */
+function withAttributes(row: Map<string, Json>, key: string): Json {
+  const attributes = [...row].filter(([name]) => name !== 'serialized_params').map(([name, value]): [string, Json] => [name, name === 'error_event' ? enumName(value) : value]);
+  const params = row.get('serialized_params');
+  const own = { key, value: object(attributes) };
+  if (params?.kind === 'object') return { kind: 'object', entries: [...params.entries, own] };
+  // A payload that is no object has nothing to be merged into, and must not be lost either.
+  const kept = params && !(params.kind === 'scalar' && params.text === 'null') ? [{ key: 'serialized_params', value: params }] : [];
+  return { kind: 'object', entries: [...kept, own] };
+}
+
+/** A job's payload with `_good_job`; null when there is no such row. */
+export async function rawJob(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
+  const row = await readRow(tx, gj, 'good_jobs', gj.jobs, id);
+  return row && withAttributes(row, '_good_job');
+}
+
+/** An execution's payload with `_good_job_execution`. */
+export async function rawExecution(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
+  const row = await readRow(tx, gj, 'good_job_executions', gj.executions, id);
+  return row && withAttributes(row, '_good_job_execution');
+}
+
+/** A batch's columns, `serialized_properties` decoded in its place as `properties` (BatchRecord#display_attributes). */
+export async function rawBatch(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
+  const row = await readRow(tx, gj, 'good_job_batches', gj.batches, id);
+  return row && object([...row].map(([name, value]) => (name === 'serialized_properties' ? ['properties', decodeActiveJob(value)] : [name, value])));
+}

@@ -1,0 +1,112 @@
+import 'server-only';
+import sql from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import { decodeActiveJob } from '../good-job/active-job-values';
+import { parseJson, prettyJson, redactJson } from '../good-job/json';
+import { isHeld } from '../good-job/locks';
+import { judge } from '../good-job/actions';
+import { paramsProblem } from '../good-job/params';
+import { isBlank } from '../good-job/blank';
+import { ERROR_EVENTS, rawExecution, rawJob } from '../good-job/raw-rows';
+import { redactor } from '../redaction';
+import { cut } from '../text';
+import { jobRowColumns } from './list';
+import type { ExecutionRow, JobDetail } from './types';
+
+/** Characters shown at first; the page offers the rest. */
+export const ARGUMENTS_SHOWN = 8_000;
+const ERROR_SHOWN = 8_000;
+/** Executions a page lists; a job with more has been retried by hand for weeks. */
+export const EXECUTIONS_SHOWN = 100;
+const FRAMES_SHOWN = 200;
+const FRAME_SHOWN = 500;
+
+interface DetailRow extends Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'retryable' | 'errorEvent'> {
+  errorEvent: number | null;
+  arguments: string | null;
+  finished: boolean;
+  errorPresent: boolean;
+  paramsProblem: 'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
+}
+
+/** A job with everything its page shows but the raw JSON; null when there is none. `all`: arguments uncut. */
+export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promise<JobDetail | null> {
+  const { gj } = ctx;
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<DetailRow>(sql`
+      SELECT ${jobRowColumns(gj, sql`j.created_at`)}, left(j.error, ${ERROR_SHOWN}) AS error,
+             j.created_at AS "createdAt", j.scheduled_at AS "scheduledAt", j.performed_at AS "performedAt", j.finished_at AS "finishedAt",
+             j.error_event AS "errorEvent", left(j.concurrency_key, 300) AS "concurrencyKey", left(j.cron_key, 300) AS "cronKey", j.cron_at AS "cronAt",
+             j.batch_callback_id AS "batchCallbackId", j.locked_by_id AS "lockedById",
+             (SELECT p.updated_at FROM ${gj.processes} p WHERE p.id = j.locked_by_id) AS "processSeenAt",
+             ${isHeld(gj)} AS held, (j.serialized_params -> 'arguments')::text AS arguments,
+             j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
+             ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"
+        FROM ${gj.jobs} j WHERE j.id = ${id}`),
+  );
+  if (!row) return null;
+  const { arguments: stored, finished, errorPresent, paramsProblem: problem, errorEvent, ...detail } = row;
+  const text = prettyJson(decodeActiveJob(redactJson(parseJson(stored ?? 'null'), redactor)));
+  return {
+    ...detail,
+    errorEvent: ERROR_EVENTS[errorEvent ?? -1] ?? null,
+    argumentsJson: all ? text : cut(text, ARGUMENTS_SHOWN),
+    argumentsLength: text.length,
+    retryable: judge('retry', { id, finished, errorPresent, errorNull: false, batchId: null, batchCallbackId: null, queueName: null, paramsProblem: problem }) === null,
+  };
+}
+
+type StoredExecution = Omit<ExecutionRow, 'applicationFrames' | 'otherFrames' | 'errorEvent' | 'number'> & {
+  number: string | null;
+  errorEvent: number | null;
+  backtrace: string[] | null;
+};
+
+/**
+ * The newest EXECUTIONS_SHOWN executions of a job, newest first. An attempt that GoodJob itself followed with
+ * another (interrupted, retried) counts as retried also when the job was discarded later.
+ */
+export async function listExecutions(ctx: Ctx, jobId: string): Promise<ExecutionRow[]> {
+  // index_good_job_executions_on_active_job_id_and_created_at
+  const rows = await ctx.db.read((tx) =>
+    tx.query<StoredExecution>(sql`
+      SELECT e.id, CASE jsonb_typeof(e.serialized_params -> 'executions') WHEN 'number' THEN ((e.serialized_params ->> 'executions')::numeric + 1)::text
+                        ELSE CASE WHEN jsonb_typeof(e.serialized_params) = 'object' THEN '1' END END AS number,
+             CASE WHEN e.finished_at IS NULL THEN 'running' WHEN e.error IS NULL THEN 'succeeded'
+                  WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
+             CASE jsonb_typeof(e.serialized_params -> 'enqueued_at') WHEN 'string' THEN left(e.serialized_params ->> 'enqueued_at', 40) END AS "enqueuedAt",
+             e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt", e.finished_at AS "finishedAt",
+             extract(epoch FROM e.created_at - e.scheduled_at)::float8 AS "queueWait",
+             extract(epoch FROM coalesce(e.duration, e.finished_at - e.created_at))::float8 AS "runTime",
+             left(e.error, ${ERROR_SHOWN}) AS error, e.error_event AS "errorEvent",
+             (SELECT array_agg(left(f, ${FRAME_SHOWN}) ORDER BY n) FROM unnest(e.error_backtrace[1:${FRAMES_SHOWN}::int]) WITH ORDINALITY t(f, n)) AS backtrace,
+             e.process_id AS "processId"
+        FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id
+       WHERE e.active_job_id = ${jobId} ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN}`),
+  );
+  return rows.map(({ backtrace, ...row }) => ({
+    ...row,
+    number: row.number === null ? null : Number(row.number),
+    errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
+    ...splitFrames(backtrace ?? []),
+  }));
+}
+
+/** Frames of gems, Ruby itself and generated code, as Rails' backtrace cleaner leaves them out. */
+const LIBRARY_FRAME = /\/(gems|bundler|rubygems|ruby\/\d|lib\/ruby|vendor\/bundle|\.rbenv|\.rvm)\/|^<internal:|^\(eval|\/bin\/(rails|bundle|good_job|ruby)/;
+
+function splitFrames(frames: string[]): Pick<ExecutionRow, 'applicationFrames' | 'otherFrames'> {
+  return { applicationFrames: frames.filter((frame) => !LIBRARY_FRAME.test(frame)), otherFrames: frames.filter((frame) => LIBRARY_FRAME.test(frame)) };
+}
+
+/** A job's raw JSON as GoodJob prints it, with `_good_job`; null when there is none. */
+export async function getRawJob(ctx: Ctx, id: string): Promise<string | null> {
+  const json = await ctx.db.read((tx) => rawJob(tx, ctx.gj, id));
+  return json && prettyJson(redactJson(json, redactor));
+}
+
+/** An execution's raw JSON, with `_good_job_execution`; null when there is none. */
+export async function getRawExecution(ctx: Ctx, id: string): Promise<string | null> {
+  const json = await ctx.db.read((tx) => rawExecution(tx, ctx.gj, id));
+  return json && prettyJson(redactJson(json, redactor));
+}

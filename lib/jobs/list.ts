@@ -1,0 +1,97 @@
+import 'server-only';
+import sql, { empty, type Sql } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { isHeld } from '../good-job/locks';
+import { isPaused } from '../good-job/pauses';
+import { type JobState, isInState, readyAt, stateOf } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
+import { type Cursor, type Order, PAGE_SIZE, type Page, beyond, orderBy, toPage } from '../paging';
+import type { JobFilter } from './filters';
+import type { JobRow } from './types';
+
+/** Characters of a text column that a list carries at most. */
+const TEXT_SHOWN = 300;
+
+/** Natural order: what will run next first, what ran last first, else the newest. */
+export function naturalOrder(state: JobState | null): Order {
+  switch (state) {
+    case 'scheduled':
+    case 'retried':
+    case 'queued':
+      return { key: readyAt, direction: 'asc' };
+    case 'running':
+      return { key: sql`j.performed_at`, direction: 'desc' };
+    case 'succeeded':
+    case 'discarded':
+      return { key: sql`j.finished_at`, direction: 'desc' };
+    case null:
+      return { key: sql`j.created_at`, direction: 'desc' };
+  }
+}
+
+/** The columns of a JobRow; `key` is the list's sort key. */
+export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
+  return sql`j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", j.priority,
+    coalesce((SELECT array_agg(left(l, ${TEXT_SHOWN})) FROM unnest(j.labels[1:20]) l), '{}') AS labels,
+    coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN}) AS error, ${stateOf} AS state,
+    CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
+    ${key} AS "sortAt", j.batch_id AS "batchId",
+    j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
+    CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN NOT ${isHeld(gj)} ELSE false END AS "lostWorker"`;
+}
+
+/** The cursor with the sort key that its row has now; `after_at` counts only when the row is gone. Null: nothing to go by. */
+export async function resolveCursor(tx: Tx, gj: GoodJob, order: Order, cursor: Cursor): Promise<Cursor | null> {
+  const [row] = await tx.query<{ at: string | null }>(sql`SELECT ${order.key} AS at FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
+  const at = row?.at ?? cursor.at;
+  return at === null ? null : { ...cursor, at };
+}
+
+/** One page of all jobs, in the natural order of the state. */
+export async function listJobs(ctx: Ctx, filter: JobFilter): Promise<Page<JobRow>> {
+  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
+  const { gj } = ctx;
+  const order = naturalOrder(filter.state);
+  return ctx.db.read(async (tx) => {
+    const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
+    if (filter.cursor && !cursor) return { rows: [], previous: null, next: null };
+    // index_good_jobs_on_created_at, …_jobs_on_finished_at_only, …_on_discarded, …_on_scheduled_at
+    const rows = await tx.query<JobRow>(sql`
+      SELECT ${jobRowColumns(gj, order.key)} FROM ${gj.jobs} j
+       WHERE ${filter.state ? isInState(filter.state) : sql`true`} ${filter.jobClass ? sql`AND j.job_class = ${filter.jobClass}` : empty}
+         ${cursor ? sql`AND ${beyond(order, cursor)}` : empty}
+       ${orderBy(order, cursor)} LIMIT ${PAGE_SIZE + 1}`);
+    return toPage(rows, cursor, PAGE_SIZE);
+  });
+}
+
+/** One page of a batch's jobs, newest first. */
+export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter): Promise<Page<JobRow>> {
+  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
+  const { gj } = ctx;
+  const order = naturalOrder(null);
+  return ctx.db.read(async (tx) => {
+    const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
+    if (filter.cursor && !cursor) return { rows: [], previous: null, next: null };
+    // OFFSET 0 keeps the planner from walking created_at backwards over everybody's jobs in search of this
+    // batch's: by index_good_jobs_on_batch_id a batch of any age costs its own size and no more.
+    const rows = await tx.query<JobRow>(sql`
+      WITH page AS MATERIALIZED (
+        SELECT j.id, j.created_at FROM (
+          SELECT j.id, j.created_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId}
+             ${filter.state ? sql`AND ${isInState(filter.state)}` : empty} ${filter.jobClass ? sql`AND j.job_class = ${filter.jobClass}` : empty} OFFSET 0) j
+         WHERE ${cursor ? beyond(order, cursor) : sql`true`} ${orderBy(order, cursor)} LIMIT ${PAGE_SIZE + 1})
+      SELECT ${jobRowColumns(gj, order.key)} FROM page JOIN ${gj.jobs} j USING (id) ${orderBy({ ...order, key: sql`page.created_at` }, cursor)}`);
+    return toPage(rows, cursor, PAGE_SIZE);
+  });
+}
+
+/** The callback jobs of a batch, newest first; a batch has a handful, so the first 100 are all. */
+export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRow[]> {
+  return ctx.db.read((tx) =>
+    tx.query<JobRow>(sql`
+      SELECT ${jobRowColumns(ctx.gj, sql`j.created_at`)} FROM ${ctx.gj.jobs} j WHERE j.batch_callback_id = ${batchId}
+       ORDER BY j.created_at DESC, j.id DESC LIMIT 100`),
+  );
+}

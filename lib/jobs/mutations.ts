@@ -1,0 +1,27 @@
+import 'server-only';
+import { countOutcomes } from '../audit/audit';
+import { type Ctx, transaction } from '../ctx';
+import { ConsoleError } from '../errors';
+import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
+import type { Outcome } from '../good-job/outcomes';
+
+/**
+ * Carries out one action on these jobs in one transaction, with its audit record: at most
+ * MAX_JOBS_PER_TRANSACTION distinct UUIDs. An outcome for every id, in the order given. When a lock could not
+ * be had within two seconds nothing is changed and every row's outcome is `locked`.
+ */
+export async function changeJobs(ctx: Ctx, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
+  if (ids.length > MAX_JOBS_PER_TRANSACTION) throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
+  try {
+    return await transaction(ctx, `job.${action}`, async (tx) => {
+      const outcomes = await actOnJobs(tx, ctx.gj, action, ids, options);
+      const details = options.scheduledAt ? { scheduled_at: options.scheduledAt } : {};
+      await tx.audit({ targetType: 'job', targetIds: ids, counts: countOutcomes(outcomes), details });
+      return outcomes;
+    });
+  } catch (error) {
+    if (error instanceof ConsoleError && error.code === 'locked') return ids.map((id) => ({ id, outcome: 'locked' }));
+    throw error;
+  }
+}

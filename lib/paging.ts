@@ -1,0 +1,73 @@
+import sql, { type Sql } from 'sql-template-tag';
+import type { Params } from './filter-params';
+import { isTimestamp, isUuid } from './text';
+
+/** Where a page begins: the row next to it and, should that row be gone, its sort time (ISO 8601 UTC, microseconds). */
+export interface Cursor {
+  direction: 'after' | 'before';
+  id: string;
+  at: string | null;
+}
+
+export interface Page<Row> {
+  rows: Row[];
+  /** Cursor of the page before this one (newer rows in a newest-first list); null: this is the first. */
+  previous: Cursor | null;
+  next: Cursor | null;
+}
+
+export interface Order {
+  /** The sort key; `id` breaks its ties in the same direction. */
+  key: Sql;
+  direction: 'asc' | 'desc';
+}
+
+export const PAGE_SIZE = 25;
+
+/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. */
+export function parseCursor(params: Params): Cursor | null | 'not_understood' {
+  for (const direction of ['after', 'before'] as const) {
+    const id = params.get(`${direction}_id`);
+    const at = params.get(`${direction}_at`);
+    if (id === null && at === null) continue;
+    if (id === null || !isUuid(id) || (at !== null && !isTimestamp(at))) return 'not_understood';
+    return { direction, id, at };
+  }
+  return null;
+}
+
+export function cursorParams(cursor: Cursor): Record<string, string> {
+  return { [`${cursor.direction}_id`]: cursor.id, ...(cursor.at ? { [`${cursor.direction}_at`]: cursor.at } : {}) };
+}
+
+/** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
+export function orderBy(order: Order, cursor: Cursor | null): Sql {
+  const descending = (order.direction === 'desc') !== (cursor?.direction === 'before');
+  return descending ? sql`ORDER BY ${order.key} DESC, j.id DESC` : sql`ORDER BY ${order.key} ASC, j.id ASC`;
+}
+
+/**
+ * The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone
+ * bound the scan.
+ */
+export function beyond(order: Order, cursor: Cursor): Sql {
+  const forwards = (order.direction === 'asc') === (cursor.direction === 'after');
+  return forwards
+    ? sql`${order.key} >= ${cursor.at} AND (${order.key}, j.id) > (${cursor.at}, ${cursor.id}::uuid)`
+    : sql`${order.key} <= ${cursor.at} AND (${order.key}, j.id) < (${cursor.at}, ${cursor.id}::uuid)`;
+}
+
+/** Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. */
+export function toPage<Row extends { id: string; sortAt: string }>(read: Row[], cursor: Cursor | null, size: number): Page<Row> {
+  const more = read.length > size;
+  const rows = read.slice(0, size);
+  if (cursor?.direction === 'before') rows.reverse();
+  const [first, last] = [rows[0], rows.at(-1)];
+  const hasPrevious = cursor !== null && (cursor.direction === 'after' || more);
+  const hasNext = cursor?.direction === 'before' || more;
+  return {
+    rows,
+    previous: hasPrevious && first ? { direction: 'before', id: first.id, at: first.sortAt } : null,
+    next: hasNext && last ? { direction: 'after', id: last.id, at: last.sortAt } : null,
+  };
+}

@@ -1,0 +1,23 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+interface Answer {
+  status?: number;
+}
+
+/** Modules are instantiated more than once in one server; globalThis is shared. */
+const shared = globalThis as typeof globalThis & { goodJobConsoleAnswer?: AsyncLocalStorage<Answer> };
+const storage = (shared.goodJobConsoleAnswer ??= new AsyncLocalStorage<Answer>());
+
+/** Runs a request so that the page it renders can choose its status; `answer.status` holds the choice. */
+export function withAnswer<T>(answer: Answer, fn: () => T): T {
+  return storage.run(answer, fn);
+}
+
+/**
+ * Sets the HTTP status of the page being rendered: Next itself offers 404 only, and a page that says "the
+ * database does not answer" must not say 200 to a probe. Before the first byte only.
+ */
+export function setResponseStatus(status: number): void {
+  const answer = storage.getStore();
+  if (answer) answer.status = status;
+}

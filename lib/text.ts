@@ -1,0 +1,23 @@
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A UUID in its canonical form; Postgres would take others too, and links must have one spelling. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** ISO 8601 with a zone, as the console and GoodJob write it into links; years that Postgres' timestamp holds. */
+export function isTimestamp(text: string): boolean {
+  return /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|UTC|[+-]\d\d:?\d\d))?$/.test(text) && !Number.isNaN(Date.parse(text.replace(' UTC', 'Z').replace(/(\.\d{3})\d+/, '$1')));
+}
+
+/** Text that Postgres can hold: no NUL, and not longer than any filter of ours needs. */
+export function isFilterText(text: string): boolean {
+  return text.length <= 1000 && !text.includes('\0');
+}
+
+/** Cuts at a character, not inside one (surrogate pairs stay whole). */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const end = /[\uD800-\uDBFF]/.test(text[length - 1] ?? '') ? length - 1 : length;
+  return text.slice(0, end);
+}

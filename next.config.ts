@@ -1,0 +1,20 @@
+import type { NextConfig } from 'next';
+import createNextIntlPlugin from 'next-intl/plugin';
+
+/** Stands for BASE_PATH in the build; the server puts the real one in its place at start (server/build.ts). */
+const BASE_PATH_PLACEHOLDER = '/__BASE_PATH__';
+
+const config: NextConfig = {
+  output: 'standalone',
+  basePath: process.env.GOOD_JOB_CONSOLE_DEV === '1' ? '' : BASE_PATH_PLACEHOLDER,
+  poweredByHeader: false,
+  reactStrictMode: true,
+  // pg must be bundled: as an external it is a symlink that does not survive packing.
+  transpilePackages: ['pg'],
+  images: { unoptimized: true },
+  typescript: { ignoreBuildErrors: true },
+  experimental: { authInterrupts: true },
+  outputFileTracingExcludes: { '*': ['node_modules/sharp/**', 'node_modules/@img/**'] },
+};
+
+export default createNextIntlPlugin('./lib/i18n/request.ts')(config);

@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+/*
+ * `npm run build`: Next's standalone output, with its static files and the server's own start (server/main.ts as
+ * one file) beside it: .next/standalone then runs with Node alone.
+ */
+const root = path.resolve(import.meta.dirname ?? '.', '..');
+const standalone = path.join(root, '.next/standalone');
+
+export async function buildServer(): Promise<void> {
+  rmSync(standalone, { recursive: true, force: true });
+  const next = spawnSync(process.execPath, [path.join(root, 'node_modules/next/dist/bin/next'), 'build'], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', NODE_OPTIONS: '' },
+  });
+  if (next.status !== 0) process.exit(next.status ?? 1);
+  cpSync(path.join(root, '.next/static'), path.join(standalone, '.next/static'), { recursive: true });
+  await build({
+    entryPoints: [path.join(root, 'server/main.ts')],
+    outfile: path.join(standalone, 'main.mjs'),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.9',
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+}
+
+await buildServer();

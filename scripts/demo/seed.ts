@@ -1,0 +1,53 @@
+import { pathToFileURL } from 'node:url';
+import { loadSourceBatch } from '../../test/harness/good-job-database';
+import { readEnv } from '../../lib/env';
+import { demoRows } from './data/demo-data';
+import { insertRows } from './data/rows';
+import { DemoError, type Target, connect, createTables, mark, refuseForeignTables } from './database';
+
+export interface SeedOptions {
+  /** The moment that the rows are made for; default: the database's clock. */
+  now?: Date;
+  /** Rows older than this are made anew; default: those that are there stay, however old. */
+  maxAgeMs?: number;
+  log?: (line: string) => void;
+}
+
+/**
+ * Makes GoodJob's tables and fills them, unless the demo has done so before. Throws DemoError when the tables that
+ * are there are not the demo's. Returns whether it filled them.
+ */
+export async function seedDemo({ url, schema }: Target, { now, maxAgeMs = Number.POSITIVE_INFINITY, log = () => undefined }: SeedOptions = {}): Promise<boolean> {
+  const client = await connect(url, 'good_job_console_demo_seed');
+  try {
+    const { seededAt } = await refuseForeignTables(client, schema);
+    // The worker judges time by the database's clock, so the rows must be made by it too.
+    const { rows } = await client.query<{ at: string }>('SELECT extract(epoch FROM clock_timestamp())::text AS at');
+    const at = now?.getTime() ?? Math.floor(Number(rows[0]?.at ?? 0) * 1000);
+    if (seededAt && at - seededAt.getTime() <= maxAgeMs) return false;
+    const started = Date.now();
+    await client.query('BEGIN');
+    await createTables(client, schema);
+    await insertRows(client, schema, demoRows(at * 1000));
+    await client.query('COMMIT');
+    await loadSourceBatch(url, schema);
+    await mark(client, schema, new Date(at));
+    // Plans are then those of a database in use, not of tables just filled.
+    await client.query('ANALYZE');
+    log(`Made the demo's data in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+    return true;
+  } finally {
+    await client.end();
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { databaseUrl: url, databaseSchema: schema } = readEnv(process.env);
+  seedDemo({ url, schema }, { log: console.log }).then(
+    (seeded) => seeded || console.log('The demo\'s data is there already.'),
+    (error: unknown) => {
+      console.error(error instanceof DemoError ? error.message : error);
+      process.exitCode = 1;
+    },
+  );
+}

@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { type Server, createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Env, EnvError, readEnv } from '../lib/env';
+import { prepareBuild } from './build';
+import { type Handler, frontDoor } from './front-door';
+
+/*
+ * The server: checks the configuration, prepares the build for its base path, puts the front door before Next,
+ * listens, and drains when it is told to stop. Bundled to .next/standalone/main.mjs by `npm run build`.
+ */
+
+/** Requests that are still running get this long after SIGTERM. */
+const DRAIN_MS = 9_000;
+const here = path.dirname(fileURLToPath(import.meta.url));
+const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
+
+function configuration(): Env {
+  try {
+    return readEnv(process.env);
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}
+
+async function nextHandler(env: Env): Promise<Handler> {
+  const dir = development ? process.cwd() : prepareBuild(here, env.basePath);
+  if (!development) {
+    Object.assign(process.env, { NODE_ENV: 'production' });
+    process.chdir(dir);
+    const required = JSON.parse(readFileSync(path.join(dir, '.next/required-server-files.json'), 'utf8')) as { config: Record<string, unknown> };
+    process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify({ ...required.config, distDir: './.next' });
+  }
+  const require = createRequire(path.join(dir, 'package.json'));
+  const next = require('next') as (options: object) => { prepare(): Promise<void>; getRequestHandler(): Handler };
+  const app = next({ dir, dev: development, hostname: 'localhost', port: env.port, customServer: true });
+  await app.prepare();
+  return app.getRequestHandler();
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** `localhost` is both loopback addresses: a browser may try either first. */
+async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): Promise<Server[]> {
+  const main = createServer(listener);
+  const host = env.host.replace(/^\[|\]$/g, '');
+  await listen(main, env.port, host === 'localhost' ? '127.0.0.1' : host);
+  if (host !== 'localhost') return [main];
+  const second = createServer(listener);
+  const address = main.address();
+  const port = typeof address === 'object' && address ? address.port : env.port;
+  return listen(second, port, '::1').then(
+    () => [main, second],
+    () => [main], // no IPv6 here, or somebody else's port
+  );
+}
+
+function drainOnSignal(servers: Server[]): void {
+  let draining = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (draining) process.exit(1);
+      draining = true;
+      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      servers.forEach((server) => server.closeIdleConnections());
+      setTimeout(() => process.exit(0), DRAIN_MS).unref();
+      void Promise.all(closed).then(() => process.exit(0));
+    });
+  }
+}
+
+const env = configuration();
+process.env.NEXT_TELEMETRY_DISABLED = '1';
+if (!development && !existsSync(path.join(here, '.next'))) {
+  console.error('There is no build beside the server. Run npm run build.');
+  process.exit(1);
+}
+const listener = frontDoor(env, await nextHandler(env), { development });
+try {
+  const servers = await listenOnHost(env, listener);
+  drainOnSignal(servers);
+  const address = servers[0]?.address();
+  const port = typeof address === 'object' && address ? address.port : env.port;
+  console.log(`GoodJob Console listens on http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath || '/'}`);
+} catch (error) {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  console.error(code === 'EADDRINUSE' ? `PORT ${env.port} is in use by another process.` : code === 'EACCES' ? `PORT ${env.port} may not be opened by this user.` : String(error));
+  process.exit(1);
+}

@@ -1,0 +1,82 @@
+import type pg from 'pg';
+import { retryBatch } from '../../lib/batches/mutations';
+import type { Ctx } from '../../lib/ctx';
+import { changeJobs } from '../../lib/jobs/mutations';
+import { TestConsole, lockKey } from '../harness/test-console';
+import type { Observation } from './compare';
+import { type Columns, loadRows, readColumns, readRows } from './load';
+import type { Situation } from './situation';
+import { type Rows, microseconds, shifted, shiftedRows } from './vector';
+
+const END = 'end of the action';
+
+/** One database, and the sessions that are needed to replay vectors on it one after the other. */
+export class Stage {
+  private readonly received: string[] = [];
+  private ended: (() => void) | undefined;
+
+  private constructor(
+    private readonly console: TestConsole,
+    private readonly rows: pg.Client,
+    private readonly listener: pg.Client,
+    private readonly holder: pg.Client,
+    private readonly columns: Columns,
+    private readonly contexts: Record<Situation['dequeueQuerySort'], Ctx>,
+  ) {
+    listener.on('notification', ({ payload = '' }) => (payload === END ? this.ended?.() : this.received.push(payload)));
+  }
+
+  static async open(name: string): Promise<Stage> {
+    const console = await TestConsole.open(name);
+    const listener = await console.session();
+    await listener.query('LISTEN good_job');
+    const context = (dequeueQuerySort: Situation['dequeueQuerySort']) => console.ctx({ app: { appName: 'peer-app', dequeueQuerySort } });
+    const contexts = { created_at: context('created_at'), scheduled_at: context('scheduled_at') };
+    return new Stage(console, console.client, listener, await console.session(), await readColumns(console.client), contexts);
+  }
+
+  close(): Promise<void> {
+    return this.console.close();
+  }
+
+  /** Begins with these rows, which were like this at `recordedAt`, and carries out what the vector asks of the console. */
+  async replay(start: Rows, recordedAt: string, situation: Situation): Promise<Observation> {
+    const shift = (await this.clock()) - microseconds(recordedAt);
+    await loadRows(this.rows, shiftedRows(start, shift));
+    await this.hold(situation);
+    this.received.length = 0;
+    const from = await this.clock();
+    const outcomes = await this.act(situation, shift);
+    const to = await this.clock();
+    await this.holder.query('SELECT pg_advisory_unlock_all()');
+    await this.allNotifications();
+    return { rows: await readRows(this.rows, this.columns), outcomes, notifications: [...this.received], shift, from, to };
+  }
+
+  private async clock(): Promise<bigint> {
+    const { rows } = await this.rows.query<{ now: string }>(`SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`);
+    return microseconds(rows[0]?.now ?? '');
+  }
+
+  private async hold({ heldJobs, heldProcesses }: Situation): Promise<void> {
+    const keys = [...heldJobs.map((id) => lockKey('good_jobs', id)), ...heldProcesses.map((id) => lockKey('good_job_processes', id))];
+    for (const key of keys) await this.holder.query(`SELECT pg_advisory_lock(${key})`);
+  }
+
+  private async act({ action, ids, scheduledAt, dequeueQuerySort }: Situation, shift: bigint): Promise<Record<string, string>> {
+    const ctx = this.contexts[dequeueQuerySort];
+    if (action !== 'batch_retry') {
+      const outcomes = await changeJobs(ctx, action, ids, scheduledAt === null ? {} : { scheduledAt: shifted(scheduledAt, shift) });
+      return Object.fromEntries(outcomes.map(({ id, outcome }) => [id, outcome]));
+    }
+    const results = await Promise.all(ids.map(async (id) => [id, (await retryBatch(ctx, id)).outcome] as const));
+    return Object.fromEntries(results);
+  }
+
+  /** Notifications arrive in the order of the commits: after our own, none of the action's is outstanding. */
+  private async allNotifications(): Promise<void> {
+    const arrived = new Promise<void>((resolve) => (this.ended = resolve));
+    await this.listener.query(`SELECT pg_notify('good_job', $1)`, [END]);
+    await arrived;
+  }
+}

@@ -1,0 +1,121 @@
+import { LosslessNumber } from 'lossless-json';
+import { type Expectation, type Expected, type ExpectedRow, type ExpectedRows, NOW, type OutcomeName, PAYLOAD_NOW, isObject } from './expectation';
+import { completionCheck } from './rules-completion';
+import { type ConsoleAction, type Situation, isProcessAlive } from './situation';
+import { type Rows, type Vector } from './vector';
+
+/*
+ * GOODJOB.md written down a second time, as plain functions of a vector's rows: what must come out where the
+ * console deliberately differs from the recording. It knows nothing of lib/good-job, and rules.test.ts holds it
+ * against every recording that has no flag.
+ */
+
+export interface World {
+  rows: ExpectedRows;
+  queues: Set<string>;
+  vector: Vector;
+  situation: Situation;
+}
+
+const DISCARD_ERRORS: Partial<Record<ConsoleAction, string>> = {
+  discard: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
+  force_discard: 'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
+};
+
+/** What GOODJOB.md says must come out, beginning with these rows. */
+export function ruled(vector: Vector, situation: Situation, start: Rows = vector.before): Expectation {
+  const world: World = { rows: structuredCopy(start), queues: new Set(), vector, situation };
+  const outcomes = Object.fromEntries(situation.ids.map((id) => [id, situation.action === 'batch_retry' ? retryBatch(world, id) : act(world, id)]));
+  return { start, rows: world.rows, outcomes, queues: world.queues };
+}
+
+function structuredCopy(rows: Rows): ExpectedRows {
+  return Object.fromEntries(Object.entries(rows).map(([table, list]) => [table, list.map((row) => ({ ...row }))])) as ExpectedRows;
+}
+
+function act(world: World, id: string): OutcomeName {
+  const { action } = world.situation;
+  const job = world.rows.good_jobs.find((row) => row.id === id);
+  const obstacle = job ? judge(world, action, job) : 'missing';
+  if (obstacle || !job) return obstacle ?? 'missing';
+  switch (action) {
+    case 'retry':
+      retry(world, job);
+      break;
+    case 'reschedule':
+      Object.assign(job, { scheduled_at: world.situation.scheduledAt ?? NOW, updated_at: NOW });
+      break;
+    case 'destroy':
+      world.rows.good_jobs = world.rows.good_jobs.filter((row) => row !== job);
+      world.rows.good_job_executions = world.rows.good_job_executions.filter((row) => row.active_job_id !== id);
+      break;
+    default:
+      Object.assign(job, { finished_at: NOW, error: DISCARD_ERRORS[action] ?? null, error_event: new LosslessNumber('5'), updated_at: NOW });
+      if (typeof job.batch_id === 'string') completionCheck(world, job.batch_id, { memberDiscarded: true });
+      if (typeof job.batch_callback_id === 'string') completionCheck(world, job.batch_callback_id, { memberDiscarded: false });
+  }
+  return 'done';
+}
+
+/** The checks in GOODJOB.md's order; null: go ahead. */
+function judge(world: World, action: ConsoleAction, job: ExpectedRow): OutcomeName | null {
+  if (action !== 'force_discard' && isHeld(world, job)) return 'locked';
+  const finished = job.finished_at !== null && job.finished_at !== undefined;
+  switch (action) {
+    case 'retry':
+    case 'batch_retry':
+      if (!isSane(job.serialized_params)) return 'refused';
+      return finished && typeof job.error === 'string' && /\S/.test(job.error) ? null : 'conflict';
+    case 'destroy':
+      return finished ? null : 'conflict';
+    default:
+      return finished ? 'conflict' : null;
+  }
+}
+
+function isHeld({ vector, situation }: World, job: ExpectedRow): boolean {
+  if (situation.heldJobs.includes(String(job.id))) return true;
+  return String(job.lock_type) === '1' && typeof job.locked_by_id === 'string' && isProcessAlive(vector, situation, job.locked_by_id);
+}
+
+function isSane(params: Expected | undefined): params is { [key: string]: Expected } {
+  if (!isObject<Expected>(params)) return false;
+  const is = (key: string, test: (value: Expected) => boolean) => params[key] === undefined || params[key] === null || test(params[key]);
+  const integer = (value: Expected) => value instanceof LosslessNumber && /^-?\d{1,18}$/.test(value.value);
+  const text = (value: Expected) => typeof value === 'string';
+  return (
+    typeof params.job_class === 'string' && /\S/.test(params.job_class) &&
+    is('queue_name', text) && is('locale', text) && is('timezone', text) && is('priority', integer) && is('executions', integer) &&
+    is('arguments', Array.isArray) && is('exception_executions', (value) => isObject<Expected>(value))
+  );
+}
+
+function retry(world: World, job: ExpectedRow): void {
+  const params = job.serialized_params as { [key: string]: Expected };
+  const queue = typeof params.queue_name === 'string' && /\S/.test(params.queue_name) ? params.queue_name : 'default';
+  const executions = params.executions instanceof LosslessNumber ? BigInt(params.executions.value) : 0n;
+  Object.assign(job, {
+    finished_at: null, performed_at: null, scheduled_at: NOW, updated_at: NOW, error_event: new LosslessNumber('3'),
+    job_class: params.job_class, queue_name: queue, priority: params.priority ?? new LosslessNumber('0'),
+    serialized_params: {
+      ...params,
+      executions: new LosslessNumber(String(executions + 1n)), provider_job_id: job.id, enqueued_at: PAYLOAD_NOW, scheduled_at: PAYLOAD_NOW,
+      locale: params.locale ?? 'en', timezone: params.timezone ?? 'UTC', arguments: params.arguments ?? [], exception_executions: params.exception_executions ?? null,
+    },
+  });
+  if (world.situation.dequeueQuerySort === 'created_at') job.created_at = NOW;
+  world.queues.add(queue);
+}
+
+function retryBatch(world: World, id: string): OutcomeName {
+  const batch = world.rows.good_job_batches.find((row) => row.id === id);
+  if (!batch) return 'missing';
+  const discarded = world.rows.good_jobs.filter((job) => job.batch_id === id && job.finished_at !== null && job.error !== null);
+  const ready = discarded.filter((job) => judge(world, 'batch_retry', job) === null);
+  if (discarded.length > 0 && ready.length === 0) return 'unchanged';
+  for (const job of ready) retry(world, job);
+  const times = ['finished_at', 'jobs_finished_at', ...(ready.length === discarded.length ? ['discarded_at'] : [])];
+  if (times.some((column) => batch[column] !== null)) Object.assign(batch, Object.fromEntries(times.map((column) => [column, null])), { updated_at: NOW });
+  completionCheck(world, id, { memberDiscarded: false });
+  return 'done';
+}

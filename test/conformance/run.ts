@@ -1,0 +1,46 @@
+import { Stage } from './replay';
+import { readVectors } from './vector';
+import { type Verdict, verdictOn } from './verdict';
+
+/*
+ * npm run test:conformance: replays the recorded behaviour of GoodJob on the console's own actions. Another
+ * file of recordings by VECTORS=path (.jsonl, plain or gzipped). Exit 1 when one differs.
+ */
+
+/** Databases that replay at the same time. */
+const STAGES = 2;
+
+const file = process.env.VECTORS || new URL('vectors.jsonl.gz', import.meta.url);
+const startedAt = Date.now();
+const vectors = await readVectors(file).catch((error: unknown) => {
+  console.error(`The vectors in ${String(file)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  process.exit(1);
+});
+const verdicts = new Array<Verdict | undefined>(vectors.length);
+const stages = await Promise.all(Array.from({ length: STAGES }, (_, index) => Stage.open(`conformance ${index}`)));
+let next = 0;
+await Promise.all(
+  stages.map(async (stage) => {
+    for (let index = next++; index < vectors.length; index = next++) {
+      const vector = vectors[index];
+      if (vector) verdicts[index] = await verdictOn(vector, stage);
+    }
+    await stage.close();
+  }),
+);
+
+const counts: Record<Verdict['kind'], number> = { matched: 0, excepted: 0, 'not built': 0, differing: 0 };
+const reasons = new Map<string, number>();
+vectors.forEach((vector, index) => {
+  const verdict = verdicts[index] ?? { kind: 'differing', differences: ['not replayed'] };
+  counts[verdict.kind] += 1;
+  if (verdict.kind === 'matched') return;
+  console.log(`${verdict.kind}: ${vector.name} (${vector.action}, ${vector.lock_strategy})`);
+  if (verdict.kind === 'differing') for (const difference of verdict.differences) console.log(`    ${difference}`);
+  if (verdict.kind === 'excepted') reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1);
+});
+console.log('\nExceptions, by kind:');
+for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`${String(count).padStart(5)}  ${reason}`);
+console.log(`\n${vectors.length} vectors in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+for (const [kind, count] of Object.entries(counts)) console.log(`${String(count).padStart(5)}  ${kind}`);
+process.exit(counts.differing > 0 || vectors.length === 0 ? 1 : 0);

@@ -1,0 +1,93 @@
+import { isObject } from './expectation';
+import { type Json, type Row, type Vector, microseconds, targetRow } from './vector';
+
+export type ConsoleAction = 'retry' | 'discard' | 'force_discard' | 'reschedule' | 'destroy' | 'batch_retry';
+
+/** What a vector asks of the console, and who holds what meanwhile. */
+export interface Situation {
+  action: ConsoleAction;
+  /** Jobs, or the one batch. */
+  ids: string[];
+  /** reschedule only: the time of the recording, null for now. */
+  scheduledAt: string | null;
+  /** Jobs whose advisory lock another session holds. */
+  heldJobs: string[];
+  /** Processes whose own advisory lock another session holds. */
+  heldProcesses: string[];
+  dequeueQuerySort: 'created_at' | 'scheduled_at';
+}
+
+/** The same words for GoodJob's methods, its dashboard's actions and its bulk actions. */
+const ACTIONS = new Map<string, ConsoleAction>([
+  ...(['retry', 'discard', 'force_discard', 'reschedule', 'destroy'] as const).flatMap((action) => [[`${action}_job`, action] as const, [`http_${action}`, action] as const]),
+  ['batch_retry', 'batch_retry'],
+  ['http_batch_retry', 'batch_retry'],
+]);
+const BULK_ACTIONS = ['retry', 'discard', 'reschedule', 'destroy'] as const;
+
+/** Null for an action that the console does not have. */
+export function situationOf(vector: Vector): Situation | null {
+  const call = vector.action === 'http_mass_update' ? bulkCall(vector) : singleCall(vector);
+  if (!call) return null;
+  const running = runningJobs(vector);
+  const workers = vector.before.good_job_processes.filter((process) => running.some((job) => job.locked_by_id === process.id));
+  return {
+    ...call,
+    heldJobs: [...(vector.held_advisory_locks ?? []), ...(vector.lock_strategy === 'skiplocked' ? [] : running.map(({ id }) => id))],
+    heldProcesses: workers.filter(({ lock_type }) => String(lock_type) === '0').map(({ id }) => id),
+    dequeueQuerySort: vector.name.startsWith('dequeue_scheduled_at') ? 'scheduled_at' : 'created_at',
+  };
+}
+
+type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt'>;
+
+function singleCall(vector: Vector): Call | null {
+  const action = ACTIONS.get(vector.action);
+  return action ? { action, ids: [vector.target], scheduledAt: action === 'reschedule' ? timeOfReschedule(vector) : null } : null;
+}
+
+/** A bulk action on ids; one on a filter is the list's to carry out, and not built. */
+function bulkCall(vector: Vector): Call | null {
+  const params = vector.http?.params ?? {};
+  const action = BULK_ACTIONS.find((name) => name === params.mass_action);
+  if (!action || params.all_job_ids !== undefined) return null;
+  return { action, ids: Array.isArray(params.job_ids) ? params.job_ids.map(String) : [], scheduledAt: null };
+}
+
+/** A name with `/running`: a worker was running the target; in a bulk action the target's own names say so. */
+function runningJobs(vector: Vector): Row[] {
+  if (!vector.target.startsWith('{')) return vector.name.includes('/running') ? vector.before.good_jobs.filter(({ id }) => id === vector.target) : [];
+  const { running } = JSON.parse(vector.target) as { running?: string };
+  return vector.before.good_jobs.filter(({ id }) => id === running);
+}
+
+/** The time to reschedule to: as it was stored, else as the arguments have it. */
+function timeOfReschedule(vector: Vector): string | null {
+  if (vector.arguments === undefined || vector.arguments === null) return null;
+  const stored = targetRow(vector, vector.after)?.scheduled_at;
+  const changed = typeof stored === 'string' && stored !== targetRow(vector, vector.before)?.scheduled_at;
+  const isNow = changed && microseconds(stored) >= microseconds(vector.now_before) && microseconds(stored) <= microseconds(vector.now_after);
+  return changed ? (isNow ? null : stored) : timeIn(vector.arguments);
+}
+
+/** The first time in the parameters, as ISO 8601 UTC with microseconds. */
+function timeIn(value: Json): string | null {
+  if (typeof value === 'string') {
+    const at = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value) ? Date.parse(value) : NaN;
+    if (Number.isNaN(at)) return null;
+    const fraction = /\.(\d{1,6})/.exec(value)?.[1] ?? '';
+    return `${new Date(at).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0')}Z`;
+  }
+  const inner = Array.isArray(value) ? value : isObject<Json>(value) ? Object.values(value) : [];
+  return inner.map(timeIn).find((time) => time !== null) ?? null;
+}
+
+const EXPIRED = 300_000_000n;
+
+/** GoodJob::Process.active, at the time of the recording. */
+export function isProcessAlive(vector: Vector, situation: Situation, id: Json | undefined): boolean {
+  const process = vector.before.good_job_processes.find((row) => row.id === id);
+  if (!process) return false;
+  if (process.lock_type !== null && process.lock_type !== undefined) return situation.heldProcesses.includes(process.id);
+  return microseconds(String(process.updated_at)) > microseconds(vector.now_before) - EXPIRED;
+}

@@ -1,0 +1,96 @@
+import pg from 'pg';
+import { MIGRATIONS } from '../../lib/audit/migrations';
+import type { Role } from '../../lib/auth/permissions';
+import { type Ctx, contextFor } from '../../lib/ctx';
+import { type Database, openDatabase } from '../../lib/db/database';
+import { type DetectedSchema, detectSchema } from '../../lib/good-job/schema';
+import { type AppSettings, GoodJob } from '../../lib/good-job/tables';
+import { goodJobDatabase } from './good-job-database';
+
+export interface TestConsoleOptions {
+  /** DATABASE_SCHEMA; default: public. */
+  schema?: string;
+  /** Statements to run on the fresh tables, e.g. to make an older schema of them. */
+  sql?: string[];
+  /** Whether to make the console's own schema, for the audit; default: true. Without it every act is printed. */
+  consoleSchema?: boolean;
+}
+
+export interface CtxOptions {
+  role?: Role;
+  readOnly?: boolean;
+  app?: Partial<AppSettings>;
+  db?: Database;
+}
+
+const CONSOLE_SCHEMA_SQL = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
+
+/** The console's mutations on a database of their own, and other sessions beside them. */
+export class TestConsole {
+  private readonly sessions: pg.Client[] = [];
+
+  private constructor(
+    readonly url: string,
+    /** A session that looks on, in UTC, with GoodJob's tables on its search path. */
+    readonly client: pg.Client,
+    readonly db: Database,
+    private readonly schema: DetectedSchema,
+    private readonly consoleSchema: boolean,
+    private readonly drop: () => Promise<void>,
+  ) {}
+
+  static async open(name: string, options: TestConsoleOptions = {}): Promise<TestConsole> {
+    const { schema = 'public', sql = [], consoleSchema = true } = options;
+    const database = await goodJobDatabase(name, { schema, sql: [...sql, ...(consoleSchema ? CONSOLE_SCHEMA_SQL : [])] });
+    const client = await connect(database.url, schema);
+    const db = openDatabase({ url: database.url, caFile: null, poolSize: 4, applicationName: 'good_job_console' });
+    return new TestConsole(database.url, client, db, await db.read((tx) => detectSchema(tx, schema)), consoleSchema, database.drop);
+  }
+
+  /** The app is called `test-app` unless said otherwise. */
+  ctx({ role = 'admin', readOnly = false, app = {}, db = this.db }: CtxOptions = {}): Ctx {
+    const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
+    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, requestId: 'test', readOnly });
+  }
+
+  /** Another session, for locks; it ends with the console. */
+  async session(): Promise<pg.Client> {
+    const client = await connect(this.url, this.schema.name);
+    this.sessions.push(client);
+    return client;
+  }
+
+  /** What is received on LISTEN good_job while `act` runs. */
+  async notifications(act: () => Promise<unknown>): Promise<{ queue_name: string; scheduled_at: string; count?: number }[]> {
+    const listener = await this.session();
+    const received: string[] = [];
+    const ended = new Promise<void>((resolve) => {
+      listener.on('notification', ({ payload = '' }) => (payload === 'end' ? resolve() : received.push(payload)));
+    });
+    await listener.query('LISTEN good_job');
+    await act();
+    // They arrive in the order of the commits: after our own none is outstanding.
+    await listener.query(`NOTIFY good_job, 'end'`);
+    await ended;
+    await listener.query('UNLISTEN good_job');
+    return received.map((payload) => JSON.parse(payload) as { queue_name: string; scheduled_at: string; count?: number });
+  }
+
+  async close(): Promise<void> {
+    await this.db.close();
+    await Promise.all([this.client, ...this.sessions].map((client) => client.end()));
+    await this.drop();
+  }
+}
+
+async function connect(url: string, schema: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`SET TIME ZONE 'UTC'; SET IntervalStyle = 'iso_8601'; SET search_path TO ${pg.escapeIdentifier(schema)}`);
+  return client;
+}
+
+/** GoodJob's advisory lock on a row, as an SQL expression. */
+export function lockKey(table: 'good_jobs' | 'good_job_batches' | 'good_job_processes', id: string): string {
+  return `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
+}

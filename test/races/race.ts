@@ -1,0 +1,103 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type pg from 'pg';
+import { MIGRATIONS } from '../../lib/audit/migrations';
+import { goodJobDatabase } from '../harness/good-job-database';
+import { type Figures, figures, tooLittle, violations } from './checks';
+import type { Strategy } from './good-job-worker';
+import { type RacerOptions, type Signal, connect, prepare } from './stage';
+
+const WORKERS = 4;
+const CLIENTS = 4;
+const DRAIN_LIMIT_MS = 60_000;
+
+export interface RaceResult {
+  strategy: Strategy;
+  figures: Figures;
+  violations: string[];
+}
+
+/** Workers and clients on the same jobs for so many seconds; then the workers alone until nothing is left, and the checks. */
+export async function race(strategy: Strategy, seconds: number, sabotage: boolean): Promise<RaceResult> {
+  const consoleSchema = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
+  const database = await goodJobDatabase(`races ${strategy}`, { sql: consoleSchema });
+  const client = await connect(database.url, 'good_job_race');
+  const racers: Racer[] = [];
+  try {
+    await prepare(client);
+    const start = (program: 'worker' | 'client', count: number) =>
+      Array.from({ length: count }, (_, number) => new Racer(program, { url: database.url, strategy, number, sabotage }));
+    // Clients first: they take longer to be ready, and the jobs that are due would be done by then.
+    const clients = start('client', CLIENTS);
+    racers.push(...clients);
+    await Promise.all(clients.map((racer) => racer.ready));
+    const workers = start('worker', WORKERS);
+    racers.push(...workers);
+    await Promise.all(workers.map((racer) => racer.ready));
+
+    const before = await figures(client);
+    await Promise.race([sleep(seconds * 1000), ...racers.map((racer) => racer.failed)]);
+    const happened = await figures(client);
+    happened.finishedByWorkers -= before.finishedByWorkers;
+    await Promise.all(clients.map((racer) => racer.end()));
+    for (const racer of workers) racer.send('drain');
+    const drained = await drain(client);
+    await Promise.all(workers.map((racer) => racer.end()));
+    return { strategy, figures: happened, violations: [...drained, ...(await violations(client)), ...tooLittle(happened, seconds)] };
+  } finally {
+    for (const racer of racers) racer.kill();
+    await client.end();
+    await database.drop();
+  }
+}
+
+/** The hour of all that was scheduled has come. */
+async function drain(client: pg.Client): Promise<string[]> {
+  await client.query('UPDATE good_jobs SET scheduled_at = now() WHERE finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()');
+  const deadline = Date.now() + DRAIN_LIMIT_MS;
+  const open = `SELECT (SELECT count(*) FROM good_jobs WHERE finished_at IS NULL) + (SELECT count(*) FROM good_job_batches WHERE finished_at IS NULL) AS n`;
+  for (;;) {
+    const { rows } = await client.query<{ n: string }>(open);
+    if (rows[0]?.n === '0') return [];
+    if (Date.now() > deadline) return [`${rows[0]?.n} jobs and batches were still open ${DRAIN_LIMIT_MS / 1000} s after the clients had stopped`];
+    await sleep(50);
+  }
+}
+
+/** A process of its own, under the same loaders as this one. */
+class Racer {
+  private readonly child: ChildProcess;
+  readonly ready: Promise<unknown>;
+  /** Rejects when it ends by itself. */
+  readonly failed: Promise<never>;
+  private ending = false;
+
+  constructor(program: 'worker' | 'client', options: RacerOptions) {
+    this.child = fork(fileURLToPath(new URL(`${program}.ts`, import.meta.url)), [JSON.stringify(options)]);
+    this.failed = once(this.child, 'exit').then(([code]) => {
+      if (this.ending) return new Promise<never>(() => undefined);
+      throw new Error(`A ${program} ended with exit code ${code}.`);
+    });
+    this.failed.catch(() => undefined);
+    this.ready = Promise.race([once(this.child, 'message'), this.failed]);
+  }
+
+  send(signal: Signal): void {
+    this.child.send(signal);
+  }
+
+  async end(): Promise<void> {
+    this.ending = true;
+    const exited = once(this.child, 'exit');
+    this.send('stop');
+    const [code] = (await exited) as [number | null];
+    if (code !== 0) throw new Error(`A racer ended with exit code ${code}.`);
+  }
+
+  kill(): void {
+    this.ending = true;
+    if (this.child.exitCode === null) this.child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { performNext } from './good-job-worker';
+import { insert } from './good-job-record';
+import { WORKER, connect, listenToRace, racerOptions } from './stage';
+
+/* A GoodJob worker process: its row in good_job_processes, a heartbeat, and two threads. */
+
+const THREADS = 2;
+const HEARTBEAT_MS = 1000;
+const POLL_MS = 20;
+
+const { url, strategy, number } = racerOptions();
+const processId = randomUUID();
+const heard = listenToRace();
+
+const control = await connect(url, WORKER);
+const now = () => new Date().toISOString();
+// Both ways of being alive: an advisory lock of the process' own, or having been seen.
+const lockType = number % 2 === 0 ? null : 0;
+await insert(control, 'good_job_processes', { id: processId, created_at: now(), updated_at: now(), state: { hostname: 'race', pid: process.pid }, lock_type: lockType });
+if (lockType === 0) await control.query(`SELECT pg_advisory_lock(('x' || substr(md5('good_job_processes-' || $1), 1, 16))::bit(64)::bigint)`, [processId]);
+const heartbeat = setInterval(() => void control.query('UPDATE good_job_processes SET updated_at = $2 WHERE id = $1', [processId, now()]), HEARTBEAT_MS);
+
+async function thread(): Promise<void> {
+  const [client, log] = [await connect(url, WORKER), await connect(url, `${WORKER}_log`)];
+  while (heard.signal !== 'stop') {
+    const performed = await performNext({ client, log, processId, strategy, draining: () => heard.signal === 'drain' });
+    if (!performed) await sleep(POLL_MS);
+  }
+  await Promise.all([client.end(), log.end()]);
+}
+
+process.send?.('ready');
+await Promise.all(Array.from({ length: THREADS }, thread));
+clearInterval(heartbeat);
+await control.query('DELETE FROM good_job_processes WHERE id = $1', [processId]);
+await control.end();
+process.disconnect();
