@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { ExecutionRow } from '@/lib/jobs/types';
+import { EXECUTIONS_SHOWN, type ExecutionRow } from '@/lib/jobs/types';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
@@ -11,11 +11,14 @@ export function Executions({ executions }: { executions: ExecutionRow[] }) {
   const t = useTranslations('job');
   if (executions.length === 0) return <p className="text-soft">{t('noExecutions')}</p>;
   return (
-    <ol className="divide-y divide-line rounded-md border border-line">
-      {executions.map((execution) => (
-        <Execution key={execution.id} execution={execution} />
-      ))}
-    </ol>
+    <>
+      {executions.length === EXECUTIONS_SHOWN && <p className="mb-1 text-[13px] text-soft">{t('moreExecutions', { count: executions.length })}</p>}
+      <ol className="divide-y divide-line rounded-md border border-line">
+        {executions.map((execution) => (
+          <Execution key={execution.id} execution={execution} />
+        ))}
+      </ol>
+    </>
   );
 }
 

@@ -48,7 +48,7 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true 
     <div>
       {gone.map((one) => (
         <div key={one.id} className="mb-2">
-          <OutcomeLine done={one.result.ok && one.result.value.outcome === 'done'} text={`${one.id}: ${outcomeText(one.action, one.result)}`} />
+          <OutcomeLine done={one.result.ok && one.result.value.outcome === 'done'} text={outcomeText(one.action, one.result)} jobId={one.id} />
         </div>
       ))}
       {data.rows.length === 0 ? (

@@ -21,7 +21,7 @@ export const JOB_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_8rem_4rem_10rem_5re
 function Cell({ label, children, className = '' }: { label: string; children: ReactNode; className?: string }) {
   return (
     <div className={`flex min-w-0 items-baseline gap-2 lg:block ${className}`}>
-      <dt className="w-14 shrink-0 text-[13px] text-soft lg:sr-only">{label}</dt>
+      <dt className="w-16 shrink-0 text-[13px] whitespace-nowrap text-soft lg:sr-only">{label}</dt>
       <dd className="min-w-0">{children}</dd>
     </div>
   );

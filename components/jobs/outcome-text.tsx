@@ -1,5 +1,6 @@
 'use client';
 
+import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ActionResult } from '@/lib/action';
 import type { JobAction } from '@/lib/good-job/actions';
@@ -29,11 +30,19 @@ export function useOutcomeText(): (action: JobAction, result: ActionResult<Outco
   };
 }
 
-export function OutcomeLine({ done, text }: { done: boolean; text: string }) {
+/** `jobId`: of a job that is not in the list any more, so that its line says which one it was. */
+export function OutcomeLine({ done, text, jobId }: { done: boolean; text: string; jobId?: string }) {
   return (
     <p role="status" className={`flex items-start gap-1.5 ${done ? 'text-succeeded' : 'text-danger'}`}>
       <Icon name={done ? 'succeeded' : 'warning'} className="mt-[3px]" />
-      <span>{text}</span>
+      <span>
+        {jobId && (
+          <Link href={`/jobs/${jobId}`} prefetch={false} className="mr-2 font-mono text-[13px] break-all text-inherit">
+            {jobId}
+          </Link>
+        )}
+        {text}
+      </span>
     </p>
   );
 }

@@ -63,7 +63,7 @@ function PreferenceLinks() {
           <Icon name="settings" />
         </summary>
         <div className="absolute right-0 z-30 mt-1 flex w-max gap-4 rounded-md border border-line-strong bg-raised p-3 shadow-lg">
-          <Group title={t('theme')}>{(['auto', 'light', 'dark'] as const).map((name) => choice('_theme', name, t(`theme_${name}`), theme === name))}</Group>
+          <Group title={t('theme')}>{(['auto', 'light', 'dark'] as const).map((name) => choice('_theme', name, t(`themes.${name}`), theme === name))}</Group>
           <Group title={t('timeZone')}>
             {ZONES.map(([name, label]) => choice('_time_zone', name, label, zone === name))}
             {browserZone && !ZONES.some(([name]) => name === browserZone) && choice('_time_zone', browserZone, `${t('browserZone')} (${browserZone})`, zone === browserZone)}

@@ -28,7 +28,8 @@ export function toConsoleError(error: unknown): unknown {
 function classify(error: unknown): ErrorCode {
   const code = codeOf(error) ?? '';
   const message = messageOf(error);
-  if (tlsFailureReason(error)) return 'database_tls';
+  const tls = tlsFailureReason(error);
+  if (tls) return tls === 'other' ? 'database_tls' : `tls_${tls}`;
   if (/^28/.test(code) || code === '3D000') return 'database_login';
   if (code === '57014' || /Query read timeout/.test(message)) return 'query_timeout';
   if (code === '25006') return 'read_only';

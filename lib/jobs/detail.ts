@@ -11,13 +11,11 @@ import { ERROR_EVENTS, rawExecution, rawJob } from '../good-job/raw-rows';
 import { redactor } from '../redaction';
 import { cut } from '../text';
 import { jobRowColumns } from './list';
-import type { ExecutionRow, JobDetail } from './types';
+import { EXECUTIONS_SHOWN, type ExecutionRow, type JobDetail } from './types';
 
 /** Characters shown at first; the page offers the rest. */
-export const ARGUMENTS_SHOWN = 8_000;
+const ARGUMENTS_SHOWN = 8_000;
 const ERROR_SHOWN = 8_000;
-/** Executions a page lists; a job with more has been retried by hand for weeks. */
-export const EXECUTIONS_SHOWN = 100;
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;
 

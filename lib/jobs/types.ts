@@ -42,6 +42,9 @@ export interface JobDetail extends JobRow {
   retryable: boolean;
 }
 
+/** Executions a page lists; a job with more has been retried by hand for weeks. */
+export const EXECUTIONS_SHOWN = 100;
+
 export interface ExecutionRow {
   id: string;
   /** `serialized_params.executions` + 1. */

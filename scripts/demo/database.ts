@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { connectionConfig } from '../../lib/db/connection';
+import { typeParsers } from '../../lib/db/types-parser';
+import type { Tx } from '../../lib/db/types';
 import { TABLES } from '../../lib/good-job/schema';
 import { quoteIdentifier } from '../../lib/good-job/tables';
 
@@ -27,12 +29,34 @@ export interface Found {
 }
 
 export async function connect(url: string, applicationName: string): Promise<pg.Client> {
-  const client = new pg.Client({ ...(await connectionConfig(url, process.env.DATABASE_CA_FILE || null)), application_name: applicationName });
+  const client = new pg.Client({ ...(await connectionConfig(url, process.env.DATABASE_CA_FILE || null)), application_name: applicationName, types: typeParsers });
   // A server that goes away ends the next query; without a listener it would end the process.
   client.on('error', () => undefined);
   await client.connect();
   await client.query(`SET TIME ZONE 'UTC'`);
   return client;
+}
+
+/** The client as lib/good-job takes it; the caller opens and ends its transactions. */
+export function asTx(client: pg.ClientBase): Tx {
+  return {
+    async query<Row>({ text, values }: { text: string; values: unknown[] }) {
+      return (await client.query({ text, values })).rows as Row[];
+    },
+  };
+}
+
+export async function inTransaction<T>(client: pg.ClientBase, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  await client.query('BEGIN');
+  try {
+    const result = await fn(asTx(client));
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    // A connection that is gone has nothing to undo.
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
 }
 
 export async function lookAt(client: pg.ClientBase, schema: string): Promise<Found> {

@@ -3,7 +3,7 @@ import { loadSourceBatch } from '../../test/harness/good-job-database';
 import { readEnv } from '../../lib/env';
 import { demoRows } from './data/demo-data';
 import { insertRows } from './data/rows';
-import { DemoError, type Target, connect, createTables, mark, refuseForeignTables } from './database';
+import { DemoError, type Target, connect, createTables, inTransaction, mark, refuseForeignTables } from './database';
 
 export interface SeedOptions {
   /** The moment that the rows are made for; default: the database's clock. */
@@ -26,10 +26,10 @@ export async function seedDemo({ url, schema }: Target, { now, maxAgeMs = Number
     const at = now?.getTime() ?? Math.floor(Number(rows[0]?.at ?? 0) * 1000);
     if (seededAt && at - seededAt.getTime() <= maxAgeMs) return false;
     const started = Date.now();
-    await client.query('BEGIN');
-    await createTables(client, schema);
-    await insertRows(client, schema, demoRows(at * 1000));
-    await client.query('COMMIT');
+    await inTransaction(client, async () => {
+      await createTables(client, schema);
+      await insertRows(client, schema, demoRows(at * 1000));
+    });
     await loadSourceBatch(url, schema);
     await mark(client, schema, new Date(at));
     // Plans are then those of a database in use, not of tables just filled.

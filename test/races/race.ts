@@ -11,7 +11,10 @@ import { type RacerOptions, type Signal, connect, prepare } from './stage';
 
 const WORKERS = 4;
 const CLIENTS = 4;
-const DRAIN_LIMIT_MS = 60_000;
+const STANDSTILL_MS = 10_000;
+const OPEN = `
+  SELECT jobs || ' jobs and ' || batches || ' batches' AS open, (jobs + batches)::int AS total
+    FROM (SELECT (SELECT count(*) FROM good_jobs WHERE finished_at IS NULL) AS jobs, (SELECT count(*) FROM good_job_batches WHERE finished_at IS NULL) AS batches) counts`;
 
 export interface RaceResult {
   strategy: Strategy;
@@ -53,15 +56,17 @@ export async function race(strategy: Strategy, seconds: number, sabotage: boolea
   }
 }
 
-/** The hour of all that was scheduled has come. */
+/** The hour of all that was scheduled has come: until nothing is open, or nothing moves any more. */
 async function drain(client: pg.Client): Promise<string[]> {
   await client.query('UPDATE good_jobs SET scheduled_at = now() WHERE finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()');
-  const deadline = Date.now() + DRAIN_LIMIT_MS;
-  const open = `SELECT (SELECT count(*) FROM good_jobs WHERE finished_at IS NULL) + (SELECT count(*) FROM good_job_batches WHERE finished_at IS NULL) AS n`;
+  let open = '';
+  let deadline = 0;
   for (;;) {
-    const { rows } = await client.query<{ n: string }>(open);
-    if (rows[0]?.n === '0') return [];
-    if (Date.now() > deadline) return [`${rows[0]?.n} jobs and batches were still open ${DRAIN_LIMIT_MS / 1000} s after the clients had stopped`];
+    const { rows } = await client.query<{ open: string; total: number }>(OPEN);
+    if (rows[0]?.total === 0) return [];
+    if (rows[0]?.open !== open) deadline = Date.now() + STANDSTILL_MS;
+    open = rows[0]?.open ?? '';
+    if (Date.now() > deadline) return [`the workers have stood still for ${STANDSTILL_MS / 1000} s and left ${open} open`];
     await sleep(50);
   }
 }

@@ -30,7 +30,7 @@ const LOG = `
     RETURN NULL;
   END $$;
   CREATE TRIGGER job_changed AFTER UPDATE ON good_jobs FOR EACH ROW
-    WHEN (OLD.finished_at IS NOT NULL OR NEW.finished_at IS NOT NULL OR OLD.scheduled_at IS DISTINCT FROM NEW.scheduled_at) EXECUTE FUNCTION race_log.job_changed();
+    WHEN (OLD.finished_at IS NOT NULL OR NEW.finished_at IS NOT NULL OR current_setting('application_name') = '${CONSOLE}') EXECUTE FUNCTION race_log.job_changed();
 
   CREATE FUNCTION race_log.batch_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO race_log.batch_changes (batch_id, actor, what, is_set, discarded)

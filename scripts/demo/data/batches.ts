@@ -21,7 +21,7 @@ export const DEMO_BATCHES = {
   callbackDiscarded: '68f1d3a5-b9c0-4e72-a8d6-4b7e2c5f0a91',
 } as const;
 
-interface Plan {
+export interface BatchPlan {
   id: string;
   jobClass: string;
   description: string | null;
@@ -41,10 +41,10 @@ interface Plan {
 
 const succeeded = (count: number) => ({ count, life: { state: 'succeeded' as const } });
 const discarded = (count: number) => ({ count, life: { state: 'discarded' as const } });
-const queued = (count: number) => ({ count, life: { state: 'queued' as const } });
+export const queued = (count: number) => ({ count, life: { state: 'queued' as const } });
 
 /** Adds the batch, its members and the callback jobs that have run, as a worker would have left them. */
-function addBatch(world: World, plan: Plan): void {
+export function addBatch(world: World, plan: BatchPlan): void {
   const { rows, random } = world;
   const jobClass = jobClassNamed(plan.jobClass);
   const lives = plan.members.flatMap(({ count, life }) => Array.from({ length: count }, () => life));
@@ -75,7 +75,7 @@ function addBatch(world: World, plan: Plan): void {
   callback('finish', jobsFinishedAt);
 }
 
-function runCallback(world: World, plan: Plan, event: string, name: string, at: Micros): JobRow {
+function runCallback(world: World, plan: BatchPlan, event: string, name: string, at: Micros): JobRow {
   return live(world, {
     jobClass: jobClassNamed(name), at, state: plan.callbackState ?? 'succeeded', batchCallbackId: plan.id, labels: [],
     ...(plan.callbackQueue && { queue: plan.callbackQueue }), ...(plan.callbackPriority !== undefined && { priority: plan.callbackPriority }),

@@ -54,8 +54,8 @@ function unfinished(world: World): void {
   });
 }
 
-/** Classes that no pause holds back. */
-const served = (jobClass: JobClass) => (jobClass.queue === '低優先' || jobClass.queue === 'exports' ? 0 : jobClass.weight);
+/** The weight of classes that the demo's pauses do not hold back. */
+export const served = (jobClass: JobClass) => (jobClass.queue === '低優先' || jobClass.queue === 'exports' ? 0 : jobClass.weight);
 
 /** Two bad hours: the payment provider and the webhooks' gateway were down. */
 const OUTAGES: { ago: Micros; classes: readonly string[] }[] = [

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { parseBatchFilter } from './filters';
+import { countBatchJobs, countIfSmall } from './progress';
+import { getBatch, getBatchRow, listBatches } from './queries';
+import { getBatchStatus } from './status';
+
+let console_: TestConsole;
+beforeAll(async () => {
+  console_ = await TestConsole.open('batches');
+});
+afterAll(() => console_.close());
+
+const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
+const IN_AN_HOUR = new Date(Date.now() + 3_600_000).toISOString();
+
+async function statusOf(id: string) {
+  const batch = await getBatchRow(console_.ctx(), id);
+  if (!batch) throw new Error('The batch was just made.');
+  return getBatchStatus(console_.ctx(), batch);
+}
+const kinds = async (id: string) => (await statusOf(id)).stuck.map((reason) => reason.kind);
+
+describe('progress', () => {
+  it('counts each state, and nothing for an empty batch', async () => {
+    const id = await insertBatch(console_.client);
+    const empty = await insertBatch(console_.client);
+    for (const shape of [{}, { scheduled_at: IN_AN_HOUR }, { scheduled_at: IN_AN_HOUR, error: 'E' }, RUNNING, SUCCEEDED, SUCCEEDED, DISCARDED]) await insertJob(console_.client, { batch_id: id, ...shape });
+    const counted = await countBatchJobs(console_.ctx(), [id, empty]);
+    expect(counted.get(id)).toEqual({ total: 7, more: false, states: { queued: 1, scheduled: 1, retried: 1, running: 1, succeeded: 2, discarded: 1 } });
+    expect(counted.get(empty)).toMatchObject({ total: 0, more: false });
+    expect(await countIfSmall(console_.ctx(), id, 7)).toEqual(counted.get(id));
+    expect(await countIfSmall(console_.ctx(), id, 6)).toBeNull();
+  });
+});
+
+describe('why it stands still', () => {
+  it('was never enqueued', async () => {
+    const id = await insertBatch(console_.client, { enqueued_at: null });
+    await insertJob(console_.client, { batch_id: id });
+    expect(await kinds(id)).toContain('not_enqueued');
+  });
+  it('hangs: nothing is open and nobody ran the completion check', async () => {
+    const id = await insertBatch(console_.client);
+    await insertJob(console_.client, { batch_id: id, ...DISCARDED });
+    expect(await kinds(id)).toEqual(['never_completes']);
+  });
+  it('waits for a time', async () => {
+    const id = await insertBatch(console_.client);
+    await insertJob(console_.client, { batch_id: id, scheduled_at: IN_AN_HOUR });
+    const { stuck } = await statusOf(id);
+    expect(stuck).toEqual([{ kind: 'waits_until', at: IN_AN_HOUR.replace(/(\.\d+)Z/, '$1000Z'), count: 1 }]);
+  });
+  it('has lost its workers, and there is no process', async () => {
+    const id = await insertBatch(console_.client);
+    await insertJob(console_.client, { batch_id: id, ...RUNNING });
+    await insertJob(console_.client, { batch_id: id });
+    expect(await kinds(id)).toEqual(['lost_workers', 'no_process']);
+  });
+  it('is done, and a callback is not', async () => {
+    const id = await insertBatch(console_.client, { jobs_finished_at: HOUR_AGO, finished_at: HOUR_AGO });
+    await insertJob(console_.client, { batch_id: id, ...SUCCEEDED });
+    await insertJob(console_.client, { batch_callback_id: id });
+    await insertJob(console_.client, { batch_callback_id: id, ...DISCARDED });
+    expect(await kinds(id)).toEqual(['callbacks_open', 'callbacks_discarded']);
+  });
+  it('is paused', async () => {
+    await console_.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"labels": ["later"], "queues": "broken"}')`);
+    const id = await insertBatch(console_.client);
+    await insertJob(console_.client, { batch_id: id, labels: ['x', 'later'] });
+    expect(await kinds(id)).toEqual(['paused']);
+  });
+});
+
+it('is retried when discarded_at is set or a member is discarded', async () => {
+  const plain = await insertBatch(console_.client);
+  await insertJob(console_.client, { batch_id: plain, ...SUCCEEDED });
+  const destroyed = await insertBatch(console_.client, { discarded_at: HOUR_AGO });
+  const member = await insertBatch(console_.client);
+  await insertJob(console_.client, { batch_id: member, ...DISCARDED });
+  expect([await statusOf(plain), await statusOf(destroyed), await statusOf(member)].map((status) => status.retryOffered)).toEqual([false, true, true]);
+});
+
+it('lists by state, and reads nothing wider from a value it does not know', async () => {
+  const ids = async (query: string) => (await listBatches(console_.ctx(), parseBatchFilter(new URLSearchParams(query)))).rows;
+  expect((await ids('state=pending')).every((batch) => batch.enqueuedAt === null)).toBe(true);
+  expect((await ids('state=finished')).every((batch) => batch.finishedAt !== null)).toBe(true);
+  expect((await ids('state=discarded')).length).toBe(1);
+  expect(await ids('state=nope')).toEqual([]);
+});
+
+it('prints the columns in their order, also one that it does not know', async () => {
+  const other = await TestConsole.open('batches_unknown_column', { sql: ['ALTER TABLE good_job_batches ADD COLUMN tenant numeric'] });
+  const there = await insertBatch(other.client, { serialized_properties: '{"foo": 12345678901234567890, "_aj_symbol_keys": ["foo"]}', tenant: '1.10' });
+  const batch = await getBatch(other.ctx(), there);
+  expect(batch?.attributesJson).toMatch(/"properties": \{\n {4}"foo": 12345678901234567890\n {2}\},/);
+  expect(batch?.attributesJson).toMatch(/"jobs_finished_at": null,\n {2}"tenant": 1\.10\n\}$/);
+  await other.close();
+});

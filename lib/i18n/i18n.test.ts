@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { chooseLocale, isTimeZone } from './locales';
+import { utcToZoned, zonedToUtc } from './zoned-time';
+
+describe('chooseLocale', () => {
+  const choose = (query: string | null, cookie?: string, acceptLanguage?: string) => chooseLocale({ query, cookie, acceptLanguage, fallback: 'en' });
+  it('goes by query, cookie, Accept-Language, default', () => {
+    expect(choose('ja', 'en', 'en')).toBe('ja');
+    expect(choose('de', 'ja', 'en')).toBe('ja');
+    expect(choose(null, undefined, 'fr, ja;q=0.8, en;q=0.9')).toBe('en');
+    expect(choose(null, 'xx', 'ja-JP')).toBe('ja');
+    expect(choose(null, undefined, 'ja;q=0')).toBe('en');
+    expect(choose(null)).toBe('en');
+  });
+});
+
+describe('zones', () => {
+  it('reads a wall time in its zone, daylight saving included', () => {
+    expect(zonedToUtc('2026-11-23T21:30', 'Asia/Tokyo')).toBe('2026-11-23T12:30:00.000Z');
+    expect(zonedToUtc('2026-07-01T12:00', 'Europe/Berlin')).toBe('2026-07-01T10:00:00.000Z');
+    expect(zonedToUtc('2026-01-01T12:00', 'Europe/Berlin')).toBe('2026-01-01T11:00:00.000Z');
+    expect(zonedToUtc('tomorrow', 'UTC')).toBeNull();
+    expect(zonedToUtc('2026-13-01T00:00', 'UTC')).toBeNull();
+  });
+  it('and back', () => expect(utcToZoned(Date.parse('2026-11-23T12:30:00Z'), 'Asia/Tokyo')).toBe('2026-11-23T21:30'));
+  it('knows a zone from a guess', () => {
+    expect(isTimeZone('Asia/Tokyo')).toBe(true);
+    expect(isTimeZone('Mars/Base')).toBe(false);
+    expect(isTimeZone('a'.repeat(5000))).toBe(false);
+  });
+});

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
+import { JOB_STATES } from '../good-job/states';
+import { type Cursor, cursorParams } from '../paging';
+import { parseJobFilter } from './filters';
+import { listBatchJobs, listJobs } from './list';
+import type { JobRow } from './types';
+
+let console_: TestConsole;
+let batchId: string;
+const hours = (n: number) => new Date(Date.now() + n * 3_600_000).toISOString();
+
+beforeAll(async () => {
+  console_ = await TestConsole.open('jobs_list');
+  const { client } = console_;
+  batchId = await insertBatch(client);
+  const same = '2026-11-20T10:00:00.123456Z';
+  const shapes = [
+    { scheduled_at: hours(2) },
+    { scheduled_at: hours(3), error: 'E: x', executions_count: 1 },
+    { scheduled_at: null, created_at: hours(5) },
+    { scheduled_at: hours(-1), error: 'E: x' },
+    {},
+    RUNNING,
+    SUCCEEDED,
+    DISCARDED,
+    { ...DISCARDED, error: '' },
+    // A future job that a worker has begun: running, whatever GoodJob's own tabs say.
+    { ...RUNNING, scheduled_at: hours(1) },
+  ];
+  for (let n = 0; n < 120; n += 1) {
+    const shape = shapes[n % shapes.length];
+    // Half of them share one microsecond, so that pages break inside it.
+    await insertJob(client, { batch_id: n % 3 ? batchId : null, job_class: n % 2 ? 'OddJob' : 'EvenJob', ...(n % 2 ? { created_at: same } : {}), ...shape });
+  }
+});
+afterAll(() => console_.close());
+
+const params = (text: string, cursor: Cursor | null = null) => new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(text)), ...(cursor ? cursorParams(cursor) : {}) });
+
+async function walk(list: typeof listJobs, query: string, link: 'next' | 'previous', start: Cursor | null = null): Promise<{ rows: JobRow[]; last: Cursor | null }> {
+  const rows: JobRow[] = [];
+  let cursor = start;
+  let last = start;
+  for (let guard = 0; guard < 50; guard += 1) {
+    const page = await list(console_.ctx(), parseJobFilter(params(query, cursor)));
+    if (link === 'next') rows.push(...page.rows);
+    else rows.unshift(...page.rows);
+    last = cursor;
+    cursor = page[link];
+    if (!cursor) break;
+  }
+  return { rows, last };
+}
+
+describe.each([null, ...JOB_STATES])('state %s', (state) => {
+  const query = state ? `state=${state}` : '';
+  const order = { scheduled: 'coalesce(scheduled_at, created_at), id', retried: 'coalesce(scheduled_at, created_at), id', queued: 'coalesce(scheduled_at, created_at), id', running: 'performed_at DESC, id DESC', succeeded: 'finished_at DESC, id DESC', discarded: 'finished_at DESC, id DESC' };
+
+  it('walks every row once, in natural order, and back again', async () => {
+    const { rows: all } = await console_.client.query<{ id: string; state: string }>(
+      `SELECT id, CASE WHEN finished_at IS NOT NULL THEN CASE WHEN error IS NULL THEN 'succeeded' ELSE 'discarded' END
+        WHEN performed_at IS NOT NULL THEN 'running' WHEN coalesce(scheduled_at, created_at) <= now() THEN 'queued'
+        WHEN error IS NOT NULL THEN 'retried' ELSE 'scheduled' END AS state FROM good_jobs ORDER BY ${state ? order[state] : 'created_at DESC, id DESC'}`,
+    );
+    const expected = all.filter((row) => !state || row.state === state).map((row) => row.id);
+    expect(expected.length).toBeGreaterThan(5);
+    const forwards = await walk(listJobs, query, 'next');
+    expect(forwards.rows.map((row) => row.id)).toEqual(expected);
+    if (state) expect(new Set(forwards.rows.map((row) => row.state))).toEqual(new Set([state]));
+    if (expected.length > 25) {
+      const lastPage = await listJobs(console_.ctx(), parseJobFilter(params(query, forwards.last)));
+      const backwards = await walk(listJobs, query, 'previous', lastPage.previous);
+      expect(backwards.rows.map((row) => row.id)).toEqual(expected.slice(0, backwards.rows.length));
+      expect(backwards.rows.length + lastPage.rows.length).toBe(expected.length);
+    }
+  });
+
+  it("agrees in a batch's own list", async () => {
+    const { rows: members } = await console_.client.query<{ id: string }>('SELECT id FROM good_jobs WHERE batch_id = $1 ORDER BY created_at DESC, id DESC', [batchId]);
+    const mine = new Set((await walk(listJobs, query, 'next')).rows.map((row) => row.id));
+    const listed = await walk((ctx, filter) => listBatchJobs(ctx, batchId, filter), query, 'next');
+    expect(listed.rows.map((row) => row.id)).toEqual(members.map((row) => row.id).filter((id) => mine.has(id)));
+  });
+});
+
+it('filters a batch by class', async () => {
+  const page = await listBatchJobs(console_.ctx(), batchId, parseJobFilter(params('job_class=OddJob')));
+  expect(new Set(page.rows.map((row) => row.jobClass))).toEqual(new Set(['OddJob']));
+});
+
+it('goes on from a cursor whose row is gone by its time, and only then', async () => {
+  const first = await listJobs(console_.ctx(), parseJobFilter(params('')));
+  const cursor = first.next;
+  if (!cursor) throw new Error('There must be a second page.');
+  const second = await listJobs(console_.ctx(), parseJobFilter(params('', cursor)));
+  const gone = await listJobs(console_.ctx(), parseJobFilter(params('', { ...cursor, id: cursor.id.replace(/.$/, (c) => (c === '0' ? '1' : '0')) })));
+  expect(gone.rows.length).toBeGreaterThan(0);
+  const misled = await listJobs(console_.ctx(), parseJobFilter(params('', { ...cursor, at: '2001-01-01T00:00:00.000000Z' })));
+  expect(misled.rows.map((row) => row.id)).toEqual(second.rows.map((row) => row.id));
+  expect((await listJobs(console_.ctx(), parseJobFilter(params(`after_id=${randomUUID()}`)))).rows).toEqual([]);
+});
+
+it.each(['state=bogus', 'after_id=1', `job_class=${'x'.repeat(2000)}`])('lists nothing for a value that it cannot read: %s', async (query) => {
+  const filter = parseJobFilter(params(query.slice(0, 2100)));
+  expect(filter.notUnderstood).toHaveLength(1);
+  expect((await listJobs(console_.ctx(), filter)).rows).toEqual([]);
+  expect((await listBatchJobs(console_.ctx(), batchId, filter)).rows).toEqual([]);
+});
+
+it('tells paused jobs and lost workers from the others', async () => {
+  const { client } = console_;
+  const paused = await insertJob(client, { queue_name: 'held', created_at: hours(10) });
+  const lost = await insertJob(client, { ...RUNNING, created_at: hours(11) });
+  const held = await insertJob(client, { ...RUNNING, created_at: hours(12) });
+  await client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"]}')`);
+  const worker = await console_.session();
+  await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', held)})`);
+  const rows = new Map((await listJobs(console_.ctx(), parseJobFilter(params('')))).rows.map((row) => [row.id, row]));
+  expect(rows.get(paused)).toMatchObject({ paused: true, lostWorker: false });
+  expect(rows.get(lost)).toMatchObject({ paused: false, lostWorker: true });
+  expect(rows.get(held)).toMatchObject({ paused: false, lostWorker: false });
+});

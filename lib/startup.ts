@@ -1,0 +1,24 @@
+import 'server-only';
+import messages from '../messages/en.json';
+import { detected } from './ctx';
+import { ConsoleError } from './errors';
+
+/** One log line: which tables, what they lack, what the role may do; or why the database cannot be asked. */
+export async function logDatabase(): Promise<void> {
+  try {
+    const { gj, consoleSchema } = await detected();
+    const { schema } = gj;
+    if (schema.problem) return console.warn(`Database: ${messages.errors[schema.problem]}`);
+    const notes = [
+      schema.missingMigrations.length > 0 && `missing GoodJob migrations: ${schema.missingMigrations.map((m) => m.migration).join(', ')}`,
+      schema.tablesWithoutWrite.length > 0 && `role ${schema.role} may not change ${schema.tablesWithoutWrite.join(', ')}`,
+      schema.serverReadOnly && 'the server is read-only',
+      !consoleSchema && 'no schema good_job_console (npm run setup), audit goes to this log',
+    ].filter((note) => note !== false);
+    console.log(`Database: GoodJob 4 tables in schema ${schema.name}, PostgreSQL ${schema.serverVersion}${notes.length > 0 ? `; ${notes.join('; ')}` : ''}.`);
+  } catch (error) {
+    const code = error instanceof ConsoleError ? error.code : 'unexpected';
+    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+    console.error(`Database: ${messages.errors[code]}${cause}`);
+  }
+}

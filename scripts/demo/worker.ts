@@ -1,0 +1,51 @@
+import { readEnv } from '../../lib/env';
+import { detectSchema } from '../../lib/good-job/schema';
+import { GoodJob } from '../../lib/good-job/tables';
+import { DEMO_APP } from './data/active-job';
+import { Random } from './data/random';
+import { DemoError, asTx, connect, refuseForeignTables } from './database';
+import { type Capsule, startCapsule } from './worker/capsule';
+import { type Producer, startProducer } from './worker/producer';
+import { workOf } from './worker/work';
+
+/*
+ * The demo's worker: two GoodJob capsules and the app that enqueues for them, on the tables of DATABASE_URL, if
+ * they are the demo's own. Ends on SIGTERM or SIGINT, or when the database is gone.
+ */
+
+const { databaseUrl: url, databaseSchema: schema } = readEnv(process.env);
+const target = { url, schema };
+const parts: (Capsule | Producer)[] = [];
+
+async function stop(): Promise<void> {
+  await Promise.all(parts.map((part) => part.stop()));
+}
+
+async function start(): Promise<void> {
+  const client = await connect(url, 'good_job_console_demo_worker');
+  const { tables } = await refuseForeignTables(client, schema);
+  if (tables === 'none') throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
+  const gj = new GoodJob(await detectSchema(asTx(client), schema), { appName: DEMO_APP, locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
+  await client.end();
+  const random = new Random(Date.now());
+  const perform = workOf(random);
+  parts.push(await startCapsule({ target, gj, host: 'app-worker-1', cron: true, perform, schedulers: [{ queues: ['mailers', 'default', 'payments', 'webhooks'], threads: 2 }] }));
+  parts.push(await startCapsule({ target, gj, host: 'app-worker-3', cron: false, perform, schedulers: [{ queues: [], threads: 2 }] }));
+  parts.push(await startProducer({ target, gj, random }));
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void stop().then(() => process.exit(0));
+  });
+}
+try {
+  await start();
+  console.log('The demo worker is running: app-worker-1 and app-worker-3, four threads.');
+  // They end only by stop(), or when they cannot go on.
+  await Promise.all(parts.map((part) => part.running));
+} catch (error) {
+  console.error(error instanceof DemoError ? error.message : `The demo worker ends: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+  await stop();
+}
