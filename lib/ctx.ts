@@ -44,6 +44,8 @@ export function database(): Database {
   }));
 }
 
+const DETECT_AGAIN_MS = 2_000;
+
 /** What GoodJob's tables look like here; asked once, and again after a query met something that was not there. */
 export function detected(): Promise<Detected> {
   return (state.detected ??= database()
@@ -57,8 +59,8 @@ export function detected(): Promise<Detected> {
       consoleSchema: await hasConsoleSchema(tx),
     }))
     .then((found) => {
-      // A database that is not ready yet is looked at again with each request, not taken for what it is now.
-      if (found.gj.schema.problem || !found.consoleSchema) state.detected = undefined;
+      // What is not ready yet is looked at again before long, not taken for what it is now.
+      if (found.gj.schema.problem || !found.consoleSchema) setTimeout(() => (state.detected = undefined), DETECT_AGAIN_MS).unref();
       return found;
     })
     .catch((error: unknown) => {

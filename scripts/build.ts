@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /*
  * `npm run build`: Next's standalone output, with its static files and the server's own start (server/main.ts as
  * one file) beside it: .next/standalone then runs with Node alone.
  */
-const root = path.resolve(import.meta.dirname ?? '.', '..');
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const standalone = path.join(root, '.next/standalone');
 
 export async function buildServer(): Promise<void> {

@@ -1,3 +1,4 @@
+import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { EXECUTIONS_SHOWN, type ExecutionRow } from '@/lib/jobs/types';
 import { useDuration } from '../quantities';
@@ -55,7 +56,10 @@ function Execution({ execution }: { execution: ExecutionRow }) {
       </div>
       {execution.processId && (
         <p className="mt-0.5 text-[12.5px] text-soft">
-          {t('job.process')} <span className="font-mono break-all">{execution.processId}</span>
+          {t('job.process')}{' '}
+          <Link href={`/jobs?process_id=${execution.processId}`} prefetch={false} className="font-mono break-all text-accent">
+            {execution.processId}
+          </Link>
         </p>
       )}
       {execution.error !== null && <p className="mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap [overflow-wrap:anywhere]">{execution.error}</p>}

@@ -21,7 +21,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
     [t('job.finished'), time(job.finishedAt)],
     [t('job.batch'), link(`/batches/${job.batchId}`, job.batchId)],
     [t('job.callbackBatch'), link(`/batches/${job.batchCallbackId}`, job.batchCallbackId)],
-    [t('job.cronKey'), mono(job.cronKey)],
+    [t('job.cronKey'), link(`/jobs?${new URLSearchParams({ cron_key: job.cronKey ?? '' })}`, job.cronKey)],
     [t('job.concurrencyKey'), mono(job.concurrencyKey)],
     [t('job.errorEvent'), job.errorEvent && t(`errorEvents.${job.errorEvent}`)],
     [t('job.lockedBy'), job.lockedById && <LockedBy job={job} />],
@@ -52,7 +52,9 @@ function LockedBy({ job }: { job: JobDetail }) {
   const t = useTranslations('job');
   return (
     <>
-      <span className="font-mono text-[13px] break-all">{job.lockedById}</span>{' '}
+      <Link href={`/jobs?process_id=${job.lockedById}`} prefetch={false} className="font-mono text-[13px] break-all text-accent">
+        {job.lockedById}
+      </Link>{' '}
       <span className="text-[13px] text-soft">({job.processSeenAt ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> }) : t('processGone')})</span>
     </>
   );

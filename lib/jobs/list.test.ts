@@ -103,11 +103,27 @@ it('goes on from a cursor whose row is gone by its time, and only then', async (
   expect((await listJobs(console_.ctx(), parseJobFilter(params(`after_id=${randomUUID()}`)))).rows).toEqual([]);
 });
 
-it.each(['state=bogus', 'after_id=1', `job_class=${'x'.repeat(2000)}`])('lists nothing for a value that it cannot read: %s', async (query) => {
+it.each(['state=bogus', 'after_id=1', `job_class=${'x'.repeat(2000)}`, 'limit=0', 'limit=101', 'process_id=x', 'query=abc', 'finished_since=1_hour_ago'])('lists nothing for a value that it cannot read: %s', async (query) => {
   const filter = parseJobFilter(params(query.slice(0, 2100)));
   expect(filter.notUnderstood).toHaveLength(1);
   expect((await listJobs(console_.ctx(), filter)).rows).toEqual([]);
   expect((await listBatchJobs(console_.ctx(), batchId, filter)).rows).toEqual([]);
+});
+
+it.each([
+  ['queue_name=default', (row: JobRow) => row.queueName === 'default'],
+  ['job_class=OddJob&state=discarded', (row: JobRow) => row.jobClass === 'OddJob' && row.state === 'discarded'],
+  ['label=レポート', (row: JobRow) => row.labels.includes('レポート')],
+  ['cron_key=nightly', () => true],
+  ['process_id=926ae407-2f45-4d04-92ad-41a82fd519fa', () => true],
+])('filters by %s', async (query, holds) => {
+  const { client } = console_;
+  const id = await insertJob(client, { labels: ['レポート', 'x'], cron_key: 'nightly', locked_by_id: '926ae407-2f45-4d04-92ad-41a82fd519fa', cron_at: new Date().toISOString() });
+  const { rows } = await listJobs(console_.ctx(), parseJobFilter(params(`${query}&limit=100`)));
+  await client.query('DELETE FROM good_jobs WHERE id = $1', [id]);
+  expect(rows.length).toBeGreaterThan(0);
+  expect(rows.every(holds)).toBe(true);
+  if (!query.includes('default') && !query.includes('OddJob')) expect(rows.map((row) => row.id)).toEqual([id]);
 });
 
 it('tells paused jobs and lost workers from the others', async () => {

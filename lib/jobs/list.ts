@@ -4,9 +4,10 @@ import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
-import { type JobState, isInState, readyAt, stateOf } from '../good-job/states';
+import { type JobState, readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { type Cursor, type Order, PAGE_SIZE, type Page, beyond, orderBy, toPage } from '../paging';
+import { type Cursor, type Order, type Page, beyond, orderBy, toPage } from '../paging';
+import { conditions } from './conditions';
 import type { JobFilter } from './filters';
 import type { JobRow } from './types';
 
@@ -59,10 +60,10 @@ export async function listJobs(ctx: Ctx, filter: JobFilter): Promise<Page<JobRow
     // index_good_jobs_on_created_at, …_jobs_on_finished_at_only, …_on_discarded, …_on_scheduled_at
     const rows = await tx.query<JobRow>(sql`
       SELECT ${jobRowColumns(gj, order.key)} FROM ${gj.jobs} j
-       WHERE ${filter.state ? isInState(filter.state) : sql`true`} ${filter.jobClass ? sql`AND j.job_class = ${filter.jobClass}` : empty}
+       WHERE ${conditions(gj, filter)}
          ${cursor ? sql`AND ${beyond(order, cursor)}` : empty}
-       ${orderBy(order, cursor)} LIMIT ${PAGE_SIZE + 1}`);
-    return toPage(rows, cursor, PAGE_SIZE);
+       ${orderBy(order, cursor)} LIMIT ${filter.limit + 1}`);
+    return toPage(rows, cursor, filter.limit);
   });
 }
 
@@ -80,10 +81,10 @@ export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter
       WITH page AS MATERIALIZED (
         SELECT j.id, j.created_at FROM (
           SELECT j.id, j.created_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId}
-             ${filter.state ? sql`AND ${isInState(filter.state)}` : empty} ${filter.jobClass ? sql`AND j.job_class = ${filter.jobClass}` : empty} OFFSET 0) j
-         WHERE ${cursor ? beyond(order, cursor) : sql`true`} ${orderBy(order, cursor)} LIMIT ${PAGE_SIZE + 1})
+             AND ${conditions(gj, filter)} OFFSET 0) j
+         WHERE ${cursor ? beyond(order, cursor) : sql`true`} ${orderBy(order, cursor)} LIMIT ${filter.limit + 1})
       SELECT ${jobRowColumns(gj, order.key)} FROM page JOIN ${gj.jobs} j USING (id) ${orderBy({ ...order, key: sql`page.created_at` }, cursor)}`);
-    return toPage(rows, cursor, PAGE_SIZE);
+    return toPage(rows, cursor, filter.limit);
   });
 }
 

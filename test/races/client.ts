@@ -11,11 +11,19 @@ import { CONSOLE, connect, listenToRace, racerOptions } from './stage';
 export const ACTIONS = ['discard', 'retry', 'reschedule'] as const;
 export type RaceAction = (typeof ACTIONS)[number];
 
-/** Where an action meets a worker: running, next in the queue, just discarded. Callback jobs are the workers' own. */
-const HOT: Record<RaceAction, string> = {
-  discard: `SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL AND scheduled_at <= now() ORDER BY priority, created_at LIMIT 12`,
-  reschedule: `SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL ORDER BY performed_at DESC NULLS LAST LIMIT 12`,
-  retry: `SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC LIMIT 24`,
+/** Where an action meets a worker. Callback jobs are the workers' own. */
+const HOT: Record<RaceAction, string[]> = {
+  discard: [
+    // Next in the queue.
+    `SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL AND scheduled_at <= now() ORDER BY priority, created_at LIMIT 12`,
+    // The last open one of its batch beside one that is about to end: who completes the batch?
+    `SELECT o.id FROM good_jobs r JOIN good_jobs o ON o.batch_id = r.batch_id AND o.id <> r.id AND o.finished_at IS NULL
+       JOIN good_job_batches b ON b.id = r.batch_id AND b.jobs_finished_at IS NULL WHERE r.performed_at IS NOT NULL AND r.finished_at IS NULL`,
+  ],
+  // Running.
+  reschedule: [`SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL ORDER BY performed_at DESC NULLS LAST LIMIT 12`],
+  // Just discarded, perhaps not yet let go.
+  retry: [`SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC LIMIT 24`],
 };
 const MOST_IDS = 6;
 
@@ -34,7 +42,7 @@ const oneOf = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list
 process.send?.('ready');
 while (heard.signal !== 'stop') {
   const action = oneOf(ACTIONS);
-  const hot = Math.random() < 0.5 ? (await log.query<{ id: string }>(HOT[action])).rows : [];
+  const hot = Math.random() < 0.5 ? (await log.query<{ id: string }>(oneOf(HOT[action]))).rows : [];
   const pool = hot.length > 0 ? hot : all;
   const ids = [...new Set(Array.from({ length: 1 + Math.floor(Math.random() * MOST_IDS) }, () => oneOf(pool).id))];
   const later = action === 'reschedule' && Math.random() < 0.5 ? { scheduledAt: new Date(Date.now() + Math.random() * 500).toISOString() } : {};

@@ -8,8 +8,9 @@ import type { Strategy } from './good-job-worker';
  */
 
 export const JOBS = 2000;
-const BATCHES = 300;
-const MEMBERS = 4;
+/** Small ones: what can go wrong with a batch goes wrong at its end. */
+const BATCHES = 600;
+const MEMBERS = 2;
 
 /** application_name of a worker's connections; the console's is its own. */
 export const WORKER = 'good_job_worker';

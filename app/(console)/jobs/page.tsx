@@ -1,5 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
@@ -24,7 +25,7 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
     const page = await listJobs(ctx, filter);
     const params = jobFilterParams(filter);
     const tabs = [null, ...JOB_STATES].map((state) => ({
-      href: `/jobs${state ? `?${new URLSearchParams({ ...params, state })}` : filter.jobClass ? `?${new URLSearchParams({ job_class: filter.jobClass })}` : ''}`,
+      href: `/jobs?${new URLSearchParams(jobFilterParams({ ...filter, state }))}`,
       text: t(`states.${state ?? 'all'}`),
       current: filter.state === state && filter.notUnderstood.length === 0,
     }));
@@ -33,6 +34,7 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
         <h1 className="mb-2 text-xl font-semibold">{t('jobs.title')}</h1>
         <DidNotice params={given} />
         <Tabs label={t('jobs.tabs')} tabs={tabs} />
+        <FilterChips filter={filter} path="/jobs" />
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/jobs" />
         <JobList
           key={JSON.stringify(filter)}
@@ -40,7 +42,7 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
           initial={page}
           page={{ path: '/jobs', params }}
           label={t('jobs.title')}
-          empty={t(filter.notUnderstood.length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
+          empty={t(filter.notUnderstood.length > 0 || Object.keys(filter.values).length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
           newestFirst={filter.state === null || filter.state === 'running' || filter.state === 'succeeded' || filter.state === 'discarded'}
         />
       </>

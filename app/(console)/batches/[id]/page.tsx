@@ -4,6 +4,7 @@ import { getTranslations } from 'next-intl/server';
 import { BatchHead } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
 import { CopyButton } from '@/components/copy-button';
+import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
@@ -71,6 +72,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
             {t('batchedJobs')}
           </h2>
           <BatchJobsFilter batchId={id} filter={filter} />
+          <FilterChips filter={filter} path={`/batches/${id}`} />
           <NotUnderstoodChips chips={filter.notUnderstood} clearHref={`/batches/${id}`} />
           {jobs}
         </section>
@@ -104,7 +106,7 @@ async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}
-      empty={t(filter.state || filter.jobClass || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
+      empty={t(filter.state || Object.keys(filter.values).length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
     />
   );
 }
