@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { connectionConfig } from '../../lib/db/connection';
+import { ConsoleError } from '../../lib/errors';
 import { typeParsers } from '../../lib/db/types-parser';
 import type { Tx } from '../../lib/db/types';
 import { TABLES } from '../../lib/good-job/schema';
@@ -13,6 +14,7 @@ export class DemoError extends Error {}
 /** Which database, and the schema of GoodJob's tables in it. */
 export interface Target {
   url: string;
+  caFile: string | null;
   schema: string;
 }
 
@@ -24,17 +26,23 @@ const MARK = 'good-job-console demo';
 
 export interface Found {
   tables: 'none' | 'demo' | 'foreign';
-  /** When the demo's tables were filled; null while that is not complete. */
+  /** When the demo's tables were filled. */
   seededAt: Date | null;
 }
 
-export async function connect(url: string, applicationName: string): Promise<pg.Client> {
-  const client = new pg.Client({ ...(await connectionConfig(url, process.env.DATABASE_CA_FILE || null)), application_name: applicationName, types: typeParsers });
-  // A server that goes away ends the next query; without a listener it would end the process.
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query(`SET TIME ZONE 'UTC'`);
-  return client;
+/** Throws DemoError when the database cannot be had. */
+export async function connect({ url, caFile }: Pick<Target, 'url' | 'caFile'>, applicationName: string): Promise<pg.Client> {
+  try {
+    const client = new pg.Client({ ...(await connectionConfig(url, caFile)), application_name: applicationName, types: typeParsers });
+    // A server that goes away ends the next query; without a listener it would end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query(`SET TIME ZONE 'UTC'`);
+    return client;
+  } catch (error) {
+    const cause = error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
+    throw new DemoError(`The database cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
 }
 
 /** The client as lib/good-job takes it; the caller opens and ends its transactions. */
@@ -59,11 +67,11 @@ export async function inTransaction<T>(client: pg.ClientBase, fn: (tx: Tx) => Pr
   }
 }
 
-export async function lookAt(client: pg.ClientBase, schema: string): Promise<Found> {
+/** Looks in every schema: somebody's jobs may be in another one than DATABASE_SCHEMA says. */
+async function lookAt(client: pg.ClientBase): Promise<Found> {
   const { rows } = await client.query<{ comment: string | null }>(
-    `SELECT obj_description(c.oid, 'pg_class') AS comment FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relname = ANY($2)`,
-    [schema, [...TABLES]],
+    `SELECT obj_description(c.oid, 'pg_class') AS comment FROM pg_catalog.pg_class c WHERE c.relname = ANY($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
+    [[...TABLES]],
   );
   if (rows.length === 0) return { tables: 'none', seededAt: null };
   if (!rows.every(({ comment }) => comment?.startsWith(MARK))) return { tables: 'foreign', seededAt: null };
@@ -71,27 +79,22 @@ export async function lookAt(client: pg.ClientBase, schema: string): Promise<Fou
   return { tables: 'demo', seededAt: seeded === undefined ? null : new Date(seeded) };
 }
 
-/** Throws DemoError unless these tables are the demo's own, or there are none. */
-export async function refuseForeignTables(client: pg.ClientBase, schema: string): Promise<Found> {
-  const found = await lookAt(client, schema);
+/** Throws DemoError unless the GoodJob tables of this database are the demo's own, or there are none. */
+export async function refuseForeignTables(client: pg.ClientBase): Promise<Found> {
+  const found = await lookAt(client);
   if (found.tables === 'foreign') {
-    throw new DemoError(`The database of DATABASE_URL has GoodJob tables in the schema "${schema}" that the demo did not make; the demo touches only its own: unset DATABASE_URL, or name an empty database (for your own data: npm start).`);
+    throw new DemoError('The database of DATABASE_URL has GoodJob tables that the demo did not make, and the demo touches only its own: unset DATABASE_URL, or name an empty database (for your own data: npm start).');
   }
   return found;
 }
 
-/** Called with null before the first row and with the time after the last. */
-export async function mark(client: pg.ClientBase, schema: string, seededAt: Date | null): Promise<void> {
-  const comment = pg.escapeLiteral(`${MARK}, ${seededAt ? `seeded at ${seededAt.toISOString()}` : 'being seeded'}`);
-  for (const table of TABLES) await client.query(`COMMENT ON TABLE ${quoteIdentifier(schema)}.${table} IS ${comment}`);
-}
-
 /** GoodJob's tables as its own migration makes them, marked as the demo's; replaces the demo's earlier ones. */
-export async function createTables(client: pg.ClientBase, schema: string): Promise<void> {
+export async function createTables(client: pg.ClientBase, schema: string, seededAt: Date): Promise<void> {
   const recorded = await readFile(fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)), 'utf8');
-  const quoted = quoteIdentifier(schema);
-  await client.query(`DROP TABLE IF EXISTS ${TABLES.map((table) => `${quoted}.${table}`).join(', ')}`);
-  if (schema !== 'public') await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoted}`);
-  await client.query(recorded.replaceAll('public.', () => `${quoted}.`));
-  await mark(client, schema, null);
+  const tables = TABLES.map((table) => `${quoteIdentifier(schema)}.${table}`);
+  await client.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
+  if (schema !== 'public') await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+  await client.query(recorded.replaceAll('public.', () => `${quoteIdentifier(schema)}.`));
+  const comment = pg.escapeLiteral(`${MARK}, seeded at ${seededAt.toISOString()}`);
+  for (const table of tables) await client.query(`COMMENT ON TABLE ${table} IS ${comment}`);
 }

@@ -13,8 +13,8 @@ import { workOf } from './worker/work';
  * they are the demo's own. Ends on SIGTERM or SIGINT, or when the database is gone.
  */
 
-const { databaseUrl: url, databaseSchema: schema } = readEnv(process.env);
-const target = { url, schema };
+const env = readEnv(process.env);
+const target = { url: env.databaseUrl, caFile: env.databaseCaFile, schema: env.databaseSchema };
 const parts: (Capsule | Producer)[] = [];
 
 async function stop(): Promise<void> {
@@ -22,10 +22,10 @@ async function stop(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const client = await connect(url, 'good_job_console_demo_worker');
-  const { tables } = await refuseForeignTables(client, schema);
+  const client = await connect(target, 'good_job_console_demo_worker');
+  const { tables } = await refuseForeignTables(client);
   if (tables === 'none') throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
-  const gj = new GoodJob(await detectSchema(asTx(client), schema), { appName: DEMO_APP, locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
+  const gj = new GoodJob(await detectSchema(asTx(client), target.schema), { appName: DEMO_APP, locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
   await client.end();
   const random = new Random(Date.now());
   const perform = workOf(random);

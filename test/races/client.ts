@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { contextFor } from '../../lib/ctx';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
@@ -6,7 +7,7 @@ import { changeJobs } from '../../lib/jobs/mutations';
 import { actWithoutLocks } from './sabotage';
 import { CONSOLE, connect, listenToRace, racerOptions } from './stage';
 
-/* An operator who discards, retries and reschedules without pause: jobs at random, and those that workers are at. */
+/* An operator who discards, retries and reschedules with hardly a pause: jobs at random, and those that workers are at. */
 
 export const ACTIONS = ['discard', 'retry', 'reschedule'] as const;
 export type RaceAction = (typeof ACTIONS)[number];
@@ -25,7 +26,9 @@ const HOT: Record<RaceAction, string[]> = {
   // Just discarded, perhaps not yet let go.
   retry: [`SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC LIMIT 24`],
 };
-const MOST_IDS = 6;
+const MOST_IDS = 8;
+/** The workers must get their share of two cores. */
+const PAUSE_MS = 10;
 
 const { url, sabotage } = racerOptions();
 const heard = listenToRace();
@@ -48,6 +51,7 @@ while (heard.signal !== 'stop') {
   const later = action === 'reschedule' && Math.random() < 0.5 ? { scheduledAt: new Date(Date.now() + Math.random() * 500).toISOString() } : {};
   const outcomes = careless ? await actWithoutLocks(careless, action, ids) : await changeJobs(ctx, action, ids, later);
   await log.query('INSERT INTO race_log.outcomes (job_id, action, outcome) SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)', [action, outcomes.map(({ id }) => id), outcomes.map(({ outcome }) => outcome)]);
+  await sleep(PAUSE_MS);
 }
 await Promise.all([db.close(), log.end(), careless?.end()]);
 process.disconnect();

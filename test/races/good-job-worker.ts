@@ -8,7 +8,7 @@ export const STRATEGIES = ['advisory', 'skiplocked', 'hybrid'] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 const LOCK_TYPES = { advisory: 0, skiplocked: 1, hybrid: 2 } as const;
 
-const ATTEMPTS = 3;
+const ATTEMPTS = 2;
 const KEY = `('x' || substr(md5('good_jobs' || '-' || id::text), 1, 16))::bit(64)::bigint`;
 const ORDER = 'ORDER BY priority ASC NULLS LAST, created_at ASC';
 

@@ -20,9 +20,10 @@ const results: RaceResult[] = [];
 for (const strategy of strategies) results.push(await race(strategy, seconds, values.sabotage));
 
 const rows: [string, (result: RaceResult) => number][] = [
+  ['seconds', (result) => Math.round(result.seconds)],
   ['executions', ({ figures }) => figures.executions],
   ['finished by workers', ({ figures }) => figures.finishedByWorkers],
-  ['  a minute', ({ figures }) => Math.round((figures.finishedByWorkers / seconds) * 60)],
+  ['  a minute', (result) => Math.round((result.figures.finishedByWorkers / result.seconds) * 60)],
   ['discards done', ({ figures }) => figures.done.discard],
   ['retries done', ({ figures }) => figures.done.retry],
   ['reschedules done', ({ figures }) => figures.done.reschedule],

@@ -42,7 +42,7 @@ const LOG = `
   END $$;
   CREATE TRIGGER batch_changed AFTER UPDATE ON good_job_batches FOR EACH ROW EXECUTE FUNCTION race_log.batch_changed();`;
 
-/** Two jobs of five are due, the others in an hour: it is for the clients to reschedule them. */
+/** One job of four is due, the others in an hour: it is for the clients to reschedule them. */
 const ROWS = `
   INSERT INTO good_job_batches (id, created_at, updated_at, serialized_properties, enqueued_at, on_finish, on_success, on_discard)
   SELECT gen_random_uuid(), now(), now(), '{"_aj_symbol_keys": []}', now(), 'CallbackJob', CASE WHEN n % 3 <> 0 THEN 'CallbackJob' END, CASE WHEN n % 2 = 0 THEN 'CallbackJob' END
@@ -51,7 +51,7 @@ const ROWS = `
   SELECT id, id, queue, 0, 'RaceJob',
          jsonb_build_object('job_class', 'RaceJob', 'job_id', id, 'provider_job_id', NULL, 'queue_name', queue, 'priority', NULL, 'arguments', '[]'::jsonb, 'executions', 0,
                             'exception_executions', '{}'::jsonb, 'locale', 'en', 'timezone', 'UTC', 'enqueued_at', NULL, 'scheduled_at', NULL),
-         batch_id, CASE WHEN n % 5 < 2 THEN now() ELSE now() + interval '1 hour' END, now(), now()
+         batch_id, CASE WHEN n % 4 = 0 THEN now() ELSE now() + interval '1 hour' END, now(), now()
     FROM (SELECT n, gen_random_uuid() AS id, (ARRAY['default', 'mail', 'reports'])[1 + n % 3] AS queue,
                  (SELECT b.id FROM (SELECT id, row_number() OVER (ORDER BY id) AS k FROM good_job_batches) b WHERE b.k = (n - 1) / ${MEMBERS} + 1) AS batch_id
             FROM generate_series(1, ${JOBS}) n) jobs;

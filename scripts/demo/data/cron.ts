@@ -35,14 +35,15 @@ export function isDue(entry: CronEntry, minute: Micros): boolean {
 /** The jobs that cron has enqueued so far. The worker goes on from the next minute; `cron_key` and `cron_at` keep them apart. */
 export function cronHistory(world: World): void {
   for (const entry of CRON_ENTRIES) {
-    const until = world.now - (entry.disabledFor ?? 0) - MINUTE;
+    // Those of the last minutes are the worker's to enqueue, or would not be over yet.
+    const until = world.now - (entry.disabledFor ?? 0) - 3 * MINUTE;
     const first = world.now - entry.history;
     for (let minute = first - (first % MINUTE) + MINUTE; minute < until; minute += MINUTE) {
       if (!isDue(entry, minute)) continue;
       const jobClass = jobClassNamed(entry.jobClass);
       live(world, {
         jobClass, at: minute + world.random.int(2_000, 60_000), cron: { key: entry.key, at: minute }, arguments: entry.arguments ?? [], labels: [],
-        state: world.random.chance(jobClass.failure ** 2) ? 'discarded' : 'succeeded',
+        ...(minute > world.now - HOUR ? { state: 'succeeded', failures: 0 } : { state: world.random.chance(jobClass.failure ** 2) ? 'discarded' : 'succeeded' }),
       });
     }
   }

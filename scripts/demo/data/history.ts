@@ -66,7 +66,7 @@ export function live(world: World, life: Life): JobRow {
   // The attempts were laid out from life.at on; now they are put where the state needs them.
   let shift = 0;
   if (life.state === 'retried' && retryAt !== undefined && lastFailure?.finishedAt !== undefined) shift = now + Math.floor((retryAt - lastFailure.finishedAt) * random.between(0.05, 0.95)) - retryAt;
-  else if (last?.finishedAt !== undefined) shift = Math.min(0, now - Math.floor(random.between(1, 600) * SECOND) - last.finishedAt);
+  else if (last?.finishedAt !== undefined && last.finishedAt > now - SECOND) shift = now - Math.floor(random.between(1, 600) * SECOND) - last.finishedAt;
   const move = (at: Micros) => at + shift;
 
   const id = random.uuid();

@@ -6,6 +6,7 @@ import type { GoodJob } from '../../../lib/good-job/tables';
 import { DEAD_WORKER, type SchedulerState, processState } from '../data/workers';
 import { type Target, asTx, connect } from '../database';
 import { Bell } from './bell';
+import { passOver } from './pass-over';
 import { type ClaimedJob, type Performance, asQuery, performNext } from './thread';
 
 /*
@@ -50,7 +51,7 @@ export async function startCapsule({ target, gj, host, cron, schedulers, perform
   stopping.signal.addEventListener('abort', () => bell.close());
   const states: SchedulerState[] = schedulers.map(({ queues, threads }) => ({ queues: queues.join(',') || '*', maxThreads: threads, activeThreads: 0, succeeded: 0, errored: 0 }));
 
-  const control = await connect(target.url, `GoodJob::Notifier ${host}`);
+  const control = await connect(target, `GoodJob::Notifier ${host}`);
   await cleanUp(control, gj);
   await control.query(asQuery(sql`SELECT pg_advisory_lock(${advisoryKey('good_job_processes', sql`${processId}::uuid`)})`));
   const report = () => {
@@ -70,11 +71,16 @@ export async function startCapsule({ target, gj, host, cron, schedulers, perform
     while (await pulse.wait(HEARTBEAT_MS)) await report();
   })();
   const thread = async (queues: readonly string[], state: SchedulerState) => {
-    const client = await connect(target.url, `GoodJob::Scheduler ${host}`);
+    const client = await connect(target, `GoodJob::Scheduler ${host}`);
     try {
       while (!stopping.signal.aborted) {
         state.activeThreads += 1;
-        const performed = await performNext({ client, gj, processId, queues, perform, stopping: stopping.signal }).finally(() => (state.activeThreads -= 1));
+        const performed = await performNext({ client, gj, processId, queues, perform, stopping: stopping.signal })
+          .catch((error: unknown) => {
+            passOver(error);
+            return 'none' as const;
+          })
+          .finally(() => (state.activeThreads -= 1));
         if (performed === 'none') await bell.wait(POLL_MS);
         else state[performed] += 1;
       }

@@ -15,6 +15,7 @@ import { insertRows } from '../data/rows';
 import { MINUTE, type Micros, microsOf } from '../data/time';
 import { type Target, asTx, connect, inTransaction } from '../database';
 import { Bell } from './bell';
+import { passOver } from './pass-over';
 
 /*
  * The app beside the workers: it enqueues a trickle of jobs, a batch every few minutes and what cron says, and
@@ -39,7 +40,7 @@ export interface Producer {
 }
 
 export async function startProducer({ target, gj, random }: { target: Target; gj: GoodJob; random: Random }): Promise<Producer> {
-  const client = await connect(target.url, 'demo-app');
+  const client = await connect(target, 'demo-app');
   const bell = new Bell();
   let minute: Micros = 0;
   const tick = async (count: number) => {
@@ -57,7 +58,7 @@ export async function startProducer({ target, gj, random }: { target: Target; gj
   };
   let open = 0;
   const running = (async () => {
-    for (let count = 0; await bell.wait(TICK_MS); count += 1) await tick(count);
+    for (let count = 0; await bell.wait(TICK_MS); count += 1) await tick(count).catch(passOver);
   })().finally(() => client.end().catch(() => undefined));
   running.catch(() => undefined);
   return {

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright/test';
+import { loadSourceBatch } from '../test/harness/good-job-database';
+import { useSite } from './support/site';
+import { expect, test } from './support/test';
+
+/*
+ * What the product is for: GoodJob's own batch page, to the letter, from the rows it was made of. The file with the
+ * lines and the one with the rows were recorded together.
+ */
+const BATCH = '/batches/d293ba0f-9b92-4871-a379-d32b0c1bd8bf';
+
+const site = useSite('source batch', {
+  sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'],
+  seed: (_db, url) => loadSourceBatch(url),
+});
+
+/** The text as it stands on the screen, one line each; only what is outside of JSON may be indented. */
+async function linesOf(page: Page): Promise<string[]> {
+  return (await page.locator('main').innerText()).split('\n').map((line) => line.trimEnd());
+}
+
+const isJson = (line: string) => /^( |[{}[\]])/.test(line);
+
+/** The recorded lines that are not on the page, in their order, after the line before them. */
+function missing(recorded: string[], shown: string[]): string[] {
+  let at = 0;
+  return recorded.filter((line) => {
+    const found = shown.findIndex((candidate, n) => n >= at && (isJson(line) ? candidate : candidate.trim()) === line);
+    if (found >= 0) at = found + 1;
+    return found < 0;
+  });
+}
+
+for (const width of [1440, 390]) {
+  test(`the source page's lines are all there, in their order, at ${width} px`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 900 });
+    await site.open(page, `${BATCH}?locale=ja`);
+    const unfold = page.getByRole('button', { name: /の生の?JSONを表示|の .*JSON.*表示/ });
+    const buttons = page.locator('li[data-job] button[aria-expanded=false][aria-controls]');
+    await expect(buttons).toHaveCount(4);
+    while ((await buttons.count()) > 0) await buttons.first().click();
+    void unfold;
+    await expect(page.locator('li[data-job] pre')).toHaveCount(4);
+    const recorded = (await readFile(new URL('../test/fixtures/source-batch-page.ja.txt', import.meta.url), 'utf8')).split('\n').filter((line) => line.trim() !== '');
+    expect(recorded).toHaveLength(239);
+    expect(missing(recorded, await linesOf(page))).toEqual([]);
+  });
+}

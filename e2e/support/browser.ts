@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright/test';
+
+const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright/cli.js', import.meta.url));
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'microsoft-edge'];
+const OUTSIDE_PATH = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+  'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
+];
+const isRoot = () => process.getuid?.() === 0;
+
+/** Nothing of the browser's own may go out, and nothing but the page under test may speak. */
+export function browserFlags(): string[] {
+  return ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', ...(isRoot() ? ['--no-sandbox'] : [])];
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A Chromium or Chrome that is on this machine; GJC_BROWSER names another. */
+export function findBrowser(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
+  const places = [process.env.GJC_BROWSER ?? '', ...NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))), ...OUTSIDE_PATH, chromium.executablePath()];
+  return places.find((file) => file !== '' && existsSync(file) && isProgram(file));
+}
+
+function run(command: string, args: string[]): boolean {
+  return spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 600_000 }).status === 0;
+}
+
+/** The browser that the tests use, installed first where there is none; undefined: none can be had. */
+export function ensureBrowser(): string | undefined {
+  const found = findBrowser();
+  if (found) return found;
+  console.log('No Chromium or Chrome was found; Playwright installs one.');
+  if (run(process.execPath, [PLAYWRIGHT, 'install', ...(isRoot() ? ['--with-deps'] : []), 'chromium'])) return findBrowser();
+  if (isRoot() && run('apt-get', ['update', '-qq'])) run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fontconfig', 'fonts-ipafont-gothic']);
+  return findBrowser();
+}
+
+export const NO_BROWSER = 'There is no Chromium or Chrome and none could be installed: browser tests are skipped. Install one (for example: sudo npx playwright install --with-deps chromium).';
+
+/** What is worth saying about this machine before the tests begin: without a Japanese font pictures show boxes, the tests run all the same. */
+export function missingFont(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const list = spawnSync('fc-list', [':lang=ja', 'family'], { encoding: 'utf8' });
+  if (list.status === 0 && list.stdout.trim() !== '') return undefined;
+  return 'No Japanese font is installed, so screenshots show boxes (for example: sudo apt-get install fonts-ipafont-gothic).';
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'playwright/test';
+import type { WorkerOptions } from './e2e/support/test';
+
+/** Specs in which the base path plays no part: one run says it all. */
+const SAME_AT_ANY_PATH = ['**/accessibility*.spec.ts', '**/database-*.spec.ts', '**/schema-*.spec.ts'];
+
+export default defineConfig<object, WorkerOptions>({
+  testDir: 'e2e',
+  outputDir: 'test-results',
+  globalSetup: './e2e/support/global-setup.ts',
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: Boolean(process.env.CI),
+  reporter: [['list']],
+  use: { locale: 'en-US', timezoneId: 'UTC', trace: process.env.CI ? 'off' : 'retain-on-failure' },
+  // One build, two mounts: the prefix is put in at start.
+  projects: [
+    { name: 'root', use: { basePath: '' } },
+    { name: 'prefixed', use: { basePath: '/ops/good_job' }, testIgnore: SAME_AT_ANY_PATH },
+  ],
+});
