@@ -28,7 +28,8 @@ function inherited(): Record<string, string> {
 export async function startConsole({ databaseUrl, basePath = '', env = {} }: ConsoleOptions): Promise<ConsoleServer> {
   const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
   const child = spawn(process.execPath, [main], {
-    env: { ...inherited(), DATABASE_URL: databaseUrl, BASE_PATH: basePath, PORT: '0', GOOD_JOB_APP_NAME: 'test-app', ...env },
+    // Next's types demand NODE_ENV of every environment; the server sets its own.
+    env: { NODE_ENV: 'production', ...inherited(), DATABASE_URL: databaseUrl, BASE_PATH: basePath, PORT: '0', GOOD_JOB_APP_NAME: 'test-app', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

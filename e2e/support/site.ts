@@ -85,6 +85,9 @@ export function useSite(name: string, options: SiteOptions = {}): Site {
   httpTest.beforeAll(async ({ basePath }) => {
     site = await startSite(name, basePath, options);
   });
+  httpTest.afterEach(async ({}, testInfo) => {
+    if (testInfo.status !== testInfo.expectedStatus) await testInfo.attach('what the server printed', { body: site?.server.output().slice(-20_000) ?? '', contentType: 'text/plain' });
+  });
   httpTest.afterAll(async () => {
     await site?.stop();
     site = undefined;

@@ -141,8 +141,8 @@ describe('a server without TLS', () => {
     ['disable', 'plain'],
     ['allow', 'plain'],
     ['prefer', 'plain'],
-    ['require', 'database_tls not_offered'],
-    ['verify-full', 'database_tls not_offered'],
+    ['require', 'tls_not_offered'],
+    ['verify-full', 'tls_not_offered'],
   ])('sslmode=%s: %s', async (sslmode, expected) => {
     expect(await outcome(withQuery(server, { sslmode }))).toBe(expected);
   });
@@ -219,13 +219,13 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
 
   describe('whose certificate is in order', () => {
     test.each([
-      ['', 'tls', 'tls', 'database_tls unknown_authority'],
+      ['', 'tls', 'tls', 'tls_unknown_authority'],
       ['disable', 'plain', 'plain', 'plain'],
       ['allow', 'plain', 'plain', 'plain'],
-      ['prefer', 'tls', 'tls', 'database_tls unknown_authority'],
-      ['require', 'tls', 'tls', 'database_tls unknown_authority'],
-      ['verify-ca', 'database_tls other', 'tls', 'database_tls unknown_authority'],
-      ['verify-full', 'database_tls unknown_authority', 'tls', 'database_tls unknown_authority'],
+      ['prefer', 'tls', 'tls', 'tls_unknown_authority'],
+      ['require', 'tls', 'tls', 'tls_unknown_authority'],
+      ['verify-ca', 'database_tls other', 'tls', 'tls_unknown_authority'],
+      ['verify-full', 'tls_unknown_authority', 'tls', 'tls_unknown_authority'],
     ])('sslmode=%s: %s; with its authority: %s; with another: %s', async (sslmode, without, right, wrong) => {
       expect(await outcome(withQuery(server, { sslmode }))).toBe(without);
       expect(await outcome(withQuery(server, { sslmode }), ca())).toBe(right);
@@ -238,11 +238,11 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
 
     test('DATABASE_CA_FILE takes the place of sslrootcert', async () => {
       expect(await outcome(withQuery(server, { sslmode: 'verify-full', sslrootcert: '/missing.pem' }), ca())).toBe('tls');
-      expect(await outcome(withQuery(server, { sslmode: 'verify-full', sslrootcert: ca() }), file('other-authority.crt'))).toBe('database_tls unknown_authority');
+      expect(await outcome(withQuery(server, { sslmode: 'verify-full', sslrootcert: ca() }), file('other-authority.crt'))).toBe('tls_unknown_authority');
     });
 
     test('sslrootcert=system verifies everything, and no weaker mode may go with it', async () => {
-      expect(await outcome(withQuery(server, { sslrootcert: 'system' }))).toBe('database_tls unknown_authority');
+      expect(await outcome(withQuery(server, { sslrootcert: 'system' }))).toBe('tls_unknown_authority');
       expect(await refusal(withQuery(server, { sslrootcert: 'system', sslmode: 'require' }))).toBe('database_tls: sslrootcert in DATABASE_URL is "system", which needs sslmode=verify-full; sslmode in DATABASE_URL is "require".');
     });
 
@@ -255,14 +255,14 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
     test('PGSSLMODE and PGSSLROOTCERT stand behind the URL', async () => {
       vi.stubEnv('PGSSLMODE', 'verify-full');
       vi.stubEnv('PGSSLROOTCERT', file('other-authority.crt'));
-      expect(await outcome(server.url)).toBe('database_tls unknown_authority');
+      expect(await outcome(server.url)).toBe('tls_unknown_authority');
       expect(await outcome(withQuery(server, { sslrootcert: ca() }))).toBe('tls');
       expect(await outcome(withQuery(server, { sslmode: 'disable' }))).toBe('plain');
     });
 
     test('NODE_TLS_REJECT_UNAUTHORIZED=0 does not switch the verification off', async () => {
       vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
-      expect(await outcome(withQuery(server, { sslmode: 'verify-full' }))).toBe('database_tls unknown_authority');
+      expect(await outcome(withQuery(server, { sslmode: 'verify-full' }))).toBe('tls_unknown_authority');
     });
 
     test('a certificate of our own, its key encrypted or not', async () => {
@@ -275,7 +275,7 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
 
   describe('whose pg_hba.conf has a rule for one way only', () => {
     test.each([
-      ['disable', 'database_tls required_by_server', 'plain'],
+      ['disable', 'tls_required_by_server', 'plain'],
       ['allow', 'tls', 'plain'],
       ['prefer', 'tls', 'plain'],
       ['require', 'tls', 'database_login'],
@@ -295,12 +295,12 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
   });
 
   test.each([
-    ['db.example', 'tls', 'database_tls host_name'],
-    ['expired', 'database_tls expired', 'database_tls expired'],
-    ['self-signed', 'database_tls self_signed', 'database_tls self_signed'],
+    ['db.example', 'tls', 'tls_host_name'],
+    ['expired', 'tls_expired', 'tls_expired'],
+    ['self-signed', 'tls_self_signed', 'tls_self_signed'],
   ])('with the certificate "%s": verify-ca %s, verify-full %s', async (name, verifyCa, verifyFull) => {
     await useCertificate(server, name);
-    expect(await Promise.all(MODES.map((sslmode) => outcome(only('only_tls', { sslmode }), ca())))).toEqual(['database_tls required_by_server', verifyCa, verifyCa, verifyCa, verifyCa, verifyFull]);
+    expect(await Promise.all(MODES.map((sslmode) => outcome(only('only_tls', { sslmode }), ca())))).toEqual(['tls_required_by_server', verifyCa, verifyCa, verifyCa, verifyCa, verifyFull]);
     expect(await Promise.all(['prefer', 'require'].map((sslmode) => outcome(withQuery(server, { sslmode }))))).toEqual(['tls', 'tls']);
   });
 
