@@ -65,6 +65,12 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
                   <span className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1">
                     <BatchStateBadge batch={batch} />
+                    {hangs(batch) && (
+                      <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
+                        <Icon name="lost" className="size-3.5" />
+                        {t('hangs')}
+                      </span>
+                    )}
                     {batch.onFinish && (
                       <span className="font-mono text-[12.5px] break-words text-soft [overflow-wrap:anywhere]">
                         {t('onFinish')}: {batch.onFinish}
@@ -107,6 +113,12 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
       </div>
     </div>
   );
+}
+
+/** No job is open and nobody ran the completion check: the batch's own page says why. */
+function hangs({ enqueuedAt, jobsFinishedAt, progress }: BatchListRow): boolean {
+  const states = progress?.states;
+  return enqueuedAt !== null && jobsFinishedAt === null && states !== undefined && states !== null && progress?.total === states.succeeded + states.discarded;
 }
 
 function TimeCell({ label, iso }: { label: string; iso: string | null }) {
