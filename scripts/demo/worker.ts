@@ -1,3 +1,4 @@
+import { isConnectionLoss } from '../../lib/db/errors';
 import { readEnv } from '../../lib/env';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';
@@ -21,12 +22,19 @@ async function stop(): Promise<void> {
   await Promise.all(parts.map((part) => part.stop()));
 }
 
-async function start(): Promise<void> {
+async function readSchema(): Promise<GoodJob> {
   const client = await connect(target, 'good_job_console_demo_worker');
-  const { tables } = await refuseForeignTables(client);
-  if (tables === 'none') throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
-  const gj = new GoodJob(await detectSchema(asTx(client), target.schema), { appName: DEMO_APP, locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
-  await client.end();
+  try {
+    const { tables } = await refuseForeignTables(client);
+    if (tables === 'none') throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
+    return new GoodJob(await detectSchema(asTx(client), target.schema), { appName: DEMO_APP, locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function start(): Promise<void> {
+  const gj = await readSchema();
   const random = new Random(Date.now());
   const perform = workOf(random);
   parts.push(await startCapsule({ target, gj, host: 'app-worker-1', cron: true, perform, schedulers: [{ queues: ['mailers', 'default', 'payments', 'webhooks'], threads: 2 }] }));
@@ -45,7 +53,8 @@ try {
   // They end only by stop(), or when they cannot go on.
   await Promise.all(parts.map((part) => part.running));
 } catch (error) {
-  console.error(error instanceof DemoError ? error.message : `The demo worker ends: ${error instanceof Error ? error.message : String(error)}`);
+  const why = isConnectionLoss(error) ? 'its database is gone.' : error instanceof Error ? error.message : String(error);
+  console.error(error instanceof DemoError ? error.message : `The demo worker ends: ${why}`);
   process.exitCode = 1;
   await stop();
 }
