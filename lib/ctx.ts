@@ -9,7 +9,7 @@ import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
 import { env } from './env';
 import { ConsoleError } from './errors';
-import { detectSchema } from './good-job/schema';
+import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
 
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
@@ -25,11 +25,14 @@ export interface Ctx {
 }
 
 interface Detected {
-  gj: GoodJob;
+  schema: DetectedSchema;
   consoleSchema: boolean;
 }
 
-/** Modules are instantiated more than once in one server; the pool and what was detected must not be. */
+/**
+ * Modules are instantiated more than once in one server; the pool and what was detected must not be. Plain data
+ * only: to `sql` and `instanceof` an object of another instance's class is a stranger.
+ */
 const shared = globalThis as typeof globalThis & {
   goodJobConsole?: { db?: Database; detected?: Promise<Detected> };
 };
@@ -49,18 +52,10 @@ const DETECT_AGAIN_MS = 2_000;
 /** What GoodJob's tables look like here; asked once, and again after a query met something that was not there. */
 export function detected(): Promise<Detected> {
   return (state.detected ??= database()
-    .read(async (tx) => ({
-      gj: new GoodJob(await detectSchema(tx, env().databaseSchema), {
-        appName: env().appName,
-        locale: env().appLocale,
-        timeZone: env().appTimeZone,
-        dequeueQuerySort: env().dequeueQuerySort,
-      }),
-      consoleSchema: await hasConsoleSchema(tx),
-    }))
+    .read(async (tx) => ({ schema: await detectSchema(tx, env().databaseSchema), consoleSchema: await hasConsoleSchema(tx) }))
     .then((found) => {
       // What is not ready yet is looked at again before long, not taken for what it is now.
-      if (found.gj.schema.problem || !found.consoleSchema) setTimeout(() => (state.detected = undefined), DETECT_AGAIN_MS).unref();
+      if (found.schema.problem || !found.consoleSchema) setTimeout(() => (state.detected = undefined), DETECT_AGAIN_MS).unref();
       return found;
     })
     .catch((error: unknown) => {
@@ -88,8 +83,10 @@ function forgetDetected(error: unknown): never {
  */
 export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
-  const { gj, consoleSchema } = await detected();
-  if (gj.schema.problem) throw new ConsoleError(gj.schema.problem);
+  const { schema, consoleSchema } = await detected();
+  if (schema.problem) throw new ConsoleError(schema.problem);
+  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort } = env();
+  const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
   return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, requestId });
 });
 

@@ -32,6 +32,10 @@ export class ConsoleError extends Error {
     super(code, options);
     this.name = 'ConsoleError';
   }
+  /** Modules are instantiated more than once in one server and share its pool: another instance's error is one of ours. */
+  static override [Symbol.hasInstance](value: unknown): value is ConsoleError {
+    return value instanceof Error && value.name === 'ConsoleError';
+  }
   /** What Next passes to an error boundary in place of the message. */
   get digest(): string {
     return this.code;

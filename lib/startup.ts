@@ -6,8 +6,7 @@ import { ConsoleError } from './errors';
 /** One log line: which tables, what they lack, what the role may do; or why the database cannot be asked. */
 export async function logDatabase(): Promise<void> {
   try {
-    const { gj, consoleSchema } = await detected();
-    const { schema } = gj;
+    const { schema, consoleSchema } = await detected();
     if (schema.problem) return console.warn(`Database: ${messages.errors[schema.problem]}`);
     const notes = [
       schema.missingMigrations.length > 0 && `missing GoodJob migrations: ${schema.missingMigrations.map((m) => m.migration).join(', ')}`,

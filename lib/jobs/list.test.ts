@@ -79,7 +79,7 @@ describe.each([null, ...JOB_STATES])('state %s', (state) => {
   });
 
   it("agrees in a batch's own list", async () => {
-    const { rows: members } = await console_.client.query<{ id: string }>('SELECT id FROM good_jobs WHERE batch_id = $1 ORDER BY created_at DESC, id DESC', [batchId]);
+    const { rows: members } = await console_.client.query<{ id: string }>('SELECT id FROM good_jobs WHERE batch_id = $1 ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id', [batchId]);
     const mine = new Set((await walk(listJobs, query, 'next')).rows.map((row) => row.id));
     const listed = await walk((ctx, filter) => listBatchJobs(ctx, batchId, filter), query, 'next');
     expect(listed.rows.map((row) => row.id)).toEqual(members.map((row) => row.id).filter((id) => mine.has(id)));

@@ -67,23 +67,47 @@ export async function listJobs(ctx: Ctx, filter: JobFilter): Promise<Page<JobRow
   });
 }
 
+/** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */
+interface BatchPlace {
+  createdAt: string;
+  readyAt: string | null;
+}
+
+/** Null: the cursor's row is gone and it brought no time. */
+async function placeOf(tx: Tx, gj: GoodJob, cursor: Cursor): Promise<BatchPlace | null> {
+  const [row] = await tx.query<BatchPlace>(sql`SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt" FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
+  return row ?? (cursor.at === null ? null : { createdAt: cursor.at, readyAt: null });
+}
+
+/** Of a row that is gone only its moment is known: rather all of that moment again than one lost. */
+function beyondPlace(cursor: Cursor, { createdAt, readyAt: ready }: BatchPlace): Sql {
+  if (cursor.direction === 'after') {
+    const tied = ready === null ? sql`true` : sql`(j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id > ${cursor.id}::uuid))`;
+    return sql`j.created_at <= ${createdAt} AND ${tied}`;
+  }
+  const tied = ready === null ? sql`true` : sql`(j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id < ${cursor.id}::uuid))`;
+  return sql`j.created_at >= ${createdAt} AND ${tied}`;
+}
+
 /** One page of a batch's jobs, newest first. */
 export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter): Promise<Page<JobRow>> {
   if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
   const { gj } = ctx;
-  const order = naturalOrder(null);
+  const { cursor } = filter;
+  const order = cursor?.direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
   return ctx.db.read(async (tx) => {
-    const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
-    if (filter.cursor && !cursor) return { rows: [], previous: null, next: null };
+    const place = cursor && (await placeOf(tx, gj, cursor));
+    if (cursor && !place) return { rows: [], previous: null, next: null };
     // OFFSET 0 keeps the planner from walking created_at backwards over everybody's jobs in search of this
     // batch's: by index_good_jobs_on_batch_id a batch of any age costs its own size and no more.
     const rows = await tx.query<JobRow>(sql`
       WITH page AS MATERIALIZED (
-        SELECT j.id, j.created_at FROM (
-          SELECT j.id, j.created_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId}
+        SELECT j.id, j.created_at, j.ready_at FROM (
+          SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId}
              AND ${conditions(gj, filter)} OFFSET 0) j
-         WHERE ${cursor ? beyond(order, cursor) : sql`true`} ${orderBy(order, cursor)} LIMIT ${filter.limit + 1})
-      SELECT ${jobRowColumns(gj, order.key)} FROM page JOIN ${gj.jobs} j USING (id) ${orderBy({ ...order, key: sql`page.created_at` }, cursor)}`);
+         WHERE ${cursor && place ? beyondPlace(cursor, place) : sql`true`} ORDER BY ${order} LIMIT ${filter.limit + 1}),
+      numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
+      SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
     return toPage(rows, cursor, filter.limit);
   });
 }
