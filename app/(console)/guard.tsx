@@ -1,13 +1,19 @@
 import type { ReactNode } from 'react';
 import { Failure, PartFailure } from '@/components/failure';
+import { NotFound } from '@/components/not-found';
 import { ConsoleError, type ErrorCode, statusOf } from '@/lib/errors';
 import { setResponseStatus } from '@/lib/response-status';
 
-/** A failure that can be told to the reader; anything else (a bug, Next's own notFound) goes on. */
+/** What the reader is told of a failure; Next's own signals (a redirect, a dynamic API) go on. */
 function told(error: unknown): ErrorCode {
-  if (!(error instanceof ConsoleError)) throw error;
-  if (error.cause) console.error(error.cause);
-  return error.code;
+  if (error instanceof ConsoleError) {
+    if (error.cause) console.error(error.cause);
+    return error.code;
+  }
+  const digest = typeof error === 'object' && error !== null && 'digest' in error ? String(error.digest) : '';
+  if (/^(NEXT_|DYNAMIC_)/.test(digest)) throw error;
+  console.error(error);
+  return 'unexpected';
 }
 
 /** Renders a page; when its data cannot be had, a page that says why, with the status that says the same. */
@@ -19,6 +25,14 @@ export async function guardPage(render: () => Promise<ReactNode>): Promise<React
     setResponseStatus(statusOf(code));
     return <Failure code={code} />;
   }
+}
+
+/**
+ * A 404 page as any other: Next's own notFound() sends an empty body that needs JavaScript to become a page.
+ */
+export function missingPage(): ReactNode {
+  setResponseStatus(404);
+  return <NotFound />;
 }
 
 /** Renders a part of a page; a query that is cut leaves a banner and the rest of the page. */

@@ -1,5 +1,4 @@
 import type { Metadata } from 'next';
-import { notFound } from 'next/navigation';
 import { getTranslations } from 'next-intl/server';
 import { BatchHead } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
@@ -18,7 +17,7 @@ import { paramsOf } from '@/lib/filter-params';
 import { type JobFilter, jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
-import { guardPage, guardPart } from '../../guard';
+import { guardPage, guardPart, missingPage } from '../../guard';
 
 /** A batch of at most so many jobs is counted with the page; a larger one by a request of its own. */
 const COUNTED_WITH_PAGE = 1_000;
@@ -35,7 +34,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function BatchPage({ params, searchParams }: Props) {
   const { id } = await params;
   const given = paramsOf(await searchParams);
-  if (!isUuid(id)) notFound();
+  if (!isUuid(id)) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('batch');
@@ -47,7 +46,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
       guardPart(() => callbackJobs(ctx, id)),
       guardPart(() => batchedJobs(ctx, id, filter)),
     ]);
-    if (!batch) notFound();
+    if (!batch) return missingPage();
     return (
       <>
         <BatchHead batch={withoutAttributes(batch)} initial={status} />

@@ -1,5 +1,4 @@
 import type { Metadata } from 'next';
-import { notFound } from 'next/navigation';
 import { getTranslations } from 'next-intl/server';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
@@ -15,7 +14,7 @@ import { requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob, getRawJob, listExecutions } from '@/lib/jobs/detail';
 import { isUuid } from '@/lib/text';
-import { guardPage } from '../../guard';
+import { guardPage, missingPage } from '../../guard';
 
 interface Props {
   params: Promise<{ id: string }>;
@@ -29,7 +28,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function JobPage({ params, searchParams }: Props) {
   const { id } = await params;
   const given = paramsOf(await searchParams);
-  if (!isUuid(id)) notFound();
+  if (!isUuid(id)) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations();
@@ -38,7 +37,7 @@ export default async function JobPage({ params, searchParams }: Props) {
       listExecutions(ctx, id),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
     ]);
-    if (!job) notFound();
+    if (!job) return missingPage();
     return (
       <>
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />

@@ -1,4 +1,3 @@
-import { notFound } from 'next/navigation';
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { ActionEffect, RescheduleFields } from '@/components/jobs/action-fields';
@@ -9,17 +8,17 @@ import { utcToZoned } from '@/lib/i18n/zoned-time';
 import { submitJobAction } from '@/lib/jobs/actions';
 import { getJob } from '@/lib/jobs/detail';
 import { isUuid } from '@/lib/text';
-import { guardPage } from '../../../guard';
+import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a job where there is no JavaScript. */
 export default async function JobActionPage({ params }: { params: Promise<{ id: string; action: string }> }) {
   const { id, action: name } = await params;
   const action = JOB_ACTIONS.find((one) => one === name);
-  if (!isUuid(id) || !action) notFound();
+  if (!isUuid(id) || !action) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const [t, zone, job] = await Promise.all([getTranslations('actions'), getTimeZone(), getJob(ctx, id)]);
-    if (!job) notFound();
+    if (!job) return missingPage();
     return (
       <ConfirmPage title={t(`${action}.title`)} action={submitJobAction} back={`/jobs/${id}`} confirm={t(`${action}.confirm`)} danger={DESTRUCTIVE.has(action)} denied={denialsOf(ctx)[`job.${action}`]}>
         <input type="hidden" name="id" value={id} />
