@@ -13,7 +13,7 @@ export default defineConfig<object, WorkerOptions>({
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: [['list']],
-  use: { locale: 'en-US', timezoneId: 'UTC', trace: process.env.CI ? 'off' : 'retain-on-failure' },
+  use: { locale: 'en-US', timezoneId: 'UTC', screenshot: 'only-on-failure', trace: process.env.CI ? 'off' : 'retain-on-failure' },
   // One build, two mounts: the prefix is put in at start.
   projects: [
     { name: 'root', use: { basePath: '' } },

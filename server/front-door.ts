@@ -35,6 +35,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     passHost(request, env);
     const answer: { status?: number } = {};
     chooseStatus(response, answer);
+    if (request.method === 'POST') keepBasePath(response, env);
     withAnswer(answer, () => next(request, response)).catch((error: unknown) => {
       console.error(error);
       if (!response.headersSent) response.writeHead(500).end();
@@ -60,6 +61,16 @@ function passHost(request: IncomingMessage, env: Env): void {
 function chooseStatus(response: ServerResponse, answer: { status?: number }): void {
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
   response.writeHead = ((status: number, ...rest: unknown[]) => writeHead(answer.status !== undefined && status === 200 ? answer.status : status, ...rest)) as typeof response.writeHead;
+}
+
+/** Next leaves the base path out of where a form's action leads when it was sent without JavaScript. */
+function keepBasePath(response: ServerResponse, env: Env): void {
+  const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
+  response.writeHead = ((status: number, ...rest: unknown[]) => {
+    const location = response.getHeader('Location');
+    if (status === 303 && typeof location === 'string' && location.startsWith('/') && !location.startsWith(`${env.basePath}/`)) response.setHeader('Location', env.basePath + location);
+    return writeHead(status, ...rest);
+  }) as typeof response.writeHead;
 }
 
 /** A plain page in the reader's language: nothing of the request is repeated in it. */

@@ -1,8 +1,9 @@
 'use client';
 
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { BatchRow, BatchStatus } from '@/lib/batches/types';
 import { Breadcrumb } from '../breadcrumb';
 import { fetchJson } from '../fetch-json';
@@ -14,29 +15,38 @@ import { BatchStateBadge } from './batch-state';
 import { BatchStatusPanel } from './batch-status';
 import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
 
+const timesOf = (batch: BatchRow) => [batch.enqueuedAt, batch.discardedAt, batch.jobsFinishedAt, batch.finishedAt].join();
+
 /** The head of the batch page: what it is, how far it is, what holds it up, and its retry. */
-export function BatchHead({ batch, initial }: { batch: BatchRow; initial: BatchStatus | null }) {
+export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initial: BatchStatus | null }) {
   const t = useTranslations();
   const { basePath, interval } = useLive();
   const denied = useDenials()['batch.retry'];
   const [asking, setAsking] = useState(false);
   const [acted, setActed] = useState<BatchActed | null>(null);
-  const finished = batch.finishedAt !== null;
-  const { data, error, dataUpdatedAt, refetch } = useQuery({
-    queryKey: ['batch-status', batch.id],
-    queryFn: () => fetchJson<BatchStatus>(`${basePath}/api/batches/${batch.id}/status`),
+  const client = useQueryClient();
+  const router = useRouter();
+  const { data, error, dataUpdatedAt } = useQuery({
+    queryKey: ['batch-status', rendered.id],
+    queryFn: () => fetchJson<BatchStatus>(`${basePath}/api/batches/${rendered.id}/status`),
     initialData: initial ?? undefined,
     staleTime: 1000,
     // A finished batch changes by somebody's hand only.
-    refetchInterval: finished && !acted ? false : interval,
+    refetchInterval: ({ state }) => ((state.data?.batch ?? rendered).finishedAt && !acted ? false : interval),
   });
+  const batch = data?.batch ?? rendered;
+  // Its attributes are printed by the server.
+  const changed = timesOf(batch) !== timesOf(rendered);
+  useEffect(() => {
+    if (changed) router.refresh();
+  }, [changed, router]);
   const offered = batch.discardedAt !== null || data?.retryOffered === true;
   return (
     <>
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="text-xl font-semibold break-words [overflow-wrap:anywhere]">{batch.description || t('batches.noDescription')}</h1>
+          <h1 className="max-w-full min-w-0 text-xl font-semibold break-words [overflow-wrap:anywhere]">{batch.description || t('batches.noDescription')}</h1>
           <BatchStateBadge batch={batch} />
         </div>
         {offered && (
@@ -68,7 +78,7 @@ export function BatchHead({ batch, initial }: { batch: BatchRow; initial: BatchS
           onClose={() => setAsking(false)}
           onActed={(result) => {
             setActed(result);
-            void refetch();
+            void client.invalidateQueries();
           }}
         />
       )}

@@ -63,7 +63,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                     {batch.description || t('noDescription')}
                   </Link>
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
-                  <span className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1">
+                  <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
                     <BatchStateBadge batch={batch} />
                     {hangs(batch) && (
                       <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
@@ -72,7 +72,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                       </span>
                     )}
                     {batch.onFinish && (
-                      <span className="font-mono text-[12.5px] break-words text-soft [overflow-wrap:anywhere]">
+                      <span className="max-w-full min-w-0 font-mono text-[12.5px] break-words text-soft [overflow-wrap:anywhere]">
                         {t('onFinish')}: {batch.onFinish}
                       </span>
                     )}

@@ -2,7 +2,7 @@
 
 import * as Menu from '@radix-ui/react-dropdown-menu';
 import { useTranslations } from 'next-intl';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { BatchRow } from '@/lib/batches/types';
 import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
@@ -17,6 +17,7 @@ export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; disc
   const denied = useDenials()['batch.retry'];
   const [open, setOpen] = useState(false);
   const [asking, setAsking] = useState(false);
+  const trigger = useRef<HTMLButtonElement>(null);
   useHold(open);
   const reason = denied ?? (batch.discardedAt || discarded > 0 ? null : 'noDiscarded');
   return (
@@ -27,7 +28,7 @@ export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; disc
         </a>
       )}
       <Menu.Root modal={false} open={open} onOpenChange={setOpen}>
-        <Menu.Trigger className={`${buttonClass('quiet')} js-only px-1.5`} aria-label={t('batches.menu', { id: batch.id })}>
+        <Menu.Trigger ref={trigger} className={`${buttonClass('quiet')} js-only px-1.5`} aria-label={t('batches.menu', { id: batch.id })}>
           <Icon name="more" />
         </Menu.Trigger>
         <Menu.Portal>
@@ -39,7 +40,7 @@ export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; disc
           </Menu.Content>
         </Menu.Portal>
       </Menu.Root>
-      {asking && <RetryDialog batch={batch} onActed={onActed} onClose={() => setAsking(false)} />}
+      {asking && <RetryDialog batch={batch} returnTo={trigger} onActed={onActed} onClose={() => setAsking(false)} />}
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, type RefObject, useId, useState } from 'react';
 import type { ActionResult } from '@/lib/action';
 import { retryBatch } from '@/lib/batches/actions';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
@@ -17,7 +17,7 @@ import { RetryEffect } from './retry-effect';
 export type BatchActed = ActionResult<BatchRetryResult>;
 
 /** Asks before a batch retry, names the callbacks that will run again, and carries it out. */
-export function RetryDialog({ batch, onActed, onClose }: { batch: BatchRow; onActed: (acted: BatchActed) => void; onClose: () => void }) {
+export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: BatchRow; returnTo?: RefObject<HTMLElement | null>; onActed: (acted: BatchActed) => void; onClose: () => void }) {
   const t = useTranslations('actions');
   const heading = useId();
   const [working, setWorking] = useState(false);
@@ -29,7 +29,7 @@ export function RetryDialog({ batch, onActed, onClose }: { batch: BatchRow; onAc
     onClose();
   }
   return (
-    <Dialog labelledBy={heading} onClose={onClose}>
+    <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
       <form onSubmit={(event) => void submit(event)}>
         <h2 id={heading} className="text-lg font-semibold">
           {t('batch_retry.title')}
@@ -39,7 +39,7 @@ export function RetryDialog({ batch, onActed, onClose }: { batch: BatchRow; onAc
           <Button onClick={onClose} disabled={working}>
             {t('cancel')}
           </Button>
-          <Button type="submit" kind="primary" disabled={working} autoFocus>
+          <Button type="submit" kind="primary" disabled={working} data-focus-first="">
             {t(working ? 'working' : 'batch_retry.confirm')}
           </Button>
         </div>

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTimeZone, useTranslations } from 'next-intl';
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, type RefObject, useId, useState } from 'react';
 import type { ActionResult } from '@/lib/action';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
@@ -19,8 +19,16 @@ export interface Acted {
   result: ActionResult<Outcome>;
 }
 
+interface Props {
+  action: JobAction;
+  job: { id: string; jobClass: string | null };
+  returnTo?: RefObject<HTMLElement | null>;
+  onActed: (acted: Acted) => void;
+  onClose: () => void;
+}
+
 /** Asks before an action on one job and carries it out; `onActed` gets what it came to. */
-export function ActionDialog({ action, job, onActed, onClose }: { action: JobAction; job: { id: string; jobClass: string | null }; onActed: (acted: Acted) => void; onClose: () => void }) {
+export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props) {
   const t = useTranslations();
   const zone = useTimeZone() ?? 'UTC';
   const heading = useId();
@@ -44,7 +52,7 @@ export function ActionDialog({ action, job, onActed, onClose }: { action: JobAct
   }
 
   return (
-    <Dialog labelledBy={heading} onClose={onClose}>
+    <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
       <form onSubmit={(event) => void submit(event)}>
         <h2 id={heading} className="text-lg font-semibold">
           {t(`actions.${action}.title`)}
@@ -60,7 +68,7 @@ export function ActionDialog({ action, job, onActed, onClose }: { action: JobAct
           <Button onClick={onClose} disabled={working}>
             {t('actions.cancel')}
           </Button>
-          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working} autoFocus={!DESTRUCTIVE.has(action)}>
+          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working} data-focus-first={DESTRUCTIVE.has(action) ? undefined : ''}>
             {working ? t('actions.working') : t(`actions.${action}.confirm`)}
           </Button>
         </div>

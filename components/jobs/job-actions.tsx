@@ -1,5 +1,6 @@
 'use client';
 
+import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
@@ -18,13 +19,17 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const t = useTranslations();
   const { basePath } = useLive();
   const router = useRouter();
+  const client = useQueryClient();
   const denials = useDenials();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
   const [acted, setActed] = useState<Acted | null>(null);
   const done = (result: Acted) => {
+    // Its own page is gone with it.
+    if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done') return router.push('/jobs?did=destroy&outcome=done');
     setActed(result);
     router.refresh();
+    void client.invalidateQueries();
   };
   return (
     <>

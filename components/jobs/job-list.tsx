@@ -1,6 +1,6 @@
 'use client';
 
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useState } from 'react';
 import type { JobRow as Row } from '@/lib/jobs/types';
@@ -31,7 +31,8 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true 
   const { basePath, interval } = useLive();
   const outcomeText = useOutcomeText();
   const [acted, setActed] = useState<Record<string, Acted>>({});
-  const { data, error, dataUpdatedAt, refetch } = useQuery({
+  const client = useQueryClient();
+  const { data, error, dataUpdatedAt } = useQuery({
     queryKey: [door],
     queryFn: () => fetchJson<Page<Row>>(basePath + door),
     initialData: initial,
@@ -42,7 +43,8 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true 
   const gone = Object.values(acted).filter(({ id }) => !shown.has(id));
   const onActed = (result: Acted) => {
     setActed((all) => ({ ...all, [result.id]: result }));
-    void refetch();
+    // Not this list alone: a batch's progress, its callback jobs, an unfolded job may have changed with it.
+    void client.invalidateQueries();
   };
   return (
     <div>

@@ -2,7 +2,7 @@
 
 import * as Menu from '@radix-ui/react-dropdown-menu';
 import { useTranslations } from 'next-intl';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
@@ -19,6 +19,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const [action, setAction] = useState<JobAction | null>(null);
+  const trigger = useRef<HTMLButtonElement>(null);
   useHold(open);
   return (
     <>
@@ -26,7 +27,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
         <Icon name="more" />
       </a>
       <Menu.Root modal={false} open={open} onOpenChange={setOpen}>
-        <Menu.Trigger className={`${buttonClass('quiet')} js-only px-1.5`} aria-label={t('jobs.menu', { id: job.id })}>
+        <Menu.Trigger ref={trigger} className={`${buttonClass('quiet')} js-only px-1.5`} aria-label={t('jobs.menu', { id: job.id })}>
           <Icon name="more" />
         </Menu.Trigger>
         <Menu.Portal>
@@ -48,7 +49,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
           </Menu.Content>
         </Menu.Portal>
       </Menu.Root>
-      {action && <ActionDialog action={action} job={job} onActed={onActed} onClose={() => setAction(null)} />}
+      {action && <ActionDialog action={action} job={job} returnTo={trigger} onActed={onActed} onClose={() => setAction(null)} />}
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useLocale, useTimeZone, useTranslations } from 'next-intl';
-import { type ReactNode, Suspense, useSyncExternalStore } from 'react';
+import { type ReactNode, useSyncExternalStore } from 'react';
 import { useLive } from '../live';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
@@ -18,16 +18,11 @@ const ZONES = [
 
 const never = () => () => undefined;
 
-/** Language, theme and time zone: links to this very page, so they work without JavaScript and keep it. */
+/**
+ * Language, theme and time zone: links to this very page, so they work without JavaScript and keep it. In no
+ * Suspense of its own: React sends the inside of one later, for a script to put in its place.
+ */
 export function Preferences() {
-  return (
-    <Suspense>
-      <PreferenceLinks />
-    </Suspense>
-  );
-}
-
-function PreferenceLinks() {
   const t = useTranslations('prefs');
   const locale = useLocale();
   const zone = useTimeZone();

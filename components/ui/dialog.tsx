@@ -1,14 +1,29 @@
 'use client';
 
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, type RefObject, useLayoutEffect, useRef } from 'react';
 
-/** A modal: the browser's own <dialog> keeps the focus inside, closes on Escape and gives the focus back. */
-export function Dialog({ labelledBy, onClose, children }: { labelledBy: string; onClose: () => void; children: ReactNode }) {
+interface Props {
+  labelledBy: string;
+  onClose: () => void;
+  /** Gets the focus when the dialog has closed; default: what had it before. A menu item is gone by then. */
+  returnTo?: RefObject<HTMLElement | null>;
+  children: ReactNode;
+}
+
+/** A modal: the browser's own <dialog> keeps the focus inside and closes on Escape. Begins at `data-focus-first`, else at its first control. */
+export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // In a layout effect, whose cleanup still finds the dialog in the page: taken out while open it would keep the focus for nobody.
+  useLayoutEffect(() => {
     const dialog = ref.current;
+    const opener = returnTo?.current ?? document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
-  }, []);
+    dialog?.querySelector<HTMLElement>('[data-focus-first]')?.focus();
+    return () => {
+      dialog?.close();
+      if (opener instanceof HTMLElement) opener.focus();
+    };
+  }, [returnTo]);
   return (
     <dialog ref={ref} aria-labelledby={labelledBy} onClose={onClose} className="w-[min(34rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-lg border border-line-strong bg-raised p-5 text-ink shadow-2xl backdrop:bg-black/50">
       {children}

@@ -34,6 +34,7 @@ export async function getBatchStatus(ctx: Ctx, batch: BatchRow, counted?: Progre
   const signals = await readSignals(ctx, batch.id);
   const done = batch.finishedAt !== null;
   return {
+    batch,
     progress,
     finishedShare: states && progress.total > 0 ? (states.succeeded + states.discarded) / progress.total : null,
     elapsed: batch.enqueuedAt ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now) : null,

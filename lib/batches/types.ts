@@ -57,6 +57,7 @@ export type Stuck =
 
 /** What the batch page polls: progress, its expected end and what holds it up. */
 export interface BatchStatus {
+  batch: BatchRow;
   progress: Progress;
   /** Share of jobs finished, 0 to 1; null when the counts are not exact. */
   finishedShare: number | null;

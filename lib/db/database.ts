@@ -84,7 +84,8 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     async read(fn, { timeoutMs = READ_TIMEOUT_MS } = {}) {
-      const beginSql = begin('READ ONLY', timeoutMs, LOCK_TIMEOUT_MS);
+      // A read waits for a lock (a migration's, say) as long as it may take at all.
+      const beginSql = begin('READ ONLY', timeoutMs, 0);
       try {
         return await run(beginSql, fn).catch((error: unknown) => {
           // An idle connection that died with the server; the statement itself was never the problem.

@@ -1,0 +1,77 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from 'playwright/test';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob } from '../test/harness/rows';
+import { useSite } from './support/site';
+import { expect, test } from './support/test';
+
+/* axe (WCAG 2.2 AA) on every page, menu and dialog, in both languages and both themes; no page is wider than a phone. */
+const BATCH = 'c0ffee00-0000-4000-8000-000000000001';
+const JOB = 'c0ffee00-0000-4000-8000-000000000002';
+const LONG = 'Billing::InvoicesAndDeliveryNotes::GenerateMonthlyStatementForCustomerJob';
+
+const site = useSite('accessibility', {
+  // Without the index its banner is on every page too.
+  sql: ['DROP INDEX index_good_jobs_on_created_at'],
+  consoleSchema: false,
+  async seed(db) {
+    await insertBatch(db, { id: BATCH, description: '請求書の一括発行（2026年11月分）', on_finish: LONG, on_success: LONG, discarded_at: new Date().toISOString() });
+    for (const shape of [{}, RUNNING, SUCCEEDED, { scheduled_at: new Date(Date.now() + 3_600_000).toISOString() }, { scheduled_at: new Date(Date.now() + 3_600_000).toISOString(), error: 'E: x', executions_count: 2 }])
+      await insertJob(db, { batch_id: BATCH, job_class: LONG, labels: ['nightly', '日次レポート'], queue_name: '低優先度キュー', ...shape });
+    await insertJob(db, { id: JOB, batch_id: BATCH, job_class: LONG, cron_key: 'nightly_report', concurrency_key: LONG, ...DISCARDED, error: `Net::ReadTimeout: ${'x'.repeat(300)}` });
+    await insertExecution(db, JOB, { ...{ job_class: LONG, serialized_params: '{"executions": 0}', error: 'Net::ReadTimeout: read', error_event: 1, finished_at: new Date().toISOString() }, error_backtrace: ['/app/jobs/x.rb:1:in `perform\'', '/usr/gems/activejob/y.rb:2'], duration: 'PT1.5S' });
+    await insertJob(db, { batch_callback_id: BATCH, job_class: LONG });
+  },
+});
+
+const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing'];
+
+async function violations(page: Page, { floating = false } = {}): Promise<string[]> {
+  const axe = new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
+  // A menu floats at the end of the body, outside any landmark; that is a best practice, not WCAG, and right for a menu.
+  const { violations: found } = await (floating ? axe.disableRules(['region']) : axe).analyze();
+  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`));
+}
+
+for (const locale of ['ja', 'en'] as const) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test.describe(`${locale}, ${colorScheme}`, () => {
+      test.use({ colorScheme, locale });
+
+      test('every page', async ({ page, problems }) => {
+        problems.allowStatus(404);
+        for (const path of PAGES) {
+          await site.open(page, path);
+          expect(await violations(page), path).toEqual([]);
+        }
+      });
+
+      test('menu, dialogs and settings', async ({ page }) => {
+        await site.open(page, `/batches/${BATCH}`);
+        await page.locator(`[data-job="${JOB}"] button[aria-haspopup="menu"]`).click();
+        await expect(page.getByRole('menu')).toBeVisible();
+        expect(await violations(page, { floating: true }), 'menu').toEqual([]);
+        await page.getByRole('menuitem').first().click();
+        await expect(page.getByRole('dialog')).toBeVisible();
+        expect(await violations(page), 'retry dialog').toEqual([]);
+        await page.keyboard.press('Escape');
+        await page.locator(`a[href$="/batches/${BATCH}/retry"]`).last().click();
+        await expect(page.getByRole('dialog')).toBeVisible();
+        expect(await violations(page), 'batch retry dialog').toEqual([]);
+        await page.keyboard.press('Escape');
+        await page.locator('header details summary').click();
+        expect(await violations(page), 'settings').toEqual([]);
+      });
+    });
+  }
+
+  test(`no page is wider than a phone: ${locale}`, async ({ browser, basePath }) => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale });
+    const page = await context.newPage();
+    for (const path of PAGES) {
+      await page.goto(site.url(path));
+      const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+      expect(wide, `${basePath}${path}`).toBeLessThanOrEqual(room ?? 0);
+    }
+    await context.close();
+  });
+}

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { createTranslator } from 'next-intl';
+import type messages from '../../messages/en.json';
+
+export type Messages = typeof messages;
+
+export const MESSAGES = Object.fromEntries(
+  ['en', 'ja'].map((locale) => [locale, JSON.parse(readFileSync(new URL(`../../messages/${locale}.json`, import.meta.url), 'utf8')) as Messages]),
+) as Record<'en' | 'ja', Messages>;
+
+/** What the product says under a key, so that a better wording breaks no test. */
+export const en = createTranslator({ locale: 'en', messages: MESSAGES.en });
+export const ja = createTranslator({ locale: 'ja', messages: MESSAGES.ja });
