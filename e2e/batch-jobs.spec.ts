@@ -104,6 +104,6 @@ test('the list refreshes, but not while something is unfolded or the switch in t
   await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
   const [id = ''] = await members();
   await page.getByRole('button', { name: en('jobs.showRaw', { id }) }).click();
-  await expect(page.getByRole('region', { name: en('jobs.raw') })).toBeVisible();
+  await expect(page.getByRole('group', { name: en('jobs.raw') })).toBeVisible();
   expect(await pollsIn(30_000)).toBe(0);
 });

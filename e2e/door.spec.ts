@@ -67,6 +67,14 @@ test('no other method, no large body, no bytes that are not text', async () => {
   }
 });
 
+test('a large body without a length is cut off too, whatever it says it is', async () => {
+  const own = { Origin: `http://localhost:${site.server.port}`, 'Transfer-Encoding': 'chunked' };
+  for (const headers of [{ 'Content-Type': 'multipart/form-data; boundary=x' }, { 'Content-Type': 'text/plain', 'Next-Action': '0'.repeat(42) }, {}]) {
+    const answer = await send(at('/jobs'), { method: 'POST', headers: { ...own, ...headers } as Record<string, string>, body: 'x'.repeat(3_000_000) });
+    expect(answer.status, JSON.stringify(headers)).toBe(413);
+  }
+});
+
 test('every answer carries the policy and is kept by nobody', async () => {
   const policies = new Set<string>();
   for (const path of ['/jobs', '/batches', '/nothing', '/api/jobs', '/healthz', '/jobs?state=%00']) {

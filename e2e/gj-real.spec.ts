@@ -28,7 +28,7 @@ test('every batch opens from the list, with its jobs', async ({ page }) => {
     const folded = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
     if ((await folded.count()) > 0) {
       await folded.first().click();
-      await expect(page.getByRole('region', { name: ja('jobs.raw') })).toContainText('"_good_job"');
+      await expect(page.getByRole('group', { name: ja('jobs.raw') })).toContainText('"_good_job"');
     }
   }
 });

@@ -32,7 +32,7 @@ test('everything that is known of a job', async ({ page }) => {
   await newest.getByText(en('job.otherFrames', { count: 1 })).click();
   await expect(newest.getByText('activejob/x.rb:1')).toBeVisible();
   await newest.getByRole('button', { name: en('jobs.showRaw', { id: last }) }).click();
-  await expect(newest.getByRole('region', { name: en('jobs.raw') })).toContainText('"_good_job_execution"');
+  await expect(newest.getByRole('group', { name: en('jobs.raw') })).toContainText('"_good_job_execution"');
   await page.getByRole('button', { name: en('jobs.rawShow'), exact: true }).click();
   await expect(page.locator('#raw pre')).toContainText(`"concurrency_key": "Mail-7"`);
   const timeline = page.getByRole('region', { name: en('job.timeline') }).getByRole('listitem');

@@ -54,10 +54,10 @@ test('what is folded is not fetched, and folds again', async ({ page }) => {
   await site.open(page, `${BATCH}?locale=en`);
   expect(fetched).toEqual([]);
   await page.getByRole('button', { name: en('jobs.showRaw', { id: CALLBACK }) }).click();
-  await expect(page.getByRole('region', { name: en('jobs.raw') })).toContainText('"_aj_globalid": "gid://test-app/GoodJob::Batch/d293ba0f-9b92-4871-a379-d32b0c1bd8bf"');
+  await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText('"_aj_globalid": "gid://test-app/GoodJob::Batch/d293ba0f-9b92-4871-a379-d32b0c1bd8bf"');
   expect(fetched).toHaveLength(1);
   await page.getByRole('button', { name: en('jobs.hideRaw', { id: CALLBACK }) }).click();
-  await expect(page.getByRole('region', { name: en('jobs.raw') })).toHaveCount(0);
+  await expect(page.getByRole('group', { name: en('jobs.raw') })).toHaveCount(0);
 });
 
 test('the raw JSON is copied as it is shown', async ({ page, context }) => {
@@ -66,5 +66,5 @@ test('the raw JSON is copied as it is shown', async ({ page, context }) => {
   await page.getByRole('button', { name: `${en('copy.copy')}: ${en('batch.attributes')}` }).click();
   await expect(page.getByText(en('copy.copied'))).toBeVisible();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(copied).toBe(await page.getByRole('region', { name: en('batch.attributes') }).locator('xpath=self::pre').innerText());
+  expect(copied).toBe(await page.getByRole('group', { name: en('batch.attributes') }).locator('xpath=self::pre').innerText());
 });

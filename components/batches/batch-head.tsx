@@ -46,7 +46,7 @@ export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initi
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 text-xl font-semibold break-words [overflow-wrap:anywhere]">{batch.description || t('batches.noDescription')}</h1>
+          <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">{batch.description || t('batches.noDescription')}</h1>
           <BatchStateBadge batch={batch} />
         </div>
         {offered && (

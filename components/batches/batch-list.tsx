@@ -59,7 +59,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
             <li key={batch.id} className="px-3 py-2.5" data-batch={batch.id}>
               <div className={GRID}>
                 <div className="flex min-w-0 flex-col items-start">
-                  <Link href={`/batches/${batch.id}`} prefetch={false} className="font-semibold break-words text-accent no-underline [overflow-wrap:anywhere] hover:underline">
+                  <Link href={`/batches/${batch.id}`} prefetch={false} className="font-semibold any-break text-accent no-underline hover:underline">
                     {batch.description || t('noDescription')}
                   </Link>
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
@@ -72,7 +72,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                       </span>
                     )}
                     {batch.onFinish && (
-                      <span className="max-w-full min-w-0 font-mono text-[12.5px] break-words text-soft [overflow-wrap:anywhere]">
+                      <span className="max-w-full min-w-0 font-mono text-[12.5px] break-words text-soft any-break">
                         {t('onFinish')}: {batch.onFinish}
                       </span>
                     )}

@@ -19,7 +19,7 @@ export function BatchStateBadge({ batch }: { batch: BatchRow }) {
   const t = useTranslations('batchStates');
   const states: BatchState[] = batch.discardedAt ? [lifeOf(batch), 'discarded'] : [lifeOf(batch)];
   return states.map((state) => (
-    <span key={state} className={`inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-[13px] font-medium whitespace-nowrap ${LOOKS[state].className}`}>
+    <span key={state} className={`badge ${LOOKS[state].className}`}>
       <Icon name={LOOKS[state].icon} className="size-3.5" />
       {t(state)}
     </span>

@@ -18,7 +18,7 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
       {callbacks.length > 0 && (
         <ul className="mt-1 list-disc pl-5 font-mono text-[13px]">
           {callbacks.map(([event, name]) => (
-            <li key={event} className="break-words [overflow-wrap:anywhere]">
+            <li key={event} className="any-break">
               {event}: {name}
               {event === 'on_discard' && <span className="font-sans text-soft"> ({t('actions.batch_retry.ifDiscarded')})</span>}
             </li>
@@ -27,7 +27,7 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
       )}
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.targetBatch')}</span>
-        <span className="block font-semibold break-words [overflow-wrap:anywhere]">{batch.description || t('batches.noDescription')}</span>
+        <span className="block font-semibold any-break">{batch.description || t('batches.noDescription')}</span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{batch.id}</span>
       </p>
     </>

@@ -9,7 +9,7 @@ export function ActionEffect({ action, job }: { action: JobAction; job: { id: st
       <p className="mt-2">{t(`actions.${action}.effect`)}</p>
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.target')}</span>
-        <span className="block font-mono text-[13px] font-semibold break-words [overflow-wrap:anywhere]">{job.jobClass ?? t('jobs.noClass')}</span>
+        <span className="block font-mono text-[13px] font-semibold any-break">{job.jobClass ?? t('jobs.noClass')}</span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{job.id}</span>
       </p>
     </>

@@ -31,7 +31,7 @@ function Execution({ execution }: { execution: ExecutionRow }) {
     <li id={execution.id} className="px-3 py-2.5">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
         <h3 className="font-semibold">{t('job.attempt', { number: execution.number ?? '?' })}</h3>
-        <span className={`inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-[13px] font-medium whitespace-nowrap ${STATE_CLASSES[execution.state].badge}`}>
+        <span className={`badge ${STATE_CLASSES[execution.state].badge}`}>
           <Icon name={icon} className="size-3.5" />
           {t(`executionStates.${execution.state}`)}
         </span>
@@ -62,7 +62,7 @@ function Execution({ execution }: { execution: ExecutionRow }) {
           </Link>
         </p>
       )}
-      {execution.error !== null && <p className="mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap [overflow-wrap:anywhere]">{execution.error}</p>}
+      {execution.error !== null && <p className="mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">{execution.error}</p>}
       <Backtrace execution={execution} />
       <ExecutionRaw id={execution.id} />
     </li>
@@ -76,7 +76,7 @@ function Backtrace({ execution: { applicationFrames, otherFrames } }: { executio
   const frames = (list: string[]) => (
     <ul className="font-mono text-[12.5px]">
       {list.map((frame, n) => (
-        <li key={n} className="break-words [overflow-wrap:anywhere]">
+        <li key={n} className="any-break">
           {frame}
         </li>
       ))}

@@ -15,7 +15,7 @@ export function FilterChips({ filter, path }: { filter: JobFilter; path: string 
     <ul aria-label={t('label')} className="mb-3 flex flex-wrap gap-1.5">
       {names.map((name) => (
         <li key={name} className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5">
-          <span className="text-[13px] break-words [overflow-wrap:anywhere]">
+          <span className="text-[13px] any-break">
             <span className="text-soft">{t(`names.${name}`)}</span> <span className="font-mono">{filter.values[name]}</span>
           </span>
           <Link href={without(name)} prefetch={false} aria-label={t('remove', { name: t(`names.${name}`) })} className="px-1 no-underline">

@@ -8,7 +8,7 @@ import { AbsoluteTime } from '../time';
 export function JobFacts({ job }: { job: JobDetail }) {
   const t = useTranslations();
   const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
-  const mono = (text: string | null) => (text ? <span className="font-mono text-[13px] break-words [overflow-wrap:anywhere]">{text}</span> : null);
+  const mono = (text: string | null) => (text ? <span className="font-mono text-[13px] any-break">{text}</span> : null);
   const link = (href: string, text: string | null) => (text ? <Link href={href} prefetch={false} className="font-mono text-[13px] break-all text-accent">{text}</Link> : null);
   const facts: [string, ReactNode][] = [
     [t('jobs.queue'), mono(job.queueName)],
@@ -41,7 +41,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
       {job.error && (
         <div className="mt-3">
           <h2 className="text-[13px] text-soft">{t('jobs.error')}</h2>
-          <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap [overflow-wrap:anywhere]">{job.error}</p>
+          <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">{job.error}</p>
         </div>
       )}
     </section>

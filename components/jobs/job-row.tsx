@@ -15,14 +15,14 @@ import { JobMenu } from './job-menu';
 import { OutcomeLine, useOutcomeText } from './outcome-text';
 import { StateBadge, StateRefinements } from './state-badge';
 
-export const JOB_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_8rem_4rem_10rem_5rem_8rem_9.5rem_5rem] lg:items-center lg:gap-x-3';
+export const JOB_GRID = 'job-grid';
 
 /** A value with its name; the name is on the screen where the list has no column heads. */
 function Cell({ label, children, className = '' }: { label: string; children: ReactNode; className?: string }) {
   return (
-    <div className={`flex min-w-0 items-baseline gap-2 lg:block ${className}`}>
-      <dt className="w-16 shrink-0 text-[13px] whitespace-nowrap text-soft lg:sr-only">{label}</dt>
-      <dd className="min-w-0">{children}</dd>
+    <div className={`cell ${className}`}>
+      <dt>{label}</dt>
+      <dd>{children}</dd>
     </div>
   );
 }
@@ -39,14 +39,14 @@ export function JobRow({ job, acted, onActed }: { job: Row; acted: Acted | undef
     <li className="px-3 py-2.5" data-job={job.id}>
       <div className={JOB_GRID}>
         <div className="flex min-w-0 flex-col">
-          <Link href={`/jobs/${job.id}`} prefetch={false} className="font-mono text-[13px] font-semibold break-words text-accent no-underline [overflow-wrap:anywhere] hover:underline">
+          <Link href={`/jobs/${job.id}`} prefetch={false} className="font-mono text-[13px] font-semibold any-break text-accent no-underline hover:underline">
             {job.jobClass ?? t('jobs.noClass')}
           </Link>
           <span className="font-mono text-[12px] break-all text-soft">{job.id}</span>
         </div>
         <dl className="mt-1.5 grid grid-cols-2 gap-x-3 gap-y-0.5 lg:contents">
           <Cell label={t('jobs.queue')}>
-            <span className="block font-mono text-[13px] break-words [overflow-wrap:anywhere]">{job.queueName}</span>
+            <span className="block font-mono text-[13px] any-break">{job.queueName}</span>
           </Cell>
           <Cell label={t('jobs.priority')} className="lg:text-right">
             {job.priority}
@@ -54,7 +54,7 @@ export function JobRow({ job, acted, onActed }: { job: Row; acted: Acted | undef
           <Cell label={t('jobs.labels')}>
             <ul className="flex flex-wrap gap-1">
               {job.labels.map((label, n) => (
-                <li key={n} className="max-w-full truncate rounded bg-sunken px-1.5 text-[13px]" title={label}>
+                <li key={n} className="chip" title={label}>
                   {label}
                 </li>
               ))}

@@ -15,7 +15,7 @@ export const STATE_CLASSES: Record<JobState, { badge: string; fill: string }> = 
 export function StateBadge({ state }: { state: JobState }) {
   const t = useTranslations('states');
   return (
-    <span className={`inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-[13px] font-medium whitespace-nowrap ${STATE_CLASSES[state].badge}`}>
+    <span className={`badge ${STATE_CLASSES[state].badge}`}>
       <Icon name={state} className="size-3.5" />
       {t(state)}
     </span>

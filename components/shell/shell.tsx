@@ -3,6 +3,7 @@ import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { env } from '@/lib/env';
 import { LiveToggle } from '../live';
+import { IconSprite } from '../ui/icon';
 import { NavLinks } from './nav-links';
 import { Preferences } from './preferences';
 
@@ -11,6 +12,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const t = useTranslations();
   return (
     <>
+      <IconSprite />
       <a href="#content" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded focus:bg-raised focus:px-3 focus:py-2">
         {t('app.skip')}
       </a>

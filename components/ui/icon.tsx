@@ -19,10 +19,23 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS;
 
+/** All icons once, in the page's frame; each use is a reference, which keeps a list of rows small. */
+export function IconSprite() {
+  return (
+    <svg aria-hidden="true" className="hidden">
+      {Object.entries(PATHS).map(([name, path]) => (
+        <symbol key={name} id={`icon-${name}`} viewBox="0 0 16 16">
+          <path d={path} strokeWidth={name === 'more' ? 2.4 : 1.6} />
+        </symbol>
+      ))}
+    </svg>
+  );
+}
+
 export function Icon({ name, className = '' }: { name: IconName; className?: string }) {
   return (
-    <svg aria-hidden="true" viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" strokeWidth={name === 'more' ? 2.4 : 1.6} strokeLinecap="round" strokeLinejoin="round" className={`inline-block shrink-0 ${className}`}>
-      <path d={PATHS[name]} />
+    <svg aria-hidden="true" className={`icon ${className}`}>
+      <use href={`#icon-${name}`} />
     </svg>
   );
 }

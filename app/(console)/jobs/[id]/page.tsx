@@ -42,7 +42,7 @@ export default async function JobPage({ params, searchParams }: Props) {
       <>
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
         <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold break-words [overflow-wrap:anywhere]">{job.jobClass ?? t('jobs.noClass')}</h1>
+          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{job.jobClass ?? t('jobs.noClass')}</h1>
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>

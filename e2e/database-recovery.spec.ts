@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { startPostgres } from '../test/harness/postgres';
+import { testServerOptions } from '../test/harness/test-server';
+import { DISCARDED, insertBatch, insertJob, row } from '../test/harness/rows';
+import { startConsole } from './support/console-server';
+import { en } from './support/messages';
+import { connect, hydrated, startSite } from './support/site';
+import { expect, test } from './support/test';
+
+/* The database goes away under an open page and comes back; the console is never restarted. */
+const SCHEMA = readFileSync(new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url), 'utf8');
+
+test('killed under an open page, started again: the page tells, then goes on, and acts', async ({ page, problems }) => {
+  test.setTimeout(120_000);
+  problems.allowStatus(503);
+  const postgres = await startPostgres({ ...testServerOptions(), settings: { fsync: 'on' } });
+  const url = await postgres.createDatabase('recovery');
+  const db = await connect(url);
+  await db.query(SCHEMA);
+  const id = await insertJob(db, DISCARDED);
+  await db.end();
+  const console_ = await startConsole({ databaseUrl: url });
+  try {
+    await page.goto(`${console_.origin}/jobs`);
+    await hydrated(page);
+    postgres.kill();
+
+    // What was on the screen stays, and an action says that nothing was done.
+    const note = page.getByText(en('live.failed', { time: '' }).split('.')[0] ?? '');
+    await expect(note).toBeVisible({ timeout: 30_000 });
+    await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
+    await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+    await page.getByRole('menuitem', { name: en('actions.retry.menu') }).click();
+    await page.getByRole('dialog').getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('errors.database_down'), { timeout: 20_000 });
+    const other = await page.context().newPage();
+    expect((await other.goto(`${console_.origin}/jobs/${id}`))?.status()).toBe(503);
+    await expect(other.getByRole('alert').first()).toHaveText(en('errors.database_down'));
+
+    await postgres.restart('immediate');
+    await expect(note).toHaveCount(0, { timeout: 30_000 });
+    await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+    await page.getByRole('menuitem', { name: en('actions.retry.menu') }).click();
+    await page.getByRole('dialog').getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('outcomes.done.retry'));
+    await other.getByRole('link', { name: en('errors.retry') }).click();
+    await expect(other.getByRole('heading', { level: 1 })).toHaveText('TestJob');
+    const after = await connect(url);
+    expect((await row(after, 'good_jobs', id)).finished_at).toBeNull();
+    await after.end();
+  } finally {
+    await console_.stop();
+    await postgres.stop();
+  }
+});
+
+test('a query of half a minute is cut after some seconds; the rest of the page stands', async ({ page, problems, basePath }) => {
+  problems.allowStatus(503);
+  let batch = '';
+  const site = await startSite('slow queries', basePath, {
+    seed: async (db) => {
+      batch = await insertBatch(db, { description: 'Slow batch' });
+      await insertJob(db, { batch_id: batch });
+    },
+  });
+  try {
+    expect((await page.goto(site.url(`/batches/${batch}`)))?.status()).toBe(200);
+    // Every row of good_jobs takes half a minute from now on.
+    await site.db.query('ALTER TABLE good_jobs RENAME TO good_jobs_stored');
+    await site.db.query(`CREATE FUNCTION half_a_minute() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_sleep(30); RETURN true; END $$`);
+    await site.db.query('CREATE VIEW good_jobs AS SELECT * FROM good_jobs_stored WHERE half_a_minute()');
+    const started = Date.now();
+    const response = await page.goto(site.url('/jobs'));
+    expect(Date.now() - started).toBeLessThan(8_000);
+    expect(response?.status()).toBe(503);
+    await expect(page.getByRole('alert').first()).toHaveText(en('errors.query_timeout'));
+
+    await page.goto(site.url(`/batches/${batch}`));
+    expect(Date.now() - started).toBeLessThan(20_000);
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Slow batch');
+    await expect(page.getByRole('group', { name: en('batch.attributes') })).toContainText('"description": "Slow batch"');
+    await expect(page.getByRole('region', { name: en('batch.batchedJobs') }).getByRole('alert')).toContainText(en('errors.query_timeout'));
+    await page.goto('about:blank');
+
+    await site.db.query('DROP VIEW good_jobs');
+    await site.db.query('ALTER TABLE good_jobs_stored RENAME TO good_jobs');
+    await expect(async () => expect((await page.goto(site.url('/jobs')))?.status()).toBe(200)).toPass({ timeout: 20_000 });
+  } finally {
+    await site.stop();
+  }
+});

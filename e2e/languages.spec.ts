@@ -1,0 +1,139 @@
+import type { Page } from 'playwright/test';
+import { DISCARDED, insertBatch, insertExecution, insertJob, params } from '../test/harness/rows';
+import { MESSAGES, en, ja } from './support/messages';
+import { useSite } from './support/site';
+import { expect, test } from './support/test';
+
+const BATCH = 'c0ffee00-0000-4000-8000-00000000000b';
+const JOB = 'c0ffee00-0000-4000-8000-00000000000a';
+const at = '2026-11-20T10:00:00Z';
+
+/** Rows whose own words are no English words: what is left on a Japanese page then is the console's. */
+const site = useSite('languages', {
+  sql: ['DROP INDEX index_good_jobs_on_created_at'],
+  consoleSchema: false,
+  async seed(db) {
+    await insertBatch(db, { id: BATCH, description: '月次請求', on_finish: 'Kanryo', discarded_at: at });
+    const id = JOB;
+    await insertJob(db, { id, batch_id: BATCH, ...DISCARDED, job_class: 'Seikyu', queue_name: 'q1', labels: ['至急'], cron_key: 'k1', concurrency_key: 'k2', error: 'E: 失敗', created_at: at, serialized_params: params(id, { arguments: [1], queue_name: 'q1' }) });
+    await insertExecution(db, id, { created_at: at, scheduled_at: at, finished_at: at, duration: 'PT1.5S', serialized_params: params(id), error: 'E: 失敗', error_event: 1, error_backtrace: ['/app/a.rb:1', '/usr/gems/b/b.rb:2'] });
+    await insertJob(db, { batch_callback_id: BATCH, job_class: 'Kanryo', queue_name: 'q1' });
+  },
+});
+
+const heading = (page: Page) => page.getByRole('heading', { level: 1 });
+
+test('the address wins over the cookie, the cookie over the browser, the browser over the default', async ({ browser }) => {
+  const context = await browser.newContext({ locale: 'ja-JP' });
+  const page = await context.newPage();
+  await page.goto(site.url('/jobs'));
+  await expect(heading(page)).toHaveText(ja('jobs.title'));
+  expect(await page.locator('html').getAttribute('lang')).toBe('ja');
+  await context.addCookies([{ name: 'gjc_locale', value: 'en', url: site.server.origin }]);
+  await page.goto(site.url('/jobs'));
+  await expect(heading(page)).toHaveText(en('jobs.title'));
+  await page.goto(site.url('/jobs?locale=ja'));
+  await expect(heading(page)).toHaveText(ja('jobs.title'));
+  await page.goto(site.url('/jobs?locale=fr'));
+  await expect(heading(page)).toHaveText(en('jobs.title'));
+  await context.close();
+
+  const french = await browser.newContext({ locale: 'fr-FR' });
+  const other = await french.newPage();
+  await other.goto(site.url('/jobs'));
+  await expect(heading(other)).toHaveText(en('jobs.title'));
+  await french.close();
+});
+
+test('the switch keeps the page and its query, and stays for the next one', async ({ page }) => {
+  await site.open(page, `/batches/${BATCH}?state=discarded&job_class=Seikyu`);
+  await page.getByRole('link', { name: '日本語' }).click();
+  await expect(page.getByRole('heading', { name: ja('batch.attributes') })).toBeVisible();
+  expect(page.url()).toBe(site.url(`/batches/${BATCH}?state=discarded&job_class=Seikyu`));
+  await expect(page.locator(`[data-job="${JOB}"]`)).toBeVisible();
+  await site.open(page, '/jobs');
+  await expect(heading(page)).toHaveText(ja('jobs.title'));
+  // A link from a colleague in the other language does not change the reader's own.
+  await site.open(page, '/jobs?locale=en&state=discarded');
+  await page.getByRole('link', { name: '日本語' }).click();
+  await expect(heading(page)).toHaveText(ja('jobs.title'));
+  expect(page.url()).toBe(site.url('/jobs?state=discarded'));
+});
+
+test('theme and time zone are chosen, remembered and marked', async ({ page }) => {
+  await site.open(page, `/jobs/${JOB}`);
+  const settings = page.locator('header summary');
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await background();
+  await settings.click();
+  await page.getByRole('link', { name: en('prefs.themes.dark') }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  expect(await background()).not.toBe(light);
+  await settings.click();
+  await expect(page.getByRole('link', { name: en('prefs.themes.dark') })).toHaveAttribute('aria-current', 'true');
+
+  await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 10:00:00 UTC');
+  await page.getByRole('link', { name: 'JST' }).click();
+  await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 19:00:00 JST');
+  await site.open(page, `/jobs/${JOB}?locale=ja`);
+  await expect(page.getByRole('region', { name: ja('job.details') })).toContainText('2026/11/20 19:00:00 JST');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+});
+
+test.describe('in another zone', () => {
+  test.use({ timezoneId: 'America/New_York' });
+  test('the browser’s own time zone is offered', async ({ page }) => {
+    await site.open(page, `/jobs/${JOB}`);
+    await page.locator('header summary').click();
+    await page.getByRole('link', { name: `${en('prefs.browserZone')} (America/New_York)` }).click();
+    await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 05:00:00 EST');
+  });
+});
+
+/** Every English text that has words of its own, without those that are the same in both languages. */
+function englishTexts(): Set<string> {
+  const texts = (of: unknown): string[] => (typeof of === 'object' && of !== null ? Object.values(of).flatMap(texts) : [String(of)]);
+  const same = new Set(texts(MESSAGES.ja));
+  return new Set(texts(MESSAGES.en).filter((text) => /[a-z]{3}/i.test(text) && !same.has(text)));
+}
+
+test('no page in Japanese has an English word of the console’s', async ({ page, problems }) => {
+  problems.allowStatus(404);
+  const english = englishTexts();
+  const pages = ['/jobs', '/jobs?state=bogus', '/jobs?state=running', `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/destroy`, '/batches', '/batches?state=pending', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing', `/jobs?did=retry&outcome=locked`];
+  for (const path of pages) {
+    await site.open(page, `${path}${path.includes('?') ? '&' : '?'}locale=ja`);
+    for (const button of await page.locator('main button[aria-haspopup="menu"]').all()) {
+      await button.click();
+      await page.keyboard.press('Escape');
+    }
+    const shown = await page.evaluate(() => {
+      const found: string[] = [document.title];
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (node instanceof Element) for (const name of ['aria-label', 'title', 'placeholder', 'alt']) found.push(node.getAttribute(name) ?? '');
+        else if (!node.parentElement?.closest('script, style, pre, [lang=en]')) found.push(node.textContent ?? '');
+      }
+      return found.map((text) => text.trim()).filter(Boolean);
+    });
+    expect(shown.filter((text) => english.has(text)), path).toEqual([]);
+    // And none that is put together of words that no row brought along.
+    const allowed = /GoodJob|Console|cron|JSON|UTC|JST|npm run setup|bin\/rails|good_job|add_index|on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\.rb:|bogus|state|DATABASE_URL|RuntimeError|created_at/;
+    expect(shown.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)), path).toEqual([]);
+  }
+});
+
+test('numbers, plurals and durations read as the language writes them', async ({ page }) => {
+  const id = await insertBatch(site.db, { enqueued_at: '2026-11-20T10:00:00Z', jobs_finished_at: '2026-11-20T13:25:00Z', finished_at: '2026-11-20T13:25:00Z' });
+  await site.db.query(
+    `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, performed_at, finished_at, scheduled_at, created_at, updated_at)
+     SELECT u, u, 'Seikyu', 'q1', 0, '{}', $1, now(), now(), now(), now(), now() FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, 12345)) n`,
+    [id],
+  );
+  await site.open(page, `/batches/${id}?locale=ja`);
+  await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText('1万2,345件中1万2,345件終了');
+  await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText(ja('duration.h', { h: 3, min: 25 }));
+  await site.open(page, `/batches/${id}?locale=en`);
+  await expect(page.getByRole('region', { name: en('batch.status') })).toContainText('12,345 of 12,345 done');
+  await expect(page.getByRole('region', { name: en('batch.status') })).toContainText('3 h 25 min');
+});

@@ -1,0 +1,80 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import pg from 'pg';
+import { type Page, chromium } from 'playwright';
+import { browserFlags, ensureBrowser } from '../e2e/support/browser';
+import { startConsole } from '../e2e/support/console-server';
+import { setUpConsoleSchema } from '../lib/audit/setup';
+import { startPostgres } from '../test/harness/postgres';
+import { DEMO_BATCHES } from './demo/data/batches';
+import { asTx } from './demo/database';
+import { seedDemo } from './demo/seed';
+
+/*
+ * `npm run screenshots`: every page of the demo's data, in both languages, light and dark, at a desk and on a
+ * phone, to .cache/screenshots. To be looked at: no test can tell an ugly page.
+ */
+const FOLDER = path.resolve('.cache/screenshots');
+
+interface Shot {
+  name: string;
+  path: string;
+  /** Done on the page before the picture: open a menu, a dialog. */
+  before?: (page: Page) => Promise<void>;
+}
+
+async function shotsOf(db: pg.Client): Promise<Shot[]> {
+  const job = async (condition: string) => (await db.query<{ id: string }>(`SELECT id FROM good_jobs WHERE ${condition} ORDER BY created_at DESC LIMIT 1`)).rows[0]?.id ?? '';
+  const discarded = await job('finished_at IS NOT NULL AND error IS NOT NULL AND executions_count > 1');
+  const openMenu = (page: Page) => page.locator('[data-job] button[aria-haspopup="menu"]').first().click();
+  return [
+    { name: 'jobs', path: '/jobs' },
+    { name: 'jobs-discarded', path: '/jobs?state=discarded' },
+    { name: 'jobs-not-understood', path: '/jobs?state=finished' },
+    { name: 'jobs-menu', path: '/jobs?state=discarded', before: openMenu },
+    { name: 'jobs-dialog', path: '/jobs?state=discarded', before: async (page) => { await openMenu(page); await page.getByRole('menuitem').first().click(); } },
+    { name: 'job-discarded', path: `/jobs/${discarded}` },
+    { name: 'job-raw', path: `/jobs/${discarded}?raw=1` },
+    { name: 'job-running', path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NOT NULL')}` },
+    { name: 'job-reschedule', path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()')}/reschedule` },
+    { name: 'batches', path: '/batches' },
+    ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({ name: `batch-${name}`, path: `/batches/${String(id)}` })),
+    { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
+    { name: 'not-found', path: '/jobs/nothing' },
+  ];
+}
+
+const executablePath = ensureBrowser();
+if (!executablePath) throw new Error('There is no browser to take pictures with.');
+rmSync(FOLDER, { recursive: true, force: true });
+mkdirSync(FOLDER, { recursive: true });
+const postgres = await startPostgres({ settings: { fsync: 'off' } });
+const databaseUrl = await postgres.createDatabase('screenshots');
+await seedDemo({ url: databaseUrl, schema: 'public', caFile: null });
+const db = new pg.Client({ connectionString: databaseUrl });
+await db.connect();
+await setUpConsoleSchema(asTx(db));
+const shots = await shotsOf(db);
+await db.end();
+const server = await startConsole({ databaseUrl, env: { DEMO: '1', TIME_ZONE: 'Asia/Tokyo' } });
+const browser = await chromium.launch({ executablePath, args: browserFlags() });
+let count = 0;
+for (const locale of ['ja', 'en']) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [1440, 390]) {
+      const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } });
+      const page = await context.newPage();
+      for (const shot of shots) {
+        await page.goto(server.origin + shot.path, { waitUntil: 'networkidle' });
+        await shot.before?.(page);
+        await page.screenshot({ path: path.join(FOLDER, `${shot.name}.${locale}.${colorScheme}.${width}.png`), fullPage: !shot.before });
+        count += 1;
+      }
+      await context.close();
+    }
+  }
+}
+await browser.close();
+await server.stop();
+await postgres.stop();
+console.log(`${count} pictures in ${path.relative(process.cwd(), FOLDER)}`);
