@@ -37,7 +37,9 @@ export function readableUrl(request: IncomingMessage): Refused | null {
 export function sameOriginRule(request: IncomingMessage, env: Env): Refused | null {
   if (request.method === 'GET' || request.method === 'HEAD') return null;
   if (request.method !== 'POST') return { code: 'method', status: 405 };
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY) return { code: 'too_large', status: 413 };
+  // Browsers tell the length; a body that comes in chunks may be of any.
+  const length = request.headers['transfer-encoding'] === undefined ? Number(request.headers['content-length'] ?? 0) : Infinity;
+  if (length > MAX_BODY) return { code: 'too_large', status: 413 };
   const { origin } = request.headers;
   const ours = env.publicUrl ? [env.publicUrl.origin] : [`http://${request.headers.host}`, `https://${request.headers.host}`];
   const proven = origin === undefined ? request.headers['sec-fetch-site'] === 'same-origin' : ours.includes(origin);

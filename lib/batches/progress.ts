@@ -2,6 +2,7 @@ import 'server-only';
 import sql, { join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
+import { byIndexOnly } from '../good-job/plans';
 import { JOB_STATES, type JobState, isInState } from '../good-job/states';
 import type { Progress } from './types';
 
@@ -21,9 +22,12 @@ export async function countBatchJobs(ctx: Ctx, batchIds: string[]): Promise<Map<
   if (batchIds.length === 0) return new Map();
   try {
     const rows = await ctx.db.read(
-      (tx) => tx.query<CountRow>(sql`
-        SELECT j.batch_id AS id, count(*)::int AS total, ${stateCounts()} FROM ${ctx.gj.jobs} j
-         WHERE j.batch_id = ANY(${batchIds}::uuid[]) GROUP BY j.batch_id`),
+      async (tx) => {
+        await byIndexOnly(tx);
+        return tx.query<CountRow>(sql`
+          SELECT j.batch_id AS id, count(*)::int AS total, ${stateCounts()} FROM ${ctx.gj.jobs} j
+           WHERE j.batch_id = ANY(${batchIds}::uuid[]) GROUP BY j.batch_id`);
+      },
       { timeoutMs: EXACT_BUDGET_MS },
     );
     const counted = new Map(rows.map((row) => [row.id, row]));
@@ -40,16 +44,25 @@ function exact(row: CountRow | undefined): Progress {
 }
 
 async function countAtLeast(ctx: Ctx, batchIds: string[]): Promise<Map<string, Progress>> {
-  const rows = await ctx.db.read((tx) => tx.query<{ id: string; total: number }>(sql`
-    SELECT b.id, (SELECT count(*)::int FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.batch_id = b.id LIMIT ${LOWER_BOUND + 1}) some) AS total
-      FROM unnest(${batchIds}::uuid[]) AS b(id)`));
+  const rows = await ctx.db.read(async (tx) => {
+    await byIndexOnly(tx);
+    return tx.query<{ id: string; total: number }>(sql`
+      SELECT b.id, (SELECT count(*)::int FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.batch_id = b.id LIMIT ${LOWER_BOUND + 1}) some) AS total
+        FROM unnest(${batchIds}::uuid[]) AS b(id)`);
+  });
   return new Map(rows.map(({ id, total }) => [id, { total: Math.min(total, LOWER_BOUND), more: total > LOWER_BOUND, states: null }]));
 }
 
 /** Exact progress if the batch has at most `limit` jobs, else null: what a page can afford before its first byte. */
 export async function countIfSmall(ctx: Ctx, batchId: string, limit: number): Promise<Progress | null> {
-  const [row] = await ctx.db.read((tx) => tx.query<CountRow>(sql`
-    SELECT ${batchId} AS id, count(*)::int AS total, ${stateCounts()}
-      FROM (SELECT j.finished_at, j.performed_at, j.scheduled_at, j.created_at, j.error FROM ${ctx.gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${limit + 1}) j`));
+  // In two steps: a large batch is known by its index alone.
+  const [row] = await ctx.db.read(async (tx) => {
+    await byIndexOnly(tx);
+    return tx.query<CountRow>(sql`
+      WITH members AS MATERIALIZED (SELECT count(*)::int AS total FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${limit + 1}) j)
+      SELECT ${batchId} AS id, (SELECT total FROM members), ${stateCounts()}
+        FROM (SELECT j.finished_at, j.performed_at, j.scheduled_at, j.created_at, j.error FROM ${ctx.gj.jobs} j
+               WHERE j.batch_id = ${batchId} AND (SELECT total FROM members) <= ${limit} LIMIT ${limit}) j`);
+  });
   return row && row.total <= limit ? exact(row) : null;
 }

@@ -3,6 +3,7 @@ import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { isHeld, isProcessAlive } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
+import { byIndexOnly } from '../good-job/plans';
 import { isInState, readyAt } from '../good-job/states';
 import { countBatchJobs } from './progress';
 import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
@@ -31,7 +32,7 @@ export async function getBatchStatus(ctx: Ctx, batch: BatchRow, counted?: Progre
   const progress = counted ?? (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? { total: 0, more: false, states: null };
   const states = progress.states;
   const open = states ? progress.total - states.succeeded - states.discarded : null;
-  const signals = await readSignals(ctx, batch.id);
+  const signals = await readSignals(ctx, batch.id, open === 0 ? 0 : OPEN_JOBS_SEEN);
   const done = batch.finishedAt !== null;
   return {
     batch,
@@ -55,11 +56,14 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
   return new Date(Date.parse(signals.now) + (open / perSecond) * 1000).toISOString();
 }
 
-async function readSignals(ctx: Ctx, batchId: string): Promise<Signals> {
+async function readSignals(ctx: Ctx, batchId: string, openSeen: number): Promise<Signals> {
   const { gj } = ctx;
-  const [row] = await ctx.db.read((tx) => tx.query<Signals>(sql`
+  // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
+  const [row] = await ctx.db.read(async (tx) => {
+    await byIndexOnly(tx);
+    return tx.query<Signals>(sql`
     WITH open AS MATERIALIZED (
-      SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} AND finished_at IS NULL LIMIT ${OPEN_JOBS_SEEN})
+      SELECT * FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0) j WHERE finished_at IS NULL LIMIT ${openSeen})
     SELECT clock_timestamp() AS now,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NULL AND ${isPaused(gj)}) AS paused,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NOT NULL AND NOT ${isHeld(gj)}) AS lost,
@@ -67,7 +71,8 @@ async function readSignals(ctx: Ctx, batchId: string): Promise<Signals> {
       (SELECT min(${readyAt}) FROM open j WHERE j.performed_at IS NULL) AS "nextAt",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
-      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`));
+      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`);
+  });
   if (!row) throw new Error('The database gave no row for an aggregate.');
   return row;
 }

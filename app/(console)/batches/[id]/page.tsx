@@ -13,6 +13,7 @@ import { getBatch, getBatchRow } from '@/lib/batches/queries';
 import { getBatchStatus } from '@/lib/batches/status';
 import type { BatchDetail } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
+import { ConsoleError } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
 import { type JobFilter, jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
@@ -86,8 +87,14 @@ function withoutAttributes({ attributesJson: _attributes, ...row }: BatchDetail)
 
 /** The status when the counts are cheap (or asked for by a reader without JavaScript); else null: the page asks again for it. */
 async function statusOfSmall(ctx: Ctx, id: string, always: boolean) {
-  const [batch, counted] = await Promise.all([getBatchRow(ctx, id), always ? undefined : countIfSmall(ctx, id, COUNTED_WITH_PAGE)]);
-  return batch && (always || counted) ? getBatchStatus(ctx, batch, counted ?? undefined) : null;
+  try {
+    const [batch, counted] = await Promise.all([getBatchRow(ctx, id), always ? undefined : countIfSmall(ctx, id, COUNTED_WITH_PAGE)]);
+    return batch && (always || counted) ? await getBatchStatus(ctx, batch, counted ?? undefined) : null;
+  } catch (error) {
+    // Cut: the page stands without it.
+    if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
+    throw error;
+  }
 }
 
 async function callbackJobs(ctx: Ctx, id: string) {

@@ -1,0 +1,113 @@
+import type pg from 'pg';
+import { countIfSmall } from '../../lib/batches/progress';
+import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batches/queries';
+import { getBatchStatus } from '../../lib/batches/status';
+import { parseBatchFilter } from '../../lib/batches/filters';
+import type { Ctx } from '../../lib/ctx';
+import { continueBatch } from '../../lib/good-job/completion';
+import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
+import type { GoodJob } from '../../lib/good-job/tables';
+import { getJob, listExecutions } from '../../lib/jobs/detail';
+import { parseJobFilter } from '../../lib/jobs/filters';
+import { listBatchJobs, listCallbackJobs } from '../../lib/jobs/list';
+import { type BatchSubject, findSubjects } from './batch-subjects';
+import type { Case, Group, Target, WritePlan } from './cases';
+
+/** As app/(console)/batches/[id]/page.tsx has it. */
+const COUNTED_WITH_PAGE = 1_000;
+const WITHIN_SQL: Target = { p95OverSql: 60 };
+const SMALL = 'batch page, 10 jobs';
+
+/** The queries of app/(console)/batches/[id]/page.tsx. */
+async function batchPage(ctx: Ctx, id: string, query: string): Promise<string[]> {
+  const [batch, , , jobs] = await Promise.all([
+    getBatch(ctx, id),
+    statusOfSmall(ctx, id),
+    listCallbackJobs(ctx, id),
+    listBatchJobs(ctx, id, parseJobFilter(new URLSearchParams(query))),
+  ]);
+  return [batch?.id ?? 'no such batch', ...jobs.rows.map((row) => row.id)];
+}
+
+async function statusOfSmall(ctx: Ctx, id: string) {
+  const [batch, counted] = await Promise.all([getBatchRow(ctx, id), countIfSmall(ctx, id, COUNTED_WITH_PAGE)]);
+  return batch && counted ? getBatchStatus(ctx, batch, counted) : null;
+}
+
+/** The queries of app/api/batches/[id]/status/route.ts; its answer holds numbers, no ids. */
+async function batchCounts(ctx: Ctx, id: string): Promise<string[]> {
+  const batch = await getBatchRow(ctx, id);
+  const status = batch && (await getBatchStatus(ctx, batch));
+  return [`"total":${status?.progress.total ?? -1}`];
+}
+
+async function batchList(ctx: Ctx, query: string): Promise<string[]> {
+  return (await listBatchesWithProgress(ctx, parseBatchFilter(new URLSearchParams(query)))).rows.map((row) => row.id);
+}
+
+async function jobPage(ctx: Ctx, id: string): Promise<string[]> {
+  const [job, executions] = await Promise.all([getJob(ctx, id), listExecutions(ctx, id)]);
+  return [job?.id ?? 'no such job', ...executions.map((row) => row.id)];
+}
+
+function pageCase(name: string, id: string, query: string, targets: Target[]): Case {
+  return { name, path: `/batches/${id}${query && `?${query}`}`, sql: (ctx) => batchPage(ctx, id, query), targets };
+}
+
+function casesOf(batch: BatchSubject): Case[] {
+  const { id, nominal, age, flavour, jobClass } = batch;
+  if (nominal === 10) return [pageCase(SMALL, id, '', [{ p50AtMost: 25 }, WITHIN_SQL])];
+  const name = `${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}`;
+  const near: Target[] = [WITHIN_SQL, { p95Over: SMALL, by: 60 }];
+  const page = (what: string, query: string) => pageCase(`batch page, ${name}${what}`, id, query, near);
+  const filtered = nominal === 100_000 && flavour === 'ascending' ? [page(', discarded ones', 'state=discarded'), ...(jobClass ? [page(', of one class', `job_class=${encodeURIComponent(jobClass)}`)] : [])] : [];
+  return [
+    page('', ''),
+    page(', middle page', `after_id=${batch.middleId}`),
+    page(', page before the middle', `before_id=${batch.middleId}`),
+    ...filtered,
+    { name: `state counts, ${name}`, path: `/api/batches/${id}/status`, sql: (ctx) => batchCounts(ctx, id), targets: [{ p95AtMost: 400 }] },
+  ];
+}
+
+/** The page of /batches that shows these: the one after the batch that is just newer than the newest of them. */
+async function listCase(client: pg.Client, gj: GoodJob, name: string, batches: BatchSubject[]): Promise<Case[]> {
+  const newest = batches.map(({ createdAt }) => createdAt).sort().at(-1);
+  if (newest === undefined) return [];
+  const { rows } = await client.query<{ id: string }>(`SELECT id FROM ${gj.batches.sql} WHERE created_at > $1 ORDER BY created_at, id LIMIT 1`, [newest]);
+  const query = rows[0] ? `after_id=${rows[0].id}` : '';
+  return [{ name, path: `/batches${query && `?${query}`}`, sql: (ctx) => batchList(ctx, query), targets: [WITHIN_SQL] }];
+}
+
+/** What an action on the last open job, a batch retry and a worker's end of a batch ask. */
+function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
+  const name = `${nominal} jobs, ${age}`;
+  const callbacks = { id, onFinish: 'Billing::BatchFinishedJob', onSuccess: null, onDiscard: null, callbackQueueName: null, callbackPriority: null };
+  return [
+    { name: `completion check, ${name}`, run: (tx, gj) => continueBatch(tx, gj, id, { memberDiscarded: true }) },
+    { name: `callback, ${name}`, run: (tx, gj) => enqueueCallback(tx, gj, callbacks, 'finish', 'Billing::BatchFinishedJob', new Date().toISOString()) },
+    { name: `callback of a class without jobs, ${name}`, run: (tx, gj) => enqueueCallback(tx, gj, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()) },
+    { name: `app name, ${name}`, run: (tx, gj) => appName(tx, gj, id) },
+  ];
+}
+
+export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
+  const { batches, jobs, totalJobs } = await findSubjects(client, gj);
+  const large = (age: BatchSubject['age']) => batches.filter((batch) => batch.age === age && batch.nominal > 10);
+  const wanted = ['10 recent', '10,000 recent', '10,000 old', '100,000 recent', '100,000 recent bulk', '100,000 old', '100,000 old bulk'];
+  const has = new Set(batches.map(({ nominal, age, flavour }) => `${nominal.toLocaleString('en')} ${age}${flavour === 'bulk' ? ' bulk' : ''}`));
+  return {
+    cases: [
+      ...batches.flatMap(casesOf),
+      { name: '/batches', path: '/batches', sql: (ctx) => batchList(ctx, ''), targets: [WITHIN_SQL] },
+      ...(await listCase(client, gj, '/batches, page with the large recent ones', large('recent'))),
+      ...(await listCase(client, gj, '/batches, page with the large old ones', large('old'))),
+      ...jobs.map(({ kind, id }): Case => ({
+        name: `job page, ${kind}`, path: `/jobs/${id}`, sql: (ctx) => jobPage(ctx, id), targets: [{ p50AtMost: 30 }, WITHIN_SQL],
+      })),
+    ],
+    writes: batches.filter(({ flavour, nominal }) => flavour === 'ascending' && nominal !== 10_000).flatMap(writesOn),
+    about: [`${totalJobs.toLocaleString('en')} jobs`, ...batches.map(({ id, jobs: n, nominal, age, flavour }) => `"${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}" is ${id} with ${n.toLocaleString('en')} jobs`), ...jobs.map(({ kind, id, executions }) => `"job page, ${kind}" is ${id} with ${executions} executions`)],
+    skipped: wanted.filter((name) => !has.has(name)).map((name) => `no batch of about ${name.replace(' ', ' jobs, ').replace(' bulk', ', enqueued in bulk,')} (old: at least 500,000 jobs are newer)`),
+  };
+}

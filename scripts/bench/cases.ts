@@ -1,0 +1,42 @@
+import type pg from 'pg';
+import type { Ctx } from '../../lib/ctx';
+import type { Tx } from '../../lib/db/types';
+import type { GoodJob } from '../../lib/good-job/tables';
+import { batchGroup } from './batch-cases';
+
+/** One page or door of the console, and the SQL behind it. */
+export interface Case {
+  name: string;
+  /** Path and query, without a base path. */
+  path: string;
+  /** The queries of that page, run the way the page runs them. Returns ids that its answer must then contain. */
+  sql: (ctx: Ctx) => Promise<string[]>;
+  targets: Target[];
+}
+
+/** What is promised of a case, ms. `over`: another case of the same run. */
+export type Target =
+  | { p50AtMost: number }
+  | { p95AtMost: number }
+  | { p95OverSql: number }
+  | { p95Over: string; by: number };
+
+/** A write that is looked at for its plan alone, in a transaction that is rolled back. */
+export interface WritePlan {
+  name: string;
+  run: (tx: Tx, gj: GoodJob) => Promise<unknown>;
+}
+
+export interface Group {
+  cases: Case[];
+  writes: WritePlan[];
+  /** What the group is about in this database, one line each. */
+  about: string[];
+  /** Cases that this database has no data for, each with the reason. */
+  skipped: string[];
+}
+
+/** The groups that --only chooses from. */
+export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
+  batch: batchGroup,
+};

@@ -1,0 +1,134 @@
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { type Ctx, contextFor } from '../../lib/ctx';
+import { connectionConfig } from '../../lib/db/connection';
+import { type Database, openDatabase } from '../../lib/db/database';
+import { readEnv } from '../../lib/env';
+import { detectSchema } from '../../lib/good-job/schema';
+import { GoodJob } from '../../lib/good-job/tables';
+import { startPostgres } from '../../test/harness/postgres';
+import { GROUPS, type Group } from './cases';
+import { explain } from './explain';
+import { fill } from './fill';
+import { HttpClient, measure } from './measure';
+import { judgeAll, machine, writeReport } from './report';
+import { startConsole } from './server';
+
+/*
+ * npm run bench: times the pages of the production server, each beside its SQL alone.
+ *   --jobs N       jobs in the scratch database (default 1000000), kept in .cache/bench-N for the next run
+ *   --keep         uses the database of DATABASE_URL as it is; only reads
+ *   --only GROUPS  e.g. batch; default: every group
+ *   --requests N   of each case (default 100)
+ *   --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
+ *   --check        exit 1 when a target is missed
+ */
+
+const { values: flags } = parseArgs({
+  options: {
+    jobs: { type: 'string', default: '1000000' },
+    requests: { type: 'string', default: '100' },
+    only: { type: 'string', default: Object.keys(GROUPS).join(',') },
+    keep: { type: 'boolean', default: false },
+    explain: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+  },
+});
+
+/** What a server of this size would have, where its defaults are for a small one. */
+const SETTINGS = { shared_buffers: '512MB', max_wal_size: '4GB', synchronous_commit: 'off' };
+const BENCH = path.resolve('bench');
+
+const log = (line: string) => console.log(line);
+
+function fail(sentence: string): never {
+  console.error(sentence);
+  process.exit(1);
+}
+
+function wholeNumber(name: 'jobs' | 'requests', low: number, high: number): number {
+  const value = Number(flags[name]);
+  if (!Number.isInteger(value) || value < low || value > high) fail(`--${name} must be a whole number from ${low} to ${high}.`);
+  return value;
+}
+
+async function scratchDatabase(jobs: number): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = await startPostgres({ dataDir: path.join('.cache', `bench-${jobs}`, 'postgres'), settings: SETTINGS });
+  try {
+    await fill(server.url, jobs, log);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+async function openCtx(db: Database): Promise<Ctx> {
+  const env = readEnv({ ...process.env, DATABASE_URL: process.env.DATABASE_URL || 'postgres://' });
+  const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
+  if (schema.problem) fail(`The database cannot be used: ${schema.problem}.`);
+  const gj = new GoodJob(schema, { appName: null, locale: env.appLocale, timeZone: env.appTimeZone, dequeueQuerySort: env.dequeueQuerySort });
+  return contextFor({ viewer: { id: 'bench', role: 'admin' }, db, gj, consoleSchema: false, requestId: 'bench', readOnly: true });
+}
+
+async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group> {
+  const client = new pg.Client(await connectionConfig(url, process.env.DATABASE_CA_FILE || null));
+  await client.connect();
+  try {
+    await client.query(`SET TIME ZONE 'UTC'; SET default_transaction_read_only = on`);
+    const groups: Group[] = [];
+    for (const name of names) {
+      const group = GROUPS[name];
+      if (group) groups.push(await group(client, ctx.gj));
+    }
+    const all = <One>(of: (group: Group) => One[]) => groups.flatMap(of);
+    return { cases: all((group) => group.cases), writes: all((group) => group.writes), about: all((group) => group.about), skipped: all((group) => group.skipped) };
+  } finally {
+    await client.end();
+  }
+}
+
+async function bench(url: string, names: string[], requests: number): Promise<boolean> {
+  const db = openDatabase({ url, caFile: process.env.DATABASE_CA_FILE || null, poolSize: 5, applicationName: 'good_job_console_bench' });
+  try {
+    const ctx = await openCtx(db);
+    const { cases, writes, about, skipped } = await findGroups(url, ctx, names);
+    if (cases.length === 0) fail(`There is nothing to measure in this database: ${skipped.join('; ')}.`);
+    const scans = flags.explain ? await explain(cases, flags.keep ? [] : writes, ctx, db, path.join(BENCH, 'plans')) : [];
+    const server = await startConsole(url);
+    const client = new HttpClient(server.origin);
+    try {
+      const results = await measure(cases, client, ctx, requests, log);
+      const verdicts = [...judgeAll(cases, results), ...scans.map((text) => ({ ok: false, text }))];
+      const facts = [`PostgreSQL ${ctx.gj.schema.serverVersion}${flags.keep ? '' : `, ${Object.entries(SETTINGS).map(([name, value]) => `${name} ${value}`).join(', ')}`}`, machine(), ...about];
+      log(`\n${facts.join('\n')}\n\n${await writeReport(BENCH, { results, verdicts, about: facts, skipped })}`);
+      return scans.length === 0 && (!flags.check || verdicts.every(({ ok }) => ok));
+    } finally {
+      client.close();
+      await server.stop();
+    }
+  } finally {
+    await db.close();
+  }
+}
+
+async function main(): Promise<void> {
+  const names = flags.only.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !GROUPS[name]);
+  if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${Object.keys(GROUPS).join(', ')}.`);
+  const [jobs, requests] = [wholeNumber('jobs', 1_000, 100_000_000), wholeNumber('requests', 5, 100_000)];
+  if (flags.keep && !process.env.DATABASE_URL) fail('--keep needs DATABASE_URL.');
+  const database = flags.keep ? { url: process.env.DATABASE_URL ?? '', stop: async () => undefined } : await scratchDatabase(jobs);
+  try {
+    process.exitCode = (await bench(database.url, names, requests)) ? 0 : 1;
+  } finally {
+    await database.stop();
+  }
+}
+
+main().catch((error: unknown) => {
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  console.error(error instanceof Error ? `${error.message}${cause}` : error);
+  process.exitCode = 1;
+});
