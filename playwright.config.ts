@@ -12,7 +12,7 @@ export default defineConfig<object, WorkerOptions>({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
-  reporter: [['list']],
+  reporter: [['list'], ['./e2e/support/closing-line.ts']],
   use: { locale: 'en-US', timezoneId: 'UTC', screenshot: 'only-on-failure', trace: process.env.CI ? 'off' : 'retain-on-failure' },
   // One build, two mounts: the prefix is put in at start.
   projects: [

@@ -73,13 +73,16 @@ test('from the row’s menu by keyboard: the focus comes back to the row', async
   await page.keyboard.press('Escape');
   await expect(menu).toBeFocused();
   await page.keyboard.press('Enter');
+  await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(page.getByRole('menu')).toHaveCount(0);
   await expect(menu).toBeFocused();
   await page.keyboard.press('Enter');
+  await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
   await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true })).toBeFocused();
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('dialog')).toBeVisible();
+  await expect(page.getByRole('dialog').getByRole('button', { name: en('actions.cancel') })).toBeFocused();
   await page.keyboard.press('Tab');
   await expect(confirm(page, 'discard')).toBeFocused();
   await page.keyboard.press('Enter');
@@ -125,4 +128,13 @@ test('an action that is not offered keeps its place and says why on focus', asyn
   await expect(discard).toHaveAttribute('aria-disabled', 'true');
   await discard.focus();
   await expect(page.getByRole('tooltip')).toHaveText(en('actions.why.finished'));
+});
+
+test('the confirmation page, opened in a tab of its own, acts and says so', async ({ page }) => {
+  const id = await insertJob(site.db, DISCARDED);
+  await site.open(page, `/jobs/${id}/retry`);
+  await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  expect(new URL(page.url()).pathname).toBe(new URL(site.url(`/jobs/${id}`)).pathname);
+  expect((await row(site.db, 'good_jobs', id)).finished_at).toBeNull();
 });
