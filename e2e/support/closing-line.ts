@@ -1,4 +1,4 @@
-import type { FullConfig, FullResult, Reporter, Suite, TestCase } from 'playwright/test/reporter';
+import type { FullConfig, FullResult, Reporter, Suite, TestCase } from 'playwright/types/testReporter';
 
 /** Closes the run with its counts on one line, skips included: what was not looked at must be seen. */
 export default class ClosingLine implements Reporter {
