@@ -19,6 +19,8 @@ const FOLDER = path.resolve('.cache/screenshots');
 interface Shot {
   name: string;
   path: string;
+  /** Another server than the demo's. */
+  origin?: string;
   /** Done on the page before the picture: open a menu, a dialog. */
   before?: (page: Page) => Promise<void>;
 }
@@ -57,6 +59,8 @@ await setUpConsoleSchema(asTx(db));
 const shots = await shotsOf(db);
 await db.end();
 const server = await startConsole({ databaseUrl, env: { DEMO: '1', TIME_ZONE: 'Asia/Tokyo' } });
+const lost = await startConsole({ databaseUrl: 'postgres://console@127.0.0.1:1/lost', env: { TIME_ZONE: 'Asia/Tokyo' } });
+shots.push({ name: 'database-down', path: '/jobs', origin: lost.origin });
 const browser = await chromium.launch({ executablePath, args: browserFlags() });
 let count = 0;
 for (const locale of ['ja', 'en']) {
@@ -65,7 +69,7 @@ for (const locale of ['ja', 'en']) {
       const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } });
       const page = await context.newPage();
       for (const shot of shots) {
-        await page.goto(server.origin + shot.path, { waitUntil: 'networkidle' });
+        await page.goto((shot.origin ?? server.origin) + shot.path, { waitUntil: 'networkidle' });
         await shot.before?.(page);
         await page.screenshot({ path: path.join(FOLDER, `${shot.name}.${locale}.${colorScheme}.${width}.png`), fullPage: !shot.before });
         count += 1;
@@ -75,6 +79,6 @@ for (const locale of ['ja', 'en']) {
   }
 }
 await browser.close();
-await server.stop();
+await Promise.all([server.stop(), lost.stop()]);
 await postgres.stop();
 console.log(`${count} pictures in ${path.relative(process.cwd(), FOLDER)}`);

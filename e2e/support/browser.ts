@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright/test';
@@ -19,20 +19,16 @@ export function browserFlags(): string[] {
   return ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', ...(isRoot() ? ['--no-sandbox'] : [])];
 }
 
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** A browser whose libraries are missing is none. On Windows, where it brings them along, the question would open a window. */
+function runs(file: string): boolean {
+  return process.platform === 'win32' || spawnSync(file, ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0;
 }
 
 /** A Chromium or Chrome that is on this machine; GJC_BROWSER names another. */
 export function findBrowser(): string | undefined {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
   const places = [process.env.GJC_BROWSER ?? '', ...NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))), ...OUTSIDE_PATH, chromium.executablePath()];
-  return places.find((file) => file !== '' && existsSync(file) && isProgram(file));
+  return places.find((file) => file !== '' && existsSync(file) && runs(file));
 }
 
 function run(command: string, args: string[]): boolean {

@@ -107,10 +107,14 @@ function membersBeside(gj: GoodJob, cursor: Cursor, { createdAt }: BatchPlace, f
 }
 
 /**
- * OFFSET 0 keeps the planner from walking created_at backwards over everybody's jobs in search of this batch's: by
- * index_good_jobs_on_batch_id a batch of any age costs its own size and no more.
+ * OFFSET 0 keeps the planner from walking created_at backwards over everybody's jobs in search of this batch's, or
+ * reading the index of a class that half of them have: by index_good_jobs_on_batch_id a batch of any age costs its own
+ * size and no more. The state stays inside: of the discarded there are few, and they have an index.
  */
-const allMembers = (gj: GoodJob, fits: Sql): Sql => sql`SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE ${fits} OFFSET 0`;
+const allMembers = (gj: GoodJob, batchId: string, { state, values }: JobFilter): Sql => sql`
+  SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM (
+    SELECT * FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${conditions(gj, { state, values: {} })} OFFSET 0) j
+   WHERE ${conditions(gj, { state: null, values })}`;
 
 /** Members written last, which are mostly the newest. */
 const WRITTEN_LAST = 300;
