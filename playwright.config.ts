@@ -12,6 +12,8 @@ export default defineConfig<object, WorkerOptions>({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
+  // A shared machine stalls now and then; what fails three times is no stall. A test that needed it is listed as flaky.
+  retries: process.env.CI ? 2 : 0,
   reporter: [['list'], ['./e2e/support/closing-line.ts']],
   use: { locale: 'en-US', timezoneId: 'UTC', screenshot: 'only-on-failure', trace: process.env.CI ? 'off' : 'retain-on-failure' },
   // One build, two mounts: the prefix is put in at start.

@@ -120,16 +120,18 @@ const allMembers = (gj: GoodJob, batchId: string, { state, values }: JobFilter):
 const WRITTEN_LAST = 300;
 
 /**
- * The `wanted` newest members at least: of those written last (by index_good_jobs_on_batch_id, backwards; it keeps one
- * batch's rows in the table's order) the one that is `wanted`th newest bounds them, which spares most rows the sorting.
+ * The newest members, a page and one more at least: of those written last (by index_good_jobs_on_batch_id, backwards;
+ * it keeps one batch's rows in the table's order) the last that would fit on the page bounds them, which spares most
+ * rows the sorting.
  */
-function newestMembers(gj: GoodJob, batchId: string, fits: Sql, wanted: number): Sql {
+function newestMembers(gj: GoodJob, batchId: string, filter: JobFilter): Sql {
+  const fits = conditions(gj, filter);
   return sql`
-    SELECT j.id, j.created_at, j.ready_at FROM (${allMembers(gj, fits)}) j
+    SELECT j.id, j.created_at, j.ready_at FROM (${allMembers(gj, batchId, filter)}) j
      WHERE j.created_at >= coalesce((
        SELECT last.created_at FROM (
          SELECT j.created_at, ${fits} AS fits FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) last
-        WHERE last.fits ORDER BY last.created_at DESC OFFSET ${wanted - 1} LIMIT 1), '-infinity')`;
+        WHERE last.fits ORDER BY last.created_at DESC OFFSET ${filter.limit} LIMIT 1), '-infinity')`;
 }
 
 /** One page of a batch's jobs, newest first. */
@@ -152,7 +154,7 @@ export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter
     // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
     const near = cursor && place ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (filter.limit + 1))) : [];
     if (near.length > filter.limit) return toPage(near, cursor, filter.limit);
-    const rows = await read(cursor ? allMembers(gj, fits) : newestMembers(gj, batchId, fits, filter.limit + 1));
+    const rows = await read(cursor ? allMembers(gj, batchId, filter) : newestMembers(gj, batchId, filter));
     return toPage(rows, cursor, filter.limit);
   });
 }
