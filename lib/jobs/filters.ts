@@ -3,7 +3,7 @@ import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
 import { type Cursor, PAGE_SIZE, cursorParams, parseCursor } from '../paging';
 import { cut, isFilterText } from '../text';
 import { parseQuery, printQuery, readIds, readText } from './query-language';
-import { type Sort, parseSort, printSort, suits } from './sort';
+import { type Sort, isSortAt, parseSort, printSort, suits } from './sort';
 import { FINISHED_SINCE, type MatchTerm, TERM_PARAMS, type Term, type TermParam } from './terms';
 
 export const MAX_PAGE_SIZE = 100;
@@ -50,7 +50,7 @@ export function parseJobFilter(params: Params): JobFilter {
   const sort = params.get('sort') ? parseSort(params.get('sort') ?? '') : null;
   if (params.get('sort') && !(sort && suits(sort, listedStates(filter)))) refuse('sort');
   else filter.sort = sort;
-  const cursor = parseCursor(params);
+  const cursor = parseCursor(params, isSortAt(filter.sort));
   if (cursor === 'not_understood') refuse(['after_id', 'after_at', 'before_id', 'before_at'].find((name) => params.get(name) !== null) ?? 'after_id');
   else filter.cursor = cursor;
   return filter;

@@ -1,4 +1,5 @@
 import type { JobState } from '../good-job/states';
+import { isTimestamp } from '../text';
 
 /** Columns that an index of GoodJob's own schema keeps in order, for the states that it has. */
 export const SORT_COLUMNS = ['created', 'scheduled', 'performed', 'finished', 'priority'] as const;
@@ -35,4 +36,13 @@ export function parseSort(text: string): Sort | null {
 
 export function printSort({ column, direction }: Sort): string {
   return direction === 'desc' ? `-${column}` : column;
+}
+
+/** Whether a cursor's `at` is a sort key of the list: a time, `infinity` where a job has not finished, `5/2026-11-20 …` by priority. */
+export function isSortAt(sort: Sort | null): (text: string) => boolean {
+  return (text) => {
+    if (sort?.column !== 'priority') return isTimestamp(text) || (text === 'infinity' && sort?.column === 'finished');
+    const [, priority = '', at = ''] = /^(-?\d{1,10})\/(.*)$/s.exec(text) ?? [];
+    return isTimestamp(at) && Math.abs(Number(priority)) <= 2_147_483_647;
+  };
 }

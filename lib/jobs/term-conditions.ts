@@ -49,7 +49,7 @@ function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
 }
 
 /** Between the first and the last id that begins with these digits. */
-function inIds(column: Sql, digits: string): Sql {
+export function inIds(column: Sql, digits: string): Sql {
   if (digits.length === 32) return sql`${column} = ${digits}::uuid`;
   return sql`${column} BETWEEN ${digits.padEnd(32, '0')}::uuid AND ${digits.padEnd(32, 'f')}::uuid`;
 }
@@ -101,16 +101,16 @@ function matchCondition({ field, values }: MatchTerm): Sql {
   }
 }
 
-function idCondition(gj: GoodJob, field: IdsTerm['field'], digits: string): Sql {
+export function idCondition(gj: GoodJob, field: IdsTerm['field'], digits: string): Sql {
   switch (field) {
     case 'id':
-      return inIds(sql`j.id`, digits);
+      return namedById(digits);
     case 'batch':
       return namedByBatch(digits);
     case 'callback_batch':
       return inIds(sql`j.batch_callback_id`, digits);
     case 'process': // holds it, or has run an attempt of it
-      return sql`${inIds(sql`j.locked_by_id`, digits)} OR j.id IN (SELECT e.active_job_id FROM ${gj.executions} e WHERE ${inIds(sql`e.process_id`, digits)})`;
+      return sql`${inIds(sql`j.locked_by_id`, digits)} OR EXISTS (SELECT 1 FROM ${gj.executions} e WHERE e.active_job_id = j.id AND ${inIds(sql`e.process_id`, digits)})`;
   }
 }
 
@@ -121,7 +121,7 @@ function numberCondition(field: NumberTerm['field'], { from, to }: NumberTerm['r
   return sql`(${join(bounds, ' AND ')})`;
 }
 
-function timeCondition(field: TimeTerm['field'], bound: TimeTerm['bounds'][number]): Sql {
+export function timeCondition(field: TimeTerm['field'], bound: TimeTerm['bounds'][number]): Sql {
   return compareTime({ created: sql`j.created_at`, scheduled: readyAt, performed: sql`j.performed_at`, finished: sql`j.finished_at` }[field], bound);
 }
 
