@@ -14,7 +14,7 @@ import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type Named, settle } from './settle';
 import { naturalSort } from './sort';
 import type { JobRow } from './types';
-import { Walk, byOrderOnly } from './walk';
+import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly } from './walk';
 
 /** A page of jobs, and how far they were searched when no index could answer. */
 export interface JobPage extends Page<JobRow> {
@@ -31,12 +31,11 @@ const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null,
 
 /** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
 const FEW = 2_000;
-const SECOND_WINDOW = 16_000;
 /** For a schema without the index of the order: all jobs are sorted, and no page may take longer. */
 const UNINDEXED_MS = 1_800;
 
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
-export async function listJobs(ctx: Ctx, asked: JobFilter): Promise<JobPage> {
+export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW } = {}): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   const { gj } = ctx;
@@ -45,7 +44,7 @@ export async function listJobs(ctx: Ctx, asked: JobFilter): Promise<JobPage> {
     const { filter, named } = await settle(tx, gj, asked);
     const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new Reading(tx, gj, filter, order, cursor, ctx.searchBudgetMs).page();
+    const page = await new Reading(tx, gj, filter, order, cursor, ctx.searchBudgetMs, firstWindow).page();
     return { ...page, named };
   });
 }
@@ -70,6 +69,7 @@ class Reading {
     private readonly order: ListOrder,
     private readonly cursor: Cursor | null,
     private readonly budgetMs: number,
+    private readonly firstWindow: number,
   ) {
     this.states = listedStates(filter);
     this.condition = conditions(gj, filter);
@@ -97,11 +97,11 @@ class Reading {
     const { tx, gj, order, states, cursor, wanted, budgetMs } = this;
     const deadline = performance.now() + budgetMs;
     const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.condition, cursor, wanted });
-    await byOrderOnly(tx, budgetMs);
-    if (!(await walk.step())) {
+    await byOrderOnly(tx);
+    if (!(await walk.step(this.firstWindow))) {
       const selected = known === undefined && terms.length > 0 ? await this.withIndexes(() => select(tx, gj, terms)) : (known ?? null);
       if (selected && selected.count <= FEW) return this.byTerm(selected.term);
-      if (selected && !(await walk.step(SECOND_WINDOW))) return this.byTerm(selected.term);
+      if (selected && !(await walk.step(this.firstWindow * GROWTH))) return this.byTerm(selected.term);
       if (!selected) await walk.run(deadline);
     }
     const page = toPage(walk.rows, cursor, this.filter.limit);
@@ -113,15 +113,15 @@ class Reading {
   }
 
   private async withIndexes<T>(fn: () => Promise<T>): Promise<T> {
-    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on`);
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on`);
     const result = await fn();
-    await this.tx.query(sql`SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`);
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = off`);
     return result;
   }
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
   private async byTerm({ condition }: IndexTerm): Promise<Omit<JobPage, 'named'>> {
-    await this.tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on; SET LOCAL statement_timeout = 5000`);
+    await this.tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = 5000`);
     return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
   }
 

@@ -54,7 +54,8 @@ export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]):
         sortAt: sql`${last} || '/' || ${readyAt}`,
         branches: [
           { where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`, keys: [sql`j.priority`, sql`j.scheduled_at`] },
-          { where: sql`(j.priority IS NULL OR j.scheduled_at IS NULL)`, keys: [last, readyAt] },
+          { where: sql`j.priority IS NULL`, keys: [last, readyAt] },
+          { where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NULL`, keys: [sql`j.priority`, sql`j.created_at`] },
         ],
       };
     }

@@ -16,12 +16,18 @@ function spellings(text: string): string[] {
   return [...new Set([JSON.stringify(text).slice(1, -1), text])];
 }
 
+/** Joined by a character that the text has not: a fifth of the time that looking at each label takes. */
+function inLabels(text: string): Sql {
+  const between = ['\u0001', '\u0002'].find((char) => !text.includes(char));
+  return between ? contains(sql`array_to_string(j.labels, ${between})`, text) : sql`EXISTS (SELECT 1 FROM unnest(j.labels) l WHERE ${contains(sql`l`, text)})`;
+}
+
 /** A substring, whatever its case, of class, arguments, error or a label. The cheap ones first. */
 export function containsText(text: string): Sql {
   return sql`(${join([
     contains(sql`j.job_class`, text),
     contains(sql`j.error`, text),
     ...spellings(text).map((spelling) => contains(ARGUMENTS_TEXT, spelling)),
-    sql`EXISTS (SELECT 1 FROM unnest(j.labels) l WHERE ${contains(sql`l`, text)})`,
+    inLabels(text),
   ], ' OR ')})`;
 }

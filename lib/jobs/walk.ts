@@ -21,10 +21,13 @@ interface WalkedRow extends JobRow {
 }
 
 /** Most filters that have no index of their own find their page in the first window. */
-const FIRST_WINDOW = 1_000;
-const GROWTH = 16;
-const LARGEST_WINDOW = 200_000;
-const TOO_SHORT_MS = 20;
+export const FIRST_WINDOW = 1_000;
+export const GROWTH = 16;
+/** The next rows may be slower to read than those before them: short steps stay within the time. */
+const STEP_MS = 120;
+const TOO_SHORT_MS = 50;
+/** A window that is slower than the one before it may still end. */
+const OVERTIME_MS = 60;
 
 export interface WalkOptions {
   order: ListOrder;
@@ -54,7 +57,7 @@ export class Walk {
   }
 
   /** One window; true when nothing is left to do. */
-  async step(size = FIRST_WINDOW): Promise<boolean> {
+  async step(size: number): Promise<boolean> {
     const { order, states, terms, filter, wanted } = this.options;
     const started = performance.now();
     // One window is one statement, and reads no further than its last row wanted: the LIMITs let nothing be sorted but ties.
@@ -82,11 +85,11 @@ export class Walk {
 
   /** Windows until nothing is left to do, or no time. */
   async run(deadline: number): Promise<void> {
-    let size = FIRST_WINDOW * GROWTH;
-    for (;;) {
+    for (let size = FIRST_WINDOW * GROWTH; ; size *= GROWTH) {
       const left = deadline - performance.now();
       if (left < TOO_SHORT_MS) return;
-      if (this.perMs > 0) size = Math.max(FIRST_WINDOW, Math.min(size, Math.round(this.perMs * left * 0.8), LARGEST_WINDOW));
+      if (this.perMs > 0) size = Math.max(FIRST_WINDOW, Math.min(size, Math.round(this.perMs * Math.min(left * 0.6, STEP_MS))));
+      await this.tx.query(sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(left + OVERTIME_MS)))}`);
       try {
         if (await this.step(size)) return;
       } catch (error) {
@@ -94,13 +97,13 @@ export class Walk {
         if (codeOf(error) === '57014' && this.stoppedAt) return;
         throw error;
       }
-      size *= GROWTH;
     }
   }
 }
 
-/** For the rest of the transaction: rows come from the order's own index, one by one, and nothing takes longer than this. */
-export async function byOrderOnly(tx: Tx, timeoutMs: number): Promise<void> {
-  await tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
-    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL statement_timeout = ${raw(String(Math.ceil(timeoutMs)))}`);
+/**
+ * For the rest of the transaction: rows come from the order's own index, one by one. Jobs enqueued in bulk share one moment, and as many of them as the window holds are sorted by id in memory.
+ */
+export async function byOrderOnly(tx: Tx): Promise<void> {
+  await tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '48MB'`);
 }
