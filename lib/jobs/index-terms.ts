@@ -42,8 +42,7 @@ export function indexTerms(gj: GoodJob, column: string, states: readonly JobStat
     return term.field === 'label' ? equal(sql`j.labels && ${values}::text[]`, COUNTED_ROWS) : [];
   });
   const all = (...some: JobState[]) => states.every((state) => some.includes(state));
-  if (all('running')) found.push({ key: 'running', condition: sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`, limit: COUNTED_ROWS });
-  else if (all(...UNFINISHED) && column !== 'scheduled' && column !== 'priority') found.push({ key: 'unfinished', condition: sql`j.finished_at IS NULL`, limit: COUNTED });
+  if (all(...UNFINISHED) && column !== 'scheduled' && column !== 'priority') found.push({ key: 'unfinished', condition: sql`j.finished_at IS NULL`, limit: COUNTED });
   if (all('discarded') && column !== 'finished' && has('add_index_good_jobs_discarded')) found.push({ key: 'discarded', condition: sql`j.finished_at IS NOT NULL AND j.error IS NOT NULL`, limit: COUNTED });
   return found;
 }

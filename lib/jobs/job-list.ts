@@ -11,6 +11,7 @@ import { type JobFilter, isUnderstood, listedStates } from './filters';
 import { type IndexTerm, indexTerms, knownSelected, select } from './index-terms';
 import { jobRowColumns } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
+import { runningByIndex } from './running';
 import { type Named, settle } from './settle';
 import { naturalSort } from './sort';
 import type { JobRow } from './types';
@@ -81,13 +82,13 @@ class Reading {
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
     const known = knownSelected(terms);
     const named = terms.find(({ key }) => key.startsWith('["id"'));
-    const running = order.column === 'performed' ? terms.find(({ key }) => key === 'running') : undefined;
-    const few = named ?? (known.selected && known.selected.count <= FEW ? known.selected.term : undefined) ?? running;
-    if (few) return this.byTerm(few);
+    const few = named ?? (known.selected && known.selected.count <= FEW ? known.selected.term : undefined);
+    if (few) return this.byTerm(few.condition);
+    if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
       await byIndexOnly(tx);
       const selected = known.all ? known.selected : await select(tx, gj, terms);
-      return selected ? this.byTerm(selected.term) : this.unindexed();
+      return selected ? this.byTerm(selected.term.condition) : this.unindexed();
     }
     return this.walked(terms, known.all ? known.selected : undefined);
   }
@@ -100,8 +101,8 @@ class Reading {
     await byOrderOnly(tx);
     if (!(await walk.step(this.firstWindow))) {
       const selected = known === undefined && terms.length > 0 ? await this.withIndexes(() => select(tx, gj, terms)) : (known ?? null);
-      if (selected && selected.count <= FEW) return this.byTerm(selected.term);
-      if (selected && !(await walk.step(this.firstWindow * GROWTH))) return this.byTerm(selected.term);
+      if (selected && selected.count <= FEW) return this.byTerm(selected.term.condition);
+      if (selected && !(await walk.step(this.firstWindow * GROWTH))) return this.byTerm(selected.term.condition);
       if (!selected) await walk.run(deadline);
     }
     const page = toPage(walk.rows, cursor, this.filter.limit);
@@ -120,7 +121,7 @@ class Reading {
   }
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
-  private async byTerm({ condition }: IndexTerm): Promise<Omit<JobPage, 'named'>> {
+  private async byTerm(condition: Sql): Promise<Omit<JobPage, 'named'>> {
     await this.tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = 5000`);
     return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
   }

@@ -70,7 +70,14 @@ export function values(text: string, separator: RegExp | null = COMMA): Value[] 
   return [...found, value].filter((one) => one.text !== '' || one.quoted);
 }
 
-/** Puts a value into quotes where the language needs them. */
-export function quote(value: string): string {
-  return value === '' || /[\s"“”＂,，*\\]|^[-－−]|^[^\s:：]*[:：]/u.test(value) ? `"${value.replaceAll(/["\\]/g, '\\$&')}"` : value;
+const inQuotes = (text: string) => `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+
+/** A text to search for, in quotes where the language would take it for something else. */
+export function quote(text: string): string {
+  return text === '' || /[\s"“”＂\\]|^[-－−]|^[^\s:：]*[:：]/u.test(text) ? inQuotes(text) : text;
+}
+
+/** A field's value, in quotes where the language needs them. */
+export function quoteValue(value: string): string {
+  return value === '' || /[\s"“”＂,，*\\]/u.test(value) ? inQuotes(value) : value;
 }

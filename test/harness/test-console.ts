@@ -35,7 +35,7 @@ export class TestConsole {
     /** A session that looks on, in UTC, with GoodJob's tables on its search path. */
     readonly client: pg.Client,
     readonly db: Database,
-    private readonly schema: DetectedSchema,
+    private schema: DetectedSchema,
     private readonly consoleSchema: boolean,
     private readonly drop: () => Promise<void>,
   ) {}
@@ -52,6 +52,13 @@ export class TestConsole {
   ctx({ role = 'admin', readOnly = false, app = {}, db = this.db, searchBudgetMs }: CtxOptions = {}): Ctx {
     const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
     return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, requestId: 'test', readOnly, searchBudgetMs });
+  }
+
+  /** Drops indexes of good_jobs for good, as an older schema lacks them, and is the console on what is left. */
+  async withoutIndexes(names: string[], options: CtxOptions = {}): Promise<Ctx> {
+    for (const name of names) await this.client.query(`DROP INDEX ${pg.escapeIdentifier(`index_good_jobs_on_${name}`)}`);
+    this.schema = await this.db.read((tx) => detectSchema(tx, this.schema.name));
+    return this.ctx(options);
   }
 
   /** Another session, for locks; it ends with the console. */

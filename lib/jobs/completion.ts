@@ -1,0 +1,119 @@
+import 'server-only';
+import sql, { type Sql, raw } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { byIndexOnly } from '../good-job/plans';
+import { JOB_STATES } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
+import { fieldOf } from './query-language';
+import { COMMA, MINUS, quoteValue, tokens } from './query-tokens';
+import { FIELDS, TIME_FIELDS } from './terms';
+
+export interface Completion {
+  /** The part of the text that a chosen one takes the place of, UTF-16 offsets. */
+  from: number;
+  to: number;
+  items: { insert: string; kind: 'field' | 'value' }[];
+}
+
+const ITEMS = 20;
+/** Distinct values that are kept; a name beyond them is found by how it begins. */
+const VALUES = 1_000;
+const KEPT_MS = 10_000;
+/** Labels are in a GIN index, which cannot be walked: those of the newest jobs are offered. */
+const SAMPLED = 3_000;
+const SPANS = ['>1h', '>24h', '>7d', '<1h', '<24h'];
+
+const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, { values: string[]; until: number }> };
+const kept = (shared.goodJobConsoleValues ??= new Map<string, { values: string[]; until: number }>());
+
+/** What the word at the cursor of a query could become: a field, or a value of its field. */
+export async function completeQuery(ctx: Ctx, { text, at }: { text: string; at: number }): Promise<Completion> {
+  const token = tokens(text).find(({ start, text: word }) => start <= at && at <= start + word.length);
+  const word = token?.text ?? '';
+  const start = token?.start ?? at;
+  const minus = word.length > 1 && MINUS.test(word) ? 1 : 0;
+  const typed = word.slice(minus, at - start);
+  const to = start + word.length;
+  const field = fieldOf(word.slice(minus));
+  if (!field || at - start - minus < field.valueAt) {
+    const names = [...FIELDS, 'args.0'].filter((name) => name.startsWith(typed.normalize('NFKC').toLowerCase()));
+    const classes = typed.length >= 2 ? matching(await valuesOf(ctx, 'class', typed), typed).slice(0, ITEMS - names.length) : [];
+    return { from: start + minus, to, items: [...names.map((name) => ({ insert: `${name}:`, kind: 'field' as const })), ...classes.map((value) => ({ insert: `class:${quoteValue(value)}`, kind: 'value' as const }))] };
+  }
+  const before = typed.slice(field.valueAt);
+  const last = before.split(COMMA).at(-1) ?? '';
+  const prefix = last.replaceAll(/["“”＂*]/g, '');
+  const found = matching(await valuesOf(ctx, field.name, prefix), prefix);
+  return { from: at - last.length, to, items: found.slice(0, ITEMS).map((value) => ({ insert: isPlain(field.name) ? value : quoteValue(value), kind: 'value' })) };
+}
+
+const isPlain = (field: string) => field === 'state' || field === 'process' || (TIME_FIELDS as readonly string[]).includes(field);
+
+/** Those that begin with it before those that have it inside. */
+function matching(values: string[], typed: string): string[] {
+  const wanted = typed.normalize('NFKC').toLowerCase();
+  const place = (value: string) => value.normalize('NFKC').toLowerCase().indexOf(wanted);
+  return values.filter((value) => place(value) >= 0).sort((a, b) => Math.min(place(a), 1) - Math.min(place(b), 1));
+}
+
+async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string[]> {
+  const { gj } = ctx;
+  const has = (migration: string) => !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+  switch (field) {
+    case 'state':
+      return [...JOB_STATES];
+    case 'class':
+      return has('add_index_good_jobs_job_class') ? distinct(ctx, 'job_class', sql`true`, prefix) : remembered(ctx, field, (tx) => sample(tx, gj, sql`ARRAY[j.job_class]`));
+    case 'queue': // without its own index that of the jobs that wait: index_good_jobs_on_queue_name_and_scheduled_at
+      return distinct(ctx, 'queue_name', has('add_index_good_jobs_queue_name') ? sql`true` : sql`j.finished_at IS NULL`, prefix);
+    case 'cron':
+      return distinct(ctx, 'cron_key', sql`true`, prefix);
+    case 'label':
+      return remembered(ctx, field, (tx) => sample(tx, gj, sql`j.labels`));
+    case 'process':
+      return remembered(ctx, field, (tx) => tx.query(sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`));
+    default:
+      return (TIME_FIELDS as readonly string[]).includes(field) ? SPANS : [];
+  }
+}
+
+type Read = (tx: Tx) => Promise<{ value: string }[]>;
+
+async function remembered(ctx: Ctx, name: string, read: Read): Promise<string[]> {
+  const key = `${ctx.gj.schema.name} ${name}`;
+  const known = kept.get(key);
+  if (known && known.until > Date.now()) return known.values;
+  const values = (await ctx.db.read(read, { timeoutMs: 1_000 })).map(({ value }) => value);
+  kept.set(key, { values, until: Date.now() + KEPT_MS });
+  return values;
+}
+
+/** All values of a column, or when it has very many those from the prefix on. */
+async function distinct(ctx: Ctx, column: 'job_class' | 'queue_name' | 'cron_key', where: Sql, prefix: string): Promise<string[]> {
+  const values = await remembered(ctx, column, (tx) => looseScan(tx, ctx.gj, column, where, '', VALUES));
+  if (values.length < VALUES || prefix === '') return values;
+  return (await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000 })).map(({ value }) => value);
+}
+
+/** One step in the index for each value, however many jobs have it. */
+async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql, from: string, limit: number): Promise<{ value: string }[]> {
+  const value = raw(`j.${column}`);
+  await byIndexOnly(tx);
+  return tx.query(sql`
+    WITH RECURSIVE found AS (
+      (SELECT ${value} AS value FROM ${gj.jobs} j WHERE ${value} >= ${from} AND ${where} ORDER BY ${value} LIMIT 1)
+      UNION ALL
+      SELECT (SELECT ${value} FROM ${gj.jobs} j WHERE ${value} > found.value AND ${where} ORDER BY ${value} LIMIT 1) FROM found WHERE found.value IS NOT NULL)
+    SELECT value FROM found WHERE value <> '' LIMIT ${limit}`);
+}
+
+/** Of the newest jobs (index_good_jobs_on_created_at), or those that finished last where that index is not there. */
+async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<{ value: string }[]> {
+  const lacks = gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_created_at');
+  const newest = lacks ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC` : sql`ORDER BY j.created_at DESC`;
+  await byIndexOnly(tx);
+  return tx.query(sql`
+    SELECT value FROM (SELECT ${values} AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
+     WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);
+}

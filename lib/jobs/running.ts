@@ -1,0 +1,47 @@
+import sql, { type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import type { DetectedSchema } from '../good-job/schema';
+import type { GoodJob } from '../good-job/tables';
+
+/*
+ * No index of GoodJob's says which jobs run. Those that a process holds are found by index_good_jobs_on_locked_by_id;
+ * for the others (a worker died, and GoodJob has cleaned up after it) all jobs that wait have to be looked at.
+ */
+
+interface Unheld {
+  /** Running jobs that no process holds; null: the jobs that wait are few enough to be looked at each time. */
+  ids: string[] | null;
+  until: number;
+}
+
+/** So many waiting jobs are looked at in 20 ms. */
+const FEW_WAITING = 50_000;
+const MANY_UNHELD = 5_000;
+const KEPT_MS = 5_000;
+const FEW_KEPT_MS = 15_000;
+
+/** By schema: a server asks one database, tests ask several. */
+const remembered = new WeakMap<DetectedSchema, Unheld>();
+
+/**
+ * A condition on the alias `j` that all running jobs fulfil and that an index or a list of ids answers. Of a long
+ * queue the running jobs that no process holds are those of the last five seconds.
+ */
+export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
+  const known = remembered.get(gj.schema);
+  const unheld = known && known.until > Date.now() ? known : await lookForUnheld(tx, gj);
+  if (unheld.ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
+  return sql`j.id IN (SELECT l.id FROM ${gj.jobs} l WHERE l.locked_by_id IS NOT NULL AND l.finished_at IS NULL AND l.performed_at IS NOT NULL
+    UNION ALL SELECT unnest(${unheld.ids}::uuid[]))`;
+}
+
+async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
+  const [row] = await tx.query<{ waiting: number; ids: string[] | null }>(sql`
+    SELECT count(*)::int AS waiting, array_agg(j.id) FILTER (WHERE j.performed_at IS NOT NULL) AS ids
+      FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
+  const ids = row?.ids ?? [];
+  const isSmall = (row?.waiting ?? 0) <= FEW_WAITING || ids.length > MANY_UNHELD;
+  const unheld: Unheld = { ids: isSmall ? null : ids, until: Date.now() + (isSmall ? FEW_KEPT_MS : KEPT_MS) };
+  remembered.set(gj.schema, unheld);
+  return unheld;
+}
