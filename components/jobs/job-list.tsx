@@ -3,7 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useState } from 'react';
-import type { JobRow as Row } from '@/lib/jobs/types';
+import type { JobPage, JobRow as Row } from '@/lib/jobs/types';
 import type { Page } from '@/lib/paging';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
@@ -12,12 +12,13 @@ import { RefreshNote } from '../refresh-note';
 import type { Acted } from './action-dialog';
 import { JOB_GRID, JobRow } from './job-row';
 import { OutcomeLine, useOutcomeText } from './outcome-text';
+import { SearchNote } from './search-note';
 
 interface Props {
   /** The list's polling door with its query, without the base path. */
   door: string;
   /** The first paint. */
-  initial: Page<Row>;
+  initial: Page<Row> | JobPage;
   /** The page's own path and filter, for the links to other pages; null: this list has one page. */
   page: { path: string; params: Record<string, string> } | null;
   label: string;
@@ -34,7 +35,7 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true 
   const client = useQueryClient();
   const { data, error, dataUpdatedAt } = useQuery({
     queryKey: [door],
-    queryFn: () => fetchJson<Page<Row>>(basePath + door),
+    queryFn: () => fetchJson<Page<Row> | JobPage>(basePath + door),
     initialData: initial,
     staleTime: 1000,
     refetchInterval: interval,
@@ -53,6 +54,7 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true 
           <OutcomeLine done={one.result.ok && one.result.value.outcome === 'done'} text={outcomeText(one.action, one.result)} jobId={one.id} />
         </div>
       ))}
+      {page && 'searched' in data && <SearchNote search={data} path={page.path} params={page.params} />}
       {data.rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>
       ) : (

@@ -1,10 +1,9 @@
 import 'server-only';
-import sql, { type Sql, raw } from 'sql-template-tag';
+import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
-import { byIndexOnly } from '../good-job/plans';
 import { JOB_STATES } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import { VALUES, looseScan, sample } from './distinct-values';
 import { fieldOf } from './query-language';
 import { COMMA, MINUS, quoteValue, tokens } from './query-tokens';
 import { FIELDS, TIME_FIELDS } from './terms';
@@ -17,11 +16,7 @@ export interface Completion {
 }
 
 const ITEMS = 20;
-/** Distinct values that are kept; a name beyond them is found by how it begins. */
-const VALUES = 1_000;
 const KEPT_MS = 10_000;
-/** Labels are in a GIN index, which cannot be walked: those of the newest jobs are offered. */
-const SAMPLED = 3_000;
 const SPANS = ['>1h', '>24h', '>7d', '<1h', '<24h'];
 
 const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, { values: string[]; until: number }> };
@@ -94,26 +89,4 @@ async function distinct(ctx: Ctx, column: 'job_class' | 'queue_name' | 'cron_key
   const values = await remembered(ctx, column, (tx) => looseScan(tx, ctx.gj, column, where, '', VALUES));
   if (values.length < VALUES || prefix === '') return values;
   return (await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000 })).map(({ value }) => value);
-}
-
-/** One step in the index for each value, however many jobs have it. */
-async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql, from: string, limit: number): Promise<{ value: string }[]> {
-  const value = raw(`j.${column}`);
-  await byIndexOnly(tx);
-  return tx.query(sql`
-    WITH RECURSIVE found AS (
-      (SELECT ${value} AS value FROM ${gj.jobs} j WHERE ${value} >= ${from} AND ${where} ORDER BY ${value} LIMIT 1)
-      UNION ALL
-      SELECT (SELECT ${value} FROM ${gj.jobs} j WHERE ${value} > found.value AND ${where} ORDER BY ${value} LIMIT 1) FROM found WHERE found.value IS NOT NULL)
-    SELECT value FROM found WHERE value <> '' LIMIT ${limit}`);
-}
-
-/** Of the newest jobs (index_good_jobs_on_created_at), or those that finished last where that index is not there. */
-async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<{ value: string }[]> {
-  const lacks = gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_created_at');
-  const newest = lacks ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC` : sql`ORDER BY j.created_at DESC`;
-  await byIndexOnly(tx);
-  return tx.query(sql`
-    SELECT value FROM (SELECT ${values} AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
-     WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);
 }

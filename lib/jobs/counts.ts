@@ -12,26 +12,9 @@ import { indexTerms, knownSelected, select } from './index-terms';
 import { runningByIndex } from './running';
 import { settle } from './settle';
 import { sizesByIndexes } from './table-sizes';
-import { wildcard } from './term-conditions';
+import { isSlow, wildcard } from './term-conditions';
 import type { Term } from './terms';
-
-/** A number of jobs that says what it is. */
-export type Count =
-  | { kind: 'exact'; count: number }
-  /** There are so many or more. */
-  | { kind: 'at_least'; count: number }
-  /** By the planner's statistics, good to about a tenth after ANALYZE. */
-  | { kind: 'estimate'; count: number }
-  /** It could not be counted in time. */
-  | { kind: 'unknown' };
-
-export interface JobCounts {
-  /** Jobs of each state under the terms of the filter, whatever its tab. */
-  tabs: Record<JobState, Count>;
-  all: Count;
-  /** Jobs of the list itself. */
-  list: Count;
-}
+import type { Count, JobCounts } from './types';
 
 /** A lower bound says no more than this. */
 const AT_LEAST = 10_000;
@@ -129,7 +112,7 @@ async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCo
     { name: 'finished', states: ['succeeded', 'discarded'], where: sql`j.finished_at IS NOT NULL` },
   ];
   const isAll = filter.terms.length === 0;
-  const limit = isAll ? LOOKED_AT : filter.terms.some(isText) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
+  const limit = isAll ? LOOKED_AT : filter.terms.some(isSlow) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
   const fits = isAll ? sql`true` : sql`coalesce((${conditions(gj, filter)}), false)`;
   // Of all jobs those that finished are counted by the index alone, and the discarded ones taken from them.
   const rows = await tx.query<{ part: string; state: JobState; looked: number; fits: number }>(join(parts.map(({ name, states, where }) => sql`
@@ -151,8 +134,6 @@ async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCo
   const all = await estimateAll(tx, gj, tabs);
   return sum(filter, (state) => tabs[state], all);
 }
-
-const isText = (term: Term) => term.kind === 'text' || term.kind === 'argument' || (term.kind === 'match' && term.field === 'error');
 
 /** Where all jobs are too many to count, the statistics of the table and of its partial indexes know about how many. */
 async function estimateAll(tx: Tx, gj: GoodJob, tabs: Record<JobState, Count>): Promise<Count | undefined> {

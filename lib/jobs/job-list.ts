@@ -5,35 +5,28 @@ import type { Tx } from '../db/types';
 import { byIndexOnly } from '../good-job/plans';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { type Cursor, type Page, toPage } from '../paging';
+import { type Cursor, toPage } from '../paging';
 import { conditions } from './conditions';
 import { type JobFilter, isUnderstood, listedStates } from './filters';
 import { type IndexTerm, indexTerms, knownSelected, select } from './index-terms';
 import { jobRowColumns } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { runningByIndex } from './running';
-import { type Named, settle } from './settle';
+import { settle } from './settle';
 import { naturalSort } from './sort';
-import type { JobRow } from './types';
+import { isSlow } from './term-conditions';
+import { textIndexTerms } from './text-index-terms';
+import type { JobPage, JobRow } from './types';
 import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly } from './walk';
 
-/** A page of jobs, and how far they were searched when no index could answer. */
-export interface JobPage extends Page<JobRow> {
-  /**
-   * Null: the page is complete. Else the search stopped here (`at`: the sort key of the last job looked at, null where
-   * that is no time) after so many jobs, and `next` (`previous`, when it went backwards) goes on.
-   */
-  searched: { at: string | null; looked: number } | null;
-  /** Texts that were taken for ids. */
-  named: Named[];
-}
-
-const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null, named: [] };
+const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null, named: [], hint: null, labelsOfNewest: false };
 
 /** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
 const FEW = 2_000;
 /** For a schema without the index of the order: all jobs are sorted, and no page may take longer. */
 const UNINDEXED_MS = 1_800;
+/** What has to read the arguments does so for the first of them alone. */
+const UNINDEXED_WINDOW = 20_000;
 
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
 export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW } = {}): Promise<JobPage> {
@@ -46,7 +39,7 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
     const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
     const page = await new Reading(tx, gj, filter, order, cursor, ctx.searchBudgetMs, firstWindow).page();
-    return { ...page, named };
+    return { ...NOTHING, ...page, named };
   });
 }
 
@@ -56,6 +49,8 @@ async function resolveCursor(tx: Tx, gj: GoodJob, order: ListOrder, cursor: Curs
   const at = row?.at ?? cursor.at;
   return at === null ? null : { ...cursor, at };
 }
+
+type Read = Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'> & Partial<JobPage>;
 
 /** Reads one page, by the index that has it soonest. */
 class Reading {
@@ -77,7 +72,7 @@ class Reading {
     this.wanted = filter.limit + 1;
   }
 
-  async page(): Promise<Omit<JobPage, 'named'>> {
+  async page(): Promise<Read> {
     const { tx, gj, order } = this;
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
     const known = knownSelected(terms);
@@ -90,21 +85,31 @@ class Reading {
       const selected = known.all ? known.selected : await select(tx, gj, terms);
       return selected ? this.byTerm(selected.term.condition) : this.unindexed();
     }
-    return this.walked(terms, known.all ? known.selected : undefined);
+    return this.walked(terms);
   }
 
   /** Windows of the list's own order; when the first one does not fill the page, perhaps an index of a term does. */
-  private async walked(terms: IndexTerm[], known: Awaited<ReturnType<typeof select>> | undefined): Promise<Omit<JobPage, 'named'>> {
+  private async walked(terms: IndexTerm[]): Promise<Read> {
     const { tx, gj, order, states, cursor, wanted, budgetMs } = this;
     const deadline = performance.now() + budgetMs;
     const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.condition, cursor, wanted });
     await byOrderOnly(tx);
     if (!(await walk.step(this.firstWindow))) {
-      const selected = known === undefined && terms.length > 0 ? await this.withIndexes(() => select(tx, gj, terms)) : (known ?? null);
-      if (selected && selected.count <= FEW) return this.byTerm(selected.term.condition);
-      if (selected && !(await walk.step(this.firstWindow * GROWTH))) return this.byTerm(selected.term.condition);
+      const optional = await textIndexTerms(tx, gj, this.filter.terms);
+      const all = [...terms, ...optional.terms];
+      const known = knownSelected(all);
+      const selected = known.all ? known.selected : await this.withIndexes(() => select(tx, gj, all));
+      if (selected && (selected.count <= FEW || !(await walk.step(this.firstWindow * GROWTH)))) {
+        return { ...(await this.byTerm(selected.term.condition)), labelsOfNewest: optional.terms.some((term) => term === selected.term && term.labelsOfNewest) };
+      }
       if (!selected) await walk.run(deadline);
+      return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
     }
+    return this.answer(walk);
+  }
+
+  private answer(walk: Walk): Read {
+    const { order, cursor } = this;
     const page = toPage(walk.rows, cursor, this.filter.limit);
     const { stoppedAt: stop } = walk;
     if (!stop) return { ...page, searched: null };
@@ -121,17 +126,21 @@ class Reading {
   }
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
-  private async byTerm(condition: Sql): Promise<Omit<JobPage, 'named'>> {
+  private async byTerm(condition: Sql): Promise<Read> {
     await this.tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = 5000`);
     return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
   }
 
-  private async unindexed(): Promise<Omit<JobPage, 'named'>> {
-    await this.tx.query(sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`);
-    return this.read(this.gj.jobs);
+  private async unindexed(): Promise<Read> {
+    const { tx, gj, order, states, cursor, wanted } = this;
+    await tx.query(sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`);
+    if (!this.filter.terms.some(isSlow)) return this.read(gj.jobs);
+    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.condition, cursor, wanted });
+    await walk.step(Math.max(UNINDEXED_WINDOW, wanted));
+    return this.answer(walk);
   }
 
-  private async read(from: Sql): Promise<Omit<JobPage, 'named'>> {
+  private async read(from: Sql): Promise<Read> {
     const { gj, order, cursor } = this;
     const beyond = cursor ? [beyondCursor(order, order.keys, cursor)] : [];
     const rows = await this.tx.query<JobRow>(sql`

@@ -84,6 +84,7 @@ export function sorted(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sq
  * than the filter's, so that a window's end is a place in the list.
  */
 export function listWindow(gj: GoodJob, order: ListOrder, states: readonly JobState[], terms: Term[], cursor: Cursor | null, size: number): Sql {
+  if (!order.indexed) return unindexedWindow(gj, order, cursor, size);
   const parts = (cursor?.direction === 'before' ? order.branches.toReversed() : order.branches).map(({ where, keys }) => {
     const conditions = [where, ...served(gj, order, states, terms, keys), ...(cursor ? [beyondCursor(order, keys, cursor)] : [])];
     const columns = order.branches.length > 1 ? sql`j.*, ${join((keys ?? order.keys).map((key, n) => sql`${key} AS ${raw(`key_${n}`)}`))}` : sql`j.*`;
@@ -93,6 +94,13 @@ export function listWindow(gj: GoodJob, order: ListOrder, states: readonly JobSt
   const union = sql`SELECT * FROM (${join(parts.map((part) => sql`(${part})`), ' UNION ALL ')}) j`;
   // Of the finished and the open ones the ones are all before the others.
   return order.column === 'finished' ? sql`${union} LIMIT ${size}` : sql`${union} ${sorted(order, order.keys.map((_, n) => raw(`j.key_${n}`)), cursor)} LIMIT ${size}`;
+}
+
+/** All jobs have to be sorted: by what fits into the memory for it. */
+function unindexedWindow(gj: GoodJob, order: ListOrder, cursor: Cursor | null, size: number): Sql {
+  const beyond = cursor ? beyondCursor(order, order.keys, cursor) : sql`true`;
+  return sql`SELECT j.* FROM (SELECT j.id FROM ${gj.jobs} j WHERE ${beyond} ${sorted(order, order.keys, cursor)} LIMIT ${size}) place
+    JOIN ${gj.jobs} j ON j.id = place.id ${sorted(order, order.keys, cursor)}`;
 }
 
 /** What of the filter the order's own index serves. */

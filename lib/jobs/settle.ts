@@ -4,13 +4,7 @@ import type { GoodJob } from '../good-job/tables';
 import type { JobFilter } from './filters';
 import { namedByBatch, namedById } from './term-conditions';
 import type { Term, TextTerm } from './terms';
-
-/** A text that was taken for an id, and the term of `q` that searches for it as a text. */
-export interface Named {
-  source: string;
-  as: 'id' | 'batch';
-  asText: string;
-}
+import type { Named } from './types';
 
 export interface Settled {
   filter: JobFilter;

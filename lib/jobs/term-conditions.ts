@@ -48,6 +48,11 @@ function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
   }
 }
 
+/** Whether a term has to read texts of any length. */
+export function isSlow(term: Term): boolean {
+  return term.kind === 'text' || term.kind === 'argument' || (term.kind === 'match' && term.field === 'error');
+}
+
 /** Between the first and the last id that begins with these digits. */
 export function inIds(column: Sql, digits: string): Sql {
   if (digits.length === 32) return sql`${column} = ${digits}::uuid`;

@@ -12,9 +12,11 @@ export function contains(column: Sql, text: string): Sql {
 export const ARGUMENTS_TEXT = sql`(j.serialized_params -> 'arguments')::text`;
 
 /** A string of JSON is printed with some characters escaped; JSON itself may have been pasted. */
-function spellings(text: string): string[] {
+export function spellings(text: string): string[] {
   return [...new Set([JSON.stringify(text).slice(1, -1), text])];
 }
+
+export const containsAny = (conditions: Sql[]): Sql => join(conditions, ' OR ', '(', ')');
 
 /** Joined by a character that the text has not: a fifth of the time that looking at each label takes. */
 function inLabels(text: string): Sql {
@@ -24,10 +26,10 @@ function inLabels(text: string): Sql {
 
 /** A substring, whatever its case, of class, arguments, error or a label. The cheap ones first. */
 export function containsText(text: string): Sql {
-  return sql`(${join([
+  return containsAny([
     contains(sql`j.job_class`, text),
     contains(sql`j.error`, text),
     ...spellings(text).map((spelling) => contains(ARGUMENTS_TEXT, spelling)),
     inLabels(text),
-  ], ' OR ')})`;
+  ]);
 }

@@ -1,5 +1,6 @@
 import type { JobState } from '../good-job/states';
 import type { ErrorEvent } from '../good-job/raw-rows';
+import type { Page } from '../paging';
 
 /** A job as lists show it. Times are ISO 8601 UTC text with microseconds; long texts are cut. */
 export interface JobRow {
@@ -19,6 +20,52 @@ export interface JobRow {
   /** Refinements on top of the state. */
   paused: boolean;
   lostWorker: boolean;
+}
+
+/** A text that was taken for an id, and the term of `q` that searches for it as a text. */
+export interface Named {
+  source: string;
+  as: 'id' | 'batch';
+  asText: string;
+}
+
+/** An index that the database could have for a search, as an operator creates it. */
+export interface IndexHint {
+  index: 'arguments_text' | 'error_text' | 'arguments_json';
+  sql: string;
+}
+
+/** A page of jobs, and how far they were searched when no index could answer. */
+export interface JobPage extends Page<JobRow> {
+  /**
+   * Null: the page is complete. Else the search stopped here (`at`: the sort key of the last job looked at, null where
+   * that is no time) after so many jobs, and `next` (`previous`, when it went backwards) goes on.
+   */
+  searched: { at: string | null; looked: number } | null;
+  /** Texts that were taken for ids. */
+  named: Named[];
+  /** With `searched`: what would have answered at once. */
+  hint: IndexHint | null;
+  /** A text was found by an index, which has no labels: of them only those that the newest jobs have were searched. */
+  labelsOfNewest: boolean;
+}
+
+/** A number of jobs that says what it is. */
+export type Count =
+  | { kind: 'exact'; count: number }
+  /** There are so many or more. */
+  | { kind: 'at_least'; count: number }
+  /** By the planner's statistics, good to about a tenth after ANALYZE. */
+  | { kind: 'estimate'; count: number }
+  /** It could not be counted in time. */
+  | { kind: 'unknown' };
+
+export interface JobCounts {
+  /** Jobs of each state under the terms of the filter, whatever its tab. */
+  tabs: Record<JobState, Count>;
+  all: Count;
+  /** Jobs of the list itself. */
+  list: Count;
 }
 
 export interface JobDetail extends JobRow {
