@@ -4,7 +4,6 @@ import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
-import { byIndexOnly } from '../good-job/plans';
 import { type JobState, readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Order, type Page, beyond, orderBy, toPage } from '../paging';
@@ -143,7 +142,6 @@ export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter
   return ctx.db.read(async (tx) => {
     const place = cursor && (await placeOf(tx, gj, cursor));
     if (cursor && !place) return { rows: [], previous: null, next: null };
-    await byIndexOnly(tx);
     const read = (members: Sql) => tx.query<JobRow>(sql`
       WITH page AS MATERIALIZED (
         SELECT j.id, j.created_at, j.ready_at FROM (${members}) j
@@ -156,7 +154,7 @@ export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter
     if (near.length > filter.limit) return toPage(near, cursor, filter.limit);
     const rows = await read(cursor ? allMembers(gj, batchId, filter) : newestMembers(gj, batchId, filter));
     return toPage(rows, cursor, filter.limit);
-  });
+  }, { byIndexOnly: true });
 }
 
 /** The callback jobs of a batch, newest first; a batch has a handful, so the first 100 are all. */

@@ -1,0 +1,59 @@
+'use client';
+
+import * as Radix from '@radix-ui/react-dropdown-menu';
+import { type ReactNode, type RefObject, useState } from 'react';
+import { buttonClass } from './button';
+import { Icon } from './icon';
+
+interface Props {
+  label: string;
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  trigger: RefObject<HTMLButtonElement | null>;
+  /** MenuItems. */
+  children: () => ReactNode;
+}
+
+/** A row's menu. A list has a hundred of them: until it is used it is nothing but its button. */
+export function Menu({ label, open, onOpenChange, trigger, children }: Props) {
+  const [used, setUsed] = useState(false);
+  const className = `${buttonClass('quiet')} js-only px-1.5`;
+  const icon = <Icon name="more" />;
+  if (!used) {
+    const use = () => {
+      setUsed(true);
+      onOpenChange(true);
+    };
+    return (
+      <button ref={trigger} type="button" aria-haspopup="menu" aria-expanded={false} aria-label={label} className={className} onClick={use} onKeyDown={(event) => event.key === 'ArrowDown' && use()}>
+        {icon}
+      </button>
+    );
+  }
+  return (
+    <Radix.Root modal={false} open={open} onOpenChange={onOpenChange}>
+      <Radix.Trigger ref={trigger} className={className} aria-label={label}>
+        {icon}
+      </Radix.Trigger>
+      <Radix.Portal>
+        <Radix.Content align="end" sideOffset={4} collisionPadding={8} className="z-40 min-w-52 rounded-md border border-line-strong bg-raised p-1 shadow-lg">
+          {open && children()}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}
+
+/** `reason`: why it cannot be chosen now, in words. */
+export function MenuItem({ text, reason, destructive, onSelect }: { text: string; reason: string | null; destructive?: boolean; onSelect: () => void }) {
+  return (
+    <Radix.Item
+      disabled={reason !== null}
+      onSelect={onSelect}
+      className={`cursor-pointer rounded px-2.5 py-1.5 outline-none data-[disabled]:cursor-default data-[highlighted]:bg-accent-wash ${reason !== null ? 'text-soft' : destructive ? 'text-danger' : ''}`}
+    >
+      {text}
+      {reason !== null && <span className="block text-[12.5px]">{reason}</span>}
+    </Radix.Item>
+  );
+}
