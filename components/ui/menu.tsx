@@ -16,16 +16,16 @@ interface Props {
 
 /** A row's menu. A list has a hundred of them: until it is used it is nothing but its button. */
 export function Menu({ label, open, onOpenChange, trigger, children }: Props) {
-  const [used, setUsed] = useState(false);
+  const [used, setUsed] = useState<false | 'by keyboard' | 'by pointer'>(false);
   const className = `${buttonClass('quiet')} js-only px-1.5`;
   const icon = <Icon name="more" />;
   if (!used) {
-    const use = () => {
-      setUsed(true);
+    const use = (byKeyboard: boolean) => {
+      setUsed(byKeyboard ? 'by keyboard' : 'by pointer');
       onOpenChange(true);
     };
     return (
-      <button ref={trigger} type="button" aria-haspopup="menu" aria-expanded={false} aria-label={label} className={className} onClick={use} onKeyDown={(event) => event.key === 'ArrowDown' && use()}>
+      <button ref={trigger} type="button" aria-haspopup="menu" aria-expanded={false} aria-label={label} className={className} onClick={(event) => use(event.detail === 0)} onKeyDown={(event) => event.key === 'ArrowDown' && use(true)}>
         {icon}
       </button>
     );
@@ -36,12 +36,23 @@ export function Menu({ label, open, onOpenChange, trigger, children }: Props) {
         {icon}
       </Radix.Trigger>
       <Radix.Portal>
-        <Radix.Content align="end" sideOffset={4} collisionPadding={8} className="z-40 min-w-52 rounded-md border border-line-strong bg-raised p-1 shadow-lg">
+        <Radix.Content
+          // The library was not there yet to see the key that opened it first.
+          ref={used === 'by keyboard' ? focusFirst : undefined}
+          align="end"
+          sideOffset={4}
+          collisionPadding={8}
+          className="z-40 min-w-52 rounded-md border border-line-strong bg-raised p-1 shadow-lg"
+        >
           {open && children()}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+function focusFirst(content: HTMLElement | null): void {
+  requestAnimationFrame(() => content?.querySelector<HTMLElement>('[role="menuitem"]:not([data-disabled])')?.focus());
 }
 
 /** `reason`: why it cannot be chosen now, in words. */
