@@ -7,7 +7,7 @@ import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from '
 import { viewerOf } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
-import { env } from './env';
+import { SEARCH_BUDGET_MS, env } from './env';
 import { ConsoleError } from './errors';
 import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
@@ -22,6 +22,8 @@ export interface Ctx {
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
   requestId: string;
+  /** Milliseconds that a search without an index may take before it says how far it came. */
+  searchBudgetMs: number;
 }
 
 interface Detected {
@@ -85,17 +87,18 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
   const { schema, consoleSchema } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
-  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort } = env();
+  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, requestId });
+  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, requestId, searchBudgetMs });
 });
 
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
-export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; requestId: string; readOnly?: boolean }): Ctx {
+export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number }): Ctx {
   const { db, gj } = parts;
   const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
   const ctx: Ctx = {
     ...parts,
+    searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     readOnly,
     db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };

@@ -1,35 +1,18 @@
 import 'server-only';
-import sql, { empty, type Sql } from 'sql-template-tag';
+import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
-import { type JobState, readyAt, stateOf } from '../good-job/states';
+import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { type Cursor, type Order, type Page, beyond, orderBy, toPage } from '../paging';
+import { type Cursor, type Page, toPage } from '../paging';
 import { conditions } from './conditions';
-import type { JobFilter } from './filters';
+import { type JobFilter, isUnderstood } from './filters';
 import type { JobRow } from './types';
 
 /** Characters of a text column that a list carries at most. */
 const TEXT_SHOWN = 300;
-
-/** Natural order: what will run next first, what ran last first, else the newest. */
-export function naturalOrder(state: JobState | null): Order {
-  switch (state) {
-    case 'scheduled':
-    case 'retried':
-    case 'queued':
-      return { key: readyAt, direction: 'asc' };
-    case 'running':
-      return { key: sql`j.performed_at`, direction: 'desc' };
-    case 'succeeded':
-    case 'discarded':
-      return { key: sql`j.finished_at`, direction: 'desc' };
-    case null:
-      return { key: sql`j.created_at`, direction: 'desc' };
-  }
-}
 
 /** The columns of a JobRow; `key` is the list's sort key. */
 export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
@@ -40,31 +23,6 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
     ${key} AS "sortAt", j.batch_id AS "batchId",
     j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
     CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN NOT ${isHeld(gj)} ELSE false END AS "lostWorker"`;
-}
-
-/** The cursor with the sort key that its row has now; `after_at` counts only when the row is gone. Null: nothing to go by. */
-export async function resolveCursor(tx: Tx, gj: GoodJob, order: Order, cursor: Cursor): Promise<Cursor | null> {
-  const [row] = await tx.query<{ at: string | null }>(sql`SELECT ${order.key} AS at FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
-  const at = row?.at ?? cursor.at;
-  return at === null ? null : { ...cursor, at };
-}
-
-/** One page of all jobs, in the natural order of the state. */
-export async function listJobs(ctx: Ctx, filter: JobFilter): Promise<Page<JobRow>> {
-  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
-  const { gj } = ctx;
-  const order = naturalOrder(filter.state);
-  return ctx.db.read(async (tx) => {
-    const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
-    if (filter.cursor && !cursor) return { rows: [], previous: null, next: null };
-    // index_good_jobs_on_created_at, …_jobs_on_finished_at_only, …_on_discarded, …_on_scheduled_at
-    const rows = await tx.query<JobRow>(sql`
-      SELECT ${jobRowColumns(gj, order.key)} FROM ${gj.jobs} j
-       WHERE ${conditions(gj, filter)}
-         ${cursor ? sql`AND ${beyond(order, cursor)}` : empty}
-       ${orderBy(order, cursor)} LIMIT ${filter.limit + 1}`);
-    return toPage(rows, cursor, filter.limit);
-  });
 }
 
 /** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */
@@ -111,10 +69,10 @@ function membersBeside(gj: GoodJob, cursor: Cursor, { createdAt }: BatchPlace, f
  * size and no more. The state stays inside: of the discarded there are few, and they have an index. No column but
  * those needed: the whole row through a subquery costs half as much again.
  */
-const allMembers = (gj: GoodJob, batchId: string, { state, values }: JobFilter): Sql => sql`
+const allMembers = (gj: GoodJob, batchId: string, { state, terms }: JobFilter): Sql => sql`
   SELECT id, created_at, ready_at FROM (
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${conditions(gj, { state: null, values })} AS fits
-      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${conditions(gj, { state, values: {} })} OFFSET 0) j
+    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${conditions(gj, { state: null, terms })} AS fits
+      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${conditions(gj, { state, terms: [] })} OFFSET 0) j
    WHERE fits`;
 
 /** A member, by its place in the batch's order. */
@@ -149,7 +107,7 @@ function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direc
 
 /** One page of a batch's jobs, newest first. */
 export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter): Promise<Page<JobRow>> {
-  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
+  if (!isUnderstood(filter)) return { rows: [], previous: null, next: null };
   const { gj } = ctx;
   const { cursor } = filter;
   const direction = cursor?.direction ?? 'after';

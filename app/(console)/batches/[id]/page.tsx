@@ -14,7 +14,7 @@ import type { BatchRow } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
-import { type JobFilter, jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
+import { type JobFilter, jobFilterParams, notUnderstoodOf, parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
@@ -73,7 +73,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
           </h2>
           <BatchJobsFilter batchId={id} filter={filter} />
           <FilterChips filter={filter} path={`/batches/${id}`} />
-          <NotUnderstoodChips chips={filter.notUnderstood} clearHref={`/batches/${id}`} />
+          <NotUnderstoodChips chips={notUnderstoodOf(filter)} clearHref={`/batches/${id}`} />
           {jobs}
         </section>
       </>
@@ -109,7 +109,7 @@ async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}
-      empty={t(filter.state || Object.keys(filter.values).length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
+      empty={t(filter.state || filter.terms.length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
     />
   );
 }
