@@ -88,7 +88,7 @@ export function knownSelected(terms: IndexTerm[]): { selected: Selected | null; 
 /** Counts the terms, each up to its limit, in one statement; the most selective one, or null when none is. */
 export async function select(tx: Tx, gj: GoodJob, terms: IndexTerm[]): Promise<Selected | null> {
   if (terms.length === 0) return null;
-  const columns = terms.map(({ condition, counted: rows, limit }) => sql`(SELECT count(*)::int FROM (${rows ?? sql`SELECT 1 FROM ${gj.jobs} j WHERE ${condition}`} LIMIT ${limit + 1}) some)`);
+  const columns = terms.map(({ condition, counted: rows, limit }) => sql`(SELECT count(*)::int FROM (${rows ?? sql`SELECT 1 FROM ${gj.jobs} j WHERE ${condition}`} LIMIT ${limit + 1}) counted)`);
   const [row] = await tx.query<{ counts: string }>(sql`SELECT array_to_json(ARRAY[${join(columns)}])::text AS counts`);
   const counts = JSON.parse(row?.counts ?? '[]') as number[];
   terms.forEach(({ key }, n) => {
