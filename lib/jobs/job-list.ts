@@ -2,7 +2,6 @@ import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
-import { byIndexOnly } from '../good-job/plans';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
@@ -81,7 +80,7 @@ class Reading {
     if (few) return this.byTerm(few.condition);
     if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
-      await byIndexOnly(tx);
+      await tx.query(sql`SET LOCAL enable_seqscan = off`);
       const selected = known.all ? known.selected : await select(tx, gj, terms);
       return selected ? this.byTerm(selected.term.condition) : this.unindexed();
     }

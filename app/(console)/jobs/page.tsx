@@ -2,10 +2,12 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
+import { ExportLinks } from '@/components/jobs/export-links';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/ctx';
+import { env } from '@/lib/env';
 import { paramsOf } from '@/lib/filter-params';
 import { JOB_STATES } from '@/lib/good-job/states';
 import { isUnderstood, jobFilterParams, notUnderstoodOf, parseJobFilter, withState } from '@/lib/jobs/filters';
@@ -45,6 +47,11 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
           empty={t(filter.notUnderstood.length > 0 || filter.terms.length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
           newestFirst={filter.state === null || filter.state === 'running' || filter.state === 'succeeded' || filter.state === 'discarded'}
         />
+        {isUnderstood(filter) && page.rows.length > 0 && (
+          <div className="mt-2 flex justify-end">
+            <ExportLinks basePath={env().basePath} query={params} />
+          </div>
+        )}
       </>
     );
   });
