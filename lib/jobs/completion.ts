@@ -79,7 +79,7 @@ async function remembered(ctx: Ctx, name: string, read: Read): Promise<string[]>
   const key = `${ctx.gj.schema.name} ${name}`;
   const known = kept.get(key);
   if (known && known.until > Date.now()) return known.values;
-  const values = (await ctx.db.read(read, { timeoutMs: 1_000 })).map(({ value }) => value);
+  const values = (await ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value);
   kept.set(key, { values, until: Date.now() + KEPT_MS });
   return values;
 }
@@ -88,5 +88,5 @@ async function remembered(ctx: Ctx, name: string, read: Read): Promise<string[]>
 async function distinct(ctx: Ctx, column: 'job_class' | 'queue_name' | 'cron_key', where: Sql, prefix: string): Promise<string[]> {
   const values = await remembered(ctx, column, (tx) => looseScan(tx, ctx.gj, column, where, '', VALUES));
   if (values.length < VALUES || prefix === '') return values;
-  return (await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000 })).map(({ value }) => value);
+  return (await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value);
 }

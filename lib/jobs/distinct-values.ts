@@ -1,6 +1,5 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { byIndexOnly } from '../good-job/plans';
 import type { GoodJob } from '../good-job/tables';
 
 /** Distinct values that are read at most. */
@@ -8,10 +7,9 @@ export const VALUES = 1_000;
 /** Labels are in a GIN index, which cannot be walked: those of the newest jobs stand for all. */
 const SAMPLED = 3_000;
 
-/** One step in the index for each value, however many jobs have it. */
+/** One step in the index for each value, however many jobs have it; the read must be `byIndexOnly`. */
 export async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql, from: string, limit: number): Promise<{ value: string }[]> {
   const value = raw(`j.${column}`);
-  await byIndexOnly(tx);
   return tx.query(sql`
     WITH RECURSIVE found AS (
       (SELECT ${value} AS value FROM ${gj.jobs} j WHERE ${value} >= ${from} AND ${where} ORDER BY ${value} LIMIT 1)
@@ -24,7 +22,6 @@ export async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql,
 export async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<{ value: string }[]> {
   const lacks = gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_created_at');
   const newest = lacks ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC` : sql`ORDER BY j.created_at DESC`;
-  await byIndexOnly(tx);
   return tx.query(sql`
     SELECT value FROM (SELECT ${values} AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
      WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);

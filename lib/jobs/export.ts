@@ -55,7 +55,7 @@ export async function* exportJobs(ctx: Ctx, asked: JobFilter, format: ExportForm
   if (format === 'csv') yield `\ufeff${stringify([[...COLUMNS]])}`;
   let cursor: Cursor | null = null;
   do {
-    const page: { rows: { id: string }[]; next: Cursor | null } = await listJobs(ctx, { ...filter, limit: CHUNK, cursor });
+    const page: { rows: { id: string }[]; next: Cursor | null } = await listJobs(ctx, { ...filter, limit: CHUNK, cursor }, { exact: true });
     const ids = page.rows.map((row) => row.id);
     if (ids.length > 0) {
       const rows = await readJobs(ctx, ids);

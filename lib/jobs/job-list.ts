@@ -27,19 +27,27 @@ const UNINDEXED_MS = 1_800;
 /** What has to read the arguments does so for the first of them alone. */
 const UNINDEXED_WINDOW = 20_000;
 
+export interface ListOptions {
+  /** Rows looked at first. */
+  firstWindow?: number;
+  /** No index that leaves something out (`labelsOfNewest`): for what takes all pages for all jobs. */
+  exact?: boolean;
+}
+
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
-export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW } = {}): Promise<JobPage> {
+export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, exact = false }: ListOptions = {}): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   const { gj } = ctx;
   const order = listOrder(gj, asked.sort ?? naturalSort(states), states);
-  return ctx.db.read(async (tx) => {
+  const read = async (tx: Tx): Promise<JobPage> => {
     const { filter, named } = await settle(tx, gj, asked);
     const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new Reading(tx, gj, filter, order, cursor, ctx.searchBudgetMs, firstWindow).page();
+    const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, exact }).page();
     return { ...NOTHING, ...page, named };
-  });
+  };
+  return ctx.db.read(read, { byIndexOnly: true });
 }
 
 /** The cursor with the sort key that its row has now; `after_at` counts only when the row is gone. Null: nothing to go by. */
@@ -63,8 +71,7 @@ class Reading {
     private readonly filter: JobFilter,
     private readonly order: ListOrder,
     private readonly cursor: Cursor | null,
-    private readonly budgetMs: number,
-    private readonly firstWindow: number,
+    private readonly options: Required<ListOptions> & { budgetMs: number },
   ) {
     this.states = listedStates(filter);
     this.condition = conditions(gj, filter);
@@ -80,7 +87,6 @@ class Reading {
     if (few) return this.byTerm(few.condition);
     if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
-      await tx.query(sql`SET LOCAL enable_seqscan = off`);
       const selected = known.all ? known.selected : await select(tx, gj, terms);
       return selected ? this.byTerm(selected.term.condition) : this.unindexed();
     }
@@ -89,16 +95,17 @@ class Reading {
 
   /** Windows of the list's own order; when the first one does not fill the page, perhaps an index of a term does. */
   private async walked(terms: IndexTerm[]): Promise<Read> {
-    const { tx, gj, order, states, cursor, wanted, budgetMs } = this;
+    const { tx, gj, order, states, cursor, wanted } = this;
+    const { budgetMs, firstWindow, exact } = this.options;
     const deadline = performance.now() + budgetMs;
     const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.condition, cursor, wanted });
     await byOrderOnly(tx);
-    if (!(await walk.step(this.firstWindow))) {
-      const optional = await textIndexTerms(tx, gj, this.filter.terms);
+    if (!(await walk.step(firstWindow))) {
+      const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
       const known = knownSelected(all);
       const selected = known.all ? known.selected : await this.withIndexes(() => select(tx, gj, all));
-      if (selected && (selected.count <= FEW || !(await walk.step(this.firstWindow * GROWTH)))) {
+      if (selected && (selected.count <= FEW || !(await walk.step(firstWindow * GROWTH)))) {
         return { ...(await this.byTerm(selected.term.condition)), labelsOfNewest: optional.terms.some((term) => term === selected.term && term.labelsOfNewest) };
       }
       if (!selected) await walk.run(deadline);
@@ -126,7 +133,7 @@ class Reading {
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
   private async byTerm(condition: Sql): Promise<Read> {
-    await this.tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = 5000`);
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = 5000`);
     return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
   }
 

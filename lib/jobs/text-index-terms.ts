@@ -18,8 +18,8 @@ export interface TextIndexTerms {
   hint: IndexHint | null;
 }
 
-/** The terms that an index answers which GoodJob does not bring but this database has. */
-export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[]): Promise<TextIndexTerms> {
+/** The terms that an index answers which GoodJob does not bring but this database has; `exact`: none that leaves labels out. */
+export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[], exact: boolean): Promise<TextIndexTerms> {
   const found: TextIndexTerms = { terms: [], hint: null };
   const slow = filter.filter((term) => !term.negated && (term.kind === 'text' || term.kind === 'argument' || (term.kind === 'match' && term.field === 'error')));
   if (slow.length === 0) return found;
@@ -36,8 +36,9 @@ export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[
       if (indexes.error) found.terms.push({ key: JSON.stringify(['error', term.values]), condition: join(patterns.map((pattern) => sql`j.error ILIKE ${pattern}`), ' OR ', '(', ')'), limit: COUNTED_ROWS });
       else missing('error_text');
     } else if (term.kind === 'text' && suitsTrigrams(indexes, term.text)) {
-      if (indexes.arguments && indexes.error) found.terms.push(await byTrigrams(tx, gj, term, indexes.arguments));
-      else missing(indexes.arguments ? 'error_text' : 'arguments_text');
+      if (indexes.arguments && indexes.error) {
+        if (!exact) found.terms.push(await byTrigrams(tx, gj, term, indexes.arguments));
+      } else missing(indexes.arguments ? 'error_text' : 'arguments_text');
     }
   }
   return found;

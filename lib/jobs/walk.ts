@@ -102,8 +102,9 @@ export class Walk {
 }
 
 /**
- * For the rest of the transaction: rows come from the order's own index, one by one. Jobs enqueued in bulk share one moment, and as many of them as the window holds are sorted by id in memory.
+ * For the rest of the transaction (of a read that is `byIndexOnly`): rows come from the order's own index, one by one.
+ * Jobs enqueued in bulk share one moment, and as many of them as the window holds are sorted by id in memory.
  */
 export async function byOrderOnly(tx: Tx): Promise<void> {
-  await tx.query(sql`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '48MB'`);
+  await tx.query(sql`SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '48MB'`);
 }
