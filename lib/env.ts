@@ -4,7 +4,7 @@ import { z } from 'zod';
 export class EnvError extends Error {}
 
 /** What a first answer is given, with what is around it half a second. */
-export const SEARCH_BUDGET_MS = 400;
+export const SEARCH_BUDGET_MS = 350;
 const LOCALES = ['en', 'ja'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isUnderstood, jobFilterParams, listedStates, notUnderstoodOf, parseJobFilter, withState, withoutTerm } from './filters';
+import { isUnderstood, jobFilterParams, listedStates, notUnderstoodOf, parseJobFilter, sortOf, withState, withoutTerm } from './filters';
 
 const read = (query: string) => parseJobFilter(new URLSearchParams(query));
 const print = (query: string) => jobFilterParams(read(query), read(query).cursor);
@@ -36,6 +36,12 @@ describe('parseJobFilter', () => {
   it('knows the states that can be listed', () => {
     expect(listedStates(read('q=-state:succeeded,discarded'))).toEqual(['scheduled', 'retried', 'queued', 'running']);
     expect(listedStates(read('state=running&q=state:queued'))).toEqual([]);
+  });
+  it('sorts by the time that it is limited to where the states have no common order', () => {
+    expect(sortOf(read('q=finished:2026-11-15'))).toEqual({ column: 'finished', direction: 'desc' });
+    expect(sortOf(read('q=finished:>2h created:>3h'))).toEqual({ column: 'created', direction: 'desc' });
+    expect(sortOf(read('finished_since=1_hour_ago'))).toEqual({ column: 'created', direction: 'desc' });
+    expect(sortOf(read('state=queued&q=scheduled:>2h'))).toEqual({ column: 'scheduled', direction: 'asc' });
   });
   it('drops a sort with the tab that it came from, and terms one by one', () => {
     const filter = read('state=queued&sort=priority&q=a b&label=x');

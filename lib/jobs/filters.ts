@@ -3,7 +3,7 @@ import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
 import { type Cursor, PAGE_SIZE, cursorParams, parseCursor } from '../paging';
 import { cut, isFilterText } from '../text';
 import { parseQuery, printQuery, readIds, readText } from './query-language';
-import { type Sort, isSortAt, parseSort, printSort, suits } from './sort';
+import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from './sort';
 import { FINISHED_SINCE, type MatchTerm, TERM_PARAMS, type Term, type TermParam } from './terms';
 
 export const MAX_PAGE_SIZE = 100;
@@ -50,7 +50,7 @@ export function parseJobFilter(params: Params): JobFilter {
   const sort = params.get('sort') ? parseSort(params.get('sort') ?? '') : null;
   if (params.get('sort') && !(sort && suits(sort, listedStates(filter)))) refuse('sort');
   else filter.sort = sort;
-  const cursor = parseCursor(params, isSortAt(filter.sort));
+  const cursor = parseCursor(params, isSortAt(sortOf(filter)));
   if (cursor === 'not_understood') refuse(['after_id', 'after_at', 'before_id', 'before_at'].find((name) => params.get(name) !== null) ?? 'after_id');
   else filter.cursor = cursor;
   return filter;
@@ -119,6 +119,17 @@ export function notUnderstoodOf(filter: Pick<JobFilter, 'terms' | 'notUnderstood
 /** Whether all of it was understood. If not, its list is empty, and nothing acts on it or exports it. */
 export function isUnderstood(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>): boolean {
   return filter.notUnderstood.length === 0 && filter.terms.every((term) => term.kind !== 'not_understood');
+}
+
+/**
+ * How its list is sorted: as asked for, or naturally: by the states' own order, or where they have no common one by the
+ * time that the query limits it to, the newest first.
+ */
+export function sortOf(filter: Pick<JobFilter, 'state' | 'terms' | 'sort'>): Sort {
+  const limited = new Set(filter.terms.flatMap((term) => (term.kind === 'time' && term.param === 'q' && !term.negated ? [term.field] : [])));
+  const [only] = limited;
+  const natural = naturalSort(listedStates(filter));
+  return filter.sort ?? (natural.column === 'created' && limited.size === 1 && (only === 'finished' || only === 'scheduled') ? { column: only, direction: 'desc' } : natural);
 }
 
 /** The states that its jobs can be in, by the tab and the terms of `state`; in the order of the tabs. */

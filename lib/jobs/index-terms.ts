@@ -18,7 +18,7 @@ export interface IndexTerm {
 }
 
 /** An index entry is cheap to count, a row that GIN has found is not. */
-const COUNTED = 20_000;
+const COUNTED = 100_000;
 const COUNTED_ROWS = 5_000;
 
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
@@ -83,6 +83,11 @@ export function knownSelected(terms: IndexTerm[]): { selected: Selected | null; 
   const countOf = ({ key }: IndexTerm) => ((one) => (one && one.until > now ? one.count : undefined))(counted.get(key));
   return { selected: smallest(terms, countOf), all: terms.every((term) => countOf(term) !== undefined) };
 }
+
+/** Lists whose page lay so far from their beginning that a term's index had it sooner: for some seconds it is asked first. */
+const farKey = (list: string) => `far ${list}`;
+export const isFar = (list: string): boolean => (counted.get(farKey(list))?.until ?? 0) > Date.now();
+export const rememberFar = (list: string) => void counted.set(farKey(list), { count: 0, until: Date.now() + KEPT_MS });
 
 /** Counts the terms, each up to its limit, in one statement; the most selective one, or null when none is. */
 export async function select(tx: Tx, gj: GoodJob, terms: IndexTerm[]): Promise<Selected | null> {

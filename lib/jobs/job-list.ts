@@ -1,18 +1,18 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { conditions } from './conditions';
-import { type JobFilter, isUnderstood, listedStates } from './filters';
-import { type IndexTerm, indexTerms, knownSelected, select } from './index-terms';
+import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
+import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select } from './index-terms';
 import { jobRowColumns } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { runningByIndex } from './running';
 import { settle } from './settle';
-import { naturalSort } from './sort';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
 import type { JobPage, JobRow } from './types';
@@ -22,6 +22,8 @@ const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null,
 
 /** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
 const FEW = 2_000;
+/** To read and sort many of them. */
+const MANY_MS = 400;
 /** For a schema without the index of the order: all jobs are sorted, and no page may take longer. */
 const UNINDEXED_MS = 1_800;
 /** What has to read the arguments does so for the first of them alone. */
@@ -39,7 +41,7 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   const { gj } = ctx;
-  const order = listOrder(gj, asked.sort ?? naturalSort(states), states);
+  const order = listOrder(gj, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {
     const { filter, named } = await settle(tx, gj, asked);
     const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
@@ -64,6 +66,8 @@ class Reading {
   private readonly states: readonly JobState[];
   private readonly condition: Sql;
   private readonly wanted: number;
+  /** The list, whatever its page. */
+  private readonly key: string;
 
   constructor(
     private readonly tx: Tx,
@@ -76,6 +80,7 @@ class Reading {
     this.states = listedStates(filter);
     this.condition = conditions(gj, filter);
     this.wanted = filter.limit + 1;
+    this.key = JSON.stringify([gj.schema.name, order.column, order.direction, filter.state, filter.terms.map(({ param, source }) => [param, source])]);
   }
 
   async page(): Promise<Read> {
@@ -83,7 +88,7 @@ class Reading {
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
     const known = knownSelected(terms);
     const named = terms.find(({ key }) => key.startsWith('["id"'));
-    const few = named ?? (known.selected && known.selected.count <= FEW ? known.selected.term : undefined);
+    const few = named ?? (known.selected && (known.selected.count <= FEW || isFar(this.key)) ? known.selected.term : undefined);
     if (few) return this.byTerm(few.condition);
     if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
@@ -106,7 +111,13 @@ class Reading {
       const known = knownSelected(all);
       const selected = known.all ? known.selected : await this.withIndexes(() => select(tx, gj, all));
       if (selected && (selected.count <= FEW || !(await walk.step(firstWindow * GROWTH)))) {
-        return { ...(await this.byTerm(selected.term.condition)), labelsOfNewest: optional.terms.some((term) => term === selected.term && term.labelsOfNewest) };
+        const found = await this.byTerm(selected.term.condition, selected.count <= FEW ? undefined : MANY_MS).catch((error: unknown) => {
+          // So many rows were too slow to read: how far the list's own order was walked still holds.
+          if (codeOf(error) !== '57014' || !walk.stoppedAt) throw error;
+          return this.answer(walk);
+        });
+        if (selected.count > FEW && !found.searched) rememberFar(this.key);
+        return { ...found, labelsOfNewest: optional.terms.some((term) => term === selected.term && term.labelsOfNewest) };
       }
       if (!selected) await walk.run(deadline);
       return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
@@ -132,8 +143,8 @@ class Reading {
   }
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
-  private async byTerm(condition: Sql): Promise<Read> {
-    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = 5000`);
+  private async byTerm(condition: Sql, timeoutMs = 5_000): Promise<Read> {
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(timeoutMs))}`);
     return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
   }
 

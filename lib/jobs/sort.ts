@@ -39,9 +39,9 @@ export function printSort({ column, direction }: Sort): string {
 }
 
 /** Whether a cursor's `at` is a sort key of the list: a time, `infinity` where a job has not finished, `5/2026-11-20 …` by priority. */
-export function isSortAt(sort: Sort | null): (text: string) => boolean {
+export function isSortAt(sort: Sort): (text: string) => boolean {
   return (text) => {
-    if (sort?.column !== 'priority') return isTimestamp(text) || (text === 'infinity' && sort?.column === 'finished');
+    if (sort.column !== 'priority') return isTimestamp(text) || (text === 'infinity' && sort.column === 'finished');
     const [, priority = '', at = ''] = /^(-?\d{1,10})\/(.*)$/s.exec(text) ?? [];
     return isTimestamp(at) && Math.abs(Number(priority)) <= 2_147_483_647;
   };
