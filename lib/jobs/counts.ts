@@ -23,7 +23,7 @@ const LOOKED_AT_FILTERED = 15_000;
 const LOOKED_AT_TEXT = 4_000;
 const BUDGET_MS = 1_500;
 /** A count is kept so long, and one that took its time so much longer. */
-const KEPT_MS = 3_000;
+const KEPT_MS = 5_000;
 const KEPT_PER_MS = 50;
 const KEPT = 500;
 
