@@ -1,6 +1,7 @@
 import sql, { type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { isBlank } from './blank';
+import { type CutOff, isUnchangedSince } from './cut-off';
 import { advisoryKey, isProcessAlive } from './locks';
 import type { Outcome } from './outcomes';
 import { paramsProblem } from './params';
@@ -19,6 +20,8 @@ export interface ClaimedJob {
   batchId: string | null;
   batchCallbackId: string | null;
   queueName: string | null;
+  /** Somebody has written the row since the cut-off that the caller gave; without one, false. */
+  changed: boolean;
   paramsProblem: 'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
 }
 
@@ -28,11 +31,17 @@ export interface Claim {
   outcomes: Outcome[];
 }
 
-/** Serializes with the workers' completion check (BatchRecord#_continue_discard_or_finish), in GoodJob's order: by id, one statement each. */
+/**
+ * Serializes with the workers' completion check (BatchRecord#_continue_discard_or_finish), in GoodJob's order: by id.
+ * A statement of its own, so that the next one sees what was committed before the last lock was ours; one for all of
+ * them, since each job of a chunk may have its own batch. The ORDER BY keeps the planner from taking them otherwise.
+ */
 export async function lockBatches(tx: Tx, batchIds: string[]): Promise<void> {
-  for (const id of [...new Set(batchIds)].sort()) {
-    await tx.query(sql`SELECT pg_advisory_xact_lock(${advisoryKey('good_job_batches', sql`${id}`)})`);
-  }
+  const ids = [...new Set(batchIds)].sort();
+  if (ids.length === 0) return;
+  await tx.query(sql`
+    SELECT count(pg_advisory_xact_lock(key)) FROM (
+      SELECT ${advisoryKey('good_job_batches', sql`id`)} AS key FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS b(id, n) ORDER BY n) keys`);
 }
 
 export async function batchIdsOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<string[]> {
@@ -42,8 +51,8 @@ export async function batchIdsOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise
   return rows.map((row) => row.id);
 }
 
-function claimedColumns(): Sql {
-  return sql`j.id, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
+function claimedColumns(cutOff?: CutOff): Sql {
+  return sql`j.id, ${cutOff ? sql`NOT (${isUnchangedSince(cutOff)})` : sql`false`} AS changed, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
     j.error IS NULL AS "errorNull", j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId",
     j.queue_name AS "queueName", ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"`;
 }
@@ -54,10 +63,10 @@ function claimedColumns(): Sql {
  * jobs that a skiplocked worker holds by `locked_by_id` alone. Batch locks must have been taken before.
  * Works whichever strategy the workers use; every lock ends with the transaction (PgBouncer in transaction mode).
  */
-export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Claim> {
+export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[], cutOff?: CutOff): Promise<Claim> {
   const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
   const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null }>(sql`
-    SELECT ${claimedColumns()}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
+    SELECT ${claimedColumns(cutOff)}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
       FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED`);
   const outcomes: Outcome[] = [];
 
