@@ -12,7 +12,7 @@ export interface AuditEvent {
   requestId: string;
   /** A permission's name, such as `job.retry`. */
   action: string;
-  targetType: 'job' | 'batch';
+  targetType: 'job' | 'batch' | 'bulk_run';
   targetIds: string[];
   /** Rows by outcome: `{ "done": 3, "locked": 1 }`. */
   counts: Record<string, number>;
@@ -26,12 +26,19 @@ export function countOutcomes(outcomes: Outcome[]): Record<string, number> {
   return counts;
 }
 
-/** Records the act in the transaction that carries it out: either both are there afterwards or neither. */
-export async function recordAudit(tx: Tx, event: AuditEvent): Promise<void> {
-  await tx.query(sql`
+/** Records the act in the transaction that carries it out: either both are there afterwards or neither. Returns the record's id. */
+export async function recordAudit(tx: Tx, event: AuditEvent): Promise<string> {
+  const [row] = await tx.query<{ id: string }>(sql`
     INSERT INTO ${EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
     VALUES (${event.viewer}, ${event.role}, ${event.requestId}, ${event.action}, ${event.targetType},
-            ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)})`);
+            ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)}) RETURNING id`);
+  if (!row) throw new Error('The audit record was not written.');
+  return row.id;
+}
+
+/** What a bulk run has come to so far, in the transaction that brought it there: one record a run. */
+export async function updateAuditCounts(tx: Tx, id: string, counts: Record<string, number>): Promise<void> {
+  await tx.query(sql`UPDATE ${EVENTS} SET counts = ${JSON.stringify(counts)} WHERE id = ${id}`);
 }
 
 /** Without the console's own schema (`npm run setup`) the record goes to stdout, one JSON object a line. */

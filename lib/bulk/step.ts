@@ -1,0 +1,146 @@
+import 'server-only';
+import sql, { empty } from 'sql-template-tag';
+import { countOutcomes, updateAuditCounts } from '../audit/audit';
+import { type Ctx, transaction } from '../ctx';
+import type { Tx } from '../db/types';
+import { actOnJobs } from '../good-job/actions';
+import { completeBatchRetry } from '../good-job/batch-retry';
+import { lockBatches } from '../good-job/claim';
+import type { Outcome } from '../good-job/outcomes';
+import { byIndexOnly } from '../good-job/plans';
+import type { GoodJob } from '../good-job/tables';
+import { collectWindow } from './collect';
+import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './run-rows';
+import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedOf } from './types';
+
+/*
+ * One transaction of a run: the jobs' changes, the outcomes, the cursor and the audit's counts are committed together
+ * or not at all. Whatever ends the server between two of them loses nothing and repeats nothing.
+ */
+
+
+export interface StepOptions {
+  server: string;
+  /** Jobs at most. */
+  chunk: number;
+  /** Rows of the walk at most that a collecting step looks at. */
+  window: number;
+  /** The next job's own locks could not be had in time: it counts as held. */
+  giveUpNext: boolean;
+  /** Milliseconds of work that no step has recorded yet. */
+  elapsedMs: () => number;
+}
+
+/** `lost`: another server has the lease. `stopped`: the run is over, or somebody paused or cancelled it. */
+export type StepResult = 'worked' | 'collected' | 'stopped' | 'lost';
+
+class LeaseLost extends Error {}
+
+export async function step(ctx: Ctx, runId: string, action: RunRow['action'], options: StepOptions): Promise<StepResult> {
+  const { server } = options;
+  try {
+    return await transaction(ctx, permissionOf(action), async (tx) => {
+      await lockRun(tx, runId);
+      const run = await readRun(tx, runId);
+      if (!run || run.leaseOwner !== server) return 'lost';
+      if (run.state !== 'running') return release(tx, run, server);
+      await byIndexOnly(tx);
+      const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk);
+      const result = ids.length > 0 ? await takeUp(tx, ctx.gj, run, ids, options) : await goOn(tx, ctx.gj, run, options);
+      return result;
+    });
+  } catch (error) {
+    if (error instanceof LeaseLost) return 'lost';
+    throw error;
+  }
+}
+
+/** One server at a time, whatever the leases say; and a transaction number, which the cut-off is compared with. */
+async function lockRun(tx: Tx, runId: string): Promise<void> {
+  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0)), txid_current()`);
+}
+
+async function change(tx: Tx, run: RunRow, { server, elapsedMs }: StepOptions, changes = empty): Promise<void> {
+  const kept = await updateRun(tx, run.id, server, sql`lease_expires_at = ${leaseEnd}, active_ms = active_ms + ${Math.round(elapsedMs())} ${changes}`);
+  if (!kept) throw new LeaseLost();
+}
+
+async function nextTargets(tx: Tx, run: RunRow, limit: number): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} ${run.cursor ? sql`AND job_id > ${run.cursor}` : empty} ORDER BY job_id LIMIT ${limit}`);
+  return rows.map((row) => row.id);
+}
+
+/** A chunk of jobs. Those that are held are put off to the second pass, after all others. */
+async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, ids: string[], options: StepOptions): Promise<StepResult> {
+  const { cutOff, scheduledAt } = run;
+  const outcomes: Outcome[] = options.giveUpNext
+    ? ids.map((id) => ({ id, outcome: 'locked' }))
+    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff });
+  const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
+  const settled = putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
+  if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE run_id = ${run.id} AND pass = 1 AND job_id = ANY(${putOff.map(({ id }) => id)}::uuid[])`);
+  await tx.query(sql`DELETE FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND job_id = ANY(${settled.map(({ id }) => id)}::uuid[])`);
+  await keepSamples(tx, run, settled);
+  const counts = add(run.counts, countOutcomes(settled));
+  await change(tx, run, options, sql`, counts = ${JSON.stringify(counts)}, cursor = ${ids.at(-1)}`);
+  if (run.auditId) await updateAuditCounts(tx, run.auditId, counts);
+  return 'worked';
+}
+
+function add(counts: OutcomeCounts, more: OutcomeCounts): OutcomeCounts {
+  const sum = { ...counts };
+  for (const [name, n] of Object.entries(more) as [keyof OutcomeCounts, number][]) sum[name] = (sum[name] ?? 0) + n;
+  return sum;
+}
+
+/** The first of each outcome but `done`: what a reader needs to look into, not a second list of all jobs. */
+async function keepSamples(tx: Tx, run: RunRow, outcomes: Outcome[]): Promise<void> {
+  const room = new Map<string, number>();
+  const kept = outcomes.filter(({ outcome }) => {
+    if (outcome === 'done') return false;
+    const left = room.get(outcome) ?? SAMPLES_KEPT - (run.counts[outcome] ?? 0);
+    room.set(outcome, left - 1);
+    return left > 0;
+  });
+  if (kept.length === 0) return;
+  const codes = kept.map((outcome) => (outcome.outcome === 'refused' ? outcome.code : null));
+  await tx.query(sql`
+    INSERT INTO ${SAMPLES} (run_id, job_id, outcome, code)
+    SELECT ${run.id}::uuid, * FROM unnest(${kept.map(({ id }) => id)}::uuid[], ${kept.map(({ outcome }) => outcome)}::text[], ${codes}::text[])`);
+}
+
+/** Nothing is left in this pass: look for more, go through those that were held, or end. */
+async function goOn(tx: Tx, gj: GoodJob, run: RunRow, options: StepOptions): Promise<StepResult> {
+  if (!run.collected) {
+    const { to } = await collectWindow(tx, gj, run, options.window);
+    await change(tx, run, options, sql`, cursor = NULL, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null}`);
+    return 'collected';
+  }
+  if (run.pass === 1) {
+    await change(tx, run, options, sql`, pass = 2, cursor = NULL`);
+    return 'worked';
+  }
+  if (run.action === 'batch_retry' && run.batchId) await endBatchRetry(tx, gj, run, run.batchId);
+  await change(tx, run, options, sql`, state = 'finished', finished_at = clock_timestamp()`);
+  return release(tx, run, options.server);
+}
+
+/**
+ * The last part of Batch#retry, unless no member could be retried. `discarded_at` stays while a member is discarded,
+ * be it that it could not be retried or that it has failed again by now.
+ */
+export async function endBatchRetry(tx: Tx, gj: GoodJob, run: Pick<RunRow, 'counts'>, batchId: string): Promise<void> {
+  if ((run.counts.done ?? 0) === 0 && processedOf(run.counts) > 0) return;
+  await lockBatches(tx, [batchId]);
+  const [discarded] = await tx.query(sql`
+    SELECT 1 FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} OFFSET 0) j WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL LIMIT 1`);
+  await completeBatchRetry(tx, gj, batchId, { keepDiscardedAt: discarded !== undefined });
+}
+
+/** Lets the run go; of one that is over, what was still to do is forgotten. */
+export async function release(tx: Tx, run: Pick<RunRow, 'id'>, server: string): Promise<'stopped'> {
+  await tx.query(sql`UPDATE ${RUNS} SET lease_owner = NULL, lease_expires_at = NULL WHERE id = ${run.id} AND lease_owner = ${server}`);
+  await tx.query(sql`DELETE FROM ${TARGETS} t USING ${RUNS} r WHERE t.run_id = ${run.id} AND r.id = t.run_id AND r.state IN ('cancelled', 'finished')`);
+  return 'stopped';
+}
