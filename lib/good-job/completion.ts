@@ -1,6 +1,6 @@
 import sql, { type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type BatchCallbacks, type BatchEvent, callbackClass, callbackColumns, enqueueCallback } from './callbacks';
+import { type BatchCallbacks, type BatchEvent, callbackClass, callbackColumns, enqueueCallbacks } from './callbacks';
 import { clock } from './clock';
 import { notify } from './notify';
 import type { GoodJob } from './tables';
@@ -27,19 +27,21 @@ const hasOpen = (gj: GoodJob, belongs: Sql): Sql => sql`
 export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], { memberDiscarded }: { memberDiscarded: string[] }): Promise<BatchEvent[]> {
   const enqueued: BatchEvent[] = [];
   const queues: string[] = [];
-  const enqueue = async (batch: BatchCallbacks, event: BatchEvent, now: string) => {
-    const jobClass = callbackClass(batch, event);
-    if (!jobClass) return;
-    queues.push(await enqueueCallback(tx, gj, batch, event, jobClass, now));
-    enqueued.push(event);
+  const enqueue = async (due: { batch: BatchCallbacks; event: BatchEvent }[], now: string) => {
+    const callbacks = due.flatMap(({ batch, event }) => {
+      const jobClass = callbackClass(batch, event);
+      return jobClass ? [{ batch, event, jobClass }] : [];
+    });
+    queues.push(...(await enqueueCallbacks(tx, gj, callbacks, now)));
+    enqueued.push(...callbacks.map(({ event }) => event));
   };
 
   const now = await clock(tx);
   if (memberDiscarded.length > 0) {
-    const batches = await tx.query<BatchCallbacks>(sql`
+    const discarded = await tx.query<BatchCallbacks>(sql`
       UPDATE ${gj.batches} b SET discarded_at = ${now}, updated_at = ${now}
        WHERE b.id = ANY(${memberDiscarded}::uuid[]) AND b.discarded_at IS NULL RETURNING ${callbackColumns}`);
-    for (const batch of batches) await enqueue(batch, 'discard', now);
+    await enqueue(discarded.map((batch) => ({ batch, event: 'discard' })), now);
   }
 
   const finished = await tx.query<BatchCallbacks & { discarded: boolean }>(sql`
@@ -47,10 +49,7 @@ export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], {
      WHERE b.id = ANY(${batchIds}::uuid[]) AND b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL
        AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`)}
      RETURNING ${callbackColumns}, b.discarded_at IS NOT NULL AS discarded`);
-  for (const batch of finished) {
-    if (!batch.discarded) await enqueue(batch, 'success', now);
-    await enqueue(batch, 'finish', now);
-  }
+  await enqueue(finished.flatMap((batch) => [...(batch.discarded ? [] : [{ batch, event: 'success' as const }]), { batch, event: 'finish' as const }]), now);
 
   if (gj.has('good_job_batches', 'jobs_finished_at')) {
     await tx.query(sql`
