@@ -26,24 +26,25 @@ const hasOpen = (gj: GoodJob, belongs: Sql): Sql => sql`
 /** The same for many batches at once, each step one statement for all of them; `memberDiscarded`: those of which a member was just discarded. */
 export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], { memberDiscarded }: { memberDiscarded: string[] }): Promise<BatchEvent[]> {
   const enqueued: BatchEvent[] = [];
-  const queues: string[] = [];
   const enqueue = async (due: { batch: BatchCallbacks; event: BatchEvent }[], now: string) => {
     const callbacks = due.flatMap(({ batch, event }) => {
       const jobClass = callbackClass(batch, event);
       return jobClass ? [{ batch, event, jobClass }] : [];
     });
-    queues.push(...(await enqueueCallbacks(tx, gj, callbacks, now)));
+    await notify(tx, await enqueueCallbacks(tx, gj, callbacks, now), now);
     enqueued.push(...callbacks.map(({ event }) => event));
   };
 
-  const now = await clock(tx);
   if (memberDiscarded.length > 0) {
+    const now = await clock(tx);
     const discarded = await tx.query<BatchCallbacks>(sql`
       UPDATE ${gj.batches} b SET discarded_at = ${now}, updated_at = ${now}
        WHERE b.id = ANY(${memberDiscarded}::uuid[]) AND b.discarded_at IS NULL RETURNING ${callbackColumns}`);
     await enqueue(discarded.map((batch) => ({ batch, event: 'discard' })), now);
   }
 
+  // A time of its own in each step: on_discard comes before on_finish in the queue, too.
+  const now = await clock(tx);
   const finished = await tx.query<BatchCallbacks & { discarded: boolean }>(sql`
     UPDATE ${gj.batches} b SET ${gj.jobsFinishedAt} = ${now}, updated_at = ${now}
      WHERE b.id = ANY(${batchIds}::uuid[]) AND b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL
@@ -52,11 +53,11 @@ export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], {
   await enqueue(finished.flatMap((batch) => [...(batch.discarded ? [] : [{ batch, event: 'success' as const }]), { batch, event: 'finish' as const }]), now);
 
   if (gj.has('good_job_batches', 'jobs_finished_at')) {
+    const at = await clock(tx);
     await tx.query(sql`
-      UPDATE ${gj.batches} b SET finished_at = ${now}, updated_at = ${now}
+      UPDATE ${gj.batches} b SET finished_at = ${at}, updated_at = ${at}
        WHERE b.id = ANY(${batchIds}::uuid[]) AND b.jobs_finished_at IS NOT NULL AND b.finished_at IS NULL
          AND NOT ${hasOpen(gj, sql`j.batch_callback_id = b.id`)}`);
   }
-  await notify(tx, queues, now);
   return enqueued;
 }
