@@ -29,6 +29,11 @@ export function isActionable(action: BulkAction): Sql {
   }
 }
 
+/** Whether every part of the filter could be read. */
+export function isUnderstood(target: BulkTarget): boolean {
+  return target.kind !== 'filter' || parseJobFilter(new URLSearchParams(target.query)).notUnderstood.length === 0;
+}
+
 /**
  * The jobs of a target, whatever their state, as a condition on the alias `j`. Throws ConsoleError `bad_request`
  * while the filter has a part that could not be read: it would act on other jobs than were meant.
@@ -40,9 +45,8 @@ export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
     case 'batch':
       return sql`j.batch_id = ${target.batchId}`;
     case 'filter': {
-      const filter = parseJobFilter(new URLSearchParams(target.query));
-      if (filter.notUnderstood.length > 0) throw new ConsoleError('bad_request');
-      const matches = conditions(gj, filter);
+      if (!isUnderstood(target)) throw new ConsoleError('bad_request');
+      const matches = conditions(gj, parseJobFilter(new URLSearchParams(target.query)));
       return target.batchId ? sql`j.batch_id = ${target.batchId} AND ${matches}` : matches;
     }
   }
