@@ -17,6 +17,7 @@ export default defineConfig({
     globalSetup: ['./test/harness/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    reporters: ['default', './test/harness/closing-line.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // A shared machine stalls now and then; what fails twice is no stall.

@@ -1,9 +1,10 @@
 import type { Metadata, Viewport } from 'next';
-import { NextIntlClientProvider } from 'next-intl';
-import { getLocale, getMessages, getTranslations } from 'next-intl/server';
+import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/server';
 import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { Providers } from '@/components/providers';
+import { IntlEn } from '@/components/shell/intl-en';
+import { IntlJa } from '@/components/shell/intl-ja';
 import { env } from '@/lib/env';
 import { PREFERENCES } from '@/lib/i18n/locales';
 import './globals.css';
@@ -15,18 +16,15 @@ export async function generateMetadata(): Promise<Metadata> {
 
 export const viewport: Viewport = { width: 'device-width', initialScale: 1 };
 
-/** Namespaces that only server components speak; the browser need not load them. */
-const SERVER_ONLY = new Set(['door', 'banners', 'notFound', 'timeline', 'job', 'app']);
-
 export default async function RootLayout({ children }: { children: ReactNode }) {
-  const [locale, request, messages] = await Promise.all([getLocale(), headers(), getMessages()]);
-  const forClient = Object.fromEntries(Object.entries(messages).filter(([namespace]) => !SERVER_ONLY.has(namespace)));
+  const [locale, now, timeZone, request] = await Promise.all([getLocale(), getNow(), getTimeZone(), headers()]);
+  const Intl = locale === 'ja' ? IntlJa : IntlEn;
   return (
     <html lang={locale} data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}>
       <body>
-        <NextIntlClientProvider messages={forClient}>
+        <Intl now={now} timeZone={timeZone}>
           <Providers basePath={env().basePath}>{children}</Providers>
-        </NextIntlClientProvider>
+        </Intl>
       </body>
     </html>
   );

@@ -3,16 +3,13 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { LiveProvider } from './live';
-import { TooltipProvider } from './ui/tooltip';
 
 /** What client components need around them. */
 export function Providers({ basePath, children }: { basePath: string; children: ReactNode }) {
   const [client] = useState(() => new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: false } } }));
   return (
     <QueryClientProvider client={client}>
-      <TooltipProvider>
-        <LiveProvider basePath={basePath}>{children}</LiveProvider>
-      </TooltipProvider>
+      <LiveProvider basePath={basePath}>{children}</LiveProvider>
     </QueryClientProvider>
   );
 }

@@ -9,6 +9,18 @@ const TICK = 10_000;
 /** Zones that a reader knows by a name of their own; Intl has `GMT+9` for them in most languages. */
 const ZONE_NAMES: Record<string, string> = { 'Asia/Tokyo': 'JST' };
 
+/** Making one costs more than a hundred uses. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatFor(zone: string): Intl.DateTimeFormat {
+  let format = formats.get(zone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' });
+    formats.set(zone, format);
+  }
+  return format;
+}
+
 /** Absolute, with its zone: `2026-11-23 21:03:04 JST`, in Japanese `2026/11/23 21:03:04 JST`. */
 export function useAbsoluteTime(): (iso: string) => string {
   const locale = useLocale();
@@ -16,7 +28,7 @@ export function useAbsoluteTime(): (iso: string) => string {
   return (iso) => {
     const date = new Date(iso);
     if (Number.isNaN(date.getTime())) return iso;
-    const parts = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' }).formatToParts(date);
+    const parts = formatFor(zone).formatToParts(date);
     const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((p) => p.type === type)?.value ?? '';
     const day = [part('year'), part('month'), part('day')].join(locale === 'ja' ? '/' : '-');
     return `${day} ${part('hour')}:${part('minute')}:${part('second')} ${ZONE_NAMES[zone] ?? part('timeZoneName')}`;
@@ -32,16 +44,20 @@ function closeUp(text: string): string {
 export function RelativeTime({ iso }: { iso: string }) {
   const format = useFormatter();
   const now = useNow({ updateInterval: TICK });
-  const absolute = useAbsoluteTime();
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return <span>{iso}</span>;
   return (
-    <Tooltip content={absolute(iso)}>
+    <Tooltip content={<AbsoluteText iso={iso} />}>
       <time dateTime={iso} tabIndex={0} className="whitespace-nowrap" suppressHydrationWarning>
         {closeUp(format.relativeTime(date, now))}
       </time>
     </Tooltip>
   );
+}
+
+/** A tooltip's content: formatted when it is opened, not with the list. */
+function AbsoluteText({ iso }: { iso: string }) {
+  return useAbsoluteTime()(iso);
 }
 
 /** Absolute, with its zone. */

@@ -16,8 +16,13 @@ export async function answerJson<T>(fn: (ctx: Ctx) => Promise<T | null>): Promis
     const value = await fn(await requireCtx());
     return value === null ? Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 }) : Response.json(value);
   } catch (error) {
-    const code = error instanceof ConsoleError ? error.code : 'unexpected';
-    console.error(error);
+    const code = codeOf(error);
     return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });
   }
+}
+
+/** What the client is told of an error; the error itself goes to the log. */
+export function codeOf(error: unknown): ErrorCode {
+  console.error(error);
+  return error instanceof ConsoleError ? error.code : 'unexpected';
 }

@@ -7,7 +7,7 @@ import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from '
 import { viewerOf } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
-import { env } from './env';
+import { SEARCH_BUDGET_MS, env } from './env';
 import { ConsoleError } from './errors';
 import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
@@ -24,6 +24,8 @@ export interface Ctx {
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
   requestId: string;
+  /** Milliseconds that a search without an index may take before it says how far it came. */
+  searchBudgetMs: number;
 }
 
 interface Detected {
@@ -95,18 +97,19 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
   const { schema, consoleSchema, bulkRuns } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
-  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort } = env();
+  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, bulkRuns, requestId });
+  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs });
 });
 
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
-export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean }): Ctx {
+export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number }): Ctx {
   const { db, gj } = parts;
   const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
   const ctx: Ctx = {
     ...parts,
     bulkRuns: parts.bulkRuns ?? false,
+    searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     readOnly,
     db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };

@@ -3,6 +3,8 @@ import { z } from 'zod';
 /** A configuration value that cannot be used; the message is one sentence that names the variable. */
 export class EnvError extends Error {}
 
+/** What a first answer is given, with what is around it half a second. */
+export const SEARCH_BUDGET_MS = 400;
 const LOCALES = ['en', 'ja'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
@@ -47,7 +49,7 @@ const schema = z.object({
   READ_ONLY: flag,
   DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
   TIME_ZONE: timeZone,
-  SEARCH_BUDGET_MS: integer(400, 50, 5000),
+  SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
   GOOD_JOB_APP_NAME: optional.refine((value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value), 'must be the name in the app\'s GlobalIDs, such as my-app'),
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),

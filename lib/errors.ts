@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'locked'
   | 'forbidden'
   | 'bad_request'
+  /** A filter with a part that could not be read: nothing acts on it or exports it. */
+  | 'not_understood'
   | 'unexpected';
 
 /** An error with a code the reader can be told; `cause` goes to the log, never to the client. */
@@ -46,6 +48,7 @@ export class ConsoleError extends Error {
 export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'bad_request':
+    case 'not_understood':
       return 400;
     case 'forbidden':
     case 'read_only':

@@ -24,13 +24,13 @@ export interface Order {
 
 export const PAGE_SIZE = 25;
 
-/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. */
-export function parseCursor(params: Params): Cursor | null | 'not_understood' {
+/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. `isAt`: what a list has for a sort key. */
+export function parseCursor(params: Params, isAt: (text: string) => boolean = isTimestamp): Cursor | null | 'not_understood' {
   for (const direction of ['after', 'before'] as const) {
     const id = params.get(`${direction}_id`);
     const at = params.get(`${direction}_at`);
     if (id === null && at === null) continue;
-    if (id === null || !isUuid(id) || (at !== null && !isTimestamp(at))) return 'not_understood';
+    if (id === null || !isUuid(id) || (at !== null && !isAt(at))) return 'not_understood';
     return { direction, id, at };
   }
   return null;

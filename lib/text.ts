@@ -5,9 +5,15 @@ export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-/** ISO 8601 with a zone, as the console and GoodJob write it into links; years that Postgres' timestamp holds. */
+const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|UTC|[+-](0\d|1[0-4]):?\d\d))?$/;
+
+/** ISO 8601 with a zone, as the console and GoodJob write it into links; days that there are, years that Postgres' timestamp holds. */
 export function isTimestamp(text: string): boolean {
-  return /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|UTC|[+-]\d\d:?\d\d))?$/.test(text) && !Number.isNaN(Date.parse(text.replace(' UTC', 'Z').replace(/(\.\d{3})\d+/, '$1')));
+  const [, year, month, day] = TIMESTAMP.exec(text) ?? [];
+  if (!year || year === '0000') return false;
+  // To Date.parse the 30th of February is the 2nd of March.
+  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  return isDay && !Number.isNaN(Date.parse(text.replace(/ ?UTC/, 'Z').replace(/ (?=[+-])/, '').replace(/(\.\d{3})\d+/, '$1')));
 }
 
 /** Text that Postgres can hold: no NUL, and not longer than any filter of ours needs. */

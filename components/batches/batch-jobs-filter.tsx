@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { JobFilter } from '@/lib/jobs/filters';
+import { type JobFilter, paramValue } from '@/lib/jobs/filters';
 import { JOB_STATES } from '@/lib/good-job/states';
 import { env } from '@/lib/env';
 import { Button, buttonClass } from '../ui/button';
@@ -24,10 +24,10 @@ export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: 
       </label>
       <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
         <span className="text-[13px] text-soft">{t('jobs.class')}</span>
-        <input name="job_class" defaultValue={filter.values.job_class ?? ''} autoComplete="off" spellCheck={false} className={`${control} w-full font-mono`} />
+        <input name="job_class" defaultValue={paramValue(filter, 'job_class') ?? ''} autoComplete="off" spellCheck={false} className={`${control} w-full font-mono`} />
       </label>
       <Button type="submit">{t('filter.apply')}</Button>
-      {(filter.state || filter.values.job_class) && (
+      {(filter.state || filter.terms.length > 0) && (
         <Link href={`/batches/${batchId}`} prefetch={false} className={buttonClass('quiet')}>
           {t('filter.clear')}
         </Link>

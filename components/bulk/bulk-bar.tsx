@@ -2,14 +2,21 @@
 
 import { useQueryClient } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
-import { useState } from 'react';
+import { Suspense, lazy, useState } from 'react';
 import type { BulkStart } from '@/lib/bulk/start';
-import type { BulkAction, BulkTarget } from '@/lib/bulk/types';
+import { type BulkAction, type BulkTarget, permissionOf } from '@/lib/bulk/types';
+import { DESTRUCTIVE } from '../jobs/action-rules';
+import { useBulkRuns, useDenials } from '../permissions';
 import { useCount } from '../quantities';
-import { BulkDialog } from './bulk-dialog';
-import { BulkMenu } from './bulk-menu';
-import { BulkProgress } from './bulk-progress';
-import { BulkTotals } from './bulk-totals';
+import { Button } from '../ui/button';
+import { Tooltip } from '../ui/tooltip';
+
+// Their code comes when a reader first reaches for an action.
+const BulkDialog = lazy(() => import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })));
+const BulkStarted = lazy(() => import('./bulk-started').then((module) => ({ default: module.BulkStarted })));
+
+/** In the order of a job's own menu: what helps first, what destroys last. */
+const ACTIONS = ['retry', 'reschedule', 'discard', 'destroy'] as const;
 
 interface Props {
   /** Rows that are marked on this page. */
@@ -20,38 +27,59 @@ interface Props {
   batchId?: string;
 }
 
-/** Actions on the selected rows, and on everything that matches the filter; what was started last stays in sight. */
+/** Actions on the selected rows, or on everything that matches the filter; what was started last stays in sight. */
 export function BulkBar({ selectedIds, filterQuery, batchId }: Props) {
-  const t = useTranslations('bulk');
+  const t = useTranslations();
   const count = useCount();
   const client = useQueryClient();
+  const denials = useDenials();
+  const runs = useBulkRuns();
+  const [wide, setWide] = useState(false);
   const [asking, setAsking] = useState<{ action: BulkAction; target: BulkTarget } | null>(null);
   const [started, setStarted] = useState<BulkStart | null>(null);
-  const selected = selectedIds.length;
+  const everything = wide || selectedIds.length === 0;
+  const target: BulkTarget = everything ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null } : { kind: 'ids', ids: selectedIds };
+  const why = (action: BulkAction) => {
+    const denied = denials[permissionOf(action)];
+    return denied ? t(`actions.why.${denied}`) : everything && !runs ? t('bulk.needsSchema') : null;
+  };
   return (
-    <section aria-label={t('bar')} className="js-only mb-3 flex flex-col gap-2">
+    <section aria-label={t('bulk.bar')} className="js-only mb-3 flex flex-col gap-2">
       <div className="flex flex-wrap items-center gap-2">
-        {selected > 0 && (
-          <BulkMenu label={t('selected', { count: selected, number: count(selected) })} onChoose={(action) => setAsking({ action, target: { kind: 'ids', ids: selectedIds } })} />
+        {selectedIds.length === 0 ? (
+          <span className="text-soft">{t('bulk.everything')}</span>
+        ) : (
+          <select aria-label={t('bulk.scope')} value={wide ? 'everything' : 'selected'} onChange={(event) => setWide(event.target.value === 'everything')} className="min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1">
+            <option value="selected">{t('bulk.selected', { count: selectedIds.length, number: count(selectedIds.length) })}</option>
+            <option value="everything">{t('bulk.everything')}</option>
+          </select>
         )}
-        <BulkMenu everything label={t('everything')} onChoose={(action) => setAsking({ action, target: { kind: 'filter', query: filterQuery, batchId: batchId ?? null } })} />
+        {ACTIONS.map((action) => {
+          const reason = why(action);
+          return reason ? (
+            <Tooltip key={action} content={reason}>
+              <Button aria-disabled="true">{t(`actions.${action}.menu`)}</Button>
+            </Tooltip>
+          ) : (
+            <Button key={action} kind={DESTRUCTIVE.has(action) ? 'danger' : 'plain'} onClick={() => setAsking({ action, target })}>
+              {t(`actions.${action}.menu`)}
+            </Button>
+          );
+        })}
       </div>
-      {started?.kind === 'started' && <BulkProgress key={started.runId} id={started.runId} onEnd={() => void client.invalidateQueries()} />}
-      {started?.kind === 'done' && (
-        <div role="status">
-          <BulkTotals counts={started.counts} />
-        </div>
-      )}
-      {asking && (
-        <BulkDialog
-          {...asking}
-          onClose={() => setAsking(null)}
-          onStarted={(result) => {
-            setStarted(result);
-            void client.invalidateQueries();
-          }}
-        />
-      )}
+      <Suspense>
+        {started && <BulkStarted started={started} onEnd={() => void client.invalidateQueries()} />}
+        {asking && (
+          <BulkDialog
+            {...asking}
+            onClose={() => setAsking(null)}
+            onStarted={(result) => {
+              setStarted(result);
+              void client.invalidateQueries();
+            }}
+          />
+        )}
+      </Suspense>
     </section>
   );
 }

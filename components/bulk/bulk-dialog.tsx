@@ -65,7 +65,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
     setWorking(true);
     setProblem(null);
-    const result = await startBulkAction({ action, target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed }).catch((): ActionResult<BulkStart> => ({ ok: false, error: 'unexpected' }));
+    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed }).catch((): ActionResult<BulkStart> => ({ ok: false, error: 'unexpected' }));
     setWorking(false);
     if (!result.ok) return setProblem(t(`errors.${result.error}`));
     if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));

@@ -1,24 +1,24 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type JobFilter, VALUE_PARAMS, jobFilterParams } from '@/lib/jobs/filters';
+import { type JobFilter, jobFilterParams, withoutTerm } from '@/lib/jobs/filters';
+import type { Term } from '@/lib/jobs/terms';
 
 /** The conditions that hold besides the state, each to be removed. */
 export function FilterChips({ filter, path }: { filter: JobFilter; path: string }) {
   const t = useTranslations('filter');
-  const names = VALUE_PARAMS.filter((name) => filter.values[name]);
-  if (names.length === 0) return null;
-  const without = (name: string) => {
-    const values = Object.fromEntries(Object.entries(filter.values).filter(([key]) => key !== name));
-    return `${path}?${new URLSearchParams(jobFilterParams({ ...filter, values }))}`;
-  };
+  const terms = filter.terms.filter((term) => term.kind !== 'not_understood');
+  if (terms.length === 0) return null;
+  const without = (term: Term) => `${path}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}`;
+  const name = (term: Term) => (term.param === 'q' ? term.source : t(`names.${term.param}`));
   return (
     <ul aria-label={t('label')} className="mb-3 flex flex-wrap gap-1.5">
-      {names.map((name) => (
-        <li key={name} className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5">
+      {terms.map((term) => (
+        <li key={`${term.param} ${term.source}`} className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5">
           <span className="text-[13px] any-break">
-            <span className="text-soft">{t(`names.${name}`)}</span> <span className="font-mono">{filter.values[name]}</span>
+            {term.param !== 'q' && <span className="text-soft">{name(term)} </span>}
+            <span className="font-mono">{term.source}</span>
           </span>
-          <Link href={without(name)} prefetch={false} aria-label={t('remove', { name: t(`names.${name}`) })} className="px-1 no-underline">
+          <Link href={without(term)} prefetch={false} aria-label={t('remove', { name: name(term) })} className="px-1 no-underline">
             ×
           </Link>
         </li>

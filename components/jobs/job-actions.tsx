@@ -3,7 +3,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
 import { useLive } from '../live';
@@ -24,6 +24,9 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
   const [acted, setActed] = useState<Acted | null>(null);
+  const outcome = useRef<HTMLDivElement>(null);
+  // What was pressed may be no more: the focus goes to what it came to.
+  useEffect(() => outcome.current?.focus(), [acted]);
   const done = (result: Acted) => {
     // Its own page is gone with it.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done') return router.push('/jobs?did=destroy&outcome=done');
@@ -62,7 +65,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
         })}
       </ul>
       {acted && (
-        <div className="mt-2">
+        <div ref={outcome} tabIndex={-1} className="mt-2">
           <OutcomeLine done={acted.result.ok && acted.result.value.outcome === 'done'} text={outcomeText(acted.action, acted.result)} />
         </div>
       )}

@@ -1,6 +1,5 @@
 'use client';
 
-import * as Menu from '@radix-ui/react-dropdown-menu';
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
@@ -9,6 +8,7 @@ import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
+import { Menu, MenuItem } from '../ui/menu';
 import { type Acted, ActionDialog } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
 
@@ -26,29 +26,14 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
       <a href={`${basePath}/jobs/${job.id}#actions`} className={`${buttonClass('quiet')} no-js-only`} aria-label={t('jobs.menu', { id: job.id })}>
         <Icon name="more" />
       </a>
-      <Menu.Root modal={false} open={open} onOpenChange={setOpen}>
-        <Menu.Trigger ref={trigger} className={`${buttonClass('quiet')} js-only px-1.5`} aria-label={t('jobs.menu', { id: job.id })}>
-          <Icon name="more" />
-        </Menu.Trigger>
-        <Menu.Portal>
-          <Menu.Content align="end" sideOffset={4} collisionPadding={8} className="z-40 min-w-52 rounded-md border border-line-strong bg-raised p-1 shadow-lg">
-            {MENU_ACTIONS.map((name) => {
-              const reason = whyNot(name, job, denials);
-              return (
-                <Menu.Item
-                  key={name}
-                  disabled={reason !== null}
-                  onSelect={() => setAction(name)}
-                  className={`cursor-pointer rounded px-2.5 py-1.5 outline-none data-[disabled]:cursor-default data-[highlighted]:bg-accent-wash ${reason ? 'text-soft' : DESTRUCTIVE.has(name) ? 'text-danger' : ''}`}
-                >
-                  {t(`actions.${name}.menu`)}
-                  {reason && <span className="block text-[12.5px]">{t(`actions.why.${reason}`)}</span>}
-                </Menu.Item>
-              );
-            })}
-          </Menu.Content>
-        </Menu.Portal>
-      </Menu.Root>
+      <Menu label={t('jobs.menu', { id: job.id })} open={open} onOpenChange={setOpen} trigger={trigger}>
+        {() =>
+          MENU_ACTIONS.map((name) => {
+            const reason = whyNot(name, job, denials);
+            return <MenuItem key={name} text={t(`actions.${name}.menu`)} reason={reason && t(`actions.why.${reason}`)} destructive={DESTRUCTIVE.has(name)} onSelect={() => setAction(name)} />;
+          })
+        }
+      </Menu>
       {action && <ActionDialog action={action} job={job} returnTo={trigger} onActed={onActed} onClose={() => setAction(null)} />}
     </>
   );

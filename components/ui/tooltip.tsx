@@ -1,20 +1,63 @@
 'use client';
 
-import * as Radix from '@radix-ui/react-tooltip';
-import type { ReactNode } from 'react';
+import * as Popper from '@radix-ui/react-popper';
+import { type ReactElement, type ReactNode, type Ref, cloneElement, useEffect, useId, useRef, useState } from 'react';
+import { createPortal } from 'react-dom';
 
-/** Shows `content` on hover and focus of its child, until Escape. The child must be able to take focus. */
-export function Tooltip({ content, children }: { content: ReactNode; children: ReactNode }) {
-  return (
-    <Radix.Root delayDuration={200}>
-      <Radix.Trigger asChild>{children}</Radix.Trigger>
-      <Radix.Portal>
-        <Radix.Content sideOffset={4} collisionPadding={8} className="z-50 max-w-[min(36rem,90vw)] rounded-md border border-line-strong bg-raised px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink shadow-lg">
-          {content}
-        </Radix.Content>
-      </Radix.Portal>
-    </Radix.Root>
-  );
+const OPENS_AFTER_MS = 200;
+/** Long enough for the pointer to get from the child to the content. */
+const CLOSES_AFTER_MS = 120;
+
+interface ChildProps {
+  ref?: Ref<HTMLElement>;
+  'aria-describedby'?: string;
+  onPointerEnter?: (event: React.PointerEvent) => void;
+  onPointerLeave?: () => void;
+  onFocus?: () => void;
+  onBlur?: () => void;
 }
 
-export const TooltipProvider = Radix.Provider;
+/**
+ * Shows `content` on hover and focus of its child, until Escape. The child must be able to take focus. A list has
+ * a hundred of them: until it is open a tooltip is nothing but its child.
+ */
+export function Tooltip({ content, children }: { content: ReactNode; children: ReactElement<ChildProps> }) {
+  const [open, setOpen] = useState(false);
+  const child = useRef<HTMLElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const id = useId();
+  const turn = (to: boolean, ms: number) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setOpen(to), ms);
+  };
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (!open) return;
+    const onKey = (event: KeyboardEvent) => event.key === 'Escape' && setOpen(false);
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, [open]);
+  const keep = { onPointerEnter: () => turn(true, 0), onPointerLeave: () => turn(false, CLOSES_AFTER_MS) };
+  return (
+    <>
+      {cloneElement(children, {
+        ref: child,
+        'aria-describedby': open ? id : undefined,
+        onPointerEnter: (event) => event.pointerType !== 'touch' && turn(true, OPENS_AFTER_MS),
+        onPointerLeave: keep.onPointerLeave,
+        onFocus: () => turn(true, 0),
+        onBlur: () => turn(false, 0),
+      })}
+      {open &&
+        createPortal(
+          <Popper.Root>
+            <Popper.Anchor virtualRef={child} />
+            <Popper.Content side="top" sideOffset={4} collisionPadding={8} id={id} role="tooltip" className="z-50 max-w-[min(36rem,90vw)] rounded-md border border-line-strong bg-raised px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink shadow-lg" {...keep}>
+              {content}
+            </Popper.Content>
+          </Popper.Root>,
+          document.body,
+        )}
+    </>
+  );
+}

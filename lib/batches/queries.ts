@@ -58,7 +58,7 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
   return ctx.db.read(async (tx) => {
     const [row] = await tx.query<BatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`);
     const attributes = row && (await rawBatch(tx, ctx.gj, id));
-    return row && attributes ? { ...row, attributesJson: prettyJson(redactJson(attributes, redactor)) } : null;
+    return row && attributes ? { row, attributesJson: prettyJson(redactJson(attributes, redactor)) } : null;
   });
 }
 

@@ -3,9 +3,10 @@ import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { isHeld, isProcessAlive } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
-import { byIndexOnly } from '../good-job/plans';
+import type { Tx } from '../db/types';
+import type { GoodJob } from '../good-job/tables';
 import { isInState, readyAt } from '../good-job/states';
-import { countBatchJobs } from './progress';
+import { countBatchJobs, countIfSmall } from './progress';
 import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
 
 interface Signals {
@@ -26,20 +27,42 @@ const RATE_WINDOW_S = 300;
 
 /**
  * What the head of a batch page says: progress per state, elapsed, the expected end while it runs, and when it
- * stands still, why. `counted`: progress that the caller has already.
+ * stands still, why.
  */
-export async function getBatchStatus(ctx: Ctx, batch: BatchRow, counted?: Progress): Promise<BatchStatus> {
-  const progress = counted ?? (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? { total: 0, more: false, states: null };
-  const states = progress.states;
-  const open = states ? progress.total - states.succeeded - states.discarded : null;
-  const signals = await readSignals(ctx, batch.id, open === 0 ? 0 : OPEN_JOBS_SEEN);
-  const done = batch.finishedAt !== null;
+export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchStatus> {
+  const progress = (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? { total: 0, more: false, states: null };
+  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.gj, batch.id, progress), { byIndexOnly: true });
+  return statusFrom(batch, progress, signals);
+}
+
+/** The same for a batch of at most `limit` jobs, in one short transaction; null: it has more, or is not there. */
+export async function getSmallBatchStatus(ctx: Ctx, batch: Promise<BatchRow | null>, id: string, limit: number): Promise<BatchStatus | null> {
+  const [row, found] = await Promise.all([
+    batch,
+    ctx.db.read(
+      async (tx) => {
+        const progress = await countIfSmall(tx, ctx.gj, id, limit);
+        return progress && { progress, signals: await readSignals(tx, ctx.gj, id, progress) };
+      },
+      { byIndexOnly: true },
+    ),
+  ]);
+  return row && found && statusFrom(row, found.progress, found.signals);
+}
+
+function openJobs({ states, total }: Progress): number | null {
+  return states ? total - states.succeeded - states.discarded : null;
+}
+
+function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): BatchStatus {
+  const { states } = progress;
+  const open = openJobs(progress);
   return {
     batch,
     progress,
     finishedShare: states && progress.total > 0 ? (states.succeeded + states.discarded) / progress.total : null,
     elapsed: batch.enqueuedAt ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now) : null,
-    expectedAt: done || open === null || open === 0 ? null : expectedEnd(batch, signals, open),
+    expectedAt: batch.finishedAt !== null || open === null || open === 0 ? null : expectedEnd(batch, signals, open),
     stuck: stuckReasons(batch, progress, open, signals),
     retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
@@ -56,12 +79,10 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
   return new Date(Date.parse(signals.now) + (open / perSecond) * 1000).toISOString();
 }
 
-async function readSignals(ctx: Ctx, batchId: string, openSeen: number): Promise<Signals> {
-  const { gj } = ctx;
+async function readSignals(tx: Tx, gj: GoodJob, batchId: string, progress: Progress): Promise<Signals> {
+  const openSeen = openJobs(progress) === 0 ? 0 : OPEN_JOBS_SEEN;
   // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
-  const [row] = await ctx.db.read(async (tx) => {
-    await byIndexOnly(tx);
-    return tx.query<Signals>(sql`
+  const [row] = await tx.query<Signals>(sql`
     WITH open AS MATERIALIZED (
       SELECT * FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0) j WHERE finished_at IS NULL LIMIT ${openSeen})
     SELECT clock_timestamp() AS now,
@@ -72,7 +93,6 @@ async function readSignals(ctx: Ctx, batchId: string, openSeen: number): Promise
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`);
-  });
   if (!row) throw new Error('The database gave no row for an aggregate.');
   return row;
 }

@@ -32,7 +32,8 @@ export interface BatchListRow extends BatchRow {
   progress: Progress | null;
 }
 
-export interface BatchDetail extends BatchRow {
+export interface BatchDetail {
+  row: BatchRow;
   /** 属性: all columns as GoodJob prints them. */
   attributesJson: string;
 }

@@ -7,7 +7,7 @@ import { isTimestamp, isUuid } from '../text';
 import { CONTROLS, type ControlOutcome, controlRun } from './control';
 import { previewBulk } from './preview';
 import { type BulkStart, startBulk } from './start';
-import { isUnderstood } from './target';
+import { isReadable } from './target';
 import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
 
 const uuid = z.string().refine(isUuid).transform((id) => id.toLowerCase());
@@ -32,7 +32,7 @@ const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
 export async function previewBulkAction(given: z.input<typeof chosen>): Promise<ActionResult<BulkPreview | null>> {
-  return runAction(chosen, given, async (ctx, { action, target }) => (isUnderstood(target) ? previewBulk(ctx, action, target) : null));
+  return runAction(chosen, given, async (ctx, { action, target }) => (isReadable(target) ? previewBulk(ctx, action, target) : null));
 }
 
 /** Starts what was previewed and confirmed. */

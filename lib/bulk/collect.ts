@@ -3,7 +3,6 @@ import sql, { type Sql, empty, raw } from 'sql-template-tag';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
-import { byIndexOnly } from '../good-job/plans';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../paging';
 import { COUNTED_AT_MOST } from './preview';
@@ -72,7 +71,6 @@ export interface Collected {
  * its place in any order, so each is met once.
  */
 export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: number): Promise<Collected> {
-  await byIndexOnly(tx);
   const { order, base } = walkOf(gj, run.action);
   const from: Sql = run.collectedTo ? sql`AND ${bound(order, run.collectedTo, 'beyond')}` : empty;
   const [end] = await tx.query<Place>(sql`

@@ -7,7 +7,7 @@ import { isBlank } from '../good-job/blank';
 import { cutOffNow } from '../good-job/cut-off';
 import { paramsProblem } from '../good-job/params';
 import { type JobState, stateOf } from '../good-job/states';
-import { isActionable, targetCondition } from './target';
+import { isActionable, settleTarget, targetCondition } from './target';
 import { type BulkAction, type BulkCount, type BulkPreview, type BulkTarget, jobActionOf } from './types';
 
 /** Jobs that a preview looks at; beyond it a number is a lower bound. */
@@ -21,10 +21,10 @@ const SKIPPED_BUDGET_MS = 1_500;
  * this preview has not counted. Throws ConsoleError `bad_request` for a filter that could not be read.
  */
 export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<BulkPreview> {
-  const matches = targetCondition(ctx.gj, target);
-  const cutOff = await ctx.db.read(cutOffNow);
+  const { settled, cutOff } = await ctx.db.read(async (tx) => ({ settled: await settleTarget(tx, ctx.gj, target), cutOff: await cutOffNow(tx) }));
+  const matches = targetCondition(ctx.gj, settled);
   const [counted, skipped] = await Promise.all([countStates(ctx, action, matches), countSkipped(ctx, action, matches)]);
-  return { cutOff, ...counted, skipped };
+  return { target: settled, cutOff, ...counted, skipped };
 }
 
 /** A preview that takes too long says so; it is no reason not to show the rest. */

@@ -8,7 +8,7 @@ import { changeJobs } from '../jobs/mutations';
 import { listAtOnce, listSelected } from './collect';
 import { completeNewRun, insertRun } from './run-rows';
 import { serverId, work } from './runner';
-import { filterQuery, targetCondition } from './target';
+import { settleTarget } from './target';
 import { type BulkAction, type BulkCount, type BulkTarget, MAX_SELECTED, type OutcomeCounts, TYPED_ABOVE, jobActionOf, permissionOf } from './types';
 
 export interface BulkRequest {
@@ -40,8 +40,7 @@ class NotConfirmed extends Error {}
  * filter that could not be read.
  */
 export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkStart> {
-  const target: BulkTarget = request.target.kind === 'filter' ? { ...request.target, query: filterQuery(request.target.query) } : request.target;
-  targetCondition(ctx.gj, target); // refuses what cannot be read before anything is written
+  const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target));
   if (!ctx.bulkRuns) return target.kind === 'ids' ? changeSelected(ctx, request, target.ids) : { kind: 'needs_schema' };
   try {
     const runId = await insert(ctx, { ...request, target });

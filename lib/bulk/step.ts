@@ -7,7 +7,6 @@ import { actOnJobs } from '../good-job/actions';
 import { completeBatchRetry } from '../good-job/batch-retry';
 import { lockBatches } from '../good-job/claim';
 import type { Outcome } from '../good-job/outcomes';
-import { byIndexOnly } from '../good-job/plans';
 import type { GoodJob } from '../good-job/tables';
 import { collectWindow } from './collect';
 import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './run-rows';
@@ -44,7 +43,8 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
       const run = await readRun(tx, runId);
       if (!run || run.leaseOwner !== server) return 'lost';
       if (run.state !== 'running') return release(tx, run, server);
-      await byIndexOnly(tx);
+      // No table is read from end to end while an index will do: 500 ids of a small table look like most of it.
+      await tx.query(sql`SET LOCAL enable_seqscan = off`);
       const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk);
       const result = ids.length > 0 ? await takeUp(tx, ctx.gj, run, ids, options) : await goOn(tx, ctx.gj, run, options);
       return result;

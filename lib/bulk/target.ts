@@ -2,18 +2,33 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { ConsoleError } from '../errors';
 import type { GoodJob } from '../good-job/tables';
+import type { Tx } from '../db/types';
 import { conditions } from '../jobs/conditions';
-import { parseJobFilter } from '../jobs/filters';
+import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
+import { settle } from '../jobs/settle';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
 /** Parameters of a list's URL that choose a page or its looks, not its jobs. */
-const NOT_OF_THE_FILTER = ['after_id', 'after_at', 'before_id', 'before_at', 'limit', 'poll', 'locale', 'did', 'outcome'];
+const NOT_OF_THE_FILTER = ['after_id', 'after_at', 'before_id', 'before_at', 'limit', 'sort', 'poll', 'locale', 'did', 'outcome'];
 
-/** The filter of a list without its paging. What is left stays as it was typed: reading it again finds the same jobs. */
-export function filterQuery(query: string): string {
+/** The filter of a list without its paging. */
+function withoutPaging(query: string): URLSearchParams {
   const params = new URLSearchParams(query);
   for (const name of NOT_OF_THE_FILTER) params.delete(name);
-  return params.toString();
+  return params;
+}
+
+/**
+ * The target in words that mean the same from now on, whatever the run does to the jobs: without paging, and what may
+ * be an id is one or is none. Throws ConsoleError `bad_request` while the filter has a part that could not be read: it
+ * would act on other jobs than were meant.
+ */
+export async function settleTarget(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<BulkTarget> {
+  if (target.kind !== 'filter') return target;
+  const filter = parseJobFilter(withoutPaging(target.query));
+  if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
+  const settled = await settle(tx, gj, filter);
+  return { ...target, query: String(new URLSearchParams(jobFilterParams(settled.filter))) };
 }
 
 /** In which states the action finds its jobs; written as the schema's partial indexes have it. */
@@ -30,14 +45,11 @@ export function isActionable(action: BulkAction): Sql {
 }
 
 /** Whether every part of the filter could be read. */
-export function isUnderstood(target: BulkTarget): boolean {
-  return target.kind !== 'filter' || parseJobFilter(new URLSearchParams(target.query)).notUnderstood.length === 0;
+export function isReadable(target: BulkTarget): boolean {
+  return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
 }
 
-/**
- * The jobs of a target, whatever their state, as a condition on the alias `j`. Throws ConsoleError `bad_request`
- * while the filter has a part that could not be read: it would act on other jobs than were meant.
- */
+/** The jobs of a settled target, whatever their state, as a condition on the alias `j`. */
 export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
   switch (target.kind) {
     case 'ids':
@@ -45,9 +57,10 @@ export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
     case 'batch':
       return sql`j.batch_id = ${target.batchId}`;
     case 'filter': {
-      if (!isUnderstood(target)) throw new ConsoleError('bad_request');
-      const matches = conditions(gj, parseJobFilter(new URLSearchParams(target.query)));
-      return target.batchId ? sql`j.batch_id = ${target.batchId} AND ${matches}` : matches;
+      const filter = parseJobFilter(new URLSearchParams(target.query));
+      if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
+      const matches = conditions(gj, filter);
+      return target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${matches})` : sql`(${matches})`;
     }
   }
 }

@@ -38,6 +38,8 @@ export interface BulkCount {
 
 /** What a run would do, as the jobs are at the cut-off. */
 export interface BulkPreview {
+  /** What was asked for, in words that mean the same jobs from now on; to be started with. */
+  target: BulkTarget;
   cutOff: CutOff;
   /** Jobs in a state that the action is for: those the run takes up. */
   total: BulkCount;

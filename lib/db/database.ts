@@ -8,6 +8,12 @@ import type { Tx } from './types';
 export interface ReadOptions {
   /** Statement timeout, ms. */
   timeoutMs?: number;
+  /**
+   * No table is read from end to end while an index will do. A batch that is a tenth of good_jobs, or a LIMIT over
+   * it, makes the planner take the whole table for cheaper than index_good_jobs_on_batch_id; of a million jobs that
+   * is 300 ms in place of 50 for the counts of 100,000, and 500 in place of 1 for the first 1,000.
+   */
+  byIndexOnly?: boolean;
 }
 
 /** Reads and writes, each in a short transaction of its own; every failure is a ConsoleError. */
@@ -30,6 +36,7 @@ const LOCK_TIMEOUT_MS = 2_000;
  */
 const begin = (mode: string, statementMs: number, lockMs: number) =>
   `BEGIN ${mode}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL jit = off`;
+const BY_INDEX_ONLY = '; SET LOCAL enable_seqscan = off';
 
 export interface DatabaseOptions {
   url: string;
@@ -62,34 +69,38 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  async function run<T>(beginSql: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  async function run<T>(beginSql: string, end: 'COMMIT' | 'COMMIT, not waited for', fn: (tx: Tx) => Promise<T>): Promise<T> {
     const client = await begun(beginSql);
-    let broken: unknown;
+    const release = (broken?: unknown) => client.release(broken instanceof Error ? broken : undefined);
     try {
       const result = await fn({
         async query<Row>(statement: Sql) {
           return (await client.query({ text: statement.text, values: statement.values })).rows as Row[];
         },
       });
-      await client.query('COMMIT');
+      const ended = client.query('COMMIT');
+      if (end === 'COMMIT') await ended;
+      void ended.then(() => release(), release);
       return result;
     } catch (error) {
+      let broken: unknown;
       if (isConnectionLoss(error) || /timeout/.test(String(error))) broken = error;
       await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError));
+      release(broken);
       throw error;
-    } finally {
-      client.release(broken instanceof Error ? broken : undefined);
     }
   }
 
   return {
-    async read(fn, { timeoutMs = READ_TIMEOUT_MS } = {}) {
+    async read(fn, { timeoutMs = READ_TIMEOUT_MS, byIndexOnly = false } = {}) {
       // A read waits for a lock (a migration's, say) as long as it may take at all.
-      const beginSql = begin('READ ONLY', timeoutMs, 0);
+      const beginSql = begin('READ ONLY', timeoutMs, 0) + (byIndexOnly ? BY_INDEX_ONLY : '');
+      // What was read is read: the transaction's end keeps nobody waiting.
+      const once = () => run(beginSql, 'COMMIT, not waited for', fn);
       try {
-        return await run(beginSql, fn).catch((error: unknown) => {
+        return await once().catch((error: unknown) => {
           // An idle connection that died with the server; the statement itself was never the problem.
-          if (isConnectionLoss(error)) return run(beginSql, fn);
+          if (isConnectionLoss(error)) return once();
           throw error;
         });
       } catch (error) {
@@ -98,7 +109,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     async write(fn) {
       try {
-        return await run(begin('READ WRITE', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS), fn);
+        return await run(begin('READ WRITE', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS), 'COMMIT', fn);
       } catch (error) {
         throw toConsoleError(error);
       }

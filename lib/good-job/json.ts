@@ -75,3 +75,10 @@ export function prettyJson(json: Json, indent = ''): string {
   const [open, close] = json.kind === 'array' ? ['[', ']'] : ['{', '}'];
   return lines.length === 0 ? open + close : `${open}\n${lines.join(',\n')}\n${indent}${close}`;
 }
+
+/** Prints on one line, for a file with a value a line. */
+export function compactJson(json: Json): string {
+  if (json.kind === 'scalar') return json.text;
+  if (json.kind === 'array') return `[${json.items.map(compactJson).join(',')}]`;
+  return `{${json.entries.map(({ key, value }) => `${JSON.stringify(key)}:${compactJson(value)}`).join(',')}}`;
+}

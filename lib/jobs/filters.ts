@@ -1,61 +1,127 @@
 import type { NotUnderstood, Params } from '../filter-params';
-import { type JobState, isJobState } from '../good-job/states';
+import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
 import { type Cursor, PAGE_SIZE, cursorParams, parseCursor } from '../paging';
-import { cut, isFilterText, isUuid } from '../text';
-
-/** Conditions on one value, by their query parameter: GoodJob's own, and `process_id`. */
-export const VALUE_PARAMS = ['queue_name', 'job_class', 'label', 'cron_key', 'process_id'] as const;
-export type ValueParam = (typeof VALUE_PARAMS)[number];
-
-/** Parameters of GoodJob's dashboard that this list cannot carry out: it must not answer with a wider list. */
-const UNSUPPORTED = ['query', 'finished_since', 'q'] as const;
+import { cut, isFilterText } from '../text';
+import { parseQuery, printQuery, readIds, readText } from './query-language';
+import { type Sort, isSortAt, parseSort, printSort, suits } from './sort';
+import { FINISHED_SINCE, type MatchTerm, TERM_PARAMS, type Term, type TermParam } from './terms';
 
 export const MAX_PAGE_SIZE = 100;
 
+/** Longer than any value that is understood, and still not understood when it is printed and read again. */
+const KEPT = 1_001;
+const SHOWN = 80;
+
 export interface JobFilter {
+  /** The tab. */
   state: JobState | null;
-  values: Partial<Record<ValueParam, string>>;
+  /** All of them hold, together with the state. */
+  terms: Term[];
+  /** Null: the natural order of the states that are listed. */
+  sort: Sort | null;
   /** Rows a page. */
   limit: number;
   cursor: Cursor | null;
+  /** Parameters that could not be read; what of `q` could not is a term. */
   notUnderstood: NotUnderstood[];
 }
 
-/** Reads the filter of a job list from its URL; the same for page, polling and links. */
+/** Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. */
 export function parseJobFilter(params: Params): JobFilter {
   const notUnderstood: NotUnderstood[] = [];
-  const refuse = (name: string) => notUnderstood.push({ name, value: cut(params.get(name) ?? '', 80) });
+  const refuse = (name: string) => notUnderstood.push({ name, value: cut(params.get(name) ?? '', KEPT) });
 
   const state = params.get('state') || null;
   if (state && !isJobState(state)) refuse('state');
-  const values: JobFilter['values'] = {};
-  for (const name of VALUE_PARAMS) {
-    const value = params.get(name);
-    if (!value) continue;
-    if (name === 'process_id' ? isUuid(value) : isFilterText(value)) values[name] = value;
-    else refuse(name);
+  const terms: Term[] = [];
+  for (const param of TERM_PARAMS) {
+    const value = params.get(param);
+    if (!value?.trim()) continue;
+    const term = isFilterText(value) ? readParam(param, value) : null;
+    if (term) terms.push(term);
+    else refuse(param);
   }
+  terms.push(...parseQuery(params.get('q') ?? ''));
+
   const limit = params.get('limit') || String(PAGE_SIZE);
   const limitRead = /^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= MAX_PAGE_SIZE;
   if (!limitRead) refuse('limit');
-  for (const name of UNSUPPORTED) if (params.get(name)) refuse(name);
-  const cursor = parseCursor(params);
+  const filter: JobFilter = { state: state && isJobState(state) ? state : null, terms, sort: null, limit: limitRead ? Number(limit) : PAGE_SIZE, cursor: null, notUnderstood };
+  const sort = params.get('sort') ? parseSort(params.get('sort') ?? '') : null;
+  if (params.get('sort') && !(sort && suits(sort, listedStates(filter)))) refuse('sort');
+  else filter.sort = sort;
+  const cursor = parseCursor(params, isSortAt(filter.sort));
   if (cursor === 'not_understood') refuse(['after_id', 'after_at', 'before_id', 'before_at'].find((name) => params.get(name) !== null) ?? 'after_id');
+  else filter.cursor = cursor;
+  return filter;
+}
+
+function readParam(param: TermParam, source: string): Term | null {
+  const common = { negated: false, source, param };
+  const match = (field: MatchTerm['field']): Term => ({ ...common, kind: 'match', field, values: [source.replaceAll(/[\\*]/g, '\\$&')] });
+  switch (param) {
+    case 'job_class':
+      return match('class');
+    case 'queue_name':
+      return match('queue');
+    case 'label':
+      return match('label');
+    case 'cron_key':
+      return match('cron');
+    case 'process_id':
+      return source.length === 36 ? readIds('process', [source], common) : null;
+    case 'finished_since': {
+      const secondsAgo = Object.hasOwn(FINISHED_SINCE, source) ? FINISHED_SINCE[source] : undefined;
+      return secondsAgo === undefined ? null : { ...common, kind: 'time', field: 'finished', bounds: [{ comparison: '>=', time: { secondsAgo } }] };
+    }
+    case 'query':
+      return readText(source.trim(), common);
+  }
+}
+
+/** The filter as query parameters; without a cursor, its first page. What was not understood stays in it. */
+export function jobFilterParams(filter: Omit<JobFilter, 'cursor'>, cursor?: Cursor | null): Record<string, string> {
+  const ofParams = filter.terms.filter((term) => term.param !== 'q');
+  const q = printQuery(filter.terms.filter((term) => term.param === 'q'));
   return {
-    state: state && isJobState(state) ? state : null,
-    values,
-    limit: limitRead ? Number(limit) : PAGE_SIZE,
-    cursor: cursor === 'not_understood' ? null : cursor,
-    notUnderstood,
+    ...(filter.state ? { state: filter.state } : {}),
+    ...Object.fromEntries(ofParams.map((term) => [term.param, term.source])),
+    ...(q ? { q } : {}),
+    ...(filter.sort ? { sort: printSort(filter.sort) } : {}),
+    ...(filter.limit === PAGE_SIZE ? {} : { limit: String(filter.limit) }),
+    ...Object.fromEntries(filter.notUnderstood.map(({ name, value }) => [name, value])),
+    ...(cursor ? cursorParams(cursor) : {}),
   };
 }
 
-/** The filter as query parameters; without a cursor, its first page. */
-export function jobFilterParams(filter: Pick<JobFilter, 'state' | 'values' | 'limit'>, cursor?: Cursor | null): Record<string, string> {
-  return {
-    ...(filter.state ? { state: filter.state } : {}),
-    ...filter.values,
-    ...(filter.limit === PAGE_SIZE ? {} : { limit: String(filter.limit) }),
-    ...(cursor ? cursorParams(cursor) : {}),
-  };
+/** The same filter under another tab; a sort that the tab does not have is dropped. */
+export function withState(filter: JobFilter, state: JobState | null): JobFilter {
+  const other: JobFilter = { ...filter, state, cursor: null };
+  return { ...other, sort: filter.sort && suits(filter.sort, listedStates(other)) ? filter.sort : null };
+}
+
+/** The same filter without one of its terms. */
+export function withoutTerm(filter: JobFilter, term: Term): JobFilter {
+  return { ...filter, terms: filter.terms.filter((other) => other !== term), cursor: null };
+}
+
+/** The value of one of GoodJob's parameters, for a form's field. */
+export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): string | null {
+  return filter.terms.find((term) => term.param === param)?.source ?? null;
+}
+
+/** All that could not be read, to be shown. */
+export function notUnderstoodOf(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>): NotUnderstood[] {
+  const ofQuery = filter.terms.filter((term) => term.kind === 'not_understood').map(({ param, source }) => ({ name: param, value: source }));
+  return [...filter.notUnderstood, ...ofQuery].map(({ name, value }) => ({ name, value: cut(value, SHOWN) }));
+}
+
+/** Whether all of it was understood. If not, its list is empty, and nothing acts on it or exports it. */
+export function isUnderstood(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>): boolean {
+  return filter.notUnderstood.length === 0 && filter.terms.every((term) => term.kind !== 'not_understood');
+}
+
+/** The states that its jobs can be in, by the tab and the terms of `state`; in the order of the tabs. */
+export function listedStates({ state, terms }: Pick<JobFilter, 'state' | 'terms'>): JobState[] {
+  return JOB_STATES.filter((one) => (state === null || state === one) && terms.every((term) => term.kind !== 'match' || term.field !== 'state' || term.values.includes(one) !== term.negated));
 }

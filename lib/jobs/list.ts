@@ -1,36 +1,18 @@
 import 'server-only';
-import sql, { empty, type Sql } from 'sql-template-tag';
+import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
-import { byIndexOnly } from '../good-job/plans';
-import { type JobState, readyAt, stateOf } from '../good-job/states';
+import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { type Cursor, type Order, type Page, beyond, orderBy, toPage } from '../paging';
+import { type Cursor, type Page, toPage } from '../paging';
 import { conditions } from './conditions';
-import type { JobFilter } from './filters';
+import { type JobFilter, isUnderstood } from './filters';
 import type { JobRow } from './types';
 
 /** Characters of a text column that a list carries at most. */
 const TEXT_SHOWN = 300;
-
-/** Natural order: what will run next first, what ran last first, else the newest. */
-export function naturalOrder(state: JobState | null): Order {
-  switch (state) {
-    case 'scheduled':
-    case 'retried':
-    case 'queued':
-      return { key: readyAt, direction: 'asc' };
-    case 'running':
-      return { key: sql`j.performed_at`, direction: 'desc' };
-    case 'succeeded':
-    case 'discarded':
-      return { key: sql`j.finished_at`, direction: 'desc' };
-    case null:
-      return { key: sql`j.created_at`, direction: 'desc' };
-  }
-}
 
 /** The columns of a JobRow; `key` is the list's sort key. */
 export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
@@ -41,31 +23,6 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
     ${key} AS "sortAt", j.batch_id AS "batchId",
     j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
     CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN NOT ${isHeld(gj)} ELSE false END AS "lostWorker"`;
-}
-
-/** The cursor with the sort key that its row has now; `after_at` counts only when the row is gone. Null: nothing to go by. */
-export async function resolveCursor(tx: Tx, gj: GoodJob, order: Order, cursor: Cursor): Promise<Cursor | null> {
-  const [row] = await tx.query<{ at: string | null }>(sql`SELECT ${order.key} AS at FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
-  const at = row?.at ?? cursor.at;
-  return at === null ? null : { ...cursor, at };
-}
-
-/** One page of all jobs, in the natural order of the state. */
-export async function listJobs(ctx: Ctx, filter: JobFilter): Promise<Page<JobRow>> {
-  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
-  const { gj } = ctx;
-  const order = naturalOrder(filter.state);
-  return ctx.db.read(async (tx) => {
-    const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
-    if (filter.cursor && !cursor) return { rows: [], previous: null, next: null };
-    // index_good_jobs_on_created_at, …_jobs_on_finished_at_only, …_on_discarded, …_on_scheduled_at
-    const rows = await tx.query<JobRow>(sql`
-      SELECT ${jobRowColumns(gj, order.key)} FROM ${gj.jobs} j
-       WHERE ${conditions(gj, filter)}
-         ${cursor ? sql`AND ${beyond(order, cursor)}` : empty}
-       ${orderBy(order, cursor)} LIMIT ${filter.limit + 1}`);
-    return toPage(rows, cursor, filter.limit);
-  });
 }
 
 /** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */
@@ -109,54 +66,72 @@ function membersBeside(gj: GoodJob, cursor: Cursor, { createdAt }: BatchPlace, f
 /**
  * OFFSET 0 keeps the planner from walking created_at backwards over everybody's jobs in search of this batch's, or
  * reading the index of a class that half of them have: by index_good_jobs_on_batch_id a batch of any age costs its own
- * size and no more. The state stays inside: of the discarded there are few, and they have an index.
+ * size and no more. The state stays inside: of the discarded there are few, and they have an index. No column but
+ * those needed: the whole row through a subquery costs half as much again.
  */
-const allMembers = (gj: GoodJob, batchId: string, { state, values }: JobFilter): Sql => sql`
-  SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM (
-    SELECT * FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${conditions(gj, { state, values: {} })} OFFSET 0) j
-   WHERE ${conditions(gj, { state: null, values })}`;
+const allMembers = (gj: GoodJob, batchId: string, { state, terms }: JobFilter): Sql => sql`
+  SELECT id, created_at, ready_at FROM (
+    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${conditions(gj, { state: null, terms })} AS fits
+      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${conditions(gj, { state, terms: [] })} OFFSET 0) j
+   WHERE fits`;
 
-/** Members written last, which are mostly the newest. */
+/** A member, by its place in the batch's order. */
+interface Bound {
+  id: string;
+  createdAt: string;
+  readyAt: string;
+}
+
+/** Members written last: of a batch's they are mostly the newest. */
 const WRITTEN_LAST = 300;
 
 /**
- * The newest members, a page and one more at least: of those written last (by index_good_jobs_on_batch_id, backwards;
- * it keeps one batch's rows in the table's order) the last that would fit on the page bounds them, which spares most
- * rows the sorting.
+ * A place that the page surely does not reach beyond: the last row of the page that the members written last would
+ * make by themselves (index_good_jobs_on_batch_id, backwards; it keeps one batch's rows in the table's order). It
+ * spares most members the sorting. Null: they would not fill a page.
  */
-function newestMembers(gj: GoodJob, batchId: string, filter: JobFilter): Sql {
-  const fits = conditions(gj, filter);
-  return sql`
-    SELECT j.id, j.created_at, j.ready_at FROM (${allMembers(gj, batchId, filter)}) j
-     WHERE j.created_at >= coalesce((
-       SELECT last.created_at FROM (
-         SELECT j.created_at, ${fits} AS fits FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) last
-        WHERE last.fits ORDER BY last.created_at DESC OFFSET ${filter.limit} LIMIT 1), '-infinity')`;
+async function boundOf(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, from: Sql, order: Sql): Promise<Bound | null> {
+  const [row] = await tx.query<Bound>(sql`
+    SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt" FROM (
+      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${conditions(gj, filter)} AS fits
+        FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) j
+     WHERE j.fits AND ${from} ORDER BY ${order} OFFSET ${filter.limit} LIMIT 1`);
+  return row ?? null;
+}
+
+function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direction']): Sql {
+  return direction === 'after'
+    ? sql`j.created_at >= ${createdAt} AND (j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id <= ${id}))`
+    : sql`j.created_at <= ${createdAt} AND (j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
 }
 
 /** One page of a batch's jobs, newest first. */
 export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter): Promise<Page<JobRow>> {
-  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
+  if (!isUnderstood(filter)) return { rows: [], previous: null, next: null };
   const { gj } = ctx;
   const { cursor } = filter;
-  const order = cursor?.direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
-  return ctx.db.read(async (tx) => {
-    const place = cursor && (await placeOf(tx, gj, cursor));
-    if (cursor && !place) return { rows: [], previous: null, next: null };
-    await byIndexOnly(tx);
-    const read = (members: Sql) => tx.query<JobRow>(sql`
-      WITH page AS MATERIALIZED (
-        SELECT j.id, j.created_at, j.ready_at FROM (${members}) j
-         WHERE ${cursor && place ? beyondPlace(cursor, place) : sql`true`} ORDER BY ${order} LIMIT ${filter.limit + 1}),
-      numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
-      SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
-    const fits = sql`j.batch_id = ${batchId} AND ${conditions(gj, filter)}`;
-    // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
-    const near = cursor && place ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (filter.limit + 1))) : [];
-    if (near.length > filter.limit) return toPage(near, cursor, filter.limit);
-    const rows = await read(cursor ? allMembers(gj, batchId, filter) : newestMembers(gj, batchId, filter));
-    return toPage(rows, cursor, filter.limit);
-  });
+  const direction = cursor?.direction ?? 'after';
+  const order = direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
+  return ctx.db.read(
+    async (tx) => {
+      const place = cursor && (await placeOf(tx, gj, cursor));
+      if (cursor && !place) return { rows: [], previous: null, next: null };
+      const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
+      const read = (members: Sql, to: Sql) => tx.query<JobRow>(sql`
+        WITH page AS MATERIALIZED (
+          SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${filter.limit + 1}),
+        numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
+        SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
+      const fits = sql`j.batch_id = ${batchId} AND ${conditions(gj, filter)}`;
+      // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
+      const near = cursor && place ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (filter.limit + 1)), sql`true`) : [];
+      if (near.length > filter.limit) return toPage(near, cursor, filter.limit);
+      const bound = await boundOf(tx, gj, batchId, filter, from, order);
+      const rows = await read(allMembers(gj, batchId, filter), bound ? upTo(bound, direction) : sql`true`);
+      return toPage(rows, cursor, filter.limit);
+    },
+    { byIndexOnly: true },
+  );
 }
 
 /** The callback jobs of a batch, newest first; a batch has a handful, so the first 100 are all. */

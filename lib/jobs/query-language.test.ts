@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseQuery, printQuery, quote } from './query-language';
+import { parseQuery, printQuery } from './query-language';
+import { quote } from './query-tokens';
 
 const one = (query: string) => parseQuery(query)[0];
 const UUID = 'd293ba0f-9b92-4871-a379-d32b0c1bd8bf';
@@ -15,8 +16,8 @@ describe('parseQuery', () => {
       { kind: 'match', field: 'label', values: ['bulk'], negated: true },
       { kind: 'match', field: 'error', values: ['Net::ReadTimeout'] },
       { kind: 'argument', path: ['0', 'invoice_id'], values: ['4711'] },
-      { kind: 'time', field: 'created', comparison: '>', time: { secondsAgo: 7200 } },
-      { kind: 'number', field: 'attempts', comparison: '>=', values: [3] },
+      { kind: 'time', field: 'created', bounds: [{ comparison: '>', time: { secondsAgo: 7200 } }] },
+      { kind: 'number', field: 'attempts', ranges: [{ from: 3, to: null }] },
       { kind: 'text', text: '請求書' },
     ]);
     expect(printQuery(parseQuery(query))).toBe(query);
@@ -30,11 +31,40 @@ describe('parseQuery', () => {
   it('takes names with colons and GlobalIDs as words', () => {
     expect(one('Net::ReadTimeout')).toMatchObject({ kind: 'text', text: 'Net::ReadTimeout' });
     expect(one('gid://app/User/1')).toMatchObject({ kind: 'text', text: 'gid://app/User/1' });
+    expect(parseQuery('RuntimeError: 注意：至急')).toMatchObject([{ kind: 'text', text: 'RuntimeError:' }, { kind: 'text', text: '注意：至急' }]);
   });
-  it.each(['state:finished', 'statee:x', 'priority:high', 'priority:>1,2', 'created:yesterday', 'created:2h', 'batch:123', 'class:', 'args.:1', 'error:"open', 'id:xyz', 'created:>2026-13-01'])('does not understand %s', (query) =>
+  it('takes the signs of a Japanese input method', () => {
+    expect(parseQuery('ｃｌａｓｓ：“請求 Job”，B　－label：bulk　created：＞２ｈ attempts：＞＝３')).toMatchObject([
+      { kind: 'match', field: 'class', values: ['請求 Job', 'B'] },
+      { kind: 'match', field: 'label', values: ['bulk'], negated: true },
+      { kind: 'time', bounds: [{ comparison: '>', time: { secondsAgo: 7200 } }] },
+      { kind: 'number', ranges: [{ from: 3, to: null }] },
+    ]);
+    expect(one('ーラベル')).toMatchObject({ kind: 'text', negated: false });
+  });
+  it('takes a day as a day, and ranges with both ends', () => {
+    expect(one('created:2026-11-01..2026-11-02')).toMatchObject({ bounds: [{ comparison: '>=', time: { at: '2026-11-01T00:00:00.000Z' } }, { comparison: '<', time: { at: '2026-11-03T00:00:00.000Z' } }] });
+    expect(one('created:2026-11-01')).toMatchObject({ bounds: [{ comparison: '>=' }, { comparison: '<', time: { at: '2026-11-02T00:00:00.000Z' } }] });
+    expect(one('created:>2026-11-01')).toMatchObject({ bounds: [{ comparison: '>=', time: { at: '2026-11-02T00:00:00.000Z' } }] });
+    expect(one('finished:2h..')).toMatchObject({ bounds: [{ comparison: '>=', time: { secondsAgo: 7200 } }] });
+    expect(one('created:>"2026-11-01 09:00:00.123456+09:00"')).toMatchObject({ bounds: [{ time: { at: '2026-11-01T00:00:00.123456Z' } }] });
+    expect(one('attempts:2..4,9')).toMatchObject({ ranges: [{ from: 2, to: 4 }, { from: 9, to: 9 }] });
+  });
+  it('reads paths of arguments, with keys of any script', () => {
+    expect(one('args.0.請求番号:4711')).toMatchObject({ kind: 'argument', path: ['0', '請求番号'], values: ['4711'] });
+    expect(one('args.0."a.b":"x, y",z')).toMatchObject({ path: ['0', 'a.b'], values: ['x, y', 'z'] });
+    expect(one('args.0:gid://app/User/1')).toMatchObject({ path: ['0'], values: ['gid://app/User/1'] });
+  });
+  it('sees where a word may be an id', () => {
+    expect(one(UUID)).toMatchObject({ kind: 'text', text: UUID, id: UUID.replaceAll('-', '') });
+    expect(one('D293BA0F-9b92')).toMatchObject({ kind: 'text', id: 'd293ba0f9b92' });
+    expect(one(`"${UUID}"`)).toMatchObject({ kind: 'text', id: null });
+    expect(one('d293-ba0f')).toMatchObject({ kind: 'text', id: null });
+  });
+  it.each(['state:finished', 'statee:x', 'priority:high', 'priority:>1,x', 'created:yesterday', 'created:2h', 'batch:123', 'class:', 'args.:1', 'args.0..x:1', 'error:"open', 'id:xyz', 'created:>2026-13-01', 'created:>2026-02-30', 'created:>0000-01-01', 'created:..', 'created:>9999w', 'attempts:>..3', 'args:1', 'class.x:1', '""'])('does not understand %s', (query) =>
     expect(one(query)).toMatchObject({ kind: 'not_understood', source: query }));
   it('reads ids whole or by their first eight characters', () => {
-    expect(one(`id:${UUID.toUpperCase()}`)).toMatchObject({ kind: 'ids', values: [UUID] });
+    expect(one(`id:${UUID.toUpperCase()}`)).toMatchObject({ kind: 'ids', values: [UUID.replaceAll('-', '')] });
     expect(one('id:d293ba0f')).toMatchObject({ kind: 'ids', values: ['d293ba0f'] });
     expect(one(`batch:${UUID}`)).toMatchObject({ kind: 'ids', field: 'batch' });
   });

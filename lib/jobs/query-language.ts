@@ -1,51 +1,29 @@
-import { JOB_STATES } from '../good-job/states';
-import { isFilterText, isTimestamp, isUuid } from '../text';
+import { isJobState } from '../good-job/states';
+import { isFilterText, isTimestamp } from '../text';
+import { COLON, MINUS, tokens, values } from './query-tokens';
+import {
+  FIELDS, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
+  type TimeValue,
+} from './terms';
 
 /*
  * The console's own query language, `q`: words and `field:value`, AND by default, a comma is OR inside a field,
  * `-` negates, quotes hold a value together. What cannot be understood stays a term that says so.
  */
 
-/** `>`, `>=`, `<`, `<=`, or `=` for one of the values. */
-export type Comparison = '=' | '>' | '>=' | '<' | '<=';
-
-export const TEXT_FIELDS = ['class', 'queue', 'label', 'cron', 'error'] as const;
-export const ID_FIELDS = ['id', 'batch', 'callback_batch', 'process'] as const;
-export const NUMBER_FIELDS = ['priority', 'attempts'] as const;
-export const TIME_FIELDS = ['created', 'scheduled', 'performed', 'finished'] as const;
-export const FIELDS = ['state', ...TEXT_FIELDS, ...ID_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS] as const;
-export type Field = (typeof FIELDS)[number];
-
-interface Common {
-  negated: boolean;
-  /** The term as it was typed: the chip's text, and what the term is in the URL. */
-  source: string;
-}
-export type Term = Common &
-  (
-    | { kind: 'text'; text: string }
-    /** A value may end (or begin) with `*`: any characters. */
-    | { kind: 'match'; field: 'state' | (typeof TEXT_FIELDS)[number]; values: string[] }
-    | { kind: 'ids'; field: (typeof ID_FIELDS)[number]; values: string[] }
-    | { kind: 'number'; field: (typeof NUMBER_FIELDS)[number]; comparison: Comparison; values: number[] }
-    | { kind: 'time'; field: (typeof TIME_FIELDS)[number]; comparison: Exclude<Comparison, '='>; time: TimeValue }
-    /** `args.0.invoice_id:4711`: the value at that path of the arguments, as JSON prints it. */
-    | { kind: 'argument'; path: string[]; values: string[] }
-    | { kind: 'not_understood'; reason: 'field' | 'value' | 'quote' }
-  );
-
-/** An instant, or a span before now (`2h`; negative: after now). Seconds. */
-export type TimeValue = { at: string } | { secondsAgo: number };
-
 const MAX_TERMS = 30;
 const UNITS: Record<string, number> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400, w: 604_800 };
-const isField = (name: string): name is Field => (FIELDS as readonly string[]).includes(name);
+/** A hundred years: further back Postgres' arithmetic ends. */
+const LONGEST_SPAN = 3_155_760_000;
+
 const includes = <T extends string>(list: readonly T[], value: string): value is T => (list as readonly string[]).includes(value);
+type Common = Pick<Term, 'negated' | 'source' | 'param'>;
 
 /** Reads a query; never throws. */
 export function parseQuery(query: string): Term[] {
-  const terms = split(query).map(readTerm);
-  return terms.length <= MAX_TERMS ? terms : [...terms.slice(0, MAX_TERMS), { kind: 'not_understood', reason: 'value', negated: false, source: terms.slice(MAX_TERMS).map((term) => term.source).join(' ').slice(0, 80) }];
+  const terms = tokens(query).map(({ text, open }) => readTerm(text, open));
+  if (terms.length <= MAX_TERMS) return terms;
+  return [...terms.slice(0, MAX_TERMS), { kind: 'not_understood', reason: 'value', negated: false, param: 'q', source: printQuery(terms.slice(MAX_TERMS)) }];
 }
 
 /** The query that these terms are: what the URL says. */
@@ -53,79 +31,126 @@ export function printQuery(terms: Pick<Term, 'source'>[]): string {
   return terms.map((term) => term.source).join(' ');
 }
 
-/** Puts a value into quotes where the language needs them. */
-export function quote(value: string): string {
-  return value === '' || /[\s",*]|^-|^[\w.]+:/.test(value) ? `"${value.replaceAll('"', '\\"')}"` : value;
-}
-
-/** At white space (the ideographic one too) that is not inside quotes. */
-function split(query: string): string[] {
-  return query.match(/(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+/gu) ?? [];
-}
-
-function readTerm(source: string): Term {
-  const negated = source.length > 1 && source.startsWith('-');
-  const common = { negated, source };
-  const body = negated ? source.slice(1) : source;
-  if (!isFilterText(body)) return { ...common, source: source.replaceAll('\0', '').slice(0, 80), kind: 'not_understood', reason: 'value' };
-  if ((body.replaceAll(/\\./g, '').match(/"/g) ?? []).length % 2 === 1) return { ...common, kind: 'not_understood', reason: 'quote' };
-  const colon = /^([A-Za-z_][\w.]*):(.*)$/su.exec(body);
+/** `field:` of a word, and where its value begins; null when the word is none of a field. */
+export function fieldOf(word: string): { name: string; path: string[]; valueAt: number } | null {
+  const [head, name = '', path = '', colon = ''] = /^([\p{Script=Latin}_][\p{Script=Latin}\p{Nd}_]*)((?:[.．](?:[^\s.．:："“”＂,，]*|"(?:[^"\\]|\\.)*"))*)([:：])/u.exec(word) ?? [];
+  if (head === undefined) return null;
+  const rest = word.slice(head.length);
   // `Net::ReadTimeout` and `gid://app/User/1` are words, not fields.
-  if (!colon || colon[2]?.startsWith(':') || colon[2]?.startsWith('//')) return { ...common, kind: 'text', text: unquote(body) };
-  const [, name = '', rest = ''] = colon;
-  const field = name.toLowerCase();
-  const bad = (reason: 'field' | 'value'): Term => ({ ...common, kind: 'not_understood', reason });
-  if (field.startsWith('args.')) {
-    const path = name.slice(5).split('.');
-    const values = readValues(rest);
-    return path.every((part) => part !== '') && values.length > 0 ? { ...common, kind: 'argument', path, values: values.map((v) => v.text) } : bad('value');
+  if (COLON.test(rest.charAt(0)) || (colon === ':' && rest.startsWith('//'))) return null;
+  const field = name.normalize('NFKC').toLowerCase();
+  // `RuntimeError:` is a word of an error's text.
+  if (rest === '' && path === '' && field !== 'args' && !includes(FIELDS, field)) return null;
+  // A path with nothing between its dots is none.
+  const isPath = !/[.．]{2}|[.．]$/.test(path);
+  return { name: field, path: isPath ? values(path.slice(1), /[.．]/).map(({ text }) => text) : [], valueAt: head.length };
+}
+
+function readTerm(source: string, open: boolean): Term {
+  const negated = source.length > 1 && MINUS.test(source);
+  const common: Common = { negated, source, param: 'q' };
+  const body = negated ? source.slice(1) : source;
+  const bad = (reason: 'field' | 'value' | 'quote'): Term => ({ ...common, kind: 'not_understood', reason });
+  if (!isFilterText(body)) return { ...bad('value'), source: source.replaceAll('\0', '\uFFFD') };
+  if (open) return bad('quote');
+  const field = fieldOf(body);
+  if (!field) return readText(values(body, null)[0]?.text ?? '', { ...common }, /["“”＂]/.test(body));
+  const rest = body.slice(field.valueAt);
+  if (field.name === 'args') {
+    const found = values(rest).map(({ text }) => text);
+    return field.path.length > 0 && found.length > 0 ? { ...common, kind: 'argument', path: field.path, values: found } : bad('value');
   }
-  if (!isField(field)) return bad('field');
-  return readField(field, rest, common) ?? bad('value');
+  if (field.path.length > 0 || !includes(FIELDS, field.name)) return bad('field');
+  return readField(field.name, rest, common) ?? bad('value');
+}
+
+/** A text to search for: a word of `q`, or all of GoodJob's `query`. A quoted one is never an id. */
+export function readText(text: string, common: Common, quoted = false): Term {
+  return text.trim() === '' ? { ...common, kind: 'not_understood', reason: 'value' } : { ...common, kind: 'text', text, id: quoted ? null : idDigits(text) };
+}
+
+/** The hex digits of a UUID or of its first 8 characters or more; null for anything else. */
+export function idDigits(text: string): string | null {
+  const digits = text.toLowerCase().replaceAll('-', '');
+  if (!/^[0-9a-f]{8,32}$/.test(digits)) return null;
+  const canonical = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].filter(Boolean).join('-');
+  const typed = text.toLowerCase().replace(/-$/, '');
+  return typed === canonical || typed === digits ? digits : null;
 }
 
 function readField(field: Field, rest: string, common: Common): Term | null {
-  if (includes(NUMBER_FIELDS, field)) return readNumber(field, rest, common);
-  if (includes(TIME_FIELDS, field)) return readTime(field, rest, common);
-  const values = readValues(rest);
-  if (values.length === 0) return null;
-  if (field === 'state') return values.every((v) => includes(JOB_STATES, v.text.toLowerCase())) ? { ...common, kind: 'match', field, values: values.map((v) => v.text.toLowerCase()) } : null;
-  if (includes(ID_FIELDS, field)) {
-    const ids = values.map((v) => v.text.toLowerCase());
-    const readable = field === 'id' ? ids.every((id) => isUuid(id) || /^[0-9a-f]{8}[0-9a-f-]*$/.test(id)) : ids.every(isUuid);
-    return readable ? { ...common, kind: 'ids', field, values: ids } : null;
+  if (includes(NUMBER_FIELDS, field)) return readNumber(field, rest.normalize('NFKC'), common);
+  if (includes(TIME_FIELDS, field)) return readTime(field, rest.normalize('NFKC'), common);
+  const found = values(rest);
+  if (found.length === 0) return null;
+  if (field === 'state') {
+    const states = found.map(({ text }) => text.normalize('NFKC').toLowerCase());
+    return states.every(isJobState) ? { ...common, kind: 'match', field, values: states } : null;
   }
-  // A quoted star is a star.
-  return { ...common, kind: 'match', field, values: values.map((v) => (v.quoted ? v.text.replaceAll(/[\\*]/g, '\\$&') : v.text)) };
+  if (includes(ID_FIELDS, field)) return readIds(field, found.map(({ text }) => text.normalize('NFKC')), common);
+  return { ...common, kind: 'match', field, values: found.map(({ pattern }) => pattern) };
 }
 
-function readNumber(field: (typeof NUMBER_FIELDS)[number], rest: string, common: Common): Term | null {
-  const [, sign = '', body = ''] = /^(>=|<=|>|<)?(.*)$/s.exec(rest) ?? [];
-  const values = body.split(',').map((value) => (/^-?\d{1,9}$/.test(value) ? Number(value) : NaN));
-  if (values.some(Number.isNaN) || (sign !== '' && values.length > 1)) return null;
-  return { ...common, kind: 'number', field, comparison: (sign || '=') as Comparison, values };
+export function readIds(field: IdsTerm['field'], ids: string[], common: Common): IdsTerm | null {
+  const digits = ids.map(idDigits);
+  return digits.every((id) => id !== null) ? { ...common, kind: 'ids', field, values: digits } : null;
 }
 
-/** `created:>2h` is after two hours ago; `created:<2026-11-01` before that day began (UTC, unless a zone is written). */
-function readTime(field: (typeof TIME_FIELDS)[number], rest: string, common: Common): Term | null {
-  const [, sign = '', body = ''] = /^(>=|<=|>|<)(.*)$/s.exec(rest) ?? [];
-  const span = /^([+-]?)(\d{1,6})(s|min|m|h|d|w)$/.exec(body);
-  const text = unquote(body);
-  const time: TimeValue | null = span
-    ? { secondsAgo: Number(span[2]) * (UNITS[span[3] ?? ''] ?? 0) * (span[1] === '+' ? -1 : 1) }
-    : /^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00:00Z`)
-      ? { at: `${text}T00:00:00Z` }
-      : isTimestamp(text)
-        ? { at: /(Z|UTC|[+-]\d\d:?\d\d)$/.test(text.slice(10)) ? text : `${text}Z` }
-        : null;
-  return sign && time ? { ...common, kind: 'time', field, comparison: sign as Exclude<Comparison, '='>, time } : null;
+/** `3`, `1,2`, `>=3`, `1..5`. */
+function readNumber(field: NumberTerm['field'], rest: string, common: Common): NumberTerm | null {
+  const ranges = rest.split(',').map((value): NumberRange | null => {
+    const [, sign, one, low, high] = /^(?:(>=|<=|>|<)?(-?\d{1,9})|(-?\d{1,9})?\.\.(-?\d{1,9})?)$/.exec(value) ?? [];
+    const number = Number(one);
+    if (one !== undefined && sign === undefined) return { from: number, to: number };
+    if (one !== undefined) return sign?.startsWith('>') ? { from: sign === '>' ? number + 1 : number, to: null } : { from: null, to: sign === '<' ? number - 1 : number };
+    return low === undefined && high === undefined ? null : { from: low === undefined ? null : Number(low), to: high === undefined ? null : Number(high) };
+  });
+  return ranges.every((range) => range !== null) ? { ...common, kind: 'number', field, ranges } : null;
 }
 
-function readValues(rest: string): { text: string; quoted: boolean }[] {
-  const parts = rest.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/gu) ?? [];
-  return parts.map((part) => ({ text: unquote(part), quoted: part.startsWith('"') })).filter(({ text, quoted }) => text !== '' || quoted);
+/**
+ * `>2h` is after two hours ago, `<2026-11-01` before that day began (UTC, unless a zone is written), `>2026-11-01`
+ * after it ended, `2026-11-01` that day, `2026-11-01..2026-11-02` both days and what is between them.
+ */
+function readTime(field: TimeTerm['field'], rest: string, common: Common): TimeTerm | null {
+  const [, sign, one = '', low, high] = /^(?:(>=|<=|>|<)?((?:(?!\.\.).)*)|(.*?)\.\.(.*))$/s.exec(rest) ?? [];
+  let bounds: (TimeBound | null)[];
+  if (low !== undefined && high !== undefined) bounds = [low ? bound('>=', low) : undefined, high ? bound('<=', high) : undefined].filter((one) => one !== undefined);
+  else if (sign) bounds = [bound(sign as TimeBound['comparison'], one)];
+  else bounds = dayOf(one) ? [bound('>=', one), bound('<=', one)] : [];
+  return bounds.length > 0 && bounds.every((one) => one !== null) ? { ...common, kind: 'time', field, bounds } : null;
 }
 
-function unquote(text: string): string {
-  return text.replaceAll(/"((?:[^"\\]|\\.)*)"/gs, (_, inner: string) => inner.replaceAll(/\\(["\\])/g, '$1'));
+function bound(comparison: TimeBound['comparison'], source: string): TimeBound | null {
+  const text = values(source, null)[0]?.text ?? '';
+  const day = dayOf(text);
+  if (day) {
+    const [start, end] = [day, new Date(Date.parse(day) + 86_400_000).toISOString()];
+    if (comparison === '<=') return { comparison: '<', time: { at: end } };
+    return comparison === '>' ? { comparison: '>=', time: { at: end } } : { comparison, time: { at: start } };
+  }
+  const time = readInstant(text);
+  return time && { comparison, time };
 }
+
+/** The start of a day that is written as one. */
+function dayOf(text: string): string | null {
+  return /^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00Z`) && text < '9999-12-31' ? `${text}T00:00:00.000Z` : null;
+}
+
+function readInstant(text: string): TimeValue | null {
+  const span = /^([+-]?)(\d{1,6})(s|min|m|h|d|w)$/.exec(text);
+  if (span) {
+    const seconds = Number(span[2]) * (UNITS[span[3] ?? ''] ?? 0);
+    return seconds <= LONGEST_SPAN ? { secondsAgo: seconds * (span[1] === '+' ? -1 : 1) } : null;
+  }
+  return isTimestamp(text) ? { at: inUtc(text) } : null;
+}
+
+/** UTC, unless a zone is written; the microseconds stay. */
+function inUtc(timestamp: string): string {
+  const [, day = '', time = '', fraction = '', zone = ''] = /^(\S{10})[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))? ?(\S*)$/.exec(timestamp) ?? [];
+  const instant = new Date(`${day}T${time}${zone === '' || zone === 'UTC' ? 'Z' : zone.replace(/(\d\d):?(\d\d)$/, '$1:$2')}`);
+  return `${instant.toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
+}
+

@@ -1,16 +1,13 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { type JobState, isInState, readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { Term } from './query-language';
-
-/** A term that holds (is not `not_understood`). */
-export type Understood = Exclude<Term, { kind: 'not_understood' }>;
+import type { ArgumentTerm, IdsTerm, MatchTerm, NumberTerm, Term, TextTerm, TimeTerm, UnderstoodTerm } from './terms';
+import { contains, containsText, escapeLike } from './text-conditions';
 
 const any = (conditions: Sql[]) => sql`(${join(conditions, ' OR ')})`;
-const escapeLike = (text: string) => text.replaceAll(/[\\%_]/g, '\\$&');
 
 /** A value with `*` for any characters, as a LIKE pattern; null when it has none. `\*` is a star. */
-function wildcard(value: string): string | null {
+export function wildcard(value: string): string | null {
   let starred = false;
   const pattern = value.replaceAll(/\\([\\*])|\*|[\\%_]/g, (match, escaped: string | undefined) => {
     if (escaped) return escapeLike(escaped);
@@ -20,53 +17,65 @@ function wildcard(value: string): string | null {
   });
   return starred ? pattern : null;
 }
-const literal = (value: string) => value.replaceAll(/\\([\\*])/g, '$1');
 
-/** Equal, or LIKE where the value has a `*`. */
-function matches(column: Sql, values: string[]): Sql {
-  return any(values.map((value) => {
-    const pattern = wildcard(value);
-    return pattern === null ? sql`${column} = ${literal(value)}` : sql`${column} LIKE ${pattern}`;
-  }));
-}
+/** A value without `*`, as it is stored. */
+export const literal = (value: string) => value.replaceAll(/\\([\\*])/g, '$1');
 
 /**
  * A term as a condition on the alias `j`. A negated one holds wherever the plain one does not, also where the
- * column is NULL.
+ * column is NULL; one that is not understood never.
  */
-export function termCondition(gj: GoodJob, term: Understood): Sql {
+export function termCondition(gj: GoodJob, term: Term): Sql {
+  if (term.kind === 'not_understood') return sql`false`;
   const plain = plainCondition(gj, term);
   return term.negated ? sql`(${plain}) IS NOT TRUE` : sql`(${plain})`;
 }
 
-function plainCondition(gj: GoodJob, term: Understood): Sql {
+function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
   switch (term.kind) {
     case 'text':
-      return textCondition(term.text);
+      return term.id === null ? containsText(term.text) : idOrText(gj, term, term.id);
     case 'match':
-      return matchCondition(term.field, term.values);
+      return matchCondition(term);
     case 'ids':
-      return any(term.values.map((value) => idCondition(gj, term.field, value)));
-    case 'number': {
-      const column = term.field === 'priority' ? sql`j.priority` : sql`coalesce(j.executions_count, 0)`;
-      return any(term.values.map((value) => sql`${column} ${raw(term.comparison)} ${value}`));
-    }
+      return any(term.values.map((digits) => idCondition(gj, term.field, digits)));
+    case 'number':
+      return any(term.ranges.map((range) => numberCondition(term.field, range)));
     case 'time':
-      return timeCondition(term);
+      return join(term.bounds.map((bound) => timeCondition(term.field, bound)), ' AND ');
     case 'argument':
-      return any(term.values.map((value) => sql`j.serialized_params #>> ${['arguments', ...term.path]}::text[] = ${value}`));
+      return any(term.values.map((value) => argumentCondition(term, value)));
   }
 }
 
-/** A substring, whatever its case, of class, arguments, error or a label. In JSON some characters are escaped. */
-function textCondition(text: string): Sql {
-  const pattern = `%${escapeLike(text)}%`;
-  const inJson = `%${escapeLike(JSON.stringify(text).slice(1, -1))}%`;
-  return sql`j.job_class ILIKE ${pattern} OR j.error ILIKE ${pattern} OR (j.serialized_params -> 'arguments')::text ILIKE ${inJson}
-    OR EXISTS (SELECT 1 FROM unnest(j.labels) l WHERE l ILIKE ${pattern})`;
+/** Between the first and the last id that begins with these digits. */
+export function inIds(column: Sql, digits: string): Sql {
+  if (digits.length === 32) return sql`${column} = ${digits}::uuid`;
+  return sql`${column} BETWEEN ${digits.padEnd(32, '0')}::uuid AND ${digits.padEnd(32, 'f')}::uuid`;
 }
 
-function matchCondition(field: Extract<Understood, { kind: 'match' }>['field'], values: string[]): Sql {
+/** The jobs that a text names when it may be an id (`active_job_id` differs from `id` only in rows of GoodJob 3). */
+export const namedById = (digits: string): Sql => sql`(${inIds(sql`j.id`, digits)} OR ${inIds(sql`j.active_job_id`, digits)})`;
+export const namedByBatch = (digits: string): Sql => inIds(sql`j.batch_id`, digits);
+
+/** First who has the id, then the members of the batch, then the text; see TextTerm. Each EXISTS is asked once a query. */
+function idOrText(gj: GoodJob, term: TextTerm, digits: string): Sql {
+  const named = (condition: Sql) => sql`EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${condition})`;
+  return sql`CASE WHEN ${named(namedById(digits))} THEN ${namedById(digits)}
+    WHEN ${named(namedByBatch(digits))} THEN ${namedByBatch(digits)} ELSE ${containsText(term.text)} END`;
+}
+
+/** Equal, or LIKE where the value has a `*`. */
+function matches(column: Sql, values: string[]): Sql {
+  const plain = values.filter((value) => wildcard(value) === null).map(literal);
+  const patterns = values.map(wildcard).filter((pattern) => pattern !== null);
+  return any([
+    ...(plain.length === 1 ? [sql`${column} = ${plain[0]}`] : plain.length > 0 ? [sql`${column} = ANY(${plain}::text[])`] : []),
+    ...patterns.map((pattern) => sql`${column} LIKE ${pattern}`),
+  ]);
+}
+
+function matchCondition({ field, values }: MatchTerm): Sql {
   switch (field) {
     case 'state':
       return any(values.map((value) => sql`(${isInState(value as JobState)})`));
@@ -77,7 +86,10 @@ function matchCondition(field: Extract<Understood, { kind: 'match' }>['field'], 
     case 'cron':
       return matches(sql`j.cron_key`, values);
     case 'error': // An error text is a class and a message: nobody types all of it.
-      return any(values.map((value) => sql`j.error ILIKE ${wildcard(value) ?? `%${escapeLike(literal(value))}%`}`));
+      return any(values.map((value) => {
+        const pattern = wildcard(value);
+        return pattern === null ? contains(sql`j.error`, literal(value)) : sql`j.error ILIKE ${pattern}`;
+      }));
     case 'label': {
       const plain = values.filter((value) => wildcard(value) === null).map(literal);
       const starred = values.filter((value) => wildcard(value) !== null);
@@ -89,24 +101,46 @@ function matchCondition(field: Extract<Understood, { kind: 'match' }>['field'], 
   }
 }
 
-function idCondition(gj: GoodJob, field: Extract<Understood, { kind: 'ids' }>['field'], value: string): Sql {
+export function idCondition(gj: GoodJob, field: IdsTerm['field'], digits: string): Sql {
   switch (field) {
-    case 'id': {
-      const digits = value.replaceAll('-', '');
-      const bound = (fill: string) => digits.slice(0, 32).padEnd(32, fill);
-      return sql`j.id BETWEEN ${bound('0')}::uuid AND ${bound('f')}::uuid`;
-    }
+    case 'id':
+      return namedById(digits);
     case 'batch':
-      return sql`j.batch_id = ${value}`;
+      return namedByBatch(digits);
     case 'callback_batch':
-      return sql`j.batch_callback_id = ${value}`;
-    case 'process':
-      return sql`j.locked_by_id = ${value} OR j.id IN (SELECT e.active_job_id FROM ${gj.executions} e WHERE e.process_id = ${value})`;
+      return inIds(sql`j.batch_callback_id`, digits);
+    case 'process': // holds it, or has run an attempt of it
+      return sql`${inIds(sql`j.locked_by_id`, digits)} OR EXISTS (SELECT 1 FROM ${gj.executions} e WHERE e.active_job_id = j.id AND ${inIds(sql`e.process_id`, digits)})`;
   }
 }
 
-function timeCondition({ field, comparison, time }: Extract<Understood, { kind: 'time' }>): Sql {
-  const column = { created: sql`j.created_at`, scheduled: readyAt, performed: sql`j.performed_at`, finished: sql`j.finished_at` }[field];
-  const instant = 'at' in time ? sql`${time.at}::timestamptz` : sql`now() - make_interval(secs => ${time.secondsAgo})`;
+function numberCondition(field: NumberTerm['field'], { from, to }: NumberTerm['ranges'][number]): Sql {
+  const column = field === 'priority' ? sql`j.priority` : sql`coalesce(j.executions_count, 0)`;
+  if (from !== null && from === to) return sql`${column} = ${from}`;
+  const bounds = [...(from === null ? [] : [sql`${column} >= ${from}`]), ...(to === null ? [] : [sql`${column} <= ${to}`])];
+  return sql`(${join(bounds, ' AND ')})`;
+}
+
+export function timeCondition(field: TimeTerm['field'], bound: TimeTerm['bounds'][number]): Sql {
+  return compareTime({ created: sql`j.created_at`, scheduled: readyAt, performed: sql`j.performed_at`, finished: sql`j.finished_at` }[field], bound);
+}
+
+/** `created_at > …`; the transaction's start is now. */
+export function compareTime(column: Sql, { comparison, time }: TimeTerm['bounds'][number]): Sql {
+  const instant = 'at' in time ? sql`${time.at}` : sql`now() - make_interval(secs => ${time.secondsAgo})`;
   return sql`${column} ${raw(comparison)} ${instant}`;
+}
+
+/**
+ * The value at a path, as JSON prints it (a string without its quotes): as it is, or as Active Job writes a GlobalID
+ * and the values it has serializers for. A path that begins with a key is tried on each argument.
+ */
+function argumentCondition({ path }: ArgumentTerm, value: string): Sql {
+  const is = (found: Sql) => sql`CASE jsonb_typeof(${found})
+    WHEN 'object' THEN ${found} ->> '_aj_globalid' = ${value} OR (${found} ? '_aj_serialized' AND ${found} ->> 'value' = ${value})
+    WHEN 'array' THEN false WHEN 'null' THEN ${value === 'null'}::boolean ELSE ${found} #>> '{}' = ${value} END`;
+  const [first = '', ...rest] = path;
+  const args = sql`(j.serialized_params -> 'arguments')`;
+  if (/^\d+$/.test(first)) return sql`(${is(sql`(${args} #> ${path}::text[])`)})`;
+  return sql`EXISTS (SELECT 1 FROM jsonb_array_elements(CASE jsonb_typeof(${args}) WHEN 'array' THEN ${args} ELSE '[]'::jsonb END) a WHERE ${is(sql`(a #> ${[first, ...rest]}::text[])`)})`;
 }

@@ -1,7 +1,6 @@
 import type pg from 'pg';
-import { countIfSmall } from '../../lib/batches/progress';
 import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batches/queries';
-import { getBatchStatus } from '../../lib/batches/status';
+import { getBatchStatus, getSmallBatchStatus } from '../../lib/batches/status';
 import { parseBatchFilter } from '../../lib/batches/filters';
 import type { Ctx } from '../../lib/ctx';
 import { continueBatch } from '../../lib/good-job/completion';
@@ -20,18 +19,14 @@ const SMALL = 'batch page, 10 jobs';
 
 /** The queries of app/(console)/batches/[id]/page.tsx. */
 async function batchPage(ctx: Ctx, id: string, query: string): Promise<string[]> {
+  const asked = getBatch(ctx, id);
   const [batch, , , jobs] = await Promise.all([
-    getBatch(ctx, id),
-    statusOfSmall(ctx, id),
+    asked,
+    getSmallBatchStatus(ctx, asked.then((found) => found?.row ?? null), id, COUNTED_WITH_PAGE),
     listCallbackJobs(ctx, id),
     listBatchJobs(ctx, id, parseJobFilter(new URLSearchParams(query))),
   ]);
-  return [batch?.id ?? 'no such batch', ...jobs.rows.map((row) => row.id)];
-}
-
-async function statusOfSmall(ctx: Ctx, id: string) {
-  const [batch, counted] = await Promise.all([getBatchRow(ctx, id), countIfSmall(ctx, id, COUNTED_WITH_PAGE)]);
-  return batch && counted ? getBatchStatus(ctx, batch, counted) : null;
+  return [batch?.row.id ?? 'no such batch', ...jobs.rows.map((row) => row.id)];
 }
 
 /** The queries of app/api/batches/[id]/status/route.ts; its answer holds numbers, no ids. */

@@ -43,4 +43,5 @@ console.log('\nExceptions, by kind:');
 for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`${String(count).padStart(5)}  ${reason}`);
 console.log(`\n${vectors.length} vectors in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 for (const [kind, count] of Object.entries(counts)) console.log(`${String(count).padStart(5)}  ${kind}`);
+console.log(`\nconformance: ${counts.matched + counts.excepted} passed, ${counts.differing} failed, ${counts['not built']} skipped`);
 process.exit(counts.differing > 0 || vectors.length === 0 ? 1 : 0);

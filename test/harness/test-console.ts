@@ -23,6 +23,7 @@ export interface CtxOptions {
   bulkRuns?: boolean;
   app?: Partial<AppSettings>;
   db?: Database;
+  searchBudgetMs?: number;
 }
 
 const CONSOLE_SCHEMA_SQL = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
@@ -50,9 +51,9 @@ export class TestConsole {
   }
 
   /** The app is called `test-app` unless said otherwise. */
-  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db }: CtxOptions = {}): Ctx {
+  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, searchBudgetMs }: CtxOptions = {}): Ctx {
     const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
-    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly });
+    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, searchBudgetMs });
   }
 
   /** Another session, for locks; it ends with the console. */

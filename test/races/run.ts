@@ -35,4 +35,6 @@ const rows: [string, (result: RaceResult) => number][] = [
 console.log(['', ...results.map((result): Strategy => result.strategy)].map((cell, n) => (n === 0 ? cell.padEnd(34) : cell.padStart(12))).join(''));
 for (const [name, value] of rows) console.log(name.padEnd(34) + results.map((result) => String(value(result)).padStart(12)).join(''));
 for (const { strategy, violations } of results) for (const violation of violations) console.log(`${strategy}: ${violation}`);
-process.exit(results.some(({ violations }) => violations.length > 0) ? 1 : 0);
+const failed = results.filter(({ violations }) => violations.length > 0).length;
+console.log(`\nraces: ${results.length - failed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);

@@ -2,14 +2,16 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
+import { ExportLinks } from '@/components/jobs/export-links';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/ctx';
+import { env } from '@/lib/env';
 import { paramsOf } from '@/lib/filter-params';
 import { JOB_STATES } from '@/lib/good-job/states';
-import { jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/list';
+import { isUnderstood, jobFilterParams, notUnderstoodOf, parseJobFilter, withState } from '@/lib/jobs/filters';
+import { listJobs } from '@/lib/jobs/job-list';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -25,9 +27,9 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
     const page = await listJobs(ctx, filter);
     const params = jobFilterParams(filter);
     const tabs = [null, ...JOB_STATES].map((state) => ({
-      href: `/jobs?${new URLSearchParams(jobFilterParams({ ...filter, state }))}`,
+      href: `/jobs?${new URLSearchParams(jobFilterParams(withState(filter, state)))}`,
       text: t(`states.${state ?? 'all'}`),
-      current: filter.state === state && filter.notUnderstood.length === 0,
+      current: filter.state === state && isUnderstood(filter),
     }));
     return (
       <>
@@ -35,16 +37,21 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
         <DidNotice params={given} />
         <Tabs label={t('jobs.tabs')} tabs={tabs} />
         <FilterChips filter={filter} path="/jobs" />
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/jobs" />
+        <NotUnderstoodChips chips={notUnderstoodOf(filter)} clearHref="/jobs" />
         <JobList
           key={JSON.stringify(filter)}
           door={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
           initial={page}
           page={{ path: '/jobs', params }}
           label={t('jobs.title')}
-          empty={t(filter.notUnderstood.length > 0 || Object.keys(filter.values).length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
+          empty={t(filter.notUnderstood.length > 0 || filter.terms.length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
           newestFirst={filter.state === null || filter.state === 'running' || filter.state === 'succeeded' || filter.state === 'discarded'}
         />
+        {isUnderstood(filter) && page.rows.length > 0 && (
+          <div className="mt-2 flex justify-end">
+            <ExportLinks basePath={env().basePath} query={params} />
+          </div>
+        )}
       </>
     );
   });

@@ -8,14 +8,13 @@ import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { JsonBlock } from '@/components/ui/json-block';
-import { countIfSmall } from '@/lib/batches/progress';
-import { getBatch, getBatchRow } from '@/lib/batches/queries';
-import { getBatchStatus } from '@/lib/batches/status';
-import type { BatchDetail } from '@/lib/batches/types';
+import { getBatch } from '@/lib/batches/queries';
+import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
+import type { BatchRow } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
-import { type JobFilter, jobFilterParams, parseJobFilter } from '@/lib/jobs/filters';
+import { type JobFilter, jobFilterParams, notUnderstoodOf, parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
@@ -41,25 +40,26 @@ export default async function BatchPage({ params, searchParams }: Props) {
     const t = await getTranslations('batch');
     const filter = parseJobFilter(given);
     // All at once: each is a short transaction of its own, and none waits for another.
-    const [batch, status, callbacks, jobs] = await Promise.all([
-      getBatch(ctx, id),
-      statusOfSmall(ctx, id, given.get('counts') === '1'),
+    const asked = getBatch(ctx, id);
+    const [found, status, callbacks, jobs] = await Promise.all([
+      asked,
+      statusNow(ctx, asked.then((batch) => batch?.row ?? null), id, given.get('counts') === '1'),
       guardPart(() => callbackJobs(ctx, id)),
       guardPart(() => batchedJobs(ctx, id, filter)),
     ]);
-    if (!batch) return missingPage();
+    if (!found) return missingPage();
     return (
       <>
-        <BatchHead batch={withoutAttributes(batch)} initial={status} />
+        <BatchHead batch={found.row} initial={status} />
         <DidNotice params={given} />
         <section aria-labelledby="attributes" className="mt-5">
           <div className="mb-1 flex items-center justify-between">
             <h2 id="attributes" className="text-base font-semibold">
               {t('attributes')}
             </h2>
-            <CopyButton text={batch.attributesJson} label={t('attributes')} />
+            <CopyButton text={found.attributesJson} label={t('attributes')} />
           </div>
-          <JsonBlock text={batch.attributesJson} label={t('attributes')} />
+          <JsonBlock text={found.attributesJson} label={t('attributes')} />
         </section>
         <section aria-labelledby="callback-jobs" className="mt-6">
           <h2 id="callback-jobs" className="mb-2 text-base font-semibold">
@@ -73,7 +73,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
           </h2>
           <BatchJobsFilter batchId={id} filter={filter} />
           <FilterChips filter={filter} path={`/batches/${id}`} />
-          <NotUnderstoodChips chips={filter.notUnderstood} clearHref={`/batches/${id}`} />
+          <NotUnderstoodChips chips={notUnderstoodOf(filter)} clearHref={`/batches/${id}`} />
           {jobs}
         </section>
       </>
@@ -81,15 +81,12 @@ export default async function BatchPage({ params, searchParams }: Props) {
   });
 }
 
-function withoutAttributes({ attributesJson: _attributes, ...row }: BatchDetail) {
-  return row;
-}
-
 /** The status when the counts are cheap (or asked for by a reader without JavaScript); else null: the page asks again for it. */
-async function statusOfSmall(ctx: Ctx, id: string, always: boolean) {
+async function statusNow(ctx: Ctx, asked: Promise<BatchRow | null>, id: string, always: boolean) {
   try {
-    const [batch, counted] = await Promise.all([getBatchRow(ctx, id), always ? undefined : countIfSmall(ctx, id, COUNTED_WITH_PAGE)]);
-    return batch && (always || counted) ? await getBatchStatus(ctx, batch, counted ?? undefined) : null;
+    if (!always) return await getSmallBatchStatus(ctx, asked, id, COUNTED_WITH_PAGE);
+    const batch = await asked;
+    return batch && (await getBatchStatus(ctx, batch));
   } catch (error) {
     // Cut: the page stands without it.
     if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
@@ -112,7 +109,7 @@ async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}
-      empty={t(filter.state || Object.keys(filter.values).length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
+      empty={t(filter.state || filter.terms.length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
     />
   );
 }

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { type ExportFormat, exportJobs } from './export';
+import { parseJobFilter } from './filters';
+import { listJobs } from './job-list';
+
+let console_: TestConsole;
+beforeAll(async () => {
+  console_ = await TestConsole.open('export');
+});
+afterAll(() => console_.close());
+
+const filterOf = (query: string) => parseJobFilter(new URLSearchParams(query));
+
+async function exported(query: string, format: ExportFormat): Promise<string> {
+  let text = '';
+  for await (const chunk of exportJobs(console_.ctx(), filterOf(query), format)) text += chunk;
+  return text;
+}
+
+const objects = async (query: string) => (await exported(query, 'ndjson')).split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('NDJSON', () => {
+  it('is one job a line, nothing lost', async () => {
+    const id = '00000000-0000-4000-8000-000000000001';
+    await insertJob(console_.client, { id, ...DISCARDED, job_class: '請求Job', labels: ['月次', 'a,b'], error: 'E: "一"\n二', serialized_params: params(id, { arguments: [] }).replace('"arguments":[]', '"arguments":[12345678901234567890, 1.10, {"2":"b","1":"a\\u0009"}]') });
+    const text = await exported('q=class:請求Job', 'ndjson');
+    expect(text.endsWith('\n')).toBe(true);
+    // jsonb sorts the keys of an object; the numbers keep their digits.
+    expect(text).toContain('"arguments":[12345678901234567890,1.10,{"1":"a\\t","2":"b"}]');
+    expect(JSON.parse(text)).toMatchObject({ id, state: 'discarded', job_class: '請求Job', labels: ['月次', 'a,b'], error: 'E: "一"\n二', error_event: 'unhandled', attempts: 1, batch_id: null, finished_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z$/) as string });
+  });
+
+  it('has every job once, in the order of the list, however many chunks it takes', async () => {
+    await console_.client.query(`
+      INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, scheduled_at, created_at, updated_at, finished_at, performed_at)
+      SELECT gen_random_uuid(), gen_random_uuid(), 'many', n % 3, 'ManyJob', '{"arguments": []}', t, t, t, t, t
+        FROM generate_series(1, 1301) n, LATERAL (SELECT now() - (n / 7) * interval '1 s' AS t) s`);
+    const ids = (await objects('q=class:ManyJob')).map((job) => job.id);
+    expect(ids).toHaveLength(1301);
+    expect(new Set(ids).size).toBe(1301);
+    const list = await listJobs(console_.ctx(), { ...filterOf('q=class:ManyJob'), limit: 2000 });
+    expect(ids).toEqual(list.rows.map((row) => row.id));
+  });
+
+  it('goes on where a search stopped for want of time', async () => {
+    const hit = await insertJob(console_.client, { ...SUCCEEDED, created_at: '2020-01-01', job_class: 'OldJob', error: null, labels: ['針の山'] });
+    const ctx = console_.ctx({ searchBudgetMs: 20 });
+    let text = '';
+    for await (const chunk of exportJobs(ctx, filterOf('q=針の山'), 'ndjson')) text += chunk;
+    expect(text.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { id: string }).id)).toEqual([hit]);
+  });
+});
+
+describe('CSV', () => {
+  it('opens in a spreadsheet as it is: a mark for UTF-8, quotes, and no formula', async () => {
+    const id = await insertJob(console_.client, { ...DISCARDED, job_class: '=cmd|/c calc', queue_name: '＝SUM(A1)', priority: -10, labels: ['-1+1', 'b'], error: '@x, "y"\n二行目', cron_key: ' +1' });
+    const text = await exported(`q=id:${id}`, 'csv');
+    expect(text.startsWith('\ufeffid,state,job_class,')).toBe(true);
+    expect(text).toContain(`${id},discarded,'=cmd|/c calc,'＝SUM(A1),-10,"'-1+1, b",1,`);
+    expect(text).toContain(`"'@x, ""y""\n二行目",unhandled`);
+    expect(text).toContain(`,' +1,`);
+  });
+
+  it('has its head alone when nothing matches', async () => {
+    expect((await exported('q=class:NoSuchJob', 'csv')).split('\n').filter(Boolean)).toHaveLength(1);
+  });
+});

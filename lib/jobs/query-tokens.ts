@@ -1,0 +1,76 @@
+/*
+ * The query language's words: split at white space, and values at commas, both outside quotes. A Japanese input
+ * method writes ：＞－，“ and the ideographic space; where the language has a sign, the full-width one is the same.
+ */
+
+export interface Token {
+  text: string;
+  /** Offset in the query, UTF-16. */
+  start: number;
+  /** A quote was opened and not closed. */
+  open: boolean;
+}
+
+const CLOSING: Record<string, string> = { '"': '"', '“': '”"', '”': '”"', '＂': '＂"' };
+export const COMMA = /[,，]/;
+export const COLON = /[:：]/;
+export const MINUS = /^[-－−]/;
+
+/** At white space (the ideographic one too) that is not inside quotes. */
+export function tokens(query: string): Token[] {
+  const found: Token[] = [];
+  let token: Token | null = null;
+  let closing = '';
+  for (let at = 0; at < query.length; at += 1) {
+    const char = query[at] ?? '';
+    if (!closing && /\s/u.test(char)) {
+      if (token) found.push(token);
+      token = null;
+      continue;
+    }
+    token ??= { text: '', start: at, open: false };
+    token.text += char;
+    if (!closing) closing = CLOSING[char] ?? '';
+    else if (char === '\\' && at + 1 < query.length) token.text += query[(at += 1)];
+    else if (closing.includes(char)) closing = '';
+    token.open = closing !== '';
+  }
+  return token ? [...found, token] : found;
+}
+
+export interface Value {
+  text: string;
+  /** The same with its stars: `*` is any characters, `\*` a star, `\\` a backslash. */
+  pattern: string;
+  quoted: boolean;
+}
+
+/** The values of `a,"b, c"`; of text without a comma one, without its quotes. */
+export function values(text: string, separator: RegExp | null = COMMA): Value[] {
+  const found: Value[] = [];
+  let value: Value = { text: '', pattern: '', quoted: false };
+  let closing = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at] ?? '';
+    if (!closing && separator?.test(char)) {
+      found.push(value);
+      value = { text: '', pattern: '', quoted: false };
+    } else if (!closing && CLOSING[char]) {
+      closing = CLOSING[char];
+      value.quoted = true;
+    } else if (closing && closing.includes(char)) {
+      closing = '';
+    } else {
+      const escaped = closing !== '' && char === '\\' && /["\\”＂]/.test(text[at + 1] ?? '');
+      const plain = escaped ? (text[(at += 1)] ?? '') : char;
+      value.text += plain;
+      value.pattern += closing && /[\\*]/.test(plain) ? `\\${plain}` : plain;
+    }
+  }
+  return [...found, value].filter((one) => one.text !== '' || one.quoted);
+}
+
+/** Puts a value into quotes where the language needs them. */
+export function quote(value: string): string {
+  return value === '' || /[\s"“”＂,，*\\]|^[-－−]|^[^\s:：]*[:：]/u.test(value) ? `"${value.replaceAll(/["\\]/g, '\\$&')}"` : value;
+}
