@@ -6,6 +6,7 @@ import type { ActionResult } from '@/lib/action';
 import { previewBulkAction, startBulkAction } from '@/lib/bulk/actions';
 import type { BulkStart } from '@/lib/bulk/start';
 import { type BulkAction, type BulkPreview, type BulkTarget, TYPED_ABOVE } from '@/lib/bulk/types';
+import { readNumber } from '@/lib/bulk/typed-number';
 import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
@@ -14,7 +15,7 @@ import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { PreviewText, useBulkCount } from './preview-text';
 import { TargetText } from './target-text';
-import { TypedNumber, readNumber } from './typed-number';
+import { TypedNumber } from './typed-number';
 
 interface Props {
   action: BulkAction;

@@ -11,9 +11,3 @@ export function TypedNumber({ number }: { number: number }) {
     </label>
   );
 }
-
-/** What was typed as a number; null: it is none. */
-export function readNumber(text: string): number | null {
-  const digits = text.normalize('NFKC').replaceAll(/[\s,.’']/g, '');
-  return /^\d{1,15}$/.test(digits) ? Number(digits) : null;
-}

@@ -4,10 +4,13 @@ import { redirect } from 'next/navigation';
 import { z } from 'zod';
 import { type ActionResult, runAction } from '../action';
 import { isTimestamp, isUuid } from '../text';
+import type { BatchRetryResult } from '../batches/mutations';
+import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
 import { CONTROLS, type ControlOutcome, controlRun } from './control';
 import { previewBulk } from './preview';
 import { type BulkStart, startBulk } from './start';
 import { isReadable } from './target';
+import { readNumber } from './typed-number';
 import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
 
 const uuid = z.string().refine(isUuid).transform((id) => id.toLowerCase());
@@ -28,6 +31,7 @@ const confirmed = z.intersection(
     typed: count.nullable(),
   }),
 );
+const batch = z.object({ id: uuid });
 const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
@@ -50,4 +54,33 @@ export async function submitBulkControl(form: FormData): Promise<void> {
   const result = await runAction(control, { id, control: form.get('control') }, (ctx, input) => controlRun(ctx, input.id, input.control));
   const failed = !result.ok ? result.error : result.value === 'done' ? null : result.value;
   redirect(`/bulk/${typeof id === 'string' && isUuid(id) ? id : ''}${failed ? `?${new URLSearchParams({ outcome: failed })}` : ''}`);
+}
+
+/** Batch retry; of a large batch nothing is done yet. */
+export async function retryBatchAction(given: z.input<typeof batch>): Promise<ActionResult<BatchRetryAnswer>> {
+  return runAction(batch, given, (ctx, { id }) => retryBatchUnlessLarge(ctx, id));
+}
+
+/** The same from the confirmation page's form, without JavaScript; of a large batch that page asks for the number. */
+export async function submitBatchRetry(form: FormData): Promise<void> {
+  const text = (name: string) => String(form.get(name) ?? '');
+  const id = text('id');
+  const page = `/batches/${isUuid(id) ? id : ''}`;
+  if (form.has('expected')) {
+    const started = await startBulkAction({
+      action: 'batch_retry', target: { kind: 'batch', batchId: id }, scheduledAt: null, cutOff: { at: text('cut_off_at'), txid: text('cut_off_txid') },
+      expected: { kind: text('kind') as 'exact', count: Number(text('expected')) }, typed: text('typed') === '' ? null : readNumber(text('typed')),
+    });
+    if (started.ok && started.value.kind === 'started') redirect(`/bulk/${started.value.runId}`);
+    redirect(`${page}/retry?${new URLSearchParams({ outcome: started.ok ? started.value.kind : started.error })}`);
+  }
+  const result = await runAction(batch, { id }, (ctx, given) => retryBatchUnlessLarge(ctx, given.id));
+  if (result.ok && result.value.outcome === 'large') redirect(`${page}/retry`);
+  redirect(`${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`);
+}
+
+function didRetry(result: ActionResult<BatchRetryResult>): Record<string, string> {
+  if (!result.ok) return { did: 'batch_retry', outcome: result.error };
+  const { code, outcome, retried, skippedCount } = result.value;
+  return { did: 'batch_retry', outcome: code ?? outcome, retried: String(retried), skipped: String(skippedCount) };
 }
