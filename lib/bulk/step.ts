@@ -18,6 +18,9 @@ import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedO
  */
 
 
+/** A worker has a batch for milliseconds; somebody who has it longer costs the run no more than this a chunk. */
+const BATCH_PATIENCE_MS = 250;
+
 export interface StepOptions {
   server: string;
   /** Jobs at most. */
@@ -76,7 +79,7 @@ async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, ids: string[], options: 
   const { cutOff, scheduledAt } = run;
   const outcomes: Outcome[] = options.giveUpNext
     ? ids.map((id) => ({ id, outcome: 'locked' }))
-    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff });
+    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff, batchPatienceMs: BATCH_PATIENCE_MS });
   const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
   const settled = putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
   if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE run_id = ${run.id} AND pass = 1 AND job_id = ANY(${putOff.map(({ id }) => id)}::uuid[])`);

@@ -1,6 +1,6 @@
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type ClaimedJob, batchIdsOf, claimJobs, claimJobsByForce, lockBatches } from './claim';
+import { type ClaimedJob, batchTiesOf, claimJobs, claimJobsByForce, lockBatches, lockBatchesOrSkip } from './claim';
 import { clock } from './clock';
 import { continueBatches } from './completion';
 import type { CutOff } from './cut-off';
@@ -31,14 +31,18 @@ export interface ActionOptions {
   scheduledAt?: string | null;
   /** A job that was written since is a conflict: the caller has chosen among the jobs as they were then. */
   cutOff?: CutOff;
+  /** Milliseconds to wait for busy batches, whose jobs are then `locked`; absent: as long as for any lock, and all fails. */
+  batchPatienceMs?: number;
 }
 
 /** Carries out one action on these jobs. `ids` are distinct UUIDs. */
 export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
   // Rescheduling and destroying change nothing that a batch's completion depends on.
-  if (action !== 'reschedule' && action !== 'destroy') await lockBatches(tx, await batchIdsOf(tx, gj, ids));
-  const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, ids) : await claimJobs(tx, gj, ids, options.cutOff);
-  const outcomes = new Map(claim.outcomes.map((outcome) => [outcome.id, outcome]));
+  const busy = action === 'reschedule' || action === 'destroy' ? new Set<string>() : await lockTheirBatches(tx, gj, ids, options.batchPatienceMs);
+  const free = busy.size > 0 ? ids.filter((id) => !busy.has(id)) : ids;
+  const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, free) : await claimJobs(tx, gj, free, options.cutOff);
+  const outcomes = new Map<string, Outcome>([...busy].map((id) => [id, { id, outcome: 'locked' }]));
+  for (const outcome of claim.outcomes) outcomes.set(outcome.id, outcome);
   const ready: ClaimedJob[] = [];
   for (const job of claim.jobs) {
     const outcome = judge(action, job) ?? (job.changed ? { id: job.id, outcome: 'conflict' } : null);
@@ -47,6 +51,18 @@ export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: str
   }
   for (const outcome of await carryOut(tx, gj, action, ready, options)) outcomes.set(outcome.id, outcome);
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
+}
+
+/** Returns the jobs whose batch could not be had. */
+async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patienceMs?: number): Promise<Set<string>> {
+  const ties = await batchTiesOf(tx, gj, ids);
+  const batchIds = ties.flatMap((job) => job.batchIds);
+  if (patienceMs === undefined) {
+    await lockBatches(tx, batchIds);
+    return new Set();
+  }
+  const busy = await lockBatchesOrSkip(tx, batchIds, patienceMs);
+  return new Set(ties.filter((job) => job.batchIds.some((id) => busy.has(id))).map(({ id }) => id));
 }
 
 /** The rule that decides on a claimed row, `refused` before `conflict`; null: go ahead. */

@@ -44,11 +44,46 @@ export async function lockBatches(tx: Tx, batchIds: string[]): Promise<void> {
       SELECT ${advisoryKey('good_job_batches', sql`id`)} AS key FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS b(id, n) ORDER BY n) keys`);
 }
 
-export async function batchIdsOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<string[]> {
-  const rows = await tx.query<{ id: string }>(sql`
-    SELECT batch_id AS id FROM ${gj.jobs} WHERE id = ANY(${jobIds}::uuid[]) AND batch_id IS NOT NULL
-    UNION SELECT batch_callback_id FROM ${gj.jobs} WHERE id = ANY(${jobIds}::uuid[]) AND batch_callback_id IS NOT NULL`);
-  return rows.map((row) => row.id);
+/**
+ * The same, but waits no longer than so many milliseconds for all of them together; of those that cannot be had then,
+ * returns the ids, and takes the rest. For a run of many jobs, which must not stand still for one batch.
+ */
+export async function lockBatchesOrSkip(tx: Tx, batchIds: string[], patienceMs: number): Promise<Set<string>> {
+  const ids = [...new Set(batchIds)].sort();
+  if (ids.length === 0) return new Set();
+  const [before] = await tx.query<{ timeout: string }>(sql`SELECT current_setting('lock_timeout') AS timeout`);
+  await tx.query(sql`SAVEPOINT batches`);
+  await tx.query(sql`SELECT set_config('lock_timeout', ${`${patienceMs}ms`}, true)`);
+  const busy = await lockBatches(tx, ids).then(
+    () => new Set<string>(),
+    async (error: unknown) => {
+      if (!isLockFailure(error)) throw error;
+      await tx.query(sql`ROLLBACK TO SAVEPOINT batches`);
+      const tried = await tx.query<{ id: string; got: boolean }>(sql`
+        SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_job_batches', sql`id`)}) AS got FROM unnest(${ids}::uuid[]) AS id`);
+      return new Set(tried.filter(({ got }) => !got).map(({ id }) => id));
+    },
+  );
+  await tx.query(sql`SELECT set_config('lock_timeout', ${before?.timeout ?? '0'}, true)`);
+  return busy;
+}
+
+/** lock_not_available, deadlock_detected. */
+function isLockFailure(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && (error.code === '55P03' || error.code === '40P01');
+}
+
+export interface BatchTies {
+  id: string;
+  /** Of which it is a member, and whose callback it is. */
+  batchIds: string[];
+}
+
+/** Those of the jobs that have to do with a batch. */
+export async function batchTiesOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<BatchTies[]> {
+  return tx.query<BatchTies>(sql`
+    SELECT id, array_remove(ARRAY[batch_id, batch_callback_id], NULL) AS "batchIds" FROM ${gj.jobs}
+     WHERE id = ANY(${jobIds}::uuid[]) AND (batch_id IS NOT NULL OR batch_callback_id IS NOT NULL)`);
 }
 
 function claimedColumns(cutOff?: CutOff): Sql {
