@@ -2,9 +2,10 @@ import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
+import { lockBatches } from '../good-job/claim';
 import { type RunRow, LEASE_S, RUNS, TARGETS, leaseEnd, readRun } from './run-rows';
 import { serverId, work, workOn } from './runner';
-import { endBatchRetry } from './step';
+import { endBatchRetry, lockRun } from './step';
 import { type BulkAction, permissionOf } from './types';
 
 export const CONTROLS = ['pause', 'resume', 'cancel'] as const;
@@ -32,6 +33,9 @@ async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutco
 
 /** What is done stays done. A batch retry that has retried something ends as one, else its batch would count as finished with open jobs in it. */
 async function cancel(tx: WriteTx, ctx: Ctx, run: RunRow): Promise<ControlOutcome> {
+  // Its batch is locked before its row is, as a chunk does it.
+  if (run.action === 'batch_retry') await lockRun(tx, run.id);
+  if (run.action === 'batch_retry' && run.batchId) await lockBatches(tx, [run.batchId]);
   const rows = await tx.query(sql`
     UPDATE ${RUNS} SET state = 'cancelled', pause_reason = NULL, controlled_by = ${ctx.viewer.id}, finished_at = clock_timestamp()
      WHERE id = ${run.id} AND state IN ('running', 'paused') RETURNING 1`);

@@ -59,7 +59,7 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
 }
 
 /** One server at a time, whatever the leases say; and a transaction number, which the cut-off is compared with. */
-async function lockRun(tx: Tx, runId: string): Promise<void> {
+export async function lockRun(tx: Tx, runId: string): Promise<void> {
   await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0)), txid_current()`);
 }
 
