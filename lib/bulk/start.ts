@@ -43,7 +43,7 @@ export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkSta
   const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target));
   if (!ctx.bulkRuns) return target.kind === 'ids' ? changeSelected(ctx, request, target.ids) : { kind: 'needs_schema' };
   try {
-    const runId = await insert(ctx, { ...request, target });
+    const runId = await createRun(ctx, { ...request, target });
     work(ctx, runId, request.action);
     return { kind: 'started', runId };
   } catch (error) {
@@ -52,7 +52,8 @@ export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkSta
   }
 }
 
-async function insert(ctx: Ctx, { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest): Promise<string> {
+/** The run's row, its audit record and the list of its jobs; leased to this server, which does not work on it yet. */
+export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest): Promise<string> {
   const id = randomUUID();
   await transaction(ctx, permissionOf(action), async (tx) => {
     const { viewer, requestId } = ctx;
