@@ -49,7 +49,6 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
         collected_to_at timestamptz,
         collected_to_id uuid,
         pass smallint NOT NULL DEFAULT 1,
-        cursor uuid,
         counts jsonb NOT NULL DEFAULT '{}',
         active_ms bigint NOT NULL DEFAULT 0,
         finished_at timestamptz,

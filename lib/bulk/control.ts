@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
 import { lockBatches } from '../good-job/claim';
-import { type RunRow, LEASE_S, RUNS, TARGETS, leaseEnd, readRun } from './run-rows';
+import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './run-rows';
 import { serverId, work, workOn } from './runner';
-import { endBatchRetry, lockRun } from './step';
+import { endBatchRetry, forgetTargets } from './step';
 import { type BulkAction, permissionOf } from './types';
 
 export const CONTROLS = ['pause', 'resume', 'cancel'] as const;
@@ -33,16 +33,15 @@ async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutco
 
 /** What is done stays done. A batch retry that has retried something ends as one, else its batch would count as finished with open jobs in it. */
 async function cancel(tx: WriteTx, ctx: Ctx, run: RunRow): Promise<ControlOutcome> {
-  // Its batch is locked before its row is, as a chunk does it.
-  if (run.action === 'batch_retry') await lockRun(tx, run.id);
+  // Its batch is locked, and its targets are, before its row is: as a chunk does it.
   if (run.action === 'batch_retry' && run.batchId) await lockBatches(tx, [run.batchId]);
+  await forgetTargets(tx, run.id);
   const rows = await tx.query(sql`
     UPDATE ${RUNS} SET state = 'cancelled', pause_reason = NULL, controlled_by = ${ctx.viewer.id}, finished_at = clock_timestamp()
      WHERE id = ${run.id} AND state IN ('running', 'paused') RETURNING 1`);
-  if (rows.length === 0) return 'conflict';
+  if (rows.length === 0) return 'conflict'; // an ended run has no targets: none was forgotten
   const now = await readRun(tx, run.id);
   if (now && run.action === 'batch_retry' && run.batchId && (now.counts.done ?? 0) > 0) await endBatchRetry(tx, ctx.gj, now, run.batchId);
-  await tx.query(sql`DELETE FROM ${TARGETS} WHERE run_id = ${run.id}`);
   return 'done';
 }
 

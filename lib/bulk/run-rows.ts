@@ -32,8 +32,6 @@ export interface RunRow {
   /** Where the collecting stopped, in its own order. */
   collectedTo: { at: string | null; id: string } | null;
   pass: number;
-  /** The last target that was taken up in this pass. */
-  cursor: string | null;
   counts: OutcomeCounts;
   leaseOwner: string | null;
 }
@@ -49,7 +47,7 @@ interface ReadRow extends Omit<RunRow, 'cutOff' | 'collectedTo' | 'counts'> {
 export async function readRun(tx: Tx, id: string): Promise<RunRow | null> {
   const [row] = await tx.query<ReadRow>(sql`
     SELECT id, audit_id AS "auditId", action, scheduled_at AS "scheduledAt", target, filter, batch_id AS "batchId", cut_off_at AS "cutOffAt", cut_off_txid AS "cutOffTxid",
-           state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, cursor, counts, lease_owner AS "leaseOwner"
+           state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, counts, lease_owner AS "leaseOwner"
       FROM ${RUNS} WHERE id = ${id}`);
   if (!row) return null;
   const { cutOffAt, cutOffTxid, collectedToAt, collectedToId, counts, ...rest } = row;

@@ -13,8 +13,9 @@ import { type StepResult, release, step } from './step';
 import { type BulkAction, permissionOf } from './types';
 
 /*
- * Works on the runs that this server has the lease of: one transaction after the other, all runs in turn on one
- * connection. Nothing but the lease is in memory; any server can go on where this one stops.
+ * Works on the runs that this server has the lease of, all of them in turn, two transactions at a time: workers that
+ * are busy leave a single connection a small share of the database. Nothing but the lease is in memory; any server can
+ * go on where this one stops.
  */
 
 interface Work {
@@ -26,13 +27,15 @@ interface Runner {
   /** This server, in leases. */
   server: string;
   runs: Map<string, Work>;
-  /** Settles when the step before is over. */
-  turn: Promise<unknown>;
+  /** Each settles when the step before in its lane is over. */
+  lanes: Promise<unknown>[];
 }
 
 /** Modules are instantiated more than once in one server; its runs must not be. */
 const shared = globalThis as typeof globalThis & { goodJobConsoleBulk?: Runner };
-const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new Map(), turn: Promise.resolve() });
+/** Transactions at a time, whichever runs they are of: so many connections of the pool. */
+const LANES = 2;
+const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new Map(), lanes: Array.from({ length: LANES }, () => Promise.resolve()) });
 
 export function serverId(): string {
   return runner.server;
@@ -42,6 +45,8 @@ export function serverId(): string {
 const RENEW_MS = 2_000;
 /** A database that is away gets so long before the run is left to whoever resumes it. */
 const PATIENCE_MS = 60_000;
+/** Before a lane looks again whether there is something for it. */
+const IDLE_MS = 20;
 /** A window that took this long is large enough; one that took twice as long was too large. */
 const WINDOW_MS = 500;
 const DOWN = new Set<string>(['database_down', 'database_busy', 'database_login', 'database_tls']);
@@ -74,51 +79,90 @@ export function workOn(runId: string): { ended: Promise<void> } | null {
   return runner.runs.get(runId) ?? null;
 }
 
-/** One step at a time, whichever run it is of: bulk work takes one connection of the pool. */
-function inTurn<T>(fn: () => Promise<T>): Promise<T> {
-  const mine = runner.turn.then(fn);
-  runner.turn = mine.catch(() => undefined);
+/** One step at a time in a lane, whichever run it is of. */
+function inTurn<T>(lane: number, fn: () => Promise<T>): Promise<T> {
+  const mine = (runner.lanes[lane] ?? Promise.resolve()).then(fn);
+  runner.lanes[lane] = mine.catch(() => undefined);
   return mine;
 }
 
+/** How a run is worked on at the moment; shared by its lanes. */
+interface Pace {
+  chunk: number;
+  window: number;
+  giveUpNext: boolean;
+  /** Something failed: one lane alone finds out what. */
+  alone: boolean;
+  over: boolean;
+  elapsedMs: () => number;
+}
+
 async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
-  let chunk = MAX_JOBS_PER_TRANSACTION;
-  let window = FIRST_WINDOW;
-  let giveUpNext = false;
-  let downSince: number | null = null;
   let counted = performance.now();
-  let counting = counted;
-  const elapsedMs = () => (counting = performance.now()) - counted;
-  while (!one.stopping) {
+  const elapsedMs = () => {
+    const since = performance.now() - counted;
+    counted += since;
+    return since;
+  };
+  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, over: false, elapsedMs };
+  const lanes = await Promise.allSettled(Array.from({ length: LANES }, (_, lane) => walkLane(ctx, runId, action, one, lane, pace)));
+  const failed = lanes.find((lane) => lane.status === 'rejected');
+  if (failed) throw failed.reason;
+  await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server));
+}
+
+async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, pace: Pace): Promise<void> {
+  let downSince: number | null = null;
+  while (!one.stopping && !pace.over) {
+    if (pace.alone && lane > 0) {
+      await sleep(IDLE_MS);
+      continue;
+    }
     try {
       const begun = performance.now();
-      const result: StepResult = await inTurn(() => step(ctx, runId, action, { server: runner.server, chunk, window, giveUpNext, elapsedMs }));
-      if (result === 'stopped' || result === 'lost') return;
-      const took = performance.now() - begun;
-      if (result === 'collected') window = took > WINDOW_MS * 2 ? Math.max(500, window >> 1) : took < WINDOW_MS ? Math.min(LARGEST_WINDOW, window * 2) : window;
-      else chunk = Math.min(MAX_JOBS_PER_TRANSACTION, chunk * 2);
-      giveUpNext = false;
+      const { chunk, window, giveUpNext, elapsedMs } = pace;
+      const result = await inTurn(lane, () => step(ctx, runId, action, { server: runner.server, chunk, window, giveUpNext, elapsedMs }));
+      if (result === 'stopped' || result === 'lost') pace.over = true;
+      else if (result === 'idle') await sleep(IDLE_MS);
+      else succeeded(pace, result, performance.now() - begun);
       downSince = null;
-      counted = counting;
     } catch (error) {
       const reason = reasonOf(error);
       if (DOWN.has(reason)) {
         downSince ??= performance.now();
-        if (performance.now() - downSince > PATIENCE_MS) throw error;
+        if (performance.now() - downSince > PATIENCE_MS) {
+          pace.over = true;
+          throw error;
+        }
         await sleep(1_000);
-      } else if (window > FIRST_WINDOW || chunk > 1) {
-        // What was too much at once may do in smaller parts; a single job that spoils it is met alone at last.
-        window = Math.max(100, Math.min(FIRST_WINDOW, window >> 1));
-        chunk = Math.max(1, Math.floor(chunk / 5));
-      } else if (reason === 'locked' && !giveUpNext) {
-        giveUpNext = true;
-      } else {
+      } else if (!pace.alone) {
+        pace.alone = true;
+      } else if (lane === 0 && !slower(pace, reason)) {
         console.error(error);
-        return pause(ctx, runId, action, reason);
+        pace.over = true;
+        await pause(ctx, runId, action, reason);
       }
     }
   }
-  await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server));
+}
+
+function succeeded(pace: Pace, result: StepResult, took: number): void {
+  if (result === 'collected') pace.window = took > WINDOW_MS * 2 ? Math.max(500, pace.window >> 1) : took < WINDOW_MS ? Math.min(LARGEST_WINDOW, pace.window * 2) : pace.window;
+  else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
+  pace.giveUpNext = false;
+  if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;
+}
+
+/** What was too much at once may do in smaller parts; a single job that spoils it is met alone at last. False: it is, and it cannot be passed over. */
+function slower(pace: Pace, reason: PauseReason): boolean {
+  if (pace.window > FIRST_WINDOW || pace.chunk > 1) {
+    pace.window = Math.max(100, Math.min(FIRST_WINDOW, pace.window >> 1));
+    pace.chunk = Math.max(1, Math.floor(pace.chunk / 5));
+    return true;
+  }
+  if (reason !== 'locked' || pace.giveUpNext) return false;
+  pace.giveUpNext = true;
+  return true;
 }
 
 function reasonOf(error: unknown): PauseReason {

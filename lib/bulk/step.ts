@@ -29,12 +29,15 @@ export interface StepOptions {
   window: number;
   /** The next job's own locks could not be had in time: it counts as held. */
   giveUpNext: boolean;
-  /** Milliseconds of work that no step has recorded yet. */
+  /** Milliseconds of work that no step has recorded yet; they count as recorded from then on. */
   elapsedMs: () => number;
 }
 
-/** `lost`: another server has the lease. `stopped`: the run is over, or somebody paused or cancelled it. */
-export type StepResult = 'worked' | 'collected' | 'stopped' | 'lost';
+/**
+ * `idle`: all that is left in this pass is in another transaction's hands. `lost`: another server has the lease.
+ * `stopped`: the run is over, or somebody paused or cancelled it.
+ */
+export type StepResult = 'worked' | 'collected' | 'idle' | 'stopped' | 'lost';
 
 class LeaseLost extends Error {}
 
@@ -42,15 +45,14 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
   const { server } = options;
   try {
     return await transaction(ctx, permissionOf(action), async (tx) => {
-      await lockRun(tx, runId);
+      // No table is read from end to end while an index will do: 500 ids of a small table look like most of it. And a
+      // transaction number, which the cut-off is compared with.
+      await tx.query(sql`SELECT set_config('enable_seqscan', 'off', true), txid_current()`);
       const run = await readRun(tx, runId);
       if (!run || run.leaseOwner !== server) return 'lost';
       if (run.state !== 'running') return release(tx, run, server);
-      // No table is read from end to end while an index will do: 500 ids of a small table look like most of it.
-      await tx.query(sql`SET LOCAL enable_seqscan = off`);
       const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk);
-      const result = ids.length > 0 ? await takeUp(tx, ctx.gj, run, ids, options) : await goOn(tx, ctx.gj, run, options);
-      return result;
+      return ids.length > 0 ? takeUp(tx, ctx.gj, run, ids, options) : goOn(tx, ctx.gj, run, options);
     });
   } catch (error) {
     if (error instanceof LeaseLost) return 'lost';
@@ -58,9 +60,9 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
   }
 }
 
-/** One server at a time, whatever the leases say; and a transaction number, which the cut-off is compared with. */
-export async function lockRun(tx: Tx, runId: string): Promise<void> {
-  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0)), txid_current()`);
+/** What ends a pass or a run is done by one transaction at a time. */
+async function lockRun(tx: Tx, runId: string): Promise<void> {
+  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0))`);
 }
 
 async function change(tx: Tx, run: RunRow, { server, elapsedMs }: StepOptions, changes = empty): Promise<void> {
@@ -68,9 +70,10 @@ async function change(tx: Tx, run: RunRow, { server, elapsedMs }: StepOptions, c
   if (!kept) throw new LeaseLost();
 }
 
+/** The next targets that no other transaction has in hand: this server works on two chunks at once. */
 async function nextTargets(tx: Tx, run: RunRow, limit: number): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
-    SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} ${run.cursor ? sql`AND job_id > ${run.cursor}` : empty} ORDER BY job_id LIMIT ${limit}`);
+    SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} ORDER BY job_id LIMIT ${limit} FOR UPDATE SKIP LOCKED`);
   return rows.map((row) => row.id);
 }
 
@@ -84,11 +87,18 @@ async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, ids: string[], options: 
   const settled = putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
   if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE run_id = ${run.id} AND pass = 1 AND job_id = ANY(${putOff.map(({ id }) => id)}::uuid[])`);
   await tx.query(sql`DELETE FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND job_id = ANY(${settled.map(({ id }) => id)}::uuid[])`);
-  await keepSamples(tx, run, settled);
-  const counts = add(run.counts, countOutcomes(settled));
-  await change(tx, run, options, sql`, counts = ${JSON.stringify(counts)}, cursor = ${ids.at(-1)}`);
+  const before = await lockCounts(tx, run.id);
+  await keepSamples(tx, run.id, before, settled);
+  const counts = add(before, countOutcomes(settled));
+  await change(tx, run, options, sql`, counts = ${JSON.stringify(counts)}`);
   if (run.auditId) await updateAuditCounts(tx, run.auditId, counts);
   return 'worked';
+}
+
+/** The counts as they are now, and nobody else's to change before the commit. After all other locks: it is held for a moment. */
+async function lockCounts(tx: Tx, runId: string): Promise<OutcomeCounts> {
+  const [row] = await tx.query<{ counts: string }>(sql`SELECT counts FROM ${RUNS} WHERE id = ${runId} FOR UPDATE`);
+  return JSON.parse(row?.counts ?? '{}') as OutcomeCounts;
 }
 
 function add(counts: OutcomeCounts, more: OutcomeCounts): OutcomeCounts {
@@ -98,11 +108,11 @@ function add(counts: OutcomeCounts, more: OutcomeCounts): OutcomeCounts {
 }
 
 /** The first of each outcome but `done`: what a reader needs to look into, not a second list of all jobs. */
-async function keepSamples(tx: Tx, run: RunRow, outcomes: Outcome[]): Promise<void> {
+async function keepSamples(tx: Tx, runId: string, counts: OutcomeCounts, outcomes: Outcome[]): Promise<void> {
   const room = new Map<string, number>();
   const kept = outcomes.filter(({ outcome }) => {
     if (outcome === 'done') return false;
-    const left = room.get(outcome) ?? SAMPLES_KEPT - (run.counts[outcome] ?? 0);
+    const left = room.get(outcome) ?? SAMPLES_KEPT - (counts[outcome] ?? 0);
     room.set(outcome, left - 1);
     return left > 0;
   });
@@ -110,18 +120,23 @@ async function keepSamples(tx: Tx, run: RunRow, outcomes: Outcome[]): Promise<vo
   const codes = kept.map((outcome) => (outcome.outcome === 'refused' ? outcome.code : null));
   await tx.query(sql`
     INSERT INTO ${SAMPLES} (run_id, job_id, outcome, code)
-    SELECT ${run.id}::uuid, * FROM unnest(${kept.map(({ id }) => id)}::uuid[], ${kept.map(({ outcome }) => outcome)}::text[], ${codes}::text[])`);
+    SELECT ${runId}::uuid, * FROM unnest(${kept.map(({ id }) => id)}::uuid[], ${kept.map(({ outcome }) => outcome)}::text[], ${codes}::text[])`);
 }
 
-/** Nothing is left in this pass: look for more, go through those that were held, or end. */
-async function goOn(tx: Tx, gj: GoodJob, run: RunRow, options: StepOptions): Promise<StepResult> {
+/** Nothing is left to take in this pass: look for more, go through those that were held, or end. */
+async function goOn(tx: Tx, gj: GoodJob, { id, pass }: RunRow, options: StepOptions): Promise<StepResult> {
+  await lockRun(tx, id);
+  const run = await readRun(tx, id);
+  if (!run || run.state !== 'running' || run.pass !== pass) return 'worked'; // it has just moved on: look again
+  const [inHand] = await tx.query(sql`SELECT 1 FROM ${TARGETS} WHERE run_id = ${id} AND pass = ${pass} LIMIT 1`);
+  if (inHand) return 'idle';
   if (!run.collected) {
     const { to } = await collectWindow(tx, gj, run, options.window);
-    await change(tx, run, options, sql`, cursor = NULL, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null}`);
+    await change(tx, run, options, sql`, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null}`);
     return 'collected';
   }
   if (run.pass === 1) {
-    await change(tx, run, options, sql`, pass = 2, cursor = NULL`);
+    await change(tx, run, options, sql`, pass = 2`);
     return 'worked';
   }
   if (run.action === 'batch_retry' && run.batchId) await endBatchRetry(tx, gj, run, run.batchId);
@@ -142,8 +157,16 @@ export async function endBatchRetry(tx: Tx, gj: GoodJob, run: Pick<RunRow, 'coun
 }
 
 /** Lets the run go; of one that is over, what was still to do is forgotten. */
-export async function release(tx: Tx, run: Pick<RunRow, 'id'>, server: string): Promise<'stopped'> {
-  await tx.query(sql`UPDATE ${RUNS} SET lease_owner = NULL, lease_expires_at = NULL WHERE id = ${run.id} AND lease_owner = ${server}`);
-  await tx.query(sql`DELETE FROM ${TARGETS} t USING ${RUNS} r WHERE t.run_id = ${run.id} AND r.id = t.run_id AND r.state IN ('cancelled', 'finished')`);
+export async function release(tx: Tx, { id }: Pick<RunRow, 'id'>, server: string): Promise<'stopped'> {
+  const [run] = await tx.query<{ over: boolean }>(sql`SELECT state IN ('cancelled', 'finished') AS over FROM ${RUNS} WHERE id = ${id}`);
+  if (run?.over) await forgetTargets(tx, id);
+  await tx.query(sql`UPDATE ${RUNS} SET lease_owner = NULL, lease_expires_at = NULL WHERE id = ${id} AND lease_owner = ${server}`);
   return 'stopped';
+}
+
+/** Those that a transaction has in hand are left to it. Before the run's row is locked: a chunk locks it last. */
+export async function forgetTargets(tx: Tx, runId: string): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM ${TARGETS} t USING (SELECT pass, job_id FROM ${TARGETS} WHERE run_id = ${runId} FOR UPDATE SKIP LOCKED) free
+     WHERE t.run_id = ${runId} AND t.pass = free.pass AND t.job_id = free.job_id`);
 }
