@@ -93,8 +93,19 @@ interface Pace {
   giveUpNext: boolean;
   /** Something failed: one lane alone finds out what. */
   alone: boolean;
+  /** Its lanes would wait for each other at the same batches. */
+  oneLane: boolean;
   over: boolean;
+  busyBatches: Set<string>;
+  /** The last target of a chunk that is done, and the first of those that are in hand, by lane. */
+  done: string | null;
+  inHand: Map<number, string>;
   elapsedMs: () => number;
+}
+
+/** No target before it is left, unless a chunk has failed: then `done` is forgotten. */
+function lowestLeft({ inHand, done }: Pace): string | null {
+  return [...inHand.values()].sort()[0] ?? done;
 }
 
 async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
@@ -104,7 +115,7 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
     counted += since;
     return since;
   };
-  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, over: false, elapsedMs };
+  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, oneLane: action === 'batch_retry', over: false, busyBatches: new Set(), done: null, inHand: new Map(), elapsedMs };
   const lanes = await Promise.allSettled(Array.from({ length: LANES }, (_, lane) => walkLane(ctx, runId, action, one, lane, pace)));
   const failed = lanes.find((lane) => lane.status === 'rejected');
   if (failed) throw failed.reason;
@@ -114,20 +125,30 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
 async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, pace: Pace): Promise<void> {
   let downSince: number | null = null;
   while (!one.stopping && !pace.over) {
-    if (pace.alone && lane > 0) {
+    if ((pace.alone || pace.oneLane) && lane > 0) {
       await sleep(IDLE_MS);
       continue;
     }
     try {
       const begun = performance.now();
-      const { chunk, window, giveUpNext, elapsedMs } = pace;
-      const result = await inTurn(lane, () => step(ctx, runId, action, { server: runner.server, chunk, window, giveUpNext, elapsedMs }));
+      const { chunk, window, giveUpNext, busyBatches, elapsedMs } = pace;
+      let last: string | undefined;
+      const taken = (ids: string[]) => {
+        if (ids[0]) pace.inHand.set(lane, ids[0]);
+        last = ids.at(-1);
+      };
+      const options = { server: runner.server, chunk, window, giveUpNext, from: () => lowestLeft(pace), taken, busyBatches, elapsedMs };
+      const result = await inTurn(lane, () => step(ctx, runId, action, options));
+      pace.inHand.delete(lane);
+      pace.done = result !== 'worked' ? null : last && (pace.done === null || pace.done < last) ? last : pace.done;
       if (result === 'stopped' || result === 'lost') pace.over = true;
       else if (result === 'idle') await sleep(IDLE_MS);
       else succeeded(pace, result, performance.now() - begun);
       downSince = null;
     } catch (error) {
       const reason = reasonOf(error);
+      pace.inHand.delete(lane);
+      pace.done = null;
       if (DOWN.has(reason)) {
         downSince ??= performance.now();
         if (performance.now() - downSince > PATIENCE_MS) {
@@ -149,6 +170,8 @@ async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, 
 function succeeded(pace: Pace, result: StepResult, took: number): void {
   if (result === 'collected') pace.window = took > WINDOW_MS * 2 ? Math.max(500, pace.window >> 1) : took < WINDOW_MS ? Math.min(LARGEST_WINDOW, pace.window * 2) : pace.window;
   else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
+  if (pace.busyBatches.size > 0 || result === 'second_pass') pace.oneLane = true;
+  if (result === 'second_pass') pace.busyBatches.clear();
   pace.giveUpNext = false;
   if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;
 }

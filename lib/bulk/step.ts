@@ -18,8 +18,11 @@ import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedO
  */
 
 
-/** A worker has a batch for milliseconds; somebody who has it longer costs the run no more than this a chunk. */
-const BATCH_PATIENCE_MS = 250;
+/**
+ * A worker has a batch for milliseconds. Somebody who has it longer costs the first pass a moment, and the second one
+ * almost as long as any lock is waited for; from then on its jobs are passed over at once.
+ */
+const BATCH_PATIENCE_MS = { first: 250, second: 1_800 };
 
 export interface StepOptions {
   server: string;
@@ -29,6 +32,12 @@ export interface StepOptions {
   window: number;
   /** The next job's own locks could not be had in time: it counts as held. */
   giveUpNext: boolean;
+  /** No target of this pass with a smaller id is left, as far as this server knows; null: look from the first. */
+  from: () => string | null;
+  /** The targets that this step has taken in hand. */
+  taken: (ids: string[]) => void;
+  /** Batches that somebody has had locked for long; grows. */
+  busyBatches: Set<string>;
   /** Milliseconds of work that no step has recorded yet; they count as recorded from then on. */
   elapsedMs: () => number;
 }
@@ -37,7 +46,7 @@ export interface StepOptions {
  * `idle`: all that is left in this pass is in another transaction's hands. `lost`: another server has the lease.
  * `stopped`: the run is over, or somebody paused or cancelled it.
  */
-export type StepResult = 'worked' | 'collected' | 'idle' | 'stopped' | 'lost';
+export type StepResult = 'worked' | 'collected' | 'second_pass' | 'idle' | 'stopped' | 'lost';
 
 class LeaseLost extends Error {}
 
@@ -51,7 +60,8 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
       const run = await readRun(tx, runId);
       if (!run || run.leaseOwner !== server) return 'lost';
       if (run.state !== 'running') return release(tx, run, server);
-      const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk);
+      const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk, options.from());
+      options.taken(ids);
       return ids.length > 0 ? takeUp(tx, ctx.gj, run, ids, options) : goOn(tx, ctx.gj, run, options);
     });
   } catch (error) {
@@ -70,10 +80,10 @@ async function change(tx: Tx, run: RunRow, { server, elapsedMs }: StepOptions, c
   if (!kept) throw new LeaseLost();
 }
 
-/** The next targets that no other transaction has in hand: this server works on two chunks at once. */
-async function nextTargets(tx: Tx, run: RunRow, limit: number): Promise<string[]> {
+/** The next targets that no other transaction has in hand: this server works on two chunks at once. `from` spares it the entries of those that are gone. */
+async function nextTargets(tx: Tx, run: RunRow, limit: number, from: string | null): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
-    SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} ORDER BY job_id LIMIT ${limit} FOR UPDATE SKIP LOCKED`);
+    SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} ${from === null ? empty : sql`AND job_id >= ${from}`} ORDER BY job_id LIMIT ${limit} FOR UPDATE SKIP LOCKED`);
   return rows.map((row) => row.id);
 }
 
@@ -82,7 +92,7 @@ async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, ids: string[], options: 
   const { cutOff, scheduledAt } = run;
   const outcomes: Outcome[] = options.giveUpNext
     ? ids.map((id) => ({ id, outcome: 'locked' }))
-    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff, batchPatienceMs: BATCH_PATIENCE_MS });
+    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff, batches: { patienceMs: BATCH_PATIENCE_MS[run.pass === 1 ? 'first' : 'second'], busy: options.busyBatches } });
   const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
   const settled = putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
   if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE run_id = ${run.id} AND pass = 1 AND job_id = ANY(${putOff.map(({ id }) => id)}::uuid[])`);
@@ -137,7 +147,7 @@ async function goOn(tx: Tx, gj: GoodJob, { id, pass }: RunRow, options: StepOpti
   }
   if (run.pass === 1) {
     await change(tx, run, options, sql`, pass = 2`);
-    return 'worked';
+    return 'second_pass';
   }
   if (run.action === 'batch_retry' && run.batchId) await endBatchRetry(tx, gj, run, run.batchId);
   await change(tx, run, options, sql`, state = 'finished', finished_at = clock_timestamp()`);

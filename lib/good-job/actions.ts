@@ -1,6 +1,6 @@
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type ClaimedJob, batchTiesOf, claimJobs, claimJobsByForce, lockBatches, lockBatchesOrSkip } from './claim';
+import { type ClaimedJob, type Patience, batchTiesOf, claimJobs, claimJobsByForce, lockBatches, lockBatchesOrSkip } from './claim';
 import { clock } from './clock';
 import { continueBatches } from './completion';
 import type { CutOff } from './cut-off';
@@ -31,14 +31,14 @@ export interface ActionOptions {
   scheduledAt?: string | null;
   /** A job that was written since is a conflict: the caller has chosen among the jobs as they were then. */
   cutOff?: CutOff;
-  /** Milliseconds to wait for busy batches, whose jobs are then `locked`; absent: as long as for any lock, and all fails. */
-  batchPatienceMs?: number;
+  /** How to deal with batches that somebody else has locked; absent: they are waited for as for any lock, and else all fails. */
+  batches?: Patience;
 }
 
 /** Carries out one action on these jobs. `ids` are distinct UUIDs. */
 export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
   // Rescheduling and destroying change nothing that a batch's completion depends on.
-  const busy = action === 'reschedule' || action === 'destroy' ? new Set<string>() : await lockTheirBatches(tx, gj, ids, options.batchPatienceMs);
+  const busy = action === 'reschedule' || action === 'destroy' ? new Set<string>() : await lockTheirBatches(tx, gj, ids, options.batches);
   const free = busy.size > 0 ? ids.filter((id) => !busy.has(id)) : ids;
   const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, free) : await claimJobs(tx, gj, free, options.cutOff);
   const outcomes = new Map<string, Outcome>([...busy].map((id) => [id, { id, outcome: 'locked' }]));
@@ -54,14 +54,14 @@ export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: str
 }
 
 /** Returns the jobs whose batch could not be had. */
-async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patienceMs?: number): Promise<Set<string>> {
+async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patience?: Patience): Promise<Set<string>> {
   const ties = await batchTiesOf(tx, gj, ids);
   const batchIds = ties.flatMap((job) => job.batchIds);
-  if (patienceMs === undefined) {
+  if (!patience) {
     await lockBatches(tx, batchIds);
     return new Set();
   }
-  const busy = await lockBatchesOrSkip(tx, batchIds, patienceMs);
+  const busy = await lockBatchesOrSkip(tx, batchIds, patience);
   return new Set(ties.filter((job) => job.batchIds.some((id) => busy.has(id))).map(({ id }) => id));
 }
 

@@ -44,28 +44,38 @@ export async function lockBatches(tx: Tx, batchIds: string[]): Promise<void> {
       SELECT ${advisoryKey('good_job_batches', sql`id`)} AS key FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS b(id, n) ORDER BY n) keys`);
 }
 
-/**
- * The same, but waits no longer than so many milliseconds for all of them together; of those that cannot be had then,
- * returns the ids, and takes the rest. For a run of many jobs, which must not stand still for one batch.
- */
-export async function lockBatchesOrSkip(tx: Tx, batchIds: string[], patienceMs: number): Promise<Set<string>> {
+/** For a run of many jobs, which must not stand still for one batch: its jobs are `locked` instead. */
+export interface Patience {
+  /** How long to wait for batches. */
+  patienceMs: number;
+  /** Those that could not be had in that time are put in here, and are not waited for while they are. */
+  busy: Set<string>;
+}
+
+/** The same, with patience; returns the ids of those that could not be had. */
+export async function lockBatchesOrSkip(tx: Tx, batchIds: string[], { patienceMs, busy }: Patience): Promise<Set<string>> {
   const ids = [...new Set(batchIds)].sort();
   if (ids.length === 0) return new Set();
+  const waitedFor = ids.filter((id) => !busy.has(id));
   const [before] = await tx.query<{ timeout: string }>(sql`SELECT current_setting('lock_timeout') AS timeout`);
   await tx.query(sql`SAVEPOINT batches`);
   await tx.query(sql`SELECT set_config('lock_timeout', ${`${patienceMs}ms`}, true)`);
-  const busy = await lockBatches(tx, ids).then(
-    () => new Set<string>(),
-    async (error: unknown) => {
-      if (!isLockFailure(error)) throw error;
-      await tx.query(sql`ROLLBACK TO SAVEPOINT batches`);
-      const tried = await tx.query<{ id: string; got: boolean }>(sql`
-        SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_job_batches', sql`id`)}) AS got FROM unnest(${ids}::uuid[]) AS id`);
-      return new Set(tried.filter(({ got }) => !got).map(({ id }) => id));
-    },
-  );
+  let toTry = ids.filter((id) => busy.has(id));
+  try {
+    await lockBatches(tx, waitedFor);
+  } catch (error) {
+    if (!isLockFailure(error)) throw error;
+    await tx.query(sql`ROLLBACK TO SAVEPOINT batches`);
+    toTry = ids;
+  }
   await tx.query(sql`SELECT set_config('lock_timeout', ${before?.timeout ?? '0'}, true)`);
-  return busy;
+  if (toTry.length === 0) return new Set();
+  // Nothing waits here, so the order does not matter.
+  const tried = await tx.query<{ id: string; got: boolean }>(sql`
+    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_job_batches', sql`id`)}) AS got FROM unnest(${toTry}::uuid[]) AS id`);
+  const missed = tried.filter(({ got }) => !got).map(({ id }) => id);
+  for (const id of missed) busy.add(id);
+  return new Set(missed);
 }
 
 /** lock_not_available, deadlock_detected. */
