@@ -3,7 +3,8 @@ import type { Outcome } from '../good-job/outcomes';
 import type { Tx } from '../db/types';
 
 export const CONSOLE_SCHEMA = 'good_job_console';
-const EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
+/** One record an act; those of bulk runs have counts that grow with the run. */
+export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 
 /** One act of one viewer, as it is kept. */
 export interface AuditEvent {
@@ -29,16 +30,11 @@ export function countOutcomes(outcomes: Outcome[]): Record<string, number> {
 /** Records the act in the transaction that carries it out: either both are there afterwards or neither. Returns the record's id. */
 export async function recordAudit(tx: Tx, event: AuditEvent): Promise<string> {
   const [row] = await tx.query<{ id: string }>(sql`
-    INSERT INTO ${EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
+    INSERT INTO ${AUDIT_EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
     VALUES (${event.viewer}, ${event.role}, ${event.requestId}, ${event.action}, ${event.targetType},
             ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)}) RETURNING id`);
   if (!row) throw new Error('The audit record was not written.');
   return row.id;
-}
-
-/** What a bulk run has come to so far, in the transaction that brought it there: one record a run. */
-export async function updateAuditCounts(tx: Tx, id: string, counts: Record<string, number>): Promise<void> {
-  await tx.query(sql`UPDATE ${EVENTS} SET counts = ${JSON.stringify(counts)} WHERE id = ${id}`);
 }
 
 /** Without the console's own schema (`npm run setup`) the record goes to stdout, one JSON object a line. */

@@ -1,5 +1,5 @@
-import sql, { type Sql, raw } from 'sql-template-tag';
-import { CONSOLE_SCHEMA } from '../audit/audit';
+import sql, { type Sql, empty, raw } from 'sql-template-tag';
+import { AUDIT_EVENTS, CONSOLE_SCHEMA } from '../audit/audit';
 import type { Tx } from '../db/types';
 import type { ErrorCode } from '../errors';
 import type { CutOff } from '../good-job/cut-off';
@@ -44,10 +44,11 @@ interface ReadRow extends Omit<RunRow, 'cutOff' | 'collectedTo' | 'counts'> {
   counts: string;
 }
 
-export async function readRun(tx: Tx, id: string): Promise<RunRow | null> {
+/** `also`: more columns, for what they do. */
+export async function readRun(tx: Tx, id: string, also: Sql = empty): Promise<RunRow | null> {
   const [row] = await tx.query<ReadRow>(sql`
     SELECT id, audit_id AS "auditId", action, scheduled_at AS "scheduledAt", target, filter, batch_id AS "batchId", cut_off_at AS "cutOffAt", cut_off_txid AS "cutOffTxid",
-           state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, counts, lease_owner AS "leaseOwner"
+           state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, counts, lease_owner AS "leaseOwner" ${also}
       FROM ${RUNS} WHERE id = ${id}`);
   if (!row) return null;
   const { cutOffAt, cutOffTxid, collectedToAt, collectedToId, counts, ...rest } = row;
@@ -100,9 +101,15 @@ export async function completeNewRun(tx: Tx, id: string, { collected, expected, 
     UPDATE ${RUNS} SET collected = ${collected}, expected = ${expected.count}, expected_kind = ${expected.kind}, audit_id = ${auditId} WHERE id = ${id}`);
 }
 
-/** Changes of a run by its own server; false: the lease is somebody else's by now, and the caller's transaction must not count. */
+/**
+ * Changes of a run by its own server, and the same counts in its audit record; false: the lease is somebody else's by
+ * now, and the caller's transaction must not count.
+ */
 export async function updateRun(tx: Tx, id: string, server: string, changes: Sql): Promise<boolean> {
-  const rows = await tx.query(sql`UPDATE ${RUNS} SET ${changes} WHERE id = ${id} AND lease_owner = ${server} RETURNING 1`);
+  const rows = await tx.query(sql`
+    WITH run AS (UPDATE ${RUNS} SET ${changes} WHERE id = ${id} AND lease_owner = ${server} RETURNING audit_id, counts),
+         recorded AS (UPDATE ${AUDIT_EVENTS} e SET counts = run.counts FROM run WHERE e.id = run.audit_id AND e.counts <> run.counts)
+    SELECT 1 FROM run`);
   return rows.length > 0;
 }
 

@@ -56,26 +56,31 @@ export interface Patience {
 export async function lockBatchesOrSkip(tx: Tx, batchIds: string[], { patienceMs, busy }: Patience): Promise<Set<string>> {
   const ids = [...new Set(batchIds)].sort();
   if (ids.length === 0) return new Set();
-  const waitedFor = ids.filter((id) => !busy.has(id));
-  const [before] = await tx.query<{ timeout: string }>(sql`SELECT current_setting('lock_timeout') AS timeout`);
-  await tx.query(sql`SAVEPOINT batches`);
-  await tx.query(sql`SELECT set_config('lock_timeout', ${`${patienceMs}ms`}, true)`);
-  let toTry = ids.filter((id) => busy.has(id));
-  try {
-    await lockBatches(tx, waitedFor);
-  } catch (error) {
-    if (!isLockFailure(error)) throw error;
-    await tx.query(sql`ROLLBACK TO SAVEPOINT batches`);
-    toTry = ids;
+  const missed = await tryBatches(tx, ids);
+  const waitedFor = missed.filter((id) => !busy.has(id));
+  if (waitedFor.length > 0) {
+    const [before] = await tx.query<{ timeout: string }>(sql`SELECT current_setting('lock_timeout') AS timeout`);
+    await tx.query(sql`SAVEPOINT batches`);
+    // No deadlock comes of waiting out of order: the wait ends before Postgres looks for one, or nobody else waits.
+    await tx.query(sql`SELECT set_config('lock_timeout', ${`${patienceMs}ms`}, true)`);
+    try {
+      await lockBatches(tx, waitedFor);
+    } catch (error) {
+      if (!isLockFailure(error)) throw error;
+      await tx.query(sql`ROLLBACK TO SAVEPOINT batches`);
+    }
+    await tx.query(sql`SELECT set_config('lock_timeout', ${before?.timeout ?? '0'}, true)`);
+    missed.splice(0, missed.length, ...(await tryBatches(tx, missed)));
   }
-  await tx.query(sql`SELECT set_config('lock_timeout', ${before?.timeout ?? '0'}, true)`);
-  if (toTry.length === 0) return new Set();
-  // Nothing waits here, so the order does not matter.
-  const tried = await tx.query<{ id: string; got: boolean }>(sql`
-    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_job_batches', sql`id`)}) AS got FROM unnest(${toTry}::uuid[]) AS id`);
-  const missed = tried.filter(({ got }) => !got).map(({ id }) => id);
   for (const id of missed) busy.add(id);
   return new Set(missed);
+}
+
+/** Takes those that are free, without waiting, and so in any order; returns the others. */
+async function tryBatches(tx: Tx, ids: string[]): Promise<string[]> {
+  const tried = await tx.query<{ id: string; got: boolean }>(sql`
+    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_job_batches', sql`id`)}) AS got FROM unnest(${ids}::uuid[]) AS id`);
+  return tried.filter(({ got }) => !got).map(({ id }) => id);
 }
 
 /** lock_not_available, deadlock_detected. */
@@ -110,9 +115,12 @@ function claimedColumns(cutOff?: CutOff): Sql {
  */
 export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[], cutOff?: CutOff): Promise<Claim> {
   const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
-  const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null }>(sql`
-    SELECT ${claimedColumns(cutOff)}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
-      FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED`);
+  // The row lock first: what is read under it stays as it is, so the advisory lock may come after the reading.
+  const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null; got: boolean }>(sql`
+    WITH locked AS MATERIALIZED (
+      SELECT ${claimedColumns(cutOff)}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
+        FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED)
+    SELECT *, pg_try_advisory_xact_lock(${advisoryKey('good_jobs', sql`id`)}) AS got FROM locked`);
   const outcomes: Outcome[] = [];
 
   if (rows.length < ids.length) {
@@ -124,16 +132,12 @@ export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[], cutOff?: Cut
   }
   if (rows.length === 0) return { jobs: [], outcomes };
 
-  const tried = await tx.query<{ id: string; got: boolean }>(sql`
-    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_jobs', sql`id`)}) AS got
-      FROM unnest(${rows.map((row) => row.id)}::uuid[]) AS id`);
-  const notGot = new Set(tried.filter((row) => !row.got).map((row) => row.id));
   const holders = rows.some((row) => row.skiplockedBy) ? await liveProcesses(tx, gj, rows.flatMap((row) => row.skiplockedBy ?? [])) : new Map<string, string>();
 
   const jobs: ClaimedJob[] = [];
-  for (const { skiplockedBy, ...job } of rows) {
+  for (const { skiplockedBy, got, ...job } of rows) {
     const seenAt = skiplockedBy ? holders.get(skiplockedBy) : undefined;
-    if (notGot.has(job.id)) outcomes.push({ id: job.id, outcome: 'locked' });
+    if (!got) outcomes.push({ id: job.id, outcome: 'locked' });
     else if (skiplockedBy && seenAt) outcomes.push({ id: job.id, outcome: 'locked', processId: skiplockedBy, processSeenAt: seenAt });
     else jobs.push(job);
   }
