@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { OPEN, discarded, insertJobs, settled, start } from '../../test/harness/bulk';
+import { discarded, settled, start } from '../../test/harness/bulk';
+import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
