@@ -3,8 +3,7 @@ import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/serve
 import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { Providers } from '@/components/providers';
-import { IntlEn } from '@/components/shell/intl-en';
-import { IntlJa } from '@/components/shell/intl-ja';
+import { Intl } from '@/components/shell/intl';
 import { env } from '@/lib/env';
 import { PREFERENCES } from '@/lib/i18n/locales';
 import './globals.css';
@@ -18,12 +17,13 @@ export const viewport: Viewport = { width: 'device-width', initialScale: 1 };
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
   const [locale, now, timeZone, request] = await Promise.all([getLocale(), getNow(), getTimeZone(), headers()]);
-  const Intl = locale === 'ja' ? IntlJa : IntlEn;
   return (
     <html lang={locale} data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}>
       <body>
-        <Intl now={now} timeZone={timeZone}>
-          <Providers basePath={env().basePath}>{children}</Providers>
+        <Intl locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
+          <Providers basePath={env().basePath} liveFloor={env().liveFloorSeconds}>
+            {children}
+          </Providers>
         </Intl>
       </body>
     </html>

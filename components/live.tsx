@@ -1,30 +1,44 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
-import { type ReactNode, createContext, useCallback, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { buttonClass } from './ui/button';
+import { useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 
-/** Seconds between two refreshes of what is on the screen. */
-export const LIVE_SECONDS = 5;
+/** Seconds between two refreshes that a viewer may choose; 0 is off. */
+const CHOICES = [0, 2, 5, 10, 30] as const;
+const DEFAULT_SECONDS = 5;
 const STORED = 'gjc_live';
+/** How long after the last movement a page counts as being scrolled, ms. */
+const SCROLL_END = 1_000;
 
 interface Live {
   basePath: string;
-  enabled: boolean;
-  setEnabled(on: boolean): void;
-  /** Something is open that must not be disturbed; call the returned function when it closes. */
+  /** Something is open or chosen that must not be disturbed; call the returned function when that ends. */
   hold(): () => void;
+  /** The viewer has changed something: everything on the screen is asked for again, and shown as it then is. */
+  refresh(): void;
+  /** Grows with every refresh(): an answer asked for since is shown as it is, not merged into what stands there. */
+  epoch(): number;
+}
+
+interface Pace {
+  /** The viewer's own setting, not below the server's floor; 0: off. */
+  seconds: number;
+  choices: number[];
+  setSeconds(seconds: number): void;
   /** ms until the next refresh, or false: off, held or hidden. */
   interval: number | false;
 }
 
+// Two contexts: rows need the first alone, and must not render again whenever a menu opens.
 const LiveContext = createContext<Live | null>(null);
+const PaceContext = createContext<Pace | null>(null);
 
-export function useLive(): Live {
-  const live = useContext(LiveContext);
-  if (!live) throw new Error('useLive needs a LiveProvider.');
-  return live;
+function required<T>(value: T | null): T {
+  if (!value) throw new Error('This needs a LiveProvider.');
+  return value;
 }
+export const useLive = (): Live => required(useContext(LiveContext));
+export const usePace = (): Pace => required(useContext(PaceContext));
 
 /** Holds the refreshing still while `open` is true. */
 export function useHold(open: boolean): void {
@@ -43,32 +57,61 @@ function subscribe(onChange: () => void): () => void {
   };
 }
 
-function setEnabled(on: boolean): void {
-  localStorage.setItem(STORED, on ? 'on' : 'off');
+function setSeconds(seconds: number): void {
+  localStorage.setItem(STORED, String(seconds));
   window.dispatchEvent(new Event(CHANGED));
 }
 
-/** Whether lists refresh by themselves: the viewer's setting, and paused while a menu or dialog is open. */
-export function LiveProvider({ basePath, children }: { basePath: string; children: ReactNode }) {
-  const enabled = useSyncExternalStore(subscribe, () => localStorage.getItem(STORED) !== 'off', () => true);
+function subscribeToVisibility(onChange: () => void): () => void {
+  document.addEventListener('visibilitychange', onChange);
+  return () => document.removeEventListener('visibilitychange', onChange);
+}
+
+/** True from the first movement of a scroll until it has come to rest. */
+function useScrolling(): boolean {
+  const [scrolling, setScrolling] = useState(false);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const onScroll = () => {
+      clearTimeout(timer);
+      setScrolling(true);
+      timer = setTimeout(() => setScrolling(false), SCROLL_END);
+    };
+    window.addEventListener('scroll', onScroll, { passive: true, capture: true });
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener('scroll', onScroll, { capture: true });
+    };
+  }, []);
+  return scrolling;
+}
+
+/** How often what is on the screen refreshes: the viewer's setting, and when it rests. `floor`: seconds, the server's. */
+export function LiveProvider({ basePath, floor, children }: { basePath: string; floor: number; children: ReactNode }) {
+  const client = useQueryClient();
+  const stored = useSyncExternalStore(subscribe, () => localStorage.getItem(STORED), () => null);
+  const hidden = useSyncExternalStore(subscribeToVisibility, () => document.hidden, () => false);
+  const scrolling = useScrolling();
   const [holds, setHolds] = useState(0);
+  const refreshed = useRef(0);
   const hold = useCallback(() => {
     setHolds((n) => n + 1);
     return () => setHolds((n) => n - 1);
   }, []);
-  const interval: number | false = enabled && holds === 0 ? LIVE_SECONDS * 1000 : false;
-  const value = useMemo(() => ({ basePath, enabled, setEnabled, hold, interval }), [basePath, enabled, hold, interval]);
-  return <LiveContext value={value}>{children}</LiveContext>;
-}
-
-/** The switch in the header. */
-export function LiveToggle() {
-  const t = useTranslations('live');
-  const { enabled, setEnabled } = useLive();
+  const refresh = useCallback(() => {
+    refreshed.current += 1;
+    void client.invalidateQueries();
+  }, [client]);
+  const epoch = useCallback(() => refreshed.current, []);
+  const choices = useMemo(() => [...new Set(CHOICES.map((n) => (n === 0 ? 0 : Math.max(n, floor))))], [floor]);
+  const chosen = stored === 'off' ? 0 : Number(stored ?? NaN);
+  const seconds = choices.includes(chosen) ? chosen : Math.max(DEFAULT_SECONDS, floor);
+  const interval: number | false = seconds > 0 && holds === 0 && !hidden && !scrolling ? seconds * 1000 : false;
+  const live = useMemo(() => ({ basePath, hold, refresh, epoch }), [basePath, hold, refresh, epoch]);
+  const pace = useMemo(() => ({ seconds, choices, setSeconds, interval }), [seconds, choices, interval]);
   return (
-    <button type="button" aria-pressed={enabled} title={t(enabled ? 'on' : 'off', { seconds: LIVE_SECONDS })} onClick={() => setEnabled(!enabled)} className={`${buttonClass('quiet')} js-only`}>
-      <span aria-hidden="true" className={`size-2 rounded-full ${enabled ? 'bg-succeeded' : 'bg-line-strong'}`} />
-      {t('label')}
-    </button>
+    <LiveContext value={live}>
+      <PaceContext value={pace}>{children}</PaceContext>
+    </LiveContext>
   );
 }

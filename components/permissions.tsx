@@ -7,11 +7,22 @@ import type { Denial, Permission } from '@/lib/auth/permissions';
 export type Denials = Partial<Record<Permission, Denial>>;
 
 const Context = createContext<Denials>({});
+const BulkRunsContext = createContext(false);
 
-export function PermissionsProvider({ denials, children }: { denials: Denials; children: ReactNode }) {
-  return <Context value={denials}>{children}</Context>;
+/** `bulkRuns`: the console has its own schema to keep runs in. */
+export function PermissionsProvider({ denials, bulkRuns, children }: { denials: Denials; bulkRuns: boolean; children: ReactNode }) {
+  return (
+    <Context value={denials}>
+      <BulkRunsContext value={bulkRuns}>{children}</BulkRunsContext>
+    </Context>
+  );
 }
 
 export function useDenials(): Denials {
   return useContext(Context);
+}
+
+/** Whether everything that matches a filter can be acted on; without, only selected rows. */
+export function useBulkRuns(): boolean {
+  return useContext(BulkRunsContext);
 }

@@ -1,4 +1,5 @@
 import { useFormatter, useLocale, useTranslations } from 'next-intl';
+import type { Count } from '@/lib/jobs/types';
 
 /** A whole number, exactly: `123,456`, in Japanese `12万3,456`. */
 export function useCount(): (value: number) => string {
@@ -12,6 +13,31 @@ export function useCount(): (value: number) => string {
       [value % 1e4, ''],
     ] as const;
     return parts.filter(([part]) => part > 0).map(([part, unit]) => format.number(part) + unit).join('');
+  };
+}
+
+/** A large number to two digits: `2.9 M`, in Japanese `290万`. */
+function useRounded(): (value: number) => string {
+  const format = useFormatter();
+  return (value) => format.number(value, { notation: 'compact', maximumSignificantDigits: 2 }).replace(/(?<=\d)(?=[A-Z]$)/, ' ');
+}
+
+/** A number of jobs that says what it is: `1,234`, `10,000+`, `~2.9 M`; `number` is that without its sign, `title` says it in words. */
+export function useCountText(): (count: Count) => { text: string; number: string; title: string } {
+  const t = useTranslations('counts');
+  const exactly = useCount();
+  const rounded = useRounded();
+  return (count) => {
+    switch (count.kind) {
+      case 'exact':
+        return { text: exactly(count.count), number: exactly(count.count), title: t('exact') };
+      case 'at_least':
+        return { text: `${exactly(count.count)}+`, number: exactly(count.count), title: t('atLeast') };
+      case 'estimate':
+        return { text: t('estimateNumber', { number: rounded(count.count) }), number: rounded(count.count), title: t('estimate') };
+      case 'unknown':
+        return { text: '?', number: '?', title: t('unknown') };
+    }
   };
 }
 

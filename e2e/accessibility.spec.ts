@@ -1,6 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from 'playwright/test';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob } from '../test/harness/rows';
+import { violations } from './support/axe';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -24,13 +23,6 @@ const site = useSite('accessibility', {
 });
 
 const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing'];
-
-async function violations(page: Page, { floating = false } = {}): Promise<string[]> {
-  const axe = new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
-  // A menu floats at the end of the body, outside any landmark; that is a best practice, not WCAG, and right for a menu.
-  const { violations: found } = await (floating ? axe.disableRules(['region']) : axe).analyze();
-  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`));
-}
 
 for (const locale of ['ja', 'en'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {

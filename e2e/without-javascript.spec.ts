@@ -36,7 +36,7 @@ test('lists page forwards and back', async ({ page }) => {
   expect(await idsOn(page, 'job')).toEqual(all.slice(25, 50));
   await page.getByRole('link', { name: en('paging.newer'), exact: true }).click();
   expect(await idsOn(page, 'job')).toEqual(all.slice(0, 25));
-  await expect(page.getByRole('button', { name: en('live.label') }), 'a control that would do nothing').toBeHidden();
+  await expect(page.getByRole('combobox', { name: en('live.label') }), 'a control that would do nothing').toBeHidden();
 });
 
 test('raw JSON is a link', async ({ page }) => {

@@ -19,6 +19,8 @@ export interface Ctx {
   gj: GoodJob;
   /** The console's own schema is there and may be written. */
   consoleSchema: boolean;
+  /** It also has the tables of bulk runs (its version 2), and they may be written. */
+  bulkRuns: boolean;
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
   requestId: string;
@@ -29,6 +31,7 @@ export interface Ctx {
 interface Detected {
   schema: DetectedSchema;
   consoleSchema: boolean;
+  bulkRuns: boolean;
 }
 
 /**
@@ -54,10 +57,10 @@ const DETECT_AGAIN_MS = 2_000;
 /** What GoodJob's tables look like here; asked once, and again after a query met something that was not there. */
 export function detected(): Promise<Detected> {
   return (state.detected ??= database()
-    .read(async (tx) => ({ schema: await detectSchema(tx, env().databaseSchema), consoleSchema: await hasConsoleSchema(tx) }))
+    .read(async (tx) => ({ schema: await detectSchema(tx, env().databaseSchema), ...(await detectConsoleSchema(tx)) }))
     .then((found) => {
       // What is not ready yet is looked at again before long, not taken for what it is now.
-      if (found.schema.problem || !found.consoleSchema) setTimeout(() => (state.detected = undefined), DETECT_AGAIN_MS).unref();
+      if (found.schema.problem || !found.consoleSchema || !found.bulkRuns) setTimeout(() => (state.detected = undefined), DETECT_AGAIN_MS).unref();
       return found;
     })
     .catch((error: unknown) => {
@@ -66,12 +69,19 @@ export function detected(): Promise<Detected> {
     }));
 }
 
-async function hasConsoleSchema(tx: Tx): Promise<boolean> {
-  const [row] = await tx.query<{ ok: boolean | null }>(sql`
-    SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT') AS ok
+/** What of the console's own schema is there with the privileges that lib/audit/grants.ts asks for. */
+async function detectConsoleSchema(tx: Tx): Promise<Pick<Detected, 'consoleSchema' | 'bulkRuns'>> {
+  const tables = await tx.query<{ name: string; record: boolean; update: boolean; remove: boolean }>(sql`
+    SELECT c.relname::text AS name, has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AS record,
+           has_any_column_privilege(c.oid, 'UPDATE') AS update, has_table_privilege(c.oid, 'DELETE') AS remove
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ${CONSOLE_SCHEMA} AND c.relname = 'audit_events'`);
-  return row?.ok === true;
+     WHERE n.nspname = ${CONSOLE_SCHEMA} AND has_schema_privilege(n.oid, 'USAGE')
+       AND c.relname IN ('audit_events', 'bulk_runs', 'bulk_run_targets', 'bulk_run_samples')`);
+  const may = (name: string, ...also: ('update' | 'remove')[]) => tables.some((table) => table.name === name && table.record && also.every((privilege) => table[privilege]));
+  return {
+    consoleSchema: may('audit_events'),
+    bulkRuns: may('audit_events', 'update') && may('bulk_runs', 'update') && may('bulk_run_targets', 'update', 'remove') && may('bulk_run_samples'),
+  };
 }
 
 function forgetDetected(error: unknown): never {
@@ -85,19 +95,20 @@ function forgetDetected(error: unknown): never {
  */
 export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
-  const { schema, consoleSchema } = await detected();
+  const { schema, consoleSchema, bulkRuns } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, requestId, searchBudgetMs });
+  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs });
 });
 
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
-export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number }): Ctx {
+export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number }): Ctx {
   const { db, gj } = parts;
   const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
   const ctx: Ctx = {
     ...parts,
+    bulkRuns: parts.bulkRuns ?? false,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     readOnly,
     db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
@@ -110,8 +121,8 @@ export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; c
 const writers = new WeakMap<Ctx, Database>();
 
 export interface WriteTx extends Tx {
-  /** Records who did what, in this transaction. */
-  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'counts' | 'details'>): Promise<void>;
+  /** Records who did what, in this transaction. Returns the record's id, null where there is no schema for it. */
+  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'counts' | 'details'>): Promise<string | null>;
 }
 
 /**
@@ -131,8 +142,9 @@ export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: 
         query: (statement) => tx.query(statement),
         async audit(event) {
           const full: AuditEvent = { viewer: ctx.viewer.id, role: ctx.viewer.role, requestId: ctx.requestId, action: permission, ...event };
-          if (ctx.consoleSchema) await recordAudit(tx, full);
-          else printed.push(full);
+          if (ctx.consoleSchema) return recordAudit(tx, full);
+          printed.push(full);
+          return null;
         },
       });
     })

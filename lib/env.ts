@@ -50,6 +50,7 @@ const schema = z.object({
   DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
+  LIVE_FLOOR_SECONDS: integer(2, 1, 600),
   GOOD_JOB_APP_NAME: optional.refine((value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value), 'must be the name in the app\'s GlobalIDs, such as my-app'),
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
@@ -75,6 +76,8 @@ export interface Env {
   /** IANA name: how times are shown to a viewer who has chosen none. */
   timeZone: string;
   searchBudgetMs: number;
+  /** Seconds: no page refreshes by itself more often. */
+  liveFloorSeconds: number;
   appName: string | null;
   appLocale: string;
   appTimeZone: string;
@@ -109,6 +112,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     defaultLocale: e.DEFAULT_LOCALE,
     timeZone: e.TIME_ZONE,
     searchBudgetMs: e.SEARCH_BUDGET_MS,
+    liveFloorSeconds: e.LIVE_FLOOR_SECONDS,
     appName: e.GOOD_JOB_APP_NAME,
     appLocale: e.GOOD_JOB_APP_LOCALE,
     appTimeZone: e.GOOD_JOB_APP_TIME_ZONE,

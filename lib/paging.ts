@@ -1,4 +1,3 @@
-import sql, { type Sql } from 'sql-template-tag';
 import type { Params } from './filter-params';
 import { isTimestamp, isUuid } from './text';
 
@@ -14,12 +13,6 @@ export interface Page<Row> {
   /** Cursor of the page before this one (newer rows in a newest-first list); null: this is the first. */
   previous: Cursor | null;
   next: Cursor | null;
-}
-
-export interface Order {
-  /** The sort key; `id` breaks its ties in the same direction. */
-  key: Sql;
-  direction: 'asc' | 'desc';
 }
 
 export const PAGE_SIZE = 25;
@@ -38,23 +31,6 @@ export function parseCursor(params: Params, isAt: (text: string) => boolean = is
 
 export function cursorParams(cursor: Cursor): Record<string, string> {
   return { [`${cursor.direction}_id`]: cursor.id, ...(cursor.at ? { [`${cursor.direction}_at`]: cursor.at } : {}) };
-}
-
-/** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
-export function orderBy(order: Order, cursor: Cursor | null): Sql {
-  const descending = (order.direction === 'desc') !== (cursor?.direction === 'before');
-  return descending ? sql`ORDER BY ${order.key} DESC, j.id DESC` : sql`ORDER BY ${order.key} ASC, j.id ASC`;
-}
-
-/**
- * The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone
- * bound the scan.
- */
-export function beyond(order: Order, cursor: Cursor): Sql {
-  const forwards = (order.direction === 'asc') === (cursor.direction === 'after');
-  return forwards
-    ? sql`${order.key} >= ${cursor.at} AND (${order.key}, j.id) > (${cursor.at}, ${cursor.id}::uuid)`
-    : sql`${order.key} <= ${cursor.at} AND (${order.key}, j.id) < (${cursor.at}, ${cursor.id}::uuid)`;
 }
 
 /** Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. */

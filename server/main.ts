@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, EnvError, readEnv } from '../lib/env';
+import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';
 
@@ -12,7 +13,7 @@ import { type Handler, frontDoor } from './front-door';
  * listens, and drains when it is told to stop. Bundled to .next/standalone/main.mjs by `npm run build`.
  */
 
-/** Requests that are still running get this long after SIGTERM. */
+/** Requests and bulk runs' transactions that are still running get this long after SIGTERM. */
 const DRAIN_MS = 9_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
@@ -76,7 +77,7 @@ function drainOnSignal(servers: Server[]): void {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
       servers.forEach((server) => server.closeIdleConnections());
       setTimeout(() => process.exit(0), DRAIN_MS).unref();
-      void Promise.all(closed).then(() => process.exit(0));
+      void Promise.all([...closed, shutdown()]).then(() => process.exit(0));
     });
   }
 }

@@ -1,9 +1,8 @@
 'use client';
 
-import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { BatchRow, BatchStatus } from '@/lib/batches/types';
 import { Breadcrumb } from '../breadcrumb';
 import { fetchJson } from '../fetch-json';
@@ -11,6 +10,7 @@ import { useLive } from '../live';
 import { useDenials } from '../permissions';
 import { RefreshNote } from '../refresh-note';
 import { buttonClass } from '../ui/button';
+import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { BatchStateBadge } from './batch-state';
 import { BatchStatusPanel } from './batch-status';
 import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
@@ -20,19 +20,19 @@ const timesOf = (batch: BatchRow) => [batch.enqueuedAt, batch.discardedAt, batch
 /** The head of the batch page: what it is, how far it is, what holds it up, and its retry. */
 export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initial: BatchStatus | null }) {
   const t = useTranslations();
-  const { basePath, interval } = useLive();
+  const { basePath, refresh } = useLive();
   const denied = useDenials()['batch.retry'];
   const [asking, setAsking] = useState(false);
   const [acted, setActed] = useState<BatchActed | null>(null);
-  const client = useQueryClient();
   const router = useRouter();
-  const { data, error, dataUpdatedAt } = useQuery({
-    queryKey: ['batch-status', rendered.id],
-    queryFn: () => fetchJson<BatchStatus>(`${basePath}/api/batches/${rendered.id}/status`),
-    initialData: initial ?? undefined,
-    staleTime: 1000,
+  const head = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(head);
+  const { data, error, dataUpdatedAt } = useLiveQuery({
+    key: ['batch-status', rendered.id],
+    fetch: (signal) => fetchJson<BatchStatus>(`${basePath}/api/batches/${rendered.id}/status`, signal),
+    initial: initial ?? undefined,
     // A finished batch changes by somebody's hand only.
-    refetchInterval: ({ state }) => ((state.data?.batch ?? rendered).finishedAt && !acted ? false : interval),
+    wanted: (status) => onScreen && (!(status?.batch ?? rendered).finishedAt || acted !== null),
   });
   const batch = data?.batch ?? rendered;
   // Its attributes are printed by the server.
@@ -42,7 +42,7 @@ export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initi
   }, [changed, router]);
   const offered = batch.discardedAt !== null || data?.retryOffered === true;
   return (
-    <>
+    <div ref={head}>
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
@@ -78,10 +78,10 @@ export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initi
           onClose={() => setAsking(false)}
           onActed={(result) => {
             setActed(result);
-            void client.invalidateQueries();
+            refresh();
           }}
         />
       )}
-    </>
+    </div>
   );
 }

@@ -1,9 +1,8 @@
 'use client';
 
-import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import type { BatchListRow } from '@/lib/batches/types';
 import type { Page } from '@/lib/paging';
 import { fetchJson } from '../fetch-json';
@@ -14,6 +13,7 @@ import { useCount } from '../quantities';
 import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
+import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { BatchMenu } from './batch-menu';
 import { BatchStateBadge } from './batch-state';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
@@ -32,18 +32,19 @@ interface Props {
 /** The list of batches, each with its progress, kept fresh. */
 export function BatchList({ door, initial, page, label, empty }: Props) {
   const t = useTranslations('batches');
-  const { basePath, interval } = useLive();
+  const { basePath } = useLive();
   const [acted, setActed] = useState<Record<string, BatchActed>>({});
-  const { data, error, dataUpdatedAt, refetch } = useQuery({
-    queryKey: [door],
-    queryFn: () => fetchJson<Page<BatchListRow>>(basePath + door),
-    initialData: initial,
-    staleTime: 1000,
-    refetchInterval: interval,
+  const list = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(list);
+  const { data = initial, error, dataUpdatedAt, refetch } = useLiveQuery({
+    key: [door],
+    fetch: (signal) => fetchJson<Page<BatchListRow>>(basePath + door, signal),
+    initial,
+    wanted: onScreen,
   });
-  if (data.rows.length === 0) return <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>;
+  if (data.rows.length === 0) return <div ref={list} className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>;
   return (
-    <div>
+    <div ref={list}>
       <div className="rounded-md border border-line">
         <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${GRID}`}>
           <div>{t('description')}</div>

@@ -7,7 +7,7 @@ import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
-import { Menu, MenuItem } from '../ui/menu';
+import { Menu } from '../ui/menu';
 import { type BatchActed, RetryDialog } from './retry-dialog';
 
 /** The row's menu of a batch. Without JavaScript it is a link to the confirmation page. */
@@ -27,9 +27,13 @@ export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; disc
           <Icon name="more" />
         </a>
       )}
-      <Menu label={t('batches.menu', { id: batch.id })} open={open} onOpenChange={setOpen} trigger={trigger}>
-        {() => <MenuItem text={t('actions.batch_retry.menu')} reason={reason && t(`actions.why.${reason}`)} onSelect={() => setAsking(true)} />}
-      </Menu>
+      <Menu
+        label={t('batches.menu', { id: batch.id })}
+        open={open}
+        onOpenChange={setOpen}
+        trigger={trigger}
+        items={() => [{ key: 'retry', text: t('actions.batch_retry.menu'), reason: reason && t(`actions.why.${reason}`), onSelect: () => setAsking(true) }]}
+      />
       {asking && <RetryDialog batch={batch} returnTo={trigger} onActed={onActed} onClose={() => setAsking(false)} />}
     </>
   );

@@ -4,9 +4,12 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type RefObject, useId, useState } from 'react';
 import type { ActionResult } from '@/lib/action';
-import { retryBatch } from '@/lib/batches/actions';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
+import { retryBatchAction } from '@/lib/bulk/actions';
 import type { BatchRow } from '@/lib/batches/types';
+import type { BatchRetryAnswer } from '@/lib/bulk/batch-retry';
+import { BulkDialog } from '../bulk/bulk-dialog';
+import { BulkProgress } from '../bulk/bulk-progress';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { useHold } from '../live';
 import { useCount } from '../quantities';
@@ -14,20 +17,38 @@ import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { RetryEffect } from './retry-effect';
 
-export type BatchActed = ActionResult<BatchRetryResult>;
+/** `started`: a large batch is retried by a run. */
+export type BatchActed = ActionResult<BatchRetryResult | { outcome: 'started'; runId: string }>;
 
 /** Asks before a batch retry, names the callbacks that will run again, and carries it out. */
 export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: BatchRow; returnTo?: RefObject<HTMLElement | null>; onActed: (acted: BatchActed) => void; onClose: () => void }) {
   const t = useTranslations('actions');
   const heading = useId();
   const [working, setWorking] = useState(false);
+  const [large, setLarge] = useState(false);
   useHold(true);
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     setWorking(true);
-    onActed(await retryBatch({ id: batch.id }).catch((): BatchActed => ({ ok: false, error: 'unexpected' })));
+    const result = await retryBatchAction({ id: batch.id }).catch((): ActionResult<BatchRetryAnswer> => ({ ok: false, error: 'unexpected' }));
+    if (result.ok && result.value.outcome === 'large') return setLarge(true);
+    onActed(result as ActionResult<BatchRetryResult>);
     onClose();
   }
+  if (large)
+    return (
+      <BulkDialog
+        action="batch_retry"
+        target={{ kind: 'batch', batchId: batch.id }}
+        returnTo={returnTo}
+        onClose={onClose}
+        onStarted={(started) => {
+          if (started.kind === 'started') onActed({ ok: true, value: { outcome: 'started', runId: started.runId } });
+        }}
+      >
+        <RetryEffect batch={batch} />
+      </BulkDialog>
+    );
   return (
     <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
       <form onSubmit={(event) => void submit(event)}>
@@ -53,6 +74,7 @@ export function BatchOutcome({ acted }: { acted: BatchActed }) {
   const t = useTranslations();
   const count = useCount();
   if (!acted.ok) return <OutcomeLine done={false} text={t(`errors.${acted.error}`)} />;
+  if (acted.value.outcome === 'started') return <BulkProgress id={acted.value.runId} />;
   const { outcome, code, retried, skipped, skippedCount, events } = acted.value;
   if (outcome === 'missing') return <OutcomeLine done={false} text={t('outcomes.missingBatch')} />;
   if (outcome === 'refused' && code) return <OutcomeLine done={false} text={t(`outcomes.refused.${code}`)} />;

@@ -1,6 +1,5 @@
 'use client';
 
-import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
@@ -17,9 +16,8 @@ import { OutcomeLine, useOutcomeText } from './outcome-text';
 /** The job page's actions: links to the confirmation pages that open a dialog instead where there is JavaScript. */
 export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'> }) {
   const t = useTranslations();
-  const { basePath } = useLive();
+  const { basePath, refresh } = useLive();
   const router = useRouter();
-  const client = useQueryClient();
   const denials = useDenials();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
@@ -32,7 +30,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done') return router.push('/jobs?did=destroy&outcome=done');
     setActed(result);
     router.refresh();
-    void client.invalidateQueries();
+    refresh();
   };
   return (
     <>

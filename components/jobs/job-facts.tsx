@@ -11,10 +11,10 @@ export function JobFacts({ job }: { job: JobDetail }) {
   const mono = (text: string | null) => (text ? <span className="font-mono text-[13px] any-break">{text}</span> : null);
   const link = (href: string, text: string | null) => (text ? <Link href={href} prefetch={false} className="font-mono text-[13px] break-all text-accent">{text}</Link> : null);
   const facts: [string, ReactNode][] = [
-    [t('jobs.queue'), mono(job.queueName)],
-    [t('jobs.priority'), job.priority],
-    [t('jobs.attempts'), job.attempts],
-    [t('jobs.labels'), job.labels.length > 0 ? <span className="flex flex-wrap gap-1">{job.labels.map((label, n) => <span key={n} className="rounded bg-sunken px-1.5 break-all">{label}</span>)}</span> : null],
+    [t('jobs.columns.queue'), mono(job.queueName)],
+    [t('jobs.columns.priority'), job.priority],
+    [t('jobs.columns.attempts'), job.attempts],
+    [t('jobs.columns.labels'), job.labels.length > 0 ? <span className="flex flex-wrap gap-1">{job.labels.map((label, n) => <span key={n} className="rounded bg-sunken px-1.5 break-all">{label}</span>)}</span> : null],
     [t('job.created'), time(job.createdAt)],
     [t('job.scheduled'), time(job.scheduledAt)],
     [t('job.performed'), time(job.performedAt)],

@@ -1,84 +1,109 @@
 'use client';
 
-import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useState } from 'react';
-import type { JobPage, JobRow as Row } from '@/lib/jobs/types';
-import type { Page } from '@/lib/paging';
-import { fetchJson } from '../fetch-json';
+import dynamic from 'next/dynamic';
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/columns';
+import type { SortHead } from '@/lib/jobs/sort-heads';
 import { useLive } from '../live';
 import { Pager } from '../pager';
 import { RefreshNote } from '../refresh-note';
+import { useOnScreen } from '../use-live-query';
 import type { Acted } from './action-dialog';
-import { JOB_GRID, JobRow } from './job-row';
-import { OutcomeLine, useOutcomeText } from './outcome-text';
-import { SearchNote } from './search-note';
+import { JobListHead } from './job-list-head';
+import { ActedLine, JobRow } from './job-row';
+import { NewsButton } from './news-button';
+import { PageSizes } from './page-sizes';
+import { SelectionBar } from './selection-bar';
+import { type ListPage, useLiveRows } from './use-live-rows';
+import { useSelection } from './use-selection';
+
+// Seldom needed; rendered by the server all the same.
+const SearchNote = dynamic(() => import('./search-note'));
+const SearchedNote = dynamic(() => import('./searched-note'));
 
 interface Props {
   /** The list's polling door with its query, without the base path. */
   door: string;
   /** The first paint. */
-  initial: Page<Row> | JobPage;
+  initial: ListPage;
   /** The page's own path and filter, for the links to other pages; null: this list has one page. */
   page: { path: string; params: Record<string, string> } | null;
   label: string;
   empty: ReactNode;
   newestFirst?: boolean;
+  columns?: readonly Column[];
+  /** Makes it a table that can be sorted by these columns. */
+  heads?: Partial<Record<Column, SortHead>>;
+  unfolds?: 'raw' | 'details';
+  /** What acts on all that match the filter; null: rows cannot be chosen. */
+  bulk?: { filterQuery: string; batchId?: string } | null;
+  /** Beside what is chosen: the choice of columns. */
+  tools?: ReactNode;
 }
 
 /** A list of jobs that keeps itself fresh, with their actions. */
-export function JobList({ door, initial, page, label, empty, newestFirst = true }: Props) {
+export function JobList({ door, initial, page, label, empty, newestFirst = true, columns = DEFAULT_COLUMNS, heads, unfolds = 'raw', bulk = null, tools }: Props) {
   const t = useTranslations('jobs');
-  const { basePath, interval } = useLive();
-  const outcomeText = useOutcomeText();
+  const { refresh } = useLive();
+  const list = useRef<HTMLDivElement>(null);
+  const live = useLiveRows({ door, initial, wanted: useOnScreen(list) });
+  const { rows } = live.page;
   const [acted, setActed] = useState<Record<string, Acted>>({});
-  const client = useQueryClient();
-  const { data, error, dataUpdatedAt } = useQuery({
-    queryKey: [door],
-    queryFn: () => fetchJson<Page<Row> | JobPage>(basePath + door),
-    initialData: initial,
-    staleTime: 1000,
-    refetchInterval: interval,
-  });
-  const shown = new Set(data.rows.map((row) => row.id));
-  const gone = Object.values(acted).filter(({ id }) => !shown.has(id));
-  const onActed = (result: Acted) => {
-    setActed((all) => ({ ...all, [result.id]: result }));
-    // Not this list alone: a batch's progress, its callback jobs, an unfolded job may have changed with it.
-    void client.invalidateQueries();
-  };
+  const selection = useSelection(useMemo(() => rows.map(({ id }) => id), [rows]));
+  const semantics = heads ? 'table' : 'list';
+  const gone = Object.values(acted).filter(({ id }) => rows.every((row) => row.id !== id));
+  const onActed = useCallback(
+    (result: Acted) => {
+      setActed((all) => ({ ...all, [result.id]: result }));
+      // Not this list alone: a batch's progress, its callback jobs, an unfolded job may have changed with it.
+      refresh();
+    },
+    [refresh],
+  );
+  const chosen = rows.filter(({ id }) => selection.ids.has(id)).length;
+  const wide = columns.length > DEFAULT_COLUMNS.length;
+  const List = heads ? 'div' : 'ul';
   return (
-    <div>
+    <div ref={list}>
+      {(bulk || tools) && <SelectionBar ids={selection.ids} onAll={selection.selectAll} shown={rows.length} bulk={bulk} tools={tools} />}
       {gone.map((one) => (
         <div key={one.id} className="mb-2">
-          <OutcomeLine done={one.result.ok && one.result.value.outcome === 'done'} text={outcomeText(one.action, one.result)} jobId={one.id} />
+          <ActedLine acted={one} withId />
         </div>
       ))}
-      {page && 'searched' in data && <SearchNote search={data} path={page.path} params={page.params} />}
-      {data.rows.length === 0 ? (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>
+      {page && ((live.page.named?.length ?? 0) > 0 || live.page.labelsOfNewest) && <SearchNote search={live.page} path={page.path} params={page.params} />}
+      <NewsButton news={live.news} left={live.left.size} full={live.news > 0 && live.news === rows.length} onShow={live.showLatest} />
+      {rows.length === 0 ? (
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{live.page.searched ? t('notYetFound') : empty}</div>
       ) : (
-        <div className="rounded-md border border-line">
-          <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:sr-only ${JOB_GRID}`}>
-            <div>{t('job')}</div>
-            <div>{t('queue')}</div>
-            <div className="lg:text-right">{t('priority')}</div>
-            <div>{t('labels')}</div>
-            <div className="lg:text-right">{t('attempts')}</div>
-            <div className="lg:text-right">{t('time')}</div>
-            <div>{t('state')}</div>
-            <div />
+        <div className={`rounded-md border border-line ${wide ? 'job-table-wide' : ''}`}>
+          <div role={heads && 'table'} aria-label={heads && label}>
+            <JobListHead columns={columns} semantics={semantics} heads={heads ?? {}} all={bulk && { state: chosen === 0 ? 'none' : chosen === rows.length ? 'all' : 'some', onSelect: selection.selectAll }} />
+            <List role={heads && 'rowgroup'} aria-label={heads ? undefined : label} className="divide-y divide-line">
+              {rows.map((job) => (
+                <JobRow
+                  key={job.id}
+                  job={job}
+                  columns={columns}
+                  semantics={semantics}
+                  unfolds={unfolds}
+                  left={live.left.has(job.id)}
+                  selected={selection.ids.has(job.id)}
+                  onSelect={bulk && selection.select}
+                  acted={acted[job.id]}
+                  onActed={onActed}
+                />
+              ))}
+            </List>
           </div>
-          <ul aria-label={label} className="divide-y divide-line">
-            {data.rows.map((job) => (
-              <JobRow key={job.id} job={job} acted={acted[job.id]} onActed={onActed} />
-            ))}
-          </ul>
         </div>
       )}
+      {page && live.page.searched && <SearchedNote search={live.page} path={page.path} params={page.params} />}
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
-        {page ? <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} newestFirst={newestFirst} /> : <span />}
-        {error && <RefreshNote at={dataUpdatedAt} />}
+        {page ? <Pager path={page.path} params={page.params} previous={live.page.previous} next={live.page.searched ? null : live.page.next} newestFirst={newestFirst} /> : <span />}
+        {live.failed && <RefreshNote at={live.updatedAt} />}
+        {page && heads && <PageSizes path={page.path} params={page.params} />}
       </div>
     </div>
   );

@@ -1,16 +1,19 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { useRef, useState } from 'react';
+import { Suspense, lazy, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
-import { Menu, MenuItem } from '../ui/menu';
-import { type Acted, ActionDialog } from './action-dialog';
+import { Menu } from '../ui/menu';
+import type { Acted } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+
+// The dialogs come when the first action is chosen.
+const ActionDialog = lazy(() => import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })));
 
 /** The row's menu of actions. Without JavaScript it is a link to the job's page, which has them all. */
 export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted) => void }) {
@@ -20,21 +23,23 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
   const [open, setOpen] = useState(false);
   const [action, setAction] = useState<JobAction | null>(null);
   const trigger = useRef<HTMLButtonElement>(null);
-  useHold(open);
+  useHold(open || action !== null);
+  const items = () =>
+    MENU_ACTIONS.map((name) => {
+      const reason = whyNot(name, job, denials);
+      return { key: name, text: t(`actions.${name}.menu`), reason: reason && t(`actions.why.${reason}`), destructive: DESTRUCTIVE.has(name), onSelect: () => setAction(name) };
+    });
   return (
     <>
       <a href={`${basePath}/jobs/${job.id}#actions`} className={`${buttonClass('quiet')} no-js-only`} aria-label={t('jobs.menu', { id: job.id })}>
         <Icon name="more" />
       </a>
-      <Menu label={t('jobs.menu', { id: job.id })} open={open} onOpenChange={setOpen} trigger={trigger}>
-        {() =>
-          MENU_ACTIONS.map((name) => {
-            const reason = whyNot(name, job, denials);
-            return <MenuItem key={name} text={t(`actions.${name}.menu`)} reason={reason && t(`actions.why.${reason}`)} destructive={DESTRUCTIVE.has(name)} onSelect={() => setAction(name)} />;
-          })
-        }
-      </Menu>
-      {action && <ActionDialog action={action} job={job} returnTo={trigger} onActed={onActed} onClose={() => setAction(null)} />}
+      <Menu label={t('jobs.menu', { id: job.id })} open={open} onOpenChange={setOpen} trigger={trigger} items={items} />
+      {action && (
+        <Suspense>
+          <ActionDialog action={action} job={job} returnTo={trigger} onActed={onActed} onClose={() => setAction(null)} />
+        </Suspense>
+      )}
     </>
   );
 }

@@ -2,108 +2,128 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useId, useState } from 'react';
+import { Suspense, lazy, memo, useId, useState } from 'react';
+import type { Column } from '@/lib/jobs/columns';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
-import { RawJson } from '../raw-json';
-import { RelativeTime } from '../time';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
-import { Tooltip } from '../ui/tooltip';
 import type { Acted } from './action-dialog';
+import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
-import { OutcomeLine, useOutcomeText } from './outcome-text';
-import { StateBadge, StateRefinements } from './state-badge';
 
-export const JOB_GRID = 'job-grid';
+// What a row unfolds to, and what became of an action, come with the first of their kind.
+const RawJson = lazy(() => import('../raw-json').then(({ RawJson: component }) => ({ default: component })));
+const ActedText = lazy(() => import('./outcome-text').then(({ ActedText: component }) => ({ default: component })));
+const JobUnfolded = lazy(() => import('./job-unfolded').then(({ JobUnfolded: component }) => ({ default: component })));
 
-/** A value with its name; the name is on the screen where the list has no column heads. */
-function Cell({ label, children, className = '' }: { label: string; children: ReactNode; className?: string }) {
-  return (
-    <div className={`cell ${className}`}>
-      <dt>{label}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
+/** What a list is to a screen reader: a table where it can be sorted, else a list whose cells bring their names along. */
+export type Semantics = 'table' | 'list';
+
+export interface JobRowProps {
+  job: Row;
+  columns: readonly Column[];
+  semantics: Semantics;
+  /** What it unfolds to: the raw JSON alone, or that behind arguments and error. */
+  unfolds: 'raw' | 'details';
+  /** It is in the list no more. */
+  left: boolean;
+  selected: boolean;
+  /** Null: rows of this list cannot be chosen. */
+  onSelect: ((id: string, checked: boolean, range: boolean) => void) | null;
+  acted: Acted | undefined;
+  onActed: (acted: Acted) => void;
 }
 
-/** One job: what it is, its queue, priority, labels and attempts, its state, its menu and its raw JSON. */
-export function JobRow({ job, acted, onActed }: { job: Row; acted: Acted | undefined; onActed: (acted: Acted) => void }) {
+/** One job: what it is, its chosen columns, its menu, and what it unfolds to. */
+export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, left, selected, onSelect, acted, onActed }: JobRowProps) {
   const t = useTranslations();
   const { basePath } = useLive();
-  const outcomeText = useOutcomeText();
+  const columnName = useColumnName();
   const [unfolded, setUnfolded] = useState(false);
-  const raw = useId();
+  const details = useId();
   useHold(unfolded);
+  const table = semantics === 'table';
+  const cell = table ? 'cell' : undefined;
+  const Item = table ? 'div' : 'li';
+  const closing: readonly Column[] = columns.filter((column) => column === 'time' || column === 'state');
+  const showLabel = t(unfolds === 'raw' ? (unfolded ? 'jobs.hideRaw' : 'jobs.showRaw') : unfolded ? 'jobs.hideDetails' : 'jobs.showDetails', { id: job.id });
   return (
-    <li className="px-3 py-2.5" data-job={job.id}>
-      <div className={JOB_GRID}>
-        <div className="flex min-w-0 flex-col">
+    <Item role={table ? 'row' : undefined} className={`px-3 py-2.5 ${selected ? 'bg-accent-wash' : left ? 'bg-sunken' : ''}`} data-job={job.id}>
+      <div className={`job-row ${onSelect ? 'job-row-select' : ''}`}>
+        {onSelect && (
+          <span role={cell} className="js-only row-span-3 pt-px lg:pt-0">
+            <input
+              type="checkbox"
+              checked={selected}
+              // The change itself does not tell whether Shift was held.
+              onClick={(event) => onSelect(job.id, event.currentTarget.checked, event.shiftKey)}
+              onChange={() => undefined}
+              aria-label={t('jobs.select', { id: job.id })}
+              className="size-4 accent-accent"
+            />
+          </span>
+        )}
+        <div role={cell} className="flex min-w-0 flex-1 flex-col lg:min-w-48">
           <Link href={`/jobs/${job.id}`} prefetch={false} className="font-mono text-[13px] font-semibold any-break text-accent no-underline hover:underline">
             {job.jobClass ?? t('jobs.noClass')}
           </Link>
           <span className="font-mono text-[12px] break-all text-soft">{job.id}</span>
         </div>
-        <dl className="mt-1.5 grid grid-cols-2 gap-x-3 gap-y-0.5 lg:contents">
-          <Cell label={t('jobs.queue')}>
-            <span className="block font-mono text-[13px] any-break">{job.queueName}</span>
-          </Cell>
-          <Cell label={t('jobs.priority')} className="lg:text-right">
-            {job.priority}
-          </Cell>
-          <Cell label={t('jobs.labels')}>
-            <ul className="flex flex-wrap gap-1">
-              {job.labels.map((label, n) => (
-                <li key={n} className="chip" title={label}>
-                  {label}
-                </li>
-              ))}
-            </ul>
-          </Cell>
-          <Cell label={t('jobs.attempts')} className="lg:text-right">
-            <Attempts job={job} />
-          </Cell>
-        </dl>
+        <div className="mt-1.5 grid grid-cols-2 gap-x-3 gap-y-0.5 lg:contents">
+          {columns.filter((column) => !closing.includes(column)).map((column) => (
+            <div key={column} role={cell} className={`cell ${columnClass(column)}`}>
+              {/* Where there are column heads they name the cells of a table; a list has no heads for its reader. */}
+              <span className={`cell-name ${table ? 'lg:hidden' : 'lg:sr-only'}`}>
+                {columnName(column)}
+              </span>
+              <div className="min-w-0">
+                <JobCell column={column} job={job} />
+              </div>
+            </div>
+          ))}
+        </div>
         <div className="mt-1.5 flex flex-wrap items-center gap-x-2 gap-y-1 lg:contents">
-          <span className="text-[13px] text-soft lg:text-right">
-            <RelativeTime iso={job.lastAt} />
-          </span>
-          <span className="flex flex-col items-start gap-0.5">
-            <StateBadge state={job.state} />
-            <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
-          </span>
-          <span className="ml-auto flex items-center justify-end lg:ml-0">
+          {closing.map((column) => (
+            <div key={column} role={cell} className={`shrink-0 text-[13px] text-soft ${columnClass(column)}`}>
+              <JobCell column={column} job={job} />
+            </div>
+          ))}
+          <span role={cell} className="ml-auto flex shrink-0 items-center justify-end lg:ml-0 lg:w-16">
             <a href={`${basePath}/jobs/${job.id}?raw=1#raw`} className={`${buttonClass('quiet')} no-js-only px-1.5`} aria-label={t('jobs.showRaw', { id: job.id })}>
               <Icon name="unfold" />
             </a>
-            <button type="button" aria-expanded={unfolded} aria-controls={raw} aria-label={t(unfolded ? 'jobs.hideRaw' : 'jobs.showRaw', { id: job.id })} title={t('jobs.raw')} onClick={() => setUnfolded(!unfolded)} className={`${buttonClass('quiet')} js-only px-1.5`}>
+            <button type="button" aria-expanded={unfolded} aria-controls={details} aria-label={showLabel} title={showLabel} onClick={() => setUnfolded(!unfolded)} className={`${buttonClass('quiet')} js-only px-1.5`}>
               <Icon name={unfolded ? 'fold' : 'unfold'} />
             </button>
             <JobMenu job={job} onActed={onActed} />
           </span>
         </div>
       </div>
+      {left && (
+        <p role={cell} className="mt-1 text-[13px] text-soft">
+          {t('live.left')}
+        </p>
+      )}
       {acted && (
-        <div className="mt-1">
-          <OutcomeLine done={acted.result.ok && acted.result.value.outcome === 'done'} text={outcomeText(acted.action, acted.result)} />
+        <div role={cell} className="mt-1">
+          <ActedLine acted={acted} />
         </div>
       )}
-      <div id={raw} className={unfolded ? 'mt-2' : undefined}>
-        {unfolded && <RawJson path={`/api/jobs/${job.id}/raw`} label={t('jobs.raw')} />}
+      <div role={cell} id={details} className={unfolded ? 'mt-2' : undefined}>
+        {unfolded && (
+          <Suspense fallback={<p className="text-soft">{t('common.loading')}</p>}>{unfolds === 'raw' ? <RawJson path={`/api/jobs/${job.id}/raw`} label={t('jobs.raw')} /> : <JobUnfolded id={job.id} />}</Suspense>
+        )}
       </div>
-    </li>
+    </Item>
   );
-}
+});
 
-/** How often it was tried; the last error on hover and focus. */
-function Attempts({ job }: { job: Row }) {
-  const t = useTranslations('jobs');
-  if (!job.error?.trim()) return <span className="block">{job.attempts}</span>;
+/** What an action of this list came to. `withId`: the row is gone, so the line says which job it was. */
+export function ActedLine(props: { acted: Acted; withId?: boolean }) {
   return (
-    <Tooltip content={<span className="font-mono text-[13px]">{job.error}</span>}>
-      <button type="button" aria-label={t('errorOf', { attempts: job.attempts, error: job.error })} className="min-w-6 cursor-help rounded bg-discarded-wash px-1.5 text-center font-medium text-discarded">
-        {job.attempts}
-      </button>
-    </Tooltip>
+    <Suspense>
+      <ActedText {...props} />
+    </Suspense>
   );
 }

@@ -7,6 +7,7 @@ import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
 import { useAbsoluteTime } from '../time';
 import { Icon } from '../ui/icon';
+import type { Acted } from './action-dialog';
 
 /** What an action came to, in words. */
 export function useOutcomeText(): (action: JobAction, result: ActionResult<Outcome>) => string {
@@ -45,4 +46,10 @@ export function OutcomeLine({ done, text, jobId }: { done: boolean; text: string
       </span>
     </p>
   );
+}
+
+/** What an action of a list came to. `withId`: the row is gone, so the line says which job it was. */
+export function ActedText({ acted: { id, action, result }, withId = false }: { acted: Acted; withId?: boolean }) {
+  const outcomeText = useOutcomeText();
+  return <OutcomeLine done={result.ok && result.value.outcome === 'done'} text={outcomeText(action, result)} jobId={withId ? id : undefined} />;
 }

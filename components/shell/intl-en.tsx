@@ -1,14 +1,10 @@
 'use client';
 
-import { NextIntlClientProvider } from 'next-intl';
-import type { ReactNode } from 'react';
-import messages from '@/messages/en.json';
+import type { Messages } from 'next-intl';
+import messages from '@/messages/client/en.json';
+import type { LanguageProps } from './intl';
 
 /** The browser loads the messages once, as a script, not with every page. */
-export function IntlEn({ now, timeZone, children }: { now: Date; timeZone: string; children: ReactNode }) {
-  return (
-    <NextIntlClientProvider locale="en" messages={messages} now={now} timeZone={timeZone}>
-      {children}
-    </NextIntlClientProvider>
-  );
+export default function IntlEn({ Provider, ...props }: LanguageProps) {
+  return <Provider locale="en" messages={messages as unknown as Messages} {...props} />;
 }

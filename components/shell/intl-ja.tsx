@@ -1,14 +1,10 @@
 'use client';
 
-import { NextIntlClientProvider } from 'next-intl';
-import type { ReactNode } from 'react';
-import messages from '@/messages/ja.json';
+import type { Messages } from 'next-intl';
+import messages from '@/messages/client/ja.json';
+import type { LanguageProps } from './intl';
 
 /** The browser loads the messages once, as a script, not with every page. */
-export function IntlJa({ now, timeZone, children }: { now: Date; timeZone: string; children: ReactNode }) {
-  return (
-    <NextIntlClientProvider locale="ja" messages={messages} now={now} timeZone={timeZone}>
-      {children}
-    </NextIntlClientProvider>
-  );
+export default function IntlJa({ Provider, ...props }: LanguageProps) {
+  return <Provider locale="ja" messages={messages as unknown as Messages} {...props} />;
 }

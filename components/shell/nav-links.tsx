@@ -4,7 +4,7 @@ import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 
-const PAGES = ['jobs', 'batches'] as const;
+const PAGES = ['jobs', 'batches', 'bulk'] as const;
 
 export function NavLinks() {
   const t = useTranslations('nav');

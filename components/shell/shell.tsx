@@ -2,8 +2,8 @@ import { useTranslations } from 'next-intl';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { env } from '@/lib/env';
-import { LiveToggle } from '../live';
 import { IconSprite } from '../ui/icon';
+import { LiveSelect } from './live-select';
 import { NavLinks } from './nav-links';
 import { Preferences } from './preferences';
 
@@ -30,7 +30,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <NavLinks />
           </nav>
           <div className="ml-auto flex items-center gap-1">
-            <LiveToggle />
+            <LiveSelect />
             <Preferences />
           </div>
         </div>

@@ -15,6 +15,13 @@ const PATHS = {
   warning: 'M8 3 14 13H2Zm0 4v2.5m0 1.7v.3',
   info: 'M8 7.5v4M8 5v-.1M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0Z',
   settings: 'M3 5h6m4 0h0M3 11h2m4 0h4M9 3.5v3M5 9.5v3',
+  sort: 'm5 6.5 3-3 3 3m0 3-3 3-3-3',
+  search: 'M11.5 7a4.5 4.5 0 1 1-9 0 4.5 4.5 0 0 1 9 0Zm-1.3 3.2L14 14',
+  columns: 'M2.5 3.5h11v9h-11Zm4 0v9m3.5-9v9',
+  clock: 'M8 4.5V8l2.5 1.5M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0Z',
+  help: 'M6 6.2c0-2.6 4-2.4 4-.1 0 1.5-2 1.6-2 3.2m0 2.2v.3M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0Z',
+  chart: 'M2.5 13.5h11M4 11V8m4 3V3.5m4 7.5V6',
+  close: 'm4 4 8 8m0-8-8 8',
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -1,8 +1,9 @@
 'use client';
 
-import * as Popper from '@radix-ui/react-popper';
-import { type ReactElement, type ReactNode, type Ref, cloneElement, useEffect, useId, useRef, useState } from 'react';
-import { createPortal } from 'react-dom';
+import { type ReactElement, type ReactNode, type Ref, Suspense, cloneElement, lazy, useEffect, useId, useRef, useState } from 'react';
+
+// What places it comes when the first one is shown.
+const TooltipContent = lazy(() => import('./tooltip-content'));
 
 const OPENS_AFTER_MS = 200;
 /** Long enough for the pointer to get from the child to the content. */
@@ -48,16 +49,13 @@ export function Tooltip({ content, children }: { content: ReactNode; children: R
         onFocus: () => turn(true, 0),
         onBlur: () => turn(false, 0),
       })}
-      {open &&
-        createPortal(
-          <Popper.Root>
-            <Popper.Anchor virtualRef={child} />
-            <Popper.Content side="top" sideOffset={4} collisionPadding={8} id={id} role="tooltip" className="z-50 max-w-[min(36rem,90vw)] rounded-md border border-line-strong bg-raised px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink shadow-lg" {...keep}>
-              {content}
-            </Popper.Content>
-          </Popper.Root>,
-          document.body,
-        )}
+      {open && (
+        <Suspense>
+          <TooltipContent id={id} anchor={child} {...keep}>
+            {content}
+          </TooltipContent>
+        </Suspense>
+      )}
     </>
   );
 }

@@ -9,6 +9,8 @@ export interface ConsoleServer {
   /** What it printed so far, stdout and stderr. */
   output(): string;
   stop(): Promise<void>;
+  /** kill -9 */
+  kill(): Promise<void>;
 }
 
 export interface ConsoleOptions {
@@ -51,6 +53,10 @@ export async function startConsole({ databaseUrl, basePath = '', env = {} }: Con
     port,
     basePath,
     output: () => text,
+    kill: async () => {
+      kill();
+      await gone;
+    },
     stop: async () => {
       child.kill('SIGTERM');
       const impatient = setTimeout(kill, 3_000);

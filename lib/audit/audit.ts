@@ -3,7 +3,8 @@ import type { Outcome } from '../good-job/outcomes';
 import type { Tx } from '../db/types';
 
 export const CONSOLE_SCHEMA = 'good_job_console';
-const EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
+/** One record an act; those of bulk runs have counts that grow with the run. */
+export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 
 /** One act of one viewer, as it is kept. */
 export interface AuditEvent {
@@ -12,7 +13,7 @@ export interface AuditEvent {
   requestId: string;
   /** A permission's name, such as `job.retry`. */
   action: string;
-  targetType: 'job' | 'batch';
+  targetType: 'job' | 'batch' | 'bulk_run';
   targetIds: string[];
   /** Rows by outcome: `{ "done": 3, "locked": 1 }`. */
   counts: Record<string, number>;
@@ -26,12 +27,14 @@ export function countOutcomes(outcomes: Outcome[]): Record<string, number> {
   return counts;
 }
 
-/** Records the act in the transaction that carries it out: either both are there afterwards or neither. */
-export async function recordAudit(tx: Tx, event: AuditEvent): Promise<void> {
-  await tx.query(sql`
-    INSERT INTO ${EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
+/** Records the act in the transaction that carries it out: either both are there afterwards or neither. Returns the record's id. */
+export async function recordAudit(tx: Tx, event: AuditEvent): Promise<string> {
+  const [row] = await tx.query<{ id: string }>(sql`
+    INSERT INTO ${AUDIT_EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
     VALUES (${event.viewer}, ${event.role}, ${event.requestId}, ${event.action}, ${event.targetType},
-            ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)})`);
+            ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)}) RETURNING id`);
+  if (!row) throw new Error('The audit record was not written.');
+  return row.id;
 }
 
 /** Without the console's own schema (`npm run setup`) the record goes to stdout, one JSON object a line. */

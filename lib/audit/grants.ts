@@ -15,7 +15,10 @@ export interface Grants {
   read: string[];
   /** On top of `read`: retry, discard, reschedule, pause, … */
   operate: string[];
-  /** On the console's own schema, for either. An identity column needs no grant on its sequence. */
+  /**
+   * On the console's own schema, for either. An identity column needs no grant on its sequence. Of an audit record
+   * only the counts may change: those of a bulk run grow with it.
+   */
   record: string[];
 }
 
@@ -26,6 +29,12 @@ export function grantsFor(schema: string, role: string): Grants {
   return {
     read: [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} ${to}`, `GRANT SELECT ON ${TABLES.map(table).join(', ')} ${to}`],
     operate: WRITES.map(([privileges, name]) => `GRANT ${privileges} ON ${table(name)} ${to}`),
-    record: [`GRANT USAGE ON SCHEMA ${CONSOLE_SCHEMA} ${to}`, `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${CONSOLE_SCHEMA} ${to}`],
+    record: [
+      `GRANT USAGE ON SCHEMA ${CONSOLE_SCHEMA} ${to}`,
+      `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${CONSOLE_SCHEMA} ${to}`,
+      `GRANT UPDATE (counts) ON ${CONSOLE_SCHEMA}.audit_events ${to}`,
+      `GRANT UPDATE ON ${CONSOLE_SCHEMA}.bulk_runs, ${CONSOLE_SCHEMA}.bulk_run_targets ${to}`,
+      `GRANT DELETE ON ${CONSOLE_SCHEMA}.bulk_run_targets ${to}`,
+    ],
   };
 }

@@ -22,4 +22,52 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
       CREATE INDEX audit_events_created_at ON good_job_console.audit_events (created_at, id);
       CREATE INDEX audit_events_target_ids ON good_job_console.audit_events USING gin (target_ids);`,
   },
+  {
+    version: 2,
+    name: 'bulk runs',
+    statements: `
+      CREATE TABLE good_job_console.bulk_runs (
+        id uuid PRIMARY KEY,
+        created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        viewer text NOT NULL,
+        role text NOT NULL,
+        request_id text NOT NULL,
+        audit_id bigint,
+        action text NOT NULL,
+        scheduled_at timestamptz,
+        target text NOT NULL,
+        filter text,
+        batch_id uuid,
+        cut_off_at timestamptz NOT NULL,
+        cut_off_txid bigint NOT NULL,
+        expected bigint,
+        expected_kind text NOT NULL,
+        state text NOT NULL,
+        pause_reason text,
+        controlled_by text,
+        collected boolean NOT NULL,
+        collected_to_at timestamptz,
+        collected_to_id uuid,
+        pass smallint NOT NULL DEFAULT 1,
+        counts jsonb NOT NULL DEFAULT '{}',
+        active_ms bigint NOT NULL DEFAULT 0,
+        finished_at timestamptz,
+        lease_owner uuid,
+        lease_expires_at timestamptz
+      );
+      CREATE INDEX bulk_runs_created_at ON good_job_console.bulk_runs (created_at, id);
+      CREATE TABLE good_job_console.bulk_run_targets (
+        run_id uuid NOT NULL,
+        pass smallint NOT NULL,
+        job_id uuid NOT NULL,
+        PRIMARY KEY (run_id, pass, job_id)
+      );
+      CREATE TABLE good_job_console.bulk_run_samples (
+        run_id uuid NOT NULL,
+        job_id uuid NOT NULL,
+        outcome text NOT NULL,
+        code text,
+        PRIMARY KEY (run_id, outcome, job_id)
+      );`,
+  },
 ];

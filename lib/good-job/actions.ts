@@ -1,8 +1,9 @@
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type ClaimedJob, batchIdsOf, claimJobs, claimJobsByForce, lockBatches } from './claim';
+import { type ClaimedJob, type Patience, batchTiesOf, claimJobs, claimJobsByForce, lockBatches, lockBatchesOrSkip } from './claim';
 import { clock } from './clock';
-import { continueBatch } from './completion';
+import { continueBatches } from './completion';
+import type { CutOff } from './cut-off';
 import { notify } from './notify';
 import { type Outcome, Refusal } from './outcomes';
 import { priorityOfParams, queueOfParams, retriedParams } from './params';
@@ -28,17 +29,23 @@ const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
 export interface ActionOptions {
   /** reschedule only: ISO 8601 UTC; null or absent: now. */
   scheduledAt?: string | null;
+  /** A job that was written since is a conflict: the caller has chosen among the jobs as they were then. */
+  cutOff?: CutOff;
+  /** How to deal with batches that somebody else has locked; absent: they are waited for as for any lock, and else all fails. */
+  batches?: Patience;
 }
 
 /** Carries out one action on these jobs. `ids` are distinct UUIDs. */
 export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
   // Rescheduling and destroying change nothing that a batch's completion depends on.
-  if (action !== 'reschedule' && action !== 'destroy') await lockBatches(tx, await batchIdsOf(tx, gj, ids));
-  const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, ids) : await claimJobs(tx, gj, ids);
-  const outcomes = new Map(claim.outcomes.map((outcome) => [outcome.id, outcome]));
+  const busy = action === 'reschedule' || action === 'destroy' ? new Set<string>() : await lockTheirBatches(tx, gj, ids, options.batches);
+  const free = busy.size > 0 ? ids.filter((id) => !busy.has(id)) : ids;
+  const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, free) : await claimJobs(tx, gj, free, options.cutOff);
+  const outcomes = new Map<string, Outcome>([...busy].map((id) => [id, { id, outcome: 'locked' }]));
+  for (const outcome of claim.outcomes) outcomes.set(outcome.id, outcome);
   const ready: ClaimedJob[] = [];
   for (const job of claim.jobs) {
-    const outcome = judge(action, job);
+    const outcome = judge(action, job) ?? (job.changed ? { id: job.id, outcome: 'conflict' } : null);
     if (outcome) outcomes.set(job.id, outcome);
     else ready.push(job);
   }
@@ -46,8 +53,20 @@ export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: str
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
 }
 
+/** Returns the jobs whose batch could not be had. */
+async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patience?: Patience): Promise<Set<string>> {
+  const ties = await batchTiesOf(tx, gj, ids);
+  const batchIds = ties.flatMap((job) => job.batchIds);
+  if (!patience) {
+    await lockBatches(tx, batchIds);
+    return new Set();
+  }
+  const busy = await lockBatchesOrSkip(tx, batchIds, patience);
+  return new Set(ties.filter((job) => job.batchIds.some((id) => busy.has(id))).map(({ id }) => id));
+}
+
 /** The rule that decides on a claimed row, `refused` before `conflict`; null: go ahead. */
-export function judge(action: JobAction, job: ClaimedJob): Outcome | null {
+export function judge(action: JobAction, job: Omit<ClaimedJob, 'changed'>): Outcome | null {
   switch (action) {
     case 'reschedule':
     case 'discard':
@@ -97,48 +116,47 @@ async function reschedule(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], at: string | 
 }
 
 async function discard(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
+  const together = await discardOrRefuse(tx, gj, jobs, error);
+  if (!together.some(({ outcome }) => outcome === 'refused')) return together;
+  // A batch whose callbacks cannot be enqueued refuses its own jobs and nobody else's.
   const outcomes: Outcome[] = [];
-  // A batch whose callbacks cannot be enqueued refuses its own jobs and nobody else's: each has its savepoint.
-  for (const [batches, members] of byBatch(jobs)) {
-    await tx.query(sql`SAVEPOINT discard`);
-    try {
-      outcomes.push(...(await discardMembers(tx, gj, members, batches, error)));
-      await tx.query(sql`RELEASE SAVEPOINT discard`);
-    } catch (cause) {
-      if (!(cause instanceof Refusal)) throw cause;
-      await tx.query(sql`ROLLBACK TO SAVEPOINT discard`);
-      for (const { id } of members) outcomes.push({ id, outcome: 'refused', code: cause.code });
-    }
-  }
+  for (const members of byBatch(jobs)) outcomes.push(...(await discardOrRefuse(tx, gj, members, error)));
   return outcomes;
 }
 
-async function discardMembers(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], batches: BatchTies, error: string): Promise<Outcome[]> {
-  const now = await clock(tx);
-  const changed = await tx.query<{ id: string }>(sql`
-    UPDATE ${gj.jobs} j SET finished_at = ${now}, error = ${error}, error_event = ${ERROR_EVENT.discarded}, updated_at = ${now}
-     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL RETURNING j.id`);
-  if (changed.length > 0) {
-    if (batches.batchId) await continueBatch(tx, gj, batches.batchId, { memberDiscarded: true });
-    if (batches.batchCallbackId) await continueBatch(tx, gj, batches.batchCallbackId, { memberDiscarded: false });
+/** All of them, or, when the callbacks of a batch cannot be enqueued, none. */
+async function discardOrRefuse(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
+  await tx.query(sql`SAVEPOINT discard`);
+  try {
+    const outcomes = await discardMembers(tx, gj, jobs, error);
+    await tx.query(sql`RELEASE SAVEPOINT discard`);
+    return outcomes;
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    await tx.query(sql`ROLLBACK TO SAVEPOINT discard`);
+    return jobs.map(({ id }) => ({ id, outcome: 'refused', code: cause.code }));
   }
+}
+
+async function discardMembers(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
+  const now = await clock(tx);
+  const changed = await tx.query<{ id: string; batchId: string | null; batchCallbackId: string | null }>(sql`
+    UPDATE ${gj.jobs} j SET finished_at = ${now}, error = ${error}, error_event = ${ERROR_EVENT.discarded}, updated_at = ${now}
+     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
+     RETURNING j.id, j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId"`);
+  const memberDiscarded = [...new Set(changed.flatMap(({ batchId }) => batchId ?? []))];
+  const batches = [...new Set([...memberDiscarded, ...changed.flatMap(({ batchCallbackId }) => batchCallbackId ?? [])])];
+  if (batches.length > 0) await continueBatches(tx, gj, batches, { memberDiscarded });
   return settled(jobs, changed);
 }
 
-interface BatchTies {
-  batchId: string | null;
-  batchCallbackId: string | null;
-}
-
-function byBatch(jobs: ClaimedJob[]): Map<BatchTies, ClaimedJob[]> {
-  const groups = new Map<string, [BatchTies, ClaimedJob[]]>();
+function byBatch(jobs: ClaimedJob[]): ClaimedJob[][] {
+  const groups = new Map<string, ClaimedJob[]>();
   for (const job of jobs) {
     const key = `${job.batchId}/${job.batchCallbackId}`;
-    const group = groups.get(key) ?? [{ batchId: job.batchId, batchCallbackId: job.batchCallbackId }, []];
-    group[1].push(job);
-    groups.set(key, group);
+    groups.set(key, [...(groups.get(key) ?? []), job]);
   }
-  return new Map(groups.values());
+  return [...groups.values()];
 }
 
 /** Re-queues claimed, judged jobs as they were stored (Job#retry_job, without the app's own Ruby). */
@@ -165,5 +183,3 @@ async function destroy(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome
   await tx.query(sql`DELETE FROM ${gj.executions} e WHERE e.active_job_id = ANY(${changed.map((row) => row.id)}::uuid[])`);
   return settled(jobs, changed);
 }
-
-

@@ -52,9 +52,14 @@ export async function retryBatchChunk(tx: Tx, gj: GoodJob, batchId: string, prog
   if (next !== null) return { outcome: 'done', jobs, next, events: [] };
   if (skipped > 0 && retried === 0) return { outcome: 'unchanged', jobs, next: null, events: [] };
 
-  await resetBatch(tx, gj, batchId, { keepDiscardedAt: skipped > 0 });
-  const events = await continueBatch(tx, gj, batchId, { memberDiscarded: false });
+  const events = await completeBatchRetry(tx, gj, batchId, { keepDiscardedAt: skipped > 0 });
   return { outcome: 'done', jobs, next: null, events };
+}
+
+/** The end of a batch retry, when its members are retried; the caller holds the batch's lock. Returns the callbacks enqueued. */
+export async function completeBatchRetry(tx: Tx, gj: GoodJob, batchId: string, options: { keepDiscardedAt: boolean }): Promise<BatchEvent[]> {
+  await resetBatch(tx, gj, batchId, options);
+  return continueBatch(tx, gj, batchId, { memberDiscarded: false });
 }
 
 async function retryMembers(tx: Tx, gj: GoodJob, ids: string[]): Promise<Outcome[]> {

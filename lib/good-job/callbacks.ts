@@ -32,54 +32,95 @@ export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string 
  * batch's own first. Null when neither tells.
  */
 export async function appName(tx: Tx, gj: GoodJob, batchId: string): Promise<string | null> {
-  if (gj.app.appName) return gj.app.appName;
-  const stored = (which: Sql) => tx.query<{ app: string | null }>(sql`
-    SELECT substring(gid FROM '^gid://([^/]+)/GoodJob::Batch/') AS app
-      FROM (SELECT j.serialized_params #>> '{arguments,0,_aj_globalid}' AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
-     WHERE gid ~ '^gid://[^/]+/GoodJob::Batch/' LIMIT 1`);
-  // Both use index_good_jobs_on_batch_callback_id; the limit bounds what unreadable rows can cost.
-  const own = await stored(sql`j.batch_callback_id = ${batchId}`);
-  const [row] = own.length > 0 ? own : await stored(sql`j.batch_callback_id IS NOT NULL`);
-  return row?.app ?? null;
+  return (await appNames(tx, gj, [batchId])).get(batchId) ?? null;
 }
 
-/**
- * Enqueues a batch's callback job as BatchRecord does (`on_x.constantize.set(priority:, queue:).perform_later(batch,
- * { event: })`), as far as the tables tell: what the class itself would decide (queue, priority, locale, time zone)
- * is taken from the newest stored job of that class. Returns the job's queue; throws Refusal `app_name_unknown`.
- */
-export async function enqueueCallback(tx: Tx, gj: GoodJob, batch: BatchCallbacks, event: BatchEvent, jobClass: string, now: string): Promise<string> {
-  const app = await appName(tx, gj, batch.id);
-  if (!app) throw new Refusal('app_name_unknown');
-  const [newest] = await tx.query<{ locale: string | null; timezone: string | null; queue: string | null; priority: number | null }>(sql`
+async function appNames(tx: Tx, gj: GoodJob, batchIds: string[]): Promise<Map<string, string | null>> {
+  if (gj.app.appName) return new Map(batchIds.map((id) => [id, gj.app.appName]));
+  // Both use index_good_jobs_on_batch_callback_id; the limit bounds what unreadable rows can cost.
+  const stored = (which: Sql): Sql => sql`(
+    SELECT substring(gid FROM '^gid://([^/]+)/GoodJob::Batch/')
+      FROM (SELECT j.serialized_params #>> '{arguments,0,_aj_globalid}' AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
+     WHERE gid ~ '^gid://[^/]+/GoodJob::Batch/' LIMIT 1)`;
+  const own = await tx.query<{ id: string; app: string | null }>(sql`SELECT b.id, ${stored(sql`j.batch_callback_id = b.id`)} AS app FROM unnest(${batchIds}::uuid[]) b(id)`);
+  const [any] = own.every(({ app }) => app) ? [] : await tx.query<{ app: string | null }>(sql`SELECT ${stored(sql`j.batch_callback_id IS NOT NULL`)} AS app`);
+  return new Map(own.map(({ id, app }) => [id, app ?? any?.app ?? null]));
+}
+
+/** One callback job to enqueue. */
+export interface Callback {
+  batch: BatchCallbacks;
+  event: BatchEvent;
+  jobClass: string;
+}
+
+interface StoredDefaults {
+  locale: string | null;
+  timezone: string | null;
+  queue: string | null;
+  priority: number | null;
+}
+
+/** What a class itself would decide, as the newest stored job of that class has it. */
+async function defaultsOf(tx: Tx, gj: GoodJob, jobClass: string): Promise<StoredDefaults | undefined> {
+  const [newest] = await tx.query<StoredDefaults>(sql`
     SELECT CASE jsonb_typeof(p -> 'locale') WHEN 'string' THEN p ->> 'locale' END AS locale,
            CASE jsonb_typeof(p -> 'timezone') WHEN 'string' THEN p ->> 'timezone' END AS timezone,
            CASE jsonb_typeof(p -> 'queue_name') WHEN 'string' THEN p ->> 'queue_name' END AS queue,
            CASE jsonb_typeof(p -> 'priority') WHEN 'number' THEN ${priorityOfParams(sql`p`)} END AS priority
       FROM (SELECT j.serialized_params AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
-  const storedQueue = blankText(newest?.queue ?? null) ? 'default' : (newest?.queue ?? 'default');
-  const queue = blankText(batch.callbackQueueName) ? storedQueue : (batch.callbackQueueName ?? storedQueue);
-  const priority = batch.callbackPriority ?? newest?.priority ?? null;
-  const id = randomUUID();
-  const payload = {
-    job_class: jobClass,
-    job_id: id,
-    provider_job_id: null,
-    queue_name: queue,
-    priority,
-    arguments: [
-      { _aj_globalid: `gid://${app}/GoodJob::Batch/${batch.id}` },
-      { event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event }, _aj_symbol_keys: ['event'] },
-    ],
-    executions: 0,
-    exception_executions: {},
-    locale: newest?.locale ?? gj.app.locale,
-    timezone: newest?.timezone ?? gj.app.timeZone,
-    enqueued_at: payloadTime(now),
-    scheduled_at: null,
-  };
+  return newest;
+}
+
+/**
+ * Enqueues callback jobs of batches as BatchRecord does (`on_x.constantize.set(priority:, queue:).perform_later(batch,
+ * { event: })`), as far as the tables tell: what the class itself would decide (queue, priority, locale, time zone)
+ * is taken from the newest stored job of that class. Returns their queues; throws Refusal `app_name_unknown`, and
+ * enqueues none, when that is so for one of them.
+ */
+export async function enqueueCallbacks(tx: Tx, gj: GoodJob, callbacks: Callback[], now: string): Promise<string[]> {
+  if (callbacks.length === 0) return [];
+  const apps = await appNames(tx, gj, [...new Set(callbacks.map(({ batch }) => batch.id))]);
+  if ([...apps.values()].includes(null)) throw new Refusal('app_name_unknown');
+  const defaults = new Map<string, StoredDefaults | undefined>();
+  for (const { jobClass } of callbacks) if (!defaults.has(jobClass)) defaults.set(jobClass, await defaultsOf(tx, gj, jobClass));
+
+  const jobs = callbacks.map(({ batch, event, jobClass }) => {
+    const newest = defaults.get(jobClass);
+    const storedQueue = blankText(newest?.queue ?? null) ? 'default' : (newest?.queue ?? 'default');
+    const queue = blankText(batch.callbackQueueName) ? storedQueue : (batch.callbackQueueName ?? storedQueue);
+    const priority = batch.callbackPriority ?? newest?.priority ?? null;
+    const id = randomUUID();
+    const payload = {
+      job_class: jobClass,
+      job_id: id,
+      provider_job_id: null,
+      queue_name: queue,
+      priority,
+      arguments: [
+        { _aj_globalid: `gid://${apps.get(batch.id)}/GoodJob::Batch/${batch.id}` },
+        { event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event }, _aj_symbol_keys: ['event'] },
+      ],
+      executions: 0,
+      exception_executions: {},
+      locale: newest?.locale ?? gj.app.locale,
+      timezone: newest?.timezone ?? gj.app.timeZone,
+      enqueued_at: payloadTime(now),
+      scheduled_at: null,
+    };
+    return { id, queue, priority: priority ?? 0, jobClass, payload: JSON.stringify(payload), batchId: batch.id };
+  });
+  const column = (name: keyof (typeof jobs)[number]) => jobs.map((job) => job[name]);
   await tx.query(sql`
     INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, batch_callback_id, scheduled_at, created_at, updated_at)
-    VALUES (${id}, ${id}, ${queue}, ${priority ?? 0}, ${jobClass}, ${JSON.stringify(payload)}, ${batch.id}, ${now}, ${now}, ${now})`);
-  return queue;
+    SELECT id, id, queue, priority, job_class, payload, batch_id, ${now}, ${now}, ${now}
+      FROM unnest(${column('id')}::uuid[], ${column('queue')}::text[], ${column('priority')}::int[], ${column('jobClass')}::text[], ${column('payload')}::jsonb[], ${column('batchId')}::uuid[])
+        AS c(id, queue, priority, job_class, payload, batch_id)`);
+  return jobs.map(({ queue }) => queue);
+}
+
+/** The same for one; returns its queue. */
+export async function enqueueCallback(tx: Tx, gj: GoodJob, batch: BatchCallbacks, event: BatchEvent, jobClass: string, now: string): Promise<string> {
+  const [queue] = await enqueueCallbacks(tx, gj, [{ batch, event, jobClass }], now);
+  return queue ?? 'default';
 }

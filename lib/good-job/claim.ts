@@ -1,6 +1,7 @@
 import sql, { type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { isBlank } from './blank';
+import { type CutOff, isUnchangedSince } from './cut-off';
 import { advisoryKey, isProcessAlive } from './locks';
 import type { Outcome } from './outcomes';
 import { paramsProblem } from './params';
@@ -19,6 +20,8 @@ export interface ClaimedJob {
   batchId: string | null;
   batchCallbackId: string | null;
   queueName: string | null;
+  /** Somebody has written the row since the cut-off that the caller gave; without one, false. */
+  changed: boolean;
   paramsProblem: 'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
 }
 
@@ -28,22 +31,78 @@ export interface Claim {
   outcomes: Outcome[];
 }
 
-/** Serializes with the workers' completion check (BatchRecord#_continue_discard_or_finish), in GoodJob's order: by id, one statement each. */
+/**
+ * Serializes with the workers' completion check (BatchRecord#_continue_discard_or_finish), in GoodJob's order: by id.
+ * A statement of its own, so that the next one sees what was committed before the last lock was ours; one for all of
+ * them, since each job of a chunk may have its own batch. The ORDER BY keeps the planner from taking them otherwise.
+ */
 export async function lockBatches(tx: Tx, batchIds: string[]): Promise<void> {
-  for (const id of [...new Set(batchIds)].sort()) {
-    await tx.query(sql`SELECT pg_advisory_xact_lock(${advisoryKey('good_job_batches', sql`${id}`)})`);
+  const ids = [...new Set(batchIds)].sort();
+  if (ids.length === 0) return;
+  await tx.query(sql`
+    SELECT count(pg_advisory_xact_lock(key)) FROM (
+      SELECT ${advisoryKey('good_job_batches', sql`id`)} AS key FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS b(id, n) ORDER BY n) keys`);
+}
+
+/** For a run of many jobs, which must not stand still for one batch: its jobs are `locked` instead. */
+export interface Patience {
+  /** How long to wait for batches. */
+  patienceMs: number;
+  /** Those that could not be had in that time are put in here, and are not waited for while they are. */
+  busy: Set<string>;
+}
+
+/** The same, with patience; returns the ids of those that could not be had. */
+export async function lockBatchesOrSkip(tx: Tx, batchIds: string[], { patienceMs, busy }: Patience): Promise<Set<string>> {
+  const ids = [...new Set(batchIds)].sort();
+  if (ids.length === 0) return new Set();
+  const missed = await tryBatches(tx, ids);
+  const waitedFor = missed.filter((id) => !busy.has(id));
+  if (waitedFor.length > 0) {
+    const [before] = await tx.query<{ timeout: string }>(sql`SELECT current_setting('lock_timeout') AS timeout`);
+    await tx.query(sql`SAVEPOINT batches`);
+    // No deadlock comes of waiting out of order: the wait ends before Postgres looks for one, or nobody else waits.
+    await tx.query(sql`SELECT set_config('lock_timeout', ${`${patienceMs}ms`}, true)`);
+    try {
+      await lockBatches(tx, waitedFor);
+    } catch (error) {
+      if (!isLockFailure(error)) throw error;
+      await tx.query(sql`ROLLBACK TO SAVEPOINT batches`);
+    }
+    await tx.query(sql`SELECT set_config('lock_timeout', ${before?.timeout ?? '0'}, true)`);
+    missed.splice(0, missed.length, ...(await tryBatches(tx, missed)));
   }
+  for (const id of missed) busy.add(id);
+  return new Set(missed);
 }
 
-export async function batchIdsOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<string[]> {
-  const rows = await tx.query<{ id: string }>(sql`
-    SELECT batch_id AS id FROM ${gj.jobs} WHERE id = ANY(${jobIds}::uuid[]) AND batch_id IS NOT NULL
-    UNION SELECT batch_callback_id FROM ${gj.jobs} WHERE id = ANY(${jobIds}::uuid[]) AND batch_callback_id IS NOT NULL`);
-  return rows.map((row) => row.id);
+/** Takes those that are free, without waiting, and so in any order; returns the others. */
+async function tryBatches(tx: Tx, ids: string[]): Promise<string[]> {
+  const tried = await tx.query<{ id: string; got: boolean }>(sql`
+    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_job_batches', sql`id`)}) AS got FROM unnest(${ids}::uuid[]) AS id`);
+  return tried.filter(({ got }) => !got).map(({ id }) => id);
 }
 
-function claimedColumns(): Sql {
-  return sql`j.id, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
+/** lock_not_available, deadlock_detected. */
+function isLockFailure(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && (error.code === '55P03' || error.code === '40P01');
+}
+
+export interface BatchTies {
+  id: string;
+  /** Of which it is a member, and whose callback it is. */
+  batchIds: string[];
+}
+
+/** Those of the jobs that have to do with a batch. */
+export async function batchTiesOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<BatchTies[]> {
+  return tx.query<BatchTies>(sql`
+    SELECT id, array_remove(ARRAY[batch_id, batch_callback_id], NULL) AS "batchIds" FROM ${gj.jobs}
+     WHERE id = ANY(${jobIds}::uuid[]) AND (batch_id IS NOT NULL OR batch_callback_id IS NOT NULL)`);
+}
+
+function claimedColumns(cutOff?: CutOff): Sql {
+  return sql`j.id, ${cutOff ? sql`NOT (${isUnchangedSince(cutOff)})` : sql`false`} AS changed, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
     j.error IS NULL AS "errorNull", j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId",
     j.queue_name AS "queueName", ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"`;
 }
@@ -54,11 +113,14 @@ function claimedColumns(): Sql {
  * jobs that a skiplocked worker holds by `locked_by_id` alone. Batch locks must have been taken before.
  * Works whichever strategy the workers use; every lock ends with the transaction (PgBouncer in transaction mode).
  */
-export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Claim> {
+export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[], cutOff?: CutOff): Promise<Claim> {
   const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
-  const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null }>(sql`
-    SELECT ${claimedColumns()}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
-      FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED`);
+  // The row lock first: what is read under it stays as it is, so the advisory lock may come after the reading.
+  const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null; got: boolean }>(sql`
+    WITH locked AS MATERIALIZED (
+      SELECT ${claimedColumns(cutOff)}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
+        FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED)
+    SELECT *, pg_try_advisory_xact_lock(${advisoryKey('good_jobs', sql`id`)}) AS got FROM locked`);
   const outcomes: Outcome[] = [];
 
   if (rows.length < ids.length) {
@@ -70,16 +132,12 @@ export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Cla
   }
   if (rows.length === 0) return { jobs: [], outcomes };
 
-  const tried = await tx.query<{ id: string; got: boolean }>(sql`
-    SELECT id, pg_try_advisory_xact_lock(${advisoryKey('good_jobs', sql`id`)}) AS got
-      FROM unnest(${rows.map((row) => row.id)}::uuid[]) AS id`);
-  const notGot = new Set(tried.filter((row) => !row.got).map((row) => row.id));
   const holders = rows.some((row) => row.skiplockedBy) ? await liveProcesses(tx, gj, rows.flatMap((row) => row.skiplockedBy ?? [])) : new Map<string, string>();
 
   const jobs: ClaimedJob[] = [];
-  for (const { skiplockedBy, ...job } of rows) {
+  for (const { skiplockedBy, got, ...job } of rows) {
     const seenAt = skiplockedBy ? holders.get(skiplockedBy) : undefined;
-    if (notGot.has(job.id)) outcomes.push({ id: job.id, outcome: 'locked' });
+    if (!got) outcomes.push({ id: job.id, outcome: 'locked' });
     else if (skiplockedBy && seenAt) outcomes.push({ id: job.id, outcome: 'locked', processId: skiplockedBy, processSeenAt: seenAt });
     else jobs.push(job);
   }

@@ -1,6 +1,6 @@
-import sql from 'sql-template-tag';
+import sql, { type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type BatchCallbacks, type BatchEvent, callbackClass, callbackColumns, enqueueCallback } from './callbacks';
+import { type BatchCallbacks, type BatchEvent, callbackClass, callbackColumns, enqueueCallbacks } from './callbacks';
 import { clock } from './clock';
 import { notify } from './notify';
 import type { GoodJob } from './tables';
@@ -13,40 +13,51 @@ import type { GoodJob } from './tables';
  * Returns the events whose callback was enqueued; throws Refusal `app_name_unknown`.
  */
 export async function continueBatch(tx: Tx, gj: GoodJob, batchId: string, { memberDiscarded }: { memberDiscarded: boolean }): Promise<BatchEvent[]> {
+  return continueBatches(tx, gj, [batchId], { memberDiscarded: memberDiscarded ? [batchId] : [] });
+}
+
+/**
+ * Whether an open job is among those of a batch `b`. OFFSET 0 and LIMIT keep the planner from joining, or walking,
+ * everybody's open jobs: by index_good_jobs_on_batch_id or …_on_batch_callback_id it costs what the batch has at most.
+ */
+const hasOpen = (gj: GoodJob, belongs: Sql): Sql => sql`
+  EXISTS (SELECT 1 FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} OFFSET 0) j WHERE j.finished_at IS NULL LIMIT 1)`;
+
+/** The same for many batches at once, each step one statement for all of them; `memberDiscarded`: those of which a member was just discarded. */
+export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], { memberDiscarded }: { memberDiscarded: string[] }): Promise<BatchEvent[]> {
   const enqueued: BatchEvent[] = [];
-  const enqueue = async (batch: BatchCallbacks, event: BatchEvent, now: string) => {
-    const jobClass = callbackClass(batch, event);
-    if (!jobClass) return;
-    const queue = await enqueueCallback(tx, gj, batch, event, jobClass, now);
-    await notify(tx, [queue], now);
-    enqueued.push(event);
+  const enqueue = async (due: { batch: BatchCallbacks; event: BatchEvent }[], now: string) => {
+    const callbacks = due.flatMap(({ batch, event }) => {
+      const jobClass = callbackClass(batch, event);
+      return jobClass ? [{ batch, event, jobClass }] : [];
+    });
+    await notify(tx, await enqueueCallbacks(tx, gj, callbacks, now), now);
+    enqueued.push(...callbacks.map(({ event }) => event));
   };
 
-  if (memberDiscarded) {
+  if (memberDiscarded.length > 0) {
     const now = await clock(tx);
-    const [batch] = await tx.query<BatchCallbacks>(sql`
+    const discarded = await tx.query<BatchCallbacks>(sql`
       UPDATE ${gj.batches} b SET discarded_at = ${now}, updated_at = ${now}
-       WHERE b.id = ${batchId} AND b.discarded_at IS NULL RETURNING ${callbackColumns}`);
-    if (batch) await enqueue(batch, 'discard', now);
+       WHERE b.id = ANY(${memberDiscarded}::uuid[]) AND b.discarded_at IS NULL RETURNING ${callbackColumns}`);
+    await enqueue(discarded.map((batch) => ({ batch, event: 'discard' })), now);
   }
 
+  // A time of its own in each step: on_discard comes before on_finish in the queue, too.
   const now = await clock(tx);
-  const [finished] = await tx.query<BatchCallbacks & { discarded: boolean }>(sql`
+  const finished = await tx.query<BatchCallbacks & { discarded: boolean }>(sql`
     UPDATE ${gj.batches} b SET ${gj.jobsFinishedAt} = ${now}, updated_at = ${now}
-     WHERE b.id = ${batchId} AND b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL
-       AND NOT EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at IS NULL)
+     WHERE b.id = ANY(${batchIds}::uuid[]) AND b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL
+       AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`)}
      RETURNING ${callbackColumns}, b.discarded_at IS NOT NULL AS discarded`);
-  if (finished) {
-    if (!finished.discarded) await enqueue(finished, 'success', now);
-    await enqueue(finished, 'finish', now);
-  }
+  await enqueue(finished.flatMap((batch) => [...(batch.discarded ? [] : [{ batch, event: 'success' as const }]), { batch, event: 'finish' as const }]), now);
 
   if (gj.has('good_job_batches', 'jobs_finished_at')) {
     const at = await clock(tx);
     await tx.query(sql`
       UPDATE ${gj.batches} b SET finished_at = ${at}, updated_at = ${at}
-       WHERE b.id = ${batchId} AND b.jobs_finished_at IS NOT NULL AND b.finished_at IS NULL
-         AND NOT EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL)`);
+       WHERE b.id = ANY(${batchIds}::uuid[]) AND b.jobs_finished_at IS NOT NULL AND b.finished_at IS NULL
+         AND NOT ${hasOpen(gj, sql`j.batch_callback_id = b.id`)}`);
   }
   return enqueued;
 }

@@ -10,8 +10,7 @@ import { notificationTime } from './clock';
 export async function notify(tx: Tx, queues: string[], scheduledAt: string): Promise<void> {
   const counts = new Map<string, number>();
   for (const queue of queues) counts.set(queue, (counts.get(queue) ?? 0) + 1);
-  for (const [queue_name, count] of counts) {
-    const payload = { queue_name, scheduled_at: notificationTime(scheduledAt), ...(count > 1 ? { count } : {}) };
-    await tx.query(sql`SELECT pg_notify('good_job', ${JSON.stringify(payload)})`);
-  }
+  if (counts.size === 0) return;
+  const payloads = [...counts].map(([queue_name, count]) => JSON.stringify({ queue_name, scheduled_at: notificationTime(scheduledAt), ...(count > 1 ? { count } : {}) }));
+  await tx.query(sql`SELECT pg_notify('good_job', payload) FROM unnest(${payloads}::text[]) payload`);
 }

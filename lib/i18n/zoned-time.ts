@@ -17,6 +17,15 @@ export function zonedToUtc(local: string, zone: string): string | null {
   return new Date(wall - offsetAt(guess, zone)).toISOString();
 }
 
+/** An instant as ISO 8601 with the zone's own offset, to the second: `2026-11-23T21:30+09:00`, in UTC with `Z`. */
+export function zonedIso(instant: number, zone: string): string {
+  const offset = offsetAt(instant, zone) / 60_000;
+  const local = new Date(instant + offset * 60_000).toISOString().slice(0, 19).replace(/:00$/, '');
+  if (offset === 0) return `${local}Z`;
+  const part = (minutes: number) => String(Math.floor(minutes)).padStart(2, '0');
+  return `${local}${offset < 0 ? '-' : '+'}${part(Math.abs(offset) / 60)}:${part(Math.abs(offset) % 60)}`;
+}
+
 /** The other way: an instant as the value of a `datetime-local` in that zone, to the minute. */
 export function utcToZoned(instant: number, zone: string): string {
   return new Date(instant + offsetAt(instant, zone)).toISOString().slice(0, 16);

@@ -1,6 +1,7 @@
 import type { JobState } from '../good-job/states';
 import type { ErrorEvent } from '../good-job/raw-rows';
 import type { Page } from '../paging';
+import type { ExtraValues } from './columns';
 
 /** A job as lists show it. Times are ISO 8601 UTC text with microseconds; long texts are cut. */
 export interface JobRow {
@@ -20,6 +21,8 @@ export interface JobRow {
   /** Refinements on top of the state. */
   paused: boolean;
   lostWorker: boolean;
+  /** Of columns that a viewer chose besides these. */
+  extra?: ExtraValues;
 }
 
 /** A text that was taken for an id, and the term of `q` that searches for it as a text. */

@@ -8,6 +8,7 @@ import { readEnv } from '../../lib/env';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';
 import { startPostgres } from '../../test/harness/postgres';
+import { benchBulk } from './bulk';
 import { GROUPS, type Group } from './cases';
 import { explain } from './explain';
 import { fill } from './fill';
@@ -19,17 +20,19 @@ import { startConsole } from './server';
  * npm run bench: times the pages of the production server, each beside its SQL alone.
  *   --jobs N       jobs in the scratch database (default 1000000), kept in .cache/bench-N for the next run
  *   --keep         uses the database of DATABASE_URL as it is; only reads
- *   --only GROUPS  e.g. batch; default: every group
+ *   --only GROUPS  e.g. batch; default: every group; bulk writes, to a database of its own in .cache/bench-bulk
  *   --requests N   of each case (default 100)
  *   --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
  *   --check        exit 1 when a target is missed
  */
 
+const BULK = 'bulk';
+
 const { values: flags } = parseArgs({
   options: {
     jobs: { type: 'string', default: '1000000' },
     requests: { type: 'string', default: '100' },
-    only: { type: 'string', default: Object.keys(GROUPS).join(',') },
+    only: { type: 'string', default: [...Object.keys(GROUPS), BULK].join(',') },
     keep: { type: 'boolean', default: false },
     explain: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -115,13 +118,16 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
 
 async function main(): Promise<void> {
   const names = flags.only.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !GROUPS[name]);
-  if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${Object.keys(GROUPS).join(', ')}.`);
+  const unknown = names.find((name) => !GROUPS[name] && name !== BULK);
+  if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), BULK].join(', ')}.`);
   const [jobs, requests] = [wholeNumber('jobs', 1_000, 100_000_000), wholeNumber('requests', 5, 100_000)];
   if (flags.keep && !process.env.DATABASE_URL) fail('--keep needs DATABASE_URL.');
+  if (names.includes(BULK) && !flags.keep && !(await benchBulk(SETTINGS, BENCH, log)) && flags.check) process.exitCode = 1;
+  const pages = names.filter((name) => name !== BULK);
+  if (pages.length === 0) return;
   const database = flags.keep ? { url: process.env.DATABASE_URL ?? '', stop: async () => undefined } : await scratchDatabase(jobs);
   try {
-    process.exitCode = (await bench(database.url, names, requests)) ? 0 : 1;
+    if (!(await bench(database.url, pages, requests))) process.exitCode = 1;
   } finally {
     await database.stop();
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 const START_TIMEOUT_MS = 180_000;
 
 /** Starts the production server by `npm start`'s own script, which builds first if there is no build; resolves with its origin. */
-export async function startConsole(databaseUrl: string): Promise<{ origin: string; stop: () => Promise<void> }> {
+export async function startConsole(databaseUrl: string): Promise<{ origin: string; pid: number; stop: () => Promise<void> }> {
   const env = { ...process.env, DATABASE_URL: databaseUrl, HOST: '127.0.0.1', PORT: '0', BASE_PATH: '', PUBLIC_URL: '', PROXY_STRIPS_PREFIX: '', DEMO: '', NODE_OPTIONS: '' };
   const server = spawn(process.execPath, ['--import', 'tsx', 'scripts/start.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(server, 'exit');
@@ -15,7 +15,7 @@ export async function startConsole(databaseUrl: string): Promise<{ origin: strin
   // Whatever ends the bench ends the server with it.
   process.once('exit', () => server.kill('SIGTERM'));
   try {
-    return { origin: await originOf(server), stop };
+    return { origin: await originOf(server), pid: server.pid ?? 0, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,5 +1,10 @@
 import type pg from 'pg';
 import { retryBatch } from '../../lib/batches/mutations';
+import { previewBulk } from '../../lib/bulk/preview';
+import { getRun, listSamples } from '../../lib/bulk/queries';
+import { workOn } from '../../lib/bulk/runner';
+import { startBulk } from '../../lib/bulk/start';
+import type { BulkAction, BulkTarget } from '../../lib/bulk/types';
 import type { Ctx } from '../../lib/ctx';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { TestConsole, lockKey } from '../harness/test-console';
@@ -63,14 +68,28 @@ export class Stage {
     for (const key of keys) await this.holder.query(`SELECT pg_advisory_lock(${key})`);
   }
 
-  private async act({ action, ids, scheduledAt, dequeueQuerySort }: Situation, shift: bigint): Promise<Record<string, string>> {
+  private async act({ action, ids, scheduledAt, dequeueQuerySort, bulk }: Situation, shift: bigint): Promise<Record<string, string>> {
     const ctx = this.contexts[dequeueQuerySort];
+    if (bulk && action !== 'batch_retry' && action !== 'force_discard') return this.run(ctx, action, bulk.by === 'ids' ? { kind: 'ids', ids } : { kind: 'filter', query: bulk.query, batchId: null }, ids);
     if (action !== 'batch_retry') {
       const outcomes = await changeJobs(ctx, action, ids, scheduledAt === null ? {} : { scheduledAt: shifted(scheduledAt, shift) });
       return Object.fromEntries(outcomes.map(({ id, outcome }) => [id, outcome]));
     }
     const results = await Promise.all(ids.map(async (id) => [id, (await retryBatch(ctx, id)).outcome] as const));
     return Object.fromEntries(results);
+  }
+
+  /** A bulk run to its end. It keeps the ids of what was not done; done is the rest, and as many as it says. */
+  private async run(ctx: Ctx, action: BulkAction, target: BulkTarget, ids: string[]): Promise<Record<string, string>> {
+    const { cutOff, total } = await previewBulk(ctx, action, target);
+    const started = await startBulk(ctx, { action, target, scheduledAt: null, cutOff, expected: total, typed: null });
+    if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
+    await workOn(started.runId)?.ended;
+    const run = await getRun(ctx, started.runId);
+    const notDone = new Map((await listSamples(ctx, started.runId)).map(({ jobId, outcome }) => [jobId, outcome]));
+    const done = ids.filter((id) => !notDone.has(id));
+    if (run?.state !== 'finished' || (run.counts.done ?? 0) !== done.length) throw new Error(`The run is ${run?.state} and says ${JSON.stringify(run?.counts)}; ${done.length} of ${ids.length} jobs should be done.`);
+    return Object.fromEntries([...done.map((id) => [id, 'done']), ...notDone]) as Record<string, string>;
   }
 
   /** Notifications arrive in the order of the commits: after our own, none of the action's is outstanding. */

@@ -15,6 +15,8 @@ export interface Situation {
   /** Processes whose own advisory lock another session holds. */
   heldProcesses: string[];
   dequeueQuerySort: 'created_at' | 'scheduled_at';
+  /** A bulk action: by the jobs' ids, or by a list's filter as its URL has it. */
+  bulk: { by: 'ids' } | { by: 'filter'; query: string } | null;
 }
 
 /** The same words for GoodJob's methods, its dashboard's actions and its bulk actions. */
@@ -39,19 +41,47 @@ export function situationOf(vector: Vector): Situation | null {
   };
 }
 
-type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt'>;
+type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt' | 'bulk'>;
 
 function singleCall(vector: Vector): Call | null {
   const action = ACTIONS.get(vector.action);
-  return action ? { action, ids: [vector.target], scheduledAt: action === 'reschedule' ? timeOfReschedule(vector) : null } : null;
+  return action ? { action, ids: [vector.target], scheduledAt: action === 'reschedule' ? timeOfReschedule(vector) : null, bulk: null } : null;
 }
 
-/** A bulk action on ids; one on a filter is the list's to carry out, and not built. */
+/** A bulk action on ids, or on all that a filter matches, in the states that the action is for. */
 function bulkCall(vector: Vector): Call | null {
-  const params = vector.http?.params ?? {};
-  const action = BULK_ACTIONS.find((name) => name === params.mass_action);
-  if (!action || params.all_job_ids !== undefined) return null;
-  return { action, ids: Array.isArray(params.job_ids) ? params.job_ids.map(String) : [], scheduledAt: null };
+  const { mass_action, all_job_ids, job_ids, ...filter } = vector.http?.params ?? {};
+  const action = BULK_ACTIONS.find((name) => name === mass_action);
+  if (!action) return null;
+  if (all_job_ids === undefined) return { action, ids: Array.isArray(job_ids) ? job_ids.map(String) : [], scheduledAt: null, bulk: { by: 'ids' } };
+  const finished = (row: Row) => row.finished_at !== null;
+  const meant = { retry: (row: Row) => finished(row) && row.error !== null, destroy: finished, discard: (row: Row) => !finished(row), reschedule: (row: Row) => !finished(row) }[action];
+  const ids = vector.before.good_jobs.filter((row) => meant(row) && Object.entries(filter).every(([name, value]) => matches(row, name, String(value), vector))).map(({ id }) => id);
+  return { action, ids, scheduledAt: null, bulk: { by: 'filter', query: String(new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]))) } };
+}
+
+/** Whether a row is one of those that a parameter of a job list lets through. */
+function matches(row: Row, name: string, value: string, { now_before }: Vector): boolean {
+  switch (name) {
+    case 'state':
+      return stateOf(row, now_before) === value;
+    case 'job_class':
+    case 'queue_name':
+    case 'cron_key':
+      return row[name] === value;
+    case 'label':
+      return Array.isArray(row.labels) && row.labels.includes(value);
+    default:
+      throw new Error(`A bulk action by ${name}=${value} cannot be replayed yet.`);
+  }
+}
+
+/** GOODJOB.md's table of the six states. */
+function stateOf({ finished_at, performed_at, scheduled_at, created_at, error }: Row, now: string): string {
+  if (finished_at !== null) return error === null ? 'succeeded' : 'discarded';
+  if (performed_at !== null) return 'running';
+  if (microseconds(String(scheduled_at ?? created_at)) <= microseconds(now)) return 'queued';
+  return error === null ? 'scheduled' : 'retried';
 }
 
 /** A name with `/running`: a worker was running the target; in a bulk action the target's own names say so. */

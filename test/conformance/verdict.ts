@@ -14,9 +14,9 @@ export type Verdict =
 
 /** Replays one vector on the stage and judges what came out. */
 export async function verdictOn(vector: Vector, stage: Stage): Promise<Verdict> {
-  const situation = situationOf(vector);
-  if (!situation) return { kind: 'not built' };
   try {
+    const situation = situationOf(vector);
+    if (!situation) return { kind: 'not built' };
     const exception = excepted(vector, situation);
     const expectation = exception?.expectation ?? recorded(vector);
     const recordedAt = expectation.start === vector.before ? vector.now_before : vector.now_after;

@@ -19,6 +19,8 @@ export interface TestConsoleOptions {
 export interface CtxOptions {
   role?: Role;
   readOnly?: boolean;
+  /** False: as if the console's schema were of before its version 2. */
+  bulkRuns?: boolean;
   app?: Partial<AppSettings>;
   db?: Database;
   searchBudgetMs?: number;
@@ -49,9 +51,9 @@ export class TestConsole {
   }
 
   /** The app is called `test-app` unless said otherwise. */
-  ctx({ role = 'admin', readOnly = false, app = {}, db = this.db, searchBudgetMs }: CtxOptions = {}): Ctx {
+  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, searchBudgetMs }: CtxOptions = {}): Ctx {
     const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
-    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, requestId: 'test', readOnly, searchBudgetMs });
+    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, searchBudgetMs });
   }
 
   /** Drops indexes of good_jobs for good, as an older schema lacks them, and is the console on what is left. */

@@ -47,10 +47,22 @@ const VIOLATIONS: Record<string, string> = {
      GROUP BY due.id, event, wanted HAVING count(DISTINCT j.id) <> wanted::int OR count(l.n) <> wanted::int`,
 };
 
+/** What a bulk run must not do, beside what holds at any moment of any race. `race_log.targets` names the run's jobs. */
+export const BULK_VIOLATIONS: Record<string, string> = {
+  ...Object.fromEntries(['a job ran twice at once', 'a finished job changed other than by a retry', 'a worker found a job in an impossible state'].map((rule) => [rule, VIOLATIONS[rule] ?? ''])),
+  'a run did not change one of its jobs exactly once': `
+    SELECT t.job_id AS id, format('%s: changed %s times', t.action, count(c.n)) AS what FROM race_log.targets t
+      LEFT JOIN race_log.job_changes c ON c.job_id = t.job_id AND c.actor = '${CONSOLE}' AND c.was_finished = (t.action = 'retry')
+     WHERE t.action = 'retry' GROUP BY t.job_id, t.action HAVING count(c.n) <> 1`,
+  'the console touched a job that is none of its runs’': `
+    SELECT c.job_id AS id, 'error_event ' || coalesce(c.error_event::text, 'null') AS what FROM race_log.job_changes c
+     WHERE c.actor = '${CONSOLE}' AND NOT EXISTS (SELECT 1 FROM race_log.targets t WHERE t.job_id = c.job_id)`,
+};
+
 /** Every violation, at most a few of each kind spelled out. */
-export async function violations(client: pg.Client): Promise<string[]> {
+export async function violations(client: pg.Client, rules: Record<string, string> = VIOLATIONS): Promise<string[]> {
   const found: string[] = [];
-  for (const [rule, statement] of Object.entries(VIOLATIONS)) {
+  for (const [rule, statement] of Object.entries(rules)) {
     const { rows } = await client.query<{ id: string | null; what: string }>(statement);
     found.push(...rows.slice(0, 5).map(({ id, what }) => `${rule}: ${id ?? ''} ${what}`));
     if (rows.length > 5) found.push(`${rule}: ${rows.length - 5} more`);

@@ -1,13 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { MIGRATIONS } from '../../lib/audit/migrations';
 import { goodJobDatabase } from '../harness/good-job-database';
 import { type Figures, figures, tooLittle, violations } from './checks';
 import type { Strategy } from './good-job-worker';
-import { type RacerOptions, type Signal, connect, prepare } from './stage';
+import { Racer } from './racer';
+import { connect, prepare } from './stage';
 
 const WORKERS = 4;
 const CLIENTS = 4;
@@ -79,41 +77,5 @@ async function drain(client: pg.Client): Promise<string[]> {
     open = rows[0]?.open ?? '';
     if (Date.now() > deadline) return [`the workers have stood still for ${STANDSTILL_MS / 1000} s and left ${open} open`];
     await sleep(50);
-  }
-}
-
-/** A process of its own, under the same loaders as this one. */
-class Racer {
-  private readonly child: ChildProcess;
-  readonly ready: Promise<unknown>;
-  /** Rejects when it ends by itself. */
-  readonly failed: Promise<never>;
-  private ending = false;
-
-  constructor(program: 'worker' | 'client', options: RacerOptions) {
-    this.child = fork(fileURLToPath(new URL(`${program}.ts`, import.meta.url)), [JSON.stringify(options)]);
-    this.failed = once(this.child, 'exit').then(([code]) => {
-      if (this.ending) return new Promise<never>(() => undefined);
-      throw new Error(`A ${program} ended with exit code ${code}.`);
-    });
-    this.failed.catch(() => undefined);
-    this.ready = Promise.race([once(this.child, 'message'), this.failed]);
-  }
-
-  send(signal: Signal): void {
-    this.child.send(signal);
-  }
-
-  async end(): Promise<void> {
-    this.ending = true;
-    const exited = once(this.child, 'exit');
-    this.send('stop');
-    const [code] = (await exited) as [number | null];
-    if (code !== 0) throw new Error(`A racer ended with exit code ${code}.`);
-  }
-
-  kill(): void {
-    this.ending = true;
-    if (this.child.exitCode === null) this.child.kill('SIGKILL');
   }
 }

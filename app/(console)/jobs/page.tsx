@@ -1,18 +1,37 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { FilterChips } from '@/components/jobs/filter-chips';
+import { cookies } from 'next/headers';
+import { ColumnMenu } from '@/components/jobs/column-menu';
 import { DidNotice } from '@/components/jobs/did-notice';
+import { EmptyJobs } from '@/components/jobs/empty-jobs';
 import { ExportLinks } from '@/components/jobs/export-links';
+import { JobChart } from '@/components/jobs/job-chart';
 import { JobList } from '@/components/jobs/job-list';
+import { ListCount } from '@/components/jobs/list-count';
+import { PollParts } from '@/components/jobs/poll-parts';
+import { chipOf } from '@/components/jobs/query-terms';
+import { SortSelect } from '@/components/jobs/sort-select';
+import { StateTabs } from '@/components/jobs/state-tabs';
 import { NotUnderstoodChips } from '@/components/not-understood';
-import { Tabs } from '@/components/tabs';
+import { SearchBox } from '@/components/search/search-box';
+import { SearchForm } from '@/components/search/search-form';
+import { SearchHelp } from '@/components/search/search-help';
+import { TimeFilter } from '@/components/search/time-filter';
 import { requireCtx } from '@/lib/ctx';
 import { env } from '@/lib/env';
 import { paramsOf } from '@/lib/filter-params';
 import { JOB_STATES } from '@/lib/good-job/states';
-import { isUnderstood, jobFilterParams, notUnderstoodOf, parseJobFilter, withState } from '@/lib/jobs/filters';
+import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/chart-types';
+import { withColumns } from '@/lib/jobs/column-values';
+import { COLUMNS_COOKIE, parseColumns, printColumns } from '@/lib/jobs/columns';
+import { isUnderstood, jobFilterParams, listedStates, parseJobFilter, withState, withoutTerm } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
+import { naturalSort } from '@/lib/jobs/sort';
+import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
+import { cut } from '@/lib/text';
 import { guardPage } from '../guard';
+
+const PATH = '/jobs';
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('jobs'))('title') };
@@ -22,37 +41,63 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
-    const t = await getTranslations();
+    const t = await getTranslations('jobs');
     const filter = parseJobFilter(given);
+    const jar = await cookies();
+    const columns = parseColumns(given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value);
     const page = await listJobs(ctx, filter);
     const params = jobFilterParams(filter);
-    const tabs = [null, ...JOB_STATES].map((state) => ({
-      href: `/jobs?${new URLSearchParams(jobFilterParams(withState(filter, state)))}`,
-      text: t(`states.${state ?? 'all'}`),
-      current: filter.state === state && isUnderstood(filter),
-    }));
+    const understood = isUnderstood(filter);
+    const chips = filter.terms.map(chipOf);
+    const search = { path: PATH, params, chips };
+    // The tabs' own filter: the same under each of them, so that a change of tab needs no other counts.
+    const query = String(new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })));
+    const door = new URLSearchParams({ ...jobFilterParams(filter, filter.cursor), ...(printColumns(columns) ? { columns: columns.join(',') } : {}) });
+    const tabs = [null, ...JOB_STATES].map((state) => ({ state, href: `${PATH}?${new URLSearchParams(jobFilterParams(withState(filter, state)))}`, current: filter.state === state && understood }));
+    const why = await getTranslations('search.problems');
+    const problems = filter.terms.flatMap((term) => (term.kind === 'not_understood' ? [{ name: term.param, value: cut(term.source, 80), why: why(term.reason), href: `${PATH}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}` }] : []));
+    const ofParams = filter.notUnderstood.map(({ name, value }) => ({ name, value: cut(value, 80), href: `${PATH}?${new URLSearchParams(jobFilterParams({ ...filter, notUnderstood: filter.notUnderstood.filter((other) => other.name !== name) }))}` }));
+    const order = filter.sort ?? naturalSort(listedStates(filter));
     return (
-      <>
-        <h1 className="mb-2 text-xl font-semibold">{t('jobs.title')}</h1>
+      <PollParts>
+        <h1 className="sr-only">{t('title')}</h1>
         <DidNotice params={given} />
-        <Tabs label={t('jobs.tabs')} tabs={tabs} />
-        <FilterChips filter={filter} path="/jobs" />
-        <NotUnderstoodChips chips={notUnderstoodOf(filter)} clearHref="/jobs" />
+        <SearchBox {...search}>
+          <TimeFilter {...search} />
+          <SearchHelp />
+        </SearchBox>
+        <SearchForm {...search} />
+        <NotUnderstoodChips chips={[...ofParams, ...problems]} clearHref={PATH} />
+        <div className="relative">
+          <StateTabs tabs={tabs} query={query} />
+          {understood && <JobChart query={String(new URLSearchParams(params))} search={search} limited={createdBounds(filter.terms, Date.now())} choice={parseChartChoice(jar.get(CHART_COOKIE)?.value)} />}
+        </div>
         <JobList
           key={JSON.stringify(filter)}
-          door={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
-          initial={page}
-          page={{ path: '/jobs', params }}
-          label={t('jobs.title')}
-          empty={t(filter.notUnderstood.length > 0 || filter.terms.length > 0 ? 'jobs.empty' : filter.state ? 'jobs.emptyState' : 'jobs.emptyAll')}
-          newestFirst={filter.state === null || filter.state === 'running' || filter.state === 'succeeded' || filter.state === 'discarded'}
+          door={`/api/jobs?${door}`}
+          initial={{ ...page, rows: await withColumns(ctx, page.rows, columns) }}
+          page={{ path: PATH, params }}
+          label={t('title')}
+          empty={<EmptyJobs filter={filter} path={PATH} />}
+          newestFirst={order.direction === 'desc' && order.column !== 'priority'}
+          columns={columns}
+          heads={sortHeads(filter, PATH)}
+          unfolds="details"
+          bulk={understood ? { filterQuery: String(new URLSearchParams(params)) } : null}
+          tools={
+            <>
+              {understood && <ListCount state={filter.state} query={query} />}
+              <SortSelect choices={sortChoices(filter, PATH)} />
+              <ColumnMenu columns={columns} />
+            </>
+          }
         />
-        {isUnderstood(filter) && page.rows.length > 0 && (
+        {understood && page.rows.length > 0 && (
           <div className="mt-2 flex justify-end">
             <ExportLinks basePath={env().basePath} query={params} />
           </div>
         )}
-      </>
+      </PollParts>
     );
   });
 }

@@ -14,7 +14,7 @@ import type { BatchRow } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
-import { type JobFilter, jobFilterParams, notUnderstoodOf, parseJobFilter } from '@/lib/jobs/filters';
+import { isUnderstood, type JobFilter, jobFilterParams, notUnderstoodOf, parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
@@ -109,6 +109,7 @@ async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}
+      bulk={isUnderstood(filter) ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))), batchId: id } : null}
       empty={t(filter.state || filter.terms.length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
     />
   );

@@ -1,25 +1,56 @@
 import { getTranslations } from 'next-intl/server';
 import { RetryEffect } from '@/components/batches/retry-effect';
+import { PreviewText } from '@/components/bulk/preview-text';
+import { TypedNumber } from '@/components/bulk/typed-number';
 import { ConfirmPage } from '@/components/confirm-page';
-import { submitBatchRetry } from '@/lib/batches/actions';
+import { Banner } from '@/components/ui/banner';
 import { getBatchRow } from '@/lib/batches/queries';
+import { submitBatchRetry } from '@/lib/bulk/actions';
+import { isLargeRetry } from '@/lib/bulk/batch-retry';
+import { previewBulk } from '@/lib/bulk/preview';
+import { TYPED_ABOVE } from '@/lib/bulk/types';
 import { denialsOf, requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
 import { isUuid } from '@/lib/text';
 import { guardPage, missingPage } from '../../../guard';
 
-/** Asks before a batch retry where there is no JavaScript. */
-export default async function BatchRetryPage({ params }: { params: Promise<{ id: string }> }) {
+interface Props {
+  params: Promise<{ id: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+/** Asks before a batch retry where there is no JavaScript; of a large batch also for the number of its jobs. */
+export default async function BatchRetryPage({ params, searchParams }: Props) {
   const { id } = await params;
+  const outcome = paramsOf(await searchParams).get('outcome');
   if (!isUuid(id)) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
-    const t = await getTranslations('actions');
+    const t = await getTranslations();
     const batch = await getBatchRow(ctx, id);
     if (!batch) return missingPage();
+    const preview = (await isLargeRetry(ctx, id)) ? await previewBulk(ctx, 'batch_retry', { kind: 'batch', batchId: id }) : null;
     return (
-      <ConfirmPage title={t('batch_retry.title')} action={submitBatchRetry} back={`/batches/${id}`} confirm={t('batch_retry.confirm')} denied={denialsOf(ctx)['batch.retry']}>
+      <ConfirmPage title={t('actions.batch_retry.title')} action={submitBatchRetry} back={`/batches/${id}`} confirm={t('actions.batch_retry.confirm')} denied={denialsOf(ctx)['batch.retry']}>
+        {outcome === 'not_confirmed' && (
+          <div className="mt-3">
+            <Banner tone="warning" role="alert">
+              {t('bulk.wrongNumber')}
+            </Banner>
+          </div>
+        )}
         <input type="hidden" name="id" value={id} />
         <RetryEffect batch={batch} />
+        {preview && (
+          <div className="mt-3">
+            <PreviewText action="batch_retry" preview={preview} />
+            <input type="hidden" name="cut_off_at" value={preview.cutOff.at} />
+            <input type="hidden" name="cut_off_txid" value={preview.cutOff.txid} />
+            <input type="hidden" name="kind" value={preview.total.kind} />
+            <input type="hidden" name="expected" value={preview.total.count} />
+            {preview.total.count > TYPED_ABOVE && <TypedNumber number={preview.total.count} />}
+          </div>
+        )}
       </ConfirmPage>
     );
   });

@@ -1,0 +1,83 @@
+import type { Metadata } from 'next';
+import { getTranslations } from 'next-intl/server';
+import { Breadcrumb } from '@/components/breadcrumb';
+import { RunView } from '@/components/bulk/run-view';
+import { Samples } from '@/components/bulk/samples';
+import { TargetText } from '@/components/bulk/target-text';
+import { AbsoluteTime } from '@/components/time';
+import { Banner } from '@/components/ui/banner';
+import { getRun, listSamples } from '@/lib/bulk/queries';
+import { requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { isUuid } from '@/lib/text';
+import { guardPage, missingPage } from '../../guard';
+
+interface Props {
+  params: Promise<{ id: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: `${(await getTranslations('bulk'))('title')} ${(await params).id.slice(0, 8)}` };
+}
+
+/** What a control without JavaScript came to, when it came to nothing. */
+const FAILED = ['conflict', 'missing'] as const;
+const ERRORS = ['forbidden', 'read_only', 'locked', 'database_down', 'query_timeout', 'unexpected'] as const;
+
+export default async function BulkRunPage({ params, searchParams }: Props) {
+  const { id } = await params;
+  const outcome = paramsOf(await searchParams).get('outcome');
+  if (!isUuid(id)) return missingPage();
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations();
+    const [run, samples] = await Promise.all([getRun(ctx, id), listSamples(ctx, id)]);
+    if (!run) return missingPage();
+    const failed = FAILED.find((one) => one === outcome);
+    const error = ERRORS.find((one) => one === outcome);
+    return (
+      <>
+        <Breadcrumb items={[{ href: '/bulk', text: t('bulk.title') }]} current={run.id} />
+        <h1 className="mt-1 mb-3 text-xl font-semibold">{t(`bulk.names.${run.action}`)}</h1>
+        {(failed ?? error) && (
+          <div className="mb-3">
+            <Banner tone="warning" role="status">
+              {failed ? t(`bulk.notControlled.${failed}`) : error && t(`errors.${error}`)}
+            </Banner>
+          </div>
+        )}
+        <RunView run={run} />
+        <TargetText target={run.target} filter={run.filter} batchId={run.batchId} selected={run.expected.count} links />
+        <dl className="mt-3 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 text-[13px]">
+          <dt className="text-soft">{t('bulk.started')}</dt>
+          <dd>
+            <AbsoluteTime iso={run.createdAt} /> {t('bulk.startedBy', { viewer: run.viewer })}
+          </dd>
+          <dt className="text-soft">{t('bulk.cutOffName')}</dt>
+          <dd>{t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={run.cutOffAt} /> })}</dd>
+          {run.action === 'reschedule' && (
+            <>
+              <dt className="text-soft">{t('bulk.newTime')}</dt>
+              <dd>{run.scheduledAt ? <AbsoluteTime iso={run.scheduledAt} /> : t('actions.reschedule.now')}</dd>
+            </>
+          )}
+          {run.finishedAt && (
+            <>
+              <dt className="text-soft">{t('bulk.ended')}</dt>
+              <dd>
+                <AbsoluteTime iso={run.finishedAt} />
+              </dd>
+            </>
+          )}
+        </dl>
+        <section aria-labelledby="not-done" className="mt-6">
+          <h2 id="not-done" className="text-base font-semibold">
+            {t('bulk.notDone')}
+          </h2>
+          {samples.length === 0 ? <p className="mt-1 text-soft">{t('bulk.noneNotDone')}</p> : <Samples counts={run.counts} samples={samples} />}
+        </section>
+      </>
+    );
+  });
+}

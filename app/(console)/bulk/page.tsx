@@ -1,0 +1,39 @@
+import type { Metadata } from 'next';
+import { getTranslations } from 'next-intl/server';
+import { RunList } from '@/components/bulk/run-list';
+import { NotUnderstoodChips } from '@/components/not-understood';
+import { Banner } from '@/components/ui/banner';
+import { listRuns } from '@/lib/bulk/queries';
+import { requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { parseCursor } from '@/lib/paging';
+import { cut } from '@/lib/text';
+import { guardPage } from '../guard';
+
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations('bulk'))('title') };
+}
+
+export default async function BulkPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+  const given = paramsOf(await searchParams);
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations('bulk');
+    const cursor = parseCursor(given);
+    const unread = cursor === 'not_understood' ? [{ name: 'after_id', value: cut(given.get('after_id') ?? given.get('before_id') ?? '', 80) }] : [];
+    const page = await listRuns(ctx, cursor === 'not_understood' ? null : cursor);
+    return (
+      <>
+        <h1 className="mb-3 text-xl font-semibold">{t('title')}</h1>
+        <NotUnderstoodChips chips={unread} clearHref="/bulk" />
+        {!ctx.bulkRuns ? (
+          <Banner tone="info">{t('needsSchema')}</Banner>
+        ) : page.rows.length === 0 || unread.length > 0 ? (
+          <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>
+        ) : (
+          <RunList page={page} label={t('title')} />
+        )}
+      </>
+    );
+  });
+}

@@ -1,0 +1,85 @@
+'use client';
+
+import { useQueryClient } from '@tanstack/react-query';
+import { useTranslations } from 'next-intl';
+import { Suspense, lazy, useState } from 'react';
+import type { BulkStart } from '@/lib/bulk/start';
+import { type BulkAction, type BulkTarget, permissionOf } from '@/lib/bulk/types';
+import { DESTRUCTIVE } from '../jobs/action-rules';
+import { useBulkRuns, useDenials } from '../permissions';
+import { useCount } from '../quantities';
+import { Button } from '../ui/button';
+import { Tooltip } from '../ui/tooltip';
+
+// Their code comes when a reader first reaches for an action.
+const BulkDialog = lazy(() => import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })));
+const BulkStarted = lazy(() => import('./bulk-started').then((module) => ({ default: module.BulkStarted })));
+
+/** In the order of a job's own menu: what helps first, what destroys last. */
+const ACTIONS = ['retry', 'reschedule', 'discard', 'destroy'] as const;
+
+export interface BulkBarProps {
+  /** Rows that are marked on this page. */
+  selectedIds: string[];
+  /** The list's filter as URL query; paging in it is ignored. */
+  filterQuery: string;
+  /** The list is that of one batch. */
+  batchId?: string;
+}
+
+/** Actions on the selected rows, or on everything that matches the filter; what was started last stays in sight. */
+export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
+  const t = useTranslations();
+  const count = useCount();
+  const client = useQueryClient();
+  const denials = useDenials();
+  const runs = useBulkRuns();
+  const [wide, setWide] = useState(false);
+  const [asking, setAsking] = useState<{ action: BulkAction; target: BulkTarget } | null>(null);
+  const [started, setStarted] = useState<BulkStart | null>(null);
+  const everything = wide || selectedIds.length === 0;
+  const target: BulkTarget = everything ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null } : { kind: 'ids', ids: selectedIds };
+  const why = (action: BulkAction) => {
+    const denied = denials[permissionOf(action)];
+    return denied ? t(`actions.why.${denied}`) : everything && !runs ? t('bulk.needsSchema') : null;
+  };
+  return (
+    <section aria-label={t('bulk.bar')} className="js-only flex flex-col gap-2">
+      <div className="flex flex-wrap items-center gap-2">
+        {selectedIds.length === 0 ? (
+          <span className="text-soft">{t('bulk.everything')}</span>
+        ) : (
+          <select aria-label={t('bulk.scope')} value={wide ? 'everything' : 'selected'} onChange={(event) => setWide(event.target.value === 'everything')} className="min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1">
+            <option value="selected">{t('bulk.selected', { count: selectedIds.length, number: count(selectedIds.length) })}</option>
+            <option value="everything">{t('bulk.everything')}</option>
+          </select>
+        )}
+        {ACTIONS.map((action) => {
+          const reason = why(action);
+          return reason ? (
+            <Tooltip key={action} content={reason}>
+              <Button aria-disabled="true">{t(`actions.${action}.menu`)}</Button>
+            </Tooltip>
+          ) : (
+            <Button key={action} kind={DESTRUCTIVE.has(action) ? 'danger' : 'plain'} onClick={() => setAsking({ action, target })}>
+              {t(`actions.${action}.menu`)}
+            </Button>
+          );
+        })}
+      </div>
+      <Suspense>
+        {started && <BulkStarted started={started} onEnd={() => void client.invalidateQueries()} />}
+        {asking && (
+          <BulkDialog
+            {...asking}
+            onClose={() => setAsking(null)}
+            onStarted={(result) => {
+              setStarted(result);
+              void client.invalidateQueries();
+            }}
+          />
+        )}
+      </Suspense>
+    </section>
+  );
+}

@@ -1,0 +1,118 @@
+'use client';
+
+import { useTimeZone, useTranslations } from 'next-intl';
+import { type FormEvent, type ReactNode, type RefObject, useCallback, useEffect, useId, useState } from 'react';
+import type { ActionResult } from '@/lib/action';
+import { previewBulkAction, startBulkAction } from '@/lib/bulk/actions';
+import type { BulkStart } from '@/lib/bulk/start';
+import { type BulkAction, type BulkPreview, type BulkTarget, TYPED_ABOVE } from '@/lib/bulk/types';
+import { readNumber } from '@/lib/bulk/typed-number';
+import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
+import { RescheduleFields } from '../jobs/action-fields';
+import { DESTRUCTIVE } from '../jobs/action-rules';
+import { useHold } from '../live';
+import { Button } from '../ui/button';
+import { Dialog } from '../ui/dialog';
+import { PreviewText, useBulkCount } from './preview-text';
+import { TargetText } from './target-text';
+import { TypedNumber } from './typed-number';
+
+interface Props {
+  action: BulkAction;
+  target: BulkTarget;
+  returnTo?: RefObject<HTMLElement | null>;
+  /** What a batch retry does, to which batch. */
+  children?: ReactNode;
+  onStarted: (started: BulkStart) => void;
+  onClose: () => void;
+}
+
+/** Shows what a bulk action would do, asks for it to be confirmed, and starts it. */
+export function BulkDialog({ action, target, returnTo, children, onStarted, onClose }: Props) {
+  const t = useTranslations();
+  const zone = useTimeZone() ?? 'UTC';
+  const bulkCount = useBulkCount();
+  const heading = useId();
+  const [preview, setPreview] = useState<ActionResult<BulkPreview | null> | null>(null);
+  const [working, setWorking] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
+  useHold(true);
+
+  // By value: the list behind may be drawn again with the same selection meanwhile.
+  const asked = JSON.stringify({ action, target });
+  const look = useCallback(async () => {
+    const failed: ActionResult<BulkPreview | null> = { ok: false, error: 'unexpected' };
+    setPreview(await previewBulkAction(JSON.parse(asked) as { action: BulkAction; target: BulkTarget }).catch(() => failed));
+  }, [asked]);
+  useEffect(() => {
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- the state is set when the server has answered
+    void look();
+  }, [look]);
+
+  const found = preview?.ok ? preview.value : null;
+  const needsNumber = found !== null && found.total.count > TYPED_ABOVE;
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (!found) return;
+    const form = new FormData(event.currentTarget);
+    let scheduledAt: string | null = null;
+    if (action === 'reschedule' && form.get('when') === 'at') {
+      scheduledAt = zonedToUtc(String(form.get('at')), zone);
+      if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
+    }
+    const typed = needsNumber ? readNumber(String(form.get('typed'))) : null;
+    if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
+    setWorking(true);
+    setProblem(null);
+    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed }).catch((): ActionResult<BulkStart> => ({ ok: false, error: 'unexpected' }));
+    setWorking(false);
+    if (!result.ok) return setProblem(t(`errors.${result.error}`));
+    if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
+    if (result.value.kind === 'not_confirmed') {
+      setProblem(t('bulk.changedMeanwhile'));
+      return look();
+    }
+    onStarted(result.value);
+    onClose();
+  }
+
+  return (
+    <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
+      <form onSubmit={(event) => void submit(event)}>
+        <h2 id={heading} className="text-lg font-semibold">
+          {t(`bulk.titles.${action}`)}
+        </h2>
+        {children}
+        {action !== 'batch_retry' && (
+          <>
+            <p className="mt-2">{t(`bulk.effects.${action}`)}</p>
+            <TargetText target={target.kind} filter={target.kind === 'filter' ? target.query : null} batchId={target.kind === 'filter' ? target.batchId : null} selected={target.kind === 'ids' ? target.ids.length : 0} />
+          </>
+        )}
+        <div aria-live="polite" className="mt-3">
+          {!preview && <p className="text-soft">{t('bulk.counting')}</p>}
+          {preview && !preview.ok && <p className="text-danger">{t(`errors.${preview.error}`)}</p>}
+          {preview?.ok && !preview.value && <p className="text-danger">{t('bulk.notUnderstood')}</p>}
+          {found && <PreviewText action={action} preview={found} />}
+        </div>
+        {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
+        {needsNumber && <TypedNumber number={found.total.count} />}
+        {problem && (
+          <p role="alert" className="mt-2 text-danger">
+            {problem}
+          </p>
+        )}
+        <div className="mt-5 flex flex-wrap justify-end gap-2">
+          <Button onClick={onClose} disabled={working} data-focus-first="">
+            {t('actions.cancel')}
+          </Button>
+          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working || !found || (found.total.count === 0 && action !== 'batch_retry')}>
+            {working ? t('actions.working') : found ? t(`bulk.confirms.${action}`, { count: found.total.count, number: bulkCount(found.total) }) : t(`actions.${action}.confirm`)}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

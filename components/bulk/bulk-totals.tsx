@@ -1,0 +1,28 @@
+import { useTranslations } from 'next-intl';
+import { OUTCOMES, type OutcomeCounts, type OutcomeName } from '@/lib/bulk/types';
+import { useCount } from '../quantities';
+import { Icon, type IconName } from '../ui/icon';
+
+const LOOKS: Record<OutcomeName, { icon: IconName; className: string }> = {
+  done: { icon: 'succeeded', className: 'text-succeeded' },
+  conflict: { icon: 'warning', className: 'text-warn' },
+  locked: { icon: 'running', className: 'text-warn' },
+  missing: { icon: 'discarded', className: 'text-soft' },
+  refused: { icon: 'warning', className: 'text-danger' },
+};
+
+/** What it came to, by outcome; an outcome that no job had is left out, but for `done`. */
+export function BulkTotals({ counts }: { counts: OutcomeCounts }) {
+  const t = useTranslations('bulk.outcomes');
+  const count = useCount();
+  return (
+    <ul className="flex flex-wrap gap-x-4 gap-y-1">
+      {OUTCOMES.filter((outcome) => outcome === 'done' || (counts[outcome] ?? 0) > 0).map((outcome) => (
+        <li key={outcome} data-outcome={outcome} className={`inline-flex items-center gap-1 ${LOOKS[outcome].className}`}>
+          <Icon name={LOOKS[outcome].icon} className="size-3.5" />
+          {t(outcome)} <strong>{count(counts[outcome] ?? 0)}</strong>
+        </li>
+      ))}
+    </ul>
+  );
+}

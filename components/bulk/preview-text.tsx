@@ -1,0 +1,54 @@
+import { useTranslations } from 'next-intl';
+import type { BulkAction, BulkCount, BulkPreview } from '@/lib/bulk/types';
+import { JOB_STATES } from '@/lib/good-job/states';
+import { STATE_CLASSES } from '../jobs/state-badge';
+import { useCount } from '../quantities';
+import { AbsoluteTime } from '../time';
+import { Icon } from '../ui/icon';
+
+/** A number that says what it is: `1,234`, `200,000+`, `~2,900,000`. */
+export function useBulkCount(): (count: BulkCount) => string {
+  const t = useTranslations('bulk');
+  const format = useCount();
+  return ({ kind, count }) => t(({ exact: 'exact', at_least: 'atLeast', estimate: 'about' } as const)[kind], { number: format(count) });
+}
+
+/** How many jobs, in which states, what will be skipped, and up to when. */
+export function PreviewText({ action, preview }: { action: BulkAction; preview: BulkPreview }) {
+  const t = useTranslations();
+  const count = useCount();
+  const bulkCount = useBulkCount();
+  const { total, states, more, skipped } = preview;
+  const matching = states ? Object.values(states).reduce((sum, n) => sum + n, 0) : null;
+  const others = matching !== null && total.kind === 'exact' && !more ? matching - total.count : 0;
+  const lines = [
+    others > 0 && t('bulk.skips.state', { count: others, number: count(others) }),
+    skipped && skipped.running > 0 && t('bulk.skips.running', { count: skipped.running, number: count(skipped.running) }),
+    skipped && skipped.blankError > 0 && t('bulk.skips.blankError', { count: skipped.blankError, number: count(skipped.blankError) }),
+    skipped && skipped.unreadable > 0 && t('bulk.skips.unreadable', { count: skipped.unreadable, number: count(skipped.unreadable) }),
+    !skipped && total.count > 0 && t('bulk.skips.unknown'),
+  ].filter((line) => line !== false && line !== null);
+  return (
+    <div className="rounded-md border border-line px-3 py-2">
+      <p className="font-semibold">{total.count === 0 && total.kind === 'exact' ? t(`bulk.nothing.${action}`) : t('bulk.takesUp', { count: total.count, number: bulkCount(total) })}</p>
+      {states && (
+        <ul aria-label={t('bulk.byState')} className="mt-1 flex flex-wrap gap-1.5">
+          {JOB_STATES.filter((state) => states[state]).map((state) => (
+            <li key={state} className={`badge ${STATE_CLASSES[state].badge}`}>
+              <Icon name={state} className="size-3" />
+              {t(`states.${state}`)} {more ? t('bulk.atLeast', { number: count(states[state] ?? 0) }) : count(states[state] ?? 0)}
+            </li>
+          ))}
+        </ul>
+      )}
+      {lines.length > 0 && (
+        <ul className="mt-1.5 list-disc pl-5 text-[13px]">
+          {lines.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      )}
+      <p className="mt-1.5 text-[13px] text-soft">{t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={preview.cutOff.at} /> })}</p>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { type BulkRun, processedOf } from '@/lib/bulk/types';
+import type { Page } from '@/lib/paging';
+import { Pager } from '../pager';
+import { useCount } from '../quantities';
+import { RelativeTime } from '../time';
+import { useBulkCount } from './preview-text';
+import { RunStateBadge } from './run-state';
+
+/** All bulk runs, newest first. */
+export function RunList({ page, label }: { page: Page<BulkRun>; label: string }) {
+  const t = useTranslations('bulk');
+  const count = useCount();
+  const bulkCount = useBulkCount();
+  return (
+    <>
+      <ul aria-label={label} className="divide-y divide-line rounded-md border border-line">
+        {page.rows.map((run) => (
+          <li key={run.id} className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1 px-3 py-2.5" data-run={run.id}>
+            <div className="min-w-0">
+              <Link href={`/bulk/${run.id}`} prefetch={false} className="font-semibold text-accent no-underline hover:underline">
+                {t(`names.${run.action}`)}
+              </Link>
+              <p className="font-mono text-[13px] any-break text-soft">{what(run)}</p>
+              <p className="text-[13px]">{t('startedBy', { viewer: run.viewer })}</p>
+            </div>
+            <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
+              <span>{t('progress', { done: count(processedOf(run.counts)), total: bulkCount(run.expected) })}</span>
+              <RelativeTime iso={run.createdAt} />
+              <RunStateBadge state={run.state} />
+            </div>
+          </li>
+        ))}
+      </ul>
+      <div className="mt-2">
+        <Pager path="/bulk" params={{}} previous={page.previous} next={page.next} />
+      </div>
+    </>
+  );
+
+  function what({ target, filter, batchId }: BulkRun): string {
+    if (target === 'ids') return t('selectedRows');
+    const conditions = filter ? [...new URLSearchParams(filter)].map(([name, value]) => `${name}=${value}`) : [];
+    return [...(batchId ? [`batch ${batchId}`] : []), ...conditions].join(' ') || t('allJobs');
+  }
+}

@@ -1,0 +1,21 @@
+import { useTranslations } from 'next-intl';
+import type { RunState } from '@/lib/bulk/types';
+import { Icon, type IconName } from '../ui/icon';
+
+const LOOKS: Record<RunState, { icon: IconName; className: string }> = {
+  running: { icon: 'running', className: 'bg-running-wash text-running' },
+  interrupted: { icon: 'warning', className: 'bg-warn-wash text-warn' },
+  paused: { icon: 'paused', className: 'bg-warn-wash text-warn' },
+  cancelled: { icon: 'discarded', className: 'bg-queued-wash text-queued' },
+  finished: { icon: 'succeeded', className: 'bg-succeeded-wash text-succeeded' },
+};
+
+export function RunStateBadge({ state }: { state: RunState }) {
+  const t = useTranslations('bulk.states');
+  return (
+    <span className={`badge ${LOOKS[state].className}`}>
+      <Icon name={LOOKS[state].icon} className="size-3.5" />
+      {t(state)}
+    </span>
+  );
+}

@@ -1,0 +1,37 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { type BulkSample, OUTCOMES, type OutcomeCounts, SAMPLES_KEPT } from '@/lib/bulk/types';
+import { useCount } from '../quantities';
+
+/** The jobs that were not done, by outcome, each with a link; the first SAMPLES_KEPT of an outcome. */
+export function Samples({ counts, samples }: { counts: OutcomeCounts; samples: BulkSample[] }) {
+  const t = useTranslations();
+  const count = useCount();
+  return (
+    <>
+      {OUTCOMES.filter((outcome) => samples.some((sample) => sample.outcome === outcome)).map((outcome) => {
+        const jobs = samples.filter((sample) => sample.outcome === outcome);
+        const total = counts[outcome] ?? jobs.length;
+        return (
+          <details key={outcome} open={jobs.length <= 20} className="mt-3" data-samples={outcome}>
+            <summary className="font-semibold">
+              {t(`bulk.outcomes.${outcome}`)} {count(total)}
+            </summary>
+            {outcome !== 'done' && outcome !== 'refused' && <p className="mt-1 text-[13px]">{t(`bulk.hints.${outcome}`)}</p>}
+            {total > SAMPLES_KEPT && <p className="mt-1 text-[13px] text-soft">{t('bulk.firstOf', { number: count(SAMPLES_KEPT) })}</p>}
+            <ul className="mt-1 list-disc pl-5">
+              {jobs.map(({ jobId, code }) => (
+                <li key={jobId}>
+                  <Link href={`/jobs/${jobId}`} prefetch={false} className="font-mono text-[13px] break-all text-accent">
+                    {jobId}
+                  </Link>
+                  {code && <> {t(`outcomes.refused.${code}`)}</>}
+                </li>
+              ))}
+            </ul>
+          </details>
+        );
+      })}
+    </>
+  );
+}

@@ -1,0 +1,41 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { BulkTarget } from '@/lib/bulk/types';
+import { useCount } from '../quantities';
+
+/** Which jobs: the selected ones, a filter as it stands in the address, or a batch. */
+export function TargetText({ target, filter, batchId, selected, links = false }: { target: BulkTarget['kind']; filter: string | null; batchId: string | null; selected: number; links?: boolean }) {
+  const t = useTranslations('bulk');
+  const count = useCount();
+  const pairs = [...new URLSearchParams(filter ?? '')].filter(([, value]) => value !== '');
+  const href = `${batchId ? `/batches/${batchId}` : '/jobs'}${filter ? `?${filter}` : ''}`;
+  return (
+    <div className="mt-3 rounded-md bg-sunken px-3 py-2">
+      <p className="text-[13px] text-soft">{t('target')}</p>
+      {target === 'ids' && <p>{t('selectedJobs', { count: selected, number: count(selected) })}</p>}
+      {target === 'batch' && <p>{t('discardedOfBatch')}</p>}
+      {target === 'filter' && (
+        <>
+          <p>{pairs.length === 0 ? t(batchId ? 'allOfBatch' : 'allJobs') : t('allMatching')}</p>
+          {pairs.length > 0 && (
+            <ul className="mt-1 flex flex-wrap gap-1.5">
+              {pairs.map(([name, value], n) => (
+                <li key={n} className="max-w-full rounded border border-line-strong bg-canvas px-1.5 font-mono text-[13px] any-break">
+                  {name}={value}
+                </li>
+              ))}
+            </ul>
+          )}
+        </>
+      )}
+      {batchId && <p className="font-mono text-[12.5px] break-all text-soft">{batchId}</p>}
+      {links && target !== 'ids' && (
+        <p className="mt-1">
+          <Link href={target === 'batch' ? `/batches/${batchId}` : href} prefetch={false} className="text-accent">
+            {t('showThem')}
+          </Link>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,13 @@
+import { useFormatter, useTranslations } from 'next-intl';
+
+/** The number of jobs, to be typed before many are changed; separators and full-width digits are as good. */
+export function TypedNumber({ number }: { number: number }) {
+  const t = useTranslations('bulk');
+  const format = useFormatter();
+  return (
+    <label className="mt-3 flex flex-col gap-1">
+      <span>{t('typeNumber', { number: format.number(number) })}</span>
+      <input name="typed" inputMode="numeric" autoComplete="off" spellCheck={false} required className="min-h-8 w-48 rounded-md border border-line-strong bg-canvas px-2 py-1" />
+    </label>
+  );
+}

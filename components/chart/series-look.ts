@@ -1,0 +1,34 @@
+import type { ChartGroup, ChartSeries } from '@/lib/jobs/chart-types';
+
+/** A swatch and a colour; the names of custom properties of globals.css, so that both themes have their own. */
+export interface Look {
+  property: string;
+  swatch: string;
+}
+
+const STATES: Record<string, Look> = {
+  scheduled: { property: '--scheduled', swatch: 'bg-scheduled' },
+  retried: { property: '--retried', swatch: 'bg-retried' },
+  queued: { property: '--queued', swatch: 'bg-queued' },
+  running: { property: '--running', swatch: 'bg-running' },
+  succeeded: { property: '--succeeded', swatch: 'bg-succeeded' },
+  discarded: { property: '--discarded', swatch: 'bg-discarded' },
+};
+/** Told apart also by those who do not see red and green as two. */
+const PALETTE: Look[] = [
+  { property: '--chart-1', swatch: 'bg-chart-1' },
+  { property: '--chart-2', swatch: 'bg-chart-2' },
+  { property: '--chart-3', swatch: 'bg-chart-3' },
+  { property: '--chart-4', swatch: 'bg-chart-4' },
+  { property: '--chart-5', swatch: 'bg-chart-5' },
+  { property: '--chart-6', swatch: 'bg-chart-6' },
+  { property: '--chart-7', swatch: 'bg-chart-7' },
+  { property: '--chart-8', swatch: 'bg-chart-8' },
+];
+const OTHER: Look = { property: '--line-strong', swatch: 'bg-line-strong' };
+
+/** The look of the n-th series of a chart. */
+export function lookOf(by: ChartGroup, { name, other }: ChartSeries, n: number): Look {
+  if (other) return OTHER;
+  return (by === 'state' && name ? STATES[name] : PALETTE[n]) ?? OTHER;
+}

@@ -1,0 +1,102 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import { type Column, type KnownColumn, isPath } from '@/lib/jobs/columns';
+import type { JobRow } from '@/lib/jobs/types';
+import { RelativeTime } from '../time';
+import { Tooltip } from '../ui/tooltip';
+import { StateBadge, StateRefinements } from './state-badge';
+
+const CLASSES: Record<KnownColumn, string> = {
+  queue: 'lg:w-32',
+  priority: 'lg:w-16 lg:text-right',
+  labels: 'lg:w-40',
+  attempts: 'lg:w-20 lg:text-right',
+  created: 'lg:w-32 lg:text-right',
+  scheduled: 'lg:w-32 lg:text-right',
+  performed: 'lg:w-32 lg:text-right',
+  finished: 'lg:w-32 lg:text-right',
+  error: 'lg:w-56',
+  batch: 'lg:w-24',
+  cron: 'lg:w-36',
+  time: 'lg:w-32 lg:text-right',
+  state: 'lg:w-[9.5rem]',
+};
+
+/** Width and alignment of a column, the same in its head and its cells. */
+export function columnClass(column: Column): string {
+  return isPath(column) ? 'lg:w-36' : CLASSES[column];
+}
+
+/** The name of a column; of a path of the arguments the path itself. */
+export function useColumnName(): (column: Column) => string {
+  const t = useTranslations('jobs.columns');
+  return (column) => (isPath(column) ? column : t(column));
+}
+
+/** What a job has in a column. */
+export function JobCell({ column, job }: { column: Column; job: JobRow }): ReactNode {
+  switch (column) {
+    case 'queue':
+      return <span className="block font-mono text-[13px] any-break">{job.queueName}</span>;
+    case 'priority':
+      return job.priority;
+    case 'labels':
+      return <Labels labels={job.labels} />;
+    case 'attempts':
+      return <Attempts job={job} />;
+    case 'error':
+      return job.error && <span className="line-clamp-2 font-mono text-[12.5px] text-discarded any-break">{job.error}</span>;
+    case 'batch':
+      return (
+        job.batchId && (
+          <Link href={`/batches/${job.batchId}`} prefetch={false} className="font-mono text-[12.5px] text-accent">
+            {job.batchId.slice(0, 8)}
+          </Link>
+        )
+      );
+    case 'time':
+      return <RelativeTime iso={job.lastAt} />;
+    case 'state':
+      return (
+        <span className="flex flex-col items-start gap-0.5">
+          <StateBadge state={job.state} />
+          <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
+        </span>
+      );
+    case 'created':
+    case 'scheduled':
+    case 'performed':
+    case 'finished': {
+      const at = job.extra?.[column];
+      return at && <RelativeTime iso={at} />;
+    }
+    default:
+      return <span className="line-clamp-2 font-mono text-[12.5px] any-break">{job.extra?.[column]}</span>;
+  }
+}
+
+function Labels({ labels }: { labels: string[] }) {
+  return (
+    <ul className="flex flex-wrap gap-1">
+      {labels.map((label, n) => (
+        <li key={n} className="chip" title={label}>
+          {label}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** How often it was tried; the last error on hover and focus. */
+function Attempts({ job }: { job: JobRow }) {
+  const t = useTranslations('jobs');
+  if (!job.error?.trim()) return <span className="block">{job.attempts}</span>;
+  return (
+    <Tooltip content={<span className="font-mono text-[13px]">{job.error}</span>}>
+      <button type="button" aria-label={t('errorOf', { attempts: job.attempts, error: job.error })} className="min-w-6 cursor-help rounded bg-discarded-wash px-1.5 text-center font-medium text-discarded">
+        {job.attempts}
+      </button>
+    </Tooltip>
+  );
+}

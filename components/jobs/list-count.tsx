@@ -1,0 +1,21 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import type { JobState } from '@/lib/good-job/states';
+import { useCountText } from '../quantities';
+import { useTabCounts } from './tab-counts';
+
+/** How many jobs the list has. `query`: as the tabs have it. */
+export function ListCount({ state, query }: { state: JobState | null; query: string }) {
+  const t = useTranslations('counts');
+  const countText = useCountText();
+  const counts = useTabCounts(query).data;
+  const count = state ? counts?.tabs[state] : counts?.list;
+  if (!count || count.kind === 'unknown') return null;
+  const { number, title } = countText(count);
+  return (
+    <span title={title} className="whitespace-nowrap text-soft">
+      {t(`jobs.${count.kind}`, { count: count.count, number })}
+    </span>
+  );
+}

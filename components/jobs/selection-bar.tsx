@@ -1,0 +1,53 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import { type ReactNode, Suspense, lazy, useMemo, useSyncExternalStore } from 'react';
+import { useCount } from '../quantities';
+import { Button } from '../ui/button';
+
+// It does nothing without JavaScript, so it comes after the page.
+const BulkBar = lazy(() => import('../bulk/lazy-bulk-bar'));
+
+const never = () => () => undefined;
+
+interface Props {
+  ids: ReadonlySet<string>;
+  onAll: (checked: boolean) => void;
+  /** Rows on the page. */
+  shown: number;
+  bulk: { filterQuery: string; batchId?: string } | null;
+  tools?: ReactNode;
+}
+
+/** Above a list: how many of its rows are chosen and what may be done with them, and the list's own tools. */
+export function SelectionBar({ ids, onAll, shown, bulk, tools }: Props) {
+  const t = useTranslations('jobs');
+  const count = useCount();
+  const inBrowser = useSyncExternalStore(never, () => true, () => false);
+  const selected = useMemo(() => [...ids], [ids]);
+  return (
+    <div className="mb-2 flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
+      {bulk && inBrowser && (
+        <Suspense>
+          <BulkBar selectedIds={selected} {...bulk} />
+        </Suspense>
+      )}
+      <span aria-live="polite" className="sr-only">
+        {ids.size > 0 && t('selected', { count: ids.size, number: count(ids.size) })}
+      </span>
+      {bulk && ids.size > 0 && (
+        <>
+          {ids.size < shown && (
+            <Button kind="quiet" onClick={() => onAll(true)}>
+              {t('selectAll')}
+            </Button>
+          )}
+          <Button kind="quiet" onClick={() => onAll(false)}>
+            {t('selectNone')}
+          </Button>
+        </>
+      )}
+      <div className="ml-auto flex flex-wrap items-center gap-2">{tools}</div>
+    </div>
+  );
+}

@@ -1,0 +1,25 @@
+'use client';
+
+import { useRouter } from 'next/navigation';
+import { useTranslations } from 'next-intl';
+import type { SortChoice } from '@/lib/jobs/sort-heads';
+import { useColumnName } from './job-cells';
+
+const WORDS = { desc: 'newest', asc: 'oldest' } as const;
+const NUMBERS = { desc: 'lowest', asc: 'highest' } as const;
+
+/** In which order the list is: also for columns that it does not show, and on a phone, where it has no column heads. */
+export function SortSelect({ choices }: { choices: SortChoice[] }) {
+  const t = useTranslations('sort');
+  const name = useColumnName();
+  const router = useRouter();
+  return (
+    <select aria-label={t('label')} value={choices.find(({ current }) => current)?.href ?? ''} onChange={(event) => router.push(event.target.value)} className="js-only min-h-8 max-w-full rounded-md border border-line-strong bg-canvas px-1 py-0.5 text-sm">
+      {choices.map(({ column, direction, href }) => (
+        <option key={href} value={href}>
+          {t((column === 'priority' ? NUMBERS : WORDS)[direction], { column: name(column) })}
+        </option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,42 @@
+'use client';
+
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { JobState } from '@/lib/good-job/states';
+import { useCountText } from '../quantities';
+import { useTabCounts, useTabCountsRefresh } from './tab-counts';
+
+export interface StateTab {
+  state: JobState | null;
+  href: string;
+  current: boolean;
+}
+
+/** The six states and all of them, each with how many jobs it has under the filter: `query`. */
+export function StateTabs({ tabs, query }: { tabs: StateTab[]; query: string }) {
+  const t = useTranslations();
+  const countText = useCountText();
+  const { data: counts } = useTabCounts(query);
+  useTabCountsRefresh(query);
+  return (
+    <nav aria-label={t('jobs.tabs')} className="mb-3 border-b border-line lg:pr-36">
+      <ul className="-mb-px flex flex-wrap gap-x-1">
+        {tabs.map(({ state, href, current }) => {
+          const count = state ? counts?.tabs[state] : counts?.all;
+          const { text, title } = count ? countText(count) : { text: '', title: '' };
+          return (
+            <li key={href}>
+              <Link href={href} prefetch={false} aria-current={current ? 'page' : undefined} className={`flex items-baseline gap-1.5 border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}>
+                {t(`states.${state ?? 'all'}`)}
+                {/* Its place is there before it is known: the tabs must not move under the pointer. */}
+                <span title={title} className="js-only min-w-7 text-[12.5px] font-normal text-soft">
+                  {text}
+                </span>
+              </Link>
+            </li>
+          );
+        })}
+      </ul>
+    </nav>
+  );
+}

@@ -1,0 +1,34 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+
+/** What each means is `search.help.<key>`. */
+const EXAMPLES = [
+  ['state:discarded class:InvoiceMailer*,ReportJob', 'discarded'],
+  ['error:"Net::ReadTimeout"', 'error'],
+  ['-label:bulk', 'not'],
+  ['created:>2h', 'created'],
+  ['finished:2026-11-01..2026-11-03', 'range'],
+  ['attempts:>=3', 'attempts'],
+  ['args.0.invoice_id:4711', 'args'],
+  ['請求書', 'text'],
+  ['d293ba0f', 'id'],
+] as const;
+
+/** How a search is written, by example. */
+export default function HelpPanel() {
+  const t = useTranslations('search.help');
+  return (
+    <div className="w-[30rem] max-w-full max-sm:w-auto">
+      <p className="text-[13px]">{t('intro')}</p>
+      <dl className="mt-2 grid grid-cols-1 gap-x-4 gap-y-1 sm:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
+        {EXAMPLES.map(([example, key]) => (
+          <div key={key} className="contents">
+            <dt className="font-mono text-[12.5px] any-break">{example}</dt>
+            <dd className="text-[13px] text-soft max-sm:mb-1">{t(key)}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}

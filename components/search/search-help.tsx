@@ -1,0 +1,26 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import { Suspense, lazy, useState } from 'react';
+import { useHold } from '../live';
+import { Icon } from '../ui/icon';
+import { Popover } from '../ui/popover';
+
+// What a popover holds comes when it is first opened.
+const HelpPanel = lazy(() => import('./help-panel'));
+
+/** The button that explains the search. */
+export function SearchHelp() {
+  const t = useTranslations('search.help');
+  const [open, setOpen] = useState(false);
+  useHold(open);
+  return (
+    <Popover label={t('label')} onOpenChange={setOpen} className="min-h-9" button={<Icon name="help" />}>
+      {() => (
+        <Suspense fallback={<div className="h-64 w-64" />}>
+          <HelpPanel />
+        </Suspense>
+      )}
+    </Popover>
+  );
+}

@@ -1,0 +1,109 @@
+import 'server-only';
+import sql, { type Sql, empty, raw } from 'sql-template-tag';
+import { codeOf } from '../db/error-code';
+import type { Tx } from '../db/types';
+import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
+import type { GoodJob } from '../good-job/tables';
+import { type Order, beyond, orderBy } from '../keyset';
+import { COUNTED_AT_MOST } from './preview';
+import { type RunRow, TARGETS, targetOf } from './run-rows';
+import { isActionable, targetCondition } from './target';
+import { type BulkAction, type BulkTarget, jobActionOf } from './types';
+
+/*
+ * Which jobs a run takes up: those that match, in a state that the action is for, as they were at the cut-off and
+ * not written since. They are listed in bulk_run_targets: at once when that is done in two seconds, as nearly always,
+ * else in windows of one index, each a transaction of its own, in turn with the work on what was found.
+ */
+
+/** The statement that lists them all may take so long; the write's own limit comes back after it. */
+const AT_ONCE_MS = 2_000;
+
+function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Sql {
+  return sql`${asOf(targetCondition(gj, target), cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
+}
+
+/** Selected jobs are targets whatever has become of them: each gets its outcome. */
+export async function listSelected(tx: Tx, runId: string, ids: string[]): Promise<number> {
+  const rows = await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, job_id) SELECT DISTINCT ${runId}::uuid, 1, id FROM unnest(${ids}::uuid[]) id RETURNING 1`);
+  return rows.length;
+}
+
+/** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
+export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<number | null> {
+  const condition = chosen(gj, action, target, cutOff);
+  await tx.query(sql`SAVEPOINT at_once`);
+  const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
+  await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
+  try {
+    const [listed] = await tx.query<{ count: number }>(sql`
+      WITH listed AS (
+        INSERT INTO ${TARGETS} (run_id, pass, job_id)
+        SELECT ${runId}::uuid, 1, j.id FROM ${gj.jobs} j WHERE ${condition} LIMIT ${COUNTED_AT_MOST + 1} RETURNING 1)
+      SELECT count(*)::int AS count FROM listed`);
+    await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
+    if (listed && listed.count <= COUNTED_AT_MOST) return listed.count;
+  } catch (error) {
+    // query_canceled: the rest of the transaction goes on without it.
+    if (codeOf(error) !== '57014') throw error;
+  }
+  await tx.query(sql`ROLLBACK TO SAVEPOINT at_once`);
+  return null;
+}
+
+/** Rows of the index that a window looks at: bounds what one statement costs when nothing matches. */
+export const FIRST_WINDOW = 5_000;
+export const LARGEST_WINDOW = 50_000;
+
+export interface Place {
+  at: string | null;
+  id: string;
+}
+
+export interface Collected {
+  found: number;
+  /** Where to go on; null: that was the last window. */
+  to: Place | null;
+}
+
+/**
+ * Lists the targets among the next `size` jobs of the walk. A row that has not been written since the cut-off keeps
+ * its place in any order, so each is met once.
+ */
+export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: number): Promise<Collected> {
+  const { order, base } = walkOf(gj, run.action);
+  const from: Sql = run.collectedTo ? sql`AND ${bound(order, run.collectedTo, 'beyond')}` : empty;
+  const [end] = await tx.query<Place>(sql`
+    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
+  const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
+  const [listed] = await tx.query<{ count: number }>(sql`
+    WITH listed AS (
+      INSERT INTO ${TARGETS} (run_id, pass, job_id)
+      SELECT ${run.id}::uuid, 1, j.id FROM ${gj.jobs} j
+       WHERE ${base} ${from} ${to} AND ${chosen(gj, run.action, targetOf(run), run.cutOff)} RETURNING 1)
+    SELECT count(*)::int AS count FROM listed`);
+  return { found: listed?.count ?? 0, to: end ?? null };
+}
+
+const BY_ID: Order = { key: sql`j.id`, direction: 'asc' };
+const BY_END: Order = { key: sql`j.finished_at`, direction: 'desc' };
+
+/** An edge of a window, in terms that an index on the key alone can take. */
+function bound(order: Order, { at, id }: Place, side: 'beyond' | 'up to'): Sql {
+  if (order === BY_ID) return side === 'beyond' ? sql`j.id > ${id}::uuid` : sql`j.id <= ${id}::uuid`;
+  return side === 'beyond' ? beyond(order, { direction: 'after', id, at }) : sql`${order.key} >= ${at} AND (${order.key}, j.id) >= (${at}, ${id}::uuid)`;
+}
+
+/** The smallest index that holds every job the action is for. */
+function walkOf(gj: GoodJob, action: BulkAction): { order: Order; base: Sql } {
+  const has = (migration: string) => !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+  const kind = jobActionOf(action);
+  // index_good_jobs_on_discarded
+  if (kind === 'retry' && has('add_index_good_jobs_discarded')) return { order: BY_END, base: isActionable(action) };
+  // index_good_jobs_jobs_on_finished_at_only
+  if ((kind === 'retry' || kind === 'destroy') && has('add_index_good_jobs_finished_at_for_cleanup')) return { order: BY_END, base: sql`j.finished_at IS NOT NULL` };
+  // index_good_jobs_on_unfinished_or_errored
+  if ((kind === 'discard' || kind === 'reschedule') && has('add_index_good_jobs_on_unfinished_or_errored')) return { order: BY_ID, base: sql`(j.finished_at IS NULL OR j.error IS NOT NULL)` };
+  // good_jobs_pkey
+  return { order: BY_ID, base: sql`true` };
+}

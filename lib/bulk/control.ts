@@ -1,0 +1,83 @@
+import 'server-only';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sql from 'sql-template-tag';
+import { type Ctx, type WriteTx, transaction } from '../ctx';
+import { lockBatches } from '../good-job/claim';
+import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './run-rows';
+import { serverId, work, workOn } from './runner';
+import { endBatchRetry, forgetTargets } from './step';
+import { type BulkAction, permissionOf } from './types';
+
+export const CONTROLS = ['pause', 'resume', 'cancel'] as const;
+export type Control = (typeof CONTROLS)[number];
+
+/** `conflict`: the run is in no state for this any more. */
+export type ControlOutcome = 'done' | 'conflict' | 'missing';
+
+/**
+ * Pauses, resumes or cancels a run, whichever server works on it: that one sees it before its next chunk. Needs the
+ * permission of the run's own action. Throws ConsoleError `forbidden` or `read_only`.
+ */
+export async function controlRun(ctx: Ctx, runId: string, control: Control): Promise<ControlOutcome> {
+  const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
+  if (!run) return 'missing';
+  if (control === 'resume') return resume(ctx, runId, run.action);
+  return transaction(ctx, permissionOf(run.action), (tx) => (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run)));
+}
+
+async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutcome> {
+  const rows = await tx.query(sql`
+    UPDATE ${RUNS} SET state = 'paused', pause_reason = NULL, controlled_by = ${ctx.viewer.id} WHERE id = ${runId} AND state = 'running' RETURNING 1`);
+  return rows.length > 0 ? 'done' : 'conflict';
+}
+
+/** What is done stays done. A batch retry that has retried something ends as one, else its batch would count as finished with open jobs in it. */
+async function cancel(tx: WriteTx, ctx: Ctx, run: RunRow): Promise<ControlOutcome> {
+  // Its batch is locked, and its targets are, before its row is: as a chunk does it.
+  if (run.action === 'batch_retry' && run.batchId) await lockBatches(tx, [run.batchId]);
+  await forgetTargets(tx, run.id);
+  const rows = await tx.query(sql`
+    UPDATE ${RUNS} SET state = 'cancelled', pause_reason = NULL, controlled_by = ${ctx.viewer.id}, finished_at = clock_timestamp()
+     WHERE id = ${run.id} AND state IN ('running', 'paused') RETURNING 1`);
+  if (rows.length === 0) return 'conflict'; // an ended run has no targets: none was forgotten
+  const now = await readRun(tx, run.id);
+  if (now && run.action === 'batch_retry' && run.batchId && (now.counts.done ?? 0) > 0) await endBatchRetry(tx, ctx.gj, now, run.batchId);
+  return 'done';
+}
+
+const LOOK_AGAIN_MS = 400;
+
+/**
+ * Goes on with a paused or interrupted run. A server that died a moment ago still has its lease: that one is waited
+ * for, and either renews it, and so works on, or loses it to this one.
+ */
+async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<ControlOutcome> {
+  const deadline = performance.now() + (LEASE_S + 2) * 1_000;
+  let firstLease: string | null | undefined;
+  for (;;) {
+    const taken = await transaction(ctx, permissionOf(action), (tx) => takeLease(tx, ctx, runId));
+    if (taken.outcome !== 'leased') {
+      if (taken.outcome === 'taken') work(ctx, runId, action);
+      return taken.outcome === 'over' ? 'conflict' : 'done';
+    }
+    firstLease ??= taken.lease;
+    if (taken.lease !== firstLease || performance.now() > deadline) return 'done';
+    await sleep(LOOK_AGAIN_MS);
+    // This server's own work may just have seen the pause, and be about to let go.
+    const own = workOn(runId);
+    if (own) await Promise.race([own.ended, sleep(LOOK_AGAIN_MS)]);
+  }
+}
+
+type Taken = { outcome: 'taken' | 'over' } | { outcome: 'leased'; lease: string | null };
+
+async function takeLease(tx: WriteTx, ctx: Ctx, runId: string): Promise<Taken> {
+  const [run] = await tx.query<{ live: boolean; lease: string | null }>(sql`
+    UPDATE ${RUNS} SET controlled_by = CASE state WHEN 'paused' THEN ${ctx.viewer.id} ELSE controlled_by END, state = 'running', pause_reason = NULL
+     WHERE id = ${runId} AND state IN ('running', 'paused')
+     RETURNING coalesce(lease_expires_at > clock_timestamp(), false) AS live, lease_expires_at AS lease`);
+  if (!run) return { outcome: 'over' };
+  if (run.live) return { outcome: 'leased', lease: run.lease };
+  await tx.query(sql`UPDATE ${RUNS} SET controlled_by = ${ctx.viewer.id}, lease_owner = ${serverId()}, lease_expires_at = ${leaseEnd} WHERE id = ${runId}`);
+  return { outcome: 'taken' };
+}

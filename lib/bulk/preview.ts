@@ -1,0 +1,91 @@
+import 'server-only';
+import sql, { type Sql } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { ConsoleError } from '../errors';
+import { isBlank } from '../good-job/blank';
+import { cutOffNow } from '../good-job/cut-off';
+import { paramsProblem } from '../good-job/params';
+import { type JobState, stateOf } from '../good-job/states';
+import { isActionable, settleTarget, targetCondition } from './target';
+import { type BulkAction, type BulkCount, type BulkPreview, type BulkTarget, jobActionOf } from './types';
+
+/** Jobs that a preview looks at; beyond it a number is a lower bound. */
+export const COUNTED_AT_MOST = 200_000;
+const COUNT_BUDGET_MS = 2_500;
+const SKIPPED_BUDGET_MS = 1_500;
+
+/**
+ * What a bulk action would do to these jobs: how many it takes up, how many more match in states it is not for, and
+ * what is known already to come to nothing. Its cut-off is the one to start with: the run then takes up no job that
+ * this preview has not counted. Throws ConsoleError `bad_request` for a filter that could not be read.
+ */
+export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<BulkPreview> {
+  const { settled, cutOff } = await ctx.db.read(async (tx) => ({ settled: await settleTarget(tx, ctx.gj, target), cutOff: await cutOffNow(tx) }));
+  const matches = targetCondition(ctx.gj, settled);
+  const [counted, skipped] = await Promise.all([countStates(ctx, action, matches), countSkipped(ctx, action, matches)]);
+  return { target: settled, cutOff, ...counted, skipped };
+}
+
+/** A preview that takes too long says so; it is no reason not to show the rest. */
+async function inTime<T>(ctx: Ctx, timeoutMs: number, fn: (tx: Tx) => Promise<T>): Promise<T | null> {
+  return ctx.db.read(fn, { timeoutMs }).catch((error: unknown) => {
+    if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
+    throw error;
+  });
+}
+
+async function countStates(ctx: Ctx, action: BulkAction, matches: Sql): Promise<Pick<BulkPreview, 'total' | 'states' | 'more'>> {
+  const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
+    tx.query<{ state: JobState; actionable: boolean; count: number }>(sql`
+      SELECT state, actionable, count(*)::int AS count
+        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable FROM ${ctx.gj.jobs} j WHERE ${matches} LIMIT ${COUNTED_AT_MOST + 1}) jobs
+       GROUP BY state, actionable`),
+  );
+  const all = rows?.reduce((sum, { count }) => sum + count, 0) ?? 0;
+  const actionable = rows?.reduce((sum, { actionable, count }) => (actionable ? sum + count : sum), 0) ?? 0;
+  if (rows && all <= COUNTED_AT_MOST) return { total: { kind: 'exact', count: actionable }, states: byState(rows), more: false };
+  // Among jobs of all states those that count may still be few.
+  const total = await countActionable(ctx, action, matches);
+  return { total, states: rows && byState(rows), more: true };
+}
+
+function byState(rows: { state: JobState; count: number }[]): BulkPreview['states'] {
+  const states: BulkPreview['states'] = {};
+  for (const { state, count } of rows) states[state] = (states[state] ?? 0) + count;
+  return states;
+}
+
+async function countActionable(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkCount> {
+  const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
+    tx.query<{ count: number }>(sql`
+      SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
+  );
+  const count = rows?.[0]?.count;
+  if (count === undefined) return estimate(ctx, sql`${matches} AND ${isActionable(action)}`);
+  return count > COUNTED_AT_MOST ? { kind: 'at_least', count: COUNTED_AT_MOST } : { kind: 'exact', count };
+}
+
+/** The planner's, in 2-3 ms whatever the table's size. */
+async function estimate(ctx: Ctx, condition: Sql): Promise<BulkCount> {
+  const [row] = await ctx.db.read((tx) => tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${condition}`));
+  const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
+  return { kind: 'estimate', count: Math.round(plan?.Plan['Plan Rows'] ?? 0) };
+}
+
+/** Running jobs that a worker will not let go, errors that are blank, payloads that nobody can run. */
+async function countSkipped(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkPreview['skipped']> {
+  const retry = jobActionOf(action) === 'retry';
+  const columns = retry
+    ? sql`${isBlank(sql`j.error`)} AS blank, ${paramsProblem(sql`j.serialized_params`)} IS NOT NULL AS unreadable, false AS running`
+    : sql`false AS blank, false AS unreadable, j.finished_at IS NULL AND j.performed_at IS NOT NULL AS running`;
+  const rows = await inTime(ctx, SKIPPED_BUDGET_MS, (tx) =>
+    tx.query<{ running: number; blankError: number; unreadable: number; looked: number }>(sql`
+      SELECT count(*) FILTER (WHERE running)::int AS running, count(*) FILTER (WHERE blank AND NOT unreadable)::int AS "blankError",
+             count(*) FILTER (WHERE unreadable)::int AS unreadable, count(*)::int AS looked
+        FROM (SELECT ${columns} FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
+  );
+  const row = rows?.[0];
+  if (!row || row.looked > COUNTED_AT_MOST) return null;
+  return { running: row.running, blankError: row.blankError, unreadable: row.unreadable };
+}

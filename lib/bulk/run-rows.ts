@@ -1,0 +1,117 @@
+import sql, { type Sql, empty, raw } from 'sql-template-tag';
+import { AUDIT_EVENTS, CONSOLE_SCHEMA } from '../audit/audit';
+import type { Tx } from '../db/types';
+import type { ErrorCode } from '../errors';
+import type { CutOff } from '../good-job/cut-off';
+import type { RefusalCode } from '../good-job/outcomes';
+import type { BulkAction, BulkCount, BulkTarget, OutcomeCounts } from './types';
+
+/* The tables of bulk runs in the console's own schema (lib/audit/migrations.ts, version 2). */
+
+const table = (name: string) => raw(`"${CONSOLE_SCHEMA}"."${name}"`);
+export const RUNS = table('bulk_runs');
+export const TARGETS = table('bulk_run_targets');
+export const SAMPLES = table('bulk_run_samples');
+
+/** What the row itself knows; that a run is interrupted is seen from its lease. */
+export type StoredState = 'running' | 'paused' | 'cancelled' | 'finished';
+
+/** A run as the one who works on it needs it. */
+export interface RunRow {
+  id: string;
+  auditId: string | null;
+  action: BulkAction;
+  scheduledAt: string | null;
+  target: BulkTarget['kind'];
+  filter: string | null;
+  batchId: string | null;
+  cutOff: CutOff;
+  state: StoredState;
+  /** Every target that is left is in bulk_run_targets. */
+  collected: boolean;
+  /** Where the collecting stopped, in its own order. */
+  collectedTo: { at: string | null; id: string } | null;
+  pass: number;
+  counts: OutcomeCounts;
+  leaseOwner: string | null;
+}
+
+interface ReadRow extends Omit<RunRow, 'cutOff' | 'collectedTo' | 'counts'> {
+  cutOffAt: string;
+  cutOffTxid: string;
+  collectedToAt: string | null;
+  collectedToId: string | null;
+  counts: string;
+}
+
+/** `also`: more columns, for what they do. */
+export async function readRun(tx: Tx, id: string, also: Sql = empty): Promise<RunRow | null> {
+  const [row] = await tx.query<ReadRow>(sql`
+    SELECT id, audit_id AS "auditId", action, scheduled_at AS "scheduledAt", target, filter, batch_id AS "batchId", cut_off_at AS "cutOffAt", cut_off_txid AS "cutOffTxid",
+           state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, counts, lease_owner AS "leaseOwner" ${also}
+      FROM ${RUNS} WHERE id = ${id}`);
+  if (!row) return null;
+  const { cutOffAt, cutOffTxid, collectedToAt, collectedToId, counts, ...rest } = row;
+  return {
+    ...rest,
+    cutOff: { at: cutOffAt, txid: cutOffTxid },
+    collectedTo: collectedToId === null ? null : { at: collectedToAt, id: collectedToId },
+    counts: JSON.parse(counts) as OutcomeCounts,
+  };
+}
+
+/** The target as it was asked for; of selected ids the list itself is in bulk_run_targets. */
+export function targetOf({ target, filter, batchId }: Pick<RunRow, 'target' | 'filter' | 'batchId'>): BulkTarget {
+  switch (target) {
+    case 'ids':
+      return { kind: 'ids', ids: [] };
+    case 'filter':
+      return { kind: 'filter', query: filter ?? '', batchId };
+    case 'batch':
+      return { kind: 'batch', batchId: batchId ?? '' };
+  }
+}
+
+/** A server's lease on a run, in seconds from the database's clock: what keeps two servers from working on one run. */
+export const LEASE_S = 8;
+export const leaseEnd: Sql = sql`clock_timestamp() + make_interval(secs => ${LEASE_S})`;
+
+export interface NewRun {
+  id: string;
+  viewer: string;
+  role: string;
+  requestId: string;
+  action: BulkAction;
+  scheduledAt: string | null;
+  target: BulkTarget;
+  cutOff: CutOff;
+  server: string;
+}
+
+export async function insertRun(tx: Tx, run: NewRun): Promise<void> {
+  const { target, cutOff } = run;
+  await tx.query(sql`
+    INSERT INTO ${RUNS} (id, viewer, role, request_id, action, scheduled_at, target, filter, batch_id, cut_off_at, cut_off_txid, expected_kind, state, collected, lease_owner, lease_expires_at)
+    VALUES (${run.id}, ${run.viewer}, ${run.role}, ${run.requestId}, ${run.action}, ${run.scheduledAt}, ${target.kind}, ${target.kind === 'filter' ? target.query : null},
+            ${target.kind === 'ids' ? null : target.batchId}, ${cutOff.at}, ${cutOff.txid}, 'exact', 'running', false, ${run.server}, ${leaseEnd})`);
+}
+
+export async function completeNewRun(tx: Tx, id: string, { collected, expected, auditId }: { collected: boolean; expected: BulkCount; auditId: string | null }): Promise<void> {
+  await tx.query(sql`
+    UPDATE ${RUNS} SET collected = ${collected}, expected = ${expected.count}, expected_kind = ${expected.kind}, audit_id = ${auditId} WHERE id = ${id}`);
+}
+
+/**
+ * Changes of a run by its own server, and the same counts in its audit record; false: the lease is somebody else's by
+ * now, and the caller's transaction must not count.
+ */
+export async function updateRun(tx: Tx, id: string, server: string, changes: Sql): Promise<boolean> {
+  const rows = await tx.query(sql`
+    WITH run AS (UPDATE ${RUNS} SET ${changes} WHERE id = ${id} AND lease_owner = ${server} RETURNING audit_id, counts),
+         recorded AS (UPDATE ${AUDIT_EVENTS} e SET counts = run.counts FROM run WHERE e.id = run.audit_id AND e.counts <> run.counts)
+    SELECT 1 FROM run`);
+  return rows.length > 0;
+}
+
+/** Why a run paused by itself. */
+export type PauseReason = ErrorCode | RefusalCode;

@@ -1,0 +1,205 @@
+import 'server-only';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sql from 'sql-template-tag';
+import { type Ctx, transaction } from '../ctx';
+import { ConsoleError } from '../errors';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
+import { Refusal } from '../good-job/outcomes';
+import { onShutdown } from '../shutdown';
+import { FIRST_WINDOW, LARGEST_WINDOW } from './collect';
+import { type PauseReason, leaseEnd, updateRun } from './run-rows';
+import { type StepResult, release, step } from './step';
+import { type BulkAction, permissionOf } from './types';
+
+/*
+ * Works on the runs that this server has the lease of, all of them in turn, two transactions at a time: workers that
+ * are busy leave a single connection a small share of the database. Nothing but the lease is in memory; any server can
+ * go on where this one stops.
+ */
+
+interface Work {
+  stopping: boolean;
+  ended: Promise<void>;
+}
+
+interface Runner {
+  /** This server, in leases. */
+  server: string;
+  runs: Map<string, Work>;
+  /** Each settles when the step before in its lane is over. */
+  lanes: Promise<unknown>[];
+}
+
+/** Modules are instantiated more than once in one server; its runs must not be. */
+const shared = globalThis as typeof globalThis & { goodJobConsoleBulk?: Runner };
+/** Transactions at a time, whichever runs they are of: so many connections of the pool. */
+const LANES = 2;
+const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new Map(), lanes: Array.from({ length: LANES }, () => Promise.resolve()) });
+
+export function serverId(): string {
+  return runner.server;
+}
+
+/** While a step takes long the lease is renewed from beside it. */
+const RENEW_MS = 2_000;
+/** A database that is away gets so long before the run is left to whoever resumes it. */
+const PATIENCE_MS = 60_000;
+/** Before a lane looks again whether there is something for it. */
+const IDLE_MS = 20;
+/** A window that took this long is large enough; one that took twice as long was too large. */
+const WINDOW_MS = 500;
+const DOWN = new Set<string>(['database_down', 'database_busy', 'database_login', 'database_tls']);
+
+/** Goes on with a run whose lease this server has just taken. Returns at once. */
+export function work(ctx: Ctx, runId: string, action: BulkAction): void {
+  if (runner.runs.has(runId)) return;
+  const one: Work = { stopping: false, ended: Promise.resolve() };
+  runner.runs.set(runId, one);
+  onShutdown('bulk runs', stopAll);
+  const renewing = setInterval(() => void renew(ctx, runId, action), RENEW_MS);
+  renewing.unref();
+  one.ended = run(ctx, runId, action, one)
+    .catch((error: unknown) => console.error(error))
+    .finally(() => {
+      clearInterval(renewing);
+      runner.runs.delete(runId);
+    });
+}
+
+/** Lets every run finish its transaction and gives its lease back. */
+async function stopAll(): Promise<void> {
+  const all = [...runner.runs.values()];
+  for (const one of all) one.stopping = true;
+  await Promise.all(all.map(({ ended }) => ended));
+}
+
+/** Whether this server works on the run; `ended` settles when it no longer does. */
+export function workOn(runId: string): { ended: Promise<void> } | null {
+  return runner.runs.get(runId) ?? null;
+}
+
+/** One step at a time in a lane, whichever run it is of. */
+function inTurn<T>(lane: number, fn: () => Promise<T>): Promise<T> {
+  const mine = (runner.lanes[lane] ?? Promise.resolve()).then(fn);
+  runner.lanes[lane] = mine.catch(() => undefined);
+  return mine;
+}
+
+/** How a run is worked on at the moment; shared by its lanes. */
+interface Pace {
+  chunk: number;
+  window: number;
+  giveUpNext: boolean;
+  /** Something failed: one lane alone finds out what. */
+  alone: boolean;
+  /** Its lanes would wait for each other at the same batches. */
+  oneLane: boolean;
+  over: boolean;
+  busyBatches: Set<string>;
+  /** The last target of a chunk that is done, and the first of those that are in hand, by lane. */
+  done: string | null;
+  inHand: Map<number, string>;
+  elapsedMs: () => number;
+}
+
+/** No target before it is left, unless a chunk has failed: then `done` is forgotten. */
+function lowestLeft({ inHand, done }: Pace): string | null {
+  return [...inHand.values()].sort()[0] ?? done;
+}
+
+async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
+  let counted = performance.now();
+  const elapsedMs = () => {
+    const since = performance.now() - counted;
+    counted += since;
+    return since;
+  };
+  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, oneLane: action === 'batch_retry', over: false, busyBatches: new Set(), done: null, inHand: new Map(), elapsedMs };
+  const lanes = await Promise.allSettled(Array.from({ length: LANES }, (_, lane) => walkLane(ctx, runId, action, one, lane, pace)));
+  const failed = lanes.find((lane) => lane.status === 'rejected');
+  if (failed) throw failed.reason;
+  await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server));
+}
+
+async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, pace: Pace): Promise<void> {
+  let downSince: number | null = null;
+  while (!one.stopping && !pace.over) {
+    if ((pace.alone || pace.oneLane) && lane > 0) {
+      await sleep(IDLE_MS);
+      continue;
+    }
+    try {
+      const begun = performance.now();
+      const { chunk, window, giveUpNext, busyBatches, elapsedMs } = pace;
+      let last: string | undefined;
+      const taken = (ids: string[]) => {
+        if (ids[0]) pace.inHand.set(lane, ids[0]);
+        last = ids.at(-1);
+      };
+      const options = { server: runner.server, chunk, window, giveUpNext, from: () => lowestLeft(pace), taken, busyBatches, elapsedMs };
+      const result = await inTurn(lane, () => step(ctx, runId, action, options));
+      pace.inHand.delete(lane);
+      pace.done = result !== 'worked' ? null : last && (pace.done === null || pace.done < last) ? last : pace.done;
+      if (result === 'stopped' || result === 'lost') pace.over = true;
+      else if (result === 'idle') await sleep(IDLE_MS);
+      else succeeded(pace, result, performance.now() - begun);
+      downSince = null;
+    } catch (error) {
+      const reason = reasonOf(error);
+      pace.inHand.delete(lane);
+      pace.done = null;
+      if (DOWN.has(reason)) {
+        downSince ??= performance.now();
+        if (performance.now() - downSince > PATIENCE_MS) {
+          pace.over = true;
+          throw error;
+        }
+        await sleep(1_000);
+      } else if (!pace.alone) {
+        pace.alone = true;
+      } else if (lane === 0 && !slower(pace, reason)) {
+        console.error(error);
+        pace.over = true;
+        await pause(ctx, runId, action, reason);
+      }
+    }
+  }
+}
+
+function succeeded(pace: Pace, result: StepResult, took: number): void {
+  if (result === 'collected') pace.window = took > WINDOW_MS * 2 ? Math.max(500, pace.window >> 1) : took < WINDOW_MS ? Math.min(LARGEST_WINDOW, pace.window * 2) : pace.window;
+  else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
+  if (pace.busyBatches.size > 0 || result === 'second_pass') pace.oneLane = true;
+  if (result === 'second_pass') pace.busyBatches.clear();
+  pace.giveUpNext = false;
+  if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;
+}
+
+/** What was too much at once may do in smaller parts; a single job that spoils it is met alone at last. False: it is, and it cannot be passed over. */
+function slower(pace: Pace, reason: PauseReason): boolean {
+  if (pace.window > FIRST_WINDOW || pace.chunk > 1) {
+    pace.window = Math.max(100, Math.min(FIRST_WINDOW, pace.window >> 1));
+    pace.chunk = Math.max(1, Math.floor(pace.chunk / 5));
+    return true;
+  }
+  if (reason !== 'locked' || pace.giveUpNext) return false;
+  pace.giveUpNext = true;
+  return true;
+}
+
+function reasonOf(error: unknown): PauseReason {
+  if (error instanceof ConsoleError) return error.code;
+  return error instanceof Refusal ? error.code : 'unexpected';
+}
+
+async function pause(ctx: Ctx, runId: string, action: BulkAction, reason: PauseReason): Promise<void> {
+  await transaction(ctx, permissionOf(action), async (tx) => {
+    await updateRun(tx, runId, runner.server, sql`state = CASE state WHEN 'running' THEN 'paused' ELSE state END, pause_reason = ${reason}`);
+    await release(tx, { id: runId }, runner.server);
+  });
+}
+
+async function renew(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
+  await transaction(ctx, permissionOf(action), (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`)).catch(() => undefined);
+}

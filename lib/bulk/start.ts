@@ -1,0 +1,85 @@
+import 'server-only';
+import { randomUUID } from 'node:crypto';
+import { countOutcomes } from '../audit/audit';
+import { type Ctx, transaction } from '../ctx';
+import { ConsoleError } from '../errors';
+import type { CutOff } from '../good-job/cut-off';
+import { changeJobs } from '../jobs/mutations';
+import { listAtOnce, listSelected } from './collect';
+import { completeNewRun, insertRun } from './run-rows';
+import { serverId, work } from './runner';
+import { settleTarget } from './target';
+import { type BulkAction, type BulkCount, type BulkTarget, MAX_SELECTED, type OutcomeCounts, TYPED_ABOVE, jobActionOf, permissionOf } from './types';
+
+export interface BulkRequest {
+  action: BulkAction;
+  target: BulkTarget;
+  /** reschedule only: ISO 8601 UTC; null: now. */
+  scheduledAt: string | null;
+  /** The preview that was confirmed: its cut-off and its number. */
+  cutOff: CutOff;
+  expected: BulkCount;
+  /** The number as it was typed; needed above TYPED_ABOVE. */
+  typed: number | null;
+}
+
+export type BulkStart =
+  | { kind: 'started'; runId: string }
+  /** Without the console's own schema: done at once, and this is what became of the selected jobs. */
+  | { kind: 'done'; counts: OutcomeCounts }
+  /** Without the console's own schema there is nowhere to keep a run. */
+  | { kind: 'needs_schema' }
+  /** More jobs than TYPED_ABOVE, and their number was not typed, or it is not the preview's. */
+  | { kind: 'not_confirmed' };
+
+class NotConfirmed extends Error {}
+
+/**
+ * Starts a run on the jobs of a preview: its row, its audit record and, mostly, the list of its jobs in one
+ * transaction; this server then works on it. Throws ConsoleError `forbidden`, `read_only`, or `bad_request` for a
+ * filter that could not be read.
+ */
+export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkStart> {
+  const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target));
+  if (!ctx.bulkRuns) return target.kind === 'ids' ? changeSelected(ctx, request, target.ids) : { kind: 'needs_schema' };
+  try {
+    const runId = await createRun(ctx, { ...request, target });
+    work(ctx, runId, request.action);
+    return { kind: 'started', runId };
+  } catch (error) {
+    if (error instanceof NotConfirmed) return { kind: 'not_confirmed' };
+    throw error;
+  }
+}
+
+/** The run's row, its audit record and the list of its jobs; leased to this server, which does not work on it yet. */
+export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest): Promise<string> {
+  const id = randomUUID();
+  await transaction(ctx, permissionOf(action), async (tx) => {
+    const { viewer, requestId } = ctx;
+    await insertRun(tx, { id, viewer: viewer.id, role: viewer.role, requestId, action, scheduledAt, target, cutOff, server: serverId() });
+    const listed = target.kind === 'ids' ? await listSelected(tx, id, target.ids) : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
+    // Counted here and not taken from the browser: what was previewed can only have become less.
+    const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
+    if (count > TYPED_ABOVE && (typed === null || typed !== expected.count || (expected.kind === 'exact' && count > expected.count))) throw new NotConfirmed();
+    const auditId = await tx.audit({
+      targetType: target.kind === 'ids' ? 'job' : target.kind === 'batch' ? 'batch' : 'bulk_run',
+      targetIds: target.kind === 'ids' ? target.ids : [target.kind === 'batch' ? target.batchId : id],
+      counts: {},
+      details: {
+        bulk_run: id,
+        cut_off: cutOff.at,
+        ...(target.kind === 'filter' ? { filter: target.query, ...(target.batchId ? { batch_id: target.batchId } : {}) } : {}),
+        ...(scheduledAt ? { scheduled_at: scheduledAt } : {}),
+      },
+    });
+    await completeNewRun(tx, id, { collected: listed !== null, expected: listed === null ? expected : { kind: 'exact', count: listed }, auditId });
+  });
+  return id;
+}
+
+/** The selected rows of one page, in one transaction as any other action. */
+async function changeSelected(ctx: Ctx, { action, scheduledAt }: BulkRequest, ids: string[]): Promise<BulkStart> {
+  if (ids.length > MAX_SELECTED || action === 'batch_retry') throw new ConsoleError('bad_request');
+  return { kind: 'done', counts: countOutcomes(await changeJobs(ctx, jobActionOf(action), [...new Set(ids)], { scheduledAt })) };
+}

@@ -1,0 +1,66 @@
+import 'server-only';
+import sql, { type Sql } from 'sql-template-tag';
+import { ConsoleError } from '../errors';
+import type { GoodJob } from '../good-job/tables';
+import type { Tx } from '../db/types';
+import { conditions } from '../jobs/conditions';
+import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
+import { settle } from '../jobs/settle';
+import { type BulkAction, type BulkTarget, jobActionOf } from './types';
+
+/** Parameters of a list's URL that choose a page or its looks, not its jobs. */
+const NOT_OF_THE_FILTER = ['after_id', 'after_at', 'before_id', 'before_at', 'limit', 'sort', 'poll', 'locale', 'did', 'outcome'];
+
+/** The filter of a list without its paging. */
+function withoutPaging(query: string): URLSearchParams {
+  const params = new URLSearchParams(query);
+  for (const name of NOT_OF_THE_FILTER) params.delete(name);
+  return params;
+}
+
+/**
+ * The target in words that mean the same from now on, whatever the run does to the jobs: without paging, and what may
+ * be an id is one or is none. Throws ConsoleError `bad_request` while the filter has a part that could not be read: it
+ * would act on other jobs than were meant.
+ */
+export async function settleTarget(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<BulkTarget> {
+  if (target.kind !== 'filter') return target;
+  const filter = parseJobFilter(withoutPaging(target.query));
+  if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
+  const settled = await settle(tx, gj, filter);
+  return { ...target, query: String(new URLSearchParams(jobFilterParams(settled.filter))) };
+}
+
+/** In which states the action finds its jobs; written as the schema's partial indexes have it. */
+export function isActionable(action: BulkAction): Sql {
+  switch (jobActionOf(action)) {
+    case 'retry':
+      return sql`(j.finished_at IS NOT NULL AND j.error IS NOT NULL)`;
+    case 'destroy':
+      return sql`j.finished_at IS NOT NULL`;
+    case 'discard':
+    case 'reschedule':
+      return sql`j.finished_at IS NULL`;
+  }
+}
+
+/** Whether every part of the filter could be read. */
+export function isReadable(target: BulkTarget): boolean {
+  return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
+}
+
+/** The jobs of a settled target, whatever their state, as a condition on the alias `j`. */
+export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
+  switch (target.kind) {
+    case 'ids':
+      return sql`j.id = ANY(${target.ids}::uuid[])`;
+    case 'batch':
+      return sql`j.batch_id = ${target.batchId}`;
+    case 'filter': {
+      const filter = parseJobFilter(new URLSearchParams(target.query));
+      if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
+      const matches = conditions(gj, filter);
+      return target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${matches})` : sql`(${matches})`;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import 'server-only';
+import sql, { type Sql, empty } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { ConsoleError } from '../errors';
+import { stateOf } from '../good-job/states';
+import { CHART_RANGES, CHART_SERIES, type Chart, type ChartRequest, type ChartSeries, isCreatedBound } from './chart-types';
+import { conditions } from './conditions';
+import { type JobFilter, isUnderstood } from './filters';
+import { settle } from './settle';
+
+const LIMITS = {
+  /** The planner's price up to which every job in the range is counted: about 100 ms. */
+  exactCost: 20_000,
+  /** Pages of the table that a sample reads at most: 40-80 ms warm, whatever the table's size. */
+  sampledPages: 5_000,
+};
+const EXACT_BUDGET_MS = 500;
+const SAMPLE_BUDGET_MS = 1_500;
+/** The same pages each time: a chart that refreshes must not flicker. */
+const SEED = 4_711;
+
+const GROUPS = { state: stateOf, queue: sql`left(j.queue_name, 200)`, class: sql`left(j.job_class, 200)` };
+
+interface Counted {
+  bucket: number;
+  rank: number | null;
+  name: string | null;
+  count: number;
+  looked: number;
+}
+
+/** The chart of a list. Its own bounds of the time of creation are left out: they are chosen in the chart. */
+export async function chartOfList(ctx: Ctx, asked: JobFilter, request: ChartRequest): Promise<Chart> {
+  const terms = asked.terms.filter((term) => !isCreatedBound(term));
+  const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, { ...asked, terms }));
+  return chartJobs(ctx, isUnderstood(filter) ? conditions(ctx.gj, filter) : sql`false`, request);
+}
+
+/**
+ * Jobs on which `condition` (alias `j`) holds, by when they were created. Counted exactly by
+ * index_good_jobs_on_created_at (or the filter's own index) where the planner finds that cheap; else reckoned from a
+ * sample of the table's pages. `now`: ms.
+ */
+export async function chartJobs(ctx: Ctx, condition: Sql, { range, by }: ChartRequest, now = Date.now(), limits = LIMITS): Promise<Chart> {
+  const { buckets, seconds } = CHART_RANGES[range];
+  const start = (Math.floor(now / 1000 / seconds) - buckets + 1) * seconds;
+  const chart = (rows: Counted[], accuracy: Chart['accuracy'], factor = 1): Chart => ({ range, by, start, series: toSeries(rows, buckets, factor), accuracy });
+  const from = new Date(start * 1000).toISOString();
+  const to = new Date((start + buckets * seconds) * 1000).toISOString();
+  const counted = (sample: Sql) => sql`
+    WITH counted AS MATERIALIZED (
+      SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name, count(*)::int AS count
+        FROM ${ctx.gj.jobs} j ${sample} WHERE j.created_at >= ${from} AND j.created_at < ${to} AND (${condition}) GROUP BY 1, 2),
+    top AS (
+      SELECT name, row_number() OVER (ORDER BY sum(count) DESC, name)::int AS rank FROM counted GROUP BY name ORDER BY rank LIMIT ${CHART_SERIES})
+    SELECT counted.bucket, top.rank, top.name, sum(counted.count)::int AS count, (SELECT sum(count)::int FROM counted) AS looked
+      FROM counted LEFT JOIN top ON top.name IS NOT DISTINCT FROM counted.name GROUP BY 1, 2, 3`;
+
+  if ((await priceOf(ctx, counted(empty))) <= limits.exactCost) {
+    const rows = await inTime(ctx, (tx) => tx.query<Counted>(counted(empty)), EXACT_BUDGET_MS);
+    if (rows) return chart(rows, { kind: 'exact' });
+  }
+  const sampled = await inTime(ctx, async (tx) => {
+    const percent = await sharePercent(tx, ctx, limits.sampledPages);
+    return { percent, rows: await tx.query<Counted>(counted(sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`)) };
+  }, SAMPLE_BUDGET_MS);
+  if (!sampled) return chart([], { kind: 'unknown' });
+  return chart(sampled.rows, sampled.percent === 100 ? { kind: 'exact' } : { kind: 'sample', rows: sampled.rows[0]?.looked ?? 0 }, 100 / sampled.percent);
+}
+
+async function priceOf(ctx: Ctx, statement: Sql): Promise<number> {
+  const [row] = await ctx.db.read((tx) => tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) ${statement}`));
+  const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Total Cost': number } }[];
+  return plan?.Plan['Total Cost'] ?? Infinity;
+}
+
+/** How much of the table so many pages are, in percent, to four digits; 100 for a table that is no larger. */
+async function sharePercent(tx: Tx, ctx: Ctx, sampled: number): Promise<number> {
+  const [row] = await tx.query<{ pages: number }>(sql`
+    SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${ctx.gj.schema.name} AND c.relname = 'good_jobs'`);
+  return row && row.pages > sampled ? Number(((100 * sampled) / row.pages).toPrecision(4)) : 100;
+}
+
+/** Null: cut by the statement timeout. */
+async function inTime<T>(ctx: Ctx, read: (tx: Tx) => Promise<T>, timeoutMs: number): Promise<T | null> {
+  return ctx.db.read(read, { timeoutMs }).catch((error: unknown) => {
+    if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
+    throw error;
+  });
+}
+
+function toSeries(rows: Counted[], buckets: number, factor: number): ChartSeries[] {
+  const byRank = new Map<number, ChartSeries>();
+  for (const { bucket, rank, name, count } of rows) {
+    const key = rank ?? CHART_SERIES + 1;
+    const series = byRank.get(key) ?? { name, other: rank === null, counts: new Array<number>(buckets).fill(0) };
+    byRank.set(key, series);
+    if (bucket >= 0 && bucket < buckets) series.counts[bucket] = Math.round(count * factor);
+  }
+  return [...byRank].sort(([a], [b]) => a - b).map(([, series]) => series);
+}

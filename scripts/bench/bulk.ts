@@ -1,0 +1,220 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { setUpConsoleSchema } from '../../lib/audit/setup';
+import { previewBulk } from '../../lib/bulk/preview';
+import { createRun } from '../../lib/bulk/start';
+import type { BulkRun } from '../../lib/bulk/types';
+import { contextFor } from '../../lib/ctx';
+import { openDatabase } from '../../lib/db/database';
+import { detectSchema } from '../../lib/good-job/schema';
+import { GoodJob } from '../../lib/good-job/tables';
+import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
+import { STRATEGIES, type Strategy } from '../../test/races/good-job-worker';
+import { Racer } from '../../test/races/racer';
+import { prepare } from '../../test/races/stage';
+import { fill } from './fill';
+import { machine } from './report';
+import { startConsole } from './server';
+
+/*
+ * 100,000 discarded jobs retried by one run of the production server, alone and with four workers of each lock
+ * strategy beside it: the time, the rate, what the server's memory grew by, and that the run touched no other job.
+ */
+
+const FILLED = 200_000;
+const DISCARDED = 100_000;
+const WORKERS = 4;
+const TARGETS = { seconds: 25, megabytes: 100 };
+
+interface BulkResult {
+  name: string;
+  jobs: number;
+  seconds: number;
+  jobs_per_second: number;
+  /** Null where the system does not tell. */
+  rss_growth_mb: number | null;
+  /** Jobs that workers ran meanwhile. */
+  executions: number;
+  /** Jobs of the run that were not retried exactly once, and others that it touched. */
+  wrong: number;
+}
+
+/** Runs all measurements, writes bulk.json and bulk.md into `folder`; whether the targets are met. */
+export async function benchBulk(settings: Record<string, string>, folder: string, log: (line: string) => void): Promise<boolean> {
+  const server = await startPostgres({ dataDir: path.join('.cache', 'bench-bulk', 'postgres'), settings });
+  try {
+    const filled = await server.createDatabase('filled');
+    await fill(filled, FILLED, log);
+    await discardSome(filled);
+    const results: BulkResult[] = [];
+    for (const strategy of [null, ...STRATEGIES]) {
+      const result = await measureRun(server, strategy);
+      log(JSON.stringify(result));
+      results.push(result);
+    }
+    return await write(folder, results, log);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, application_name: 'good_job_console_bench' });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Of the finished jobs as many as it takes have failed instead. */
+function discardSome(url: string): Promise<void> {
+  return withClient(url, async (client) => {
+    await client.query(`UPDATE good_jobs SET error = 'Net::ReadTimeout: Net::ReadTimeout', error_event = 4 WHERE id IN (
+      SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NULL AND batch_callback_id IS NULL ORDER BY id
+       LIMIT greatest(0, ${DISCARDED} - (SELECT count(*) FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL)))`);
+    await client.query('VACUUM ANALYZE good_jobs');
+  });
+}
+
+async function measureRun(server: EmbeddedPostgres, strategy: Strategy | null): Promise<BulkResult> {
+  const admin = (statement: string) => withClient(server.url, (client) => client.query(statement));
+  await admin('DROP DATABASE IF EXISTS bulk WITH (FORCE)');
+  await admin('CREATE DATABASE bulk TEMPLATE filled');
+  const url = new URL(server.url);
+  url.pathname = '/bulk';
+  const workers: Racer[] = [];
+  const web = await startConsole(url.href);
+  try {
+    return await withClient(url.href, async (client) => {
+      await client.query(`SET TIME ZONE 'UTC'`);
+      await prepare(client);
+      await client.query(LOG_OF_CONSOLE);
+      await fetch(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
+      if (strategy) for (let n = 0; n < WORKERS; n += 1) workers.push(new Racer('worker', { url: url.href, strategy, number: n, sabotage: false }));
+      await Promise.all(workers.map((worker) => worker.ready));
+      const { runId, jobs } = await create(url.href, client);
+      const memory = watchMemory(web.pid);
+      const begun = performance.now();
+      await submitResume(web.origin, runId);
+      const run = await finished(web.origin, runId);
+      const seconds = (performance.now() - begun) / 1000;
+      const grown = memory.stop();
+      await Promise.all(workers.splice(0).map((worker) => worker.end()));
+      return {
+        name: `retry of ${jobs.toLocaleString('en')} discarded jobs, ${strategy ? `${WORKERS} workers (${strategy})` : 'no workers'}`,
+        jobs, seconds, jobs_per_second: Math.round((run.counts.done ?? 0) / seconds), rss_growth_mb: grown,
+        executions: await number(client, 'SELECT count(*) FROM race_log.executions'), wrong: await number(client, WRONG),
+      };
+    });
+  } finally {
+    for (const worker of workers) worker.kill();
+    await web.stop();
+  }
+}
+
+const number = async (client: pg.Client, statement: string) => Number(Object.values((await client.query<Record<string, string>>(statement)).rows[0] ?? {})[0]);
+
+/** In place of the races' own trigger: what the console changes, statement by statement, which costs it less. */
+const LOG_OF_CONSOLE = `
+  DROP TRIGGER job_changed ON good_jobs;
+  CREATE FUNCTION race_log.console_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished) SELECT id, 'good_job_console', true, finished_at IS NOT NULL FROM changed;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER console_changed AFTER UPDATE ON good_jobs REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+    WHEN (current_setting('application_name') = 'good_job_console') EXECUTE FUNCTION race_log.console_changed()`;
+
+/** By the log of what every connection did to the rows (test/races/stage.ts). */
+const WRONG = `
+  WITH changed AS (SELECT job_id, count(*) AS n FROM race_log.job_changes WHERE actor = 'good_job_console' GROUP BY 1)
+  SELECT count(*) FROM bench_targets t FULL JOIN changed c USING (job_id) WHERE t.job_id IS NULL OR c.n IS DISTINCT FROM 1`;
+
+/** The run as a server leaves it that dies at once: listed, nothing done, nobody's. The server under test takes it up. */
+async function create(url: string, client: pg.Client): Promise<{ runId: string; jobs: number }> {
+  const db = openDatabase({ url, caFile: null, poolSize: 1, applicationName: 'good_job_console_bench' });
+  try {
+    await db.write((tx) => setUpConsoleSchema(tx));
+    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), { appName: 'bench-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at' });
+    const ctx = contextFor({ viewer: { id: 'bench', role: 'admin' }, db, gj, consoleSchema: true, bulkRuns: true, requestId: 'bench', readOnly: false });
+    const { target, cutOff, total } = await previewBulk(ctx, 'retry', { kind: 'filter', query: 'state=discarded', batchId: null });
+    const runId = await createRun(ctx, { action: 'retry', target, scheduledAt: null, cutOff, expected: total, typed: total.count });
+    await client.query('CREATE TABLE bench_targets AS SELECT job_id FROM good_job_console.bulk_run_targets');
+    await client.query('UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL');
+    return { runId, jobs: await number(client, 'SELECT count(*) FROM bench_targets') };
+  } finally {
+    await db.close();
+  }
+}
+
+/** Sends the form of the run's page, as a browser without JavaScript does. */
+async function submitResume(origin: string, runId: string): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    const page = await fetch(`${origin}/bulk/${runId}`).then((response) => response.text());
+    const form = page.match(/<form[^>]*>(?:(?!<\/form>).)*value="resume"(?:(?!<\/form>).)*<\/form>/s)?.[0];
+    if (form) {
+      const body = new FormData();
+      for (const [, attributes = ''] of form.matchAll(/<input([^>]*)>/g)) {
+        const attribute = (name: string) => (new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? '').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
+        if (attribute('name')) body.append(attribute('name'), attribute('value'));
+      }
+      const answer = await fetch(`${origin}/bulk/${runId}`, { method: 'POST', body, headers: { Origin: origin }, redirect: 'manual' });
+      if (answer.status !== 303) throw new Error(`The form was answered with ${answer.status}.`);
+      return;
+    }
+    // The server looks for the console's schema every two seconds while it has none.
+    if (tries > 20) throw new Error('The page of the run offers no resume.');
+    await sleep(500);
+  }
+}
+
+async function finished(origin: string, runId: string): Promise<BulkRun> {
+  for (;;) {
+    const run = (await fetch(`${origin}/api/bulk/${runId}`).then((response) => response.json())) as BulkRun;
+    if (run.state === 'finished') return run;
+    if (run.state !== 'running') throw new Error(`The run is ${run.state} (${run.pauseReason}).`);
+    await sleep(100);
+  }
+}
+
+/** How much the server's resident memory grows, MB: of the process that `npm start` starts. */
+function watchMemory(pid: number): { stop: () => number | null } {
+  const children = `/proc/${pid}/task/${pid}/children`;
+  const server = existsSync(children) ? readFileSync(children, 'utf8').trim().split(' ')[0] : undefined;
+  const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server}/status`, 'utf8'))?.[1] ?? 0) / 1000;
+  if (!server) return { stop: () => null };
+  const before = rss();
+  let most = before;
+  const timer = setInterval(() => (most = Math.max(most, rss())), 200);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return Math.round(Math.max(most, rss()) - before);
+    },
+  };
+}
+
+async function write(folder: string, results: BulkResult[], log: (line: string) => void): Promise<boolean> {
+  const missed = results.flatMap(({ name, seconds, rss_growth_mb: grown, wrong }) => [
+    ...(seconds > TARGETS.seconds ? [`${name}: ${seconds.toFixed(1)} s, target ${TARGETS.seconds} s`] : []),
+    ...((grown ?? 0) >= TARGETS.megabytes ? [`${name}: ${grown} MB more memory, target below ${TARGETS.megabytes} MB`] : []),
+    ...(wrong > 0 ? [`${name}: ${wrong} jobs not retried exactly once, or touched and none of the run's`] : []),
+  ]);
+  const text = [
+    '# Bench of a bulk run', '',
+    `- ${FILLED.toLocaleString('en')} jobs in the database, which logs every change of a job by the console while it is measured; a worker has two threads, jobs of 1 to 10 ms and looks for the next one every 20 ms: together they ask for more than two cores`,
+    `- ${machine()}`, '',
+    '| run | seconds | jobs a second | memory, MB | jobs run by workers meanwhile | wrong |', '|:-|-:|-:|-:|-:|-:|',
+    ...results.map((r) => `| ${r.name} | ${r.seconds.toFixed(1)} | ${r.jobs_per_second} | ${r.rss_growth_mb === null ? '?' : `+${r.rss_growth_mb}`} | ${r.executions} | ${r.wrong} |`), '',
+    missed.length === 0 ? 'All targets met.' : `Missed:\n${missed.map((line) => `- ${line}`).join('\n')}`,
+  ].join('\n');
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'bulk.json'), `[\n${results.map((result) => `  ${JSON.stringify(result)}`).join(',\n')}\n]\n`);
+  await writeFile(path.join(folder, 'bulk.md'), `${text}\n`);
+  log(`\n${text}`);
+  return missed.length === 0;
+}

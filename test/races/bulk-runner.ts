@@ -1,0 +1,41 @@
+import { contextFor } from '../../lib/ctx';
+import { previewBulk } from '../../lib/bulk/preview';
+import { controlRun } from '../../lib/bulk/control';
+import { startBulk } from '../../lib/bulk/start';
+import { workOn } from '../../lib/bulk/runner';
+import { openDatabase } from '../../lib/db/database';
+import { detectSchema } from '../../lib/good-job/schema';
+import { GoodJob } from '../../lib/good-job/tables';
+import { shutdown } from '../../lib/shutdown';
+import { CONSOLE } from './stage';
+
+/*
+ * A console's server as far as bulk runs go, as a process of its own that can be killed. In its first argument: the
+ * database, and what to do: start a run on a filter, or control one.
+ */
+
+export interface BulkRunnerOptions {
+  url: string;
+  start?: { action: 'retry' | 'discard' | 'reschedule' | 'destroy'; query: string };
+  resume?: string;
+}
+
+const { url, start, resume } = JSON.parse(process.argv[2] ?? '{}') as BulkRunnerOptions;
+const db = openDatabase({ url, caFile: null, poolSize: 2, applicationName: CONSOLE });
+const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), { appName: 'race-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at' });
+const ctx = contextFor({ viewer: { id: 'racer', role: 'admin' }, db, gj, consoleSchema: true, bulkRuns: true, requestId: 'race', readOnly: false });
+
+process.on('SIGTERM', () => void shutdown().then(() => process.exit(0)));
+
+let runId = resume ?? '';
+if (start) {
+  const { target, cutOff, total } = await previewBulk(ctx, start.action, { kind: 'filter', query: start.query, batchId: null });
+  const started = await startBulk(ctx, { action: start.action, target, scheduledAt: null, cutOff, expected: total, typed: total.count });
+  if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
+  runId = started.runId;
+}
+const outcome = resume ? await controlRun(ctx, resume, 'resume') : 'done';
+process.send?.({ runId, outcome });
+await workOn(runId)?.ended;
+await db.close();
+process.disconnect();
