@@ -3,6 +3,7 @@ import type { Ctx } from '../../lib/ctx';
 import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { batchGroup } from './batch-cases';
+import { jobGroup } from './job-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {
@@ -39,4 +40,5 @@ export interface Group {
 /** The groups that --only chooses from. */
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
   batch: batchGroup,
+  jobs: jobGroup,
 };
