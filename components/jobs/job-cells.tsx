@@ -16,7 +16,7 @@ const CLASSES: Record<KnownColumn, string> = {
   scheduled: 'lg:w-32 lg:text-right',
   performed: 'lg:w-32 lg:text-right',
   finished: 'lg:w-32 lg:text-right',
-  error: 'lg:w-56',
+  error: 'lg:w-56 max-lg:col-span-2',
   batch: 'lg:w-24',
   cron: 'lg:w-36',
   time: 'lg:w-32 lg:text-right',
@@ -25,7 +25,7 @@ const CLASSES: Record<KnownColumn, string> = {
 
 /** Width and alignment of a column, the same in its head and its cells. */
 export function columnClass(column: Column): string {
-  return isPath(column) ? 'lg:w-36' : CLASSES[column];
+  return isPath(column) ? 'lg:w-36 max-lg:col-span-2' : CLASSES[column];
 }
 
 /** The name of a column; of a path of the arguments the path itself. */
