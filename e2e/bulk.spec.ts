@@ -141,20 +141,21 @@ test.describe('without JavaScript', () => {
     await page.getByRole('textbox').fill('１１００');
     await page.getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
     await expect(page.getByRole('heading', { name: en('bulk.names.batch_retry') })).toBeVisible();
-    await expect.poll(() => open(`batch_id = '${batch}'`)).toBe(1_100);
+    await expect.poll(() => open(`batch_id = '${batch}'`), { timeout: 30_000 }).toBe(1_100);
     const id = page.url().split('/').at(-1);
     // As a server leaves it that has died.
     await site.db.query(`UPDATE good_job_console.bulk_runs SET state = 'running', finished_at = NULL WHERE id = $1`, [id]);
     await page.reload();
     await expect(page.locator('main')).toContainText(en('bulk.interruptedHint'));
     await page.getByRole('button', { name: en('bulk.controls.resume') }).click();
-    await expect.poll(async () => (await page.reload(), page.locator('main').innerText())).toContain(en('bulk.states.finished'));
+    await expect.poll(async () => (await page.reload(), page.locator('main').innerText()), { timeout: 30_000 }).toContain(en('bulk.states.finished'));
     await page.goto(site.url('/bulk'));
     await expect(page.getByRole('link', { name: en('bulk.names.batch_retry') }).first()).toBeVisible();
   });
 });
 
 test('accessible in both languages and themes, and on a phone', async ({ page, context }) => {
+  test.slow(); // twelve pages, each looked at by axe
   await insertJobs(site.db, 1_100);
   for (const [locale, t] of [['en', en], ['ja', ja]] as const) {
     for (const theme of ['light', 'dark']) {
