@@ -97,11 +97,13 @@ test('the dialog works by keyboard alone and gives the focus back', async ({ pag
   const retry = page.getByRole('link', { name: en('actions.batch_retry.menu') });
   await retry.focus();
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('dialog').getByRole('button', { name: en('actions.batch_retry.confirm') })).toBeFocused();
+  const confirm = page.getByRole('dialog').getByRole('button', { name: en('actions.batch_retry.confirm') });
+  await expect(confirm).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(retry).toBeFocused();
   expect(await openJobs(site.db, id)).toBe(0);
   await page.keyboard.press('Enter');
+  await expect(confirm).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(page.locator('main')).toContainText(en('actions.batch_retry.result', { count: 1, number: '1' }));
   expect(await openJobs(site.db, id)).toBe(1);

@@ -9,7 +9,9 @@ const site = useSite('bulk killed');
 const JOBS = 30_000;
 
 test('the server is killed in the middle of a run; another one takes it up, and every job is retried exactly once', async ({ page, basePath, problems }) => {
-  problems.allow(/net::ERR_/); // what the page was still loading
+  // What the page was still loading.
+  problems.allow(/net::ERR_/);
+  problems.allow(/ChunkLoadError/);
   const at = '2026-11-20T10:00:00Z';
   const batch = await insertBatch(site.db, { discarded_at: at, jobs_finished_at: at, finished_at: at });
   await insertJobs(site.db, JOBS, { batch_id: `'${batch}'` });

@@ -12,7 +12,7 @@ export default class ClosingLine implements Reporter {
     const count = (...outcomes: ReturnType<TestCase['outcome']>[]) => this.tests.filter((test) => outcomes.includes(test.outcome())).length;
     const reasons = new Set(this.tests.flatMap((test) => test.annotations.filter(({ type }) => type === 'skip').map(({ description }) => description ?? test.title)));
     for (const reason of reasons) console.log(`Skipped: ${reason}`);
-    console.log(`browser: ${count('expected', 'flaky')} passed, ${count('unexpected')} failed, ${count('skipped')} skipped`);
+    console.log(`browser${process.env.GJC_E2E_PGBOUNCER === '1' ? ' behind PgBouncer' : ''}: ${count('expected', 'flaky')} passed, ${count('unexpected')} failed, ${count('skipped')} skipped`);
   }
 
   printsToStdio(): boolean {

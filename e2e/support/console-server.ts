@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { ensureBuild } from './build';
+import { consoleUrl } from './pgbouncer';
 
 export interface ConsoleServer {
   /** `http://localhost:<port>`, without the base path. */
@@ -31,7 +32,7 @@ export async function startConsole({ databaseUrl, basePath = '', env = {} }: Con
   const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
   const child = spawn(process.execPath, [main], {
     // Next's types demand NODE_ENV of every environment; the server sets its own.
-    env: { NODE_ENV: 'production', ...inherited(), DATABASE_URL: databaseUrl, BASE_PATH: basePath, PORT: '0', GOOD_JOB_APP_NAME: 'test-app', ...env },
+    env: { NODE_ENV: 'production', ...inherited(), DATABASE_URL: consoleUrl(databaseUrl), BASE_PATH: basePath, PORT: '0', GOOD_JOB_APP_NAME: 'test-app', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

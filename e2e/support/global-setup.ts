@@ -1,6 +1,7 @@
 import startTestServer from '../../test/harness/global-setup';
 import { NO_BROWSER, ensureBrowser, missingFont } from './browser';
 import { ensureBuild } from './build';
+import { startPooler } from './pgbouncer';
 
 /** A browser, one build and one PostgreSQL for the whole run; the workers are started later and inherit the environment. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
@@ -11,5 +12,18 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   const font = missingFont();
   if (font) console.log(font);
   process.env.GJC_E2E_MAIN = ensureBuild();
-  return startTestServer();
+  const stopServer = await startTestServer();
+  const pooler = await startPooler(process.env.TEST_DATABASE_URL || process.env.GJC_TEST_SERVER_URL).catch(async (error: unknown) => {
+    await stopServer?.();
+    throw error;
+  });
+  if (!pooler) return stopServer;
+  return async () => {
+    const carried = await pooler.transactions();
+    await pooler.stop();
+    await stopServer?.();
+    // Or the run has shown nothing about it.
+    if (carried === 0) throw new Error('No console asked its database through PgBouncer.');
+    console.log(`PgBouncer (transaction mode) carried at least ${carried} transactions.`);
+  };
 }

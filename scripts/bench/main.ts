@@ -13,6 +13,7 @@ import { GROUPS, type Group } from './cases';
 import { explain } from './explain';
 import { fill } from './fill';
 import { HttpClient, measure } from './measure';
+import { benchPolling } from './polling';
 import { judgeAll, machine, writeReport } from './report';
 import { startConsole } from './server';
 
@@ -20,19 +21,21 @@ import { startConsole } from './server';
  * npm run bench: times the pages of the production server, each beside its SQL alone.
  *   --jobs N       jobs in the scratch database (default 1000000), kept in .cache/bench-N for the next run
  *   --keep         uses the database of DATABASE_URL as it is; only reads
- *   --only GROUPS  e.g. batch; default: every group; bulk writes, to a database of its own in .cache/bench-bulk
+ *   --only GROUPS  e.g. batch; default: every group. bulk (which writes) and polling have databases of their own,
+ *                  in .cache/bench-bulk and .cache/bench-polling
  *   --requests N   of each case (default 100)
  *   --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
  *   --check        exit 1 when a target is missed
  */
 
-const BULK = 'bulk';
+/** Those that are no list of pages. */
+const OTHERS: Record<string, typeof benchBulk> = { bulk: benchBulk, polling: benchPolling };
 
 const { values: flags } = parseArgs({
   options: {
     jobs: { type: 'string', default: '1000000' },
     requests: { type: 'string', default: '100' },
-    only: { type: 'string', default: [...Object.keys(GROUPS), BULK].join(',') },
+    only: { type: 'string', default: [...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(',') },
     keep: { type: 'boolean', default: false },
     explain: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -118,12 +121,15 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
 
 async function main(): Promise<void> {
   const names = flags.only.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !GROUPS[name] && name !== BULK);
-  if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), BULK].join(', ')}.`);
+  const unknown = names.find((name) => !GROUPS[name] && !OTHERS[name]);
+  if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(', ')}.`);
   const [jobs, requests] = [wholeNumber('jobs', 1_000, 100_000_000), wholeNumber('requests', 5, 100_000)];
   if (flags.keep && !process.env.DATABASE_URL) fail('--keep needs DATABASE_URL.');
-  if (names.includes(BULK) && !flags.keep && !(await benchBulk(SETTINGS, BENCH, log)) && flags.check) process.exitCode = 1;
-  const pages = names.filter((name) => name !== BULK);
+  for (const name of flags.keep ? [] : names) {
+    const other = OTHERS[name];
+    if (other && !(await other(SETTINGS, BENCH, log)) && flags.check) process.exitCode = 1;
+  }
+  const pages = names.filter((name) => GROUPS[name]);
   if (pages.length === 0) return;
   const database = flags.keep ? { url: process.env.DATABASE_URL ?? '', stop: async () => undefined } : await scratchDatabase(jobs);
   try {
