@@ -101,14 +101,18 @@ interface Part {
 async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCounts> {
   const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
   const hasDiscarded = !gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded');
-  const parts: Part[] = [
+  const listed = listedStates(filter);
+  const all: Part[] = [
     { name: 'future', states: ['scheduled', 'retried'], where: sql`${open} AND j.scheduled_at > now()` },
     { name: 'due', states: ['queued'], where: sql`${open} AND j.scheduled_at <= now()` },
     { name: 'unset', states: ['scheduled', 'retried', 'queued'], where: sql`${open} AND j.scheduled_at IS NULL` },
     { name: 'running', states: ['running'], where: sql`${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL` },
     ...(hasDiscarded ? [{ name: 'discarded', states: ['discarded' as const], where: sql`j.finished_at IS NOT NULL AND j.error IS NOT NULL` }] : []),
-    { name: 'finished', states: ['succeeded', 'discarded'], where: sql`j.finished_at IS NOT NULL` },
+    { name: 'finished', states: hasDiscarded && !listed.includes('succeeded') ? [] : ['succeeded', 'discarded'], where: sql`j.finished_at IS NOT NULL` },
   ];
+  // Where the filter leaves a state out there is nothing to look for.
+  const parts = all.filter(({ states }) => states.some((state) => listed.includes(state)));
+  if (parts.length === 0) return sum(filter, () => ({ kind: 'exact', count: 0 }));
   const isAll = filter.terms.length === 0;
   const limit = isAll ? LOOKED_AT : filter.terms.some(isSlow) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
   const fits = isAll ? sql`true` : sql`coalesce((${conditions(gj, filter)}), false)`;
@@ -119,6 +123,7 @@ async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCo
      GROUP BY j.state`), ' UNION ALL '));
   const looked = (part: string) => rows.filter((row) => row.part === part).reduce((total, row) => total + row.looked, 0);
   const found = (state: JobState, ...names: string[]): Count => {
+    if (!listed.includes(state)) return { kind: 'exact', count: 0 };
     const count = rows.filter((row) => row.state === state && names.includes(row.part)).reduce((total, row) => total + row.fits, 0);
     if (names.every((name) => looked(name) < limit)) return { kind: 'exact', count };
     return count > 0 ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'unknown' };
@@ -129,8 +134,7 @@ async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCo
   };
   if (!isAll) return sum(filter, (state) => tabs[state], await estimated(tx, gj, filter.terms, tabs));
   if (hasDiscarded && tabs.succeeded.kind === 'exact' && tabs.discarded.kind === 'exact') tabs.succeeded.count -= tabs.discarded.count;
-  const all = await estimateAll(tx, gj, tabs);
-  return sum(filter, (state) => tabs[state], all);
+  return sum(filter, (state) => tabs[state], await estimateAll(tx, gj, tabs));
 }
 
 /** Where all jobs are too many to count, the statistics of the table and of its partial indexes know about how many. */
