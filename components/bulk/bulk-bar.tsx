@@ -1,11 +1,11 @@
 'use client';
 
-import { useQueryClient } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { Suspense, lazy, useState } from 'react';
 import type { BulkStart } from '@/lib/bulk/start';
 import { type BulkAction, type BulkTarget, permissionOf } from '@/lib/bulk/types';
 import { DESTRUCTIVE } from '../jobs/action-rules';
+import { useLive } from '../live';
 import { useBulkRuns, useDenials } from '../permissions';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
@@ -31,7 +31,7 @@ export interface BulkBarProps {
 export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
   const t = useTranslations();
   const count = useCount();
-  const client = useQueryClient();
+  const { refresh } = useLive();
   const denials = useDenials();
   const runs = useBulkRuns();
   const [wide, setWide] = useState(false);
@@ -68,14 +68,14 @@ export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
         })}
       </div>
       <Suspense>
-        {started && <BulkStarted started={started} onEnd={() => void client.invalidateQueries()} />}
+        {started && <BulkStarted started={started} onEnd={refresh} />}
         {asking && (
           <BulkDialog
             {...asking}
             onClose={() => setAsking(null)}
             onStarted={(result) => {
               setStarted(result);
-              void client.invalidateQueries();
+              refresh();
             }}
           />
         )}
