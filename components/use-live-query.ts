@@ -17,6 +17,8 @@ export function useOnScreen(ref: RefObject<HTMLElement | null>): boolean {
 /** A refresh that takes longer than this share of the interval is a database under load. */
 const SLOW = 0.5;
 const SLOWEST = 16;
+/** A database that does not answer costs nothing to ask: what comes back must be seen soon. */
+const FAILED = 2;
 
 interface Options<T> {
   key: readonly unknown[];
@@ -27,21 +29,22 @@ interface Options<T> {
 }
 
 /**
- * A query that keeps itself fresh at the viewer's pace while what it fills is on the screen. A slow or failed answer
- * doubles the time until the next, a quick one halves it again.
+ * A query that keeps itself fresh at the viewer's pace while what it fills is on the screen. A slow answer
+ * doubles the time until the next, a quick one halves it again; after a failure it is twice as long at least.
  */
 export function useLiveQuery<T>({ key, fetch, initial, wanted = true }: Options<T>): UseQueryResult<T> {
   const { interval } = usePace();
   const pace = useRef(1);
   const timed = async (signal: AbortSignal) => {
     const started = performance.now();
-    let slow = true;
+    let next = Math.max(pace.current, FAILED);
     try {
       const value = await fetch(signal);
-      slow = interval !== false && performance.now() - started > interval * SLOW;
+      const slow = interval !== false && performance.now() - started > interval * SLOW;
+      next = slow ? Math.min(pace.current * 2, SLOWEST) : Math.max(1, pace.current / 2);
       return value;
     } finally {
-      if (!signal.aborted) pace.current = slow ? Math.min(pace.current * 2, SLOWEST) : Math.max(1, pace.current / 2);
+      if (!signal.aborted) pace.current = next;
     }
   };
   return useQuery({
