@@ -18,7 +18,7 @@ export function useOnScreen(ref: RefObject<HTMLElement | null>): boolean {
 const SLOW = 0.5;
 const SLOWEST = 16;
 /** A database that does not answer costs nothing to ask: what comes back must be seen soon. */
-const FAILED = 2;
+const FAILED = 4;
 
 interface Options<T> {
   key: readonly unknown[];
@@ -29,15 +29,15 @@ interface Options<T> {
 }
 
 /**
- * A query that keeps itself fresh at the viewer's pace while what it fills is on the screen. A slow answer
- * doubles the time until the next, a quick one halves it again; after a failure it is twice as long at least.
+ * A query that keeps itself fresh at the viewer's pace while what it fills is on the screen. A slow or failed answer
+ * doubles the time until the next (a failed one to FAILED times at most), a quick one halves it again.
  */
 export function useLiveQuery<T>({ key, fetch, initial, wanted = true }: Options<T>): UseQueryResult<T> {
   const { interval } = usePace();
   const pace = useRef(1);
   const timed = async (signal: AbortSignal) => {
     const started = performance.now();
-    let next = Math.max(pace.current, FAILED);
+    let next = Math.max(pace.current, Math.min(pace.current * 2, FAILED));
     try {
       const value = await fetch(signal);
       const slow = interval !== false && performance.now() - started > interval * SLOW;
@@ -52,6 +52,8 @@ export function useLiveQuery<T>({ key, fetch, initial, wanted = true }: Options<
     queryFn: ({ signal }) => timed(signal),
     initialData: initial as T extends () => unknown ? never : T,
     staleTime: 1000,
+    // The next refresh is soon enough.
+    retry: false,
     refetchInterval: ({ state }) => (interval !== false && (typeof wanted === 'function' ? wanted(state.data) : wanted) ? interval * pace.current : false),
   });
 }
