@@ -15,7 +15,7 @@ interface Unheld {
 }
 
 /** So many waiting jobs are looked at in 20 ms. */
-const FEW_WAITING = 50_000;
+const FEW_WAITING = 10_000;
 const MANY_UNHELD = 5_000;
 const KEPT_MS = 5_000;
 const FEW_KEPT_MS = 15_000;
