@@ -19,13 +19,16 @@ const FEW_WAITING = 10_000;
 const MANY_UNHELD = 5_000;
 const KEPT_MS = 5_000;
 const FEW_KEPT_MS = 15_000;
+/** What took its time to find is kept so much longer: a queue of a million is looked through twice a minute. */
+const KEPT_PER_MS = 50;
+const KEPT_MS_MOST = 30_000;
 
 /** By schema: a server asks one database, tests ask several. */
 const remembered = new WeakMap<DetectedSchema, Unheld>();
 
 /**
  * A condition on the alias `j` that all running jobs fulfil and that an index or a list of ids answers. Of a long
- * queue the running jobs that no process holds are those of the last five seconds.
+ * queue the running jobs that no process holds are those of some seconds ago, of a very long one of half a minute.
  */
 export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
   const known = remembered.get(gj.schema);
@@ -36,12 +39,13 @@ export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
 }
 
 async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
+  const started = Date.now();
   const [row] = await tx.query<{ waiting: number; ids: string[] | null }>(sql`
     SELECT count(*)::int AS waiting, array_agg(j.id) FILTER (WHERE j.performed_at IS NOT NULL) AS ids
       FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
   const ids = row?.ids ?? [];
   const isSmall = (row?.waiting ?? 0) <= FEW_WAITING || ids.length > MANY_UNHELD;
-  const unheld: Unheld = { ids: isSmall ? null : ids, until: Date.now() + (isSmall ? FEW_KEPT_MS : KEPT_MS) };
+  const unheld: Unheld = { ids: isSmall ? null : ids, until: Date.now() + (isSmall ? FEW_KEPT_MS : Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)) };
   remembered.set(gj.schema, unheld);
   return unheld;
 }
