@@ -1,29 +1,31 @@
 /** What the reader is told when something could not be done; each is a message key `errors.<code>` in both languages. */
-export type ErrorCode =
-  | 'database_down'
-  | 'database_busy'
-  | 'database_tls'
-  | 'tls_self_signed'
-  | 'tls_unknown_authority'
-  | 'tls_host_name'
-  | 'tls_expired'
-  | 'tls_not_offered'
-  | 'tls_required_by_server'
-  | 'database_login'
-  | 'query_timeout'
-  | 'read_only'
-  | 'no_permission'
-  | 'schema_changed'
-  | 'no_schema'
-  | 'no_tables'
-  | 'good_job_3'
-  | 'no_read_permission'
-  | 'locked'
-  | 'forbidden'
-  | 'bad_request'
+export const ERROR_CODES = [
+  'database_down',
+  'database_busy',
+  'database_tls',
+  'tls_self_signed',
+  'tls_unknown_authority',
+  'tls_host_name',
+  'tls_expired',
+  'tls_not_offered',
+  'tls_required_by_server',
+  'database_login',
+  'query_timeout',
+  'read_only',
+  'no_permission',
+  'schema_changed',
+  'no_schema',
+  'no_tables',
+  'good_job_3',
+  'no_read_permission',
+  'locked',
+  'forbidden',
+  'bad_request',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
-  | 'not_understood'
-  | 'unexpected';
+  'not_understood',
+  'unexpected',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** An error with a code the reader can be told; `cause` goes to the log, never to the client. */
 export class ConsoleError extends Error {

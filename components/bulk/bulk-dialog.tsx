@@ -1,7 +1,8 @@
 'use client';
 
+import { useQuery } from '@tanstack/react-query';
 import { useTimeZone, useTranslations } from 'next-intl';
-import { type FormEvent, type ReactNode, type RefObject, useCallback, useEffect, useId, useState } from 'react';
+import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
 import type { ActionResult } from '@/lib/action';
 import { previewBulkAction, startBulkAction } from '@/lib/bulk/actions';
 import type { BulkStart } from '@/lib/bulk/start';
@@ -33,23 +34,18 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
   const zone = useTimeZone() ?? 'UTC';
   const bulkCount = useBulkCount();
   const heading = useId();
-  const [preview, setPreview] = useState<ActionResult<BulkPreview | null> | null>(null);
   const [working, setWorking] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
   useHold(true);
 
-  // By value: the list behind may be drawn again with the same selection meanwhile.
-  const asked = JSON.stringify({ action, target });
-  const look = useCallback(async () => {
-    const failed: ActionResult<BulkPreview | null> = { ok: false, error: 'unexpected' };
-    setPreview(await previewBulkAction(JSON.parse(asked) as { action: BulkAction; target: BulkTarget }).catch(() => failed));
-  }, [asked]);
-  useEffect(() => {
-    // eslint-disable-next-line react-hooks/set-state-in-effect -- the state is set when the server has answered
-    void look();
-  }, [look]);
-
+  // Of the moment at which it was asked for: no refresh of what lies behind may change what is being confirmed.
+  const { data: preview, refetch } = useQuery({
+    queryKey: ['bulk-preview', { action, target }],
+    queryFn: () => previewBulkAction({ action, target }).catch((): ActionResult<BulkPreview | null> => ({ ok: false, error: 'unexpected' })),
+    staleTime: 'static',
+    gcTime: 0,
+  });
   const found = preview?.ok ? preview.value : null;
   const needsNumber = found !== null && found.total.count > TYPED_ABOVE;
 
@@ -72,7 +68,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
     if (result.value.kind === 'not_confirmed') {
       setProblem(t('bulk.changedMeanwhile'));
-      return look();
+      return void refetch();
     }
     onStarted(result.value);
     onClose();

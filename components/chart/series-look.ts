@@ -1,4 +1,6 @@
+import { isJobState } from '@/lib/good-job/states';
 import type { ChartGroup, ChartSeries } from '@/lib/jobs/chart-types';
+import { STATE_CLASSES } from '../jobs/state-badge';
 
 /** A swatch and a colour; the names of custom properties of globals.css, so that both themes have their own. */
 export interface Look {
@@ -6,14 +8,6 @@ export interface Look {
   swatch: string;
 }
 
-const STATES: Record<string, Look> = {
-  scheduled: { property: '--scheduled', swatch: 'bg-scheduled' },
-  retried: { property: '--retried', swatch: 'bg-retried' },
-  queued: { property: '--queued', swatch: 'bg-queued' },
-  running: { property: '--running', swatch: 'bg-running' },
-  succeeded: { property: '--succeeded', swatch: 'bg-succeeded' },
-  discarded: { property: '--discarded', swatch: 'bg-discarded' },
-};
 /** Told apart also by those who do not see red and green as two. */
 const PALETTE: Look[] = [
   { property: '--chart-1', swatch: 'bg-chart-1' },
@@ -30,5 +24,6 @@ const OTHER: Look = { property: '--line-strong', swatch: 'bg-line-strong' };
 /** The look of the n-th series of a chart. */
 export function lookOf(by: ChartGroup, { name, other }: ChartSeries, n: number): Look {
   if (other) return OTHER;
-  return (by === 'state' && name ? STATES[name] : PALETTE[n]) ?? OTHER;
+  if (by === 'state' && name !== null && isJobState(name)) return { property: `--${name}`, swatch: STATE_CLASSES[name].swatch };
+  return PALETTE[n] ?? OTHER;
 }

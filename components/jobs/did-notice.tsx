@@ -1,10 +1,10 @@
 import { useTranslations } from 'next-intl';
+import { ERROR_CODES } from '@/lib/errors';
 import type { Params } from '@/lib/filter-params';
 import { JOB_ACTIONS } from '@/lib/good-job/actions';
+import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
 import { Banner } from '../ui/banner';
 
-const ERRORS = ['database_down', 'database_busy', 'query_timeout', 'read_only', 'no_permission', 'forbidden', 'bad_request', 'locked', 'unexpected'] as const;
-const REFUSALS = ['params_not_an_object', 'params_without_job_class', 'params_of_wrong_type', 'app_name_unknown'] as const;
 const find = <T extends string>(known: readonly T[], value: string | null): T | undefined => known.find((one) => one === value);
 
 /** What an action without JavaScript came to: the confirmation page sends it back in the URL, as codes only. */
@@ -15,8 +15,8 @@ export function DidNotice({ params }: { params: Params }) {
   const action = find(JOB_ACTIONS, did);
   if (!outcome || (!action && did !== 'batch_retry')) return null;
   const plain = find(['conflict', 'locked', 'missing'] as const, outcome);
-  const refusal = find(REFUSALS, outcome);
-  const error = find(ERRORS, outcome);
+  const refusal = find(REFUSAL_CODES, outcome);
+  const error = find(ERROR_CODES, outcome);
   const done = outcome === 'done';
   const retried = Number(params.get('retried') ?? 0);
   const skipped = Number(params.get('skipped') ?? 0);

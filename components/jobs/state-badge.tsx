@@ -2,13 +2,13 @@ import { useTranslations } from 'next-intl';
 import { Icon } from '../ui/icon';
 import type { JobState } from '@/lib/good-job/states';
 
-export const STATE_CLASSES: Record<JobState, { badge: string; fill: string }> = {
-  scheduled: { badge: 'bg-scheduled-wash text-scheduled', fill: 'fill-scheduled' },
-  retried: { badge: 'bg-retried-wash text-retried', fill: 'fill-retried' },
-  queued: { badge: 'bg-queued-wash text-queued', fill: 'fill-queued' },
-  running: { badge: 'bg-running-wash text-running', fill: 'fill-running' },
-  succeeded: { badge: 'bg-succeeded-wash text-succeeded', fill: 'fill-succeeded' },
-  discarded: { badge: 'bg-discarded-wash text-discarded', fill: 'fill-discarded' },
+export const STATE_CLASSES: Record<JobState, { badge: string; fill: string; swatch: string }> = {
+  scheduled: { badge: 'bg-scheduled-wash text-scheduled', fill: 'fill-scheduled', swatch: 'bg-scheduled' },
+  retried: { badge: 'bg-retried-wash text-retried', fill: 'fill-retried', swatch: 'bg-retried' },
+  queued: { badge: 'bg-queued-wash text-queued', fill: 'fill-queued', swatch: 'bg-queued' },
+  running: { badge: 'bg-running-wash text-running', fill: 'fill-running', swatch: 'bg-running' },
+  succeeded: { badge: 'bg-succeeded-wash text-succeeded', fill: 'fill-succeeded', swatch: 'bg-succeeded' },
+  discarded: { badge: 'bg-discarded-wash text-discarded', fill: 'fill-discarded', swatch: 'bg-discarded' },
 };
 
 /** A state: colour, icon and word. */

@@ -1,10 +1,9 @@
 'use client';
 
-import type { Messages } from 'next-intl';
 import messages from '@/messages/client/en.json';
 import type { LanguageProps } from './intl';
 
 /** The browser loads the messages once, as a script, not with every page. */
-export default function IntlEn({ Provider, ...props }: LanguageProps) {
-  return <Provider locale="en" messages={messages as unknown as Messages} {...props} />;
+export default function IntlEn({ With, ...props }: LanguageProps) {
+  return <With locale="en" messages={messages} {...props} />;
 }

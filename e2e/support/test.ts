@@ -51,6 +51,7 @@ export const httpTest = base.extend<object, WorkerOptions>({
 export const test = httpTest.extend<Fixtures>({
   browserOrSkip: [
     async ({}, use, testInfo) => {
+      // An ordinary user may have no browser and not be able to install one: counted and named. Under CI the set-up has failed already.
       if (!process.env.GJC_BROWSER) testInfo.skip(true, NO_BROWSER);
       await use();
     },

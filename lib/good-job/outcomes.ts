@@ -1,13 +1,15 @@
 /** Why an action was refused for a row; each is a message key `outcomes.refused.<code>` in both languages. */
-export type RefusalCode =
+export const REFUSAL_CODES = [
   /** `serialized_params` is null or no object: there is nothing that a worker could deserialize. */
-  | 'params_not_an_object'
+  'params_not_an_object',
   /** No `job_class` in `serialized_params`. */
-  | 'params_without_job_class'
+  'params_without_job_class',
   /** A key that Active Job reads has a type that it cannot read (a queue that is a number, …). */
-  | 'params_of_wrong_type'
+  'params_of_wrong_type',
   /** The batch's callbacks must be enqueued, and the app's name in their GlobalID is not known. */
-  | 'app_name_unknown';
+  'app_name_unknown',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /** What became of one row. The set is closed; every one is a message in both languages. */
 export type Outcome =

@@ -8,6 +8,7 @@ import { AbsoluteTime } from '@/components/time';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/queries';
 import { requireCtx } from '@/lib/ctx';
+import { ERROR_CODES } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
 import { isUuid } from '@/lib/text';
 import { guardPage, missingPage } from '../../guard';
@@ -23,7 +24,6 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 /** What a control without JavaScript came to, when it came to nothing. */
 const FAILED = ['conflict', 'missing'] as const;
-const ERRORS = ['forbidden', 'read_only', 'locked', 'database_down', 'query_timeout', 'unexpected'] as const;
 
 export default async function BulkRunPage({ params, searchParams }: Props) {
   const { id } = await params;
@@ -35,7 +35,7 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
     const [run, samples] = await Promise.all([getRun(ctx, id), listSamples(ctx, id)]);
     if (!run) return missingPage();
     const failed = FAILED.find((one) => one === outcome);
-    const error = ERRORS.find((one) => one === outcome);
+    const error = ERROR_CODES.find((one) => one === outcome);
     return (
       <>
         <Breadcrumb items={[{ href: '/bulk', text: t('bulk.title') }]} current={run.id} />
