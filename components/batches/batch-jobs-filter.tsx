@@ -8,12 +8,11 @@ import { Button, buttonClass } from '../ui/button';
 /** Filters a batch's jobs in place: a plain GET form, so the URL is the state and no JavaScript is needed. */
 export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: JobFilter }) {
   const t = useTranslations();
-  const control = 'min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1';
   return (
     <form action={`${env().basePath}/batches/${batchId}#batched-jobs`} aria-label={t('filter.label')} className="mb-3 flex flex-wrap items-end gap-2">
       <label className="flex flex-col gap-0.5">
         <span className="text-[13px] text-soft">{t('jobs.state')}</span>
-        <select name="state" defaultValue={filter.state ?? ''} className={control}>
+        <select name="state" defaultValue={filter.state ?? ''} className="control">
           <option value="">{t('states.all')}</option>
           {JOB_STATES.map((state) => (
             <option key={state} value={state}>
@@ -24,7 +23,7 @@ export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: 
       </label>
       <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
         <span className="text-[13px] text-soft">{t('jobs.class')}</span>
-        <input name="job_class" defaultValue={paramValue(filter, 'job_class') ?? ''} autoComplete="off" spellCheck={false} className={`${control} w-full font-mono`} />
+        <input name="job_class" defaultValue={paramValue(filter, 'job_class') ?? ''} autoComplete="off" spellCheck={false} className="control w-full font-mono" />
       </label>
       <Button type="submit">{t('filter.apply')}</Button>
       {(filter.state || filter.terms.length > 0) && (

@@ -49,7 +49,7 @@ export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
         {selectedIds.length === 0 ? (
           <span className="text-soft">{t('bulk.everything')}</span>
         ) : (
-          <select aria-label={t('bulk.scope')} value={wide ? 'everything' : 'selected'} onChange={(event) => setWide(event.target.value === 'everything')} className="min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1">
+          <select aria-label={t('bulk.scope')} value={wide ? 'everything' : 'selected'} onChange={(event) => setWide(event.target.value === 'everything')} className="control">
             <option value="selected">{t('bulk.selected', { count: selectedIds.length, number: count(selectedIds.length) })}</option>
             <option value="everything">{t('bulk.everything')}</option>
           </select>

@@ -7,7 +7,7 @@ export function TypedNumber({ number }: { number: number }) {
   return (
     <label className="mt-3 flex flex-col gap-1">
       <span>{t('typeNumber', { number: format.number(number) })}</span>
-      <input name="typed" inputMode="numeric" autoComplete="off" spellCheck={false} required className="min-h-8 w-48 rounded-md border border-line-strong bg-canvas px-2 py-1" />
+      <input name="typed" inputMode="numeric" autoComplete="off" spellCheck={false} required className="control w-48" />
     </label>
   );
 }

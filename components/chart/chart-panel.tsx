@@ -144,7 +144,7 @@ function Choice<T extends string>({ label, value, values, name, onChange }: { la
   return (
     <label className="flex items-center gap-1.5 text-soft">
       {label}
-      <select value={value} onChange={(event) => onChange(event.target.value as T)} className="min-h-7 rounded-md border border-line-strong bg-canvas px-1 py-0.5 text-ink">
+      <select value={value} onChange={(event) => onChange(event.target.value as T)} className="control min-h-7 px-1 py-0.5 text-ink">
         {values.map((one) => (
           <option key={one} value={one}>
             {name(one)}

@@ -26,7 +26,14 @@ interface Props {
 const HEIGHT = 150;
 const FONT = '12px system-ui, sans-serif';
 
-const color = (property: string) => getComputedStyle(document.documentElement).getPropertyValue(property).trim();
+/** As a canvas needs it: the custom property itself is a colour for each theme. `within`: an element of the page. */
+function colorOf(property: string, within: Element): string {
+  const probe = within.appendChild(document.createElement('span'));
+  probe.style.color = `var(${property})`;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
 
 /** Each series on top of those after it: the largest is drawn first, the others over it. */
 function stacked({ start, range, series }: Chart): uPlot.AlignedData {
@@ -65,7 +72,7 @@ export default function ChartPlot({ chart, limited, marked, onHover, onPick }: P
     const number = new Intl.NumberFormat(locale, { notation: 'compact' });
     const bucketAt = (u: uPlot, left: number) => Math.max(0, Math.min(buckets - 1, Math.floor((u.posToVal(left, 'x') - data.current.start) / seconds)));
     const make = () => {
-      const axis = { stroke: color('--soft'), font: FONT, grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
+      const axis = { stroke: colorOf('--soft', element), font: FONT, grid: { stroke: colorOf('--line', element), width: 1 }, ticks: { show: false } };
       return new uPlot(
         {
           width: element.clientWidth,
@@ -77,7 +84,7 @@ export default function ChartPlot({ chart, limited, marked, onHover, onPick }: P
             { ...axis, size: 26, space: 70, grid: { show: false }, values: (_, splits) => splits.map((at) => tick.format(at * 1000)) },
             { ...axis, size: 46, space: 32, incrs: [1, 2, 5].flatMap((n) => Array.from({ length: 8 }, (_, power) => n * 10 ** power)).sort((a, b) => a - b), values: (_, splits) => splits.map((value) => number.format(value)) },
           ],
-          series: [{}, ...series.map((one, n) => ({ fill: color(lookOf(by, one, n).property), width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.86, 40], align: 1 }) }))],
+          series: [{}, ...series.map((one, n) => ({ fill: colorOf(lookOf(by, one, n).property, element), width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.86, 40], align: 1 }) }))],
           cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
           hooks: {
             drawClear: [
@@ -85,7 +92,7 @@ export default function ChartPlot({ chart, limited, marked, onHover, onPick }: P
                 const span = latest.current.limited;
                 if (!span) return;
                 const at = (bucket: number) => u.valToPos(data.current.start + bucket * seconds, 'x', true);
-                u.ctx.fillStyle = color('--accent-wash');
+                u.ctx.fillStyle = colorOf('--accent-wash', element);
                 u.ctx.fillRect(at(span.first), u.bbox.top, at(span.last + 1) - at(span.first), u.bbox.height);
               },
             ],

@@ -31,7 +31,7 @@ export function RescheduleFields({ zone, at }: { zone: string; at: string }) {
           <input type="radio" name="when" value="at" className="accent-accent" />
           {t('at')}
         </label>
-        <input type="datetime-local" name="at" defaultValue={at} aria-label={t('time', { zone })} className="min-h-8 rounded-md border border-line-strong bg-canvas px-2 py-1" />
+        <input type="datetime-local" name="at" defaultValue={at} aria-label={t('time', { zone })} className="control" />
         <span className="text-soft">{zone}</span>
       </div>
     </fieldset>

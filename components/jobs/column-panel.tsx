@@ -52,7 +52,7 @@ export default function ColumnPanel({ columns: given }: { columns: readonly Colu
           {t('path')}
         </label>
         <div className="mt-1 flex gap-2">
-          <input id="column-path" value={path} onChange={(event) => setPath(event.target.value)} placeholder="args.0.invoice_id" autoComplete="off" spellCheck={false} aria-invalid={problem} aria-describedby={problem ? 'column-path-problem' : undefined} className="min-h-8 min-w-0 flex-1 rounded-md border border-line-strong bg-canvas px-2 py-1 font-mono text-[13px]" />
+          <input id="column-path" value={path} onChange={(event) => setPath(event.target.value)} placeholder="args.0.invoice_id" autoComplete="off" spellCheck={false} aria-invalid={problem} aria-describedby={problem ? 'column-path-problem' : undefined} className="control min-w-0 flex-1 font-mono text-[13px]" />
           <Button type="submit">{t('add')}</Button>
         </div>
         {problem && (

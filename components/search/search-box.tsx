@@ -125,7 +125,7 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
         }}
       >
         <div className="relative min-w-0 flex-1 basis-72 max-sm:basis-full">
-          <div className="flex min-h-9 flex-wrap items-center gap-1 rounded-md border border-line-strong bg-canvas px-2 py-1 focus-within:border-accent focus-within:outline-2 focus-within:outline-accent" onClick={(event) => event.target === event.currentTarget && input.current?.focus()}>
+          <div className="flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent focus-within:outline-2 focus-within:outline-accent" onClick={(event) => event.target === event.currentTarget && input.current?.focus()}>
             <Icon name="search" className="mr-0.5 text-soft" />
             <SearchChips chips={shown} onEdit={(n) => edit(originalOf(n))} onRemove={(n) => search(shown.filter((_, other) => other !== n))} onLeave={() => input.current?.focus()} />
             <input

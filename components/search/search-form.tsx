@@ -9,7 +9,7 @@ export function SearchForm({ path, params, chips }: { path: string; params: Reco
   return (
     <form role="search" action={env().basePath + path} className="no-js-only mb-3 flex flex-wrap gap-2">
       {['state', 'sort', 'limit'].flatMap((name) => (params[name] ? [<input key={name} type="hidden" name={name} value={params[name]} />] : []))}
-      <input name="q" aria-label={t('label')} defaultValue={chips.map(({ text }) => text).join(' ')} autoComplete="off" spellCheck={false} className="min-h-9 min-w-0 flex-1 basis-64 rounded-md border border-line-strong bg-canvas px-2 py-1 font-mono text-[13px]" />
+      <input name="q" aria-label={t('label')} defaultValue={chips.map(({ text }) => text).join(' ')} autoComplete="off" spellCheck={false} className="control min-h-9 min-w-0 flex-1 basis-64 font-mono text-[13px]" />
       <button type="submit" className={`${buttonClass('primary')} min-h-9`}>
         {t('search')}
       </button>

@@ -37,7 +37,7 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
     set(timeTerm(field, from ? Date.parse(from) : null, to ? Date.parse(to) : null, zone));
   }
   const today = () => set(timeTerm(field, Date.parse(zonedToUtc(`${utcToZoned(Date.now(), zone).slice(0, 10)}T00:00`, zone) ?? ''), null, zone));
-  const input = 'mt-0.5 block min-h-8 w-full rounded-md border border-line-strong bg-canvas px-2 py-1';
+  const input = 'mt-0.5 block control w-full';
   return (
     <div className="flex w-64 max-w-full max-sm:w-auto flex-col gap-3">
       <label className="text-[13px] text-soft">
