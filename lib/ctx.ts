@@ -122,7 +122,7 @@ const writers = new WeakMap<Ctx, Database>();
 
 export interface WriteTx extends Tx {
   /** Records who did what, in this transaction. Returns the record's id, null where there is no schema for it. */
-  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'counts' | 'details'>): Promise<string | null>;
+  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details'>): Promise<string | null>;
 }
 
 /**

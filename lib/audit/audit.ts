@@ -13,8 +13,11 @@ export interface AuditEvent {
   requestId: string;
   /** A permission's name, such as `job.retry`. */
   action: string;
-  targetType: 'job' | 'batch' | 'bulk_run';
+  targetType: 'job' | 'batch' | 'bulk_run' | 'queue' | 'job_class' | 'label' | 'cron_key';
+  /** UUIDs; empty for a target that has a name instead. */
   targetIds: string[];
+  /** A queue, class, label or cron key. */
+  targetName?: string;
   /** Rows by outcome: `{ "done": 3, "locked": 1 }`. */
   counts: Record<string, number>;
   /** What else is needed to understand it: the chosen time, the callbacks enqueued. */
@@ -30,9 +33,9 @@ export function countOutcomes(outcomes: Outcome[]): Record<string, number> {
 /** Records the act in the transaction that carries it out: either both are there afterwards or neither. Returns the record's id. */
 export async function recordAudit(tx: Tx, event: AuditEvent): Promise<string> {
   const [row] = await tx.query<{ id: string }>(sql`
-    INSERT INTO ${AUDIT_EVENTS} (viewer, role, request_id, action, target_type, target_ids, counts, details)
+    INSERT INTO ${AUDIT_EVENTS} (viewer, role, request_id, action, target_type, target_ids, target_name, counts, details)
     VALUES (${event.viewer}, ${event.role}, ${event.requestId}, ${event.action}, ${event.targetType},
-            ${event.targetIds}::uuid[], ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)}) RETURNING id`);
+            ${event.targetIds}::uuid[], ${event.targetName ?? null}, ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)}) RETURNING id`);
   if (!row) throw new Error('The audit record was not written.');
   return row.id;
 }

@@ -70,4 +70,10 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
         PRIMARY KEY (run_id, outcome, job_id)
       );`,
   },
+  {
+    version: 3,
+    name: 'audit of named targets',
+    statements: `
+      ALTER TABLE good_job_console.audit_events ADD COLUMN target_name text;`,
+  },
 ];

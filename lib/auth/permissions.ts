@@ -9,7 +9,20 @@ export const PERMISSIONS = {
   'job.discard': 'operator',
   'job.force_discard': 'admin',
   'job.destroy': 'admin',
+  /** Gives the job of a dead worker back to the queue, as GoodJob's own clean-up does. */
+  'job.release': 'operator',
   'batch.retry': 'operator',
+  /** Runs the completion check of a batch that nobody checks any more. */
+  'batch.check': 'operator',
+  /** A bulk run of more rows than BULK_OPERATOR_LIMIT. */
+  'bulk.large': 'admin',
+  'pause.pause': 'admin',
+  'pause.unpause': 'admin',
+  'cron.enable': 'admin',
+  'cron.disable': 'admin',
+  'cron.enqueue': 'admin',
+  /** Shows what redaction hides; a read, but on record. */
+  'argument.reveal': 'admin',
 } as const satisfies Record<string, Role>;
 export type Permission = keyof typeof PERMISSIONS;
 
