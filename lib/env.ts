@@ -4,6 +4,8 @@ import { EnvError, flag, integer, list, optional } from './env-values';
 
 /** What a first answer is given, with what is around it half a second. */
 export const SEARCH_BUDGET_MS = 350;
+/** What an operator may change in one run. */
+export const BULK_OPERATOR_LIMIT = 10_000;
 const LOCALES = ['en', 'ja'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
@@ -51,7 +53,7 @@ const schema = authSchema.extend({
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
   GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
   CRON_FILE: optional,
-  BULK_OPERATOR_LIMIT: integer(10_000, 0, 100_000_000),
+  BULK_OPERATOR_LIMIT: integer(BULK_OPERATOR_LIMIT, 0, 200_000),
   WRITE_RATE_LIMIT: integer(120, 0, 100_000),
   SEARCH_RATE_LIMIT: integer(900, 0, 100_000),
   DEMO: flag,
