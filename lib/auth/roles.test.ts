@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Identity, readRoleRules, roleOf } from './roles';
 import { decodeViewer, encodeViewer } from './viewer';
 
-const who = (identity: Partial<Identity>): Identity => ({ id: 'x', user: 'x', email: null, groups: [], ...identity });
+const who = (identity: Partial<Identity>): Identity => ({ id: 'x', user: 'x', email: null, name: null, groups: [], ...identity });
 const rules = readRoleRules({
   admin: ['group:ops admins', 'boss@example.com', 'user:42'],
   operator: ['group:ops', '@ops.example.com'],
@@ -46,7 +46,7 @@ describe('the viewer in the header', () => {
   it.each(['alice', '山田 太郎', 'a:b%0d%0a', 'x\r\nx-gjc-viewer: admin:x', 'ユーザー@例え.jp'])('carries %s as ASCII, and back', (id) => {
     const header = encodeViewer({ id, role: 'operator' });
     expect(header).toMatch(/^[\x21-\x7e]+$/);
-    expect(decodeViewer(header)).toEqual({ id, role: 'operator' });
+    expect(decodeViewer(header)).toEqual({ id, role: 'operator', email: null, name: null });
   });
   it.each([null, '', 'admin', 'root:x', 'admin:', ':x', '__proto__:x'])('%s is nobody', (header) => expect(decodeViewer(header)).toBeNull());
 });
