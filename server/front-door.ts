@@ -140,8 +140,8 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
 /** A reader who opens an address, and not a page's own request, whose answer nobody would see. */
 function wantsPage({ method, headers }: IncomingMessage, path: string): boolean {
   if ((method !== 'GET' && method !== 'HEAD') || path.startsWith('/api/') || headers.rsc !== undefined || headers['next-router-state-tree'] !== undefined) return false;
-  const mode = headers['sec-fetch-mode'];
-  return (mode === undefined || mode === 'navigate') && (headers.accept === undefined || /text\/html|\*\/\*/.test(headers.accept));
+  const { accept = '*/*', 'sec-fetch-mode': mode = 'navigate' } = headers;
+  return accept.includes('text/html') || (accept.includes('*/*') && mode === 'navigate');
 }
 
 /** Next compares a Server Action's Origin with the first X-Forwarded-Host; it must be ours, not the client's. */
