@@ -136,6 +136,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
   };
 }
 
+/** The names of all variables. */
+export const ENV_NAMES = Object.keys(schema.shape);
+
 let cached: Env | undefined;
 /** This process' configuration. */
 export function env(): Env {

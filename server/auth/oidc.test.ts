@@ -81,6 +81,7 @@ describe('signing in', () => {
     expect((await get('/jobs', { RSC: '1' })).status).toBe(401);
     expect((await get('/jobs', { 'Sec-Fetch-Mode': 'cors' })).status).toBe(401);
     expect((await get('/jobs', { Accept: 'application/json' })).status).toBe(401);
+    expect((await get('/api/jobs/export', { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' })).status).toBe(303);
     expect(await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Next-Action': 'x' } })).toMatchObject({ status: 401, body: 'signed_out' });
     const form = await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Accept-Language': 'ja' } });
     expect(form.status).toBe(401);

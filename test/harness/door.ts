@@ -41,12 +41,12 @@ export async function openDoor(variables: Record<string, string>, wanted = 0): P
     seen = { url: request.url ?? '', headers: request.headers as Record<string, string>, rawHeaders: request.rawHeaders, body };
     response.end('page');
   };
-  let listener: ReturnType<typeof frontDoor> | undefined;
-  const server: Server = createServer({ maxHeaderSize: 65_536 }, (request, response) => listener?.(request, response));
+  const behind: { listener?: ReturnType<typeof frontDoor> } = {};
+  const server: Server = createServer({ maxHeaderSize: 65_536 }, (request, response) => behind.listener?.(request, response));
   await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const filled = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]));
-  listener = frontDoor(readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }), next, { development: false });
+  behind.listener = frontDoor(readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }), next, { development: false });
   return {
     port,
     origin: `http://localhost:${port}`,
