@@ -15,7 +15,7 @@ it('every variable is in the table of the README, and every one there is read', 
 
 describe('readEnv', () => {
   it('has a default for everything but the database', () => {
-    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 5, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
+    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 8, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
     expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({ basePath: '', port: 3000, timeZone: 'UTC' });
   });
   it.each([
