@@ -8,12 +8,15 @@ export type Denials = Partial<Record<Permission, Denial>>;
 
 const Context = createContext<Denials>({});
 const BulkRunsContext = createContext(false);
+const ReasonRequiredContext = createContext(false);
 
-/** `bulkRuns`: the console has its own schema to keep runs in. */
-export function PermissionsProvider({ denials, bulkRuns, children }: { denials: Denials; bulkRuns: boolean; children: ReactNode }) {
+/** `bulkRuns`: the console has its own schema to keep runs in. `reasonRequired`: AUDIT_REASON=required. */
+export function PermissionsProvider({ denials, bulkRuns, reasonRequired, children }: { denials: Denials; bulkRuns: boolean; reasonRequired: boolean; children: ReactNode }) {
   return (
     <Context value={denials}>
-      <BulkRunsContext value={bulkRuns}>{children}</BulkRunsContext>
+      <BulkRunsContext value={bulkRuns}>
+        <ReasonRequiredContext value={reasonRequired}>{children}</ReasonRequiredContext>
+      </BulkRunsContext>
     </Context>
   );
 }
@@ -25,4 +28,9 @@ export function useDenials(): Denials {
 /** Whether everything that matches a filter can be acted on; without, only selected rows. */
 export function useBulkRuns(): boolean {
   return useContext(BulkRunsContext);
+}
+
+/** Whether an act without a reason is refused. */
+export function useReasonRequired(): boolean {
+  return useContext(ReasonRequiredContext);
 }

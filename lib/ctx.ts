@@ -2,7 +2,9 @@ import 'server-only';
 import { headers } from 'next/headers';
 import { cache } from 'react';
 import sql from 'sql-template-tag';
-import { type AuditEvent, CONSOLE_SCHEMA, printAudit, recordAudit } from './audit/audit';
+import { type Attempt, eventOf, failureOf } from './audit/attempts';
+import { type AuditEvent, CONSOLE_SCHEMA, recordAudit } from './audit/audit';
+import { printAudit } from './audit/print';
 import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
 import { viewerOf } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
@@ -17,22 +19,29 @@ export interface Ctx {
   viewer: Viewer;
   db: Pick<Database, 'read'>;
   gj: GoodJob;
-  /** The console's own schema is there and may be written. */
+  /** The console's own schema is there, up to date for the audit, and may be written. */
   consoleSchema: boolean;
+  /** It is there and lacks what the audit has come to need: `npm run setup` is to be run again. */
+  consoleSchemaOutdated: boolean;
   /** It also has the tables of bulk runs (its version 2), and they may be written. */
   bulkRuns: boolean;
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
+  /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
+  recordsAttempts: boolean;
   requestId: string;
+  /** Why the viewer does it, in their own words. */
+  reason: string | null;
+  /** AUDIT_REASON=required */
+  reasonRequired: boolean;
   /** Milliseconds that a search without an index may take before it says how far it came. */
   searchBudgetMs: number;
 }
 
-interface Detected {
+interface Detected extends DetectedConsoleSchema {
   schema: DetectedSchema;
-  consoleSchema: boolean;
-  bulkRuns: boolean;
 }
+type DetectedConsoleSchema = Pick<Ctx, 'consoleSchema' | 'consoleSchemaOutdated' | 'bulkRuns'>;
 
 /**
  * Modules are instantiated more than once in one server; the pool and what was detected must not be. Plain data
@@ -70,16 +79,19 @@ export function detected(): Promise<Detected> {
 }
 
 /** What of the console's own schema is there with the privileges that lib/audit/grants.ts asks for. */
-async function detectConsoleSchema(tx: Tx): Promise<Pick<Detected, 'consoleSchema' | 'bulkRuns'>> {
-  const tables = await tx.query<{ name: string; record: boolean; update: boolean; remove: boolean }>(sql`
+async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema> {
+  const tables = await tx.query<{ name: string; record: boolean; update: boolean; remove: boolean; current: boolean }>(sql`
     SELECT c.relname::text AS name, has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AS record,
-           has_any_column_privilege(c.oid, 'UPDATE') AS update, has_table_privilege(c.oid, 'DELETE') AS remove
+           has_any_column_privilege(c.oid, 'UPDATE') AS update, has_table_privilege(c.oid, 'DELETE') AS remove,
+           c.relname <> 'audit_events' OR EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'outcome' AND NOT a.attisdropped) AS current
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${CONSOLE_SCHEMA} AND has_schema_privilege(n.oid, 'USAGE')
        AND c.relname IN ('audit_events', 'bulk_runs', 'bulk_run_targets', 'bulk_run_samples')`);
   const may = (name: string, ...also: ('update' | 'remove')[]) => tables.some((table) => table.name === name && table.record && also.every((privilege) => table[privilege]));
+  const outdated = tables.some(({ current }) => !current);
   return {
-    consoleSchema: may('audit_events'),
+    consoleSchema: may('audit_events') && !outdated,
+    consoleSchemaOutdated: outdated,
     bulkRuns: may('audit_events', 'update') && may('bulk_runs', 'update') && may('bulk_run_targets', 'update', 'remove') && may('bulk_run_samples'),
   };
 }
@@ -95,43 +107,66 @@ function forgetDetected(error: unknown): never {
  */
 export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
-  const { schema, consoleSchema, bulkRuns } = await detected();
+  const { schema, ...own } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs });
+  return contextFor({ viewer: viewerOf(), db: database(), gj, ...own, requestId, searchBudgetMs, reasonRequired: env().auditReason === 'required' });
 });
 
+interface CtxParts extends Pick<Ctx, 'viewer' | 'gj' | 'consoleSchema' | 'requestId'>, Partial<Pick<Ctx, 'consoleSchemaOutdated' | 'bulkRuns' | 'readOnly' | 'searchBudgetMs' | 'reason' | 'reasonRequired'>> {
+  db: Database;
+}
+
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
-export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number }): Ctx {
+export function contextFor(parts: CtxParts): Ctx {
   const { db, gj } = parts;
-  const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
+  const set = parts.readOnly ?? env().readOnly;
   const ctx: Ctx = {
     ...parts,
+    consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
-    readOnly,
+    readOnly: parts.readOnly ?? (set || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0),
+    recordsAttempts: parts.consoleSchema && !set && !gj.schema.serverReadOnly,
+    reason: parts.reason ?? null,
+    reasonRequired: parts.reasonRequired ?? false,
     db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };
   writers.set(ctx, db);
   return ctx;
 }
 
+/** The same for an act that a reason is given for. */
+export function withReason(ctx: Ctx, reason: string | null): Ctx {
+  const own = { ...ctx, reason };
+  const db = writers.get(ctx);
+  if (db) writers.set(own, db);
+  return own;
+}
+
 /** A ctx's own way to write, reachable through transaction() alone: forgetting the permission is a type error. */
 const writers = new WeakMap<Ctx, Database>();
 
+type Recorded = Pick<AuditEvent, 'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details' | 'before' | 'after'> & { action?: AuditEvent['action'] };
+
 export interface WriteTx extends Tx {
   /** Records who did what, in this transaction. Returns the record's id, null where there is no schema for it. */
-  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details'>): Promise<string | null>;
+  audit(event: Recorded): Promise<string | null>;
 }
 
 /**
- * Opens a write: role first, then the transaction. Throws ConsoleError `forbidden` or `read_only` before any
- * statement, `locked` when a lock was not to be had in 2 s.
+ * Opens a write: role and reason first, then the transaction. Throws ConsoleError `forbidden`, `read_only` or
+ * `reason_required` before any statement, `locked` when a lock was not to be had in 2 s. What is refused or fails is
+ * recorded too, as `attempt` tells what it was about; null: no viewer asks, it is a run's own step.
  */
-export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
-  const denied = denial(ctx.viewer, permission, ctx.readOnly);
-  if (denied) throw new ConsoleError(denied);
+export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: WriteTx) => Promise<T>, attempt: Attempt | null = {}): Promise<T> {
+  const denied = denial(ctx.viewer, permission, ctx.readOnly) ?? (attempt && attempt.asksReason !== false && ctx.reasonRequired && !ctx.reason ? 'reason_required' : null);
+  if (denied) {
+    const error = new ConsoleError(denied);
+    if (attempt) await recordAttempt(ctx, permission, attempt, error);
+    throw error;
+  }
   const db = writers.get(ctx);
   if (!db) throw new Error('A ctx comes from requireCtx() or contextFor().');
   const printed: AuditEvent[] = [];
@@ -141,16 +176,27 @@ export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: 
       return fn({
         query: (statement) => tx.query(statement),
         async audit(event) {
-          const full: AuditEvent = { viewer: ctx.viewer.id, role: ctx.viewer.role, requestId: ctx.requestId, action: permission, ...event };
+          const full = eventOf(ctx, permission, event);
           if (ctx.consoleSchema) return recordAudit(tx, full);
           printed.push(full);
           return null;
         },
       });
     })
-    .catch(forgetDetected);
+    .catch(async (error: unknown) => {
+      if (attempt) await recordAttempt(ctx, permission, attempt, error);
+      return forgetDetected(error);
+    });
   printed.forEach(printAudit);
   return result;
+}
+
+/** Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Never throws. */
+export async function recordAttempt(ctx: Ctx, action: AuditEvent['action'], attempt: Attempt, error: unknown): Promise<void> {
+  const event = eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) });
+  const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
+  if (!db || event.error?.startsWith('database_')) return printAudit(event);
+  await db.write((tx) => recordAudit(tx, event)).catch(() => printAudit(event));
 }
 
 /** Whether the database answers a trivial query. */

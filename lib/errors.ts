@@ -21,6 +21,8 @@ export const ERROR_CODES = [
   'locked',
   'forbidden',
   'bad_request',
+  /** AUDIT_REASON=required, and none was given. */
+  'reason_required',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
   'not_understood',
   'unexpected',
@@ -50,6 +52,7 @@ export class ConsoleError extends Error {
 export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'bad_request':
+    case 'reason_required':
     case 'not_understood':
       return 400;
     case 'forbidden':

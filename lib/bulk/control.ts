@@ -22,7 +22,16 @@ export async function controlRun(ctx: Ctx, runId: string, control: Control): Pro
   const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
   if (!run) return 'missing';
   if (control === 'resume') return resume(ctx, runId, run.action);
-  return transaction(ctx, permissionOf(run.action), (tx) => (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run)));
+  return transaction(ctx, permissionOf(run.action), async (tx) => recorded(tx, runId, control, await (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run))), attemptOf(runId, control));
+}
+
+/** No reason is asked for: a run that goes wrong must stop at a click. */
+const attemptOf = (runId: string, control: Control) => ({ action: `bulk.${control}` as const, targetType: 'bulk_run' as const, targetIds: [runId], asksReason: false });
+
+async function recorded<T extends string>(tx: WriteTx, runId: string, control: Control, outcome: T): Promise<T> {
+  const { action, targetType, targetIds } = attemptOf(runId, control);
+  await tx.audit({ action, targetType, targetIds, counts: { [outcome]: 1 }, details: {} });
+  return outcome;
 }
 
 async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutcome> {
@@ -55,7 +64,11 @@ async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<Cont
   const deadline = performance.now() + (LEASE_S + 2) * 1_000;
   let firstLease: string | null | undefined;
   for (;;) {
-    const taken = await transaction(ctx, permissionOf(action), (tx) => takeLease(tx, ctx, runId));
+    const taken = await transaction(ctx, permissionOf(action), async (tx) => {
+      const tried = await takeLease(tx, ctx, runId);
+      if (firstLease === undefined) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
+      return tried;
+    }, attemptOf(runId, 'resume'));
     if (taken.outcome !== 'leased') {
       if (taken.outcome === 'taken') work(ctx, runId, action);
       return taken.outcome === 'over' ? 'conflict' : 'done';

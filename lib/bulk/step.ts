@@ -62,7 +62,7 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
       const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk, options.from());
       options.taken(ids);
       return ids.length > 0 ? takeUp(tx, ctx.gj, run, ids, options) : goOn(tx, ctx.gj, run, options);
-    });
+    }, null);
   } catch (error) {
     if (error instanceof LeaseLost) return 'lost';
     throw error;

@@ -1,0 +1,2 @@
+/** Characters of a reason at most. */
+export const MAX_REASON = 500;
