@@ -1,8 +1,8 @@
 import 'server-only';
 import { z } from 'zod';
+import { MAX_REASON } from './audit/bounds';
 import { type Ctx, recordAttempt, requireCtx, withReason } from './ctx';
 import { ConsoleError, type ErrorCode } from './errors';
-import { MAX_REASON } from './audit/reason';
 
 /** What a Server Action returns: its result, or the code of a sentence. */
 export type ActionResult<T> = { ok: true; value: T } | { ok: false; error: ErrorCode };

@@ -69,7 +69,7 @@ describe('what was refused', () => {
 
   test('under READ_ONLY it is printed: the console writes nothing at all', async () => {
     const print = spied();
-    const write = vi.fn<Database['write']>();
+    const write = vi.fn(() => Promise.reject(new Error('A transaction was opened.')));
     const id = crypto.randomUUID();
     await expect(changeJobs(gj.ctx({ readOnly: true, db: { ...gj.db, write } }), 'destroy', [id])).rejects.toMatchObject({ code: 'read_only' });
     expect(write).not.toHaveBeenCalled();

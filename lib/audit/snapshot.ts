@@ -5,6 +5,7 @@ import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { redactor } from '../redaction';
 import { cut } from '../text';
+import { MAX_ROWS } from './bounds';
 
 /*
  * What an act changes, row by row: read under the act's own locks, before and after, by primary key. Kept with the
@@ -14,8 +15,6 @@ import { cut } from '../text';
 /** Rows by id; a row's columns in the order in which they are shown. */
 export type Snapshot = Map<string, Map<string, Json>>;
 
-/** An act on more rows than this is on record by its counts alone. */
-export const MAX_ROWS = 25;
 /** A larger payload is kept without its arguments, bytes. */
 const LARGE = 100_000;
 

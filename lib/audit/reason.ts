@@ -1,2 +1,0 @@
-/** Characters of a reason at most. */
-export const MAX_REASON = 500;
