@@ -1,16 +1,15 @@
 import { useTranslations } from 'next-intl';
 import type { RowChange } from '@/lib/audit/types';
-import { useAbsoluteTime } from '../time';
+import { AbsoluteTime } from '../time';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 /** What changed in each row: only the fields that did, the old value beside the new one. */
 export function AuditChanges({ changes }: { changes: RowChange[] }) {
   const t = useTranslations('audit');
-  const absolute = useAbsoluteTime();
   const value = (text: string | null) => {
     if (text === null) return <span className="text-soft">–</span>;
-    return ISO.test(text) ? <time dateTime={text}>{absolute(text)}</time> : <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>;
+    return ISO.test(text) ? <AbsoluteTime iso={text} /> : <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>;
   };
   return changes.map(({ id, gone, fields }) => (
     <div key={id} className="mt-2">
