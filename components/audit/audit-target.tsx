@@ -46,7 +46,7 @@ export function AuditTarget({ row, self, all = false }: { row: AuditRow; self?: 
         ))}
       {ids.length > shown.length && type === 'job' && <span className="text-[13px] text-soft">{t('more', { number: count(ids.length - shown.length) })}</span>}
       {bulkRun !== null && bulkRun !== ids[0] && (
-        <Link href={`/bulk/${bulkRun}`} prefetch={false} className="text-[13px] text-accent">
+        <Link href={`/bulk/${bulkRun}`} prefetch={false} className="block text-[13px] text-accent">
           {t('bulkRun')}
         </Link>
       )}
