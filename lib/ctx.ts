@@ -3,7 +3,8 @@ import { headers } from 'next/headers';
 import { cache } from 'react';
 import sql from 'sql-template-tag';
 import { type Attempt, eventOf, failureOf } from './audit/attempts';
-import { type AuditEvent, CONSOLE_SCHEMA, recordAudit } from './audit/audit';
+import { type AuditEvent, recordAudit } from './audit/audit';
+import { type DetectedConsoleSchema, detectConsoleSchema } from './audit/detect';
 import { printAudit } from './audit/print';
 import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
 import { viewerOf } from './auth/viewer';
@@ -15,16 +16,10 @@ import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
 
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
-export interface Ctx {
+export interface Ctx extends DetectedConsoleSchema {
   viewer: Viewer;
-  db: Pick<Database, 'read'>;
+  db: Pick<Database, 'read' | 'connections'>;
   gj: GoodJob;
-  /** The console's own schema is there, up to date for the audit, and may be written. */
-  consoleSchema: boolean;
-  /** It is there and lacks what the audit has come to need: `npm run setup` is to be run again. */
-  consoleSchemaOutdated: boolean;
-  /** It also has the tables of bulk runs (its version 2), and they may be written. */
-  bulkRuns: boolean;
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
   /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
@@ -41,7 +36,6 @@ export interface Ctx {
 interface Detected extends DetectedConsoleSchema {
   schema: DetectedSchema;
 }
-type DetectedConsoleSchema = Pick<Ctx, 'consoleSchema' | 'consoleSchemaOutdated' | 'bulkRuns'>;
 
 /**
  * Modules are instantiated more than once in one server; the pool and what was detected must not be. Plain data
@@ -76,24 +70,6 @@ export function detected(): Promise<Detected> {
       state.detected = undefined;
       throw error;
     }));
-}
-
-/** What of the console's own schema is there with the privileges that lib/audit/grants.ts asks for. */
-async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema> {
-  const tables = await tx.query<{ name: string; record: boolean; update: boolean; remove: boolean; current: boolean }>(sql`
-    SELECT c.relname::text AS name, has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AS record,
-           has_any_column_privilege(c.oid, 'UPDATE') AS update, has_table_privilege(c.oid, 'DELETE') AS remove,
-           c.relname <> 'audit_events' OR EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'outcome' AND NOT a.attisdropped) AS current
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ${CONSOLE_SCHEMA} AND has_schema_privilege(n.oid, 'USAGE')
-       AND c.relname IN ('audit_events', 'bulk_runs', 'bulk_run_targets', 'bulk_run_samples')`);
-  const may = (name: string, ...also: ('update' | 'remove')[]) => tables.some((table) => table.name === name && table.record && also.every((privilege) => table[privilege]));
-  const outdated = tables.some(({ current }) => !current);
-  return {
-    consoleSchema: may('audit_events') && !outdated,
-    consoleSchemaOutdated: outdated,
-    bulkRuns: may('audit_events', 'update') && may('bulk_runs', 'update') && may('bulk_run_targets', 'update', 'remove') && may('bulk_run_samples'),
-  };
 }
 
 function forgetDetected(error: unknown): never {
@@ -131,7 +107,7 @@ export function contextFor(parts: CtxParts): Ctx {
     recordsAttempts: parts.consoleSchema && !set && !gj.schema.serverReadOnly,
     reason: parts.reason ?? null,
     reasonRequired: parts.reasonRequired ?? false,
-    db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
+    db: { connections: db.connections, read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };
   writers.set(ctx, db);
   return ctx;

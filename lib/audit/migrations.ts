@@ -78,6 +78,14 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
   },
   {
     version: 4,
+    name: 'parts of bulk runs',
+    statements: `
+      ALTER TABLE good_job_console.bulk_run_targets ADD COLUMN part smallint NOT NULL DEFAULT 0;
+      ALTER TABLE good_job_console.bulk_run_targets DROP CONSTRAINT bulk_run_targets_pkey;
+      ALTER TABLE good_job_console.bulk_run_targets ADD PRIMARY KEY (run_id, pass, part, job_id);`,
+  },
+  {
+    version: 5,
     name: 'audit of reasons, outcomes and changes',
     // The outcome follows the counts, which alone may be updated: those of a bulk run grow (lib/audit/outcome.ts says the same).
     statements: `

@@ -7,7 +7,7 @@ import type { AuditEvent } from './audit';
 export const AUDIT_OUTCOMES = ['done', 'mixed', 'unchanged', 'refused', 'failed', 'started'] as const;
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
-/** The rule of the column `outcome` (lib/audit/migrations.ts, version 4). */
+/** The rule of the column `outcome` (lib/audit/migrations.ts, version 5). */
 export function outcomeOf({ refused, error, counts, details }: Pick<AuditEvent, 'refused' | 'error' | 'counts' | 'details'>): AuditOutcome {
   if (refused) return 'refused';
   if (error) return 'failed';

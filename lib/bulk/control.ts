@@ -63,21 +63,26 @@ const LOOK_AGAIN_MS = 400;
 async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<ControlOutcome> {
   const deadline = performance.now() + (LEASE_S + 2) * 1_000;
   let firstLease: string | null | undefined;
+  let onRecord = false;
   for (;;) {
     const taken = await transaction(ctx, permissionOf(action), async (tx) => {
       const tried = await takeLease(tx, ctx, runId);
-      if (firstLease === undefined) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
+      if (!onRecord) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
       return tried;
     }, attemptOf(runId, 'resume'));
-    if (taken.outcome !== 'leased') {
-      if (taken.outcome === 'taken') work(ctx, runId, action);
-      return taken.outcome === 'over' ? 'conflict' : 'done';
-    }
-    firstLease ??= taken.lease;
-    if (taken.lease !== firstLease || performance.now() > deadline) return 'done';
-    await sleep(LOOK_AGAIN_MS);
-    // This server's own work may just have seen the pause, and be about to let go.
+    onRecord = true;
+    if (taken.outcome === 'over') return 'conflict';
+    // This server's own work may just have seen the pause, and be about to let go: of this lease too.
     const own = workOn(runId);
+    if (taken.outcome === 'taken' && !own) {
+      work(ctx, runId, action);
+      return 'done';
+    }
+    if (taken.outcome === 'leased') {
+      firstLease ??= taken.lease;
+      if (taken.lease !== firstLease || performance.now() > deadline) return 'done';
+      await sleep(LOOK_AGAIN_MS);
+    }
     if (own) await Promise.race([own.ended, sleep(LOOK_AGAIN_MS)]);
   }
 }
