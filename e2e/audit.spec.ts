@@ -2,6 +2,7 @@ import type { Page } from 'playwright/test';
 import { MIGRATIONS } from '../lib/audit/migrations';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
 import { choose } from './support/acting';
+import { violations } from './support/axe';
 import { en, ja } from './support/messages';
 import { startSite, useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -35,6 +36,7 @@ test('an act with its reason is in the audit, with what it changed, and on the j
   await expect(changes.getByRole('row', { name: 'error_event' })).toHaveText(/error_event\s*unhandled\s*retried/);
   await expect(changes.getByRole('row', { name: 'serialized_params.executions' })).toContainText('1');
   await expect(changes.getByRole('row', { name: 'queue_name' })).toHaveCount(0);
+  expect(await violations(page)).toEqual([]);
   await record.getByRole('link', { name: id }).click();
   await expect(page.getByRole('list', { name: en('audit.history.title') })).toContainText('Customer <b>asks</b> for it');
   await page.getByRole('link', { name: en('audit.history.all') }).click();

@@ -44,20 +44,22 @@ function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow)
 }
 
 /**
- * Where the records of the filter are. What names a target is looked up in its own index and then sorted: a walk by
- * time would read all records for one that is rare. The rest walks audit_events_viewer, _action, _outcome or _created_at.
+ * Where the records of the filter are. An id is looked up in its own index (audit_events_target_ids, _request_id) and
+ * what is found then sorted: a walk by time would read all records for one that is rare. The rest walks
+ * audit_events_viewer, _action, _outcome, _target_name or _created_at, for as long as a statement may take.
  */
 function matching({ viewer, action, target, outcome, requestId, from, to }: AuditFilter): Sql {
   const plain = [
     ...(viewer ? [sql`e.viewer = ${viewer}`] : []),
     ...(action ? [sql`e.action = ${action}`] : []),
     ...(outcome ? [sql`e.outcome = ${outcome}`] : []),
+    ...(target && !isUuid(target) ? [sql`e.target_name = ${target}`] : []),
     ...(from ? [sql`e.created_at >= ${from}::timestamptz`] : []),
     ...(to ? [sql`e.created_at < ${to}::timestamptz`] : []),
   ];
   const where = (conditions: Sql[]) => (conditions.length > 0 ? sql`WHERE ${join(conditions, ' AND ')}` : empty);
   const rare = [
-    ...(target ? [isUuid(target) ? sql`e.target_ids @> ARRAY[${target}]::uuid[]` : sql`e.target_name = ${target}`] : []),
+    ...(target && isUuid(target) ? [sql`e.target_ids @> ARRAY[${target}]::uuid[]`] : []),
     ...(requestId ? [sql`e.request_id = ${requestId}`] : []),
   ];
   if (rare.length === 0) return sql`(SELECT * FROM ${AUDIT_EVENTS} e ${where(plain)})`;
