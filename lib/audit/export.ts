@@ -4,7 +4,7 @@ import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '
 import { type Json, parseJson, scalar } from '../good-job/json';
 import type { Cursor, Page } from '../paging';
 import type { AuditFilter } from './filters';
-import { type StoredRow, listStored, redacted } from './queries';
+import { type StoredRow, listStored, redacted, redactedRows } from './queries';
 
 /** In the order of the file's columns; `json`: a value of its own in NDJSON, its text in CSV. */
 const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'json'][] = [
@@ -23,8 +23,8 @@ const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'jso
   ['counts', (row) => row.counts, 'json'],
   ['reason', (row) => row.reason],
   ['details', (row) => redacted(row.details), 'json'],
-  ['before', (row) => row.before && redacted(row.before), 'json'],
-  ['after', (row) => row.after && redacted(row.after), 'json'],
+  ['before', (row) => row.before && redactedRows(row.before), 'json'],
+  ['after', (row) => row.after && redactedRows(row.after), 'json'],
   ['request_id', (row) => row.requestId],
 ];
 

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, empty, join } from 'sql-template-tag';
 import { RUNS, SAMPLES } from '../bulk/run-rows';
 import type { Ctx } from '../ctx';
-import { compactJson, get, parseJson, prettyJson, redactJson, stringOf } from '../good-job/json';
+import { compactJson, get, object, parseJson, prettyJson, redactJson, stringOf } from '../good-job/json';
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Page, toPage } from '../paging';
 import { redactor } from '../redaction';
@@ -31,6 +31,12 @@ const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc', id: 'bi
 /** The rules may have grown since it was stored. */
 export const redacted = (text: string): string => compactJson(redactJson(parseJson(text), redactor));
 
+/** The same for `before` and `after`, row by row: a class may have rules of its own. */
+export function redactedRows(text: string): string {
+  const rows = parseJson(text);
+  return rows.kind === 'object' ? compactJson(object(rows.entries.map(({ key, value }) => [key, redactJson(value, redactor)]))) : redacted(text);
+}
+
 function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow): AuditRow {
   const kept = redactJson(parseJson(details), redactor);
   return {
@@ -38,7 +44,7 @@ function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow)
     counts: JSON.parse(counts) as Record<string, number>,
     filter: stringOf(get(kept, 'filter')) ?? null,
     bulkRun: stringOf(get(kept, 'bulk_run')) ?? null,
-    changes: readChanges(before && redacted(before), after && redacted(after)),
+    changes: readChanges(before && redactedRows(before), after && redactedRows(after)),
     details: details === '{}' ? null : prettyJson(kept),
   };
 }
