@@ -166,6 +166,7 @@ test('where a reason is required: the form asks, and an act without one is refus
     await page.locator('input[name="id"]').evaluate((input: HTMLInputElement) => (input.value = 'no-such-id'));
     await page.getByLabel(en('actions.reason.required')).fill('x');
     await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+    await page.waitForURL(/outcome=bad_request/);
     await expect.poll(() => strict.value(`SELECT jsonb_build_object('outcome', outcome, 'error', error, 'details', details) FROM good_job_console.audit_events WHERE action = 'unreadable'`)).toEqual({ outcome: 'refused', error: 'bad_request', details: { action: 'changeJob' } });
     await page.goto('about:blank');
   } finally {
