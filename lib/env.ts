@@ -52,6 +52,7 @@ const schema = authSchema.extend({
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
   GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
+  AUDIT_REASON: z.enum(['optional', 'required'], { error: 'must be optional or required' }).or(z.literal('').transform(() => 'optional' as const)).default('optional'),
   CRON_FILE: optional,
   BULK_OPERATOR_LIMIT: integer(BULK_OPERATOR_LIMIT, 0, 200_000),
   WRITE_RATE_LIMIT: integer(120, 0, 100_000),
@@ -85,6 +86,8 @@ export interface Env {
   appLocale: string;
   appTimeZone: string;
   dequeueQuerySort: 'created_at' | 'scheduled_at';
+  /** Whether an act without a reason is refused. */
+  auditReason: 'optional' | 'required';
   cronFile: string | null;
   /** A bulk run of more rows needs the permission `bulk.large`. */
   bulkOperatorLimit: number;
@@ -128,6 +131,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     appLocale: e.GOOD_JOB_APP_LOCALE,
     appTimeZone: e.GOOD_JOB_APP_TIME_ZONE,
     dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
+    auditReason: e.AUDIT_REASON,
     cronFile: e.CRON_FILE,
     bulkOperatorLimit: e.BULK_OPERATOR_LIMIT,
     writeRateLimit: e.WRITE_RATE_LIMIT,
