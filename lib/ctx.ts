@@ -11,6 +11,7 @@ import { SEARCH_BUDGET_MS, env } from './env';
 import { ConsoleError } from './errors';
 import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
+import { redaction } from './redaction/redaction';
 
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
 export interface Ctx {
@@ -141,7 +142,11 @@ export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: 
       return fn({
         query: (statement) => tx.query(statement),
         async audit(event) {
-          const full: AuditEvent = { viewer: ctx.viewer.id, role: ctx.viewer.role, requestId: ctx.requestId, action: permission, ...event };
+          const { targetName, details } = event;
+          const full: AuditEvent = {
+            viewer: ctx.viewer.id, role: ctx.viewer.role, requestId: ctx.requestId, action: permission, ...event,
+            ...(targetName === undefined ? {} : { targetName: redaction().text(targetName) }), details: redaction().plain(details),
+          };
           if (ctx.consoleSchema) return recordAudit(tx, full);
           printed.push(full);
           return null;

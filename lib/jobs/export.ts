@@ -2,11 +2,12 @@ import 'server-only';
 import { stringify } from 'csv-stringify/sync';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { compactJson, object, parseJson, redactJson, scalar } from '../good-job/json';
+import { type Json, compactJson, object, parseJson, scalar } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
 import type { Cursor } from '../paging';
-import { redactor } from '../redaction';
+import { redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import type { JobFilter } from './filters';
 import { listJobs } from './job-list';
 import { settle } from './settle';
@@ -76,12 +77,20 @@ async function readJobs(ctx: Ctx, ids: string[]): Promise<ExportedJob[]> {
   );
 }
 
-const argumentsOf = (job: ExportedJob) => redactJson(parseJson(job.arguments ?? 'null'), redactor);
+/** The job without what is hidden of it. */
+function shown(job: ExportedJob): ExportedJob & { json: Json } {
+  const rules = redaction();
+  const secrets = new Secrets();
+  const json = rules.json(parseJson(job.arguments ?? 'null'), { of: 'arguments', jobClass: job.job_class, secrets });
+  const text = (given: string | null) => given && rules.text(given, secrets);
+  const { job_class, queue_name, error, cron_key, concurrency_key, labels } = job;
+  return { ...job, json, job_class: text(job_class), queue_name: text(queue_name), error: text(error), cron_key: text(cron_key), concurrency_key: text(concurrency_key), labels: labels.map((label) => rules.text(label, secrets)) };
+}
 
 function ndjsonLine(job: ExportedJob): string {
-  const { arguments: _stored, labels, ...plain } = job;
+  const { arguments: _stored, labels, json, ...plain } = shown(job);
   const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [key, scalar(value)]);
-  return `${compactJson(object([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', argumentsOf(job)]]))}\n`;
+  return `${compactJson(object([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', json]]))}\n`;
 }
 
 /** What a spreadsheet would take for a formula, in the full-width forms that Japanese ones also take. */
@@ -90,9 +99,10 @@ const FORMULA = /^[\t\r\n ]*[=+\-@＝＋－＠]|^[\t\r]/;
 /** Text that a spreadsheet would calculate is shown as text: an apostrophe before it, as a spreadsheet itself writes it. */
 const safe = (text: string) => (FORMULA.test(text) ? `'${text}` : text);
 
-function csvRecord(job: ExportedJob): (string | number | null)[] {
+function csvRecord(stored: ExportedJob): (string | number | null)[] {
+  const { json, ...job } = shown(stored);
   return COLUMNS.map((column) => {
-    const value = column === 'arguments' ? compactJson(argumentsOf(job)) : column === 'labels' ? job.labels.join(', ') : job[column];
+    const value = column === 'arguments' ? compactJson(json) : column === 'labels' ? job.labels.join(', ') : job[column];
     return typeof value === 'string' ? safe(value) : (value as number | null);
   });
 }

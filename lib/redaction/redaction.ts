@@ -93,6 +93,11 @@ export class Redaction {
     return secrets.size > 0 ? repeat(shown, secrets, marker) : shown;
   }
 
+  /** The same of plain data. */
+  plain<T>(value: T, options: JsonOptions = {}): T {
+    return this.off ? value : (JSON.parse(compactJson(this.json(parseJson(JSON.stringify(value)), options))) as T);
+  }
+
   private rulesFor(jobClass: string | null): PathRules {
     const key = jobClass ?? '';
     const known = this.rules.get(key);

@@ -45,7 +45,7 @@ function formsOf(values: ReadonlySet<string>): { text: string; whole: boolean }[
   const forms = new Set<string>();
   for (const value of values) {
     const inJson = JSON.stringify(value).slice(1, -1);
-    const url = encodeURIComponent(value.toWellFormed());
+    const url = encodeURIComponent(value.replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD'));
     for (const form of [value, inJson, inJson.replaceAll('\\', '\\\\'), url, url.replaceAll('%20', '+'), ...(value.length >= 8 ? base64(value) : [])]) forms.add(form);
   }
   return [...forms].sort((a, b) => b.length - a.length).map((text) => ({ text, whole: text.length < SHORTEST_INSIDE || /^\d+$/.test(text) }));
