@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type RedactionConfig, RedactionConfigError, readRedaction } from './redaction/config';
 
 /** A configuration value that cannot be used; the message is one sentence that names the variable. */
 export class EnvError extends Error {}
@@ -83,6 +84,7 @@ export interface Env {
   appTimeZone: string;
   dequeueQuerySort: 'created_at' | 'scheduled_at';
   cronFile: string | null;
+  redaction: RedactionConfig;
   /** The data are made up: say so on every page. */
   demo: boolean;
 }
@@ -118,8 +120,17 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     appTimeZone: e.GOOD_JOB_APP_TIME_ZONE,
     dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
     cronFile: e.CRON_FILE,
+    redaction: redactionOf(source),
     demo: e.DEMO,
   };
+}
+
+function redactionOf(source: Record<string, string | undefined>): RedactionConfig {
+  try {
+    return readRedaction(source);
+  } catch (error) {
+    throw error instanceof RedactionConfigError ? new EnvError(`${error.message}.`) : error;
+  }
 }
 
 let cached: Env | undefined;

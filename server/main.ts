@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, EnvError, readEnv } from '../lib/env';
+import { setRedaction } from '../lib/redaction/redaction';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';
@@ -83,6 +84,7 @@ function drainOnSignal(servers: Server[]): void {
 }
 
 const env = configuration();
+setRedaction(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
 if (!development && !existsSync(path.join(here, '.next'))) {
   console.error('There is no build beside the server. Run npm run build.');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeActiveJob } from './active-job-values';
-import { parseJson, prettyJson } from './json';
+import { parseJson, prettyJson, redactJson, scalar } from './json';
 
 const pretty = (text: string) => prettyJson(parseJson(text));
 
@@ -22,6 +22,14 @@ describe('prettyJson', () => {
   });
   it('refuses what is no JSON', () => {
     for (const text of ['', '{', '{"a":1,}', '// x', '[1] 2']) expect(() => parseJson(text), text).toThrow(SyntaxError);
+  });
+});
+
+describe('redactJson', () => {
+  it('replaces what the redactor names, at its path', () => {
+    const redacted = redactJson(parseJson('{"a": [{"password": "x"}], "b": 1}'), (path) => (path.at(-1) === 'password' ? scalar('[hidden]') : undefined));
+    expect(prettyJson(redacted)).toContain('"password": "[hidden]"');
+    expect(prettyJson(redacted)).not.toContain('"x"');
   });
 });
 

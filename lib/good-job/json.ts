@@ -49,6 +49,21 @@ export function stringOf(json: Json | undefined): string | undefined {
   return JSON.parse(json.text) as string;
 }
 
+/**
+ * Decides on each value before it is printed: another value to print in its place, or undefined to keep it.
+ * `path` holds the object keys and array indexes from the root.
+ */
+export type Redactor = (path: readonly (string | number)[], value: Json) => Json | undefined;
+
+/** Applies the redaction step; every JSON that leaves the server goes through it. */
+export function redactJson(json: Json, redactor: Redactor, path: readonly (string | number)[] = []): Json {
+  const replaced = redactor(path, json);
+  if (replaced) return replaced;
+  if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, index) => redactJson(item, redactor, [...path, index])) };
+  if (json.kind === 'scalar') return json;
+  return { kind: 'object', entries: json.entries.map(({ key, value }) => ({ key, value: redactJson(value, redactor, [...path, key]) })) };
+}
+
 /** Prints as Ruby's JSON.pretty_generate does: two spaces, one entry a line, `{}` and `[]` when empty. */
 export function prettyJson(json: Json, indent = ''): string {
   if (json.kind === 'scalar') return json.text;

@@ -18,8 +18,8 @@ const NESTED_DEPTH = 3;
 export interface JsonOptions {
   /** The job's class, for its own rules; null: it has none, or this is no job's. */
   jobClass?: string | null;
-  /** What the JSON is: a job's list of arguments, its payload (which has them under `arguments`), or anything else. */
-  of?: 'arguments' | 'payload' | 'other';
+  /** What the JSON is: a job's list of arguments, its payload (which has them under `arguments`), its row, or anything else. */
+  of?: keyof typeof ARGUMENTS_AT;
   /** Where this value stands in what it is `of`. */
   path?: readonly string[];
   /** Hidden values of the same row: added to, and hidden wherever else they stand. */
@@ -27,10 +27,12 @@ export interface JsonOptions {
   marker?: string;
 }
 
+const ARGUMENTS_AT = { arguments: [], payload: ['arguments'], row: ['serialized_params', 'arguments'], other: null } as const;
+
 interface Walk {
   rules: PathRules;
-  /** How many parts of a path come before the arguments' own; null: these are no arguments. */
-  argumentsAt: number | null;
+  /** What of a path comes before the arguments' own; null: there are none. */
+  argumentsAt: readonly string[] | null;
   secrets: Secrets;
   marker: string;
   depth: number;
@@ -87,7 +89,7 @@ export class Redaction {
   /** JSON with what is secret in it hidden, each value whole; its other scalars keep their characters. */
   json(json: Json, { jobClass = null, of = 'other', path = [], secrets = new Secrets(), marker = HIDDEN }: JsonOptions = {}): Json {
     if (this.off) return json;
-    const walk: Walk = { rules: of === 'other' ? NONE : this.rulesFor(jobClass), argumentsAt: of === 'other' ? null : of === 'payload' ? 1 : 0, secrets, marker, depth: 0 };
+    const walk: Walk = { rules: of === 'other' ? NONE : this.rulesFor(jobClass), argumentsAt: ARGUMENTS_AT[of], secrets, marker, depth: 0 };
     const shown = this.value(json, path, walk, path.some((part) => this.keys.isSecret(part)));
     // A value that is hidden at one place may stand in clear at another that was printed before.
     return secrets.size > 0 ? repeat(shown, secrets, marker) : shown;
@@ -115,10 +117,10 @@ export class Redaction {
       // That there is nothing is no secret.
       if (json.kind === 'scalar' && json.text === 'null') return json;
       // Some of it may have a rule of its own that shows it.
-      if (own !== 'hide' || json.kind === 'scalar' || !walk.rules.show.some((rule) => rule.length > path.length - (walk.argumentsAt ?? 0))) return hideWhole(json, walk);
+      if (own !== 'hide' || json.kind === 'scalar' || !walk.rules.show.some((rule) => rule.length > path.length - (walk.argumentsAt?.length ?? 0))) return hideWhole(json, walk);
     }
     if (json.kind === 'scalar') return this.scalar(json, walk);
-    if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, n) => this.value(item, [...path, String(n)], walk, secret || this.isNamed(json.items, n, path.length === walk.argumentsAt))) };
+    if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, n) => this.value(item, [...path, String(n)], walk, secret || this.isNamed(json.items, n, areArguments(path, walk)))) };
     const named = NAMING.some((key) => json.entries.some((entry) => entry.key.toLowerCase() === key && this.isSecretName(nameOf(entry.value))));
     return {
       kind: 'object',
@@ -133,9 +135,8 @@ export class Redaction {
 
   private ruleAt(path: readonly string[], { rules, argumentsAt }: Walk): 'hide' | 'show' | null {
     if (argumentsAt === null || (rules.hide.length === 0 && rules.show.length === 0)) return null;
-    if (argumentsAt === 1 && path[0] !== 'arguments') return null;
-    const own = path.slice(argumentsAt);
-    if (own.length === 0) return null;
+    if (path.length <= argumentsAt.length || argumentsAt.some((part, n) => path[n] !== part)) return null;
+    const own = path.slice(argumentsAt.length);
     if (rules.show.some((rule) => isWithin(rule, own))) return 'show';
     return rules.hide.some((rule) => isWithin(rule, own)) ? 'hide' : null;
   }
@@ -176,6 +177,8 @@ export class Redaction {
     return shown === json.text ? json : scalar(shown);
   }
 }
+
+const areArguments = (path: readonly string[], { argumentsAt }: Walk) => argumentsAt !== null && path.length === argumentsAt.length && argumentsAt.every((part, n) => path[n] === part);
 
 /** A string, or a symbol as Active Job writes it. */
 function nameOf(json: Json | undefined): string | undefined {
@@ -219,7 +222,7 @@ export function redaction(): Redaction {
   return current;
 }
 
-/** Other rules from now on; for tests. */
+/** Rules from now on: the server's, which has read them before it changes its folder; a test's. */
 export function setRedaction(config: Partial<RedactionConfig>): void {
   shared.goodJobConsoleRedaction = { ...DEFAULT_CONFIG, ...config };
 }
