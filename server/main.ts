@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, EnvError, readEnv } from '../lib/env';
-import { setRedaction } from '../lib/redaction/redaction';
+import { setRedaction } from '../lib/redaction/config';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';

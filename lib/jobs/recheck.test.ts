@@ -8,7 +8,7 @@ import { getRun } from '../bulk/queries';
 import { startBulk } from '../bulk/start';
 import { workOn } from '../bulk/runner';
 import type { BulkAction } from '../bulk/types';
-import { setRedaction } from '../redaction/redaction';
+import { setRedaction } from '../redaction/config';
 import { chartOfList } from './chart';
 import { withColumns } from './column-values';
 import { parseColumns } from './columns';

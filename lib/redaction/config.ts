@@ -74,3 +74,14 @@ function classRules(file: string): ClassRule[] {
     return { jobClass, hide: paths(parsed.data.hide), show: paths(parsed.data.show) };
   });
 }
+
+const shared = globalThis as typeof globalThis & { goodJobConsoleRedaction?: RedactionConfig };
+
+export function currentRedaction(): RedactionConfig {
+  return (shared.goodJobConsoleRedaction ??= readRedaction(process.env));
+}
+
+/** Rules from now on: the server's, which has read them before it changes its folder; a test's. */
+export function setRedaction(config: Partial<RedactionConfig>): void {
+  shared.goodJobConsoleRedaction = { ...DEFAULT_CONFIG, ...config };
+}

@@ -1,6 +1,6 @@
 import { type Json, compactJson, get, parseJson, scalar, stringOf } from '../good-job/json';
 import { cut } from '../text';
-import { DEFAULT_CONFIG, type RedactionConfig, readRedaction } from './config';
+import { DEFAULT_CONFIG, type RedactionConfig, currentRedaction } from './config';
 import { Keys } from './keys';
 import { type PathRules, isHiddenForSome, isWithin, rulesOf } from './paths';
 import { Secrets } from './secrets';
@@ -212,17 +212,11 @@ function repeat(json: Json, secrets: Secrets, marker: string): Json {
   return shown === text ? json : scalar(shown);
 }
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleRedaction?: RedactionConfig };
 let current: Redaction | undefined;
 
 /** This server's rules. */
 export function redaction(): Redaction {
-  const config = (shared.goodJobConsoleRedaction ??= readRedaction(process.env));
+  const config = currentRedaction();
   if (current?.config !== config) current = new Redaction(config);
   return current;
-}
-
-/** Rules from now on: the server's, which has read them before it changes its folder; a test's. */
-export function setRedaction(config: Partial<RedactionConfig>): void {
-  shared.goodJobConsoleRedaction = { ...DEFAULT_CONFIG, ...config };
 }
