@@ -21,6 +21,8 @@ const AT_LEAST = 10_000;
 const LOOKED_AT = 40_000;
 const LOOKED_AT_FILTERED = 15_000;
 const LOOKED_AT_TEXT = 4_000;
+/** Where each of them must be looked at again. */
+const LOOKED_AT_AGAIN = 1_500;
 const BUDGET_MS = 1_500;
 /** A count is kept so long, and one that took its time so much longer. */
 const KEPT_MS = 5_000;
@@ -133,7 +135,7 @@ async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter, doubtful: Cand
   const parts = all.filter(({ states }) => states.some((state) => listed.includes(state)));
   if (parts.length === 0) return sum(filter, () => ({ kind: 'exact', count: 0 }));
   const isAll = filter.terms.length === 0;
-  const limit = isAll ? LOOKED_AT : filter.terms.some(isSlow) || doubtful.isDoubtful ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
+  const limit = isAll ? LOOKED_AT : doubtful.isDoubtful ? LOOKED_AT_AGAIN : filter.terms.some(isSlow) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
   const fits = isAll ? sql`true` : sql`coalesce((${doubtful.condition}), false)`;
   // Of all jobs those that finished are counted by the index alone, and the discarded ones taken from them.
   const ids = doubtful.isDoubtful ? sql`array_agg(j.id) FILTER (WHERE j.fits)` : sql`NULL::uuid[]`;

@@ -32,10 +32,10 @@ const PIN = '8302957';
 const NO_PIN = '9417263';
 
 const pairs = (secret: string, none: string): [string, string][] => {
-  const cuts: [number, number][] = [[0, 1], [0, 2], [0, 3], [0, 5], [0, 8], [0, secret.length - 1], [0, secret.length], [1, secret.length], [3, 7], [secret.length - 2, secret.length], [secret.length - 4, secret.length]];
+  const cuts: [number, number][] = [[0, 3], [0, 5], [0, secret.length - 1], [0, secret.length], [1, secret.length], [3, 7], [secret.length - 4, secret.length]];
   return cuts.map(([from, to]) => [secret.slice(from, to), none.slice(from, to)]);
 };
-const PARTS = [...pairs(SECRET, NOWHERE), ...pairs(PIN, NO_PIN).filter(([part]) => part.length > 3), [SECRET.toUpperCase(), NOWHERE.toUpperCase()] as [string, string]];
+const PARTS = [...pairs(SECRET, NOWHERE), ...pairs(PIN, NO_PIN).filter(([part]) => part.length > 4), [SECRET.toUpperCase(), NOWHERE.toUpperCase()] as [string, string]];
 
 let console_: TestConsole;
 let batchId: string;
@@ -107,8 +107,7 @@ describe('a planted secret', () => {
   it.each(PARTS)('%s is told apart from %s by nothing', async (part, none) => {
     const told: string[] = [];
     for (const form of FORMS) if ((await answers(form(part), part)) !== (await answers(form(none), none))) told.push(JSON.stringify(form(part)));
-    // One letter is in ordinary words too.
-    if (part.length > 2) expect(told).toEqual([]);
+    expect(told).toEqual([]);
   }, 120_000);
 
   it('is found by what is shown beside it', async () => {

@@ -82,7 +82,7 @@ export class Candidates implements Found {
     const doubtful = checked.some(({ negated }) => !negated) ? sql`true` : sql`coalesce(${join(checked.map((term) => sql`(${plainCondition(gj, term)})`), ' OR ')}, false)`;
     const rows = await tx.query<ReadRow>(sql`
       SELECT j.id, j.doubtful, coalesce((${all}), false) AS fits, j.large, j.job_class, j.queue_name, j.cron_key, j.error, j.labels,
-             CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END AS arguments
+             CASE WHEN j.doubtful AND NOT j.large AND ${checked.some((term) => term.kind !== 'match' || term.field === 'error' || term.field === 'label')}::boolean THEN (j.serialized_params -> 'arguments')::text END AS arguments
         FROM (SELECT j.*, ${doubtful} AS doubtful, coalesce(pg_column_size(j.serialized_params), 0) > ${LARGEST} AS large
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const kept: string[] = [];
@@ -109,8 +109,7 @@ function shownOf(row: ReadRow): Json | null {
   const text = <T extends string | null>(given: T) => (given === null ? given : rules.text(given, secrets, MARKER));
   const plain = { job_class: text(row.job_class), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error: text(row.error) };
   const labels = row.labels?.map(text) ?? null;
-  const isSame = (Object.keys(plain) as (keyof typeof plain)[]).every((name) => plain[name] === row[name]) && labels?.join('\0') === row.labels?.join('\0');
-  if (!row.large && isSame && (!stored || !args || compactJson(stored) === compactJson(args))) return null;
+  if (!row.large && !secrets.hidden) return null;
   return object([
     ['id', scalar(row.id)],
     ...Object.entries(plain).map(([name, value]): [string, Json] => [name, scalar(value)]),

@@ -40,8 +40,8 @@ interface Walk {
 
 const NONE: PathRules = { hide: [], show: [] };
 /** Keys with which a hash names what its other value is of: `{"name": "password", "value": "…"}`. */
-const NAMING = ['name', 'key', 'field', 'header', 'param', 'parameter', 'attribute', 'property', 'variable', 'k', 'label', 'id'];
-const VALUED = /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|old_value|new_value)$/i;
+const NAMING = new Set(['name', 'key', 'field', 'header', 'param', 'parameter', 'attribute', 'property', 'variable', 'k', 'label', 'id', 'type', 'kind', 'title', 'input', 'field_name', 'attribute_name', 'header_name', 'param_name', 'variable_name']);
+const VALUED = /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
 
 /** Decides what of a job's data is shown; the only place that does. */
 export class Redaction {
@@ -121,7 +121,7 @@ export class Redaction {
     }
     if (json.kind === 'scalar') return this.scalar(json, walk);
     if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, n) => this.value(item, [...path, String(n)], walk, secret || this.isNamed(json.items, n, areArguments(path, walk)))) };
-    const named = NAMING.some((key) => json.entries.some((entry) => entry.key.toLowerCase() === key && this.isSecretName(nameOf(entry.value))));
+    const named = json.entries.some(({ key, value }) => NAMING.has(key.toLowerCase()) && this.isSecretName(nameOf(value)));
     return {
       kind: 'object',
       entries: json.entries.map(({ key, value }) => {
@@ -194,6 +194,7 @@ function tryJson(text: string): Json | undefined {
 }
 
 function hideWhole(json: Json, { secrets, marker }: Walk): Json {
+  secrets.hidden = true;
   const remember = (value: Json) => {
     if (value.kind === 'array') value.items.forEach(remember);
     else if (value.kind === 'object') value.entries.forEach(({ key, value: inner }) => !key.startsWith('_aj_') && remember(inner));

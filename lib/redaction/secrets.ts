@@ -11,6 +11,8 @@ const COMMON = /^(?:true|false|null|none|nil|undefined|unknown|default|string|nu
  * row's error or under another key, it is hidden there too, also as URLs, JSON and Base64 write it.
  */
 export class Secrets {
+  /** Something was hidden, be it too short to be looked for elsewhere. */
+  hidden = false;
   private readonly values = new Set<string>();
   private forms: { text: string; whole: boolean }[] | null = null;
 
@@ -19,6 +21,7 @@ export class Secrets {
   }
 
   add(value: string): void {
+    this.hidden = true;
     const plain = value.trim();
     if (plain.length < SHORTEST || COMMON.test(plain) || this.values.size >= MOST || this.values.has(plain)) return;
     this.values.add(plain);
