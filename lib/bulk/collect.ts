@@ -20,6 +20,12 @@ import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 /** The statement that lists them all may take so long; the write's own limit comes back after it. */
 const AT_ONCE_MS = 2_000;
 
+/** Parts of a run's targets; what works on one part does not wait for what works on another. */
+export const PARTS = 4;
+
+/** The jobs of a batch are in one part: who acts on one of them has the batch locked. An id's last byte is random. */
+const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
+
 /** What is found in two steps (lib/jobs/recheck.ts) is a target only when it is kept in the second. */
 function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Found {
   const found = targetJobs(gj, target);
@@ -27,20 +33,26 @@ function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: Cut
   return { condition, isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
 }
 
-/** Lists the jobs of this statement (`SELECT j.id …`) as targets; how many, and whether it found all of them. */
-async function list(tx: Tx, runId: string, found: Found, ids: Sql, limit = Infinity): Promise<number | null> {
+/** Lists the jobs of `from` (`good_jobs j WHERE …`) as targets; how many. Null: more than `most` would have to be looked at again. */
+async function list(tx: Tx, runId: string, found: Found, from: Sql, most = Infinity): Promise<number | null> {
   if (!found.isDoubtful) {
     const [listed] = await tx.query<{ count: number }>(sql`
-      WITH listed AS (INSERT INTO ${TARGETS} (run_id, pass, job_id) SELECT ${runId}::uuid, 1, j.id FROM (${ids}) j RETURNING 1) SELECT count(*)::int AS count FROM listed`);
+      WITH listed AS (INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${from} RETURNING 1) SELECT count(*)::int AS count FROM listed`);
     return listed?.count ?? 0;
   }
-  const read = await tx.query<{ id: string }>(ids);
-  return read.length > limit ? null : listSelected(tx, runId, [...(await found.keep(tx, read.map(({ id }) => id)))]);
+  const read = await tx.query<{ id: string; part: number }>(sql`SELECT j.id, ${partOf} AS part FROM ${from}`);
+  if (read.length > most) return null;
+  const kept = await found.keep(tx, read.map(({ id }) => id));
+  const rows = read.filter(({ id }) => kept.has(id));
+  await tx.query(sql`
+    INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+    SELECT ${runId}::uuid, 1, part, id FROM unnest(${rows.map(({ part }) => part)}::int[], ${rows.map(({ id }) => id)}::uuid[]) t(part, id)`);
+  return rows.length;
 }
 
 /** Selected jobs are targets whatever has become of them: each gets its outcome. */
 export async function listSelected(tx: Tx, runId: string, ids: string[]): Promise<number> {
-  const rows = await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, job_id) SELECT DISTINCT ${runId}::uuid, 1, id FROM unnest(${ids}::uuid[]) id RETURNING 1`);
+  const rows = await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT DISTINCT ${runId}::uuid, 1, 0, id FROM unnest(${ids}::uuid[]) id RETURNING 1`);
   return rows.length;
 }
 
@@ -52,7 +64,7 @@ export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: Bul
   const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
   try {
-    const listed = await list(tx, runId, found, sql`SELECT j.id FROM ${gj.jobs} j WHERE ${found.condition} LIMIT ${most + 1}`, most);
+    const listed = await list(tx, runId, found, sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${most + 1}`, most);
     await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
     if (listed !== null && listed <= most) return listed;
   } catch (error) {
@@ -89,7 +101,7 @@ export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: numb
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
   const found = chosen(gj, run.action, targetOf(run), run.cutOff);
-  const listed = await list(tx, run.id, found, sql`SELECT j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
+  const listed = await list(tx, run.id, found, sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
   return { found: listed ?? 0, to: end ?? null };
 }
 
