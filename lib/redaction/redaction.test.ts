@@ -50,6 +50,10 @@ describe('text', () => {
     'ご請求書のお知らせ（株式会社あさひ）', 'imports/2026-11-20/顧客一覧_3.csv', 'Token::Invalid: nothing', 'Password is too short', 'HTTP 401 Unauthorized: token expired', 'https://example.com:8080/path?email=a@b.example', 'person@example.com',
   ])('leaves %s', (text) => expect(rules.text(text)).toBe(text));
 
+  it('leaves what stands beside it', () => {
+    expect(rules.text(`https://api.test/x?token=${S}&page=1`)).toBe(`https://api.test/x?token=${HIDDEN}&page=1`);
+    expect(rules.text(`password=${S}, user=bob (id 12)`)).toBe(`password=${HIDDEN}, user=bob (id 12)`);
+  });
   it('is linear, whatever it is given', () => {
     const pieces = ['eyJaaaaaaaa', 'eyJaaaaaaaa-', 'eyJaaaaaaaa.', 'password', 'password=', 'password: ', '"password":"', '\\"', '\\\\"', '{:password=>{', '(((', '<password>', '</', '://', '://a:b', 'https://a:b/', 'password \'', 'password "', 'token ', '-----BEGIN PRIVATE KEY-----', '--', 'a--', '1', '1 ', '4111 1111 1111 ', 'bearer ', 'bearer', '%3D', 'token%3D', '=', ':', ' ', 'a', 'a ', 'Aa', '_', '&quot;', 'key (', '(a)=(', '"a\' ', 'a'.repeat(100) + '=', ' '.repeat(50) + '=', '\'token\' is', '\n'];
     const slow = pieces.flatMap((piece) => {
@@ -57,7 +61,8 @@ describe('text', () => {
       const started = performance.now();
       rules.text(text);
       const ms = performance.now() - started;
-      return ms > 1_000 ? [`${piece}: ${Math.round(ms)} ms`] : [];
+      // Quadratic would be minutes; a shared machine may be slow by itself.
+      return ms > 5_000 ? [`${piece}: ${Math.round(ms)} ms`] : [];
     });
     expect(slow).toEqual([]);
   });

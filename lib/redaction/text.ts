@@ -209,7 +209,7 @@ function spoken(text: string, keys: Keys): Span[] {
       if (value) found.push({ from: from + space.length, to: from + space.length + value.length });
     } else {
       let words = 0;
-      for (const word of line.matchAll(/[^\s()<>[\]{}"'`,;:=「」『』|]+/g)) {
+      for (const word of line.matchAll(/[^\s()<>[\]{}"'`,;:=&?#/「」『』|]+/g)) {
         if ((words += 1) > WORDS_BETWEEN) break;
         const plain = word[0].replace(/[.!?]+$/, '');
         if (looksRandom(plain)) found.push({ from: from + word.index, to: from + word.index + plain.length });
