@@ -49,6 +49,9 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'batches', path: '/batches' },
     ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({ name: `batch-${name}`, path: `/batches/${String(id)}` })),
     { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
+    { name: 'queues', path: '/queues' },
+    { name: 'queues-day', path: '/queues?range=24h' },
+    { name: 'processes', path: '/processes' },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }
