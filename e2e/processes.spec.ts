@@ -54,6 +54,8 @@ test('its raw state, as GoodJob prints it', async ({ page }) => {
   await card(page, LIVE).getByRole('button', { name: en('processes.rawShowOf', { id: LIVE }) }).click();
   const raw = await card(page, LIVE).locator('pre').innerText();
   expect(JSON.parse(raw)).toEqual(STATE);
+  await page.getByRole('button', { name: en('processes.rawShowAll') }).click();
+  await expect(page.locator('[data-process] pre')).toHaveCount(4);
 });
 
 test('the jobs that it runs, and all of them in the list of jobs', async ({ page }) => {

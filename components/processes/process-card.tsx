@@ -10,7 +10,7 @@ import { ProcessStateBadge } from './process-state';
 import { Schedulers } from './schedulers';
 
 /** One process: who it is, whether it lives, what it serves and what it runs. What it does not tell is a dash. */
-export function ProcessCard({ process, raw }: { process: ProcessRow; raw: string | null }) {
+export function ProcessCard({ process, raw, open }: { process: ProcessRow; raw: string | null; open: boolean }) {
   const t = useTranslations('processes');
   const count = useCount();
   const { told } = process;
@@ -53,7 +53,7 @@ export function ProcessCard({ process, raw }: { process: ProcessRow; raw: string
       </dl>
       {told && <Schedulers schedulers={told.schedulers} total={told.schedulersTotal} />}
       <ProcessJobs process={process} />
-      {!process.tooLarge && <ProcessRaw id={process.id} raw={raw} otherKeys={told?.otherKeys ?? []} />}
+      {!process.tooLarge && <ProcessRaw key={String(open)} id={process.id} raw={raw} open={open} otherKeys={told?.otherKeys ?? []} />}
     </li>
   );
 }

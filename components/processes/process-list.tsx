@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import type { ProcessState } from '@/lib/good-job/processes';
 import type { ProcessesPage } from '@/lib/processes/types';
 import { fetchJson } from '../fetch-json';
@@ -11,6 +11,7 @@ import { Pager } from '../pager';
 import { useCountText } from '../quantities';
 import { RefreshNote } from '../refresh-note';
 import { Tabs } from '../tabs';
+import { Button } from '../ui/button';
 import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { ProcessCard } from './process-card';
 
@@ -33,6 +34,7 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
   const countText = useCountText();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
+  const [allRaw, setAllRaw] = useState(false);
   const { data = initial, error, dataUpdatedAt } = useLiveQuery({ key: [door], fetch: (signal) => fetchJson<ProcessesPage>(basePath + door, signal), initial, wanted: onScreen });
   const href = (of: ProcessState | null) => {
     const query = String(new URLSearchParams({ ...(of ? { state: of } : {}), ...(queueName ? { queue_name: queueName } : {}) }));
@@ -53,12 +55,17 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
       ) : (
         <ul aria-label={t('title')} className="flex flex-col gap-3">
           {data.rows.map((process) => (
-            <ProcessCard key={process.id} process={process} raw={raw?.id === process.id ? raw.json : null} />
+            <ProcessCard key={process.id} process={process} raw={raw?.id === process.id ? raw.json : null} open={allRaw} />
           ))}
         </ul>
       )}
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
         <Pager path="/processes" params={params} previous={data.previous} next={data.next} />
+        {data.rows.length > 1 && (
+          <Button className="js-only" aria-expanded={allRaw} onClick={() => setAllRaw(!allRaw)}>
+            {t(allRaw ? 'rawHideAll' : 'rawShowAll')}
+          </Button>
+        )}
         {error && <RefreshNote at={dataUpdatedAt} />}
       </div>
     </div>

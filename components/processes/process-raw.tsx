@@ -6,10 +6,10 @@ import { Button, buttonClass } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
 
 /** All that the process tells, as JSON, fetched when it is asked for; `raw` is there when the URL asks (without JavaScript). */
-export function ProcessRaw({ id, raw, otherKeys }: { id: string; raw: string | null; otherKeys: string[] }) {
+export function ProcessRaw({ id, raw, open, otherKeys }: { id: string; raw: string | null; open: boolean; otherKeys: string[] }) {
   const t = useTranslations('processes');
   const { basePath } = useLive();
-  const [shown, setShown] = useState(false);
+  const [shown, setShown] = useState(open);
   if (raw) return <div className="mt-2"><JsonBlock text={raw} label={t('raw', { id })} /></div>;
   return (
     <div className="mt-2">

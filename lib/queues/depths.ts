@@ -42,13 +42,16 @@ export async function queueDepths(tx: Tx, gj: GoodJob, names: string[], unnamed:
   return new Map(rows.map((row) => [row.name, depthFrom(row, runs.get(row.name), most, limit)]));
 }
 
-/** `ordered`: the same queue, so that the index's own order is asked for, and not that of another. */
+/**
+ * `ordered`: the same queue as a range, and in its order: that of the index on queue names. Else the planner takes the
+ * one on scheduled_at, and goes through the jobs of all queues for each of them.
+ */
 function depthOf(gj: GoodJob, inQueue: Sql, ordered: Sql, limit: number): Sql {
-  const open = (when: Sql) => sql`FROM ${gj.jobs} j WHERE ${inQueue} AND j.finished_at IS NULL AND ${when}`;
+  const open = (when: Sql) => sql`FROM ${gj.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND ${when} ORDER BY j.queue_name, j.scheduled_at`;
   return sql`
-    SELECT (SELECT count(*)::int FROM (SELECT 1 ${open(sql`j.scheduled_at <= now()`)} LIMIT ${limit}) j) AS due,
+    SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${inQueue} AND j.finished_at IS NULL AND j.scheduled_at <= now() LIMIT ${limit}) j) AS due,
            f.future, f.retried, u.unset, u.ready AS "unsetReady", u.retried AS "unsetRetried",
-           least(u.oldest, (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND j.performed_at IS NULL AND j.scheduled_at <= now() ORDER BY j.queue_name, j.scheduled_at LIMIT 1)) AS oldest
+           least(u.oldest, (SELECT j.scheduled_at ${open(sql`j.performed_at IS NULL AND j.scheduled_at <= now()`)} LIMIT 1)) AS oldest
       FROM (SELECT count(*)::int AS future, (count(*) FILTER (WHERE j.performed_at IS NULL AND j.error IS NOT NULL))::int AS retried
               FROM (SELECT j.performed_at, j.error ${open(sql`j.scheduled_at > now()`)} LIMIT ${limit}) j) f,
            (SELECT count(*)::int AS unset, (count(*) FILTER (WHERE ${readyAt} <= now()))::int AS ready,
