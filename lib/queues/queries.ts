@@ -3,6 +3,7 @@ import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
 import { pausedQueues } from '../good-job/pauses';
 import { type LivePools, livePools } from '../good-job/processes';
+import { refreshRunning } from '../good-job/running';
 import { servesQueue, threadsFor } from '../good-job/queue-strings';
 import type { Count } from '../jobs/types';
 import { type Depth, queueDepths } from './depths';
@@ -48,6 +49,7 @@ export async function listQueues(ctx: Ctx, { range, notUnderstood }: QueueFilter
 }
 
 async function readOpen(ctx: Ctx) {
+  refreshRunning(ctx);
   const { found, live, paused } = await ctx.db.read(async (tx) => ({ found: await queueNames(tx, ctx.gj), live: await livePools(tx, ctx.gj), paused: await pausedQueues(tx, ctx.gj) }), { byIndexOnly: true });
   // Counts that do not come in time leave the rest of the page.
   const depths = await ctx.db
