@@ -26,22 +26,32 @@ const KEPT_MS = 4_000;
 const KEPT_PER_MS = 40;
 const KEPT_MS_MOST = 30_000;
 
-const kept = new WeakMap<DetectedSchema, Map<Range, { flow: Promise<Flow | null>; until: number }>>();
+/** Whoever asks so soon after that is answered with what was known, while it is read again for the next. */
+const STALE_MS = 15_000;
+
+interface Kept {
+  flow: Promise<Flow | null>;
+  until: number;
+  reading: boolean;
+}
+const kept = new WeakMap<DetectedSchema, Map<Range, Kept>>();
 
 /** What became of the jobs of each queue in the range; null: not in time. */
 export function flowWithin(ctx: Ctx, range: Range): Promise<Flow | null> {
-  const ranges = kept.get(ctx.gj.schema) ?? new Map<Range, { flow: Promise<Flow | null>; until: number }>();
+  const ranges = kept.get(ctx.gj.schema) ?? new Map<Range, Kept>();
   kept.set(ctx.gj.schema, ranges);
   const known = ranges.get(range);
-  if (known && known.until > Date.now()) return known.flow;
+  const over = known ? Date.now() - known.until : Infinity;
+  if (known && (known.reading || over <= 0)) return known.flow;
   const started = Date.now();
-  const entry = { flow: ctx.db.read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch(tooLate), until: started + BUDGET_MS * 4 };
-  ranges.set(range, entry);
-  entry.flow.then(
-    () => (entry.until = Date.now() + Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)),
+  const flow = ctx.db.read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch(tooLate);
+  const answered = known && over < STALE_MS ? known.flow : flow;
+  ranges.set(range, { flow: answered, until: 0, reading: true });
+  flow.then(
+    () => ranges.set(range, { flow, until: Date.now() + Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST), reading: false }),
     () => ranges.delete(range),
   );
-  return entry.flow;
+  return answered;
 }
 
 function tooLate(error: unknown): null {
