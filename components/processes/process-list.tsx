@@ -66,7 +66,7 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
             {t(allRaw ? 'rawHideAll' : 'rawShowAll')}
           </Button>
         )}
-        {error && <RefreshNote at={dataUpdatedAt} />}
+        {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       </div>
     </div>
   );

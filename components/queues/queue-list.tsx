@@ -39,7 +39,7 @@ export function QueueList({ initial, range }: { initial: QueuesPage; range: Rang
         </ul>
       </div>
       <Reading page={data} range={range} />
-      {error && <RefreshNote at={dataUpdatedAt} />}
+      {error && <RefreshNote at={dataUpdatedAt} error={error} />}
     </div>
   );
 }

@@ -14,9 +14,10 @@ export interface Flow {
   queues: Map<string | null, QueueFlow>;
 }
 
-/** The range is looked at in equal parts, of each its newest jobs: a burst does not hide the hours before it. */
+/** The range is looked at in equal parts, of each its newest jobs, so that a burst does not hide the hours before it. */
 const PARTS = 60;
-const JOBS_A_PART = 200;
+/** Jobs that are looked at, over all parts together. */
+const LOOKED_AT = 12_000;
 /** What a part has is counted in the index alone, up to here. */
 const COUNTED_A_PART = 30_000;
 const DISCARDED = 10_000;
@@ -70,12 +71,13 @@ interface FlowRow {
 }
 
 /** By index_good_jobs_jobs_on_finished_at_only; discarded jobs by index_good_jobs_on_discarded, of GoodJob 4.18. */
-export async function readFlow(tx: Tx, gj: GoodJob, range: Range, jobsAPart = JOBS_A_PART): Promise<Flow> {
+export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_AT): Promise<Flow> {
   const step = sql`interval '1 second' * ${RANGES[range] / PARTS}::float8`;
   const within = sql`j.finished_at IS NOT NULL AND j.finished_at > now() - ${step} * (n + 1) AND j.finished_at <= now() - ${step} * n`;
   const parts = await tx.query<{ total: number }>(sql`
     SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${within} LIMIT ${COUNTED_A_PART}) j) AS total FROM generate_series(0, ${PARTS - 1}::int) n ORDER BY n`);
   const totals = parts.map(({ total }) => total);
+  const jobsAPart = shareOf(totals, most);
   // Each job looked at stands for so many of its part.
   const weights = totals.map((total) => Math.max(1, total / jobsAPart));
   const rows = await tx.query<FlowRow>(sql`
@@ -99,6 +101,18 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, jobsAPart = JO
       finished: about(finished), discarded: discarded ? (discarded.get(name) ?? { kind: 'exact', count: 0 }) : about(sampled), waitP50: p50, waitP95: p95,
     }])),
   };
+}
+
+/** The most jobs to look at in a part so that all parts together have no more than `most`: the small ones leave room to the large. */
+function shareOf(totals: number[], most: number): number {
+  let [left, share] = [most, 0];
+  const ascending = [...totals].sort((a, b) => a - b);
+  for (const [n, total] of ascending.entries()) {
+    share = Math.floor(left / (ascending.length - n));
+    if (total > share) return Math.max(1, share);
+    left -= total;
+  }
+  return Math.max(1, ...totals);
 }
 
 /** Exact, where the index has them; null where it does not, or they are too many to count: then the sample tells. */

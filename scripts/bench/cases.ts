@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Ctx } from '../../lib/ctx';
 import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
+import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
 import { jobGroup } from './job-cases';
 import { queueGroup } from './queue-cases';
@@ -43,4 +44,5 @@ export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<
   batch: batchGroup,
   jobs: jobGroup,
   queues: queueGroup,
+  audit: auditGroup,
 };
