@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
+import { refreshRunning, runningByIndex } from '../good-job/running';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
@@ -11,7 +12,6 @@ import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select }
 import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type Candidates, candidates } from './recheck';
-import { refreshRunning, runningByIndex } from './running';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';

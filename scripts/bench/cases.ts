@@ -5,6 +5,7 @@ import type { GoodJob } from '../../lib/good-job/tables';
 import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
 import { jobGroup } from './job-cases';
+import { queueGroup } from './queue-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {
@@ -42,5 +43,6 @@ export interface Group {
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
   batch: batchGroup,
   jobs: jobGroup,
+  queues: queueGroup,
   audit: auditGroup,
 };
