@@ -19,10 +19,11 @@ const site = useSite('accessibility', {
     await insertJob(db, { id: JOB, batch_id: BATCH, job_class: LONG, cron_key: 'nightly_report', concurrency_key: LONG, ...DISCARDED, error: `Net::ReadTimeout: ${'x'.repeat(300)}` });
     await insertExecution(db, JOB, { ...{ job_class: LONG, serialized_params: '{"executions": 0}', error: 'Net::ReadTimeout: read', error_event: 1, finished_at: new Date().toISOString() }, error_backtrace: ['/app/jobs/x.rb:1:in `perform\'', '/usr/gems/activejob/y.rb:2'], duration: 'PT1.5S' });
     await insertJob(db, { batch_callback_id: BATCH, job_class: LONG });
+    await db.query(`INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())`, [JSON.stringify({ queues: ['低優先度キュー'], job_classes: [LONG], labels: ['nightly'] })]);
   },
 });
 
-const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing'];
+const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/cron_entries', '/cron_entries/nightly_report', '/cron_entries/nightly_report/enqueue', '/pauses', '/pauses/pause?type=label&value=nightly', '/nothing'];
 
 for (const locale of ['ja', 'en'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {

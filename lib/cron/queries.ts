@@ -63,9 +63,12 @@ export interface StoredRuns {
   jobClass: string | null;
 }
 
+/** GoodJob gives every job of a schedule its `cron_at`: of those without one there are few, if any. */
+const WITHOUT_TIME = 1_000;
+
 /**
- * The last runs of each key, newest first: index_good_jobs_on_cron_key_and_cron_at_cond, those without `cron_at` by
- * index_good_jobs_on_cron_key_and_created_at_cond.
+ * The last runs of each key, newest first: index_good_jobs_on_cron_key_and_cron_at_cond. Sorted by `created_at` at
+ * once, those without `cron_at` would be looked for among all jobs of the key.
  */
 export async function readRuns(tx: Tx, gj: GoodJob, keys: string[]): Promise<Map<string, StoredRuns>> {
   if (keys.length === 0) return new Map();
@@ -74,7 +77,8 @@ export async function readRuns(tx: Tx, gj: GoodJob, keys: string[]): Promise<Map
       SELECT * FROM (
         (SELECT j.id, j.cron_at AS at, ${stateOf} AS state, j.job_class FROM ${gj.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NOT NULL ORDER BY j.cron_at DESC LIMIT ${RUNS_SHOWN})
         UNION ALL
-        (SELECT j.id, j.created_at AS at, ${stateOf} AS state, j.job_class FROM ${gj.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NULL ORDER BY j.created_at DESC LIMIT ${RUNS_SHOWN})) both_kinds
+        (SELECT j.id, j.created_at AS at, ${stateOf} AS state, j.job_class FROM (
+           SELECT * FROM ${gj.jobs} WHERE cron_key = k.key AND cron_at IS NULL LIMIT ${WITHOUT_TIME}) j ORDER BY j.created_at DESC LIMIT ${RUNS_SHOWN})) both_kinds
        ORDER BY at DESC, id DESC LIMIT ${RUNS_SHOWN}) r
      ORDER BY k.n, r.at DESC, r.id DESC`);
   const found = new Map<string, StoredRuns>();

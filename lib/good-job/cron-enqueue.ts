@@ -60,7 +60,7 @@ async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | un
     SELECT j.id, j.job_class AS "jobClass", j.labels, j.concurrency_key AS "concurrencyKey", ${paramsProblem(sql`j.serialized_params`)} AS problem FROM (
       (SELECT 1 AS part, l.* FROM ${gj.jobs} l WHERE l.cron_key = ${key} AND l.cron_at IS NOT NULL ORDER BY l.cron_at DESC LIMIT 1)
       UNION ALL
-      (SELECT 2 AS part, l.* FROM ${gj.jobs} l WHERE l.cron_key = ${key} AND l.cron_at IS NULL ORDER BY l.created_at DESC LIMIT 1)) j
+      (SELECT 2 AS part, l.* FROM (SELECT * FROM ${gj.jobs} WHERE cron_key = ${key} AND cron_at IS NULL LIMIT 1000) l ORDER BY l.created_at DESC LIMIT 1)) j
      ORDER BY j.part LIMIT 1`);
   return last;
 }

@@ -3,6 +3,7 @@ import type { Ctx } from '../../lib/ctx';
 import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { batchGroup } from './batch-cases';
+import { cronGroup } from './cron-cases';
 import { jobGroup } from './job-cases';
 
 /** One page or door of the console, and the SQL behind it. */
@@ -41,4 +42,5 @@ export interface Group {
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
   batch: batchGroup,
   jobs: jobGroup,
+  cron: cronGroup,
 };

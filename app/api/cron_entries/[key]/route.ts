@@ -1,8 +1,9 @@
 import { answerJson } from '@/lib/api';
 import { getCronEntry } from '@/lib/cron/entries';
-import { keyOfSegment } from '@/lib/cron/key';
+import { isFilterText } from '@/lib/text';
 
+/** A route's segment is decoded already, unlike a page's. */
 export async function GET(_request: Request, { params }: { params: Promise<{ key: string }> }): Promise<Response> {
-  const key = keyOfSegment((await params).key);
-  return answerJson(async (ctx) => (key === null ? null : getCronEntry(ctx, key)));
+  const { key } = await params;
+  return answerJson(async (ctx) => (isFilterText(key) ? getCronEntry(ctx, key) : null));
 }
