@@ -1,5 +1,5 @@
 import 'server-only';
-import sql from 'sql-template-tag';
+import sql, { join } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
@@ -60,13 +60,14 @@ async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Count[
 
 const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 
-/** index_good_jobs_on_queue_name_and_scheduled_at, by a range: of an equality the planner may look through the jobs of all queues. */
+/** index_good_jobs_on_queue_name_and_scheduled_at. As a range: of an equality the planner takes the jobs of all queues. */
 async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Count>> {
   if (queues.length === 0) return new Map();
-  const rows = await tx.query<{ name: string; looked: number; count: number }>(sql`
-    SELECT q.name, c.looked, c.count FROM unnest(${queues}::text[]) q(name) CROSS JOIN LATERAL (
-      SELECT count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count FROM (
-        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name >= q.name AND j.queue_name <= q.name AND j.finished_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${AT_LEAST + 1}) o) c`);
+  const rows = await tx.query<{ name: string; looked: number; count: number }>(
+    join(queues.map((name) => sql`
+      SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count FROM (
+        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name >= ${name} AND j.queue_name <= ${name} AND j.finished_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${AT_LEAST + 1}) o`), ' UNION ALL '),
+  );
   return new Map(rows.map(({ name, looked, count }) => [name, looked > AT_LEAST ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'exact', count }]));
 }
 
