@@ -66,7 +66,7 @@ async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<s
   const rows = await tx.query<{ name: string; looked: number; count: number }>(
     join(queues.map((name) => sql`
       SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count FROM (
-        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name >= ${name} AND j.queue_name <= ${name} AND j.finished_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${AT_LEAST + 1}) o`), ' UNION ALL '),
+        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`), ' UNION ALL '),
   );
   return new Map(rows.map(({ name, looked, count }) => [name, looked > AT_LEAST ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'exact', count }]));
 }
