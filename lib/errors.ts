@@ -20,7 +20,14 @@ export const ERROR_CODES = [
   'no_read_permission',
   'locked',
   'forbidden',
+  /** The front door's own answers, as a page that polls or acts gets them. */
+  'signed_out',
+  'no_role',
+  'too_many_requests',
+  'bulk_too_large',
   'bad_request',
+  /** AUDIT_REASON=required, and none was given. */
+  'reason_required',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
   'not_understood',
   'unexpected',
@@ -50,14 +57,21 @@ export class ConsoleError extends Error {
 export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'bad_request':
+    case 'reason_required':
     case 'not_understood':
       return 400;
+    case 'signed_out':
+      return 401;
     case 'forbidden':
+    case 'no_role':
+    case 'bulk_too_large':
     case 'read_only':
     case 'no_permission':
       return 403;
     case 'locked':
       return 409;
+    case 'too_many_requests':
+      return 429;
     case 'unexpected':
       return 500;
     default:

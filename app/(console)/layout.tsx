@@ -12,9 +12,9 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
     throw error;
   });
   return (
-    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false}>
+    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0} reasonRequired={ctx?.reasonRequired ?? false}>
       <Shell>
-        {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema} readOnly={ctx.readOnly} />}
+        {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'} readOnly={ctx.readOnly} />}
         {children}
       </Shell>
     </PermissionsProvider>

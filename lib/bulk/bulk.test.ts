@@ -5,6 +5,7 @@ import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
+import { controlRun } from './control';
 import { previewBulk } from './preview';
 import { getRun, listRuns, listSamples } from './queries';
 import { startBulk } from './start';
@@ -247,7 +248,7 @@ describe('confirmation', () => {
     for (const [expected, typed] of [[total, null], [total, 1_000], [{ kind: 'exact', count: 3 }, null], [{ kind: 'exact', count: 3 }, 3]] as const) {
       expect(await tried(expected, typed)).toEqual({ kind: 'not_confirmed' });
     }
-    expect(await audited()).toEqual([]);
+    expect((await gj.client.query('SELECT DISTINCT outcome, error, counts FROM good_job_console.audit_events')).rows).toEqual([{ outcome: 'refused', error: 'not_confirmed', counts: {} }]);
     expect((await gj.client.query(`SELECT 1 FROM good_job_console.bulk_runs WHERE state = 'running'`)).rowCount).toBe(0);
     const started = await tried(total, 1_001);
     expect(started.kind === 'started' && (await settled(ctx, started.runId)).counts).toEqual({ done: 1_001 });
@@ -288,4 +289,18 @@ test('the list of runs pages both ways', async () => {
   const second = await listRuns(gj.ctx(), first.next);
   expect([first.rows.length, second.rows.length, second.next]).toEqual([25, 2, null]);
   expect(await listRuns(gj.ctx(), second.previous)).toMatchObject({ rows: first.rows });
+});
+
+test('an operator starts and resumes no run above the limit, whatever the number they say; an admin does', async () => {
+  await insertJobs(gj.client, 6);
+  const operator = gj.ctx({ role: 'operator', bulkOperatorLimit: 5 });
+  const { target, cutOff, total } = await previewBulk(operator, 'retry', discarded());
+  for (const expected of [total, { kind: 'exact', count: 1 } as const]) await expect(startBulk(operator, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed: expected.count })).rejects.toMatchObject({ code: 'bulk_too_large' });
+  expect(await audited()).toEqual([]);
+  const runId = await start(gj.ctx({ bulkOperatorLimit: 5 }), 'retry', discarded());
+  await settled(gj.ctx(), runId);
+  await expect(controlRun(operator, runId, 'resume')).rejects.toMatchObject({ code: 'bulk_too_large' });
+  expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('conflict');
+  await gj.client.query(`UPDATE good_jobs SET error = 'x', finished_at = now() WHERE id IN (SELECT id FROM good_jobs LIMIT 5)`);
+  expect((await settled(operator, await start(operator, 'retry', discarded()))).counts).toEqual({ done: 5 });
 });

@@ -1,7 +1,9 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
+import { denial } from '../auth/permissions';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
+import { ConsoleError } from '../errors';
 import { lockBatches } from '../good-job/claim';
 import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './run-rows';
 import { serverId, work, workOn } from './runner';
@@ -21,8 +23,25 @@ export type ControlOutcome = 'done' | 'conflict' | 'missing';
 export async function controlRun(ctx: Ctx, runId: string, control: Control): Promise<ControlOutcome> {
   const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
   if (!run) return 'missing';
+  if (control === 'resume') await mayGoOn(ctx, runId);
   if (control === 'resume') return resume(ctx, runId, run.action);
-  return transaction(ctx, permissionOf(run.action), (tx) => (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run)));
+  return transaction(ctx, permissionOf(run.action), async (tx) => recorded(tx, runId, control, await (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run))), attemptOf(runId, control));
+}
+
+/** No reason is asked for: a run that goes wrong must stop at a click. */
+const attemptOf = (runId: string, control: Control) => ({ action: `bulk.${control}` as const, targetType: 'bulk_run' as const, targetIds: [runId], asksReason: false });
+
+async function recorded<T extends string>(tx: WriteTx, runId: string, control: Control, outcome: T): Promise<T> {
+  const { action, targetType, targetIds } = attemptOf(runId, control);
+  await tx.audit({ action, targetType, targetIds, counts: { [outcome]: 1 }, details: {} });
+  return outcome;
+}
+
+/** To go on with a run is as good as to start it. */
+async function mayGoOn(ctx: Ctx, runId: string): Promise<void> {
+  if (!denial(ctx.viewer, 'bulk.large', ctx.readOnly)) return;
+  const [run] = await ctx.db.read((tx) => tx.query<{ large: boolean }>(sql`SELECT expected > ${ctx.bulkOperatorLimit} OR expected_kind <> 'exact' AS large FROM ${RUNS} WHERE id = ${runId}`));
+  if (run?.large) throw new ConsoleError('bulk_too_large');
 }
 
 async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutcome> {
@@ -54,8 +73,14 @@ const LOOK_AGAIN_MS = 400;
 async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<ControlOutcome> {
   const deadline = performance.now() + (LEASE_S + 2) * 1_000;
   let firstLease: string | null | undefined;
+  let onRecord = false;
   for (;;) {
-    const taken = await transaction(ctx, permissionOf(action), (tx) => takeLease(tx, ctx, runId));
+    const taken = await transaction(ctx, permissionOf(action), async (tx) => {
+      const tried = await takeLease(tx, ctx, runId);
+      if (!onRecord) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
+      return tried;
+    }, attemptOf(runId, 'resume'));
+    onRecord = true;
     if (taken.outcome === 'over') return 'conflict';
     // This server's own work may just have seen the pause, and be about to let go: of this lease too.
     const own = workOn(runId);

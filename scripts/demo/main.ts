@@ -9,6 +9,7 @@ import { type Env, readEnv } from '../../lib/env';
 import { ConsoleError } from '../../lib/errors';
 import { type Child, startChild } from './children';
 import { DEMO_APP } from './data/active-job';
+import { insertDemoAudit } from './data/audit';
 import { DEMO_BATCHES } from './data/batches';
 import { type Target, connect } from './database';
 import { seedDemo } from './seed';
@@ -90,6 +91,7 @@ async function makeConsoleSchema(env: Env): Promise<void> {
   const db = openDatabase({ url: env.databaseUrl, caFile: env.databaseCaFile, poolSize: 1, applicationName: 'good_job_console_demo' });
   try {
     await db.write((tx) => setUpConsoleSchema(tx));
+    await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
     // The console works without; its audit then goes to stdout.
     if (!(error instanceof ConsoleError && error.code === 'no_permission')) throw error;
@@ -144,6 +146,7 @@ async function start(): Promise<void> {
     ['/jobs?state=discarded', 'what failed'],
     ['/cron_entries', 'schedules and how they went'],
     ['/pauses', 'what is paused, and what waits'],
+    ['/audit', 'who did what'],
   ];
   console.log(['', `The demo is ready: ${base}/`, ...pages.map(([page, what]) => `  ${base}${page}  ${what}`), 'Ctrl-C ends it.', ''].join('\n'));
 }

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
 import { DidNotice } from '@/components/jobs/did-notice';
@@ -10,11 +11,12 @@ import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
+import { historyOf } from '@/lib/audit/queries';
 import { requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob, getRawJob, listExecutions } from '@/lib/jobs/detail';
 import { isUuid } from '@/lib/text';
-import { guardPage, missingPage } from '../../guard';
+import { guardPage, guardPart, missingPage } from '../../guard';
 
 interface Props {
   params: Promise<{ id: string }>;
@@ -32,10 +34,11 @@ export default async function JobPage({ params, searchParams }: Props) {
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations();
-    const [job, executions, raw] = await Promise.all([
+    const [job, executions, raw, history] = await Promise.all([
       getJob(ctx, id, { all: given.get('all') === '1' }),
       listExecutions(ctx, id),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
+      guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return missingPage();
     return (
@@ -74,6 +77,12 @@ export default async function JobPage({ params, searchParams }: Props) {
             <Timeline job={job} executions={executions} />
           </section>
         </div>
+        <section aria-labelledby="history" className="mt-6">
+          <h2 id="history" className="mb-2 text-base font-semibold">
+            {t('audit.history.title')}
+          </h2>
+          {history}
+        </section>
         <section id="raw" aria-labelledby="raw-heading" className="mt-6">
           <h2 id="raw-heading" className="mb-2 text-base font-semibold">
             {t('jobs.raw')}
