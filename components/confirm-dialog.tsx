@@ -3,6 +3,8 @@
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useId, useState } from 'react';
 import { useHold } from './live';
+import { useReasonRequired } from './permissions';
+import { ReasonField } from './reason-field';
 import { Button } from './ui/button';
 import { Dialog } from './ui/dialog';
 
@@ -10,8 +12,8 @@ interface Props {
   title: string;
   confirm: string;
   returnTo?: RefObject<HTMLElement | null>;
-  /** Closes when it is done. */
-  onConfirm: () => Promise<void>;
+  /** Closes when it is done. `reason`: for the audit, empty where none is given. */
+  onConfirm: (reason: string) => Promise<void>;
   onClose: () => void;
   children: ReactNode;
 }
@@ -21,6 +23,7 @@ export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, ch
   const t = useTranslations('actions');
   const heading = useId();
   const [working, setWorking] = useState(false);
+  const reasonRequired = useReasonRequired();
   useHold(true);
   return (
     <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
@@ -28,13 +31,14 @@ export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, ch
         onSubmit={(event) => {
           event.preventDefault();
           setWorking(true);
-          void onConfirm().then(onClose);
+          void onConfirm(String(new FormData(event.currentTarget).get('reason'))).then(onClose);
         }}
       >
         <h2 id={heading} className="text-lg font-semibold any-break">
           {title}
         </h2>
         {children}
+        <ReasonField required={reasonRequired} />
         <div className="mt-5 flex flex-wrap justify-end gap-2">
           <Button onClick={onClose} disabled={working}>
             {t('cancel')}

@@ -30,8 +30,6 @@ export async function buildServer(): Promise<void> {
     // Packages that are CommonJS inside ask for Node's own modules by require, which an ES module has not.
     banner: { js: `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);` },
     legalComments: 'none',
-    // The CommonJS packages in it ask for Node's own modules by require().
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
     logLevel: 'warning',
   });
 }

@@ -131,7 +131,7 @@ export function CronHead({ initial }: { initial: CronDetail }) {
           <RunStrip runs={row.runs} />
         </dd>
       </dl>
-      {error && <RefreshNote at={dataUpdatedAt} />}
+      {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       {dialog}
     </div>
   );

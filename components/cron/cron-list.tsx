@@ -82,7 +82,7 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
       )}
       <div className="mt-2 flex flex-wrap items-center gap-2">
         <PageLinks page={data} />
-        {error && <RefreshNote at={dataUpdatedAt} />}
+        {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       </div>
     </div>
   );

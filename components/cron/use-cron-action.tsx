@@ -7,6 +7,7 @@ import { changeCron } from '@/lib/cron/actions';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';
 import type { Denials } from '../permissions';
+import { actionFailed } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
 import { CronEffect } from './cron-effect';
 
@@ -37,7 +38,7 @@ export function useCronAction(row: CronRow, onActed: (acted: CronActed) => void,
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setAction(null)}
-      onConfirm={async () => onActed({ action, result: await changeCron({ action, key: row.key }).catch((): ActionResult<CronOutcome> => ({ ok: false, error: 'unexpected' })) })}
+      onConfirm={async (reason) => onActed({ action, result: await changeCron({ action, key: row.key, reason }).catch(actionFailed) })}
     >
       <CronEffect action={action} row={row} />
     </ConfirmDialog>

@@ -71,7 +71,7 @@ export function PauseList({ initial }: { initial: Pauses }) {
           </section>
         );
       })}
-      {error && <RefreshNote at={dataUpdatedAt} />}
+      {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       {dialog}
     </div>
   );

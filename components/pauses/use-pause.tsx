@@ -7,6 +7,7 @@ import { ERROR_CODES } from '@/lib/errors';
 import { changePauses } from '@/lib/pauses/actions';
 import type { PauseOutcome } from '@/lib/pauses/mutations';
 import type { PauseRow } from '@/lib/pauses/types';
+import { actionFailed } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
 import { PauseEffect } from './pause-effect';
 
@@ -45,7 +46,7 @@ export function usePause(action: PauseAction, onActed: (acted: PauseActed) => vo
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setTarget(null)}
-      onConfirm={async () => onActed({ action, target, result: await changePauses({ action, ...target }).catch((): ActionResult<PauseOutcome> => ({ ok: false, error: 'unexpected' })) })}
+      onConfirm={async (reason) => onActed({ action, target, result: await changePauses({ action, kind: target.kind, name: target.name, reason }).catch(actionFailed) })}
     >
       <PauseEffect action={action} pause={target} />
     </ConfirmDialog>

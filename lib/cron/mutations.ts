@@ -28,7 +28,7 @@ export async function changeCronKey(ctx: Ctx, action: CronAction, key: string, f
       const done = action === 'enqueue' ? await enqueue(tx, ctx, key, file, cronAt) : await switchTo(tx, ctx, key, action);
       await tx.audit({ targetType: 'cron_key', targetIds: 'jobId' in done && done.jobId ? [done.jobId] : [], targetName: key, counts: { [done.outcome]: 1 }, details: detailsOf(done) });
       return done;
-    });
+    }, { targetType: 'cron_key', targetName: key });
   } catch (error) {
     if (error instanceof SettingRefused) return { outcome: 'refused', code: error.code };
     if (error instanceof ConsoleError && error.code === 'locked') return { outcome: 'locked' };

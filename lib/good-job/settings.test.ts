@@ -69,6 +69,8 @@ describe('pauses', () => {
   test.each(['null', '[]', '"x"', '{"queues": "a"}', '{"queues": {"a": 1}}'])('a value of the wrong type is refused: %s', async (value) => {
     await put('pauses', value);
     for (const action of ['pause', 'unpause'] as const) expect(await changePause(ctx, action, { queue: 'a' })).toEqual({ outcome: 'refused', code: 'setting_of_wrong_type' });
+    const { rows } = await console_.client.query<Record<string, unknown>>('SELECT action, target_name, error, refused FROM good_job_console.audit_events ORDER BY id');
+    expect(rows).toEqual(['pause.pause', 'pause.unpause'].map((action) => ({ action, target_name: 'a', error: 'setting_of_wrong_type', refused: true })));
     expect(await stored('pauses')).toEqual({ value, touched: false });
   });
 

@@ -20,7 +20,7 @@ export async function changePause(ctx: Ctx, action: 'pause' | 'unpause', given: 
       const outcome = (await (action === 'pause' ? pause : unpause)(tx, ctx.gj, kind, name)) ? 'done' : 'unchanged';
       await tx.audit({ targetType: kind, targetIds: [], targetName: name, counts: { [outcome]: 1 }, details: {} });
       return { outcome };
-    });
+    }, { targetType: kind, targetName: name });
   } catch (error) {
     if (error instanceof SettingRefused) return { outcome: 'refused', code: error.code };
     if (error instanceof ConsoleError && error.code === 'locked') return { outcome: 'locked' };
