@@ -24,10 +24,11 @@ const site = useSite('accessibility', {
       const id = await insertProcess(db, { updated_at, state: JSON.stringify({ hostname: LONG, pid: 1, memory: 90_000, proctitle: `/usr/bin/${LONG}`, cron_enabled: true, schedulers: [{ queues: `-誰も処理しないキュー,${LONG},${LONG}`, max_threads: 5, active_threads: 1, succeeded_executions_count: 1 }] }) });
       await insertJob(db, { ...RUNNING, locked_by_id: id, job_class: LONG, queue_name: '低優先度キュー' });
     }
+    await db.query(`INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())`, [JSON.stringify({ queues: ['低優先度キュー'], job_classes: [LONG], labels: ['nightly'] })]);
   },
 });
 
-const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/queues', '/queues?range=2h', '/processes', '/processes?state=dead', '/audit', '/nothing'];
+const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/cron_entries', '/cron_entries/nightly_report', '/cron_entries/nightly_report/enqueue', '/pauses', '/pauses/pause?type=label&value=nightly', '/queues', '/queues?range=2h', '/processes', '/processes?state=dead', '/audit', '/nothing'];
 
 for (const locale of ['ja', 'en'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {

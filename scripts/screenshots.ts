@@ -32,6 +32,9 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
   const openMenu = (page: Page) => page.locator('[data-job] button[aria-haspopup="menu"]').first().click();
   return [
     { name: 'jobs', path: '/jobs' },
+    { name: 'cron', path: '/cron_entries' },
+    { name: 'cron-entry', path: '/cron_entries/daily_digest' },
+    { name: 'pauses', path: '/pauses' },
     { name: 'jobs-discarded', path: '/jobs?state=discarded' },
     { name: 'jobs-not-understood', path: '/jobs?state=finished' },
     { name: 'jobs-search', path: `/jobs?q=${encodeURIComponent('class:*Mailer* -label:bulk colour:red')}` },

@@ -4,6 +4,7 @@ import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
+import { cronGroup } from './cron-cases';
 import { jobGroup } from './job-cases';
 import { queueGroup } from './queue-cases';
 
@@ -45,4 +46,5 @@ export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<
   jobs: jobGroup,
   queues: queueGroup,
   audit: auditGroup,
+  cron: cronGroup,
 };
