@@ -5,3 +5,6 @@ import type { Json, Redactor } from './good-job/json';
  * not see everything; every JSON that leaves the server passes here already.
  */
 export const redactor: Redactor = (_path: readonly (string | number)[], _value: Json) => undefined;
+
+/** The same for an error's text, whole or cut: every error that is printed or grouped passes here. */
+export const redactError = (text: string): string => text;

@@ -19,8 +19,8 @@ import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 /** The statement that lists them all may take so long; the write's own limit comes back after it. */
 const AT_ONCE_MS = 2_000;
 
-function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Sql {
-  return sql`${asOf(targetCondition(gj, target), cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
+async function chosen(tx: Tx, gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<Sql> {
+  return sql`${asOf(await targetCondition(tx, gj, target), cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
 }
 
 /** Selected jobs are targets whatever has become of them: each gets its outcome. */
@@ -31,7 +31,7 @@ export async function listSelected(tx: Tx, runId: string, ids: string[]): Promis
 
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
 export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<number | null> {
-  const condition = chosen(gj, action, target, cutOff);
+  const condition = await chosen(tx, gj, action, target, cutOff);
   await tx.query(sql`SAVEPOINT at_once`);
   const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
@@ -80,7 +80,7 @@ export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: numb
     WITH listed AS (
       INSERT INTO ${TARGETS} (run_id, pass, job_id)
       SELECT ${run.id}::uuid, 1, j.id FROM ${gj.jobs} j
-       WHERE ${base} ${from} ${to} AND ${chosen(gj, run.action, targetOf(run), run.cutOff)} RETURNING 1)
+       WHERE ${base} ${from} ${to} AND ${await chosen(tx, gj, run.action, targetOf(run), run.cutOff)} RETURNING 1)
     SELECT count(*)::int AS count FROM listed`);
   return { found: listed?.count ?? 0, to: end ?? null };
 }

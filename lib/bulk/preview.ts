@@ -21,8 +21,10 @@ const SKIPPED_BUDGET_MS = 1_500;
  * this preview has not counted. Throws ConsoleError `bad_request` for a filter that could not be read.
  */
 export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<BulkPreview> {
-  const { settled, cutOff } = await ctx.db.read(async (tx) => ({ settled: await settleTarget(tx, ctx.gj, target), cutOff: await cutOffNow(tx) }));
-  const matches = targetCondition(ctx.gj, settled);
+  const { settled, cutOff, matches } = await ctx.db.read(async (tx) => {
+    const words = await settleTarget(tx, ctx.gj, target);
+    return { settled: words, cutOff: await cutOffNow(tx), matches: await targetCondition(tx, ctx.gj, words) };
+  });
   const [counted, skipped] = await Promise.all([countStates(ctx, action, matches), countSkipped(ctx, action, matches)]);
   return { target: settled, cutOff, ...counted, skipped };
 }

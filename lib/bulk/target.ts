@@ -4,6 +4,7 @@ import { ConsoleError } from '../errors';
 import type { GoodJob } from '../good-job/tables';
 import type { Tx } from '../db/types';
 import { conditions } from '../jobs/conditions';
+import { withFailures } from '../jobs/failure-terms';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
 import { settle } from '../jobs/settle';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
@@ -49,8 +50,12 @@ export function isReadable(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
 }
 
-/** The jobs of a settled target, whatever their state, as a condition on the alias `j`. */
-export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
+/**
+ * The jobs of a settled target, whatever their state, as a condition on the alias `j`. A group of failures is looked up
+ * each time: its bounds are in the filter, so later it can only have lost jobs, and those that were written since the
+ * cut-off are none of the run's.
+ */
+export async function targetCondition(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<Sql> {
   switch (target.kind) {
     case 'ids':
       return sql`j.id = ANY(${target.ids}::uuid[])`;
@@ -59,7 +64,7 @@ export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const matches = conditions(gj, filter);
+      const matches = conditions(gj, { ...filter, terms: await withFailures(tx, gj, filter.terms, { anew: true }) });
       return target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${matches})` : sql`(${matches})`;
     }
   }

@@ -8,6 +8,7 @@ import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Page, toPage } from '../paging';
 import { conditions } from './conditions';
+import { withFailures } from './failure-terms';
 import { type JobFilter, isUnderstood } from './filters';
 import type { JobRow } from './types';
 
@@ -106,14 +107,15 @@ function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direc
 }
 
 /** One page of a batch's jobs, newest first. */
-export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter): Promise<Page<JobRow>> {
-  if (!isUnderstood(filter)) return { rows: [], previous: null, next: null };
+export async function listBatchJobs(ctx: Ctx, batchId: string, asked: JobFilter): Promise<Page<JobRow>> {
+  if (!isUnderstood(asked)) return { rows: [], previous: null, next: null };
   const { gj } = ctx;
-  const { cursor } = filter;
+  const { cursor } = asked;
   const direction = cursor?.direction ?? 'after';
   const order = direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
   return ctx.db.read(
     async (tx) => {
+      const filter = { ...asked, terms: await withFailures(tx, gj, asked.terms) };
       const place = cursor && (await placeOf(tx, gj, cursor));
       if (cursor && !place) return { rows: [], previous: null, next: null };
       const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
