@@ -13,8 +13,8 @@ export function before(now: string, seconds: number): string {
 }
 
 /** The jobs of a row of the tables by class and by exception, as GoodJob links them. Null: nothing names them. */
-export function countHref(by: Grouping, { name, bare }: DiscardCount, range: FailureRange | null, isTotal: boolean): string | null {
-  const params: Record<string, string> = { state: 'discarded', ...(range ? { finished_since: range } : {}) };
+export function countHref(by: Grouping, { name, bare }: DiscardCount, range: FailureRange | null, isTotal: boolean, jobClass: string | null): string | null {
+  const params: Record<string, string> = { state: 'discarded', ...(range ? { finished_since: range } : {}), ...(jobClass === null ? {} : { job_class: jobClass }) };
   if (isTotal) return `/jobs?${new URLSearchParams(params)}`;
   if (name === null || name.trim() === '') return null;
   if (by === 'class') return `/jobs?${new URLSearchParams({ ...params, job_class: name })}`;

@@ -47,7 +47,7 @@ async function inTime(ctx: Ctx, read: (tx: Tx) => Promise<Measured>): Promise<Me
 }
 
 async function periodOf(ctx: Ctx, { range, from, to }: PerformanceFilter): Promise<Period> {
-  if (range === 'custom' && from && to) return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+  if (range === 'custom' && from && to) return { from, to };
   const [row] = await ctx.db.read((tx) => tx.query<{ now: string }>(sql`SELECT now() AS now`));
   const now = Date.parse(row?.now ?? '');
   return { from: new Date(now - RANGES[range === 'custom' ? 'day' : range] * 1000).toISOString(), to: new Date(now).toISOString() };
