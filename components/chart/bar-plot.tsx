@@ -60,7 +60,7 @@ export default function BarPlot({ labels, series, format, onHover }: Props) {
           scales: { x: { time: false, range: () => [-0.5, bars - 0.5] }, y: { range: (_, __, max) => [0, Math.max(max, 0.001) * 1.05] } },
           axes: [
             { ...axis, size: 26, grid: { show: false }, splits: () => names.map((_, n) => n).filter((n) => n % every === 0), values: (_, splits) => splits.map((n) => names[n] ?? '') },
-            { ...axis, size: 64, space: 34, incrs: STEPS, values: (_, splits) => splits.map((value) => latest.current.format(value)) },
+            { ...axis, size: 64, space: 34, incrs: STEPS, values: (_, splits) => splits.map((value) => (value === 0 ? '0' : latest.current.format(value))) },
           ],
           series: [{}, ...all.map(({ look }) => ({ fill: colorOf(look.property, element), width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.86, 60], align: 0 }) }))],
           cursor: { y: false, points: { show: false }, drag: { x: false, y: false, setScale: false } },

@@ -42,7 +42,7 @@ export function FailureRow({ group, page, filter }: Props) {
           </p>
         </div>
         <div className="flex flex-wrap items-start gap-x-5 gap-y-1.5 max-lg:pl-[1.4rem]">
-          <div className="w-28">
+          <div className="w-36">
             <Sparkline values={group.spark} label={t('failures.spark', { range: t(`failures.ranges.${filter.range}`), values: group.spark.join(', ') })} className="w-full" />
             <Trend group={group} filter={filter} />
           </div>
@@ -104,10 +104,10 @@ function Trend({ group, filter }: Pick<Props, 'group' | 'filter'>) {
   const count = useCount();
   const now = group.counts[RANGE_NAMES.indexOf(filter.range)] ?? 0;
   const { before: earlier } = group;
-  if (earlier === null) return <p className="text-[12.5px] text-soft">{t('unknown')}</p>;
+  if (earlier === null) return <p className="text-[12.5px] whitespace-nowrap text-soft">{t('unknown')}</p>;
   const sign = now > earlier ? '↑' : now < earlier ? '↓' : '→';
   return (
-    <p className={`text-[12.5px] ${now > earlier ? 'text-danger' : 'text-soft'}`}>
+    <p className={`text-[12.5px] whitespace-nowrap ${now > earlier ? 'text-danger' : 'text-soft'}`}>
       <span aria-hidden="true">{sign} </span>
       {earlier === 0 ? t('none') : t('before', { number: count(earlier) })}
     </p>

@@ -4,7 +4,7 @@ import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
 import { OTHER, PALETTE } from '../chart/series-look';
 import { useCount, useDuration } from '../quantities';
-import { useAbsoluteTime } from '../time';
+import { AbsoluteTime } from '../time';
 import { NumberTable } from './number-table';
 
 const useWords = () => {
@@ -17,7 +17,6 @@ export function TimeChart({ performance: { period, buckets, now }, jobClass }: {
   const t = useTranslations('performance');
   const format = useFormatter();
   const duration = useDuration();
-  const absolute = useAbsoluteTime();
   const words = useWords();
   const [from, width] = [Date.parse(period.from), (Date.parse(period.to) - Date.parse(period.from)) / buckets];
   const starts = Array.from({ length: buckets }, (_, n) => from + n * width);
@@ -41,7 +40,7 @@ export function TimeChart({ performance: { period, buckets, now }, jobClass }: {
         title={t('chartTitle')}
         first={t('from')}
         heads={[t('total'), ...series.map(({ name }) => name)]}
-        rows={starts.map((at, n) => ({ name: absolute(new Date(at).toISOString()), values: [sum(series.map(({ values }) => values[n] ?? 0)), ...series.map(({ values }) => values[n] ?? 0)] })).filter(({ values }) => (values[0] ?? 0) > 0).reverse()}
+        rows={starts.map((at, n) => ({ name: <AbsoluteTime iso={new Date(at).toISOString()} />, values: [sum(series.map(({ values }) => values[n] ?? 0)), ...series.map(({ values }) => values[n] ?? 0)] })).filter(({ values }) => (values[0] ?? 0) > 0).reverse()}
         format={duration}
       />
     </BarChart>

@@ -28,8 +28,8 @@ export function FiguresTable({ of, rows, before, period, filter, path, jobClass,
   const t = useTranslations('performance');
   const sorted = [...rows].sort((a, b) => KEYS[filter.sort](b) - KEYS[filter.sort](a) || ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
   const earlier = new Map(before.map((row) => [row.name, row]));
-  const head = (sort: Sort | null, text: string, className = '') => (
-    <th scope="col" aria-sort={sort && sort === filter.sort ? (sort === 'name' ? 'ascending' : 'descending') : undefined} className={`px-2.5 py-1.5 text-right font-normal whitespace-nowrap ${className}`}>
+  const head = (sort: Sort | null, text: string, className = 'text-right') => (
+    <th scope="col" aria-sort={sort && sort === filter.sort ? (sort === 'name' ? 'ascending' : 'descending') : undefined} className={`px-2.5 py-1.5 font-normal whitespace-nowrap ${className}`}>
       {sort && SORTS.includes(sort) && sort !== filter.sort ? (
         <Link href={`${path}?${new URLSearchParams(performanceParams(filter, { sort }))}#${of}`} prefetch={false} scroll={false} className="text-accent">
           {text}
@@ -55,10 +55,10 @@ export function FiguresTable({ of, rows, before, period, filter, path, jobClass,
               {head(null, t('average'))}
               {head(null, t('min'))}
               {head(null, t('max'))}
-              {head(null, t('run50'), 'border-l border-line')}
+              {head(null, t('run50'), 'border-l border-line text-right')}
               {head('p95', t('run95'))}
               {head(null, t('run99'))}
-              {head(null, t('wait50'), 'border-l border-line')}
+              {head(null, t('wait50'), 'border-l border-line text-right')}
               {head('wait', t('wait95'))}
               {head(null, t('wait99'))}
             </tr>

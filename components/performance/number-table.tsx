@@ -1,5 +1,7 @@
+import type { ReactNode } from 'react';
+
 /** A chart's numbers. */
-export function NumberTable({ title, first, heads, rows, format }: { title: string; first: string; heads: string[]; rows: { name: string; values: number[] }[]; format: (value: number) => string }) {
+export function NumberTable({ title, first, heads, rows, format }: { title: string; first: string; heads: string[]; rows: { name: ReactNode; values: number[] }[]; format: (value: number) => string }) {
   const cell = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={title}>
@@ -18,8 +20,8 @@ export function NumberTable({ title, first, heads, rows, format }: { title: stri
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ name, values }) => (
-            <tr key={name} className="border-b border-line last:border-0">
+          {rows.map(({ name, values }, row) => (
+            <tr key={row} className="border-b border-line last:border-0">
               <th scope="row" className="px-2 py-1 text-left font-normal whitespace-nowrap">
                 {name}
               </th>

@@ -35,7 +35,7 @@ export function Slowest({ now }: { now: Measured }) {
             {now.slowest.map((execution) => (
               <tr key={execution.id} className="border-b border-line last:border-0">
                 <th scope="row" className="px-2.5 py-1.5 text-left font-mono text-[12.5px] font-normal">
-                  <Link href={`/jobs/${execution.jobId}#${execution.id}`} prefetch={false} data-execution={execution.id} className="break-all text-accent">
+                  <Link href={`/jobs/${execution.jobId}#${execution.id}`} prefetch={false} data-execution={execution.id} className="whitespace-nowrap text-accent">
                     {execution.jobId}
                   </Link>
                 </th>

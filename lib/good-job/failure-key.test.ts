@@ -16,6 +16,8 @@ const SAME: [string, ...string[]][] = [
   ["E: can't and won't, isn't it", "E: can't and won't, isn't it"],
   ['PG::UniqueViolation: ERROR: duplicate key value violates unique constraint "…" DETAIL: Key (id)=(<n>) already exists.', 'PG::UniqueViolation: ERROR:  duplicate key value violates unique constraint "users_pkey"\nDETAIL:  Key (id)=(5) already exists.\n', 'PG::UniqueViolation: ERROR:  duplicate key value violates unique constraint "x"\nDETAIL:  Key (id)=(99) already exists.'],
   ['請求書<n>の発行に失敗しました（<n>件）', '請求書1234の発行に失敗しました（５件）', '請求書9の発行に失敗しました（12件）'],
+  ['Encoding::UndefinedConversionError: "…" from ASCII-8BIT to UTF-8', 'Encoding::UndefinedConversionError: "\\xE3" from ASCII-8BIT to UTF-8'],
+  ['Aws::Error: S3 said HTTP/1.1 <n> over TLSv1.2, key s<n>', 'Aws::Error: S3 said HTTP/1.1 503 over TLSv1.2, key s4', 'Aws::Error: S3 said HTTP/1.1 404 over TLSv1.2, key s12'],
   ['E: order<n> on <n>', 'E: order12 on 192.168.1.5', 'E: order7 on 10.0.0.1'],
   ['Errno::ECONNREFUSED: Connection refused - connect(<n>) for "…" port <n>', 'Errno::ECONNREFUSED: Connection refused - connect(2) for "127.0.0.1" port 6379', 'Errno::ECONNREFUSED: Connection refused - connect(2) for "redis" port 1'],
 ];

@@ -24,7 +24,8 @@ const RULES: [RegExp, string][] = [
 /** A word of letters and digits that no language has: `cus_9s6XKzkNRiz8i3`, `01HF8ZQ2K3…`, a token. */
 const WORD = /[A-Za-z0-9_-]{12,}/g;
 const isId = (word: string) => (word.match(/\d/g)?.length ?? 0) >= 3 && /[A-Za-z]/.test(word);
-const NUMBER = /(?<![\p{L}\p{Nd}<])[-+]?\p{Nd}+(?:[.,_]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?|\p{Nd}+(?:[._]\p{Nd}+)*/giu;
+/** Numbers that are part of a name, and numbers. */
+const NUMBER = /\b(?:UTF-(?:8|16|32)|ASCII-8BIT|ISO-8859-\d{1,2}|(?:Windows|CP)-?\d{3,4}|SHA-?\d{1,3}|MD5|IPv[46]|HTTP\/\d(?:\.\d)?|TLSv\d(?:\.\d)?|OAuth2|S3|EC2|x509)(?![\p{L}\p{Nd}])|(?<![\p{L}\p{Nd}<])[-+]?\p{Nd}+(?:[.,_]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?|\p{Nd}+(?:[._]\p{Nd}+)*/giu;
 /** `<n>, <n>, <n>`: how many there are is no difference. */
 const LIST = /(<(?:n|id|uuid|hex|time|url|email)>|"…")(?:\s*,\s*\1)+/g;
 
@@ -39,7 +40,7 @@ export function normalizeError(error: string): string {
   for (const [pattern, sign] of RULES) text = text.replace(pattern, sign);
   text = text
     .replace(WORD, (word) => (isId(word) ? '<id>' : word))
-    .replace(NUMBER, '<n>')
+    .replace(NUMBER, (found) => (/^[A-Za-z]/.test(found) ? found : '<n>'))
     .replace(LIST, '$1')
     .replace(/\s+/g, ' ');
   return (name + text).trim().slice(0, KEPT);
