@@ -49,6 +49,10 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'batches', path: '/batches' },
     ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({ name: `batch-${name}`, path: `/batches/${String(id)}` })),
     { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
+    { name: 'cleaner', path: '/cleaner?finished_since=7_days_ago', before: async (page) => { await page.locator('[data-failure] h2 a').first().click(); await page.locator('[data-sample]').first().waitFor(); } },
+    { name: 'cleaner-class', path: '/cleaner?by=class' },
+    { name: 'performance', path: '/performance?range=week' },
+    { name: 'performance-class', path: `/performance/${encodeURIComponent('InvoiceMailerJob')}?range=week` },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }
