@@ -25,16 +25,16 @@ export function FailureRow({ group, page, filter }: Props) {
       <div className="flex flex-col gap-x-5 gap-y-2 lg:flex-row lg:items-start">
         <div className="min-w-0 flex-1">
           <h2>
-            <Link href={href} prefetch={false} scroll={false} aria-expanded={isOpen} className="flex min-w-0 items-start gap-1.5 no-underline hover:underline">
+            <Link href={href} prefetch={false} scroll={false} aria-expanded={isOpen} className="flex min-h-6 min-w-0 items-start gap-1.5 no-underline hover:underline">
               <Icon name={isOpen ? 'fold' : 'unfold'} className="mt-0.5" />
               <span className={`min-w-0 font-mono text-[13px] any-break ${isOpen ? '' : 'line-clamp-2'}`}>{group.error || t('failures.blankError')}</span>
             </Link>
           </h2>
-          <p className="mt-0.5 flex flex-wrap gap-x-3 pl-[1.4rem] text-[13px]">
+          <p className="mt-1 flex flex-wrap items-center gap-x-3 pl-[1.4rem] text-[13px]">
             {group.jobClass === null ? (
               <span className="text-soft">{t('jobs.noClass')}</span>
             ) : (
-              <Link href={`/cleaner?${new URLSearchParams(failureParams(filter, { jobClass: group.jobClass, group: null }))}`} prefetch={false} className="font-mono text-accent any-break">
+              <Link href={`/cleaner?${new URLSearchParams(failureParams(filter, { jobClass: group.jobClass, group: null }))}`} prefetch={false} className="inline-block min-h-6 font-mono text-accent any-break">
                 {group.jobClass}
               </Link>
             )}

@@ -6,11 +6,11 @@ import { RangeLinks } from '../range-links';
 import { buttonClass } from '../ui/button';
 
 /** The usual ranges, and any other one; a plain form, so that it needs no JavaScript. `action`: the page's address with the base path. */
-export function RangePicker({ filter, period, path, action }: { filter: PerformanceFilter; period: Period | null; path: string; action: string }) {
+export function RangePicker({ filter, period, path, action }: { filter: PerformanceFilter; period: Period; path: string; action: string }) {
   const t = useTranslations('performance');
   const zone = useTimeZone() ?? 'UTC';
   const ranges = Object.keys(RANGES) as RangeName[];
-  const [from, to] = period ? [Date.parse(period.from), Date.parse(period.to)] : [Date.now() - 86_400_000, Date.now()];
+  const [from, to] = [Date.parse(period.from), Date.parse(period.to)];
   const offset = /(Z|[+-]\d\d:\d\d)$/.exec(zonedIso(from, zone))?.[1] ?? 'Z';
   return (
     <div className="mb-2 flex flex-wrap items-start gap-x-4 gap-y-2">

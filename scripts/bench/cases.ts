@@ -4,6 +4,7 @@ import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { batchGroup } from './batch-cases';
 import { jobGroup } from './job-cases';
+import { failureGroup, performanceGroup } from './failure-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {
@@ -41,4 +42,6 @@ export interface Group {
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
   batch: batchGroup,
   jobs: jobGroup,
+  failures: failureGroup,
+  performance: performanceGroup,
 };

@@ -31,9 +31,9 @@ export default async function PerformancePage({ searchParams }: { searchParams: 
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref={PATH} />
-        <RangePicker filter={filter} period={performance?.period ?? null} path={PATH} action={env().basePath + PATH} />
         {performance && (
           <>
+            <RangePicker filter={filter} period={performance.period} path={PATH} action={env().basePath + PATH} />
             <AccuracyNote performance={performance} />
             {performance.now.total?.executions === 0 ? (
               <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>

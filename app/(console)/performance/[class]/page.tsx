@@ -76,9 +76,9 @@ export default async function ClassPage({ params, searchParams }: Props) {
           </Link>
         </div>
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref={path} />
-        <RangePicker filter={filter} period={performance?.period ?? null} path={path} action={env().basePath + path} />
         {performance && (
           <>
+            <RangePicker filter={filter} period={performance.period} path={path} action={env().basePath + path} />
             <AccuracyNote performance={performance} />
             {performance.now.total?.executions === 0 ? (
               <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>
