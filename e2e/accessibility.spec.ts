@@ -30,6 +30,7 @@ for (const locale of ['ja', 'en'] as const) {
       test.use({ colorScheme, locale });
 
       test('every page', async ({ page, problems }) => {
+        test.slow();
         problems.allowStatus(404);
         for (const path of PAGES) {
           await site.open(page, path);
