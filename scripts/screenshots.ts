@@ -59,6 +59,10 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'processes', path: '/processes' },
     { name: 'audit', path: '/audit' },
     { name: 'audit-unfolded', path: '/audit', before: async (page) => { for (const n of [1, 2]) await page.locator('[data-audit] summary').nth(n).click(); } },
+    { name: 'cleaner', path: '/cleaner?finished_since=7_days_ago', before: async (page) => { await page.locator('[data-failure] h2 a').first().click(); await page.locator('[data-sample]').first().waitFor(); } },
+    { name: 'cleaner-class', path: '/cleaner?by=class' },
+    { name: 'performance', path: '/performance?range=week' },
+    { name: 'performance-class', path: `/performance/${encodeURIComponent('InvoiceMailerJob')}?range=week` },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }

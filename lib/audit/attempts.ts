@@ -28,7 +28,7 @@ export function eventOf({ viewer, requestId, reason }: Asking, action: AuditEven
   };
 }
 
-const REFUSED = new Set<ErrorCode>(['forbidden', 'read_only', 'bad_request', 'reason_required', 'not_understood']);
+const REFUSED = new Set<ErrorCode>(['forbidden', 'read_only', 'bad_request', 'reason_required', 'not_understood', 'bulk_too_large']);
 
 /** An attempt that was not confirmed as it must be; nothing was done. */
 export class NotConfirmed extends Error {}

@@ -90,7 +90,7 @@ class Reading {
     const { tx, gj, order } = this;
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
     const known = knownSelected(terms);
-    const named = terms.find(({ key }) => key.startsWith('["id"'));
+    const named = terms.find(({ key }) => key.startsWith('["id"') || key.startsWith('["failure"'));
     const few = named ?? (known.selected && (known.selected.count <= FEW || isFar(this.key)) ? known.selected.term : undefined);
     if (few) return this.byTerm(few.condition);
     if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));

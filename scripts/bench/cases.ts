@@ -7,6 +7,7 @@ import { batchGroup } from './batch-cases';
 import { cronGroup } from './cron-cases';
 import { jobGroup } from './job-cases';
 import { queueGroup } from './queue-cases';
+import { failureGroup, performanceGroup } from './failure-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {
@@ -47,4 +48,6 @@ export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<
   queues: queueGroup,
   audit: auditGroup,
   cron: cronGroup,
+  failures: failureGroup,
+  performance: performanceGroup,
 };
