@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
 import { EnvError, flag, integer, list, optional } from './env-values';
+import { REDACTION_NAMES, type RedactionConfig, RedactionConfigError, readRedaction } from './redaction/config';
 
 /** What a first answer is given, with what is around it half a second. */
 export const SEARCH_BUDGET_MS = 350;
@@ -94,6 +95,7 @@ export interface Env {
   /** Requests a minute of one viewer; 0: no limit. */
   writeRateLimit: number;
   searchRateLimit: number;
+  redaction: RedactionConfig;
   /** The data are made up: say so on every page. */
   demo: boolean;
 }
@@ -136,12 +138,20 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     bulkOperatorLimit: e.BULK_OPERATOR_LIMIT,
     writeRateLimit: e.WRITE_RATE_LIMIT,
     searchRateLimit: e.SEARCH_RATE_LIMIT,
+    redaction: redactionOf(source),
     demo: e.DEMO,
   };
 }
 
 /** The names of all variables. */
-export const ENV_NAMES = Object.keys(schema.shape);
+export const ENV_NAMES = [...Object.keys(schema.shape), ...REDACTION_NAMES];
+function redactionOf(source: Record<string, string | undefined>): RedactionConfig {
+  try {
+    return readRedaction(source);
+  } catch (error) {
+    throw error instanceof RedactionConfigError ? new EnvError(`${error.message}.`) : error;
+  }
+}
 
 let cached: Env | undefined;
 /** This process' configuration. */

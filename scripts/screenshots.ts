@@ -47,6 +47,7 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'jobs-menu', path: '/jobs?state=discarded', before: openMenu },
     { name: 'jobs-dialog', path: '/jobs?state=discarded', before: async (page) => { await openMenu(page); await page.getByRole('menuitem').first().click(); } },
     { name: 'job-discarded', path: `/jobs/${discarded}` },
+    { name: 'job-reveal', path: `/jobs/${discarded}/reveal` },
     { name: 'job-raw', path: `/jobs/${discarded}?raw=1` },
     { name: 'job-running', path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NOT NULL')}` },
     { name: 'job-reschedule', path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()')}/reschedule` },

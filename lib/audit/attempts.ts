@@ -2,6 +2,7 @@ import type { Viewer } from '../auth/permissions';
 import { ConsoleError, type ErrorCode } from '../errors';
 import { Refusal } from '../good-job/outcomes';
 import { SettingRefused } from '../good-job/settings';
+import { redaction } from '../redaction/redaction';
 import type { AuditEvent } from './audit';
 
 /** What an act is about, told before it is tried, so that one that comes to nothing is on record too. */
@@ -18,10 +19,12 @@ interface Asking {
 
 /** The record of what this viewer does in this request. */
 export function eventOf({ viewer, requestId, reason }: Asking, action: AuditEvent['action'], event: Attempt & Partial<AuditEvent>): AuditEvent {
-  const { asksReason: _, ...told } = event;
+  const { asksReason: _, targetName, details = {}, ...told } = event;
+  const rules = redaction();
   return {
-    viewer: viewer.id, viewerName: viewer.name, viewerEmail: viewer.email, role: viewer.role, requestId, reason,
-    action, targetType: 'none', targetIds: [], counts: {}, details: {}, ...told,
+    viewer: viewer.id, viewerName: viewer.name, viewerEmail: viewer.email, role: viewer.role, requestId, reason: reason && rules.text(reason),
+    action, targetType: 'none', targetIds: [], counts: {}, ...told,
+    ...(targetName === undefined ? {} : { targetName: rules.text(targetName) }), details: rules.plain(details),
   };
 }
 

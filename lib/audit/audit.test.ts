@@ -195,11 +195,11 @@ describe('printed lines', () => {
   test('at the door: no query, and no more than a disk can bear', () => {
     const print = spied();
     const refused = { requestId: 'r', error: 'foreign_origin', status: 403, method: 'POST', path: '/jobs?token=secret' };
-    for (let n = 0; n < 100; n += 1) printRefusedAtDoor(refused, 1_000_000);
-    printRefusedAtDoor(refused, 1_020_000);
+    for (let n = 0; n < 340; n += 1) printRefusedAtDoor(refused, 1_000_000);
+    printRefusedAtDoor(refused, 1_070_000);
     const lines = printed(print);
     expect(lines[0]).toMatchObject({ action: 'door', outcome: 'refused', error: 'foreign_origin', status: 403, path: '/jobs', viewer: null });
-    expect(lines).toHaveLength(62);
-    expect(lines[60]).toMatchObject({ action: 'door', notPrinted: 40 });
+    expect(lines).toHaveLength(302);
+    expect(lines[300]).toMatchObject({ action: 'door', notPrinted: 40 });
   });
 });

@@ -28,8 +28,8 @@ export interface RefusedAtDoor {
 }
 
 /** Lines printed in a period at most: whoever knocks without end must not fill the disk. */
-const LINES = 60;
-const PERIOD_MS = 10_000;
+const LINES = 300;
+const PERIOD_MS = 60_000;
 const PATH_SHOWN = 200;
 let period = { began: 0, lines: 0, left: 0 };
 

@@ -2,11 +2,12 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
-import { compactJson, parseJson, redactJson, scalar } from '../good-job/json';
+import { type Json, compactJson, parseJson, scalar } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
 import type { Cursor } from '../paging';
-import { redactor } from '../redaction';
+import { redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import type { JobFilter } from './filters';
 import { listJobs } from './job-list';
 import { settle } from './settle';
@@ -69,17 +70,26 @@ async function readJobs(ctx: Ctx, ids: string[]): Promise<ExportedJob[]> {
   );
 }
 
-const argumentsOf = (job: ExportedJob) => redactJson(parseJson(job.arguments ?? 'null'), redactor);
-
-function ndjsonRecord(job: ExportedJob): string {
-  const { arguments: _stored, labels, ...plain } = job;
-  const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [key, scalar(value)]);
-  return ndjsonLine([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', argumentsOf(job)]]);
+/** The job without what is hidden of it. */
+function shown(job: ExportedJob): ExportedJob & { json: Json } {
+  const rules = redaction();
+  const secrets = new Secrets();
+  const json = rules.json(parseJson(job.arguments ?? 'null'), { of: 'arguments', jobClass: job.job_class, secrets });
+  const text = (given: string | null) => given && rules.text(given, secrets);
+  const { job_class, queue_name, error, cron_key, concurrency_key, labels } = job;
+  return { ...job, json, job_class: text(job_class), queue_name: text(queue_name), error: text(error), cron_key: text(cron_key), concurrency_key: text(concurrency_key), labels: labels.map((label) => rules.text(label, secrets)) };
 }
 
-function csvRecord(job: ExportedJob): (string | number | null)[] {
+function ndjsonRecord(job: ExportedJob): string {
+  const { arguments: _stored, labels, json, ...plain } = shown(job);
+  const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [key, scalar(value)]);
+  return ndjsonLine([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', json]]);
+}
+
+function csvRecord(stored: ExportedJob): (string | number | null)[] {
+  const { json, ...job } = shown(stored);
   return COLUMNS.map((column) => {
-    if (column === 'arguments') return compactJson(argumentsOf(job));
-    return column === 'labels' ? job.labels.join(', ') : job[column];
+    if (column === 'arguments') return compactJson(json);
+    return column === 'labels' ? job.labels.join(', ') : (job[column] as string | number | null);
   });
 }

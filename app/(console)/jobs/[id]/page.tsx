@@ -7,16 +7,22 @@ import { DidNotice } from '@/components/jobs/did-notice';
 import { Executions } from '@/components/jobs/executions';
 import { JobActions } from '@/components/jobs/job-actions';
 import { JobArguments } from '@/components/jobs/job-arguments';
+import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
 import { historyOf } from '@/lib/audit/queries';
-import { requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob, getRawJob, listExecutions } from '@/lib/jobs/detail';
+import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
+import { HIDDEN } from '@/lib/redaction/redaction';
 import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
+
+const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
+  job.argumentsHidden || [job.error, ...executions.flatMap(({ error, applicationFrames, otherFrames }) => [error, ...applicationFrames, ...otherFrames])].some((text) => text?.includes(HIDDEN));
 
 interface Props {
   params: Promise<{ id: string }>;
@@ -62,6 +68,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
           </div>
           <JobArguments job={job} />
+          {hasHidden(job, executions) && <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />}
         </section>
         <div className="mt-6 grid gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
           <section aria-labelledby="executions" className="min-w-0">
