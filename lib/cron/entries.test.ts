@@ -16,6 +16,7 @@ tokyo: { cron: "0 9 * * * Asia/Tokyo", class: TokyoJob, args: [1, { a: b }], set
 seldom: { cron: "@daily", class: OffJob, enabled_by_default: false }
 odd: { cron: "5~10 * * * *", class: OddJob }
 broken: { cron: "@daily", set: 1 }
+secret: { cron: "@daily", class: SecretJob, args: [{ password: hunter2hunter2 }], kwargs: { api_token: abc123abc123 } }
 `;
 vi.stubEnv('CRON_FILE', FILE);
 vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
@@ -46,8 +47,8 @@ describe('the list', () => {
     await cron('of_jobs', Date.now() - HOUR, { job_class: 'ForgottenJob' });
     await setting('cron_keys_disabled', '["of_setting"]');
     const page = await listCronEntries(ctx, null);
-    expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([['broken', true], ['hourly', true], ['odd', true], ['of_jobs', false], ['of_setting', false], ['seldom', true], ['tokyo', true]]);
-    expect(page).toMatchObject({ enabled: 5, disabled: 2, fileGiven: true, fileStale: false, previous: null, next: null });
+    expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([['broken', true], ['hourly', true], ['odd', true], ['of_jobs', false], ['of_setting', false], ['secret', true], ['seldom', true], ['tokyo', true]]);
+    expect(page).toMatchObject({ enabled: 6, disabled: 2, fileGiven: true, fileStale: false, previous: null, next: null });
     expect(await entry('of_jobs')).toMatchObject({ jobClass: 'ForgottenJob', schedule: null, nextAt: null, cannotEnqueue: null });
     expect(await entry('of_setting')).toMatchObject({ enabled: false, cannotEnqueue: 'no_source' });
     expect(await entry('broken')).toMatchObject({ problems: ['no_class', 'bad_set'], cannotEnqueue: 'entry_invalid' });
@@ -80,8 +81,8 @@ describe('the list', () => {
     const first = await listCronEntries(ctx, null);
     const second = await listCronEntries(ctx, first.next);
     const third = await listCronEntries(ctx, second.next);
-    expect([first, second, third].map(({ rows }) => rows.length)).toEqual([50, 50, 25]);
-    expect(new Set([first, second, third].flatMap(({ rows }) => rows.map(({ key }) => key))).size).toBe(125);
+    expect([first, second, third].map(({ rows }) => rows.length)).toEqual([50, 50, 26]);
+    expect(new Set([first, second, third].flatMap(({ rows }) => rows.map(({ key }) => key))).size).toBe(126);
     expect([first.previous, second.previous, third.next]).toEqual([null, '', null]);
     expect((await listCronEntries(ctx, third.previous)).rows).toEqual(second.rows);
   });
@@ -127,6 +128,7 @@ describe('one entry', () => {
     expect(detail?.nextRuns).toHaveLength(5);
     expect(JSON.parse(detail?.propertiesJson ?? '')).toEqual({ key: 'tokyo', class: 'TokyoJob', cron: '0 9 * * * Asia/Tokyo', set: { queue: 'low', priority: 7 }, description: null, args: [1, { a: 'b' }] });
     expect(await getCronEntry(ctx, 'nowhere')).toBeNull();
+    expect((await getCronEntry(ctx, 'secret'))?.propertiesJson).not.toMatch(/hunter2|abc123/);
   });
 });
 

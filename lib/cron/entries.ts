@@ -1,7 +1,7 @@
 import 'server-only';
 import type { Ctx } from '../ctx';
-import { type Json, object, parseJson, prettyJson, redactJson, scalar } from '../good-job/json';
-import { redactor } from '../redaction';
+import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
+import { redaction } from '../redaction/redaction';
 import type { FileEntry } from './cron-file';
 import { type Configured, configuredCron } from './configured';
 import { describeSchedule } from './describe';
@@ -140,16 +140,19 @@ const isoOrNull = (instant: number | null) => (instant === null ? null : iso(ins
 
 /** GoodJob::CronEntry#display_properties. Arguments pass the redaction, as those of a job. */
 function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: FileEntry): string {
-  const hidden = (text: string | null, path: (string | number)[]): Json => redactJson(parseJson(text ?? 'null'), redactor, path);
+  const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json => redaction().json(parseJson(text), { of, path, jobClass });
+  const positional = parseJson(args ?? '[]');
+  // In the job they are its last argument.
+  const last = positional.kind === 'array' ? positional.items.length : 1;
   return prettyJson(
     object([
       ['key', scalar(key)],
       ['class', scalar(jobClass)],
       ['cron', scalar(cron)],
-      ['set', hidden(set, ['set'])],
+      ['set', hidden(set ?? 'null', 'other')],
       ['description', scalar(description)],
-      ...(args === null ? [] : [['args', hidden(args, ['arguments'])] as [string, Json]]),
-      ...(kwargs === null ? [] : [['kwargs', hidden(kwargs, ['arguments', 0])] as [string, Json]]),
+      ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
+      ...(kwargs === null ? [] : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
     ]),
   );
 }
