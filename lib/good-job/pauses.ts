@@ -9,3 +9,11 @@ export function isPaused(gj: GoodJob): Sql {
   return sql`(${list(gj, 'queues')} ? j.queue_name OR ${list(gj, 'job_classes')} ? j.job_class
     OR (j.labels IS NOT NULL AND ${list(gj, 'labels')} ?| j.labels))`;
 }
+
+/** All that is paused, one row a name, as a query of "by" (queue, job_class, label) and name. */
+export function pausedNames(gj: GoodJob): Sql {
+  return sql`
+    SELECT 'queue' AS "by", jsonb_array_elements_text(${list(gj, 'queues')}) AS name
+    UNION SELECT 'job_class', jsonb_array_elements_text(${list(gj, 'job_classes')})
+    UNION SELECT 'label', jsonb_array_elements_text(${list(gj, 'labels')}) LIMIT 200`;
+}

@@ -8,7 +8,7 @@ import type { GoodJob } from '../good-job/tables';
 import { conditions } from './conditions';
 import { type JobFilter, isUnderstood, jobFilterParams, listedStates } from './filters';
 import { indexTerms, knownSelected, select } from './index-terms';
-import { runningByIndex } from './running';
+import { runningByIndex } from '../good-job/running';
 import { settle } from './settle';
 import { sizesByIndexes } from './table-sizes';
 import { isSlow, wildcard } from './term-conditions';

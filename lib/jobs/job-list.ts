@@ -11,7 +11,7 @@ import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
 import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select } from './index-terms';
 import { jobRowColumns } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
-import { runningByIndex } from './running';
+import { runningByIndex } from '../good-job/running';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';

@@ -1,7 +1,7 @@
 import sql, { type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import type { DetectedSchema } from '../good-job/schema';
-import type { GoodJob } from '../good-job/tables';
+import type { DetectedSchema } from './schema';
+import type { GoodJob } from './tables';
 
 /*
  * No index of GoodJob's says which jobs run. Those that a process holds are found by index_good_jobs_on_locked_by_id;
