@@ -51,7 +51,7 @@ describe('batches that never finish', () => {
     expect(found).toMatchObject({ severity: 'critical', count: { kind: 'exact', count: 1 }, repair: 'check_batches', items: [{ id, description: 'Nightly' }] });
     expect(Math.round((Date.now() - Date.parse(found?.since ?? '')) / 1000)).toBeCloseTo(90, -1);
 
-    const notified = await gj.notifications(async () => expect(await repair(gj.ctx(), 'check_batches', null)).toEqual({ counts: { done: 1 }, notDone: [], events: 2 }));
+    const notified = await gj.notifications(async () => expect(await repair(gj.ctx(), { repair: 'check_batches', ids: null })).toEqual({ counts: { done: 1 }, notDone: [], events: 2 }));
     expect(notified).toMatchObject([{ queue_name: 'default', count: 2 }]);
     expect(await row(gj.client, 'good_job_batches', id)).toMatchObject({ jobs_finished_at: expect.any(String) as string, finished_at: null });
     expect((await gj.client.query('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at, job_class DESC', [id])).rows).toEqual([{ job_class: 'WellJob' }, { job_class: 'DoneJob' }]);
@@ -65,7 +65,7 @@ describe('batches that never finish', () => {
     await insertJob(gj.client, { batch_id: id, ...SUCCEEDED });
     await insertJob(gj.client, { batch_callback_id: id, job_class: 'DoneJob', ...SUCCEEDED });
     expect((await look()).hanging_batches?.items).toMatchObject([{ id }]);
-    expect((await repair(gj.ctx(), 'check_batches', [id])).counts).toEqual({ done: 1 });
+    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: [id] })).counts).toEqual({ done: 1 });
     expect((await row(gj.client, 'good_job_batches', id)).finished_at).not.toBeNull();
     expect(await kinds()).toEqual([]);
   });
@@ -83,7 +83,7 @@ describe('batches that never finish', () => {
     await insertBatch(gj.client, { finished_at: ago(90_000), jobs_finished_at: null });
     expect(await kinds()).toEqual([]);
 
-    const result = await repair(gj.ctx(), 'check_batches', [open, checked, '11111111-1111-4111-8111-111111111111']);
+    const result = await repair(gj.ctx(), { repair: 'check_batches', ids: [open, checked, '11111111-1111-4111-8111-111111111111'] });
     expect(result.counts).toEqual({ conflict: 1, locked: 1, missing: 1 });
     expect((await row(gj.client, 'good_job_batches', open)).jobs_finished_at).toBeNull();
     await worker.query('SELECT pg_advisory_unlock_all()');
@@ -92,7 +92,7 @@ describe('batches that never finish', () => {
 
   test('one whose callbacks cannot be enqueued is refused, and the others are checked', async () => {
     const [named, silent] = [await insertBatch(gj.client, { on_finish: 'DoneJob' }), await insertBatch(gj.client)];
-    const result = await repair(gj.ctx({ app: { appName: null } }), 'check_batches', null);
+    const result = await repair(gj.ctx({ app: { appName: null } }), { repair: 'check_batches', ids: null });
     expect(result).toEqual({ counts: { refused: 1, done: 1 }, notDone: [{ id: named, outcome: 'refused', code: 'app_name_unknown' }], events: 0 });
     expect((await row(gj.client, 'good_job_batches', silent)).finished_at).not.toBeNull();
     expect((await look()).hanging_batches?.items).toMatchObject([{ id: named }]);
@@ -102,7 +102,7 @@ describe('batches that never finish', () => {
     for (let n = 0; n < 250; n += 1) await insertBatch(gj.client);
     const { hanging_batches: found } = await look();
     expect([found?.count, found?.items.length]).toEqual([{ kind: 'exact', count: 250 }, 10]);
-    expect((await repair(gj.ctx(), 'check_batches', null)).counts).toEqual({ done: 250 });
+    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: null })).counts).toEqual({ done: 250 });
     expect((await audits()).map(({ counts }) => counts)).toEqual([{ done: 100 }, { done: 100 }, { done: 50 }]);
     expect(await kinds()).toEqual([]);
   });
@@ -115,7 +115,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('jobs whose worker
     await worker.run(id);
     await worker.run(claimed, { started: false });
     expect(await kinds()).toEqual([]);
-    expect((await repair(gj.ctx(), 'release_jobs', [id])).counts).toEqual({ locked: 1 });
+    expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: [id] })).counts).toEqual({ locked: 1 });
 
     await worker.die();
     const { lost_jobs: found } = await look();
@@ -124,12 +124,12 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('jobs whose worker
     expect(found?.items.find((job) => job.id === claimed)).toMatchObject({ started: false });
 
     const before = await row(gj.client, 'good_jobs', id);
-    const notified = await gj.notifications(async () => expect((await repair(gj.ctx(), 'release_jobs', null)).counts).toEqual({ done: 2 }));
+    const notified = await gj.notifications(async () => expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({ done: 2 }));
     expect(notified.map(({ queue_name }) => queue_name).sort()).toEqual(['default', 'mail']);
     expect(await row(gj.client, 'good_jobs', id), 'nothing but what the clean-up changes').toEqual({ ...before, locked_by_id: null, locked_at: null });
     expect(await audits()).toMatchObject([{ action: 'job.release', counts: { locked: 1 } }, { action: 'job.release', counts: { done: 2 } }]);
     expect(await kinds(), 'it waits for a worker, for a minute without a word').toEqual([]);
-    expect((await repair(gj.ctx(), 'release_jobs', [id, claimed])).counts).toEqual({ conflict: 2 });
+    expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: [id, claimed] })).counts).toEqual({ conflict: 2 });
 
     // The worker that takes it next.
     await other.run(id);
@@ -143,7 +143,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('jobs whose worker
     await gj.client.query('DELETE FROM good_job_processes');
     await worker.die();
     expect((await look()).lost_jobs?.items).toMatchObject([{ id, processId: worker.id, processSeenAt: null, host: null }]);
-    expect((await repair(gj.ctx(), 'release_jobs', null)).counts).toEqual({ done: 1 });
+    expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({ done: 1 });
     expect((await look()).lost_jobs).toBeUndefined();
   });
 });
@@ -184,8 +184,32 @@ test('jobs that wait because of a pause: found by queue, class and label, gone w
   const { paused_jobs: found } = await look();
   expect(found).toMatchObject({ severity: 'notice', count: { kind: 'exact', count: 3 } });
   expect(found?.items.map(({ by, name, count }) => [by, name, count.kind === 'exact' && count.count]).sort()).toEqual([['job_class', 'SlowJob', 1], ['label', 'vip', 1], ['queue', 'mail', 1]]);
-  await gj.client.query(`UPDATE good_job_settings SET value = '{"queues": []}'`);
+  for (const { by, name } of found?.items ?? []) expect((await repair(gj.ctx(), { repair: 'unpause', by, name })).counts).toEqual({ done: 1 });
+  expect((await repair(gj.ctx(), { repair: 'unpause', by: 'queue', name: 'mail' })).counts, 'by somebody else').toEqual({ conflict: 1 });
   expect(await kinds()).toEqual([]);
+  expect((await audits())[0]).toMatchObject({ action: 'pause.unpause' });
+});
+
+describe('queues that no live process serves', () => {
+  test('found with the queue strings resolved, gone with a process that serves it', async () => {
+    const others = await start({ queues: ['-mail,reports', '+fast,slow'] });
+    for (const queue_name of ['mail', 'default', 'slow']) await insertJob(gj.client, { queue_name, scheduled_at: ago(100) });
+    await insertJob(gj.client, { queue_name: 'reports', scheduled_at: ago(20) });
+    const { unserved_queues: found, ...rest } = await look();
+    expect(Object.keys(rest)).toEqual([]);
+    expect(found).toMatchObject({ severity: 'critical', count: { kind: 'exact', count: 1 }, items: [{ queue: 'mail', count: { kind: 'exact', count: 1 } }] });
+    const serving = await start({ queues: ['mail:2;reports'] });
+    expect(await kinds()).toEqual([]);
+    await Promise.all([serving.die(), others.die()]);
+    expect((await look()).unserved_queues?.items.map(({ queue }) => queue).sort()).toEqual(['default', 'mail', 'slow']);
+  });
+
+  test('a queue is late or without a process, not both; a process that tells nothing may serve it', async () => {
+    await insertJob(gj.client, { scheduled_at: ago(3_600) });
+    expect(await kinds()).toEqual(['unserved_queues']);
+    await gj.client.query(`INSERT INTO good_job_processes (created_at, updated_at) VALUES (now(), now())`);
+    expect(await kinds()).toEqual(['late_jobs']);
+  });
 });
 
 describe('classes that fail every time', () => {
@@ -239,7 +263,7 @@ test('a table that was never analyzed: found, analyzed, gone', async () => {
   await gj.client.query('SELECT pg_stat_force_next_flush()');
   await gj.client.query(found?.items[0]?.statement ?? '');
   expect(await kinds()).toEqual([]);
-  await gj.client.query('UPDATE good_job_executions SET error_event = 1');
+  for (const event of [1, 2]) await gj.client.query('UPDATE good_job_executions SET error_event = $1', [event]);
   await gj.client.query('SELECT pg_stat_force_next_flush()');
   // The server counts when the session's transaction is over.
   await expect.poll(async () => (await look()).stale_statistics?.items).toMatchObject([{ rows: 20_000 }]);
@@ -264,9 +288,9 @@ test('what the schema lacks: an index, the console’s own schema', async () => 
 
 test('who may not, may not: nothing is written', async () => {
   await insertBatch(gj.client);
-  await expect(repair(gj.ctx({ role: 'viewer' }), 'check_batches', null)).rejects.toMatchObject({ code: 'forbidden' });
-  await expect(repair(gj.ctx({ role: 'viewer' }), 'release_jobs', null)).rejects.toMatchObject({ code: 'forbidden' });
-  await expect(repair(gj.ctx({ readOnly: true }), 'check_batches', null)).rejects.toMatchObject({ code: 'read_only' });
+  await expect(repair(gj.ctx({ role: 'viewer' }), { repair: 'check_batches', ids: null })).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(repair(gj.ctx({ role: 'viewer' }), { repair: 'release_jobs', ids: null })).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(repair(gj.ctx({ readOnly: true }), { repair: 'check_batches', ids: null })).rejects.toMatchObject({ code: 'read_only' });
   expect((await look()).hanging_batches?.count).toEqual({ kind: 'exact', count: 1 });
   expect(await audits()).toEqual([]);
 });

@@ -13,6 +13,7 @@ import { readReadyQueues } from './ready-queues';
 import { findSchemaGaps } from './schema-gaps';
 import { findStaleStatistics } from './stale-statistics';
 import { type Attention, type Check, FINDING_KINDS, type FindingKind, SEVERITIES } from './types';
+import { findUnservedQueues, unservedQueues } from './unserved-queues';
 
 /** Nothing waits longer for one kind. */
 const BUDGET_MS = 1_000;
@@ -22,7 +23,7 @@ const LANES = 2;
 const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
   hanging_batches: findHangingBatches,
   lost_jobs: findLostJobs,
-  unserved_queues: async () => ({ finding: null }),
+  unserved_queues: findUnservedQueues,
   late_jobs: findLateJobs,
   failing_classes: findFailingClasses,
   discarded_callbacks: findDiscardedCallbacks,
@@ -34,10 +35,12 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
 
 export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
   let queues: Promise<ReadyQueue[]> | undefined;
+  let unserved: Promise<ReadyQueue[]> | undefined;
   const look: Look = {
     ctx, grace,
     read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
     readyQueues: () => (queues ??= readReadyQueues(look)),
+    unserved: () => (unserved ??= unservedQueues(look)),
   };
   return look;
 }

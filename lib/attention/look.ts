@@ -42,6 +42,8 @@ export interface Look {
   read<T>(fn: (tx: Tx) => Promise<T>, byIndexOnly?: boolean): Promise<T>;
   /** Queues with ready jobs, read once. */
   readyQueues(): Promise<ReadyQueue[]>;
+  /** Those of them that nobody serves. */
+  unserved(): Promise<ReadyQueue[]>;
 }
 
 /** What a finder found; null: nothing. `incomplete`: there may be more. */

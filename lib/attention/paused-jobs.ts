@@ -36,5 +36,5 @@ export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found
   });
   if (rows.length === 0) return { finding: null };
   const items = rows.map(({ by, name, since, count, more }): PausedJobs => ({ by, name, since, count: countUpTo(count, LOOKED_AT, more) }));
-  return { finding: { kind: 'paused_jobs', severity: 'notice', since: earliest(items.map(({ since }) => since)), count: countUpTo(items.length, Infinity), items: shown(items), where: '/pauses', repair: null } };
+  return { finding: { kind: 'paused_jobs', severity: 'notice', since: earliest(items.map(({ since }) => since)), count: countUpTo(items.length, Infinity), items: shown(items), where: '/pauses', repair: 'unpause' } };
 }

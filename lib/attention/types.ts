@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors';
 import type { MissingMigration } from '../good-job/schema';
+import type { PauseKind } from '../good-job/settings';
 import type { Outcome } from '../good-job/outcomes';
 import type { Count } from '../jobs/types';
 
@@ -12,7 +13,7 @@ export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** What the console can do about it itself; the other findings say what to do, or lead to where it is done. */
-export const REPAIRS = ['check_batches', 'release_jobs'] as const;
+export const REPAIRS = ['check_batches', 'release_jobs', 'unpause'] as const;
 export type Repair = (typeof REPAIRS)[number];
 
 /** Of each finding so many are listed. */
@@ -65,9 +66,8 @@ export interface DiscardedCallback {
   error: string | null;
 }
 
-export const PAUSED_BY = ['queue', 'job_class', 'label'] as const;
 export interface PausedJobs {
-  by: (typeof PAUSED_BY)[number];
+  by: PauseKind;
   name: string;
   since: string;
   count: Count;
@@ -131,6 +131,9 @@ export interface Attention {
   /** Every kind once: findings first, the worst at the top. */
   checks: Check[];
 }
+
+/** What is to be repaired. `ids` null: all that are found when it is carried out. */
+export type RepairTarget = { repair: 'check_batches' | 'release_jobs'; ids: string[] | null } | { repair: 'unpause'; by: PauseKind; name: string };
 
 /** What a repair came to. */
 export interface RepairResult {
