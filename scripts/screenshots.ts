@@ -49,6 +49,9 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'batches', path: '/batches' },
     ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({ name: `batch-${name}`, path: `/batches/${String(id)}` })),
     { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
+    { name: 'attention', path: '/attention' },
+    { name: 'attention-dialog', path: '/attention', before: async (page) => { await page.locator('[data-finding] .button-primary').first().click(); await page.getByRole('dialog').waitFor(); } },
+    { name: 'attention-repair', path: '/attention/repair?repair=release_jobs' },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }

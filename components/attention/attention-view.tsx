@@ -6,7 +6,7 @@ import type { Attention, RepairTarget } from '@/lib/attention/types';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { RefreshNote } from '../refresh-note';
-import { RelativeTime } from '../time';
+import { AbsoluteTime } from '../time';
 import { Icon } from '../ui/icon';
 import { useLiveQuery } from '../use-live-query';
 import { Checked } from './checked';
@@ -30,7 +30,7 @@ export function AttentionView({ initial }: { initial: Attention }) {
   return (
     <>
       <p className="mb-3 text-[13px] text-soft">
-        {t.rich('checkedAt', { time: () => <RelativeTime iso={data.checkedAt} /> })}
+        {t.rich('checkedAt', { time: () => <AbsoluteTime iso={data.checkedAt} /> })}
       </p>
       {error && <RefreshNote at={dataUpdatedAt} />}
       {repaired && (

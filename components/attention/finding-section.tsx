@@ -32,7 +32,7 @@ export function FindingSection({ finding, readyMinutes, onAsk }: { finding: Find
           <span title={countText.title}>{t(`units.${UNITS[kind]}`, { count: count.kind === 'unknown' ? 0 : count.count, number: countText.text })}</span>
           {since && <span className="text-[13px] text-soft">{t.rich('since', { time: () => <RelativeTime iso={since} /> })}</span>}
         </div>
-        <p className="mt-1 max-w-[75ch]">{t(`why.${kind}`, { minutes: readyMinutes })}</p>
+        <p className="mt-1 max-w-4xl">{t(`why.${kind}`, { minutes: readyMinutes })}</p>
       </div>
       <FindingItems finding={finding} onAsk={onAsk} />
       {(all || where) && (

@@ -9,7 +9,7 @@ import type { HangingBatch } from './types';
 /** Open batches looked at, the oldest first: those that hang stay, the others go. */
 const LOOKED_AT = 5_000;
 const CHUNK = 200;
-const TIME_MS = 600;
+const TIME_MS = 1_000;
 /** Of a batch with more jobs it is not said when the last one finished. */
 const MEMBERS = 10_000;
 const TEXT_SHOWN = 300;
@@ -17,14 +17,14 @@ const TEXT_SHOWN = 300;
 /** Ids of batches whose completion check is due and that nobody runs. */
 export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; incomplete: boolean }> {
   const { gj } = look.ctx;
-  const started = Date.now();
   // good_job_batches has no index but its key: the scan is of batches, not of jobs.
   const open = await look.read((tx) => tx.query<{ id: string }>(sql`
     SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${LOOKED_AT + 1}`), false);
+  const started = Date.now();
   const ids: string[] = [];
   const candidates = open.slice(0, LOOKED_AT).map(({ id }) => id);
   for (let at = 0; at < candidates.length; at += CHUNK) {
-    if (Date.now() - started > TIME_MS) return { ids, incomplete: true };
+    if (at > 0 && Date.now() - started > TIME_MS) return { ids, incomplete: true };
     try {
       // index_good_jobs_on_batch_id, …_on_batch_callback_id; who holds the batch's lock is checking it right now.
       const hanging = await look.read((tx) => tx.query<{ id: string }>(sql`

@@ -74,10 +74,11 @@ async function find(look: Look, which: Kind, as: Pick<FindingOf<'lost_jobs'>, 's
   const lost = (await lostJobs(look, which)).filter((id) => (given?.get(id) ?? 0) < Date.now() - look.grace.unservedS * 1000);
   if (lost.length === 0) return { finding: null };
   const host = sql`CASE jsonb_typeof(p.state -> 'hostname') WHEN 'string' THEN left(p.state ->> 'hostname', ${TEXT_SHOWN}) END`;
-  const jobs = await look.read((tx) => tx.query<LostJob>(sql`
+  const jobs = await look.read((tx) => tx.query<LostJob & { lostSince: string }>(sql`
     SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", coalesce(j.performed_at, j.locked_at, j.updated_at) AS since,
-           j.performed_at IS NOT NULL AS started, j.locked_by_id AS "processId", p.updated_at AS "processSeenAt", ${host} AS host
+           j.performed_at IS NOT NULL AS started, j.locked_by_id AS "processId", p.updated_at AS "processSeenAt", ${host} AS host,
+           min(greatest(j.performed_at, j.locked_at, p.updated_at, j.created_at)) OVER () AS "lostSince"
       FROM ${gj.jobs} j LEFT JOIN ${gj.processes} p ON p.id = j.locked_by_id
      WHERE j.id = ANY(${lost}::uuid[]) ORDER BY since, j.id LIMIT ${ITEMS_SHOWN}`));
-  return { finding: { ...as, since: jobs[0]?.since ?? null, count: countUpTo(lost.length, LOOKED_FOR), items: jobs, where: '/jobs?state=running' } };
+  return { finding: { ...as, since: jobs[0]?.lostSince ?? null, count: countUpTo(lost.length, LOOKED_FOR), items: jobs.map(({ lostSince: _, ...job }) => job), where: '/jobs?state=running' } };
 }

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Ctx } from '../../lib/ctx';
 import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
+import { attentionGroup } from './attention-cases';
 import { batchGroup } from './batch-cases';
 import { jobGroup } from './job-cases';
 
@@ -39,6 +40,7 @@ export interface Group {
 
 /** The groups that --only chooses from. */
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
+  attention: attentionGroup,
   batch: batchGroup,
   jobs: jobGroup,
 };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import pg from 'pg';
 import { insertProcess } from './rows';
-import { lockKey } from './test-console';
+import { lockKey } from './lock-key';
 
 export type Strategy = 'advisory' | 'skiplocked' | 'hybrid';
 export const LOCK_TYPES = { advisory: 0, skiplocked: 1, hybrid: 2 } as const;
