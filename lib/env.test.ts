@@ -5,7 +5,7 @@ const URL_ = { DATABASE_URL: 'postgres://localhost/app' };
 
 describe('readEnv', () => {
   it('has a default for everything but the database', () => {
-    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 5, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
+    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 8, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
     expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({ basePath: '', port: 3000, timeZone: 'UTC' });
   });
   it.each([

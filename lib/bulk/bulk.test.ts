@@ -35,7 +35,11 @@ test('everything that matches, in chunks of 500, with one audit record and one n
     runId = await start(gj.ctx(), 'retry', discarded());
     expect(await settled(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 1_203 }, expected: { kind: 'exact', count: 1_203 }, viewer: 'tester', action: 'retry', filter: 'state=discarded' });
   });
-  expect(received.map(({ queue_name, count }) => [queue_name, count])).toEqual([['default', 500], ['default', 500], ['default', 203]]);
+  expect(new Set(received.map(({ queue_name }) => queue_name))).toEqual(new Set(['default']));
+  const notified = received.map(({ count }) => Number(count));
+  expect(notified.reduce((sum, count) => sum + count, 0)).toBe(1_203);
+  expect(Math.max(...notified)).toBeLessThanOrEqual(500);
+  expect(notified.length).toBeLessThanOrEqual(4); // two parts, each in chunks of 500
   expect(await executions(`id <> '${other}'`)).toEqual([{ executions: 1, jobs: 1_203 }]);
   expect(await rowText(gj.client, 'good_jobs', other)).toBe(before);
   expect(await left(runId)).toBe(0);

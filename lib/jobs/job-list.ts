@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
+import { refreshRunning, runningByIndex } from '../good-job/running';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { conditions } from './conditions';
@@ -11,7 +12,6 @@ import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
 import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select } from './index-terms';
 import { jobRowColumns } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
-import { runningByIndex } from '../good-job/running';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
@@ -40,6 +40,7 @@ export interface ListOptions {
 export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, exact = false }: ListOptions = {}): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
+  if (states.every((state) => state === 'running')) refreshRunning(ctx);
   const { gj } = ctx;
   const order = listOrder(gj, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {
