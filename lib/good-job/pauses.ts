@@ -1,4 +1,5 @@
 import sql, { type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
 import type { GoodJob } from './tables';
 
 const list = (gj: GoodJob, key: string) => sql`
@@ -16,4 +17,10 @@ export function pausedNames(gj: GoodJob): Sql {
     SELECT 'queue' AS "by", jsonb_array_elements_text(${list(gj, 'queues')}) AS name
     UNION SELECT 'job_class', jsonb_array_elements_text(${list(gj, 'job_classes')})
     UNION SELECT 'label', jsonb_array_elements_text(${list(gj, 'labels')}) LIMIT 200`;
+}
+
+/** The queues that are paused, as they are named in the setting; those that are not text are left out. */
+export async function pausedQueues(tx: Tx, gj: GoodJob): Promise<Set<string>> {
+  const rows = await tx.query<{ name: string }>(sql`SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(gj, 'queues')}) e WHERE jsonb_typeof(e.value) = 'string'`);
+  return new Set(rows.map(({ name }) => name));
 }

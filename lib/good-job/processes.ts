@@ -33,18 +33,22 @@ const PROCESSES = 1_000;
 export interface LivePools {
   /** Pools of all live (and stale) processes. */
   pools: Pool[];
+  /** The same, those of each process together. */
+  byProcess: { id: string; pools: Pool[] }[];
   /** Live processes, and those of them that do not tell which queues they serve. */
   processes: number;
   silent: number;
 }
 
-/** What is served now: the pools of every process that is alive. Null pools or a silent process: see `silent`. */
+/** What is served now: the pools of every process that is alive. */
 export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
-  const rows = await tx.query<{ state: string | null }>(sql`
-    SELECT ${stateText} AS state FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
-  const reported = rows.map(({ state }) => ({ told: state !== null, ...readProcessState(state) }));
+  const rows = await tx.query<{ id: string; state: string | null }>(sql`
+    SELECT p.id, ${stateText} AS state FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
+  const reported = rows.map(({ id, state }) => ({ id, told: state !== null, ...readProcessState(state) }));
+  const byProcess = reported.map(({ id, schedulers }) => ({ id, pools: schedulers.flatMap(({ pools }) => pools) }));
   return {
-    pools: reported.flatMap(({ schedulers }) => schedulers.flatMap(({ pools }) => pools)),
+    pools: byProcess.flatMap(({ pools }) => pools),
+    byProcess,
     processes: rows.length,
     silent: reported.filter(({ told, schedulers, schedulersTotal }) => !told || schedulersTotal > schedulers.length || schedulers.some(({ pools }) => pools.length === 0)).length,
   };
