@@ -42,7 +42,7 @@ test('a calm page when nothing is found, with what was checked', async ({ page }
     await openUntil(page, `/attention?locale=${locale}`, []);
     await expect(page.getByRole('heading', { level: 1, name: say('attention.title') })).toBeVisible();
     await expect(page.locator('main')).toContainText(say('attention.nothing'));
-    await expect(page.locator('[data-check]')).toHaveCount(10);
+    await expect(page.locator('[data-check]')).toHaveCount(11);
     await expect(page.locator('[data-check="hanging_batches"]')).toContainText(say('attention.kinds.hanging_batches'));
     expect(await violations(page)).toEqual([]);
   }

@@ -1,7 +1,7 @@
 'use client';
 
 import type { Finding, RepairTarget } from '@/lib/attention/types';
-import { CallbackItem, ClassItem, PausedItem, QueueItem } from './group-items';
+import { CallbackItem, ClassItem, CronItem, PausedItem, QueueItem } from './group-items';
 import { BatchItem, GapItem, JobItem, TableItem } from './row-items';
 
 interface Props {
@@ -24,6 +24,8 @@ function rowsOf(finding: Finding, onAsk: Props['onAsk']) {
     case 'unserved_queues':
     case 'late_jobs':
       return finding.items.map((queue) => <QueueItem key={queue.queue} waiting={queue} />);
+    case 'overdue_cron':
+      return finding.items.map((one) => <CronItem key={one.key} overdue={one} />);
     case 'failing_classes':
       return finding.items.map((one) => <ClassItem key={one.jobClass} failing={one} />);
     case 'discarded_callbacks':

@@ -10,7 +10,7 @@ import { RepairLink } from './repair-link';
 import { SeverityBadge, severityEdge } from './severity';
 
 const UNITS = {
-  hanging_batches: 'batches', lost_jobs: 'jobs', unserved_queues: 'queues', late_jobs: 'queues', failing_classes: 'classes', discarded_callbacks: 'jobs',
+  hanging_batches: 'batches', lost_jobs: 'jobs', unserved_queues: 'queues', late_jobs: 'queues', overdue_cron: 'keys', failing_classes: 'classes', discarded_callbacks: 'jobs',
   schema_gaps: 'items', interrupted_jobs: 'jobs', paused_jobs: 'pauses', stale_statistics: 'tables',
 } as const satisfies Record<FindingKind, string>;
 

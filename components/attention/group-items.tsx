@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import Link from 'next/link';
-import type { DiscardedCallback, FailingClass, PausedJobs, RepairTarget, WaitingQueue } from '@/lib/attention/types';
+import type { DiscardedCallback, FailingClass, OverdueKey, PausedJobs, RepairTarget, WaitingQueue } from '@/lib/attention/types';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { buttonClass } from '../ui/button';
@@ -33,6 +33,17 @@ export function QueueItem({ waiting: { queue, since, count } }: { waiting: Waiti
     >
       <Link href={`/jobs?${new URLSearchParams({ state: 'queued', queue_name: queue, sort: 'scheduled' })}`} prefetch={false} className={LINK}>
         {queue}
+      </Link>
+    </Item>
+  );
+}
+
+export function CronItem({ overdue: { key, since } }: { overdue: OverdueKey }) {
+  const t = useTranslations('attention');
+  return (
+    <Item id={key} facts={<span>{t.rich('dueAt', { time: () => <RelativeTime iso={since} /> })}</span>}>
+      <Link href={`/cron_entries/${encodeURIComponent(key)}`} prefetch={false} className={LINK}>
+        {key}
       </Link>
     </Item>
   );

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GoodJobProcess, type Strategy } from '../../test/harness/good-job-process';
 import { insertJobs, OPEN } from '../../test/harness/many-rows';
@@ -12,11 +15,18 @@ import { repair } from './mutations';
 import type { FindingKind, FindingOf } from './types';
 
 let gj: TestConsole;
+let folder: string;
 const processes: GoodJobProcess[] = [];
 beforeAll(async () => {
   gj = await TestConsole.open('attention');
+  folder = await mkdtemp(path.join(tmpdir(), 'attention-'));
+  await writeFile(path.join(folder, 'cron.yml'), 'hourly_report:\n  cron: "0 * * * *"\n  class: ReportJob\n');
+  Object.assign(process.env, { DATABASE_URL: gj.url, CRON_FILE: path.join(folder, 'cron.yml') });
 });
-afterAll(() => gj.close());
+afterAll(async () => {
+  await gj.close();
+  await rm(folder, { recursive: true });
+});
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.die().catch(() => undefined)));
   await gj.client.query('TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings, good_job_console.audit_events');
@@ -189,6 +199,17 @@ test('jobs that wait because of a pause: found by queue, class and label, gone w
   expect((await repair(gj.ctx(), { repair: 'unpause', by: 'queue', name: 'mail' })).counts, 'by somebody else').toEqual({ conflict: 1 });
   expect(await kinds()).toEqual([]);
   expect((await audits())[0]).toMatchObject({ action: 'pause.unpause' });
+});
+
+test('a cron entry whose run is missing: found by CRON_FILE, enqueued, gone', async () => {
+  const worker = await start();
+  await gj.client.query(`UPDATE good_job_processes SET created_at = now() - interval '1 day', state = jsonb_set(state, '{cron_enabled}', 'true')`);
+  await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(20_000) });
+  const earlier = await insertJob(gj.client, { ...SUCCEEDED, job_class: 'ReportJob', cron_key: 'hourly_report', cron_at: ago(3 * 3_600), created_at: ago(3 * 3_600) });
+  expect((await look()).overdue_cron).toMatchObject({ severity: 'warning', count: { kind: 'exact', count: 1 }, items: [{ key: 'hourly_report' }], where: '/cron_entries' });
+  await gj.client.query(`UPDATE good_jobs SET cron_at = date_trunc('hour', now()), created_at = now() WHERE id = $1`, [earlier]);
+  expect((await look()).overdue_cron).toBeUndefined();
+  await worker.stop();
 });
 
 describe('queues that no live process serves', () => {

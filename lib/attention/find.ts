@@ -8,6 +8,7 @@ import { findHangingBatches } from './hanging-batches';
 import { findLateJobs } from './late-jobs';
 import { type Found, GRACE, type Grace, type Look, type ReadyQueue } from './look';
 import { findInterruptedJobs, findLostJobs } from './lost-jobs';
+import { findOverdueCron } from './overdue-cron';
 import { findPausedJobs } from './paused-jobs';
 import { readReadyQueues } from './ready-queues';
 import { findSchemaGaps } from './schema-gaps';
@@ -25,6 +26,7 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
   lost_jobs: findLostJobs,
   unserved_queues: findUnservedQueues,
   late_jobs: findLateJobs,
+  overdue_cron: findOverdueCron,
   failing_classes: findFailingClasses,
   discarded_callbacks: findDiscardedCallbacks,
   schema_gaps: findSchemaGaps,

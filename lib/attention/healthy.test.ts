@@ -31,16 +31,17 @@ const MORE = `
 describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy system: %s', (strategy) => {
   test('nothing is found', async () => {
     const gj = await TestConsole.open(`healthy ${strategy}`);
+    process.env.DATABASE_URL ??= gj.url;
     const clients = await Promise.all(Array.from({ length: THREADS * 2 }, () => connect(gj.url, WORKER)));
     try {
       await prepare(gj.client);
       // One worker process after the other, as in a deployment: an old one goes, a new one comes.
       const found = new Map<FindingKind, unknown>();
       let [going, looks, performed] = [true, 0, 0];
-      let process = await GoodJobProcess.start(gj.url, { strategy });
+      let worker = await GoodJobProcess.start(gj.url, { strategy });
       const thread = async (client: (typeof clients)[number], log: (typeof clients)[number]) => {
         while (going) {
-          const one: Thread = { client, log, processId: process.id, strategy, draining: () => false };
+          const one: Thread = { client, log, processId: worker.id, strategy, draining: () => false };
           if (await performNext(one)) performed += 1;
           else await sleep(20);
         }
@@ -66,14 +67,14 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy sy
         while ((performed < PERFORMED * share || looks < LOOKS * share) && Date.now() < until) await sleep(50);
       };
       await enough(0.5);
-      const before = process;
-      process = await GoodJobProcess.start(gj.url, { strategy });
+      const before = worker;
+      worker = await GoodJobProcess.start(gj.url, { strategy });
       await sleep(500);
       await before.stop();
       await enough(1);
       going = false;
       await Promise.all(all);
-      await process.stop();
+      await worker.stop();
       expect(Object.fromEntries(found)).toEqual({});
       expect(looks).toBeGreaterThanOrEqual(LOOKS);
       expect(performed).toBeGreaterThanOrEqual(PERFORMED);
@@ -86,12 +87,13 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy sy
 
 test('the same watch sees a job whose worker has died', async () => {
   const gj = await TestConsole.open('healthy, one dies');
+  process.env.DATABASE_URL ??= gj.url;
   try {
-    const process = await GoodJobProcess.start(gj.url, { strategy: 'hybrid' });
+    const worker = await GoodJobProcess.start(gj.url, { strategy: 'hybrid' });
     const id = randomUUID();
     await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) VALUES ($1, $1, 'default', now(), now(), now())`, [id]);
-    await process.run(id);
-    await process.die();
+    await worker.run(id);
+    await worker.die();
     const { checks } = await findAttention(gj.ctx(), STRICT);
     expect(checks.filter(({ result }) => result === 'found')).toMatchObject([{ kind: 'lost_jobs', finding: { items: [{ id }] } }]);
   } finally {

@@ -5,7 +5,7 @@ import type { Outcome } from '../good-job/outcomes';
 import type { Count } from '../jobs/types';
 
 /** Worst first within a severity, too. */
-export const FINDING_KINDS = ['hanging_batches', 'lost_jobs', 'unserved_queues', 'late_jobs', 'failing_classes', 'discarded_callbacks', 'schema_gaps', 'interrupted_jobs', 'paused_jobs', 'stale_statistics'] as const;
+export const FINDING_KINDS = ['hanging_batches', 'lost_jobs', 'unserved_queues', 'late_jobs', 'overdue_cron', 'failing_classes', 'discarded_callbacks', 'schema_gaps', 'interrupted_jobs', 'paused_jobs', 'stale_statistics'] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** critical: it will not mend itself. warning: somebody should look. notice: good to know. */
@@ -47,6 +47,13 @@ export interface WaitingQueue {
   queue: string;
   since: string;
   count: Count;
+}
+
+/** A cron key whose run is missing. */
+export interface OverdueKey {
+  key: string;
+  /** It was due then. */
+  since: string;
 }
 
 export interface FailingClass {
@@ -92,6 +99,7 @@ export interface Items {
   lost_jobs: LostJob;
   unserved_queues: WaitingQueue;
   late_jobs: WaitingQueue;
+  overdue_cron: OverdueKey;
   failing_classes: FailingClass;
   discarded_callbacks: DiscardedCallback;
   schema_gaps: SchemaGap;
