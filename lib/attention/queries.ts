@@ -1,4 +1,5 @@
 import 'server-only';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ctx } from '../ctx';
 import { env } from '../env';
 import type { DetectedSchema } from '../good-job/schema';
@@ -10,6 +11,9 @@ import type { Attention } from './types';
 const KEPT_MS = 3_000;
 const KEPT_PER_MS = 10;
 const KEPT_MS_MOST = 30_000;
+/** Nobody waits longer for what is new, where there is something that is not older than a minute. */
+const PATIENCE_MS = 250;
+const STALE_MS = 60_000;
 
 interface Kept {
   found: Promise<Attention>;
@@ -23,10 +27,12 @@ interface Kept {
 const shared = globalThis as typeof globalThis & { goodJobConsoleAttention?: WeakMap<DetectedSchema, Kept> };
 const kept = (shared.goodJobConsoleAttention ??= new WeakMap<DetectedSchema, Kept>());
 
-/** What needs attention, as of a few seconds ago at most. */
+/** What needs attention, as of a few seconds ago; where it takes its time to look, what was found before. */
 export async function getAttention(ctx: Ctx): Promise<Attention> {
   const known = kept.get(ctx.gj.schema);
-  return known && known.until > Date.now() ? known.found : look(ctx);
+  const { found, last, at } = known && known.until > Date.now() ? known : look(ctx);
+  if (!last || at < Date.now() - STALE_MS) return found;
+  return Promise.race([found, sleep(PATIENCE_MS, last, { ref: false })]);
 }
 
 /** What was found last, without waiting; null: nobody has looked yet, or longer than `maxAgeMs` ago. Looks again behind the answer when that is older than `freshMs`. */
@@ -34,7 +40,7 @@ export function lastAttention(ctx: Ctx, { freshMs, maxAgeMs }: { freshMs: number
   const known = kept.get(ctx.gj.schema);
   const age = known ? Date.now() - known.at : Infinity;
   // A failed look says nothing here: whoever opens the page is told.
-  if (age > freshMs && (known?.until ?? 0) <= Date.now()) void look(ctx).catch(() => undefined);
+  if (age > freshMs && (known?.until ?? 0) <= Date.now()) void look(ctx).found.catch(() => undefined);
   return known?.last && age <= maxAgeMs ? known.last : null;
 }
 
@@ -43,7 +49,7 @@ export function forgetAttention(ctx: Ctx): void {
   kept.delete(ctx.gj.schema);
 }
 
-function look(ctx: Ctx): Promise<Attention> {
+function look(ctx: Ctx): Kept {
   const started = Date.now();
   const before = kept.get(ctx.gj.schema);
   const entry: Kept = { found: findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes }), last: before?.last, at: before?.at ?? 0, until: Infinity };
@@ -55,5 +61,5 @@ function look(ctx: Ctx): Promise<Attention> {
     },
     () => kept.get(ctx.gj.schema) === entry && kept.delete(ctx.gj.schema),
   );
-  return entry.found;
+  return entry;
 }
