@@ -28,6 +28,8 @@ export async function buildServer(): Promise<void> {
     format: 'esm',
     target: 'node20.9',
     legalComments: 'none',
+    // The CommonJS packages in it ask for Node's own modules by require().
+    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
     logLevel: 'warning',
   });
 }

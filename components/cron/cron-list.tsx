@@ -22,7 +22,7 @@ import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
 import type { CronActed } from './use-cron-action';
 
-const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1fr)_minmax(0,1.1fr)_7rem_8.5rem_13.5rem_6.5rem_2.5rem] xl:items-start xl:gap-x-3';
+const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.1fr)_minmax(0,1.2fr)_minmax(0,1.1fr)_6.5rem_8rem_13.25rem_6.5rem_2.5rem] xl:items-start xl:gap-x-3';
 
 /** The cron entries, each with its schedule and its last runs, kept fresh. */
 export function CronList({ door, initial }: { door: string; initial: CronPage }) {
@@ -106,7 +106,10 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
         </div>
         <Cell name={t('cron.class')}>{row.jobClass ? <span className="font-mono text-[13px] any-break">{row.jobClass}</span> : <span className="text-soft">{t('jobs.noClass')}</span>}</Cell>
         <Cell name={t('cron.schedule')}>{row.schedule ? <ScheduleText schedule={row.schedule} /> : <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>}</Cell>
-        <Cell name={t('cron.next')}>{row.nextAt && row.enabled ? <RelativeTime iso={row.nextAt} /> : <span className="text-soft">{t('time.never')}</span>}</Cell>
+        <Cell name={t('cron.next')}>
+          {row.nextAt ? <RelativeTime iso={row.nextAt} /> : <span className="text-soft">{t('time.never')}</span>}
+          {row.nextAt && !row.enabled && <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>}
+        </Cell>
         <Cell name={t('cron.last')}>
           {last ? (
             <span className="flex flex-col items-start gap-0.5">
@@ -142,7 +145,7 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
 function Cell({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className="mt-1 flex min-w-0 gap-2 xl:mt-0 xl:block">
-      <span className="w-20 shrink-0 text-[13px] text-soft xl:sr-only">{name}</span>
+      <span className="w-24 shrink-0 text-[13px] text-soft xl:sr-only">{name}</span>
       <div className="min-w-0">{children}</div>
     </div>
   );

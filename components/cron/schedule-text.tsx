@@ -16,7 +16,7 @@ export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
         <p className="text-[13px] text-warn">{t(`unreadable.${unreadable}`)}</p>
       ) : (
         <p className="text-[13px] text-soft">
-          {schedule.words ? words(schedule.words) : asCron && <span className="font-mono">{asCron}</span>} {zone && <span className="whitespace-nowrap">{t(isAppZone ? 'appZone' : 'zone', { zone })}</span>}
+          {schedule.words ? words(schedule.words) : asCron && <span className="font-mono">{asCron}</span>} {zone && t(isAppZone ? 'appZone' : 'zone', { zone })}
         </p>
       )}
       {countsWeeks && <p className="text-[13px] text-soft">{t('countsWeeks')}</p>}

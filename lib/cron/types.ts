@@ -37,7 +37,7 @@ export interface CronRow {
   enabled: boolean;
   /** Newest first, at most RUNS_SHOWN; the first is the last run. */
   runs: CronRun[];
-  /** ISO 8601; null: disabled, or not known. */
+  /** ISO 8601, also of a disabled entry; null: not known. */
   nextAt: string | null;
   /** A run was due then, and nothing was enqueued since. */
   overdueSince: string | null;

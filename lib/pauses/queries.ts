@@ -64,7 +64,7 @@ const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Count>> {
   if (queues.length === 0) return new Map();
   const rows = await tx.query<{ name: string; count: number }>(sql`
-    SELECT q.name, (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.queue_name = q.name AND ${waits} LIMIT ${AT_LEAST + 1}) some) AS count
+    SELECT q.name, (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.queue_name = q.name AND ${waits} LIMIT ${AT_LEAST + 1}) found) AS count
       FROM unnest(${queues}::text[]) q(name)`);
   return new Map(rows.map(({ name, count }) => [name, count > AT_LEAST ? { kind: 'at_least', count: AT_LEAST } : { kind: 'exact', count }]));
 }
