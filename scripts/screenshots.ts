@@ -52,6 +52,9 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'attention', path: '/attention' },
     { name: 'attention-dialog', path: '/attention', before: async (page) => { await page.locator('[data-finding] .button-primary').first().click(); await page.getByRole('dialog').waitFor(); } },
     { name: 'attention-repair', path: '/attention/repair?repair=release_jobs' },
+    { name: 'queues', path: '/queues' },
+    { name: 'queues-day', path: '/queues?range=24h' },
+    { name: 'processes', path: '/processes' },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }

@@ -40,7 +40,7 @@ export function ProcessCard({ process, raw }: { process: ProcessRow; raw: string
         </p>
       )}
       <dl className="mt-2 grid grid-cols-2 gap-x-5 gap-y-1 sm:grid-cols-3 lg:grid-cols-5">
-        <Fact label={t('threads')}>{of(process.threads.busy, process.threads.total)}</Fact>
+        <Fact label={t('threads')} title={t('threadsHint')}>{of(process.threads.busy, process.threads.total)}</Fact>
         <Fact label={t('cron')}>{setting(told?.cronEnabled)}</Fact>
         <Fact label={t('started')}><RelativeTime iso={process.createdAt} /></Fact>
         <Fact label={t('lastSeen')} warn={process.state !== 'live'}><RelativeTime iso={process.updatedAt} /></Fact>
@@ -48,8 +48,8 @@ export function ProcessCard({ process, raw }: { process: ProcessRow; raw: string
         <Fact label={t('succeeded')}>{number(told?.succeeded)}</Fact>
         <Fact label={t('errored')}>{number(told?.errored)}</Fact>
         <Fact label={t('databasePool')}>{told?.databasePool ? of(told.databasePool.active, told.databasePool.size) : dash}</Fact>
-        <Fact label={<code>preserve_job_records</code>}>{setting(told?.preserveJobRecords)}</Fact>
-        <Fact label={<code>retry_on_unhandled_error</code>}>{setting(told?.retryOnUnhandledError)}</Fact>
+        <Fact wide label={<code>preserve_job_records</code>}>{setting(told?.preserveJobRecords)}</Fact>
+        <Fact wide label={<code>retry_on_unhandled_error</code>}>{setting(told?.retryOnUnhandledError)}</Fact>
       </dl>
       {told && <Schedulers schedulers={told.schedulers} total={told.schedulersTotal} />}
       <ProcessJobs process={process} />
@@ -58,9 +58,10 @@ export function ProcessCard({ process, raw }: { process: ProcessRow; raw: string
   );
 }
 
-function Fact({ label, children, title, warn = false }: { label: ReactNode; children: ReactNode; title?: string; warn?: boolean }) {
+/** `wide`: its label is as long as a phone allows. */
+function Fact({ label, children, title, warn = false, wide = false }: { label: ReactNode; children: ReactNode; title?: string; warn?: boolean; wide?: boolean }) {
   return (
-    <div className="min-w-0 text-[13px]">
+    <div className={`min-w-0 text-[13px] ${wide ? 'max-sm:col-span-2 max-sm:flex max-sm:gap-x-2' : ''}`}>
       <dt className="any-break text-soft">{label}</dt>
       <dd title={title} className={`any-break ${warn ? 'text-warn' : ''}`}>{children}</dd>
     </div>

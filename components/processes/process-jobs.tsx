@@ -15,8 +15,8 @@ export function ProcessJobs({ process }: { process: ProcessRow }) {
   return (
     <div className="mt-2 text-[13px]">
       <h3 className={isDead ? 'text-warn' : 'text-soft'}>
-        {t(isDead ? 'heldJobs' : 'runningJobs')}{' '}
-        <Link href={`/jobs?${new URLSearchParams({ state: 'running', process_id: process.id })}`} prefetch={false}>
+        {t(isDead ? 'heldJobs' : 'runningJobs')}
+        <Link href={`/jobs?${new URLSearchParams({ state: 'running', process_id: process.id })}`} prefetch={false} className="ml-1 text-accent">
           {t('allJobs', { number: text })}
         </Link>
       </h3>

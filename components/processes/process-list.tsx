@@ -45,7 +45,7 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
       {queueName && (
         <p className="mb-3 flex flex-wrap items-baseline gap-x-3 any-break">
           {t('serving', { queue: queueName })}
-          <Link href={state ? `/processes?state=${state}` : '/processes'} prefetch={false}>{t('showAll')}</Link>
+          <Link href={state ? `/processes?state=${state}` : '/processes'} prefetch={false} className="text-accent">{t('showAll')}</Link>
         </p>
       )}
       {data.rows.length === 0 ? (

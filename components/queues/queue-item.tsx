@@ -8,7 +8,7 @@ import { useCount, useCountText, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
 
-export const QUEUE_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_5rem_7rem_6rem_6rem_5rem_8.5rem_5.5rem_9rem_9.5rem] lg:items-baseline lg:gap-x-3';
+export const QUEUE_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_9rem_10rem] lg:items-baseline lg:gap-x-3';
 
 /** One queue: each number leads to its jobs. */
 export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
@@ -60,7 +60,7 @@ function Cell({ label, children, words = false, loud = false }: { label: string;
   return (
     <div className={`flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-[13px] lg:block ${words ? 'col-span-full lg:col-span-1' : 'lg:text-right'} ${loud ? 'text-warn' : ''}`}>
       <dt className="text-soft lg:sr-only">{label}</dt>
-      <dd className="min-w-0">{children}</dd>
+      <dd className="ml-auto min-w-0 lg:ml-0">{children}</dd>
     </div>
   );
 }
@@ -82,7 +82,8 @@ function Rate({ count, range }: { count: Count; range: Range }) {
   const format = useFormatter();
   if (count.kind === 'unknown' || count.count === 0) return null;
   const perMinute = (count.count * 60) / RANGES[range];
-  return <span className="whitespace-nowrap text-soft">({t('perMinute', { number: format.number(perMinute, { maximumSignificantDigits: 2 }) })})</span>;
+  if (perMinute < 0.1) return null;
+  return <span className="whitespace-nowrap text-soft">({t('perMinute', { number: format.number(perMinute, { maximumFractionDigits: perMinute < 10 ? 1 : 0 }) })})</span>;
 }
 
 function Marks({ queue }: { queue: QueueRow }) {

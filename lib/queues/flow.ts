@@ -70,7 +70,7 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, jobsAPart = JO
   const weights = totals.map((total) => Math.max(1, total / jobsAPart));
   const rows = await tx.query<FlowRow>(sql`
     WITH looked AS MATERIALIZED (
-      SELECT j.queue_name, j.failed, greatest(j.wait, 0) AS wait, w.weight
+      SELECT j.queue_name, j.failed, CASE WHEN j.wait < 0 THEN 0 ELSE j.wait END AS wait, w.weight
         FROM unnest(${weights}::float8[]) WITH ORDINALITY w(weight, ord) CROSS JOIN LATERAL (SELECT (w.ord - 1)::int AS n OFFSET 0) part
        CROSS JOIN LATERAL (SELECT j.queue_name, j.error IS NOT NULL AS failed, extract(epoch FROM j.performed_at - ${readyAt})::float8 AS wait
                              FROM ${gj.jobs} j WHERE ${within} ORDER BY j.finished_at DESC LIMIT ${jobsAPart}) j),

@@ -5,6 +5,7 @@ import type { GoodJob } from '../../lib/good-job/tables';
 import { attentionGroup } from './attention-cases';
 import { batchGroup } from './batch-cases';
 import { jobGroup } from './job-cases';
+import { queueGroup } from './queue-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {
@@ -43,4 +44,5 @@ export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<
   attention: attentionGroup,
   batch: batchGroup,
   jobs: jobGroup,
+  queues: queueGroup,
 };
