@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params, row, rowText } from '../../test/harness/rows';
-import { lockKey } from '../../test/harness/lock-key';
-import { TestConsole } from '../../test/harness/test-console';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 
 let gj: TestConsole;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
-import { lockKey } from '../../test/harness/lock-key';
-import { TestConsole } from '../../test/harness/test-console';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
 import type { JobAction } from './actions';
 

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import sql from 'sql-template-tag';
 import { insertProcess } from '../../test/harness/rows';
-import { lockKey } from '../../test/harness/lock-key';
-import { TestConsole } from '../../test/harness/test-console';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { readProcessState, threadsOf } from './process-state';
 import { STATE_READ, livePools, processStateOf } from './processes';
 

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row } from '../../test/harness/rows';
-import { lockKey } from '../../test/harness/lock-key';
-import { TestConsole } from '../../test/harness/test-console';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import { changeJobs } from '../jobs/mutations';
 

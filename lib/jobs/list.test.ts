@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
-import { lockKey } from '../../test/harness/lock-key';
-import { TestConsole } from '../../test/harness/test-console';
+import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { JOB_STATES } from '../good-job/states';
 import { type Cursor, type Page, cursorParams } from '../paging';
 import { isUnderstood, parseJobFilter } from './filters';

@@ -99,3 +99,8 @@ async function connect(url: string, schema: string): Promise<pg.Client> {
   await client.query(`SET TIME ZONE 'UTC'; SET IntervalStyle = 'iso_8601'; SET search_path TO ${pg.escapeIdentifier(schema)}`);
   return client;
 }
+
+/** GoodJob's advisory lock on a row, as an SQL expression. */
+export function lockKey(table: 'good_jobs' | 'good_job_batches' | 'good_job_processes', id: string): string {
+  return `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
+}
