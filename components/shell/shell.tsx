@@ -9,7 +9,7 @@ import { Preferences } from './preferences';
 import { SignedIn } from './signed-in';
 
 /** The frame of every page: header with navigation and settings, then the page. `attention`: how many things need it. */
-export function Shell({ attention, children }: { attention: ReactNode; children: ReactNode }) {
+export function Shell({ attention = null, children }: { attention?: ReactNode; children: ReactNode }) {
   const t = useTranslations();
   return (
     <>

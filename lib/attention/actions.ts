@@ -2,7 +2,7 @@
 
 import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, runAction } from '../action';
+import { type ActionResult, type WithReason, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { isUuid } from '../text';
 import { repair } from './mutations';
@@ -14,11 +14,11 @@ const input = z.discriminatedUnion('repair', [
 ]);
 
 async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
-  return runAction(input, given, repair);
+  return runAction(input, given, repair, 'repair');
 }
 
 /** The door of the pages with JavaScript. */
-export async function repairFinding(given: z.input<typeof input>): Promise<ActionResult<RepairResult>> {
+export async function repairFinding(given: z.input<typeof input> & WithReason): Promise<ActionResult<RepairResult>> {
   return carryOut(given);
 }
 
@@ -26,7 +26,7 @@ export async function repairFinding(given: z.input<typeof input>): Promise<Actio
 export async function submitRepair(form: FormData): Promise<void> {
   const what = form.get('repair');
   const ids = form.getAll('id');
-  const result = await carryOut(what === 'unpause' ? { repair: what, by: form.get('by'), name: form.get('name') } : { repair: what, ids: ids.length > 0 ? ids : null });
+  const result = await carryOut({ ...(what === 'unpause' ? { repair: what, by: form.get('by'), name: form.get('name') } : { repair: what, ids: ids.length > 0 ? ids : null }), reason: form.get('reason') });
   const outcome = result.ok ? Object.fromEntries(Object.entries(result.value.counts).map(([name, count]) => [name, String(count)])) : { error: result.error };
   redirect(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
 }

@@ -70,7 +70,8 @@ interface Chunk {
 
 async function repairChunk(ctx: Ctx, what: Rows, ids: string[]): Promise<Chunk> {
   try {
-    return await transaction(ctx, PERMISSIONS_OF[what], async (tx) => (ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids)));
+    const about = { targetType: what === 'release_jobs' ? ('job' as const) : ('batch' as const), targetIds: ids };
+    return await transaction(ctx, PERMISSIONS_OF[what], async (tx) => (ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids)), about);
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'locked') return { outcomes: ids.map((id) => ({ id, outcome: 'locked' })), events: 0 };
     throw error;
