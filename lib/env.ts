@@ -56,6 +56,7 @@ const schema = z.object({
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
   GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
   CRON_FILE: optional,
+  METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
   DEMO: flag,
 });
 
@@ -83,6 +84,8 @@ export interface Env {
   appTimeZone: string;
   dequeueQuerySort: 'created_at' | 'scheduled_at';
   cronFile: string | null;
+  /** What /metrics asks for as a Bearer token; null: only this machine may read it. */
+  metricsToken: string | null;
   /** The data are made up: say so on every page. */
   demo: boolean;
 }
@@ -118,6 +121,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     appTimeZone: e.GOOD_JOB_APP_TIME_ZONE,
     dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
     cronFile: e.CRON_FILE,
+    metricsToken: e.METRICS_TOKEN,
     demo: e.DEMO,
   };
 }

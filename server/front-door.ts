@@ -6,6 +6,7 @@ import { withAnswer } from '../lib/response-status';
 import en from '../messages/en.json';
 import ja from '../messages/ja.json';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
+import { answerMetrics, isMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
 import { type Refused, loopbackRule, readableUrl, sameOriginRule } from './request-rules';
 
@@ -23,6 +24,8 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     const csp = contentSecurityPolicy(nonce, options.development);
     setSecurityHeaders(response, csp);
     if (env.proxyStripsPrefix && env.basePath) request.url = env.basePath + (request.url === '/' ? '' : (request.url ?? ''));
+    recordRequest(request, response, env);
+    if (isMetrics(request, env)) return void answerMetrics(request, response, env).catch((error: unknown) => fail(response, error));
     passPreferences(request, env);
 
     const refused = readableUrl(request) ?? (isProbe(request, env) ? null : loopbackRule(request)) ?? sameOriginRule(request, env);
@@ -36,12 +39,14 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     const answer: { status?: number } = {};
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
-    withAnswer(answer, () => next(request, response)).catch((error: unknown) => {
-      console.error(error);
-      if (!response.headersSent) response.writeHead(500).end();
-      else response.destroy();
-    });
+    withAnswer(answer, () => next(request, response)).catch((error: unknown) => fail(response, error));
   };
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  console.error(error);
+  if (!response.headersSent) response.writeHead(500).end();
+  else response.destroy();
 }
 
 /** Probes of an orchestrator come by address; they carry no data. */
