@@ -4,7 +4,7 @@ import { cache } from 'react';
 import sql from 'sql-template-tag';
 import { type AuditEvent, CONSOLE_SCHEMA, printAudit, recordAudit } from './audit/audit';
 import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
-import { viewerOf } from './auth/viewer';
+import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
 import { SEARCH_BUDGET_MS, env } from './env';
@@ -94,12 +94,15 @@ function forgetDetected(error: unknown): never {
  * that this role may read. Reading the request's headers keeps every page that calls it dynamic.
  */
 export const requireCtx = cache(async (): Promise<Ctx> => {
-  const requestId = (await headers()).get('x-request-id') ?? crypto.randomUUID();
+  const request = await headers();
+  const requestId = request.get('x-request-id') ?? crypto.randomUUID();
+  const viewer = decodeViewer(request.get(VIEWER_HEADER));
+  if (!viewer) throw new ConsoleError('signed_out');
   const { schema, consoleSchema, bulkRuns } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer: viewerOf(), db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs });
+  return contextFor({ viewer, db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs });
 });
 
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */

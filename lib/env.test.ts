@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EnvError, readEnv } from './env';
+import { readEnv } from './env';
+import { EnvError } from './env-values';
 
 const URL_ = { DATABASE_URL: 'postgres://localhost/app' };
 
@@ -22,7 +23,28 @@ describe('readEnv', () => {
     [{ PUBLIC_URL: 'ftp://x' }, 'PUBLIC_URL'],
     [{ PUBLIC_URL: 'https://x.example/other', BASE_PATH: '/ops' }, 'PUBLIC_URL'],
     [{ HOST: '0.0.0.0' }, 'HOST'],
-    [{ AUTH_MODE: 'oidc' }, 'AUTH_MODE'],
+    [{ AUTH_MODE: 'saml' }, 'AUTH_MODE'],
+    [{ AUTH_MODE: 'none', HOST: '0.0.0.0' }, 'HOST'],
+    [{ AUTH_MODE: 'oidc' }, 'ROLE_ADMINS'],
+    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*' }, 'AUTH_PROXY_SECRET'],
+    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'short' }, 'AUTH_PROXY_SECRET'],
+    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'x'.repeat(32), AUTH_SECRET_HEADER: 'X-Forwarded-User' }, 'AUTH_SECRET_HEADER'],
+    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'x'.repeat(32), AUTH_USER_HEADER: 'Cookie' }, 'AUTH_USER_HEADER'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_ADMINS: '*' }, 'ROLE_ADMINS'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: 'alice' }, 'ROLE_VIEWERS'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*@example.com' }, 'ROLE_VIEWERS'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*' }, 'JWT_ISSUER'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'iap' }, 'JWT_AUDIENCE'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'alb' }, 'JWT_ALB_SIGNER'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'iap', JWT_AUDIENCE: 'a', JWT_ALGORITHMS: 'HS256' }, 'JWT_ALGORITHMS'],
+    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'iap', JWT_AUDIENCE: 'a', JWT_ALGORITHMS: 'none' }, 'JWT_ALGORITHMS'],
+    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'http://idp.example.com' }, 'OIDC_ISSUER'],
+    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://login.microsoftonline.com/common/v2.0' }, 'OIDC_ISSUER'],
+    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com' }, 'PUBLIC_URL'],
+    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com', PUBLIC_URL: 'https://ops.example.com' }, 'SESSION_SECRET'],
+    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com', PUBLIC_URL: 'https://ops.example.com', SESSION_SECRET: `${'a'.repeat(40)},short` }, 'SESSION_SECRET'],
+    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com', PUBLIC_URL: 'https://ops.example.com', SESSION_SECRET: 'a'.repeat(40) }, 'OIDC_CLIENT_ID'],
+    [{ ALLOWED_HOSTS: 'http://x' }, 'ALLOWED_HOSTS'],
     [{ READ_ONLY: 'yes' }, 'READ_ONLY'],
     [{ DEFAULT_LOCALE: 'de' }, 'DEFAULT_LOCALE'],
     [{ TIME_ZONE: 'Mars/Base' }, 'TIME_ZONE'],
@@ -31,5 +53,12 @@ describe('readEnv', () => {
   ])('refuses %o in one sentence that names it', (bad, name) => {
     expect(() => readEnv({ ...URL_, ...bad })).toThrow(EnvError);
     expect(() => readEnv({ ...URL_, ...bad })).toThrow(new RegExp(`^${name} [^\\n]+\\.$`));
+  });
+
+  it('serves beyond this machine only when that is said twice, or somebody signs in', () => {
+    expect(readEnv({ ...URL_, AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', HOST: '0.0.0.0' }).auth).toEqual({ mode: 'none', open: true });
+    expect(readEnv({ ...URL_, I_KNOW_THIS_IS_OPEN: '1' }).auth).toEqual({ mode: 'none', open: false });
+    expect(() => readEnv({ ...URL_, I_KNOW_THIS_IS_OPEN: '1', HOST: '0.0.0.0' })).toThrow(/^HOST /);
+    expect(readEnv({ ...URL_, AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'x'.repeat(32), HOST: '0.0.0.0' }).auth).toMatchObject({ userHeader: 'x-forwarded-user' });
   });
 });

@@ -1,22 +1,12 @@
 import { z } from 'zod';
-
-/** A configuration value that cannot be used; the message is one sentence that names the variable. */
-export class EnvError extends Error {}
+import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
+import { EnvError, flag, integer, list, optional } from './env-values';
 
 /** What a first answer is given, with what is around it half a second. */
 export const SEARCH_BUDGET_MS = 350;
 const LOCALES = ['en', 'ja'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
-const flag = z.enum(['0', '1', 'true', 'false', '']).default('').transform((value) => value === '1' || value === 'true');
-const optional = z.string().default('').transform((value) => (value.trim() === '' ? null : value.trim()));
-const integer = (fallback: number, low: number, high: number) =>
-  z.string().default('').transform((value, ctx) => {
-    if (value.trim() === '') return fallback;
-    if (/^\d{1,9}$/.test(value.trim()) && Number(value) >= low && Number(value) <= high) return Number(value);
-    ctx.addIssue({ code: 'custom', message: `must be a whole number from ${low} to ${high}` });
-    return z.NEVER;
-  });
 const timeZone = z.string().default('').transform((value, ctx) => {
   if (value === '') return 'UTC';
   try {
@@ -27,7 +17,12 @@ const timeZone = z.string().default('').transform((value, ctx) => {
   }
 });
 
-const schema = z.object({
+const NOT_LOOPBACK = {
+  unset: 'HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is unset: without sign-in the console serves this machine only.',
+  none: 'HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is none, unless I_KNOW_THIS_IS_OPEN=1 says that anybody who reaches it may do anything.',
+};
+
+const schema = authSchema.extend({
   DATABASE_URL: z.string({ error: 'must be set to a postgres:// URL' }).regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
   DATABASE_SCHEMA: z.string().default('').transform((value) => value || 'public').pipe(z.string().max(63, 'must be at most 63 bytes').regex(/^[^\0]+$/, 'must not hold a NUL byte')),
   DATABASE_POOL_SIZE: integer(5, 1, 50),
@@ -45,7 +40,7 @@ const schema = z.object({
     return z.NEVER;
   }),
   PROXY_STRIPS_PREFIX: flag,
-  AUTH_MODE: optional.refine((value) => value === null, 'must be unset: this release serves this machine only'),
+  ALLOWED_HOSTS: list.refine((hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)), 'must be a comma list of host names, each with its port if it has one'),
   READ_ONLY: flag,
   DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
   TIME_ZONE: timeZone,
@@ -57,6 +52,9 @@ const schema = z.object({
   GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
   CRON_FILE: optional,
   METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
+  BULK_OPERATOR_LIMIT: integer(10_000, 0, 100_000_000),
+  WRITE_RATE_LIMIT: integer(120, 0, 100_000),
+  SEARCH_RATE_LIMIT: integer(900, 0, 100_000),
   DEMO: flag,
 });
 
@@ -72,6 +70,9 @@ export interface Env {
   basePath: string;
   publicUrl: URL | null;
   proxyStripsPrefix: boolean;
+  /** Names besides that of PUBLIC_URL by which a proxy calls the console. */
+  allowedHosts: string[];
+  auth: AuthConfig;
   readOnly: boolean;
   defaultLocale: (typeof LOCALES)[number];
   /** IANA name: how times are shown to a viewer who has chosen none. */
@@ -86,6 +87,11 @@ export interface Env {
   cronFile: string | null;
   /** What /metrics asks for as a Bearer token; null: only this machine may read it. */
   metricsToken: string | null;
+  /** A bulk run of more rows needs the permission `bulk.large`. */
+  bulkOperatorLimit: number;
+  /** Requests a minute of one viewer; 0: no limit. */
+  writeRateLimit: number;
+  searchRateLimit: number;
   /** The data are made up: say so on every page. */
   demo: boolean;
 }
@@ -98,9 +104,10 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     throw new EnvError(`${String(issue?.path[0] ?? 'The configuration')} ${issue?.message ?? 'is not valid'}.`);
   }
   const e = parsed.data;
-  if (!LOOPBACK_HOSTS.includes(e.HOST)) throw new EnvError('HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is unset: without sign-in the console serves this machine only.');
   const publicPath = e.PUBLIC_URL?.pathname.replace(/\/$/, '');
   if (publicPath !== undefined && publicPath !== e.BASE_PATH) throw new EnvError(`PUBLIC_URL must have the path of BASE_PATH ("${e.BASE_PATH || '/'}"), and has "${publicPath || '/'}".`);
+  const auth = readAuthConfig(e, e.PUBLIC_URL);
+  if (auth.mode === 'none' && !auth.open && !LOOPBACK_HOSTS.includes(e.HOST)) throw new EnvError(NOT_LOOPBACK[e.AUTH_MODE === null ? 'unset' : 'none']);
   return {
     databaseUrl: e.DATABASE_URL,
     databaseSchema: e.DATABASE_SCHEMA,
@@ -111,6 +118,8 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     basePath: e.BASE_PATH,
     publicUrl: e.PUBLIC_URL,
     proxyStripsPrefix: e.PROXY_STRIPS_PREFIX,
+    allowedHosts: e.ALLOWED_HOSTS.map((host) => host.toLowerCase()),
+    auth,
     readOnly: e.READ_ONLY,
     defaultLocale: e.DEFAULT_LOCALE,
     timeZone: e.TIME_ZONE,
@@ -122,6 +131,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
     cronFile: e.CRON_FILE,
     metricsToken: e.METRICS_TOKEN,
+    bulkOperatorLimit: e.BULK_OPERATOR_LIMIT,
+    writeRateLimit: e.WRITE_RATE_LIMIT,
+    searchRateLimit: e.SEARCH_RATE_LIMIT,
     demo: e.DEMO,
   };
 }

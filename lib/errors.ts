@@ -20,6 +20,11 @@ export const ERROR_CODES = [
   'no_read_permission',
   'locked',
   'forbidden',
+  /** The front door's own answers, as a page that polls or acts gets them. */
+  'signed_out',
+  'no_role',
+  'too_many_requests',
+  'bulk_too_large',
   'bad_request',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
   'not_understood',
@@ -52,12 +57,18 @@ export function statusOf(code: ErrorCode): number {
     case 'bad_request':
     case 'not_understood':
       return 400;
+    case 'signed_out':
+      return 401;
     case 'forbidden':
+    case 'no_role':
+    case 'bulk_too_large':
     case 'read_only':
     case 'no_permission':
       return 403;
     case 'locked':
       return 409;
+    case 'too_many_requests':
+      return 429;
     case 'unexpected':
       return 500;
     default:

@@ -1,45 +1,136 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Viewer } from '../lib/auth/permissions';
+import { roleOf } from '../lib/auth/roles';
+import { LOCAL, VIEWER_HEADER, encodeViewer } from '../lib/auth/viewer';
 import type { Env } from '../lib/env';
-import { PREFERENCES, type Locale } from '../lib/i18n/locales';
 import { withAnswer } from '../lib/response-status';
-import en from '../messages/en.json';
-import ja from '../messages/ja.json';
+import { isAsset, isProbe, pathInside, restorePrefix } from './address';
+import { createAuthenticator } from './auth/authenticator';
+import type { Authenticator, DoorAnswer } from './auth/types';
+import { limitBody } from './body-limit';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
-import { answerMetrics, isMetrics, recordRequest } from './metrics';
+import { answerMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
-import { type Refused, loopbackRule, readableUrl, sameOriginRule } from './request-rules';
+import { createRateLimits } from './rate-limits';
+import { recordRefusal } from './refusals';
+import { sendDoorPage, sendRefused } from './refused-page';
+import { requestIdOf } from './request-id';
+import { type Refused, hostRule, readableUrl, sameOriginRule } from './request-rules';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-const MESSAGES = { en, ja };
+/** One request on its way in. */
+interface Visit {
+  request: IncomingMessage;
+  response: ServerResponse;
+  csp: string;
+  /** Without base path and query. */
+  path: string;
+  requestId: string;
+  viewer: { id: string; role: Viewer['role'] | null } | null;
+}
 
 /**
- * What stands between the socket and Next: the rules that must hold before any page or action runs. Returns the
- * listener of the HTTP server.
+ * What stands between the socket and Next: the rules that must hold before any page or action runs, and who is
+ * asking. Returns the listener of the HTTP server. Throws EnvError for keys that cannot be read.
  */
 export function frontDoor(env: Env, next: Handler, options: { development: boolean }) {
-  return (request: IncomingMessage, response: ServerResponse): void => {
-    const nonce = createNonce();
-    const csp = contentSecurityPolicy(nonce, options.development);
-    setSecurityHeaders(response, csp);
-    if (env.proxyStripsPrefix && env.basePath) request.url = env.basePath + (request.url === '/' ? '' : (request.url ?? ''));
-    recordRequest(request, response, env);
-    if (isMetrics(request, env)) return void answerMetrics(request, response, env).catch((error: unknown) => fail(response, error));
-    passPreferences(request, env);
+  const authenticator = createAuthenticator(env);
+  const waitOf = createRateLimits(env);
+  const hsts = env.publicUrl?.protocol === 'https:';
 
-    const refused = readableUrl(request) ?? (isProbe(request, env) ? null : loopbackRule(request)) ?? sameOriginRule(request, env);
-    if (refused) return refuse(request, response, refused);
-    if (setPreferences(request, response, env)) return;
+  function refuse(visit: Visit, refused: Refused): void {
+    const { request, response, requestId, viewer, path } = visit;
+    recordRefusal(request, { refused, viewer, requestId });
+    if (response.headersSent) return void response.destroy();
+    if (refused.status === 413) response.once('finish', () => request.destroy());
+    sendRefused(request, response, { refused, ways: waysOn(refused), api: path.startsWith('/api/'), requestId });
+  }
 
+  /** What a reader can do about it, where the console itself signs people in. */
+  function waysOn({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
+    if (env.auth.mode !== 'oidc') return [];
+    if (code === 'no_role' || code === 'groups_overage') return [{ form: `${env.basePath}/auth/sign-out`, label: 'sign_out' }];
+    return code === 'signed_out' || code === 'sign_in_lost' || code === 'sign_in_refused' || code === 'provider_unreachable' ? [{ href: `${env.basePath}/auth/sign-in`, label: 'sign_in' }] : [];
+  }
+
+  function answerDoor(visit: Visit, answer: DoorAnswer): void {
+    const { request, response } = visit;
+    if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
+    if (answer.kind === 'refused') return refuse(visit, answer.refused);
+    if (answer.kind === 'page') return sendDoorPage(request, response, answer);
+    response.writeHead(303, { Location: answer.location }).end();
+  }
+
+  /** Finds out who is asking and what they are; true: that has been answered. */
+  async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
+    const { request, response, path } = visit;
+    const answer = await door?.(request, path);
+    if (answer) {
+      answerDoor(visit, answer);
+      return true;
+    }
+    const found = await authenticate(request);
+    if (found.kind === 'sign_in' && wantsPage(request, path)) {
+      response.writeHead(303, { Location: found.location }).end();
+      return true;
+    }
+    if (found.kind !== 'identity') {
+      refuse(visit, found.kind === 'refused' ? found.refused : { code: 'signed_out', status: 401 });
+      return true;
+    }
+    visit.requestId = requestIdOf(request.headers['x-request-id'], found.trustedProxy === true);
+    const role = env.auth.mode === 'none' ? null : roleOf(found.identity, env.auth.roles);
+    visit.viewer = { id: found.identity.id, role };
+    if (found.setCookie) response.setHeader('Set-Cookie', found.setCookie);
+    if (!role) refuse(visit, { code: found.groupsOverage ? 'groups_overage' : 'no_role', status: 403 });
+    return !role;
+  }
+
+  async function enter(visit: Visit, body: Promise<void> | null): Promise<void> {
+    const { request, response, path, csp } = visit;
+    if (!isAsset(path) && !isProbe(path)) {
+      if (authenticator && (await turnedAway(visit, authenticator))) return;
+      visit.viewer ??= LOCAL;
+      const served = env.auth.mode !== 'none' || env.auth.open;
+      const wait = served ? await waitOf(request, env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id) : 0;
+      if (wait > 0) {
+        response.setHeader('Retry-After', String(wait));
+        return refuse(visit, { code: 'too_many_requests', status: 429 });
+      }
+      if (setPreferences(request, response, env)) return;
+      if (visit.viewer.role) request.headers[VIEWER_HEADER] = encodeViewer({ id: visit.viewer.id, role: visit.viewer.role });
+    }
     // Next reads the nonce for its own scripts from the request's policy.
     request.headers['content-security-policy'] = csp;
-    request.headers['x-request-id'] = randomUUID();
+    request.headers['x-request-id'] = visit.requestId;
+    response.setHeader('X-Request-Id', visit.requestId);
     passHost(request, env);
     const answer: { status?: number } = {};
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
-    withAnswer(answer, () => next(request, response)).catch((error: unknown) => fail(response, error));
+    await body;
+    await withAnswer(answer, () => next(request, response));
+  }
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const csp = contentSecurityPolicy(createNonce(), options.development);
+    setSecurityHeaders(response, csp, hsts);
+    // What the pages take for the front door's word is nobody else's.
+    for (const name of Object.keys(request.headers)) if (name.startsWith('x-gjc-')) delete request.headers[name];
+    const unreadable = readableUrl(request);
+    if (!unreadable) request.url = restorePrefix(request.url ?? '/', env);
+    passPreferences(request, env);
+
+    const path = unreadable ? '' : pathInside(request.url ?? '/', env);
+    recordRequest(request, response, path ?? '');
+    if (path === '/metrics') return void answerMetrics(request, response, env).catch((error: unknown) => fail(response, error));
+    const visit: Visit = { request, response, csp, path: path ?? '', requestId: randomUUID(), viewer: null };
+    const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
+    const refused = unreadable ?? (path !== null && isProbe(path) ? null : hostRule(request, env)) ?? sameOriginRule(request, env) ?? (path === null ? ({ code: 'not_found', status: 404 } as const) : null);
+    if (refused) return refuse(visit, refused);
+    enter(visit, body).catch((error: unknown) => fail(response, error));
   };
 }
 
@@ -49,10 +140,11 @@ function fail(response: ServerResponse, error: unknown): void {
   else response.destroy();
 }
 
-/** Probes of an orchestrator come by address; they carry no data. */
-function isProbe(request: IncomingMessage, env: Env): boolean {
-  const path = request.url?.split('?', 1)[0];
-  return path === `${env.basePath}/healthz` || path === `${env.basePath}/readyz`;
+/** A reader who opens an address, and not a page's own request, whose answer nobody would see. */
+function wantsPage({ method, headers }: IncomingMessage, path: string): boolean {
+  if ((method !== 'GET' && method !== 'HEAD') || path.startsWith('/api/') || headers.rsc !== undefined || headers['next-router-state-tree'] !== undefined) return false;
+  const mode = headers['sec-fetch-mode'];
+  return (mode === undefined || mode === 'navigate') && (headers.accept === undefined || /text\/html|\*\/\*/.test(headers.accept));
 }
 
 /** Next compares a Server Action's Origin with the first X-Forwarded-Host; it must be ours, not the client's. */
@@ -76,16 +168,4 @@ function keepBasePath(response: ServerResponse, env: Env): void {
     if (status === 303 && typeof location === 'string' && location.startsWith('/') && !location.startsWith(`${env.basePath}/`)) response.setHeader('Location', env.basePath + location);
     return writeHead(status, ...rest);
   }) as typeof response.writeHead;
-}
-
-/** A plain page in the reader's language: nothing of the request is repeated in it. */
-function refuse(request: IncomingMessage, response: ServerResponse, { code, status }: Refused): void {
-  const locale = request.headers[PREFERENCES.locale.header] as Locale;
-  const messages = MESSAGES[locale].door;
-  const heading = messages.heading.replace('{status}', String(status));
-  response.statusCode = status;
-  response.setHeader('Content-Type', 'text/html; charset=utf-8');
-  if (status === 405) response.setHeader('Allow', 'GET, HEAD, POST');
-  if (status === 413) response.setHeader('Connection', 'close');
-  response.end(`<!doctype html><html lang="${locale}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${heading}</title><h1>${heading}</h1><p>${messages[code]}</p></html>\n`);
 }

@@ -23,7 +23,8 @@ export function contentSecurityPolicy(nonce: string, development: boolean): stri
 }
 
 /** On every answer, whoever makes it. Next sets its own Cache-Control for hashed files. */
-export function setSecurityHeaders(response: ServerResponse, csp: string): void {
+export function setSecurityHeaders(response: ServerResponse, csp: string, https: boolean): void {
+  if (https) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
   response.setHeader('Content-Security-Policy', csp);
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('X-Frame-Options', 'DENY');

@@ -3,7 +3,8 @@ import { type Server, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Env, EnvError, readEnv } from '../lib/env';
+import { type Env, readEnv } from '../lib/env';
+import { EnvError } from '../lib/env-values';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';
@@ -38,7 +39,8 @@ async function nextHandler(env: Env): Promise<Handler> {
   }
   const require = createRequire(path.join(dir, 'package.json'));
   const next = require('next') as (options: object) => { prepare(): Promise<void>; getRequestHandler(): Handler };
-  const app = next({ dir, dev: development, hostname: 'localhost', port: env.port, customServer: true });
+  // Next listens for upgrades at the server it is given, past the front door: not at ours.
+  const app = next({ dir, dev: development, hostname: 'localhost', port: env.port, customServer: true, ...(development ? {} : { httpServer: createServer() }) });
   await app.prepare();
   return app.getRequestHandler();
 }
@@ -53,13 +55,16 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
+/** Identity headers of proxies are long: all of somebody's groups, signed. */
+const OPTIONS = { maxHeaderSize: 65_536 };
+
 /** `localhost` is both loopback addresses: a browser may try either first. */
 async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): Promise<Server[]> {
-  const main = createServer(listener);
+  const main = createServer(OPTIONS, listener);
   const host = env.host.replace(/^\[|\]$/g, '');
   await listen(main, env.port, host === 'localhost' ? '127.0.0.1' : host);
   if (host !== 'localhost') return [main];
-  const second = createServer(listener);
+  const second = createServer(OPTIONS, listener);
   const address = main.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   return listen(second, port, '::1').then(
@@ -88,14 +93,18 @@ if (!development && !existsSync(path.join(here, '.next'))) {
   console.error('There is no build beside the server. Run npm run build.');
   process.exit(1);
 }
-const listener = frontDoor(env, await nextHandler(env), { development });
 try {
+  const listener = frontDoor(env, await nextHandler(env), { development });
   const servers = await listenOnHost(env, listener);
   drainOnSignal(servers);
   const address = servers[0]?.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   console.log(`GoodJob Console listens on http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath || '/'}`);
 } catch (error) {
+  if (error instanceof EnvError) {
+    console.error(error.message);
+    process.exit(1);
+  }
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   console.error(code === 'EADDRINUSE' ? `PORT ${env.port} is in use by another process.` : code === 'EACCES' ? `PORT ${env.port} may not be opened by this user.` : String(error));
   process.exit(1);

@@ -1,11 +1,24 @@
+import { isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import type { Env } from '../lib/env';
+import type { AuthRefused } from './auth/types';
+import { MAX_BODY } from './body-limit';
 
 /** Why a request is answered at the door; a message key `door.<code>`, with its status. */
-export type Refused = { code: 'not_loopback' | 'forwarded' | 'foreign_origin'; status: 403 } | { code: 'bad_url'; status: 400 } | { code: 'method'; status: 405 } | { code: 'too_large'; status: 413 };
+export type Refused =
+  | AuthRefused
+  | { code: 'not_loopback' | 'forwarded' | 'foreign_host' | 'foreign_origin' | 'no_role'; status: 403 }
+  | { code: 'bad_url' | 'too_many_parameters'; status: 400 }
+  | { code: 'not_found'; status: 404 }
+  | { code: 'method'; status: 405 }
+  | { code: 'too_large'; status: 413 }
+  | { code: 'long_url'; status: 414 }
+  | { code: 'too_many_requests'; status: 429 };
 
-/** Server Actions carry ids and a reason; nothing of theirs is near this. Bytes. */
-const MAX_BODY = 1_000_000;
+/** The longest that a page of the console makes (a hundred chosen rows) has a third of it. Bytes. */
+const MAX_URL = 12_000;
+const MAX_PARAMETERS = 400;
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
 
 /**
  * Without sign-in the console must stay on this machine: a Host that is not its loopback name (DNS rebinding), or
@@ -13,21 +26,59 @@ const MAX_BODY = 1_000_000;
  */
 export function loopbackRule(request: IncomingMessage): Refused | null {
   const host = request.headers.host ?? '';
-  if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i.test(host)) return { code: 'not_loopback', status: 403 };
+  if (!LOOPBACK.test(host)) return { code: 'not_loopback', status: 403 };
   const forwarded = Object.keys(request.headers).some((name) => name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-'));
   return forwarded ? { code: 'forwarded', status: 403 } : null;
 }
 
-/** The path and query must be text: valid percent-encoded UTF-8 without NUL, and one path, not a URL or `//host`. */
+/**
+ * Where sign-in, or the open mode, lets the console be served: its public name, what ALLOWED_HOSTS adds, and what
+ * proxies put there that nobody outside can own, addresses and names without a dot. A page of another name that was
+ * made to lead here (DNS rebinding) is refused. Without PUBLIC_URL the name is not known, and any is taken.
+ */
+export function hostRule(request: IncomingMessage, env: Env): Refused | null {
+  if (env.auth.mode === 'none' && !env.auth.open) return loopbackRule(request);
+  const host = (request.headers.host ?? '').toLowerCase();
+  if (!env.publicUrl || host === env.publicUrl.host || env.allowedHosts.includes(host) || isNobodysName(host)) return null;
+  // With the port that the scheme means anyway.
+  const usual = env.publicUrl.protocol === 'https:' ? ':443' : ':80';
+  return host === env.publicUrl.host + usual ? null : { code: 'foreign_host', status: 403 };
+}
+
+function isNobodysName(host: string): boolean {
+  const [, address, name] = /^(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9_.-]{1,255}))(?::\d{1,5})?$/.exec(host) ?? [];
+  if (address !== undefined) return isIP(address) === 6;
+  return name !== undefined && (isIP(name) === 4 || !name.includes('.'));
+}
+
+/**
+ * The path and query must be text: valid percent-encoded UTF-8 without NUL, and one path that means the same to
+ * every proxy on the way: no URL, no empty or dotted segment in whatever spelling.
+ */
 export function readableUrl(request: IncomingMessage): Refused | null {
   const url = request.url ?? '';
+  if (url.length > MAX_URL) return { code: 'long_url', status: 414 };
+  const bad: Refused = { code: 'bad_url', status: 400 };
+  const [path = '', ...query] = url.split('?');
   try {
     const text = decodeURIComponent(url.replaceAll('+', ' '));
-    if (url.startsWith('/') && !url.startsWith('//') && !url.includes('\\') && !text.includes('\0')) return null;
+    if (!path.startsWith('/') || path.includes('//') || url.includes('\\') || url.includes('#') || text.includes('\0') || isDotted(path)) return bad;
   } catch {
-    // Falls through: bytes that cannot be text.
+    return bad; // bytes that cannot be text
   }
-  return { code: 'bad_url', status: 400 };
+  return query.join('?').split('&').length > MAX_PARAMETERS ? { code: 'too_many_parameters', status: 400 } : null;
+}
+
+/** `..`, `%2e%2e`, `%252e.`, `..;x`, `a%2f..%5cb`: what some server on the way may take for a step up. */
+function isDotted(path: string): boolean {
+  let text = path;
+  for (let round = 0; round < 3; round++) {
+    if (text.split(/[/\\]/).some((segment) => /^\.{1,2}(;|$)/.test(segment))) return true;
+    const before = text;
+    text = text.replace(/%(2e|2f|5c|3b|25)/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+    if (text === before) break;
+  }
+  return false;
 }
 
 /**
@@ -37,9 +88,7 @@ export function readableUrl(request: IncomingMessage): Refused | null {
 export function sameOriginRule(request: IncomingMessage, env: Env): Refused | null {
   if (request.method === 'GET' || request.method === 'HEAD') return null;
   if (request.method !== 'POST') return { code: 'method', status: 405 };
-  // Browsers tell the length; a body that comes in chunks may be of any.
-  const length = request.headers['transfer-encoding'] === undefined ? Number(request.headers['content-length'] ?? 0) : Infinity;
-  if (length > MAX_BODY) return { code: 'too_large', status: 413 };
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY) return { code: 'too_large', status: 413 };
   const { origin } = request.headers;
   const ours = env.publicUrl ? [env.publicUrl.origin] : [`http://${request.headers.host}`, `https://${request.headers.host}`];
   const proven = origin === undefined ? request.headers['sec-fetch-site'] === 'same-origin' : ours.includes(origin);

@@ -17,7 +17,7 @@ describe('loopbackRule', () => {
 
 describe('readableUrl', () => {
   it.each(['/jobs', '/jobs?q=%E8%AB%8B%E6%B1%82', '/jobs?a=100%25', '/jobs?x=a+b'])('reads %s', (url) => expect(readableUrl(request({}, 'GET', url))).toBeNull());
-  it.each(['/%00', '/jobs?x=%00', '/%ff', '/%ED%A0%80', '/100%', '//evil.example/', 'http://evil/', '/a\\b'])('refuses %s', (url) =>
+  it.each(['/%00', '/jobs?x=%00', '/%ff', '/%ED%A0%80', '/100%', '//evil.example/', '/a//b', '/%2e%2e/x', '/a/..;/b', '/a%2f..%5cb', '/%252e%252e/', 'http://evil/', '/a\\b'])('refuses %s', (url) =>
     expect(readableUrl(request({}, 'GET', url))).toMatchObject({ status: 400 }));
 });
 

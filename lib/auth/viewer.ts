@@ -1,6 +1,22 @@
-import type { Viewer } from './permissions';
+import { ROLES, type Role, type Viewer } from './permissions';
 
-/** Without AUTH_MODE nobody signs in: only this machine reaches the server, and whoever sits at it is the admin. */
-export function viewerOf(): Viewer {
-  return { id: 'local', role: 'admin' };
+/** The front door's word to the pages on who is asking; it takes away whatever a client sent under that name. */
+export const VIEWER_HEADER = 'x-gjc-viewer';
+
+/** Without sign-in only this machine reaches the server, and whoever sits at it is the admin. */
+export const LOCAL: Viewer = { id: 'local', role: 'admin' };
+
+/** A header holds bytes; a name may be in any script. */
+export function encodeViewer({ id, role }: Viewer): string {
+  return `${role}:${encodeURIComponent(id)}`;
+}
+
+/** null: nobody was let in, and nothing may be shown. */
+export function decodeViewer(header: string | null): Viewer | null {
+  const [, role = '', id = ''] = /^([a-z]+):(.+)$/.exec(header ?? '') ?? [];
+  return isRole(role) ? { id: decodeURIComponent(id), role } : null;
+}
+
+function isRole(role: string): role is Role {
+  return ROLES.some((known) => known === role);
 }

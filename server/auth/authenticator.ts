@@ -1,0 +1,19 @@
+import type { Env } from '../../lib/env';
+import { createOidc } from './oidc';
+import { createProxyHeader } from './proxy-header';
+import { createProxyJwt } from './proxy-jwt';
+import type { Authenticator } from './types';
+
+/** null: nobody signs in. Throws EnvError for keys that cannot be read. */
+export function createAuthenticator(env: Env): Authenticator | null {
+  switch (env.auth.mode) {
+    case 'none':
+      return null;
+    case 'proxy-header':
+      return createProxyHeader(env.auth);
+    case 'proxy-jwt':
+      return createProxyJwt(env.auth);
+    case 'oidc':
+      return createOidc(env, env.auth);
+  }
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http';
+import type { Env } from '../../lib/env';
+import { takeAway } from './one-header';
+
+const COOKIE = /^\s*([^=\s]+)=(.*?)\s*$/;
+/** A browser drops a larger one, name and attributes included. */
+const MAX_COOKIE = 4_000;
+
+/** Values by name; a name that was sent twice has none: one of the two is not ours, and nothing says which. */
+export function authCookies(request: IncomingMessage): Map<string, string> {
+  const cookies = new Map<string, string>();
+  const twice = new Set<string>();
+  for (const part of (request.headers.cookie ?? '').split(';')) {
+    const [, name, value] = COOKIE.exec(part) ?? [];
+    if (name === undefined || value === undefined || !name.includes('gjc_')) continue;
+    if (cookies.has(name)) twice.add(name);
+    cookies.set(name, value);
+  }
+  for (const name of twice) cookies.delete(name);
+  return cookies;
+}
+
+/** How a cookie of this console is called and bound: to its host where it has the whole of it, else to its path. */
+export function cookieJar({ publicUrl, basePath }: Env) {
+  const secure = publicUrl?.protocol === 'https:';
+  const prefix = !secure ? '' : basePath === '' ? '__Host-' : '__Secure-';
+  const attributes = `; Path=${basePath || '/'}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  const nameOf = (name: string) => `${prefix}gjc_${name}`;
+  return {
+    session: nameOf('session'),
+    signIn: (state: string) => nameOf(`sign_in_${state.slice(0, 8)}`),
+    isSignIn: (name: string) => name.startsWith(nameOf('sign_in_')),
+    /** null: too large for a browser to keep. */
+    set: (name: string, value: string, seconds: number) => {
+      const cookie = `${name}=${value}; Max-Age=${seconds}${attributes}`;
+      return cookie.length > MAX_COOKIE ? null : cookie;
+    },
+    clear: (name: string) => `${name}=; Max-Age=0${attributes}`,
+    /** Leaves the pages the cookies that are theirs. */
+    hide(request: IncomingMessage): void {
+      const { cookie } = request.headers;
+      if (cookie === undefined) return;
+      const kept = cookie.split(';').filter((part) => !/^\s*(__Host-|__Secure-)?gjc_(session|sign_in_)/.test(part));
+      takeAway(request, 'cookie');
+      if (kept.length > 0) request.headers.cookie = kept.join(';').trim();
+    },
+  };
+}
+export type CookieJar = ReturnType<typeof cookieJar>;
