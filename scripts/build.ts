@@ -27,6 +27,8 @@ export async function buildServer(): Promise<void> {
     platform: 'node',
     format: 'esm',
     target: 'node20.9',
+    // Packages that are CommonJS inside ask for Node's own modules by require, which an ES module has not.
+    banner: { js: `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);` },
     legalComments: 'none',
     logLevel: 'warning',
   });
