@@ -4,6 +4,7 @@ import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { Providers } from '@/components/providers';
 import { Intl } from '@/components/shell/intl';
+import { OpenBar } from '@/components/shell/open-bar';
 import { env } from '@/lib/env';
 import { PREFERENCES } from '@/lib/i18n/locales';
 import './globals.css';
@@ -20,6 +21,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   return (
     <html lang={locale} data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}>
       <body>
+        <OpenBar />
         <Intl locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
           <Providers basePath={env().basePath} liveFloor={env().liveFloorSeconds}>
             {children}

@@ -1,19 +1,20 @@
 'use client';
 
-import { type ReactNode, createContext, useContext } from 'react';
+import { type ReactNode, createContext, useContext, useMemo } from 'react';
 import type { Denial, Permission } from '@/lib/auth/permissions';
 
 /** What this viewer may not do, and why; a permission that is absent is given. Mirrors what the mutations enforce. */
 export type Denials = Partial<Record<Permission, Denial>>;
 
 const Context = createContext<Denials>({});
-const BulkRunsContext = createContext(false);
+const BulkRunsContext = createContext({ kept: false, limit: 0 });
 
-/** `bulkRuns`: the console has its own schema to keep runs in. */
-export function PermissionsProvider({ denials, bulkRuns, children }: { denials: Denials; bulkRuns: boolean; children: ReactNode }) {
+/** `bulkRuns`: the console has its own schema to keep runs in. `bulkLimit`: rows of a run without `bulk.large`. */
+export function PermissionsProvider({ denials, bulkRuns, bulkLimit, children }: { denials: Denials; bulkRuns: boolean; bulkLimit: number; children: ReactNode }) {
+  const bulk = useMemo(() => ({ kept: bulkRuns, limit: bulkLimit }), [bulkRuns, bulkLimit]);
   return (
     <Context value={denials}>
-      <BulkRunsContext value={bulkRuns}>{children}</BulkRunsContext>
+      <BulkRunsContext value={bulk}>{children}</BulkRunsContext>
     </Context>
   );
 }
@@ -24,5 +25,11 @@ export function useDenials(): Denials {
 
 /** Whether everything that matches a filter can be acted on; without, only selected rows. */
 export function useBulkRuns(): boolean {
-  return useContext(BulkRunsContext);
+  return useContext(BulkRunsContext).kept;
+}
+
+/** Rows that a run of this viewer may have; null: any number. */
+export function useBulkLimit(): number | null {
+  const { limit } = useContext(BulkRunsContext);
+  return useDenials()['bulk.large'] === 'forbidden' ? limit : null;
 }

@@ -1,14 +1,17 @@
 'use client';
 
 import { useFormatter, useTranslations } from 'next-intl';
+import { doorCode } from './action-failed';
 
-/** A refresh failed: the old rows stay, and this says how old they are. `at`: ms. */
-export function RefreshNote({ at }: { at: number }) {
-  const t = useTranslations('live');
+/** A refresh failed: the old rows stay, and this says how old they are, or that the session has ended. `at`: ms. */
+export function RefreshNote({ at, error }: { at: number; error: unknown }) {
+  const t = useTranslations();
+  const code = doorCode(error);
   const format = useFormatter();
   return (
     <p role="status" className="text-[13px] text-warn">
-      {t('failed', { time: format.dateTime(new Date(at), { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' }) })}
+      {code && <>{t(`errors.${code}`)} </>}
+      {t('live.failed', { time: format.dateTime(new Date(at), { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' }) })}
     </p>
   );
 }

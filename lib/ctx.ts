@@ -7,7 +7,7 @@ import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from '
 import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
-import { SEARCH_BUDGET_MS, env } from './env';
+import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from './env';
 import { ConsoleError } from './errors';
 import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
@@ -26,6 +26,8 @@ export interface Ctx {
   requestId: string;
   /** Milliseconds that a search without an index may take before it says how far it came. */
   searchBudgetMs: number;
+  /** Rows of a bulk run that needs no `bulk.large`. */
+  bulkOperatorLimit: number;
 }
 
 interface Detected {
@@ -100,19 +102,20 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   if (!viewer) throw new ConsoleError('signed_out');
   const { schema, consoleSchema, bulkRuns } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
-  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs } = env();
+  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs, bulkOperatorLimit } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer, db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs });
+  return contextFor({ viewer, db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs, bulkOperatorLimit });
 });
 
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
-export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number }): Ctx {
+export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number; bulkOperatorLimit?: number }): Ctx {
   const { db, gj } = parts;
   const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
   const ctx: Ctx = {
     ...parts,
     bulkRuns: parts.bulkRuns ?? false,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
+    bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
     readOnly,
     db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };

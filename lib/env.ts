@@ -4,6 +4,8 @@ import { EnvError, flag, integer, list, optional } from './env-values';
 
 /** What a first answer is given, with what is around it half a second. */
 export const SEARCH_BUDGET_MS = 350;
+/** What an operator may change in one run. */
+export const BULK_OPERATOR_LIMIT = 10_000;
 const LOCALES = ['en', 'ja'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
@@ -42,6 +44,7 @@ const schema = authSchema.extend({
   PROXY_STRIPS_PREFIX: flag,
   ALLOWED_HOSTS: list.refine((hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)), 'must be a comma list of host names, each with its port if it has one'),
   READ_ONLY: flag,
+  METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
   DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
@@ -51,8 +54,7 @@ const schema = authSchema.extend({
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
   GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
   CRON_FILE: optional,
-  METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
-  BULK_OPERATOR_LIMIT: integer(10_000, 0, 100_000_000),
+  BULK_OPERATOR_LIMIT: integer(BULK_OPERATOR_LIMIT, 0, 200_000),
   WRITE_RATE_LIMIT: integer(120, 0, 100_000),
   SEARCH_RATE_LIMIT: integer(900, 0, 100_000),
   DEMO: flag,

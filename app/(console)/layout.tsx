@@ -12,7 +12,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
     throw error;
   });
   return (
-    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false}>
+    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0}>
       <Shell>
         {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema} readOnly={ctx.readOnly} />}
         {children}

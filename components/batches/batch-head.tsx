@@ -70,7 +70,7 @@ export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initi
         </div>
       )}
       <BatchStatusPanel batch={batch} status={data ?? null} />
-      {error && data && <RefreshNote at={dataUpdatedAt} />}
+      {error && data && <RefreshNote at={dataUpdatedAt} error={error} />}
       {error && !data && <p className="mt-2 text-danger">{t('errors.partial')}</p>}
       {asking && (
         <RetryDialog

@@ -110,7 +110,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
       </div>
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
         <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} />
-        {error && <RefreshNote at={dataUpdatedAt} />}
+        {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       </div>
     </div>
   );

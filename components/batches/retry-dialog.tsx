@@ -7,7 +7,7 @@ import type { ActionResult } from '@/lib/action';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
 import { retryBatchAction } from '@/lib/bulk/actions';
 import type { BatchRow } from '@/lib/batches/types';
-import type { BatchRetryAnswer } from '@/lib/bulk/batch-retry';
+import { actionFailed } from '../action-failed';
 import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
 import { OutcomeLine } from '../jobs/outcome-text';
@@ -30,7 +30,7 @@ export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: Batc
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     setWorking(true);
-    const result = await retryBatchAction({ id: batch.id }).catch((): ActionResult<BatchRetryAnswer> => ({ ok: false, error: 'unexpected' }));
+    const result = await retryBatchAction({ id: batch.id }).catch(actionFailed);
     if (result.ok && result.value.outcome === 'large') return setLarge(true);
     onActed(result as ActionResult<BatchRetryResult>);
     onClose();

@@ -2,10 +2,10 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
 import { controlBulkAction, submitBulkControl } from '@/lib/bulk/actions';
-import type { Control, ControlOutcome } from '@/lib/bulk/control';
+import type { Control } from '@/lib/bulk/control';
 import { type BulkRun, permissionOf } from '@/lib/bulk/types';
+import { actionFailed } from '../action-failed';
 import { useDenials } from '../permissions';
 import { Button } from '../ui/button';
 
@@ -28,7 +28,7 @@ export function BulkControls({ run, onDone }: { run: BulkRun; onDone: () => void
     event.preventDefault();
     setWorking(control);
     setProblem(null);
-    const result = await controlBulkAction({ id: run.id, control }).catch((): ActionResult<ControlOutcome> => ({ ok: false, error: 'unexpected' }));
+    const result = await controlBulkAction({ id: run.id, control }).catch(actionFailed);
     setWorking(null);
     if (!result.ok) setProblem(t(`errors.${result.error}`));
     else if (result.value !== 'done') setProblem(t(`bulk.notControlled.${result.value}`));

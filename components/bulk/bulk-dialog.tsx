@@ -3,15 +3,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
 import { previewBulkAction, startBulkAction } from '@/lib/bulk/actions';
 import type { BulkStart } from '@/lib/bulk/start';
-import { type BulkAction, type BulkPreview, type BulkTarget, TYPED_ABOVE } from '@/lib/bulk/types';
+import { type BulkAction, type BulkTarget, TYPED_ABOVE } from '@/lib/bulk/types';
 import { readNumber } from '@/lib/bulk/typed-number';
 import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
+import { actionFailed } from '../action-failed';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
 import { useHold } from '../live';
+import { useBulkLimit } from '../permissions';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { PreviewText, useBulkCount } from './preview-text';
@@ -33,6 +34,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
   const t = useTranslations();
   const zone = useTimeZone() ?? 'UTC';
   const bulkCount = useBulkCount();
+  const limit = useBulkLimit();
   const heading = useId();
   const [working, setWorking] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
@@ -42,12 +44,13 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
   // Of the moment at which it was asked for: no refresh of what lies behind may change what is being confirmed.
   const { data: preview, refetch } = useQuery({
     queryKey: ['bulk-preview', { action, target }],
-    queryFn: () => previewBulkAction({ action, target }).catch((): ActionResult<BulkPreview | null> => ({ ok: false, error: 'unexpected' })),
+    queryFn: () => previewBulkAction({ action, target }).catch(actionFailed),
     staleTime: 'static',
     gcTime: 0,
   });
   const found = preview?.ok ? preview.value : null;
-  const needsNumber = found !== null && found.total.count > TYPED_ABOVE;
+  const tooLarge = found !== null && limit !== null && (found.total.count > limit || found.total.kind === 'at_least');
+  const needsNumber = found !== null && !tooLarge && found.total.count > TYPED_ABOVE;
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -62,7 +65,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
     setWorking(true);
     setProblem(null);
-    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed }).catch((): ActionResult<BulkStart> => ({ ok: false, error: 'unexpected' }));
+    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed }).catch(actionFailed);
     setWorking(false);
     if (!result.ok) return setProblem(t(`errors.${result.error}`));
     if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
@@ -91,6 +94,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
           {!preview && <p className="text-soft">{t('bulk.counting')}</p>}
           {preview && !preview.ok && <p className="text-danger">{t(`errors.${preview.error}`)}</p>}
           {preview?.ok && !preview.value && <p className="text-danger">{t('bulk.notUnderstood')}</p>}
+          {tooLarge && <p className="text-danger">{t('bulk.tooLarge', { limit: bulkCount({ kind: 'exact', count: limit }) })}</p>}
           {found && <PreviewText action={action} preview={found} />}
         </div>
         {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
@@ -104,7 +108,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
           <Button onClick={onClose} disabled={working} data-focus-first="">
             {t('actions.cancel')}
           </Button>
-          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working || !found || (found.total.count === 0 && action !== 'batch_retry')}>
+          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working || !found || tooLarge || (found.total.count === 0 && action !== 'batch_retry')}>
             {working ? t('actions.working') : found ? t(`bulk.confirms.${action}`, { count: found.total.count, number: bulkCount(found.total) }) : t(`actions.${action}.confirm`)}
           </Button>
         </div>

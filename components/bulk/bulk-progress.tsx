@@ -66,7 +66,7 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
       </div>
       <Reason run={run} />
       {!over && <BulkControls run={run} onDone={() => void refetch()} />}
-      {error && <RefreshNote at={dataUpdatedAt} />}
+      {error && <RefreshNote at={dataUpdatedAt} error={error} />}
     </div>
   );
 }

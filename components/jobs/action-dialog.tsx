@@ -7,6 +7,7 @@ import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
 import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
 import { changeJob } from '@/lib/jobs/actions';
+import { actionFailed } from '../action-failed';
 import { useHold } from '../live';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
@@ -46,7 +47,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
       if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
     }
     setWorking(true);
-    const result = await changeJob({ action, id: job.id, scheduledAt }).catch((): ActionResult<Outcome> => ({ ok: false, error: 'unexpected' }));
+    const result = await changeJob({ action, id: job.id, scheduledAt }).catch(actionFailed);
     onActed({ id: job.id, action, result });
     onClose();
   }

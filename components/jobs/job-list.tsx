@@ -102,7 +102,7 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
       {page && live.page.searched && <SearchedNote search={live.page} path={page.path} params={page.params} />}
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
         {page ? <Pager path={page.path} params={page.params} previous={live.page.previous} next={live.page.searched ? null : live.page.next} newestFirst={newestFirst} /> : <span />}
-        {live.failed && <RefreshNote at={live.updatedAt} />}
+        {live.error && <RefreshNote at={live.updatedAt} error={live.error} />}
         {page && heads && <PageSizes path={page.path} params={page.params} />}
       </div>
     </div>

@@ -51,5 +51,5 @@ export function useLiveRows({ door, initial, wanted }: { door: string; initial: 
     const same = merged.news === 0 && merged.left.size === 0 && page.rows.length === shown.page.rows.length;
     setShown(asIs || same ? { page, left: NONE, news: 0 } : { page: { ...shown.page, searched: page.searched, hint: page.hint, named: page.named, rows: merged.rows }, left: merged.left, news: merged.news });
   }
-  return { ...shown, failed: query.error !== null, updatedAt: query.dataUpdatedAt, showLatest: () => setShown({ page: answer.page, left: NONE, news: 0 }) };
+  return { ...shown, error: query.error, updatedAt: query.dataUpdatedAt, showLatest: () => setShown({ page: answer.page, left: NONE, news: 0 }) };
 }

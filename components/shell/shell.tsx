@@ -6,6 +6,7 @@ import { IconSprite } from '../ui/icon';
 import { LiveSelect } from './live-select';
 import { NavLinks } from './nav-links';
 import { Preferences } from './preferences';
+import { SignedIn } from './signed-in';
 
 /** The frame of every page: header with navigation and settings, then the page. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -32,6 +33,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <div className="ml-auto flex items-center gap-1">
             <LiveSelect />
             <Preferences />
+            <SignedIn />
           </div>
         </div>
       </header>

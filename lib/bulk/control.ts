@@ -1,7 +1,9 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
+import { denial } from '../auth/permissions';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
+import { ConsoleError } from '../errors';
 import { lockBatches } from '../good-job/claim';
 import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './run-rows';
 import { serverId, work, workOn } from './runner';
@@ -21,8 +23,16 @@ export type ControlOutcome = 'done' | 'conflict' | 'missing';
 export async function controlRun(ctx: Ctx, runId: string, control: Control): Promise<ControlOutcome> {
   const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
   if (!run) return 'missing';
+  if (control === 'resume') await mayGoOn(ctx, runId);
   if (control === 'resume') return resume(ctx, runId, run.action);
   return transaction(ctx, permissionOf(run.action), (tx) => (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run)));
+}
+
+/** To go on with a run is as good as to start it. */
+async function mayGoOn(ctx: Ctx, runId: string): Promise<void> {
+  if (!denial(ctx.viewer, 'bulk.large', ctx.readOnly)) return;
+  const [run] = await ctx.db.read((tx) => tx.query<{ large: boolean }>(sql`SELECT expected > ${ctx.bulkOperatorLimit} OR expected_kind <> 'exact' AS large FROM ${RUNS} WHERE id = ${runId}`));
+  if (run?.large) throw new ConsoleError('bulk_too_large');
 }
 
 async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutcome> {

@@ -1,6 +1,7 @@
 import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { countOutcomes } from '../audit/audit';
+import { denial } from '../auth/permissions';
 import { type Ctx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import type { CutOff } from '../good-job/cut-off';
@@ -36,8 +37,8 @@ class NotConfirmed extends Error {}
 
 /**
  * Starts a run on the jobs of a preview: its row, its audit record and, mostly, the list of its jobs in one
- * transaction; this server then works on it. Throws ConsoleError `forbidden`, `read_only`, or `bad_request` for a
- * filter that could not be read.
+ * transaction; this server then works on it. Throws ConsoleError `forbidden`, `read_only`, `bulk_too_large`, or
+ * `bad_request` for a filter that could not be read.
  */
 export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkStart> {
   const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target));
@@ -59,6 +60,8 @@ export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff,
     const { viewer, requestId } = ctx;
     await insertRun(tx, { id, viewer: viewer.id, role: viewer.role, requestId, action, scheduledAt, target, cutOff, server: serverId() });
     const listed = target.kind === 'ids' ? await listSelected(tx, id, target.ids) : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
+    // What could not be counted in time may be of any size.
+    if ((listed === null || listed > ctx.bulkOperatorLimit) && denial(ctx.viewer, 'bulk.large', ctx.readOnly)) throw new ConsoleError('bulk_too_large');
     // Counted here and not taken from the browser: what was previewed can only have become less.
     const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
     if (count > TYPED_ABOVE && (typed === null || typed !== expected.count || (expected.kind === 'exact' && count > expected.count))) throw new NotConfirmed();
