@@ -40,7 +40,7 @@ function configuration(folder: string, { port, basePath, console: to, stripsPref
       auth_request_set $auth_user $upstream_http_x_auth_request_user;
       auth_request_set $auth_email $upstream_http_x_auth_request_email;
       auth_request_set $auth_groups $upstream_http_x_auth_request_groups;
-      error_page 401 = @sign_in;
+      error_page 401 =403 /sign-in;
       proxy_set_header X-Forwarded-User $auth_user;
       proxy_set_header X-Forwarded-Email $auth_email;
       proxy_set_header X-Forwarded-Groups $auth_groups;
@@ -74,8 +74,10 @@ http {
       proxy_pass_request_body off;
       proxy_set_header Content-Length "";
     }
-    location @sign_in { return 302 /sign-in?return_to=$request_uri; }
-    location ~ ^/sign-(in|out)$ { proxy_pass http://127.0.0.1:${signIn.port}; }` : ''}
+    location ~ ^/sign-(in|out)$ {
+      proxy_pass http://127.0.0.1:${signIn.port};
+      proxy_set_header X-Auth-Request-Redirect $request_uri;
+    }` : ''}
   }
 }
 `;
