@@ -28,7 +28,7 @@ interface Visit {
   /** Without base path and query. */
   path: string;
   requestId: string;
-  viewer: { id: string; role: Viewer['role'] | null } | null;
+  viewer: (Omit<Viewer, 'role'> & { role: Viewer['role'] | null }) | null;
 }
 
 /**
@@ -82,7 +82,8 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     }
     visit.requestId = requestIdOf(request.headers['x-request-id'], found.trustedProxy === true);
     const role = env.auth.mode === 'none' ? null : roleOf(found.identity, env.auth.roles);
-    visit.viewer = { id: found.identity.id, role };
+    const { id, email, name } = found.identity;
+    visit.viewer = { id, email, name, role };
     if (found.setCookie) response.setHeader('Set-Cookie', found.setCookie);
     if (!role) refuse(visit, { code: found.groupsOverage ? 'groups_overage' : 'no_role', status: 403 });
     return !role;
@@ -100,7 +101,8 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
         return refuse(visit, { code: 'too_many_requests', status: 429 });
       }
       if (setPreferences(request, response, env)) return;
-      if (visit.viewer.role) request.headers[VIEWER_HEADER] = encodeViewer({ id: visit.viewer.id, role: visit.viewer.role });
+      const { role } = visit.viewer;
+      if (role) request.headers[VIEWER_HEADER] = encodeViewer({ ...visit.viewer, role });
     }
     // Next reads the nonce for its own scripts from the request's policy.
     request.headers['content-security-policy'] = csp;

@@ -25,7 +25,8 @@ export function recordRefusal(request: IncomingMessage, { refused, viewer, reque
   if (now - minute.since > 60_000) minute = { since: now, printed: 0, left: minute.printed > MAX_A_MINUTE ? minute.printed - MAX_A_MINUTE : 0 };
   if (++minute.printed > MAX_A_MINUTE) return;
   const path = (request.url ?? '').split('?', 1)[0]?.slice(0, 200);
-  const details = { code: refused.code, status: refused.status, method: request.method, path, address: request.socket?.remoteAddress, ...(minute.left > 0 ? { not_printed: minute.left } : {}) };
+  const { code: error, status } = refused;
+  const left = minute.left > 0 ? { notPrinted: minute.left } : {};
   minute.left = 0;
-  console.log(JSON.stringify({ audit: { at: new Date(now).toISOString(), viewer: viewer?.id ?? '', role: viewer?.role ?? '', requestId, action: 'door.refused', targetType: 'door', targetIds: [], counts: {}, details } }));
+  console.log(JSON.stringify({ audit: { at: new Date(now).toISOString(), action: 'door', outcome: 'refused', viewer: viewer?.id ?? null, requestId, error, status, method: request.method, path, address: request.socket.remoteAddress, ...left } }));
 }

@@ -30,6 +30,9 @@ export type Permission = keyof typeof PERMISSIONS;
 export interface Viewer {
   /** As the audit names them: a user name or e-mail; `local` when nobody signs in. */
   id: string;
+  /** As the identity provider tells them, for people who read the audit. */
+  name?: string | null;
+  email?: string | null;
   role: Role;
 }
 

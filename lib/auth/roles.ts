@@ -9,6 +9,8 @@ export interface Identity {
   user: string;
   /** Vouched for; null when there is none or nobody verified it. */
   email: string | null;
+  /** For people to read; nothing goes by it. */
+  name: string | null;
   groups: string[];
 }
 

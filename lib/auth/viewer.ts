@@ -6,15 +6,15 @@ export const VIEWER_HEADER = 'x-gjc-viewer';
 /** Without sign-in only this machine reaches the server, and whoever sits at it is the admin. */
 export const LOCAL: Viewer = { id: 'local', role: 'admin' };
 
-/** A header holds bytes; a name may be in any script. */
-export function encodeViewer({ id, role }: Viewer): string {
-  return `${role}:${encodeURIComponent(id)}`;
+/** `role:id:email:name`: a header holds bytes, and a name may be in any script. */
+export function encodeViewer({ role, id, email, name }: Viewer): string {
+  return [role, id, email ?? '', name ?? ''].map(encodeURIComponent).join(':');
 }
 
 /** null: nobody was let in, and nothing may be shown. */
 export function decodeViewer(header: string | null): Viewer | null {
-  const [, role = '', id = ''] = /^([a-z]+):(.+)$/.exec(header ?? '') ?? [];
-  return isRole(role) ? { id: decodeURIComponent(id), role } : null;
+  const [role = '', id = '', email = '', name = ''] = (header ?? '').split(':').map(decodeURIComponent);
+  return isRole(role) && id !== '' ? { id, role, email: email || null, name: name || null } : null;
 }
 
 function isRole(role: string): role is Role {

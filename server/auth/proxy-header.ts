@@ -29,7 +29,7 @@ export function createProxyHeader(config: ProxyHeaderConfig): Authenticator {
       const email = nameOf(emails[0]);
       const names = groups.flatMap((value) => value.split(',')).map(nameOf);
       if (!user || email === null || names.length > MAX_GROUPS) return refuse(user === '' ? 'no_identity' : 'bad_identity');
-      return { kind: 'identity', trustedProxy: true, identity: { id: user, user, email: email || null, groups: names.flatMap((name) => name || []) } };
+      return { kind: 'identity', trustedProxy: true, identity: { id: user, user, email: email || null, name: null, groups: names.flatMap((name) => name || []) } };
     },
   };
 }

@@ -1,0 +1,93 @@
+import { type IncomingMessage, type Server, createServer, request as httpRequest } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { readEnv } from '../../lib/env';
+import { type Handler, frontDoor } from '../../server/front-door';
+
+/** What stood behind the front door was asked for, as it saw it; null: it was not asked. */
+export interface Seen {
+  url: string;
+  headers: Record<string, string>;
+  rawHeaders: string[];
+  body: string;
+}
+
+export interface DoorAnswer {
+  status: number;
+  headers: IncomingMessage['headers'];
+  body: string;
+  seen: Seen | null;
+}
+
+export interface Door {
+  port: number;
+  origin: string;
+  send(path: string, options?: { method?: string; headers?: Record<string, string | string[]>; body?: string | Buffer }): Promise<DoorAnswer>;
+  /** Bytes as they are; the status of the first answer, 0 for a connection that was closed without. */
+  raw(text: string): Promise<{ status: number; text: string; seen: Seen | null }>;
+  close(): Promise<void>;
+}
+
+const bodyOf = async (request: IncomingMessage) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+};
+
+/** The front door before a stand-in for Next that tells what it got. `PUBLIC_URL` may hold `PORT`. */
+export async function openDoor(variables: Record<string, string>): Promise<Door> {
+  let seen: Seen | null = null;
+  const next: Handler = async (request, response) => {
+    const body = await bodyOf(request);
+    seen = { url: request.url ?? '', headers: request.headers as Record<string, string>, rawHeaders: request.rawHeaders, body };
+    response.end('page');
+  };
+  let listener: ReturnType<typeof frontDoor> | undefined;
+  const server: Server = createServer({ maxHeaderSize: 65_536 }, (request, response) => listener?.(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const filled = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]));
+  listener = frontDoor(readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }), next, { development: false });
+  return {
+    port,
+    origin: `http://localhost:${port}`,
+    send(path, { method = 'GET', headers = {}, body = '' } = {}) {
+      seen = null;
+      return new Promise((resolve, reject) => {
+        const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers: { Host: `localhost:${port}`, ...headers } }, (answer) => {
+          void bodyOf(answer).then((text) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text, seen }), reject);
+        });
+        sent.on('error', reject);
+        sent.end(body);
+      });
+    },
+    raw(text) {
+      seen = null;
+      return new Promise((resolve, reject) => {
+        const socket = connect(port, '127.0.0.1', () => socket.end(text, 'latin1'));
+        let got = '';
+        socket.setEncoding('latin1').on('data', (chunk: string) => (got += chunk));
+        socket.on('error', reject);
+        socket.on('close', () => resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(got)?.[1] ?? 0), text: got, seen }));
+      });
+    },
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Collects what is printed while `fn` runs: audit lines and the log. */
+export async function printed(fn: () => Promise<unknown>): Promise<{ audits: Record<string, unknown>[]; text: string }> {
+  const lines: string[] = [];
+  const [log, error] = [console.log, console.error];
+  console.log = console.error = (...values: unknown[]) => void lines.push(values.map(String).join(' '));
+  try {
+    await fn();
+  } finally {
+    console.log = log;
+    console.error = error;
+  }
+  const audits = lines.filter((line) => line.startsWith('{"audit"')).map((line) => (JSON.parse(line) as { audit: Record<string, unknown> }).audit);
+  return { audits, text: lines.join('\n') };
+}
