@@ -54,7 +54,7 @@ for (const [title, way] of Object.entries(WAYS)) {
       const polled = page.waitForResponse((response) => new URL(response.url()).pathname === `${way.basePath}/api/jobs`, { timeout: 30_000 });
       await act(page, id, 'retry');
       await expect.poll(async () => (await row(on.site.db, 'good_jobs', id)).finished_at).toBeNull();
-      expect(await on.site.value<string>(`SELECT viewer || ' ' || role || ' ' || action FROM good_job_console.audit_events WHERE target_ids = ARRAY[$1::uuid]`, id)).toBe('operator operator job.retry');
+      expect(await on.site.value<string>(`SELECT viewer || ' ' || role || ' ' || action FROM good_job_console.audit_events WHERE target_ids = ARRAY[$1::uuid]`, id)).toBe(`${way.signIn === 'oidc' ? 'operator@example.com' : 'operator'} operator job.retry`);
       expect((await polled).status()).toBe(200);
       expect(outside, 'asked for outside of the prefix').toEqual([]);
       for (const cookie of await context.cookies()) if (cookie.name.includes('gjc_')) expect(cookie, cookie.name).toMatchObject({ path: way.basePath || '/', sameSite: 'Lax' });
@@ -157,11 +157,31 @@ for (const [title, way] of Object.entries(WAYS)) {
         expect(page.url()).toContain(on.url(`/jobs/${id}?`));
         expect((await row(on.site.db, 'good_jobs', id)).finished_at).toBeNull();
       } finally {
+        await page.goto('about:blank');
         await on.stop();
       }
     });
   });
 }
+
+test.describe('a session of the proxy that ends', () => {
+  test('the page that refreshes by itself says so', async ({ page, context, problems }, testInfo) => {
+    problems.allow(/favicon\.ico|status of 403/);
+    if (!findNginx() && process.env.CI !== 'true') testInfo.skip(true, NO_NGINX);
+    const on = await startDeployment('session of the proxy', { basePath: PREFIX, signIn: 'proxy', nginx: { stripsPrefix: true }, env: { LIVE_FLOOR_SECONDS: '1' } });
+    try {
+      const id = await insertJob(on.site.db);
+      await on.signIn(page, 'viewer');
+      await on.open(page, '/jobs');
+      await context.clearCookies({ name: 'proxy_session' });
+      await expect(page.getByRole('status').filter({ hasText: en('errors.signed_out') }).first()).toBeVisible({ timeout: 20_000 });
+      await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
+    } finally {
+      await page.goto('about:blank');
+      await on.stop();
+    }
+  });
+});
 
 test.describe('a session that ends', () => {
   let on: Deployment;

@@ -46,13 +46,12 @@ function configuration(folder: string, { port, basePath, console: to, stripsPref
       proxy_set_header X-Forwarded-Groups $auth_groups;
       proxy_set_header X-Auth-Proxy-Secret "${signIn.secret}";`
     : '';
-  const toConsole = `${identity}
-      proxy_set_header Host $http_host;
+  const proxied = `proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_http_version 1.1;
-      proxy_pass http://127.0.0.1:${to}${stripsPrefix ? '/' : ''};`;
+      proxy_http_version 1.1;`;
+  const passTo = (path: string) => `proxy_pass http://127.0.0.1:${to}${stripsPrefix ? path : ''};`;
   return `daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
@@ -65,9 +64,16 @@ http {
   server {
     listen 127.0.0.1:${port};
     location ${basePath}/ {
-      ${toConsole}
+      ${identity}
+      ${proxied}
+      ${passTo('/')}
     }
-    ${basePath ? `location = ${basePath} { ${toConsole} }` : ''}
+    # Scripts and styles, the same for everybody: an open page may load one after its session has ended.
+    location ${basePath}/_next/static/ {
+      ${proxied}
+      ${passTo('/_next/static/')}
+    }
+    ${basePath ? `location = ${basePath} { return 302 ${basePath}/jobs; }` : ''}
     ${signIn ? `location = /authenticate {
       internal;
       proxy_pass http://127.0.0.1:${signIn.port}/authenticate;

@@ -9,6 +9,9 @@ export interface OidcProvider {
   stop(): Promise<void>;
 }
 
+/** The library's own page asks for a font from elsewhere. */
+const logoutSource = (ctx: { body: unknown }, form: string) => void (ctx.body = `<!doctype html><title>Provider</title>${form}<button form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>`);
+
 const CLIENT = { id: 'good-job-console', secret: 'a-secret-of-the-tests-of-the-console' };
 
 /**
@@ -27,7 +30,7 @@ export async function startOidcProvider(publicUrl: string): Promise<OidcProvider
     pkce: { required: () => true },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['groups'] },
     cookies: { keys: ['a key of the tests'] },
-    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
+    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true, logoutSource } },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, id) => {
       const account = ACCOUNTS.find(({ name }) => name === id);
