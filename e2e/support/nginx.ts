@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export const NO_NGINX = 'There is no nginx on this machine (Debian: apt-get install nginx-light), so nothing was tested behind it.';
+export const NO_NGINX = 'There is no nginx on this machine (Debian: apt-get install nginx), so nothing was tested behind it.';
 
 /** Debian puts it where an ordinary user's PATH does not look. */
 export function findNginx(): string | undefined {
