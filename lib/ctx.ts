@@ -15,7 +15,7 @@ import { GoodJob } from './good-job/tables';
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
 export interface Ctx {
   viewer: Viewer;
-  db: Pick<Database, 'read'>;
+  db: Pick<Database, 'read' | 'connections'>;
   gj: GoodJob;
   /** The console's own schema is there and may be written. */
   consoleSchema: boolean;
@@ -117,7 +117,7 @@ export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; c
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
     readOnly,
-    db: { read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
+    db: { connections: db.connections, read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };
   writers.set(ctx, db);
   return ctx;

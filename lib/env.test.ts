@@ -1,12 +1,21 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readEnv } from './env';
+import { ENV_NAMES, readEnv } from './env';
 import { EnvError } from './env-values';
 
 const URL_ = { DATABASE_URL: 'postgres://localhost/app' };
 
+it('every variable is in the table of the README, and every one there is read', () => {
+  const rows = readFileSync('README.md', 'utf8').split('\n').filter((line) => line.startsWith('| `'));
+  const named = new Set(rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name)));
+  const own = ENV_NAMES.filter((name) => name !== 'DEMO'); // the demo's own
+  expect(own.filter((name) => !named.has(name))).toEqual([]);
+  expect([...named].filter((name) => name && !own.includes(name))).toEqual([]);
+});
+
 describe('readEnv', () => {
   it('has a default for everything but the database', () => {
-    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 5, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
+    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 8, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
     expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({ basePath: '', port: 3000, timeZone: 'UTC' });
   });
   it.each([

@@ -27,7 +27,7 @@ const NOT_LOOPBACK = {
 const schema = authSchema.extend({
   DATABASE_URL: z.string({ error: 'must be set to a postgres:// URL' }).regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
   DATABASE_SCHEMA: z.string().default('').transform((value) => value || 'public').pipe(z.string().max(63, 'must be at most 63 bytes').regex(/^[^\0]+$/, 'must not hold a NUL byte')),
-  DATABASE_POOL_SIZE: integer(5, 1, 50),
+  DATABASE_POOL_SIZE: integer(8, 1, 50),
   DATABASE_CA_FILE: optional,
   HOST: z.string().default('').transform((value) => value || 'localhost'),
   PORT: integer(3000, 0, 65535),
@@ -139,6 +139,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     demo: e.DEMO,
   };
 }
+
+/** The names of all variables. */
+export const ENV_NAMES = Object.keys(schema.shape);
 
 let cached: Env | undefined;
 /** This process' configuration. */

@@ -44,6 +44,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     const { request, response, requestId, viewer, path } = visit;
     recordRefusal(request, { refused, viewer, requestId });
     if (response.headersSent) return void response.destroy();
+    response.setHeader('X-Request-Id', requestId);
     if (refused.status === 413) response.once('finish', () => request.destroy());
     sendRefused(request, response, { refused, ways: waysOn(refused), api: path.startsWith('/api/'), requestId });
   }
@@ -142,11 +143,12 @@ function fail(response: ServerResponse, error: unknown): void {
   else response.destroy();
 }
 
-/** A reader who opens an address, and not a page's own request, whose answer nobody would see. */
+/** A reader who opens an address or a download, and not a page's own request, whose answer nobody would see. */
 function wantsPage({ method, headers }: IncomingMessage, path: string): boolean {
-  if ((method !== 'GET' && method !== 'HEAD') || path.startsWith('/api/') || headers.rsc !== undefined || headers['next-router-state-tree'] !== undefined) return false;
-  const mode = headers['sec-fetch-mode'];
-  return (mode === undefined || mode === 'navigate') && (headers.accept === undefined || /text\/html|\*\/\*/.test(headers.accept));
+  if ((method !== 'GET' && method !== 'HEAD') || headers.rsc !== undefined || headers['next-router-state-tree'] !== undefined) return false;
+  if (path.startsWith('/api/')) return headers['sec-fetch-mode'] === 'navigate';
+  const { accept = '*/*', 'sec-fetch-mode': mode = 'navigate' } = headers;
+  return accept.includes('text/html') || (accept.includes('*/*') && mode === 'navigate');
 }
 
 /** Next compares a Server Action's Origin with the first X-Forwarded-Host; it must be ours, not the client's. */

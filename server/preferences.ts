@@ -33,7 +33,7 @@ export function setPreferences(request: IncomingMessage, response: ServerRespons
     return valid(value) ? [`${cookie}=${encodeURIComponent(value)}; Path=${env.basePath || '/'}; Max-Age=${YEAR_S}; SameSite=Lax${secure}`] : [];
   });
   response.statusCode = 303;
-  if (cookies.length > 0) response.setHeader('Set-Cookie', cookies);
+  for (const cookie of cookies) response.appendHeader('Set-Cookie', cookie);
   response.setHeader('Location', params.size > 0 ? `${path}?${params}` : path);
   response.end();
   return true;

@@ -3,24 +3,40 @@
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import { Icon } from '../ui/icon';
 
-const PAGES = ['jobs', 'batches', 'bulk'] as const;
+const PAGES = ['jobs', 'batches', 'attention', 'queues', 'processes', 'cron_entries', 'pauses', 'cleaner', 'performance', 'bulk', 'audit'] as const;
 
-export function NavLinks() {
+/** `attention`: how many things need it, beside its name. */
+export function NavLinks({ attention }: { attention: ReactNode }) {
   const t = useTranslations('nav');
   const pathname = usePathname();
-  return (
-    <ul className="flex flex-wrap gap-1">
-      {PAGES.map((page) => {
-        const here = pathname === `/${page}` || pathname.startsWith(`/${page}/`);
-        return (
-          <li key={page}>
-            <Link href={`/${page}`} prefetch={false} aria-current={here ? 'page' : undefined} className={`block rounded-md px-2.5 py-1 whitespace-nowrap no-underline ${here ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-canvas'}`}>
-              {t(page)}
-            </Link>
-          </li>
-        );
-      })}
+  const here = PAGES.find((page) => pathname === `/${page}` || pathname.startsWith(`/${page}/`));
+  const links = (className: string) => (
+    <ul className={className}>
+      {PAGES.map((page) => (
+        <li key={page}>
+          <Link href={`/${page}`} prefetch={false} aria-current={page === here ? 'page' : undefined} className={`flex items-center gap-1.5 rounded-md px-2.5 py-1 whitespace-nowrap no-underline ${page === here ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-canvas'}`}>
+            {t(page)}
+            {page === 'attention' && attention}
+          </Link>
+        </li>
+      ))}
     </ul>
+  );
+  return (
+    <>
+      {links('flex flex-wrap gap-1 max-sm:hidden')}
+      {/* On another page it is another one, and so closed again. */}
+      <details key={pathname} className="sm:hidden">
+        <summary className="flex cursor-pointer list-none items-center gap-1.5 rounded-md border border-line-strong bg-canvas px-2.5 py-1 [&::-webkit-details-marker]:hidden">
+          <Icon name="unfold" />
+          <span className="sr-only">{t('menu')}</span>
+          {here ? t(here) : t('menu')}
+        </summary>
+        {links('mt-1 grid grid-cols-2 gap-1')}
+      </details>
+    </>
   );
 }

@@ -27,8 +27,8 @@ export function Shell({ children }: { children: ReactNode }) {
               {t('app.demo')}
             </span>
           )}
-          <nav aria-label={t('nav.label')} className="order-last -mx-1 basis-full sm:order-none sm:mx-0 sm:basis-auto">
-            <NavLinks />
+          <nav aria-label={t('nav.label')} className="order-last -mx-1 basis-full">
+            <NavLinks attention={null} />
           </nav>
           <div className="ml-auto flex items-center gap-1">
             <LiveSelect />

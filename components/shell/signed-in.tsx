@@ -21,9 +21,8 @@ export async function SignedIn() {
       <div className="absolute right-0 z-30 mt-1 w-72 max-w-[calc(100vw-2rem)] rounded-md border border-line-strong bg-raised p-3 shadow-lg">
         <p className="text-[13px] text-soft">{t('signedInAs')}</p>
         <p className="font-medium break-all">{viewer.id}</p>
-        <p className="mt-2">
-          <strong className="font-medium">{role}</strong> – {t(`roleMeans.${viewer.role}`)}
-        </p>
+        <p className="mt-2 font-medium">{role}</p>
+        <p>{t(`roleMeans.${viewer.role}`)}</p>
         {auth.mode === 'oidc' && (
           <form method="post" action={`${basePath}/auth/sign-out`} className="mt-3">
             <button className={buttonClass()}>{t('signOut')}</button>

@@ -76,4 +76,12 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
     statements: `
       ALTER TABLE good_job_console.audit_events ADD COLUMN target_name text;`,
   },
+  {
+    version: 4,
+    name: 'parts of bulk runs',
+    statements: `
+      ALTER TABLE good_job_console.bulk_run_targets ADD COLUMN part smallint NOT NULL DEFAULT 0;
+      ALTER TABLE good_job_console.bulk_run_targets DROP CONSTRAINT bulk_run_targets_pkey;
+      ALTER TABLE good_job_console.bulk_run_targets ADD PRIMARY KEY (run_id, pass, part, job_id);`,
+  },
 ];

@@ -5,6 +5,7 @@ import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
+import { controlRun } from './control';
 import { previewBulk } from './preview';
 import { getRun, listRuns, listSamples } from './queries';
 import { startBulk } from './start';
@@ -34,7 +35,11 @@ test('everything that matches, in chunks of 500, with one audit record and one n
     runId = await start(gj.ctx(), 'retry', discarded());
     expect(await settled(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 1_203 }, expected: { kind: 'exact', count: 1_203 }, viewer: 'tester', action: 'retry', filter: 'state=discarded' });
   });
-  expect(received.map(({ queue_name, count }) => [queue_name, count])).toEqual([['default', 500], ['default', 500], ['default', 203]]);
+  expect(new Set(received.map(({ queue_name }) => queue_name))).toEqual(new Set(['default']));
+  const notified = received.map(({ count }) => Number(count));
+  expect(notified.reduce((sum, count) => sum + count, 0)).toBe(1_203);
+  expect(Math.max(...notified)).toBeLessThanOrEqual(500);
+  expect(notified.length).toBeLessThanOrEqual(4); // two parts, each in chunks of 500
   expect(await executions(`id <> '${other}'`)).toEqual([{ executions: 1, jobs: 1_203 }]);
   expect(await rowText(gj.client, 'good_jobs', other)).toBe(before);
   expect(await left(runId)).toBe(0);
@@ -284,4 +289,18 @@ test('the list of runs pages both ways', async () => {
   const second = await listRuns(gj.ctx(), first.next);
   expect([first.rows.length, second.rows.length, second.next]).toEqual([25, 2, null]);
   expect(await listRuns(gj.ctx(), second.previous)).toMatchObject({ rows: first.rows });
+});
+
+test('an operator starts and resumes no run above the limit, whatever the number they say; an admin does', async () => {
+  await insertJobs(gj.client, 6);
+  const operator = gj.ctx({ role: 'operator', bulkOperatorLimit: 5 });
+  const { target, cutOff, total } = await previewBulk(operator, 'retry', discarded());
+  for (const expected of [total, { kind: 'exact', count: 1 } as const]) await expect(startBulk(operator, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed: expected.count })).rejects.toMatchObject({ code: 'bulk_too_large' });
+  expect(await audited()).toEqual([]);
+  const runId = await start(gj.ctx({ bulkOperatorLimit: 5 }), 'retry', discarded());
+  await settled(gj.ctx(), runId);
+  await expect(controlRun(operator, runId, 'resume')).rejects.toMatchObject({ code: 'bulk_too_large' });
+  expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('conflict');
+  await gj.client.query(`UPDATE good_jobs SET error = 'x', finished_at = now() WHERE id IN (SELECT id FROM good_jobs LIMIT 5)`);
+  expect((await settled(operator, await start(operator, 'retry', discarded()))).counts).toEqual({ done: 5 });
 });

@@ -19,13 +19,19 @@ import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 /** The statement that lists them all may take so long; the write's own limit comes back after it. */
 const AT_ONCE_MS = 2_000;
 
+/** Parts of a run's targets; what works on one part does not wait for what works on another. */
+export const PARTS = 4;
+
+/** The jobs of a batch are in one part: who acts on one of them has the batch locked. An id's last byte is random. */
+const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
+
 function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Sql {
   return sql`${asOf(targetCondition(gj, target), cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
 }
 
 /** Selected jobs are targets whatever has become of them: each gets its outcome. */
 export async function listSelected(tx: Tx, runId: string, ids: string[]): Promise<number> {
-  const rows = await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, job_id) SELECT DISTINCT ${runId}::uuid, 1, id FROM unnest(${ids}::uuid[]) id RETURNING 1`);
+  const rows = await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT DISTINCT ${runId}::uuid, 1, 0, id FROM unnest(${ids}::uuid[]) id RETURNING 1`);
   return rows.length;
 }
 
@@ -38,8 +44,8 @@ export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: Bul
   try {
     const [listed] = await tx.query<{ count: number }>(sql`
       WITH listed AS (
-        INSERT INTO ${TARGETS} (run_id, pass, job_id)
-        SELECT ${runId}::uuid, 1, j.id FROM ${gj.jobs} j WHERE ${condition} LIMIT ${COUNTED_AT_MOST + 1} RETURNING 1)
+        INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+        SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE ${condition} LIMIT ${COUNTED_AT_MOST + 1} RETURNING 1)
       SELECT count(*)::int AS count FROM listed`);
     await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
     if (listed && listed.count <= COUNTED_AT_MOST) return listed.count;
@@ -78,8 +84,8 @@ export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: numb
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
   const [listed] = await tx.query<{ count: number }>(sql`
     WITH listed AS (
-      INSERT INTO ${TARGETS} (run_id, pass, job_id)
-      SELECT ${run.id}::uuid, 1, j.id FROM ${gj.jobs} j
+      INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+      SELECT ${run.id}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j
        WHERE ${base} ${from} ${to} AND ${chosen(gj, run.action, targetOf(run), run.cutOff)} RETURNING 1)
     SELECT count(*)::int AS count FROM listed`);
   return { found: listed?.count ?? 0, to: end ?? null };

@@ -66,15 +66,18 @@ async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<Cont
   let firstLease: string | null | undefined;
   for (;;) {
     const taken = await transaction(ctx, permissionOf(action), (tx) => takeLease(tx, ctx, runId));
-    if (taken.outcome !== 'leased') {
-      if (taken.outcome === 'taken') work(ctx, runId, action);
-      return taken.outcome === 'over' ? 'conflict' : 'done';
-    }
-    firstLease ??= taken.lease;
-    if (taken.lease !== firstLease || performance.now() > deadline) return 'done';
-    await sleep(LOOK_AGAIN_MS);
-    // This server's own work may just have seen the pause, and be about to let go.
+    if (taken.outcome === 'over') return 'conflict';
+    // This server's own work may just have seen the pause, and be about to let go: of this lease too.
     const own = workOn(runId);
+    if (taken.outcome === 'taken' && !own) {
+      work(ctx, runId, action);
+      return 'done';
+    }
+    if (taken.outcome === 'leased') {
+      firstLease ??= taken.lease;
+      if (taken.lease !== firstLease || performance.now() > deadline) return 'done';
+      await sleep(LOOK_AGAIN_MS);
+    }
     if (own) await Promise.race([own.ended, sleep(LOOK_AGAIN_MS)]);
   }
 }

@@ -7,13 +7,13 @@ import { ConsoleError } from '../errors';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
 import { Refusal } from '../good-job/outcomes';
 import { onShutdown } from '../shutdown';
-import { FIRST_WINDOW, LARGEST_WINDOW } from './collect';
+import { FIRST_WINDOW, LARGEST_WINDOW, PARTS } from './collect';
 import { type PauseReason, leaseEnd, updateRun } from './run-rows';
-import { type StepResult, release, step } from './step';
+import { type Parts, type StepOptions, type StepResult, type Target, release, step } from './step';
 import { type BulkAction, permissionOf } from './types';
 
 /*
- * Works on the runs that this server has the lease of, all of them in turn, two transactions at a time: workers that
+ * Works on the runs that this server has the lease of, all of them in turn, some transactions at a time: workers that
  * are busy leave a single connection a small share of the database. Nothing but the lease is in memory; any server can
  * go on where this one stops.
  */
@@ -33,9 +33,13 @@ interface Runner {
 
 /** Modules are instantiated more than once in one server; its runs must not be. */
 const shared = globalThis as typeof globalThis & { goodJobConsoleBulk?: Runner };
-/** Transactions at a time, whichever runs they are of: so many connections of the pool. */
-const LANES = 2;
-const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new Map(), lanes: Array.from({ length: LANES }, () => Promise.resolve()) });
+const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new Map(), lanes: [] });
+
+/** Transactions at a time, whichever runs they are of: the other half of the pool is for pages. */
+const lanesOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
+
+const ALL_PARTS: Parts = { first: 0, last: PARTS - 1 };
+const partsOf = (lane: number, lanes: number): Parts => ({ first: Math.floor((lane * PARTS) / lanes), last: Math.floor(((lane + 1) * PARTS) / lanes) - 1 });
 
 export function serverId(): string {
   return runner.server;
@@ -93,19 +97,9 @@ interface Pace {
   giveUpNext: boolean;
   /** Something failed: one lane alone finds out what. */
   alone: boolean;
-  /** Its lanes would wait for each other at the same batches. */
-  oneLane: boolean;
   over: boolean;
   busyBatches: Set<string>;
-  /** The last target of a chunk that is done, and the first of those that are in hand, by lane. */
-  done: string | null;
-  inHand: Map<number, string>;
   elapsedMs: () => number;
-}
-
-/** No target before it is left, unless a chunk has failed: then `done` is forgotten. */
-function lowestLeft({ inHand, done }: Pace): string | null {
-  return [...inHand.values()].sort()[0] ?? done;
 }
 
 async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
@@ -115,40 +109,40 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
     counted += since;
     return since;
   };
-  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, oneLane: action === 'batch_retry', over: false, busyBatches: new Set(), done: null, inHand: new Map(), elapsedMs };
-  const lanes = await Promise.allSettled(Array.from({ length: LANES }, (_, lane) => walkLane(ctx, runId, action, one, lane, pace)));
+  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, over: false, busyBatches: new Set(), elapsedMs };
+  // A batch retry is all of one part.
+  const count = action === 'batch_retry' ? 1 : lanesOf(ctx);
+  const lanes = await Promise.allSettled(Array.from({ length: count }, (_, lane) => walkLane(ctx, runId, action, one, lane, partsOf(lane, count), pace)));
   const failed = lanes.find((lane) => lane.status === 'rejected');
   if (failed) throw failed.reason;
   await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server));
 }
 
-async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, pace: Pace): Promise<void> {
+async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, own: Parts, pace: Pace): Promise<void> {
   let downSince: number | null = null;
+  let wasAlone = pace.alone;
+  let from: Target | null = null;
   while (!one.stopping && !pace.over) {
-    if ((pace.alone || pace.oneLane) && lane > 0) {
+    if (pace.alone && lane > 0) {
       await sleep(IDLE_MS);
       continue;
     }
     try {
       const begun = performance.now();
-      const { chunk, window, giveUpNext, busyBatches, elapsedMs } = pace;
-      let last: string | undefined;
-      const taken = (ids: string[]) => {
-        if (ids[0]) pace.inHand.set(lane, ids[0]);
-        last = ids.at(-1);
-      };
-      const options = { server: runner.server, chunk, window, giveUpNext, from: () => lowestLeft(pace), taken, busyBatches, elapsedMs };
+      const { chunk, window, giveUpNext, alone, busyBatches, elapsedMs } = pace;
+      if (alone !== wasAlone) from = null;
+      wasAlone = alone;
+      let inHand: Target[] = [];
+      const options: StepOptions = { server: runner.server, chunk, window, giveUpNext, parts: alone ? ALL_PARTS : own, from, taken: (targets) => (inHand = targets), busyBatches, elapsedMs };
       const result = await inTurn(lane, () => step(ctx, runId, action, options));
-      pace.inHand.delete(lane);
-      pace.done = result !== 'worked' ? null : last && (pace.done === null || pace.done < last) ? last : pace.done;
+      from = result === 'worked' ? (inHand.at(-1) ?? null) : null;
       if (result === 'stopped' || result === 'lost') pace.over = true;
       else if (result === 'idle') await sleep(IDLE_MS);
       else succeeded(pace, result, performance.now() - begun);
       downSince = null;
     } catch (error) {
       const reason = reasonOf(error);
-      pace.inHand.delete(lane);
-      pace.done = null;
+      from = null;
       if (DOWN.has(reason)) {
         downSince ??= performance.now();
         if (performance.now() - downSince > PATIENCE_MS) {
@@ -170,7 +164,6 @@ async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, 
 function succeeded(pace: Pace, result: StepResult, took: number): void {
   if (result === 'collected') pace.window = took > WINDOW_MS * 2 ? Math.max(500, pace.window >> 1) : took < WINDOW_MS ? Math.min(LARGEST_WINDOW, pace.window * 2) : pace.window;
   else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
-  if (pace.busyBatches.size > 0 || result === 'second_pass') pace.oneLane = true;
   if (result === 'second_pass') pace.busyBatches.clear();
   pace.giveUpNext = false;
   if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;

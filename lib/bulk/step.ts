@@ -32,14 +32,29 @@ export interface StepOptions {
   window: number;
   /** The next job's own locks could not be had in time: it counts as held. */
   giveUpNext: boolean;
-  /** No target of this pass with a smaller id is left, as far as this server knows; null: look from the first. */
-  from: () => string | null;
+  /** The parts of the targets that are its lane's. */
+  parts: Parts;
+  /** Of these parts none before it is left, as far as this server knows; null: look from the first. */
+  from: Target | null;
   /** The targets that this step has taken in hand. */
-  taken: (ids: string[]) => void;
+  taken: (targets: Target[]) => void;
   /** Batches that somebody has had locked for long; grows. */
   busyBatches: Set<string>;
   /** Milliseconds of work that no step has recorded yet; they count as recorded from then on. */
   elapsedMs: () => number;
+}
+
+/** Parts from the first to the last, both included. */
+export interface Parts {
+  first: number;
+  last: number;
+}
+
+/** A job of a run, and where it stands in the table of targets for as long as it is locked. */
+export interface Target {
+  id: string;
+  part: number;
+  ctid: string;
 }
 
 /**
@@ -59,9 +74,9 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
       const run = await readRun(tx, runId, sql`, txid_current(), set_config('enable_seqscan', 'off', true)`);
       if (!run || run.leaseOwner !== server) return 'lost';
       if (run.state !== 'running') return release(tx, run, server);
-      const ids = await nextTargets(tx, run, options.giveUpNext ? 1 : options.chunk, options.from());
-      options.taken(ids);
-      return ids.length > 0 ? takeUp(tx, ctx.gj, run, ids, options) : goOn(tx, ctx.gj, run, options);
+      const targets = await nextTargets(tx, run, options);
+      options.taken(targets);
+      return targets.length > 0 ? takeUp(tx, ctx.gj, run, targets, options) : goOn(tx, ctx.gj, run, options);
     });
   } catch (error) {
     if (error instanceof LeaseLost) return 'lost';
@@ -80,30 +95,34 @@ async function change(tx: Tx, run: RunRow, { server, elapsedMs }: StepOptions, c
   if (!kept) throw new LeaseLost();
 }
 
-/** The next targets that no other transaction has in hand: this server works on two chunks at once. `from` spares it the entries of those that are gone. */
-async function nextTargets(tx: Tx, run: RunRow, limit: number, from: string | null): Promise<string[]> {
-  const rows = await tx.query<{ id: string }>(sql`
-    SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} ${from === null ? empty : sql`AND job_id >= ${from}`} ORDER BY job_id LIMIT ${limit} FOR UPDATE SKIP LOCKED`);
-  return rows.map((row) => row.id);
+/** The next targets that no other transaction has in hand. `from` spares it the entries of those that are gone. */
+async function nextTargets(tx: Tx, run: RunRow, { giveUpNext, chunk, parts, from }: StepOptions): Promise<Target[]> {
+  const beyond = from === null ? empty : sql`AND (part, job_id) > (${from.part}, ${from.id}::uuid)`;
+  return tx.query<Target>(sql`
+    SELECT job_id AS id, part, ctid::text FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND part BETWEEN ${parts.first} AND ${parts.last} ${beyond}
+     ORDER BY part, job_id LIMIT ${giveUpNext ? 1 : chunk} FOR UPDATE SKIP LOCKED`);
 }
 
 /** A chunk of jobs. Those that are held are put off to the second pass, after all others. */
-async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, ids: string[], options: StepOptions): Promise<StepResult> {
+async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, targets: Target[], options: StepOptions): Promise<StepResult> {
   const { cutOff, scheduledAt } = run;
+  const ids = targets.map(({ id }) => id);
+  const placeOf = new Map(targets.map(({ id, ctid }) => [id, ctid]));
+  const places = (of: Outcome[]) => of.map(({ id }) => placeOf.get(id));
   const outcomes: Outcome[] = options.giveUpNext
     ? ids.map((id) => ({ id, outcome: 'locked' }))
     : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff, batches: { patienceMs: BATCH_PATIENCE_MS[run.pass === 1 ? 'first' : 'second'], busy: options.busyBatches } });
   const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
   const settled = putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
-  if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE run_id = ${run.id} AND pass = 1 AND job_id = ANY(${putOff.map(({ id }) => id)}::uuid[])`);
-  await tx.query(sql`DELETE FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND job_id = ANY(${settled.map(({ id }) => id)}::uuid[])`);
+  if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${places(putOff)}::tid[])`);
+  await tx.query(sql`DELETE FROM ${TARGETS} WHERE ctid = ANY(${places(settled)}::tid[])`);
   const notDone = settled.filter(({ outcome }) => outcome !== 'done');
   if (notDone.length > 0) await keepSamples(tx, run.id, await lockCounts(tx, run.id), notDone);
   await change(tx, run, options, sql`, counts = ${sumOf(sql`counts`, JSON.stringify(countOutcomes(settled)))}`);
   return 'worked';
 }
 
-/** Numbers by name, added in SQL: the other lane's chunk adds to the same ones. */
+/** Numbers by name, added in SQL: the other lanes' chunks add to the same ones. */
 function sumOf(counts: Sql, more: string): Sql {
   return sql`(SELECT coalesce(jsonb_object_agg(name, n), '{}') FROM (SELECT name, sum(value::bigint) AS n FROM (SELECT * FROM jsonb_each_text(${counts}) UNION ALL SELECT * FROM jsonb_each_text(${more})) e(name, value) GROUP BY name) s)`;
 }

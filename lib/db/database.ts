@@ -18,6 +18,8 @@ export interface ReadOptions {
 
 /** Reads and writes, each in a short transaction of its own; every failure is a ConsoleError. */
 export interface Database {
+  /** At most. */
+  connections: number;
   /** A read-only transaction; tried once more when the connection turns out to be gone. */
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Only lib/ctx.ts calls this: every write goes through transaction(ctx, permission, fn). */
@@ -98,6 +100,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   return {
+    connections: options.poolSize,
     async read(fn, { timeoutMs = READ_TIMEOUT_MS, byIndexOnly = false } = {}) {
       // A read waits for a lock (a migration's, say) as long as it may take at all.
       const beginSql = begin('READ ONLY', timeoutMs, 0) + (byIndexOnly ? BY_INDEX_ONLY : '');

@@ -8,7 +8,7 @@ import type { GoodJob } from '../good-job/tables';
 import { conditions } from './conditions';
 import { type JobFilter, isUnderstood, jobFilterParams, listedStates } from './filters';
 import { indexTerms, knownSelected, select } from './index-terms';
-import { runningByIndex } from './running';
+import { refreshRunning, runningByIndex } from './running';
 import { settle } from './settle';
 import { sizesByIndexes } from './table-sizes';
 import { isSlow, wildcard } from './term-conditions';
@@ -42,6 +42,7 @@ export async function countTabs(ctx: Ctx, filter: JobFilter): Promise<JobCounts>
 
 function counted(ctx: Ctx, filter: JobFilter, key: string): Promise<JobCounts> {
   const started = Date.now();
+  refreshRunning(ctx);
   const entry = { counts: ctx.db.read((tx) => countAll(tx, ctx.gj, { ...filter, state: null }), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch(unknown), until: started + BUDGET_MS * 4 };
   kept.delete(key);
   kept.set(key, entry);

@@ -11,7 +11,7 @@ import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
 import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select } from './index-terms';
 import { jobRowColumns } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
-import { runningByIndex } from './running';
+import { refreshRunning, runningByIndex } from './running';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
@@ -40,6 +40,7 @@ export interface ListOptions {
 export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, exact = false }: ListOptions = {}): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
+  if (states.every((state) => state === 'running')) refreshRunning(ctx);
   const { gj } = ctx;
   const order = listOrder(gj, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {

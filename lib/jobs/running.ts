@@ -1,4 +1,5 @@
 import sql, { type Sql } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import type { DetectedSchema } from '../good-job/schema';
 import type { GoodJob } from '../good-job/tables';
@@ -12,6 +13,8 @@ interface Unheld {
   /** Running jobs that no process holds; null: the jobs that wait are few enough to be looked at each time. */
   ids: string[] | null;
   until: number;
+  /** Somebody is looking again meanwhile. */
+  refreshing: boolean;
 }
 
 /** So many waiting jobs are looked at in 20 ms. */
@@ -22,6 +25,8 @@ const FEW_KEPT_MS = 15_000;
 /** What took its time to find is kept so much longer: a queue of a million is looked through twice a minute. */
 const KEPT_PER_MS = 50;
 const KEPT_MS_MOST = 30_000;
+/** Whoever asks so soon after that is answered with what was known, and looks again for the next. */
+const STALE_MS = 60_000;
 
 /** By schema: a server asks one database, tests ask several. */
 const remembered = new WeakMap<DetectedSchema, Unheld>();
@@ -32,10 +37,19 @@ const remembered = new WeakMap<DetectedSchema, Unheld>();
  */
 export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
   const known = remembered.get(gj.schema);
-  const unheld = known && known.until > Date.now() ? known : await lookForUnheld(tx, gj);
+  const unheld = known && (known.refreshing || known.until > Date.now()) ? known : await lookForUnheld(tx, gj);
   if (unheld.ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
   return sql`j.id IN (SELECT l.id FROM ${gj.jobs} l WHERE l.locked_by_id IS NOT NULL AND l.finished_at IS NULL AND l.performed_at IS NOT NULL
     UNION ALL SELECT unnest(${unheld.ids}::uuid[]))`;
+}
+
+/** Looks again, beside the caller, when what is remembered has just run out. */
+export function refreshRunning({ db, gj }: Ctx): void {
+  const known = remembered.get(gj.schema);
+  const over = known ? Date.now() - known.until : Infinity;
+  if (!known || known.refreshing || over < 0 || over > STALE_MS) return;
+  known.refreshing = true;
+  void db.read((tx) => lookForUnheld(tx, gj), { byIndexOnly: true }).catch(() => (known.refreshing = false));
 }
 
 async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
@@ -45,7 +59,7 @@ async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
       FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
   const ids = row?.ids ?? [];
   const isSmall = (row?.waiting ?? 0) <= FEW_WAITING || ids.length > MANY_UNHELD;
-  const unheld: Unheld = { ids: isSmall ? null : ids, until: Date.now() + (isSmall ? FEW_KEPT_MS : Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)) };
+  const unheld: Unheld = { ids: isSmall ? null : ids, until: Date.now() + (isSmall ? FEW_KEPT_MS : Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)), refreshing: false };
   remembered.set(gj.schema, unheld);
   return unheld;
 }

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
@@ -42,8 +43,8 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** What a server of this size would have, where its defaults are for a small one. */
-const SETTINGS = { shared_buffers: '512MB', max_wal_size: '4GB', synchronous_commit: 'off' };
+/** What a server of this size would have, where its defaults are for a small one: a quarter of the memory, as PostgreSQL's manual begins with. */
+const SETTINGS = { shared_buffers: `${Math.round(Math.min(totalmem() / 4, 4 * 2 ** 30) / 2 ** 20)}MB`, max_wal_size: '4GB', synchronous_commit: 'off' };
 const BENCH = path.resolve('bench');
 
 const log = (line: string) => console.log(line);

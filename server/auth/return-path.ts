@@ -7,7 +7,7 @@ export function safeReturnPath(wanted: string | null, basePath: string): string 
   if (wanted === null || wanted.length > MAX_LENGTH || !/^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/.test(wanted)) return home;
   const url = new URL(wanted, 'http://console.invalid');
   const path = url.pathname;
-  const inside = url.origin === 'http://console.invalid' && (path === basePath || path.startsWith(`${basePath}/`)) && !path.startsWith('//');
+  const inside = url.origin === 'http://console.invalid' && (path === basePath || path.startsWith(`${basePath}/`)) && !path.includes('//');
   if (!inside || /%2e|%2f|%5c/i.test(path) || path.startsWith(`${basePath}/auth/`) || path.startsWith(`${basePath}/api/`)) return home;
   return path + url.search;
 }

@@ -33,27 +33,27 @@ const bodyOf = async (request: IncomingMessage) => {
   return Buffer.concat(chunks).toString();
 };
 
-/** The front door before a stand-in for Next that tells what it got. `PUBLIC_URL` may hold `PORT`. */
-export async function openDoor(variables: Record<string, string>): Promise<Door> {
+/** The front door before a stand-in for Next that tells what it got. `:PORT` in a variable is its port. */
+export async function openDoor(variables: Record<string, string>, wanted = 0): Promise<Door> {
   let seen: Seen | null = null;
   const next: Handler = async (request, response) => {
     const body = await bodyOf(request);
     seen = { url: request.url ?? '', headers: request.headers as Record<string, string>, rawHeaders: request.rawHeaders, body };
     response.end('page');
   };
-  let listener: ReturnType<typeof frontDoor> | undefined;
-  const server: Server = createServer({ maxHeaderSize: 65_536 }, (request, response) => listener?.(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const behind: { listener?: ReturnType<typeof frontDoor> } = {};
+  const server: Server = createServer({ maxHeaderSize: 65_536 }, (request, response) => behind.listener?.(request, response));
+  await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const filled = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]));
-  listener = frontDoor(readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }), next, { development: false });
+  behind.listener = frontDoor(readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }), next, { development: false });
   return {
     port,
     origin: `http://localhost:${port}`,
     send(path, { method = 'GET', headers = {}, body = '' } = {}) {
       seen = null;
       return new Promise((resolve, reject) => {
-        const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers: { Host: `localhost:${port}`, ...headers } }, (answer) => {
+        const sent = httpRequest({ host: '127.0.0.1', port, path, method, agent: false, headers: { Host: `localhost:${port}`, ...headers } }, (answer) => {
           void bodyOf(answer).then((text) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text, seen }), reject);
         });
         sent.on('error', reject);

@@ -24,6 +24,7 @@ export interface CtxOptions {
   app?: Partial<AppSettings>;
   db?: Database;
   searchBudgetMs?: number;
+  bulkOperatorLimit?: number;
 }
 
 const CONSOLE_SCHEMA_SQL = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
@@ -51,9 +52,9 @@ export class TestConsole {
   }
 
   /** The app is called `test-app` unless said otherwise. */
-  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, searchBudgetMs }: CtxOptions = {}): Ctx {
+  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, searchBudgetMs, bulkOperatorLimit }: CtxOptions = {}): Ctx {
     const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
-    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, searchBudgetMs });
+    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, searchBudgetMs, bulkOperatorLimit });
   }
 
   /** Drops indexes of good_jobs for good, as an older schema lacks them, and is the console on what is left. */

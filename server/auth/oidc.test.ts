@@ -1,0 +1,291 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Door, openDoor, printed } from '../../test/harness/door';
+import { CLIENT, TestBrowser, type TestProvider, startProvider } from '../../test/harness/oidc-provider';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const SECRET = 's'.repeat(40);
+let door: Door;
+let provider: TestProvider | undefined;
+let origin: string;
+let base: string;
+
+/** The console's port is needed by the provider, and the provider's by the console. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function open({ basePath = '', clientAuth, ...more }: { basePath?: string; clientAuth?: 'client_secret_post' } & Record<string, string | undefined> = {}): Promise<void> {
+  const port = await freePort();
+  origin = `http://localhost:${port}`;
+  base = origin + basePath;
+  provider = await startProvider(base, clientAuth);
+  provider.account = { sub: '42', email: 'alice@example.com', email_verified: true, name: '有栖', groups: ['ops', ...Array.from({ length: 300 }, (_, n) => `group-of-no-matter-${n}`)] };
+  door = await openDoor({
+    AUTH_MODE: 'oidc', OIDC_ISSUER: provider.issuer, OIDC_CLIENT_ID: CLIENT.id, OIDC_CLIENT_SECRET: CLIENT.secret, SESSION_SECRET: SECRET, BASE_PATH: basePath, PUBLIC_URL: base,
+    ROLE_ADMINS: 'boss@example.com', ROLE_OPERATORS: 'group:ops', ROLE_VIEWERS: '@example.com', WRITE_RATE_LIMIT: '0', SEARCH_RATE_LIMIT: '0', ...(more as Record<string, string>),
+  }, port);
+}
+afterEach(async () => {
+  vi.useRealTimers();
+  await door.close();
+  await provider?.stop();
+  provider = undefined;
+});
+
+const SESSION = 'gjc_session';
+const jarOf = (browser: TestBrowser) => browser.cookies.get(origin) ?? new Map<string, string>();
+const sessionOf = (browser: TestBrowser) => jarOf(browser).get(SESSION);
+const signedIn = async (path = '/jobs') => {
+  const browser = new TestBrowser();
+  const { response, url } = await browser.follow(base + path);
+  expect([response?.status, url]).toEqual([200, base + path]);
+  return browser;
+};
+const viewerOf = (browser: TestBrowser, headers: Record<string, string> = {}) => door.send(`${new URL(base).pathname.replace(/\/$/, '')}/jobs`, { headers: { ...browser.header(origin), ...headers } }).then(({ seen }) => seen?.headers['x-gjc-viewer']);
+
+describe('signing in', () => {
+  it('leads to the provider and back to the page that was asked for', async () => {
+    await open();
+    const browser = await signedIn('/jobs?state=discarded&q=%E8%AB%8B%E6%B1%82');
+    expect(await viewerOf(browser)).toBe(`operator:alice%40example.com:alice%40example.com:${encodeURIComponent('有栖')}`);
+    expect([...jarOf(browser).keys()]).toEqual([SESSION]);
+    const { seen } = await door.send('/jobs', { headers: { cookie: `gjc_theme=dark; ${browser.header(origin).cookie}` } });
+    expect(seen?.headers.cookie).toBe('gjc_theme=dark');
+    expect(JSON.stringify(seen)).not.toContain(String(sessionOf(browser)));
+  });
+  it('works under a prefix, and with a client that sends its secret the other way', async () => {
+    await open({ basePath: '/ops/good_job', clientAuth: 'client_secret_post' });
+    const browser = await signedIn('/jobs');
+    expect(await viewerOf(browser)).toMatch(/^operator:/);
+    for (const path of ['/jobs', '/ops/good_jobx', '/ops']) expect((await browser.get(origin + path)).status).toBe(404);
+  });
+  it('asks with PKCE, state and nonce, and for the callback of PUBLIC_URL whatever the request says', async () => {
+    await open();
+    const answer = await door.send('/auth/sign-in', { headers: { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https', Forwarded: 'host=evil.example' } });
+    const asked = new URL(String(answer.headers.location)).searchParams;
+    expect(Object.fromEntries(asked)).toMatchObject({ response_type: 'code', redirect_uri: `${base}/auth/callback`, code_challenge_method: 'S256', client_id: CLIENT.id });
+    for (const name of ['state', 'nonce', 'code_challenge']) expect(asked.get(name)?.length).toBeGreaterThan(40);
+    const [cookie = ''] = answer.headers['set-cookie'] ?? [];
+    expect(cookie).toMatch(/; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(cookie).not.toContain(String(asked.get('state')).slice(0, 20));
+  });
+  it('tells a page’s own requests and writes that nobody is signed in', async () => {
+    await open();
+    const get = (path: string, headers: Record<string, string> = {}) => door.send(path, { headers });
+    expect(await get('/api/jobs')).toMatchObject({ status: 401, body: '{"error":"signed_out"}' });
+    expect((await get('/jobs', { RSC: '1' })).status).toBe(401);
+    expect((await get('/jobs', { 'Sec-Fetch-Mode': 'cors' })).status).toBe(401);
+    expect((await get('/jobs', { Accept: 'application/json' })).status).toBe(401);
+    expect((await get('/api/jobs/export', { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' })).status).toBe(303);
+    expect(await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Next-Action': 'x' } })).toMatchObject({ status: 401, body: 'signed_out' });
+    const form = await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Accept-Language': 'ja' } });
+    expect(form.status).toBe(401);
+    expect(form.body).toContain('href="/auth/sign-in"');
+    for (const path of ['/healthz', '/readyz', '/_next/static/chunks/a.js', '/icon.svg']) expect((await get(path)).status, path).toBe(200);
+    for (const path of ['/_next/image', '/_next/data/x', '/healthz/', '/healthzx', '/_next/static', '/_next/static/%2fjobs', '/icon.svg/x']) expect((await get(path)).seen, path).toBeNull();
+  });
+  it('says so when the provider does not answer', async () => {
+    await open();
+    await provider?.stop();
+    const { text } = await printed(async () => expect((await door.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body).toContain('認証プロバイダーが応答していません'));
+    expect(text).not.toContain(CLIENT.secret);
+  });
+});
+
+describe('roles', () => {
+  it('come from addresses that are verified alone', async () => {
+    await open();
+    if (!provider) return;
+    provider.account = { sub: '7', email: 'boss@example.com', email_verified: false };
+    const { response } = await new TestBrowser().follow(`${base}/jobs`);
+    expect(response?.status).toBe(403);
+    expect(await response?.text()).toContain('action="/auth/sign-out"');
+    provider.account = { sub: '8', email: 'boss@example.com' };
+    expect((await new TestBrowser().follow(`${base}/jobs`)).response?.status).toBe(403);
+    provider.account = { sub: '9', email: 'BOSS@example.com', email_verified: true };
+    expect(await viewerOf(await signedIn())).toMatch(/^admin:/);
+  });
+  it('are not guessed where the provider left the groups out', async () => {
+    await open();
+    if (!provider) return;
+    provider.account = { sub: '7', _claim_names: { groups: 'src1' } };
+    const { response } = await new TestBrowser().follow(`${base}/jobs`);
+    expect(response?.status).toBe(403);
+    expect(await response?.text()).toContain('so many groups');
+  });
+});
+
+describe('the way back from the provider', () => {
+  const toCallback = async (browser: TestBrowser) => (await browser.follow(`${base}/auth/sign-in`, '/auth/callback')).url;
+  async function refused(browser: TestBrowser, url: string, status = 400): Promise<void> {
+    const before = sessionOf(browser);
+    await printed(async () => expect((await browser.get(url)).status).toBe(status));
+    expect(sessionOf(browser)).toBe(before);
+  }
+  it('counts once', async () => {
+    await open();
+    const browser = new TestBrowser();
+    const url = await toCallback(browser);
+    const pending = new Map(jarOf(browser));
+    expect((await browser.get(url)).status).toBe(303);
+    await refused(browser, url);
+    // The cookie of that sign-in, put back: its state has been used.
+    const thief = new TestBrowser();
+    thief.cookies.set(origin, pending);
+    await refused(thief, url);
+    expect(sessionOf(thief)).toBeUndefined();
+  });
+  it('counts in the browser that began it alone', async () => {
+    await open();
+    const url = await toCallback(new TestBrowser());
+    const victim = new TestBrowser();
+    await refused(victim, url);
+    await toCallback(victim); // with a sign-in of its own on the way
+    await refused(victim, url);
+  });
+  it('is refused with another state, two of them, none, or another answer’s code', async () => {
+    await open();
+    const browser = new TestBrowser();
+    const url = new URL(await toCallback(browser));
+    const other = new URL(await toCallback(new TestBrowser()));
+    const changed = (change: (params: URLSearchParams) => void) => {
+      const copy = new URL(url);
+      change(copy.searchParams);
+      return copy.href;
+    };
+    const state = String(url.searchParams.get('state'));
+    await refused(browser, changed((params) => params.set('state', other.searchParams.get('state') ?? '')));
+    await refused(browser, changed((params) => params.set('state', `${state.slice(0, 8)}${'x'.repeat(35)}`)));
+    await refused(browser, changed((params) => params.append('state', state)));
+    await refused(browser, changed((params) => params.delete('state')));
+    await refused(browser, `${base}/auth/callback`);
+    // A code of another sign-in: PKCE and the nonce do not fit.
+    await refused(browser, changed((params) => params.set('code', other.searchParams.get('code') ?? '')), 403);
+  });
+  it('is refused from another issuer, with an error, and never repeats what it was sent', async () => {
+    await open();
+    for (const change of [{ iss: 'https://evil.example' }, { error: 'access_denied', error_description: '<script>alert(1)</script>' }]) {
+      const browser = new TestBrowser();
+      const url = new URL(await toCallback(browser));
+      for (const [name, value] of Object.entries(change)) url.searchParams.set(name, value);
+      await printed(async () => {
+        const answer = await browser.get(url.href);
+        expect(answer.status).toBe(403);
+        expect(await answer.text()).not.toMatch(/script>|evil/);
+      });
+      expect(sessionOf(browser)).toBeUndefined();
+    }
+  });
+  it('leads to no other place', async () => {
+    await open({ basePath: '/ops/good_job' });
+    const browser = new TestBrowser();
+    for (const wanted of ['https://evil.example/', '//evil.example', '/\\evil.example', '/ops/good_job/../../x', '/ops/good_jobx', '/jobs', 'javascript:alert(1)', '/ops/good_job/\nx', '/ops/good_job/%2e%2e/x', '/ops/good_job//evil.example/..', '/ops/good_job/auth/sign-in']) {
+      const { url } = await browser.follow(`${base}/auth/sign-in?return_to=${encodeURIComponent(wanted)}`);
+      expect(new URL(url).origin, wanted).toBe(origin);
+      expect(new URL(url).pathname, wanted).toBe('/ops/good_job');
+    }
+    expect((await browser.follow(`${base}/auth/sign-in?return_to=${encodeURIComponent('/ops/good_job/jobs?state=x')}`)).url).toBe(`${base}/jobs?state=x`);
+  });
+});
+
+describe('a session', () => {
+  it('is a new one at each sign-in, and the one before is over', async () => {
+    await open();
+    const browser = await signedIn();
+    const before = browser.header(origin);
+    await browser.follow(`${base}/auth/sign-in`);
+    expect(browser.header(origin)).not.toEqual(before);
+    expect((await door.send('/jobs', { headers: before })).seen).toBeNull();
+    expect(await viewerOf(browser)).toMatch(/^operator:/);
+  });
+  it('is no other cookie, no changed one, and not one of two', async () => {
+    await open();
+    const browser = await signedIn();
+    const good = String(sessionOf(browser));
+    const pending = new TestBrowser();
+    await pending.follow(`${base}/auth/sign-in`, '/auth/callback');
+    const [signIn = ''] = [...jarOf(pending).values()];
+    const changed = [...good].map((sign, at) => (at === good.length - 30 ? (sign === 'A' ? 'B' : 'A') : sign)).join('');
+    for (const value of [signIn, changed, good.slice(0, -2), `${good}x`, '', 'x', 'a.b.c.d.e', `${Buffer.from('{"alg":"none"}').toString('base64url')}....`, Buffer.from('{"session":{}}').toString('base64url')])
+      expect((await door.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen, value.slice(0, 30)).toBeNull();
+    expect((await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` } })).seen).toBeNull();
+    expect((await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen).not.toBeNull();
+  });
+  it('of one console does not count at another with the same secret', async () => {
+    await open();
+    const browser = await signedIn();
+    const cookie = browser.header(origin);
+    await door.close();
+    await provider?.stop();
+    await open();
+    expect((await door.send('/jobs', { headers: cookie })).seen).toBeNull();
+  });
+  it('ends when nobody is there, whatever refreshes by itself, and at last in any case', async () => {
+    await open({ SESSION_IDLE_MINUTES: '10', SESSION_MAX_HOURS: '0.5' });
+    const browser = await signedIn();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const later = (minutes: number) => vi.setSystemTime(Date.now() + minutes * 60_000);
+    const is = async (path = '/jobs') => (await browser.get(base + path)).status;
+    later(9);
+    expect(await is()).toBe(200); // carries it on
+    for (let n = 0; n < 3; n++) {
+      later(3);
+      expect(await is('/api/jobs')).toBe(200);
+    }
+    later(2);
+    expect(await is('/api/jobs')).toBe(401);
+    expect(await is()).toBe(303);
+    await browser.follow(`${base}/jobs`);
+    for (let n = 0; n < 3; n++) {
+      later(9);
+      expect(await is()).toBe(200);
+    }
+    later(4);
+    expect(await is()).toBe(303); // half an hour, for all the activity
+  });
+  it('survives a change of the secret while the old one is still named', async () => {
+    await open();
+    const browser = await signedIn();
+    const port = door.port;
+    const issuer = String(provider?.issuer);
+    const again = (secret: string) => openDoor({ AUTH_MODE: 'oidc', OIDC_ISSUER: issuer, OIDC_CLIENT_ID: CLIENT.id, OIDC_CLIENT_SECRET: CLIENT.secret, SESSION_SECRET: secret, PUBLIC_URL: base, ROLE_VIEWERS: '*' }, port);
+    await door.close();
+    door = await again(`${'n'.repeat(40)},${SECRET}`);
+    expect(await viewerOf(browser)).toMatch(/^viewer:/);
+    await door.close();
+    door = await again('n'.repeat(40));
+    expect(await viewerOf(browser)).toBeUndefined();
+  });
+});
+
+describe('signing out', () => {
+  it('ends the session here, for copies of it too, and goes on to the provider', async () => {
+    await open();
+    const browser = await signedIn();
+    const copy = browser.header(origin);
+    const answer = await browser.post(`${base}/auth/sign-out`, { origin });
+    expect(answer.status).toBe(200);
+    expect(sessionOf(browser)).toBeUndefined();
+    const href = /content="0; url=([^"]+)"/.exec(await answer.text())?.[1]?.replaceAll('&#38;', '&') ?? '';
+    expect(href.startsWith(`${provider?.issuer}/session/end?`)).toBe(true);
+    expect(new URL(href).searchParams.get('post_logout_redirect_uri')).toBe(`${base}/auth/signed-out`);
+    expect(new URL(href).searchParams.get('id_token_hint')).toMatch(/^ey/);
+    expect((await door.send('/jobs', { headers: copy })).seen).toBeNull();
+    expect((await browser.get(`${base}/auth/signed-out`)).status).toBe(200);
+  });
+  it('needs a page of ours to ask for it', async () => {
+    await open();
+    const browser = await signedIn();
+    for (const headers of [{}, { origin: 'null' }, { origin: 'http://evil.example' }] as Record<string, string>[]) {
+      await printed(async () => expect((await browser.post(`${base}/auth/sign-out`, headers)).status).toBe(403));
+      expect(await viewerOf(browser)).toMatch(/^operator:/);
+    }
+    expect((await browser.get(`${base}/auth/sign-out`)).status).toBe(200); // a page that there is not
+    expect(await viewerOf(browser)).toMatch(/^operator:/);
+  });
+});

@@ -1,0 +1,192 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Door, openDoor, printed } from '../test/harness/door';
+
+let door: Door;
+afterEach(() => door.close());
+const SECRET = 'x'.repeat(40);
+const PROXY = { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ROLE_ADMINS: 'user:alice', ROLE_VIEWERS: '*' };
+const signed = { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice' };
+const get = (path: string, headers: Record<string, string> = {}) => door.send(path, { headers });
+/** The status, without what is printed on the way. */
+async function statusOf(path: string, headers: Record<string, string> = {}): Promise<number> {
+  let status = 0;
+  await printed(async () => (status = (await get(path, headers)).status));
+  return status;
+}
+
+describe('without sign-in', () => {
+  it('only this machine is answered, as its admin, and no header says otherwise', async () => {
+    door = await openDoor({});
+    expect((await get('/jobs')).seen?.headers['x-gjc-viewer']).toBe('admin:local::');
+    expect((await get('/jobs', { 'x-gjc-viewer': 'viewer:x' })).seen?.headers['x-gjc-viewer']).toBe('admin:local::');
+    expect(await statusOf('/jobs', { Host: 'evil.example' })).toBe(403);
+    expect(await statusOf('/jobs', { 'X-Forwarded-For': '10.0.0.1' })).toBe(403);
+    expect((await get('/healthz', { Host: '10.0.0.1' })).seen?.headers['x-gjc-viewer']).toBeUndefined();
+  });
+  it('AUTH_MODE=none alone changes nothing', async () => {
+    door = await openDoor({ AUTH_MODE: 'none' });
+    expect(await statusOf('/jobs', { Host: 'ops.example.com' })).toBe(403);
+  });
+  it('anybody is answered once that is said twice, and by the public name alone once there is one', async () => {
+    door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' });
+    expect(await statusOf('/jobs', { Host: 'ops.example.com', 'X-Forwarded-For': '10.0.0.1' })).toBe(200);
+    await door.close();
+    door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', PUBLIC_URL: 'https://ops.example.com' });
+    expect(await statusOf('/jobs', { Host: 'ops.example.com' })).toBe(200);
+    expect(await statusOf('/jobs', { Host: 'evil.example' })).toBe(403);
+  });
+});
+
+describe('the public address', () => {
+  it('is the only name, beside those that nobody outside can own (DNS rebinding)', async () => {
+    door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com/good_job', BASE_PATH: '/good_job', ALLOWED_HOSTS: 'console.internal.example:8080' });
+    for (const host of ['ops.example.com', 'OPS.example.com', 'ops.example.com:443', '10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000', 'console', 'console.internal.example:8080']) expect(await statusOf('/good_job/jobs', { ...signed, Host: host }), host).toBe(200);
+    for (const host of ['evil.example', 'ops.example.com.evil.example', 'ops.example.com:8443', 'ops.example.com@evil.example', '10.1.2.3.nip.io', 'xops.example.com', 'console.internal.example', '10.1.2.3.'])
+      expect(await statusOf('/good_job/jobs', { ...signed, Host: host, 'X-Forwarded-Host': 'ops.example.com' }), host).toBe(403);
+  });
+  it('is what Next is told, whatever the client says', async () => {
+    door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com' });
+    const { seen, headers } = await get('/jobs', { ...signed, 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Prefix': '/x', Forwarded: 'host=evil.example' });
+    expect(seen?.headers).toMatchObject({ 'x-forwarded-host': 'ops.example.com', 'x-forwarded-proto': 'https' });
+    for (const name of ['x-forwarded-prefix', 'forwarded', 'x-forwarded-user']) expect(seen?.headers[name]).toBeUndefined();
+    expect(headers['strict-transport-security']).toBe('max-age=31536000');
+    const preference = await get('/jobs?_theme=dark', signed);
+    expect(String(preference.headers['set-cookie'])).toMatch(/; Secure$/);
+  });
+  it('is where a write must come from', async () => {
+    door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com', WRITE_RATE_LIMIT: '0' });
+    const post = async (headers: Record<string, string>) => {
+      let status = 0;
+      const { audits } = await printed(async () => (status = (await door.send('/jobs', { method: 'POST', headers: { ...signed, ...headers } })).status));
+      if (status === 403) expect(audits).toMatchObject([{ error: 'foreign_origin', status: 403 }]);
+      return status;
+    };
+    expect(await post({ Origin: 'https://ops.example.com' })).toBe(200);
+    expect(await post({ 'Sec-Fetch-Site': 'same-origin' })).toBe(200);
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const action = { 'Next-Action': 'x', 'Content-Type': 'text/plain;charset=UTF-8' };
+    for (const kind of [form, action, {}] as Record<string, string>[])
+      for (const origin of [{}, { Origin: 'null' }, { Origin: '' }, { Origin: 'https://evil.example' }, { Origin: 'http://ops.example.com' }, { Origin: 'https://ops.example.com.evil.example' }, { Origin: 'https://ops.example.com:8443' }, { Origin: door.origin }, { 'Sec-Fetch-Site': 'cross-site' }, { 'Sec-Fetch-Site': 'same-site' }, { Origin: 'https://evil.example', 'X-Forwarded-Host': 'evil.example' }] as Record<string, string>[])
+        expect(await post({ ...kind, ...origin }), JSON.stringify({ ...kind, ...origin })).toBe(403);
+    for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS']) expect((await door.send('/jobs', { method, headers: { ...signed, Origin: 'https://ops.example.com' } })).status).toBe(405);
+  });
+});
+
+describe('paths', () => {
+  it('that mean one thing here and another to a proxy are refused, and others are not ours', async () => {
+    door = await openDoor({ ...PROXY, BASE_PATH: '/ops/good_job' });
+    const status = (path: string) => statusOf(path, signed);
+    for (const path of ['/ops/good_job', '/ops/good_job/jobs', '/ops/good_job?x=1', '/ops/good_job/cron_entries/a%2Fb', '/ops/good_job/performance/A::B%3F']) expect(await status(path), path).toBe(200);
+    for (const path of ['//ops/good_job/jobs', '/ops//good_job/jobs', '/ops/good_job//jobs', '/ops/good_job/../good_job/jobs', '/ops/good_job/%2e%2e/x', '/ops/good_job/%2E./x', '/ops/good_job/..%2fx', '/ops/good_job/..;/x', '/ops/good_job/%2e%2e%3bx/y', '/ops/good_job/%252e%252e/x', '/ops/good_job/.', '/ops/good_job\\jobs', '/ops/good_job/%5c..%5cx', '/ops/good_job/x%00', '/ops/good_job/%ff', 'http://evil.example/ops/good_job/jobs', '/ops/good_job/jobs#x'])
+      expect(await status(path), path).toBe(400);
+    for (const path of ['/', '/jobs', '/ops', '/ops/good_jobx', '/ops/good_job.x', '/OPS/good_job/jobs', '/ops%2fgood_job/jobs', '/ops/good_job%2fjobs', '/ops/good_jo%62/jobs']) expect(await status(path), path).toBe(404);
+  });
+  it('without identity are nobody’s, however they are spelled', async () => {
+    door = await openDoor(PROXY);
+    await printed(async () => {
+      for (const path of ['/jobs', '/healthz/../jobs', '/healthz%2f..%2fjobs', '/healthz;/jobs', '/healthz?/../jobs/', '/_next/static/../../jobs', '/_next/static/..%2f..%2fjobs', '/_next/static/%2e%2e/jobs', '/_next/static/x?_rsc', '/icon.svg/../jobs', '/_next/image?url=%2Fjobs', '/_NEXT/static/x', '/api/jobs', '/Healthz']) {
+        const { status, seen } = await get(path);
+        if (path.startsWith('/healthz?') || path.startsWith('/_next/static/x?')) expect(seen?.url.split('?')[0], path).toMatch(/^\/(healthz|_next\/static\/x)$/);
+        else expect([seen, [400, 401].includes(status)], path).toEqual([null, true]);
+      }
+    });
+  });
+});
+
+describe('PROXY_STRIPS_PREFIX', () => {
+  it('puts the prefix back once, with the query as it is', async () => {
+    door = await openDoor({ ...PROXY, BASE_PATH: '/ops/good_job', PROXY_STRIPS_PREFIX: '1' });
+    const seenFor = async (path: string) => (await get(path, signed)).seen?.url;
+    expect(await seenFor('/')).toBe('/ops/good_job');
+    expect(await seenFor('/?x=1')).toBe('/ops/good_job?x=1');
+    expect(await seenFor('/jobs?a=/b?c=//d')).toBe('/ops/good_job/jobs?a=/b?c=//d');
+    expect(await seenFor('/ops/good_job/jobs?x')).toBe('/ops/good_job/jobs?x');
+    expect(await seenFor('/ops/good_jobx')).toBe('/ops/good_job/ops/good_jobx');
+    expect(await seenFor('/healthz')).toBe('/ops/good_job/healthz');
+    for (const path of ['//jobs', '//evil.example/jobs', '/../jobs']) expect(await statusOf(path, signed), path).toBe(400);
+    expect((await get('/jobs?_theme=dark', signed)).headers.location).toBe('/ops/good_job/jobs');
+  });
+  it('takes a prefix that is also a page’s name for the page', async () => {
+    door = await openDoor({ ...PROXY, BASE_PATH: '/jobs', PROXY_STRIPS_PREFIX: '1' });
+    expect((await get('/jobs', signed)).seen?.url).toBe('/jobs/jobs');
+  });
+});
+
+describe('sizes', () => {
+  it('of an address and its parameters have a limit', async () => {
+    door = await openDoor({});
+    expect(await statusOf(`/jobs?q=${'a'.repeat(11_000)}`)).toBe(200);
+    expect(await statusOf(`/jobs?q=${'a'.repeat(13_000)}`)).toBe(414);
+    expect(await statusOf(`/jobs?${'a&'.repeat(390)}`)).toBe(200);
+    expect(await statusOf(`/jobs?${'a&'.repeat(500)}`)).toBe(400);
+    expect(await statusOf('/jobs', { Cookie: 'x'.repeat(70_000) })).toBe(431);
+  });
+  it('of a body have one, in chunks too', async () => {
+    door = await openDoor({});
+    const own = { Origin: door.origin };
+    const send = async (headers: Record<string, string>, body: string) => {
+      const got = { status: 0, seen: null as string | null };
+      await printed(async () => {
+        const answer = await door.send('/jobs', { method: 'POST', headers: { ...own, ...headers }, body });
+        Object.assign(got, { status: answer.status, seen: answer.seen?.body ?? null });
+      });
+      return got;
+    };
+    const chunked = { 'Transfer-Encoding': 'chunked' };
+    expect(await send(chunked, 'a=1')).toEqual({ status: 200, seen: 'a=1' });
+    expect(await send(chunked, 'x'.repeat(900_000))).toMatchObject({ status: 200 });
+    expect(await send(chunked, 'x'.repeat(3_000_000))).toEqual({ status: 413, seen: null });
+    expect(await send({ 'Content-Length': '2000000' }, '')).toMatchObject({ status: 413 });
+  });
+  it('cost no time: no rule here goes back over its input', async () => {
+    door = await openDoor(PROXY);
+    const started = performance.now();
+    await printed(async () => {
+      for (const text of ['.'.repeat(11_000), '%2e'.repeat(3_900), '%25'.repeat(3_900), '..;'.repeat(3_900), '/a'.repeat(5_900), 'a='.repeat(5_900)]) await get(`/x${text}`, { ...signed, Host: `${'a.'.repeat(120)}x`, 'Accept-Language': 'ja;q=,'.repeat(1_500), Cookie: 'a=;'.repeat(3_000), Accept: '*/'.repeat(3_000) });
+      await get('/jobs', { ...signed, 'X-Forwarded-Groups': 'a,'.repeat(20_000), 'X-Forwarded-Email': 'a@'.repeat(120) });
+    });
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+});
+
+describe('header injection', () => {
+  it('ends at the parser, or as text', async () => {
+    door = await openDoor(PROXY);
+    await printed(async () => {
+      const answer = await door.raw(`GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Auth-Proxy-Secret: ${SECRET}\r\nX-Forwarded-User: a\nx-gjc-viewer: admin:b\r\nConnection: close\r\n\r\n`);
+      expect([answer.status, answer.seen]).toEqual([400, null]);
+      const smuggled = await door.raw('POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      expect([smuggled.status, smuggled.seen]).toEqual([400, null]);
+    });
+    const { headers } = await get('/jobs?_theme=dark&x=%0d%0aSet-Cookie:%20a=b', signed);
+    expect(headers.location).toBe('/jobs?x=%0D%0ASet-Cookie%3A+a%3Db');
+    expect(headers['set-cookie']).toHaveLength(1);
+  });
+});
+
+describe('many requests', () => {
+  it('of one viewer, writes or searches, are told to wait; others are not', async () => {
+    door = await openDoor({ ...PROXY, WRITE_RATE_LIMIT: '3', SEARCH_RATE_LIMIT: '4' });
+    const write = (user: string) => door.send('/jobs', { method: 'POST', headers: { ...signed, 'X-Forwarded-User': user, Origin: door.origin } });
+    const search = (user: string, path: string) => get(path, { ...signed, 'X-Forwarded-User': user });
+    const { audits } = await printed(async () => {
+      for (let n = 0; n < 3; n++) expect((await write('alice')).status).toBe(200);
+      const answer = await write('alice');
+      expect(answer.status).toBe(429);
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(answer.body).toContain('too many requests');
+      expect(answer.seen).toBeNull();
+      expect((await write('bob')).status).toBe(200);
+      for (const path of ['/jobs?q=a', '/api/jobs?query=a', '/api/jobs/completion?text=a', '/jobs?q=b']) expect((await search('alice', path)).status).toBe(200);
+      expect(await search('alice', '/api/jobs?q=x')).toMatchObject({ status: 429, body: '{"error":"too_many_requests"}' });
+      for (let n = 0; n < 10; n++) expect((await search('alice', '/jobs?state=x&q=')).status).toBe(200);
+    });
+    expect(audits.map(({ error, viewer }) => [error, viewer])).toEqual([['too_many_requests', 'alice'], ['too_many_requests', 'alice']]);
+  });
+});
+
+it('an error tells the client nothing but the request’s id', async () => {
+  door = await openDoor(PROXY);
+  const { headers, seen } = await get('/jobs', signed);
+  expect(headers['x-request-id']).toBe(seen?.headers['x-request-id']);
+});
