@@ -25,7 +25,7 @@ export interface Database {
   /** Only lib/ctx.ts calls this: every write goes through transaction(ctx, permission, fn). */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
   /** Connections of the pool now, and requests that wait for one. */
-  connections(): { total: number; idle: number; waiting: number };
+  poolState(): { total: number; idle: number; waiting: number };
   close(): Promise<void>;
 }
 
@@ -123,7 +123,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw toConsoleError(error);
       }
     },
-    connections: () => ({ total: opened?.totalCount ?? 0, idle: opened?.idleCount ?? 0, waiting: opened?.waitingCount ?? 0 }),
+    poolState: () => ({ total: opened?.totalCount ?? 0, idle: opened?.idleCount ?? 0, waiting: opened?.waitingCount ?? 0 }),
     async close() {
       await (await pool)?.end();
     },

@@ -24,7 +24,7 @@ export function createRecorder(context: () => Promise<Ctx> = systemCtx): Recorde
     labelNames: ['state'],
     registers: [own],
     collect() {
-      for (const [state, count] of Object.entries(database().connections())) this.set({ state }, count);
+      for (const [state, count] of Object.entries(database().poolState())) this.set({ state }, count);
     },
   });
   let kept: { text: Promise<string>; until: number } | undefined;
