@@ -56,7 +56,7 @@ test('the language link keeps page and query, and is remembered', async ({ page 
   expect(page.url()).toBe(site.url('/jobs?state=queued&job_class=TestJob'));
   await page.goto(site.url('/batches'));
   await expect(page.getByRole('heading', { level: 1, name: ja('batches.title') })).toBeVisible();
-  await page.getByText(ja('prefs.label')).or(page.locator('header summary')).first().click();
+  await page.locator(`header summary[aria-label="${ja('prefs.label')}"]`).click();
   await page.getByRole('link', { name: 'JST' }).click();
   expect(page.url()).toBe(site.url('/batches'));
 });

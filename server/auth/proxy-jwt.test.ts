@@ -138,6 +138,12 @@ describe('a signed assertion', () => {
     const { status, seen } = await (door as Door).raw(`GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Assertion: ${good}\r\nx-assertion: ${good}\r\nConnection: close\r\n\r\n`);
     expect([status, seen]).toEqual([401, null]);
   });
+  it('may come as a bearer’s', async () => {
+    await generic({ JWT_HEADER: 'Authorization' });
+    expect((await send(`Bearer ${await token()}`, 'Authorization')).seen?.headers.authorization).toBeUndefined();
+    expect((await send(`Bearer ${await token()}`, 'Authorization')).status).toBe(200);
+    await refused('Bearer x', 401, 'Authorization');
+  });
   it('is needed', async () => {
     await generic();
     const { audits } = await printed(() => (door as Door).send('/jobs', { headers: { 'x-gjc-viewer': 'admin:x' } }));

@@ -49,7 +49,8 @@ export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
     async authenticate(request) {
       const tokens = headerValues(request, config.header);
       takeAway(request, config.header);
-      const [token = ''] = tokens;
+      const [sent = ''] = tokens;
+      const token = config.header === 'authorization' ? sent.replace(/^Bearer +/i, '') : sent;
       if (token === '') return refuse({ code: 'no_identity', status: 401 });
       if (tokens.length > 1 || token.length > MAX_TOKEN || !COMPACT.test(token)) return refuse(BAD);
       try {
