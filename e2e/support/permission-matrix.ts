@@ -14,11 +14,13 @@ export interface ActionCase {
   name: string;
   /** What the viewer must be allowed; null: it reads, and whoever may look may have it. */
   permission: Permission | null;
+  /** It shows something, and changes nothing but the record of it. */
+  shows?: true;
   /** Makes rows of its own that it would change, and says how it is called. */
   given(db: pg.Client): Promise<ActionCall>;
 }
-/** `args` as a page with JavaScript sends them, or `form` as a page without sends its fields. */
-export type ActionCall = { args: unknown[] } | { form: Record<string, string> };
+/** `args` as a page with JavaScript sends them, `form` as a page without sends its fields; `stateForm`: the action takes the state before the fields. */
+export type ActionCall = { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
 
 export interface RouteCase {
   /** An address of it, with an id that is there. */
