@@ -2,6 +2,8 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Denial } from '@/lib/auth/permissions';
+import { env } from '@/lib/env';
+import { ReasonField } from './reason-field';
 import { Banner } from './ui/banner';
 import { Button, buttonClass } from './ui/button';
 
@@ -12,6 +14,7 @@ export function ConfirmPage({ title, action, back, confirm, danger = false, deni
     <form action={action} className="mx-auto max-w-xl py-6">
       <h1 className="text-xl font-semibold">{title}</h1>
       {children}
+      <ReasonField required={env().auditReason === 'required'} />
       {denied && (
         <div className="mt-3">
           <Banner tone="warning">{t(`why.${denied}`)}</Banner>

@@ -8,13 +8,26 @@ export type Denials = Partial<Record<Permission, Denial>>;
 
 const Context = createContext<Denials>({});
 const BulkRunsContext = createContext({ kept: false, limit: 0 });
+const ReasonRequiredContext = createContext(false);
 
-/** `bulkRuns`: the console has its own schema to keep runs in. `bulkLimit`: rows of a run without `bulk.large`. */
-export function PermissionsProvider({ denials, bulkRuns, bulkLimit, children }: { denials: Denials; bulkRuns: boolean; bulkLimit: number; children: ReactNode }) {
+interface ProviderProps {
+  denials: Denials;
+  /** The console has its own schema to keep runs in. */
+  bulkRuns: boolean;
+  /** Rows of a run without `bulk.large`. */
+  bulkLimit: number;
+  /** AUDIT_REASON=required. */
+  reasonRequired: boolean;
+  children: ReactNode;
+}
+
+export function PermissionsProvider({ denials, bulkRuns, bulkLimit, reasonRequired, children }: ProviderProps) {
   const bulk = useMemo(() => ({ kept: bulkRuns, limit: bulkLimit }), [bulkRuns, bulkLimit]);
   return (
     <Context value={denials}>
-      <BulkRunsContext value={bulk}>{children}</BulkRunsContext>
+      <BulkRunsContext value={bulk}>
+        <ReasonRequiredContext value={reasonRequired}>{children}</ReasonRequiredContext>
+      </BulkRunsContext>
     </Context>
   );
 }
@@ -32,4 +45,9 @@ export function useBulkRuns(): boolean {
 export function useBulkLimit(): number | null {
   const { limit } = useContext(BulkRunsContext);
   return useDenials()['bulk.large'] === 'forbidden' ? limit : null;
+}
+
+/** Whether an act without a reason is refused. */
+export function useReasonRequired(): boolean {
+  return useContext(ReasonRequiredContext);
 }

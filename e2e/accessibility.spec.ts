@@ -22,7 +22,7 @@ const site = useSite('accessibility', {
   },
 });
 
-const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing'];
+const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/audit', '/nothing'];
 
 for (const locale of ['ja', 'en'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {

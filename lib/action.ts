@@ -1,17 +1,32 @@
 import 'server-only';
-import type { z } from 'zod';
-import { type Ctx, requireCtx } from './ctx';
+import { z } from 'zod';
+import { MAX_REASON } from './audit/bounds';
+import { type Ctx, recordAttempt, requireCtx, withReason } from './ctx';
 import { ConsoleError, type ErrorCode } from './errors';
 
 /** What a Server Action returns: its result, or the code of a sentence. */
 export type ActionResult<T> = { ok: true; value: T } | { ok: false; error: ErrorCode };
 
-/** The one adapter of the Server Actions: reads the input, makes the ctx, turns every failure into a code. */
-export async function runAction<Input, T>(schema: z.ZodType<Input>, input: unknown, fn: (ctx: Ctx, input: Input) => Promise<T>): Promise<ActionResult<T>> {
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) return { ok: false, error: 'bad_request' };
+/** What any action may be given besides its own input: why it is done. */
+export interface WithReason {
+  reason?: string | null;
+}
+
+const reasonOf = z.looseObject({ reason: z.string().trim().max(MAX_REASON).refine((text) => !text.includes('\0')).nullish() }).transform(({ reason }) => reason || null);
+
+/**
+ * The one adapter of the Server Actions: reads the input and the reason, makes the ctx, turns every failure into a
+ * code. `name` is the action's own, for the record of an input that could not be read; the input itself is not kept.
+ */
+export async function runAction<Input, T>(schema: z.ZodType<Input>, input: unknown, fn: (ctx: Ctx, input: Input) => Promise<T>, name = 'action'): Promise<ActionResult<T>> {
+  const [parsed, reason] = [schema.safeParse(input), reasonOf.safeParse(input)];
   try {
-    return { ok: true, value: await fn(await requireCtx(), parsed.data) };
+    const ctx = await requireCtx();
+    if (!parsed.success || !reason.success) {
+      await recordAttempt(ctx, 'unreadable', { details: { action: name } }, new ConsoleError('bad_request'));
+      return { ok: false, error: 'bad_request' };
+    }
+    return { ok: true, value: await fn(withReason(ctx, reason.data), parsed.data) };
   } catch (error) {
     console.error(error);
     return { ok: false, error: error instanceof ConsoleError ? error.code : 'unexpected' };

@@ -2,7 +2,10 @@ import 'server-only';
 import { headers } from 'next/headers';
 import { cache } from 'react';
 import sql from 'sql-template-tag';
-import { type AuditEvent, CONSOLE_SCHEMA, printAudit, recordAudit } from './audit/audit';
+import { type Attempt, eventOf, failureOf } from './audit/attempts';
+import { type AuditEvent, recordAudit } from './audit/audit';
+import { type DetectedConsoleSchema, detectConsoleSchema } from './audit/detect';
+import { printAudit } from './audit/print';
 import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
 import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
@@ -13,27 +16,27 @@ import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
 
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
-export interface Ctx {
+export interface Ctx extends DetectedConsoleSchema {
   viewer: Viewer;
   db: Pick<Database, 'read' | 'connections'>;
   gj: GoodJob;
-  /** The console's own schema is there and may be written. */
-  consoleSchema: boolean;
-  /** It also has the tables of bulk runs (its version 2), and they may be written. */
-  bulkRuns: boolean;
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
+  /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
+  recordsAttempts: boolean;
   requestId: string;
+  /** Why the viewer does it, in their own words. */
+  reason: string | null;
+  /** AUDIT_REASON=required */
+  reasonRequired: boolean;
   /** Milliseconds that a search without an index may take before it says how far it came. */
   searchBudgetMs: number;
   /** Rows of a bulk run that needs no `bulk.large`. */
   bulkOperatorLimit: number;
 }
 
-interface Detected {
+interface Detected extends DetectedConsoleSchema {
   schema: DetectedSchema;
-  consoleSchema: boolean;
-  bulkRuns: boolean;
 }
 
 /**
@@ -71,21 +74,6 @@ export function detected(): Promise<Detected> {
     }));
 }
 
-/** What of the console's own schema is there with the privileges that lib/audit/grants.ts asks for. */
-async function detectConsoleSchema(tx: Tx): Promise<Pick<Detected, 'consoleSchema' | 'bulkRuns'>> {
-  const tables = await tx.query<{ name: string; record: boolean; update: boolean; remove: boolean }>(sql`
-    SELECT c.relname::text AS name, has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AS record,
-           has_any_column_privilege(c.oid, 'UPDATE') AS update, has_table_privilege(c.oid, 'DELETE') AS remove
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ${CONSOLE_SCHEMA} AND has_schema_privilege(n.oid, 'USAGE')
-       AND c.relname IN ('audit_events', 'bulk_runs', 'bulk_run_targets', 'bulk_run_samples')`);
-  const may = (name: string, ...also: ('update' | 'remove')[]) => tables.some((table) => table.name === name && table.record && also.every((privilege) => table[privilege]));
-  return {
-    consoleSchema: may('audit_events'),
-    bulkRuns: may('audit_events', 'update') && may('bulk_runs', 'update') && may('bulk_run_targets', 'update', 'remove') && may('bulk_run_samples'),
-  };
-}
-
 function forgetDetected(error: unknown): never {
   if (error instanceof ConsoleError && (error.code === 'schema_changed' || error.code === 'no_permission')) state.detected = undefined;
   throw error;
@@ -100,44 +88,67 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = request.get('x-request-id') ?? crypto.randomUUID();
   const viewer = decodeViewer(request.get(VIEWER_HEADER));
   if (!viewer) throw new ConsoleError('signed_out');
-  const { schema, consoleSchema, bulkRuns } = await detected();
+  const { schema, ...own } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs, bulkOperatorLimit } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer, db: database(), gj, consoleSchema, bulkRuns, requestId, searchBudgetMs, bulkOperatorLimit });
+  return contextFor({ viewer, db: database(), gj, ...own, requestId, searchBudgetMs, bulkOperatorLimit, reasonRequired: env().auditReason === 'required' });
 });
 
+interface CtxParts extends Pick<Ctx, 'viewer' | 'gj' | 'consoleSchema' | 'requestId'>, Partial<Pick<Ctx, 'consoleSchemaOutdated' | 'bulkRuns' | 'readOnly' | 'searchBudgetMs' | 'bulkOperatorLimit' | 'reason' | 'reasonRequired'>> {
+  db: Database;
+}
+
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
-export function contextFor(parts: { viewer: Viewer; db: Database; gj: GoodJob; consoleSchema: boolean; bulkRuns?: boolean; requestId: string; readOnly?: boolean; searchBudgetMs?: number; bulkOperatorLimit?: number }): Ctx {
+export function contextFor(parts: CtxParts): Ctx {
   const { db, gj } = parts;
-  const readOnly = parts.readOnly ?? (env().readOnly || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0);
+  const set = parts.readOnly ?? env().readOnly;
   const ctx: Ctx = {
     ...parts,
+    consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
-    readOnly,
+    readOnly: parts.readOnly ?? (set || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0),
+    recordsAttempts: parts.consoleSchema && !set && !gj.schema.serverReadOnly,
+    reason: parts.reason ?? null,
+    reasonRequired: parts.reasonRequired ?? false,
     db: { connections: db.connections, read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
   };
   writers.set(ctx, db);
   return ctx;
 }
 
+/** The same for an act that a reason is given for. */
+export function withReason(ctx: Ctx, reason: string | null): Ctx {
+  const own = { ...ctx, reason };
+  const db = writers.get(ctx);
+  if (db) writers.set(own, db);
+  return own;
+}
+
 /** A ctx's own way to write, reachable through transaction() alone: forgetting the permission is a type error. */
 const writers = new WeakMap<Ctx, Database>();
 
+type Recorded = Pick<AuditEvent, 'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details' | 'before' | 'after'> & { action?: AuditEvent['action'] };
+
 export interface WriteTx extends Tx {
   /** Records who did what, in this transaction. Returns the record's id, null where there is no schema for it. */
-  audit(event: Pick<AuditEvent, 'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details'>): Promise<string | null>;
+  audit(event: Recorded): Promise<string | null>;
 }
 
 /**
- * Opens a write: role first, then the transaction. Throws ConsoleError `forbidden` or `read_only` before any
- * statement, `locked` when a lock was not to be had in 2 s.
+ * Opens a write: role and reason first, then the transaction. Throws ConsoleError `forbidden`, `read_only` or
+ * `reason_required` before any statement, `locked` when a lock was not to be had in 2 s. What is refused or fails is
+ * recorded too, as `attempt` tells what it was about; null: no viewer asks, it is a run's own step.
  */
-export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
-  const denied = denial(ctx.viewer, permission, ctx.readOnly);
-  if (denied) throw new ConsoleError(denied);
+export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: WriteTx) => Promise<T>, attempt: Attempt | null = {}): Promise<T> {
+  const denied = denial(ctx.viewer, permission, ctx.readOnly) ?? (attempt && attempt.asksReason !== false && ctx.reasonRequired && !ctx.reason ? 'reason_required' : null);
+  if (denied) {
+    const error = new ConsoleError(denied);
+    if (attempt) await recordAttempt(ctx, permission, attempt, error);
+    throw error;
+  }
   const db = writers.get(ctx);
   if (!db) throw new Error('A ctx comes from requireCtx() or contextFor().');
   const printed: AuditEvent[] = [];
@@ -147,16 +158,27 @@ export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: 
       return fn({
         query: (statement) => tx.query(statement),
         async audit(event) {
-          const full: AuditEvent = { viewer: ctx.viewer.id, role: ctx.viewer.role, requestId: ctx.requestId, action: permission, ...event };
+          const full = eventOf(ctx, permission, event);
           if (ctx.consoleSchema) return recordAudit(tx, full);
           printed.push(full);
           return null;
         },
       });
     })
-    .catch(forgetDetected);
+    .catch(async (error: unknown) => {
+      if (attempt) await recordAttempt(ctx, permission, attempt, error);
+      return forgetDetected(error);
+    });
   printed.forEach(printAudit);
   return result;
+}
+
+/** Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Never throws. */
+export async function recordAttempt(ctx: Ctx, action: AuditEvent['action'], attempt: Attempt, error: unknown): Promise<void> {
+  const event = eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) });
+  const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
+  if (!db || event.error?.startsWith('database_')) return printAudit(event);
+  await db.write((tx) => recordAudit(tx, event)).catch(() => printAudit(event));
 }
 
 /** Whether the database answers a trivial query. */

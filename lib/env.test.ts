@@ -59,6 +59,10 @@ describe('readEnv', () => {
     [{ TIME_ZONE: 'Mars/Base' }, 'TIME_ZONE'],
     [{ GOOD_JOB_DEQUEUE_QUERY_SORT: 'id' }, 'GOOD_JOB_DEQUEUE_QUERY_SORT'],
     [{ GOOD_JOB_APP_NAME: 'a/b' }, 'GOOD_JOB_APP_NAME'],
+    [{ REDACTION: '0' }, 'REDACTION'],
+    [{ REDACT_KEYS: 'a,/b/' }, 'REDACT_KEYS'],
+    [{ REDACT_EXCEPT: '*' }, 'REDACT_EXCEPT'],
+    [{ REDACT_FILE: '/nowhere/rules.yml' }, 'REDACT_FILE'],
   ])('refuses %o in one sentence that names it', (bad, name) => {
     expect(() => readEnv({ ...URL_, ...bad })).toThrow(EnvError);
     expect(() => readEnv({ ...URL_, ...bad })).toThrow(new RegExp(`^${name} [^\\n]+\\.$`));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
 import { EnvError, flag, integer, list, optional } from './env-values';
+import { REDACTION_NAMES, type RedactionConfig, RedactionConfigError, readRedaction } from './redaction/config';
 
 /** What a first answer is given, with what is around it half a second. */
 export const SEARCH_BUDGET_MS = 350;
@@ -53,6 +54,7 @@ const schema = authSchema.extend({
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
   GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
+  AUDIT_REASON: z.enum(['optional', 'required'], { error: 'must be optional or required' }).or(z.literal('').transform(() => 'optional' as const)).default('optional'),
   CRON_FILE: optional,
   BULK_OPERATOR_LIMIT: integer(BULK_OPERATOR_LIMIT, 0, 200_000),
   WRITE_RATE_LIMIT: integer(120, 0, 100_000),
@@ -86,6 +88,8 @@ export interface Env {
   appLocale: string;
   appTimeZone: string;
   dequeueQuerySort: 'created_at' | 'scheduled_at';
+  /** Whether an act without a reason is refused. */
+  auditReason: 'optional' | 'required';
   cronFile: string | null;
   /** What /metrics asks for as a Bearer token; null: only this machine may read it. */
   metricsToken: string | null;
@@ -94,6 +98,7 @@ export interface Env {
   /** Requests a minute of one viewer; 0: no limit. */
   writeRateLimit: number;
   searchRateLimit: number;
+  redaction: RedactionConfig;
   /** The data are made up: say so on every page. */
   demo: boolean;
 }
@@ -131,17 +136,26 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     appLocale: e.GOOD_JOB_APP_LOCALE,
     appTimeZone: e.GOOD_JOB_APP_TIME_ZONE,
     dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
+    auditReason: e.AUDIT_REASON,
     cronFile: e.CRON_FILE,
     metricsToken: e.METRICS_TOKEN,
     bulkOperatorLimit: e.BULK_OPERATOR_LIMIT,
     writeRateLimit: e.WRITE_RATE_LIMIT,
     searchRateLimit: e.SEARCH_RATE_LIMIT,
+    redaction: redactionOf(source),
     demo: e.DEMO,
   };
 }
 
 /** The names of all variables. */
-export const ENV_NAMES = Object.keys(schema.shape);
+export const ENV_NAMES = [...Object.keys(schema.shape), ...REDACTION_NAMES];
+function redactionOf(source: Record<string, string | undefined>): RedactionConfig {
+  try {
+    return readRedaction(source);
+  } catch (error) {
+    throw error instanceof RedactionConfigError ? new EnvError(`${error.message}.`) : error;
+  }
+}
 
 let cached: Env | undefined;
 /** This process' configuration. */

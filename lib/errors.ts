@@ -26,6 +26,8 @@ export const ERROR_CODES = [
   'too_many_requests',
   'bulk_too_large',
   'bad_request',
+  /** AUDIT_REASON=required, and none was given. */
+  'reason_required',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
   'not_understood',
   'unexpected',
@@ -55,6 +57,7 @@ export class ConsoleError extends Error {
 export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'bad_request':
+    case 'reason_required':
     case 'not_understood':
       return 400;
     case 'signed_out':

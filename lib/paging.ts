@@ -17,13 +17,13 @@ export interface Page<Row> {
 
 export const PAGE_SIZE = 25;
 
-/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. `isAt`: what a list has for a sort key. */
-export function parseCursor(params: Params, isAt: (text: string) => boolean = isTimestamp): Cursor | null | 'not_understood' {
+/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. `isAt`, `isId`: what a list has for a sort key, and for an id. */
+export function parseCursor(params: Params, isAt: (text: string) => boolean = isTimestamp, isId: (text: string) => boolean = isUuid): Cursor | null | 'not_understood' {
   for (const direction of ['after', 'before'] as const) {
     const id = params.get(`${direction}_id`);
     const at = params.get(`${direction}_at`);
     if (id === null && at === null) continue;
-    if (id === null || !isUuid(id) || (at !== null && !isAt(at))) return 'not_understood';
+    if (id === null || !isId(id) || (at !== null && !isAt(at))) return 'not_understood';
     return { direction, id, at };
   }
   return null;

@@ -1,7 +1,13 @@
-import type { Json, Redactor } from './good-job/json';
+import { type Json, type Redactor, get, stringOf } from './good-job/json';
+import { redaction } from './redaction/redaction';
 
-/**
- * What must not be shown of a job's data. No rule yet: they come with sign-in, when there are viewers who may
- * not see everything; every JSON that leaves the server passes here already.
- */
-export const redactor: Redactor = (_path: readonly (string | number)[], _value: Json) => undefined;
+/** What must not be shown of any JSON; of a job's row or payload by the rules of its class too. */
+export const redactor: Redactor = (path: readonly (string | number)[], value: Json) => {
+  const params = get(value, 'serialized_params');
+  const jobClass = stringOf(get(value, 'job_class')) ?? (params && stringOf(get(params, 'job_class'))) ?? null;
+  const of = path.length > 0 ? 'other' : params ? 'row' : get(value, 'arguments') ? 'payload' : 'other';
+  return redaction().json(value, { of, jobClass, path: path.map(String) });
+};
+
+/** The same for an error's text, whole or cut, and for any other text of a job. */
+export const redactError = (text: string): string => redaction().text(text);

@@ -6,6 +6,7 @@ import { browserFlags, ensureBrowser } from '../e2e/support/browser';
 import { startConsole } from '../e2e/support/console-server';
 import { setUpConsoleSchema } from '../lib/audit/setup';
 import { startPostgres } from '../test/harness/postgres';
+import { insertDemoAudit } from './demo/data/audit';
 import { DEMO_BATCHES } from './demo/data/batches';
 import { asTx } from './demo/database';
 import { seedDemo } from './demo/seed';
@@ -43,12 +44,15 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'jobs-menu', path: '/jobs?state=discarded', before: openMenu },
     { name: 'jobs-dialog', path: '/jobs?state=discarded', before: async (page) => { await openMenu(page); await page.getByRole('menuitem').first().click(); } },
     { name: 'job-discarded', path: `/jobs/${discarded}` },
+    { name: 'job-reveal', path: `/jobs/${discarded}/reveal` },
     { name: 'job-raw', path: `/jobs/${discarded}?raw=1` },
     { name: 'job-running', path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NOT NULL')}` },
     { name: 'job-reschedule', path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()')}/reschedule` },
     { name: 'batches', path: '/batches' },
     ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({ name: `batch-${name}`, path: `/batches/${String(id)}` })),
     { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
+    { name: 'audit', path: '/audit' },
+    { name: 'audit-unfolded', path: '/audit', before: async (page) => { for (const n of [1, 2]) await page.locator('[data-audit] summary').nth(n).click(); } },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }
@@ -63,6 +67,7 @@ await seedDemo({ url: databaseUrl, schema: 'public', caFile: null });
 const db = new pg.Client({ connectionString: databaseUrl });
 await db.connect();
 await setUpConsoleSchema(asTx(db));
+await insertDemoAudit(asTx(db), 'public');
 const shots = await shotsOf(db);
 await db.end();
 const server = await startConsole({ databaseUrl, env: { DEMO: '1', TIME_ZONE: 'Asia/Tokyo' } });

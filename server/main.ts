@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, readEnv } from '../lib/env';
 import { EnvError } from '../lib/env-values';
+import { setRedaction } from '../lib/redaction/config';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';
@@ -88,6 +89,7 @@ function drainOnSignal(servers: Server[]): void {
 }
 
 const env = configuration();
+setRedaction(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
 if (!development && !existsSync(path.join(here, '.next'))) {
   console.error('There is no build beside the server. Run npm run build.');

@@ -4,6 +4,7 @@ import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
+import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {
   // The page itself says what is wrong with the database; the shell around it must stand all the same.
@@ -12,9 +13,9 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
     throw error;
   });
   return (
-    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0}>
+    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0} reasonRequired={ctx?.reasonRequired ?? false}>
       <Shell>
-        {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema} readOnly={ctx.readOnly} />}
+        {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'} readOnly={ctx.readOnly} redactionOff={redaction().off} />}
         {children}
       </Shell>
     </PermissionsProvider>

@@ -12,6 +12,8 @@ import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { useHold } from '../live';
+import { useReasonRequired } from '../permissions';
+import { ReasonField } from '../reason-field';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
@@ -26,11 +28,13 @@ export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: Batc
   const heading = useId();
   const [working, setWorking] = useState(false);
   const [large, setLarge] = useState(false);
+  const reasonRequired = useReasonRequired();
   useHold(true);
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
+    const reason = String(new FormData(event.currentTarget).get('reason'));
     setWorking(true);
-    const result = await retryBatchAction({ id: batch.id }).catch(actionFailed);
+    const result = await retryBatchAction({ id: batch.id, reason }).catch(actionFailed);
     if (result.ok && result.value.outcome === 'large') return setLarge(true);
     onActed(result as ActionResult<BatchRetryResult>);
     onClose();
@@ -56,6 +60,7 @@ export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: Batc
           {t('batch_retry.title')}
         </h2>
         <RetryEffect batch={batch} />
+        <ReasonField required={reasonRequired} />
         <div className="mt-5 flex flex-wrap justify-end gap-2">
           <Button onClick={onClose} disabled={working}>
             {t('cancel')}

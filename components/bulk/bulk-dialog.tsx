@@ -12,7 +12,8 @@ import { actionFailed } from '../action-failed';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
 import { useHold } from '../live';
-import { useBulkLimit } from '../permissions';
+import { useBulkLimit, useReasonRequired } from '../permissions';
+import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { PreviewText, useBulkCount } from './preview-text';
@@ -39,6 +40,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
   const [working, setWorking] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
+  const reasonRequired = useReasonRequired();
   useHold(true);
 
   // Of the moment at which it was asked for: no refresh of what lies behind may change what is being confirmed.
@@ -65,7 +67,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
     setWorking(true);
     setProblem(null);
-    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed }).catch(actionFailed);
+    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed, reason: String(form.get('reason')) }).catch(actionFailed);
     setWorking(false);
     if (!result.ok) return setProblem(t(`errors.${result.error}`));
     if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
@@ -99,6 +101,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
         </div>
         {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
         {needsNumber && <TypedNumber number={found.total.count} />}
+        <ReasonField required={reasonRequired} />
         {problem && (
           <p role="alert" className="mt-2 text-danger">
             {problem}

@@ -9,6 +9,8 @@ import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
 import { changeJob } from '@/lib/jobs/actions';
 import { actionFailed } from '../action-failed';
 import { useHold } from '../live';
+import { useReasonRequired } from '../permissions';
+import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { ActionEffect, RescheduleFields } from './action-fields';
@@ -36,6 +38,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
   const [working, setWorking] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
+  const reasonRequired = useReasonRequired();
   useHold(true);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -47,7 +50,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
       if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
     }
     setWorking(true);
-    const result = await changeJob({ action, id: job.id, scheduledAt }).catch(actionFailed);
+    const result = await changeJob({ action, id: job.id, scheduledAt, reason: String(form.get('reason')) }).catch(actionFailed);
     onActed({ id: job.id, action, result });
     onClose();
   }
@@ -60,6 +63,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
         </h2>
         <ActionEffect action={action} job={job} />
         {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
+        <ReasonField required={reasonRequired} />
         {problem && (
           <p role="alert" className="mt-2 text-danger">
             {problem}

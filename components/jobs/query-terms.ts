@@ -7,7 +7,7 @@ export interface ChipTerm {
   text: string;
   param: TermParam | 'q';
   /** Why it is not understood. */
-  problem: 'field' | 'value' | 'quote' | null;
+  problem: 'field' | 'value' | 'quote' | 'hidden' | null;
   /** It bounds a time: its field. */
   time: string | null;
 }

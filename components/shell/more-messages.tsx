@@ -19,7 +19,8 @@ const MORE = {
   ja: dynamic(() => import('./more-ja')),
 };
 
-function With({ more, children }: WithProps) {
+/** Adds to the words that are there. */
+export function With({ more, children }: WithProps) {
   const messages = useMessages();
   return (
     <NextIntlClientProvider locale={useLocale()} messages={{ ...messages, ...more } as Messages}>

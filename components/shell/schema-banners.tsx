@@ -5,12 +5,13 @@ import { Banner } from '../ui/banner';
 const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;
 
 /** What is not as it should be with the tables or the grants: one banner each, naming the remedy. */
-export function SchemaBanners({ schema, consoleSchema, readOnly }: { schema: DetectedSchema; consoleSchema: boolean; readOnly: boolean }) {
+export function SchemaBanners({ schema, consoleSchema, readOnly, redactionOff }: { schema: DetectedSchema; consoleSchema: 'current' | 'outdated' | 'missing'; readOnly: boolean; redactionOff: boolean }) {
   const t = useTranslations('banners');
   const { missingMigrations, tablesWithoutWrite } = schema;
-  if (missingMigrations.length === 0 && tablesWithoutWrite.length === 0 && consoleSchema && !readOnly) return null;
+  if (!redactionOff && missingMigrations.length === 0 && tablesWithoutWrite.length === 0 && consoleSchema === 'current' && !readOnly) return null;
   return (
     <div className="mb-4 flex flex-col gap-2">
+      {redactionOff && <Banner tone="danger">{t('redactionOff')}</Banner>}
       {tablesWithoutWrite.length > 0 && <Banner tone="warning">{t.rich('noWrite', { code, role: schema.role, tables: tablesWithoutWrite.join(', ') })}</Banner>}
       {readOnly && tablesWithoutWrite.length === 0 && <Banner tone="info">{t('readOnly')}</Banner>}
       {missingMigrations.length > 0 && (
@@ -26,7 +27,8 @@ export function SchemaBanners({ schema, consoleSchema, readOnly }: { schema: Det
           </details>
         </Banner>
       )}
-      {!consoleSchema && !readOnly && <Banner tone="info">{t('noConsoleSchema')}</Banner>}
+      {consoleSchema === 'outdated' && !readOnly && <Banner tone="warning">{t('outdatedConsoleSchema')}</Banner>}
+      {consoleSchema === 'missing' && !readOnly && <Banner tone="info">{t('noConsoleSchema')}</Banner>}
     </div>
   );
 }

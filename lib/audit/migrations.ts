@@ -84,4 +84,25 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
       ALTER TABLE good_job_console.bulk_run_targets DROP CONSTRAINT bulk_run_targets_pkey;
       ALTER TABLE good_job_console.bulk_run_targets ADD PRIMARY KEY (run_id, pass, part, job_id);`,
   },
+  {
+    version: 5,
+    name: 'audit of reasons, outcomes and changes',
+    // The outcome follows the counts, which alone may be updated: those of a bulk run grow (lib/audit/outcome.ts says the same).
+    statements: `
+      ALTER TABLE good_job_console.audit_events
+        ADD COLUMN viewer_name text, ADD COLUMN viewer_email text, ADD COLUMN reason text, ADD COLUMN before jsonb, ADD COLUMN after jsonb,
+        ADD COLUMN error text, ADD COLUMN refused boolean NOT NULL DEFAULT false;
+      ALTER TABLE good_job_console.audit_events ADD COLUMN outcome text NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN refused THEN 'refused' WHEN error IS NOT NULL THEN 'failed'
+             WHEN counts = '{}'::jsonb THEN CASE WHEN jsonb_exists(details, 'bulk_run') THEN 'started' ELSE 'done' END
+             WHEN counts - 'done'::text = '{}'::jsonb THEN 'done'
+             WHEN jsonb_exists(counts, 'done') THEN 'mixed'
+             WHEN counts - 'refused'::text = '{}'::jsonb THEN 'refused' ELSE 'unchanged' END) STORED;
+      CREATE INDEX audit_events_viewer ON good_job_console.audit_events (viewer, created_at, id);
+      CREATE INDEX audit_events_action ON good_job_console.audit_events (action, created_at, id);
+      CREATE INDEX audit_events_outcome ON good_job_console.audit_events (outcome, created_at, id);
+      CREATE INDEX audit_events_target_name ON good_job_console.audit_events (target_name, created_at, id) WHERE target_name IS NOT NULL;
+      CREATE INDEX audit_events_request_id ON good_job_console.audit_events (request_id);
+      CREATE INDEX bulk_run_samples_job_id ON good_job_console.bulk_run_samples (job_id);`,
+  },
 ];

@@ -54,7 +54,7 @@ describe('setUpConsoleSchema', () => {
     // An older console finds what a newer one has made and leaves it.
     expect(await db.write((tx) => setUpConsoleSchema(tx))).toEqual({ applied: [], version: 900 });
     expect(await versions(db)).toEqual([...all, { version: 900, name: "somebody's views" }]);
-    const event = { viewer: 'a', role: 'admin', requestId: 'r', action: 'job.retry', targetType: 'job' as const, targetIds: [crypto.randomUUID()], counts: { done: 1 }, details: {} };
+    const event = { viewer: 'a', role: 'admin', requestId: 'r', action: 'job.retry' as const, targetType: 'job' as const, targetIds: [crypto.randomUUID()], counts: { done: 1 }, details: {} };
     await db.write((tx) => recordAudit(tx, event));
   });
 

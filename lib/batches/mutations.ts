@@ -1,5 +1,6 @@
 import 'server-only';
 import { countOutcomes } from '../audit/audit';
+import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
 import { type Ctx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import { type BatchRetryProgress, START, retryBatchChunk } from '../good-job/batch-retry';
@@ -28,18 +29,20 @@ const SKIPPED_SHOWN = 20;
 export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryResult> {
   const result: BatchRetryResult = { outcome: 'done', retried: 0, skipped: [], skippedCount: 0, events: [] };
   let progress: BatchRetryProgress = START;
+  const about = { targetType: 'batch' as const, targetIds: [batchId] };
   for (;;) {
     try {
       const chunk = await transaction(ctx, 'batch.retry', async (tx) => {
-        const done = await retryBatchChunk(tx, ctx.gj, batchId, progress);
+        let before: Snapshot = new Map();
+        const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => void (before = await readBatches(tx, ctx.gj, [batchId])));
         await tx.audit({
-          targetType: 'batch',
-          targetIds: [batchId],
-          counts: countOutcomes(done.jobs),
+          ...about,
+          counts: done.outcome === 'missing' ? { missing: 1 } : countOutcomes(done.jobs),
           details: { outcome: done.outcome, events: done.events, last_chunk: done.next === null },
+          ...changesOf(before, await readBatches(tx, ctx.gj, [batchId]), [...before.keys()]),
         });
         return done;
-      });
+      }, about);
       const skipped = chunk.jobs.filter((job) => job.outcome !== 'done');
       result.retried += chunk.jobs.length - skipped.length;
       result.skippedCount += skipped.length;

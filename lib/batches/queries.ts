@@ -1,12 +1,13 @@
 import 'server-only';
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { prettyJson, redactJson } from '../good-job/json';
+import { parseJson, prettyJson } from '../good-job/json';
 import { rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, type Page, toPage } from '../paging';
-import { redactor } from '../redaction';
+import { READ_BEYOND, redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import type { BatchFilter } from './filters';
 import { countBatchJobs } from './progress';
 import type { BatchDetail, BatchListRow, BatchRow, BatchState } from './types';
@@ -15,9 +16,9 @@ const TEXT_SHOWN = 500;
 
 // The alias is j, as everywhere in paging.
 function batchColumns(gj: GoodJob): Sql {
-  return sql`j.id, left(j.description, ${TEXT_SHOWN}) AS description, left(j.on_finish, ${TEXT_SHOWN}) AS "onFinish",
+  return sql`j.id, left(j.description, ${TEXT_SHOWN + READ_BEYOND}) AS description, left(j.on_finish, ${TEXT_SHOWN}) AS "onFinish",
     left(j.on_success, ${TEXT_SHOWN}) AS "onSuccess", left(j.on_discard, ${TEXT_SHOWN}) AS "onDiscard",
-    j.created_at AS "createdAt", j.created_at AS "sortAt", j.enqueued_at AS "enqueuedAt", j.discarded_at AS "discardedAt",
+    CASE WHEN j.description <> '' THEN j.serialized_properties::text END AS "descriptionOf", j.created_at AS "createdAt", j.created_at AS "sortAt", j.enqueued_at AS "enqueuedAt", j.discarded_at AS "discardedAt",
     j.${gj.jobsFinishedAt} AS "jobsFinishedAt", j.finished_at AS "finishedAt"`;
 }
 
@@ -34,6 +35,19 @@ function isInBatchState(state: BatchState): Sql {
   }
 }
 
+interface ReadBatchRow extends BatchRow {
+  /** The properties of a batch that is described: what is hidden of them is hidden there too. */
+  descriptionOf: string | null;
+}
+
+/** The row without what is hidden of it. */
+function shown({ descriptionOf, ...row }: ReadBatchRow): BatchRow {
+  const secrets = new Secrets();
+  if (descriptionOf) redaction().json(parseJson(descriptionOf), { secrets });
+  const text = (given: string | null) => given && redaction().text(given, secrets);
+  return { ...row, description: row.description && redaction().excerpt(row.description, { read: TEXT_SHOWN + READ_BEYOND, shown: TEXT_SHOWN, secrets }), onFinish: text(row.onFinish), onSuccess: text(row.onSuccess), onDiscard: text(row.onDiscard) };
+}
+
 const newestFirst: Order = { key: sql`j.created_at`, direction: 'desc' };
 
 /** One page of batches, newest first. good_job_batches has no index but its key: the scan is of batches, not of jobs. */
@@ -46,27 +60,27 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
       cursor = { ...cursor, at: row?.at ?? cursor.at };
       if (cursor.at === null) return { rows: [], previous: null, next: null };
     }
-    const rows = await tx.query<BatchRow>(sql`
+    const rows = await tx.query<ReadBatchRow>(sql`
       SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j
        WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
        ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}`);
-    return toPage(rows, cursor, PAGE_SIZE);
+    return toPage(rows.map((row) => shown(row)), cursor, PAGE_SIZE);
   });
 }
 
 /** A batch with its attributes as GoodJob prints them; null when there is none. */
 export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null> {
   return ctx.db.read(async (tx) => {
-    const [row] = await tx.query<BatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`);
+    const [row] = await tx.query<ReadBatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`);
     const attributes = row && (await rawBatch(tx, ctx.gj, id));
-    return row && attributes ? { row, attributesJson: prettyJson(redactJson(attributes, redactor)) } : null;
+    return row && attributes ? { row: shown(row), attributesJson: prettyJson(redaction().json(attributes)) } : null;
   });
 }
 
 /** A batch's row alone; null when there is none. */
 export async function getBatchRow(ctx: Ctx, id: string): Promise<BatchRow | null> {
-  const [row] = await ctx.db.read((tx) => tx.query<BatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`));
-  return row ?? null;
+  const [row] = await ctx.db.read((tx) => tx.query<ReadBatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`));
+  return row ? shown(row) : null;
 }
 
 /** What the batch list shows: a page of batches, each with its progress. */

@@ -2,7 +2,7 @@
 
 import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, runAction } from '../action';
+import { type ActionResult, type WithReason, runAction } from '../action';
 import { isTimestamp, isUuid } from '../text';
 import type { BatchRetryResult } from '../batches/mutations';
 import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
@@ -36,16 +36,16 @@ const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
 export async function previewBulkAction(given: z.input<typeof chosen>): Promise<ActionResult<BulkPreview | null>> {
-  return runAction(chosen, given, async (ctx, { action, target }) => (isReadable(target) ? previewBulk(ctx, action, target) : null));
+  return runAction(chosen, given, async (ctx, { action, target }) => (isReadable(target) ? previewBulk(ctx, action, target) : null), 'previewBulk');
 }
 
 /** Starts what was previewed and confirmed. */
-export async function startBulkAction(given: z.input<typeof confirmed>): Promise<ActionResult<BulkStart>> {
-  return runAction(confirmed, given, startBulk);
+export async function startBulkAction(given: z.input<typeof confirmed> & WithReason): Promise<ActionResult<BulkStart>> {
+  return runAction(confirmed, given, startBulk, 'startBulk');
 }
 
 export async function controlBulkAction(given: z.input<typeof control>): Promise<ActionResult<ControlOutcome>> {
-  return runAction(control, given, (ctx, input) => controlRun(ctx, input.id, input.control));
+  return runAction(control, given, (ctx, input) => controlRun(ctx, input.id, input.control), 'controlBulk');
 }
 
 /** The same from the run's page without JavaScript. */
@@ -57,8 +57,8 @@ export async function submitBulkControl(form: FormData): Promise<void> {
 }
 
 /** Batch retry; of a large batch nothing is done yet. */
-export async function retryBatchAction(given: z.input<typeof batch>): Promise<ActionResult<BatchRetryAnswer>> {
-  return runAction(batch, given, (ctx, { id }) => retryBatchUnlessLarge(ctx, id));
+export async function retryBatchAction(given: z.input<typeof batch> & WithReason): Promise<ActionResult<BatchRetryAnswer>> {
+  return runAction(batch, given, (ctx, { id }) => retryBatchUnlessLarge(ctx, id), 'retryBatch');
 }
 
 /** The same from the confirmation page's form, without JavaScript; of a large batch that page asks for the number. */
@@ -69,12 +69,12 @@ export async function submitBatchRetry(form: FormData): Promise<void> {
   if (form.has('expected')) {
     const started = await startBulkAction({
       action: 'batch_retry', target: { kind: 'batch', batchId: id }, scheduledAt: null, cutOff: { at: text('cut_off_at'), txid: text('cut_off_txid') },
-      expected: { kind: text('kind') as 'exact', count: Number(text('expected')) }, typed: text('typed') === '' ? null : readNumber(text('typed')),
+      expected: { kind: text('kind') as 'exact', count: Number(text('expected')) }, typed: text('typed') === '' ? null : readNumber(text('typed')), reason: text('reason'),
     });
     if (started.ok && started.value.kind === 'started') redirect(`/bulk/${started.value.runId}`);
     redirect(`${page}/retry?${new URLSearchParams({ outcome: started.ok ? started.value.kind : started.error })}`);
   }
-  const result = await runAction(batch, { id }, (ctx, given) => retryBatchUnlessLarge(ctx, given.id));
+  const result = await runAction(batch, { id, reason: text('reason') }, (ctx, given) => retryBatchUnlessLarge(ctx, given.id), 'retryBatch');
   if (result.ok && result.value.outcome === 'large') redirect(`${page}/retry`);
   redirect(`${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`);
 }

@@ -4,10 +4,11 @@ import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
 import type { GoodJob } from '../good-job/tables';
+import type { Found } from '../jobs/recheck';
 import { type Order, beyond, orderBy } from '../keyset';
-import { COUNTED_AT_MOST } from './preview';
+import { COUNTED_AT_MOST, LOOKED_AGAIN } from './preview';
 import { type RunRow, TARGETS, targetOf } from './run-rows';
-import { isActionable, targetCondition } from './target';
+import { isActionable, targetJobs } from './target';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
 /*
@@ -25,8 +26,28 @@ export const PARTS = 4;
 /** The jobs of a batch are in one part: who acts on one of them has the batch locked. An id's last byte is random. */
 const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
 
-function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Sql {
-  return sql`${asOf(targetCondition(gj, target), cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
+/** What is found in two steps (lib/jobs/recheck.ts) is a target only when it is kept in the second. */
+function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Found {
+  const found = targetJobs(gj, target);
+  const condition = sql`${asOf(found.condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
+  return { condition, isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
+}
+
+/** Lists the jobs of `from` (`good_jobs j WHERE …`) as targets; how many. Null: more than `most` would have to be looked at again. */
+async function list(tx: Tx, runId: string, found: Found, from: Sql, most = Infinity): Promise<number | null> {
+  if (!found.isDoubtful) {
+    const [listed] = await tx.query<{ count: number }>(sql`
+      WITH listed AS (INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${from} RETURNING 1) SELECT count(*)::int AS count FROM listed`);
+    return listed?.count ?? 0;
+  }
+  const read = await tx.query<{ id: string; part: number }>(sql`SELECT j.id, ${partOf} AS part FROM ${from}`);
+  if (read.length > most) return null;
+  const kept = await found.keep(tx, read.map(({ id }) => id));
+  const rows = read.filter(({ id }) => kept.has(id));
+  await tx.query(sql`
+    INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+    SELECT ${runId}::uuid, 1, part, id FROM unnest(${rows.map(({ part }) => part)}::int[], ${rows.map(({ id }) => id)}::uuid[]) t(part, id)`);
+  return rows.length;
 }
 
 /** Selected jobs are targets whatever has become of them: each gets its outcome. */
@@ -37,18 +58,15 @@ export async function listSelected(tx: Tx, runId: string, ids: string[]): Promis
 
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
 export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<number | null> {
-  const condition = chosen(gj, action, target, cutOff);
+  const found = chosen(gj, action, target, cutOff);
+  const most = found.isDoubtful ? LOOKED_AGAIN : COUNTED_AT_MOST;
   await tx.query(sql`SAVEPOINT at_once`);
   const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
   try {
-    const [listed] = await tx.query<{ count: number }>(sql`
-      WITH listed AS (
-        INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
-        SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE ${condition} LIMIT ${COUNTED_AT_MOST + 1} RETURNING 1)
-      SELECT count(*)::int AS count FROM listed`);
+    const listed = await list(tx, runId, found, sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${most + 1}`, most);
     await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
-    if (listed && listed.count <= COUNTED_AT_MOST) return listed.count;
+    if (listed !== null && listed <= most) return listed;
   } catch (error) {
     // query_canceled: the rest of the transaction goes on without it.
     if (codeOf(error) !== '57014') throw error;
@@ -82,13 +100,9 @@ export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: numb
   const [end] = await tx.query<Place>(sql`
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
-  const [listed] = await tx.query<{ count: number }>(sql`
-    WITH listed AS (
-      INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
-      SELECT ${run.id}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j
-       WHERE ${base} ${from} ${to} AND ${chosen(gj, run.action, targetOf(run), run.cutOff)} RETURNING 1)
-    SELECT count(*)::int AS count FROM listed`);
-  return { found: listed?.count ?? 0, to: end ?? null };
+  const found = chosen(gj, run.action, targetOf(run), run.cutOff);
+  const listed = await list(tx, run.id, found, sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
+  return { found: listed ?? 0, to: end ?? null };
 }
 
 const BY_ID: Order = { key: sql`j.id`, direction: 'asc' };

@@ -25,7 +25,16 @@ export async function controlRun(ctx: Ctx, runId: string, control: Control): Pro
   if (!run) return 'missing';
   if (control === 'resume') await mayGoOn(ctx, runId);
   if (control === 'resume') return resume(ctx, runId, run.action);
-  return transaction(ctx, permissionOf(run.action), (tx) => (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run)));
+  return transaction(ctx, permissionOf(run.action), async (tx) => recorded(tx, runId, control, await (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run))), attemptOf(runId, control));
+}
+
+/** No reason is asked for: a run that goes wrong must stop at a click. */
+const attemptOf = (runId: string, control: Control) => ({ action: `bulk.${control}` as const, targetType: 'bulk_run' as const, targetIds: [runId], asksReason: false });
+
+async function recorded<T extends string>(tx: WriteTx, runId: string, control: Control, outcome: T): Promise<T> {
+  const { action, targetType, targetIds } = attemptOf(runId, control);
+  await tx.audit({ action, targetType, targetIds, counts: { [outcome]: 1 }, details: {} });
+  return outcome;
 }
 
 /** To go on with a run is as good as to start it. */
@@ -64,8 +73,14 @@ const LOOK_AGAIN_MS = 400;
 async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<ControlOutcome> {
   const deadline = performance.now() + (LEASE_S + 2) * 1_000;
   let firstLease: string | null | undefined;
+  let onRecord = false;
   for (;;) {
-    const taken = await transaction(ctx, permissionOf(action), (tx) => takeLease(tx, ctx, runId));
+    const taken = await transaction(ctx, permissionOf(action), async (tx) => {
+      const tried = await takeLease(tx, ctx, runId);
+      if (!onRecord) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
+      return tried;
+    }, attemptOf(runId, 'resume'));
+    onRecord = true;
     if (taken.outcome === 'over') return 'conflict';
     // This server's own work may just have seen the pause, and be about to let go: of this lease too.
     const own = workOn(runId);

@@ -7,7 +7,8 @@ import { isBlank } from '../good-job/blank';
 import { cutOffNow } from '../good-job/cut-off';
 import { paramsProblem } from '../good-job/params';
 import { type JobState, stateOf } from '../good-job/states';
-import { isActionable, settleTarget, targetCondition } from './target';
+import type { Found } from '../jobs/recheck';
+import { isActionable, settleTarget, targetJobs } from './target';
 import { type BulkAction, type BulkCount, type BulkPreview, type BulkTarget, jobActionOf } from './types';
 
 /** Jobs that a preview looks at; beyond it a number is a lower bound. */
@@ -22,9 +23,44 @@ const SKIPPED_BUDGET_MS = 1_500;
  */
 export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<BulkPreview> {
   const { settled, cutOff } = await ctx.db.read(async (tx) => ({ settled: await settleTarget(tx, ctx.gj, target), cutOff: await cutOffNow(tx) }));
-  const matches = targetCondition(ctx.gj, settled);
+  const found = targetJobs(ctx.gj, settled);
+  if (found.isDoubtful) return { target: settled, cutOff, ...(await countDoubtful(ctx, action, found)) };
+  const matches = found.condition;
   const [counted, skipped] = await Promise.all([countStates(ctx, action, matches), countSkipped(ctx, action, matches)]);
   return { target: settled, cutOff, ...counted, skipped };
+}
+
+/** Jobs that are looked at again at most. */
+export const LOOKED_AGAIN = 20_000;
+
+interface Doubtful {
+  id: string;
+  state: JobState;
+  actionable: boolean;
+  running: boolean;
+  blank: boolean;
+  unreadable: boolean;
+}
+
+/** The same where each job found must be looked at again. No planner is asked: it knows of what is hidden. */
+async function countDoubtful(ctx: Ctx, action: BulkAction, found: Found): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped'>> {
+  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
+    tx.query<Doubtful>(sql`
+      SELECT j.id, ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)}
+        FROM ${ctx.gj.jobs} j WHERE ${found.condition} LIMIT ${LOOKED_AGAIN + 1}`),
+  );
+  if (!read) return { total: { kind: 'at_least', count: 0 }, states: null, more: true, skipped: null };
+  const kept = await ctx.db.read((tx) => found.keep(tx, read.map(({ id }) => id)));
+  const jobs = read.filter(({ id }) => kept.has(id));
+  const actionable = jobs.filter((job) => job.actionable);
+  const more = read.length > LOOKED_AGAIN;
+  const count = (fits: (job: Doubtful) => boolean) => actionable.filter(fits).length;
+  return {
+    total: { kind: more ? 'at_least' : 'exact', count: actionable.length },
+    states: byState(jobs.map(({ state }) => ({ state, count: 1 }))),
+    more,
+    skipped: more ? null : { running: count((job) => job.running), blankError: count((job) => job.blank && !job.unreadable), unreadable: count((job) => job.unreadable) },
+  };
 }
 
 /** A preview that takes too long says so; it is no reason not to show the rest. */
@@ -73,17 +109,19 @@ async function estimate(ctx: Ctx, condition: Sql): Promise<BulkCount> {
   return { kind: 'estimate', count: Math.round(plan?.Plan['Plan Rows'] ?? 0) };
 }
 
-/** Running jobs that a worker will not let go, errors that are blank, payloads that nobody can run. */
-async function countSkipped(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkPreview['skipped']> {
-  const retry = jobActionOf(action) === 'retry';
-  const columns = retry
+function skippedColumns(action: BulkAction): Sql {
+  return jobActionOf(action) === 'retry'
     ? sql`${isBlank(sql`j.error`)} AS blank, ${paramsProblem(sql`j.serialized_params`)} IS NOT NULL AS unreadable, false AS running`
     : sql`false AS blank, false AS unreadable, j.finished_at IS NULL AND j.performed_at IS NOT NULL AS running`;
+}
+
+/** Running jobs that a worker will not let go, errors that are blank, payloads that nobody can run. */
+async function countSkipped(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkPreview['skipped']> {
   const rows = await inTime(ctx, SKIPPED_BUDGET_MS, (tx) =>
     tx.query<{ running: number; blankError: number; unreadable: number; looked: number }>(sql`
       SELECT count(*) FILTER (WHERE running)::int AS running, count(*) FILTER (WHERE blank AND NOT unreadable)::int AS "blankError",
              count(*) FILTER (WHERE unreadable)::int AS unreadable, count(*)::int AS looked
-        FROM (SELECT ${columns} FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
+        FROM (SELECT ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
   );
   const row = rows?.[0];
   if (!row || row.looked > COUNTED_AT_MOST) return null;

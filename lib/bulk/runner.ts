@@ -115,7 +115,7 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
   const lanes = await Promise.allSettled(Array.from({ length: count }, (_, lane) => walkLane(ctx, runId, action, one, lane, partsOf(lane, count), pace)));
   const failed = lanes.find((lane) => lane.status === 'rejected');
   if (failed) throw failed.reason;
-  await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server));
+  await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server), null);
 }
 
 async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, own: Parts, pace: Pace): Promise<void> {
@@ -190,9 +190,9 @@ async function pause(ctx: Ctx, runId: string, action: BulkAction, reason: PauseR
   await transaction(ctx, permissionOf(action), async (tx) => {
     await updateRun(tx, runId, runner.server, sql`state = CASE state WHEN 'running' THEN 'paused' ELSE state END, pause_reason = ${reason}`);
     await release(tx, { id: runId }, runner.server);
-  });
+  }, null);
 }
 
 async function renew(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
-  await transaction(ctx, permissionOf(action), (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`)).catch(() => undefined);
+  await transaction(ctx, permissionOf(action), (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`), null).catch(() => undefined);
 }

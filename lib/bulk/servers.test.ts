@@ -71,7 +71,7 @@ test('kill -9 in the middle, then resumed by another server at once: every job i
   expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('done');
   expect(await settled(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 20_000 } });
   expect(await executions()).toEqual([{ executions: 1, open: true, jobs: 20_000 }]);
-  const { rows } = await gj.client.query('SELECT counts FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)', [runId]);
+  const { rows } = await gj.client.query(`SELECT counts FROM good_job_console.audit_events WHERE action <> 'bulk.resume' AND $1 = ANY(target_ids)`, [runId]);
   expect(rows).toEqual([{ counts: { done: 20_000 } }]);
 }, 90_000);
 

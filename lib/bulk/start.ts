@@ -1,8 +1,9 @@
 import 'server-only';
 import { randomUUID } from 'node:crypto';
+import { NotConfirmed } from '../audit/attempts';
 import { countOutcomes } from '../audit/audit';
 import { denial } from '../auth/permissions';
-import { type Ctx, transaction } from '../ctx';
+import { type Ctx, recordAttempt, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import type { CutOff } from '../good-job/cut-off';
 import { changeJobs } from '../jobs/mutations';
@@ -33,15 +34,16 @@ export type BulkStart =
   /** More jobs than TYPED_ABOVE, and their number was not typed, or it is not the preview's. */
   | { kind: 'not_confirmed' };
 
-class NotConfirmed extends Error {}
-
 /**
  * Starts a run on the jobs of a preview: its row, its audit record and, mostly, the list of its jobs in one
  * transaction; this server then works on it. Throws ConsoleError `forbidden`, `read_only`, `bulk_too_large`, or
  * `bad_request` for a filter that could not be read.
  */
 export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkStart> {
-  const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target));
+  const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target)).catch(async (error: unknown) => {
+    await recordAttempt(ctx, permissionOf(request.action), { details: detailsOf(request) }, error);
+    throw error;
+  });
   if (!ctx.bulkRuns) return target.kind === 'ids' ? changeSelected(ctx, request, target.ids) : { kind: 'needs_schema' };
   try {
     const runId = await createRun(ctx, { ...request, target });
@@ -56,6 +58,8 @@ export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkSta
 /** The run's row, its audit record and the list of its jobs; leased to this server, which does not work on it yet. */
 export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest): Promise<string> {
   const id = randomUUID();
+  const details = { cut_off: cutOff.at, ...detailsOf({ target, scheduledAt }) };
+  const about = aboutOf(target);
   await transaction(ctx, permissionOf(action), async (tx) => {
     const { viewer, requestId } = ctx;
     await insertRun(tx, { id, viewer: viewer.id, role: viewer.role, requestId, action, scheduledAt, target, cutOff, server: serverId() });
@@ -65,20 +69,29 @@ export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff,
     // Counted here and not taken from the browser: what was previewed can only have become less.
     const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
     if (count > TYPED_ABOVE && (typed === null || typed !== expected.count || (expected.kind === 'exact' && count > expected.count))) throw new NotConfirmed();
-    const auditId = await tx.audit({
-      targetType: target.kind === 'ids' ? 'job' : target.kind === 'batch' ? 'batch' : 'bulk_run',
-      targetIds: target.kind === 'ids' ? target.ids : [target.kind === 'batch' ? target.batchId : id],
-      counts: {},
-      details: {
-        bulk_run: id,
-        cut_off: cutOff.at,
-        ...(target.kind === 'filter' ? { filter: target.query, ...(target.batchId ? { batch_id: target.batchId } : {}) } : {}),
-        ...(scheduledAt ? { scheduled_at: scheduledAt } : {}),
-      },
-    });
+    // Its jobs or its batch, and the run itself: each has it in its history.
+    const auditId = await tx.audit({ ...about, targetIds: target.kind === 'filter' ? [id, ...about.targetIds] : about.targetIds, counts: {}, details: { bulk_run: id, ...details } });
     await completeNewRun(tx, id, { collected: listed !== null, expected: listed === null ? expected : { kind: 'exact', count: listed }, auditId });
-  });
+  }, { ...about, details });
   return id;
+}
+
+function aboutOf(target: BulkTarget) {
+  switch (target.kind) {
+    case 'ids':
+      return { targetType: 'job' as const, targetIds: target.ids };
+    case 'batch':
+      return { targetType: 'batch' as const, targetIds: [target.batchId] };
+    case 'filter':
+      return { targetType: 'bulk_run' as const, targetIds: target.batchId ? [target.batchId] : [] };
+  }
+}
+
+function detailsOf({ target, scheduledAt }: Pick<BulkRequest, 'target' | 'scheduledAt'>): Record<string, string> {
+  return {
+    ...(target.kind === 'filter' ? { filter: target.query, ...(target.batchId ? { batch_id: target.batchId } : {}) } : {}),
+    ...(scheduledAt ? { scheduled_at: scheduledAt } : {}),
+  };
 }
 
 /** The selected rows of one page, in one transaction as any other action. */

@@ -77,7 +77,7 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
       const targets = await nextTargets(tx, run, options);
       options.taken(targets);
       return targets.length > 0 ? takeUp(tx, ctx.gj, run, targets, options) : goOn(tx, ctx.gj, run, options);
-    });
+    }, null);
   } catch (error) {
     if (error instanceof LeaseLost) return 'lost';
     throw error;

@@ -3,7 +3,7 @@ import sql, { type Sql } from 'sql-template-tag';
 import { ConsoleError } from '../errors';
 import type { GoodJob } from '../good-job/tables';
 import type { Tx } from '../db/types';
-import { conditions } from '../jobs/conditions';
+import { type Found, candidates } from '../jobs/recheck';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
 import { settle } from '../jobs/settle';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
@@ -49,18 +49,21 @@ export function isReadable(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
 }
 
-/** The jobs of a settled target, whatever their state, as a condition on the alias `j`. */
-export function targetCondition(gj: GoodJob, target: BulkTarget): Sql {
+const all = (condition: Sql): Found => ({ condition, isDoubtful: false, keep: (_tx, ids) => Promise.resolve(new Set(ids)) });
+
+/** The jobs of a settled target, whatever their state. */
+export function targetJobs(gj: GoodJob, target: BulkTarget): Found {
   switch (target.kind) {
     case 'ids':
-      return sql`j.id = ANY(${target.ids}::uuid[])`;
+      return all(sql`j.id = ANY(${target.ids}::uuid[])`);
     case 'batch':
-      return sql`j.batch_id = ${target.batchId}`;
+      return all(sql`j.batch_id = ${target.batchId}`);
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const matches = conditions(gj, filter);
-      return target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${matches})` : sql`(${matches})`;
+      const found = candidates(gj, filter);
+      const condition = target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${found.condition})` : sql`(${found.condition})`;
+      return { condition, isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
     }
   }
 }

@@ -22,7 +22,18 @@ export function isConnectionLoss(error: unknown): boolean {
 export function toConsoleError(error: unknown): unknown {
   if (error instanceof ConsoleError) return error;
   const code = classify(error);
-  return code === 'unexpected' && codeOf(error) === undefined ? error : new ConsoleError(code, { cause: error });
+  return code === 'unexpected' && codeOf(error) === undefined ? error : new ConsoleError(code, { cause: withoutData(error) });
+}
+
+/** What goes to the log of a failed statement: not its values, nor the row that it was about, which Postgres quotes. */
+function withoutData(error: unknown): unknown {
+  const code = codeOf(error);
+  if (!(error instanceof Error) || code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return error;
+  // Data exceptions and violated constraints say the value in the message itself.
+  const message = /^(22|23|P0|XX|21|38|39)/.test(code) ? error.message.replace(/[:"'(«„].*$/s, '…') : error.message;
+  const plain = new Error(message);
+  const { severity, routine, table, column, constraint } = error as Error & Record<string, unknown>;
+  return Object.assign(plain, { code, stack: error.stack?.replace(error.message, message), severity, routine, table, column, constraint });
 }
 
 function classify(error: unknown): ErrorCode {

@@ -31,6 +31,8 @@ export interface ActionOptions {
   scheduledAt?: string | null;
   /** A job that was written since is a conflict: the caller has chosen among the jobs as they were then. */
   cutOff?: CutOff;
+  /** Called under their locks with the jobs that are about to be changed: what is read of them then is what they were. */
+  claimed?: (ids: string[]) => Promise<void>;
   /** How to deal with batches that somebody else has locked; absent: they are waited for as for any lock, and else all fails. */
   batches?: Patience;
 }
@@ -49,6 +51,7 @@ export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: str
     if (outcome) outcomes.set(job.id, outcome);
     else ready.push(job);
   }
+  if (ready.length > 0) await options.claimed?.(idsOf(ready));
   for (const outcome of await carryOut(tx, gj, action, ready, options)) outcomes.set(outcome.id, outcome);
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
 }

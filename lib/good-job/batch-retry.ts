@@ -32,11 +32,13 @@ export const START: BatchRetryProgress = { afterId: null, retried: 0, skipped: 0
  * their ids, each retried under the claim. The batch itself is reset, and checked, in the last chunk only: until
  * then a finished batch stays finished, so the members that are retried already cannot complete it half-way.
  * `discarded_at` stays when a discarded member could not be retried; when none could be, nothing is changed.
+ * `locked` is called under the batch's lock, before anything is changed.
  */
-export async function retryBatchChunk(tx: Tx, gj: GoodJob, batchId: string, progress: BatchRetryProgress): Promise<BatchRetryChunk> {
+export async function retryBatchChunk(tx: Tx, gj: GoodJob, batchId: string, progress: BatchRetryProgress, locked?: () => Promise<void>): Promise<BatchRetryChunk> {
   await lockBatches(tx, [batchId]);
   const [batch] = await tx.query<{ id: string }>(sql`SELECT b.id FROM ${gj.batches} b WHERE b.id = ${batchId} FOR NO KEY UPDATE`);
   if (!batch) return { outcome: 'missing', jobs: [], next: null, events: [] };
+  await locked?.();
 
   const discarded = await tx.query<{ id: string }>(sql`
     SELECT j.id FROM ${gj.jobs} j

@@ -3,7 +3,7 @@
 import { getTimeZone } from 'next-intl/server';
 import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, runAction } from '../action';
+import { type ActionResult, type WithReason, runAction } from '../action';
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
 import { zonedToUtc } from '../i18n/zoned-time';
@@ -21,11 +21,11 @@ async function change(given: unknown): Promise<ActionResult<Outcome>> {
   return runAction(input, given, async (ctx, { action, id, scheduledAt }) => {
     const [outcome] = await changeJobs(ctx, action, [id.toLowerCase()], { scheduledAt });
     return outcome ?? { id, outcome: 'missing' };
-  });
+  }, 'changeJob');
 }
 
 /** One action on one job; the door of the pages with JavaScript. */
-export async function changeJob(given: z.input<typeof input>): Promise<ActionResult<Outcome>> {
+export async function changeJob(given: z.input<typeof input> & WithReason): Promise<ActionResult<Outcome>> {
   return change(given);
 }
 
@@ -34,7 +34,7 @@ export async function submitJobAction(form: FormData): Promise<void> {
   const scheduledAt = form.get('when') === 'at' ? (zonedToUtc(String(form.get('at')), await getTimeZone()) ?? 'unreadable') : null;
   const action = form.get('action');
   const id = form.get('id');
-  const result = await change({ action, id, scheduledAt });
+  const result = await change({ action, id, scheduledAt, reason: form.get('reason') });
   const outcome = result.ok ? (result.value.outcome === 'refused' ? result.value.code : result.value.outcome) : result.error;
   const gone = result.ok && (result.value.outcome === 'missing' || (result.value.outcome === 'done' && action === 'destroy'));
   const path = typeof id === 'string' && isUuid(id) && !gone ? `/jobs/${id}` : '/jobs';

@@ -1,13 +1,16 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { parseJson } from '../good-job/json';
-import { redactor } from '../redaction';
+import { type Json, get, parseJson, stringOf } from '../good-job/json';
+import { redaction } from '../redaction/redaction';
+import { cut } from '../text';
 import { type Column, type ExtraValues, isPath } from './columns';
 import type { JobRow } from './types';
 
 /** Characters of a value that a list carries at most. */
 const TEXT_SHOWN = 120;
+/** Compressed, bytes; of larger payloads a column shows nothing. */
+const LARGEST = 1_000_000;
 
 const STORED: Partial<Record<Column, Sql>> = {
   created: sql`j.created_at`,
@@ -17,41 +20,49 @@ const STORED: Partial<Record<Column, Sql>> = {
   cron: sql`left(j.cron_key, ${TEXT_SHOWN})`,
 };
 
-/** The scalar at a path of the arguments, as JSON; of an object its GlobalID, or no more than that there is one. */
-function argumentAt(path: string[]): Sql {
-  return sql`(SELECT CASE jsonb_typeof(v)
-      WHEN 'object' THEN coalesce(to_jsonb(left(v ->> '_aj_globalid', ${TEXT_SHOWN})), '"{…}"'::jsonb)
-      WHEN 'array' THEN '"[…]"'::jsonb
-      WHEN 'string' THEN to_jsonb(left(v #>> '{}', ${TEXT_SHOWN}))
-      WHEN 'number' THEN to_jsonb(left(v::text, ${TEXT_SHOWN}))
-      ELSE v END::text FROM (SELECT j.serialized_params #> ${['arguments', ...path]}::text[] AS v) one)`;
+interface ReadValues extends Record<string, string | null> {
+  id: string;
+  job_class: string | null;
+  arguments: string | null;
 }
 
 /** The rows with what these columns need besides a JobRow's own: read by id, and only when a viewer chose such a column. */
 export async function withColumns(ctx: Ctx, rows: JobRow[], columns: readonly Column[]): Promise<JobRow[]> {
-  const extra = columns.flatMap((column) => {
-    const value = isPath(column) ? argumentAt(column.split('.').slice(1)) : STORED[column];
-    return value ? [{ column, value }] : [];
-  });
-  if (extra.length === 0 || rows.length === 0) return rows;
+  const stored = columns.flatMap((column) => (STORED[column] ? [{ column, value: STORED[column] }] : []));
+  const paths = columns.filter(isPath);
+  if (stored.length + paths.length === 0 || rows.length === 0) return rows;
+  // What is hidden at a path depends on what stands around it: all arguments are read, and the path is taken of what is shown.
+  const args = paths.length > 0 ? sql`CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END` : sql`NULL`;
+  const others = stored.map(({ value }, n) => sql`, ${value} AS ${raw(`value${n}`)}`);
   // good_jobs_pkey
   const values = await ctx.db.read((tx) =>
-    tx.query<{ id: string } & Record<string, string | null>>(sql`
-      SELECT j.id, ${join(extra.map(({ value }, n) => sql`${value} AS ${raw(`value${n}`)}`))} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`),
+    tx.query<ReadValues>(sql`SELECT j.id, j.job_class, ${args} AS arguments ${others.length > 0 ? join(others, ' ') : sql``} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`),
   );
   const byId = new Map(values.map((row) => [row.id, row]));
   return rows.map((row) => {
     const read = byId.get(row.id);
-    const pairs = extra.map(({ column }, n) => [column, shown(column, read?.[`value${n}`] ?? null)] as const);
-    return { ...row, extra: Object.fromEntries(pairs) as ExtraValues };
+    const shown = read?.arguments ? redaction().json(parseJson(read.arguments), { of: 'arguments', jobClass: read.job_class }) : undefined;
+    const text = (value: string | null) => value && redaction().text(value);
+    const extra: ExtraValues = {
+      ...Object.fromEntries(stored.map(({ column }, n) => [column, text(read?.[`value${n}`] ?? null)])),
+      ...Object.fromEntries(paths.map((column) => [column, printed(shown && valueAt(shown, column.split('.').slice(1)))])),
+    };
+    return { ...row, extra };
   });
 }
 
-/** Arguments pass the redaction, as wherever they leave the server. */
-function shown(column: Column, value: string | null): string | null {
-  if (value === null || !isPath(column)) return value;
-  const json = parseJson(value);
-  const redacted = redactor(['arguments', ...column.split('.').slice(1)], json) ?? json;
-  if (redacted.kind !== 'scalar') return '…';
-  return redacted.text.startsWith('"') ? (JSON.parse(redacted.text) as string) : redacted.text;
+/** As `#>` finds it: a key of an object, or a place in an array, counted from its end when negative. */
+function valueAt(json: Json, path: string[]): Json | undefined {
+  return path.reduce<Json | undefined>((found, part) => {
+    if (found?.kind === 'object') return get(found, part);
+    return found?.kind === 'array' && /^-?\d{1,9}$/.test(part) ? found.items.at(Number(part)) : undefined;
+  }, json);
+}
+
+/** A scalar; of an object its GlobalID, or no more than that there is one. */
+function printed(json: Json | undefined): string | null {
+  if (!json) return null;
+  if (json.kind === 'array') return '[…]';
+  if (json.kind === 'object') return cut(stringOf(get(json, '_aj_globalid')) ?? '{…}', TEXT_SHOWN);
+  return cut(stringOf(json) ?? json.text, TEXT_SHOWN);
 }

@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { JOB_STATES } from '../good-job/states';
 import { VALUES, looseScan, sample } from './distinct-values';
+import { redaction } from '../redaction/redaction';
 import { fieldOf } from './query-language';
 import { COMMA, MINUS, quoteValue, tokens } from './query-tokens';
 import { FIELDS, TIME_FIELDS } from './terms';
@@ -80,13 +81,16 @@ async function remembered(ctx: Ctx, name: string, read: Read): Promise<string[]>
   const known = kept.get(key);
   if (known && known.until > Date.now()) return known.values;
   const values = (await ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value);
-  kept.set(key, { values, until: Date.now() + KEPT_MS });
-  return values;
+  kept.set(key, { values: shown(values), until: Date.now() + KEPT_MS });
+  return shown(values);
 }
+
+/** A name of which something is hidden is none to search for. */
+const shown = (values: string[]) => values.filter((value) => redaction().text(value) === value);
 
 /** All values of a column, or when it has very many those from the prefix on. */
 async function distinct(ctx: Ctx, column: 'job_class' | 'queue_name' | 'cron_key', where: Sql, prefix: string): Promise<string[]> {
   const values = await remembered(ctx, column, (tx) => looseScan(tx, ctx.gj, column, where, '', VALUES));
   if (values.length < VALUES || prefix === '') return values;
-  return (await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value);
+  return shown((await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value));
 }

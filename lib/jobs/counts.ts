@@ -5,9 +5,9 @@ import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { JOB_STATES, type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { conditions } from './conditions';
 import { type JobFilter, isUnderstood, jobFilterParams, listedStates } from './filters';
 import { indexTerms, knownSelected, select } from './index-terms';
+import { type Candidates, candidates } from './recheck';
 import { refreshRunning, runningByIndex } from './running';
 import { settle } from './settle';
 import { sizesByIndexes } from './table-sizes';
@@ -21,6 +21,8 @@ const AT_LEAST = 10_000;
 const LOOKED_AT = 40_000;
 const LOOKED_AT_FILTERED = 15_000;
 const LOOKED_AT_TEXT = 4_000;
+/** Where each of them must be looked at again. */
+const LOOKED_AT_AGAIN = 1_500;
 const BUDGET_MS = 1_500;
 /** A count is kept so long, and one that took its time so much longer. */
 const KEPT_MS = 5_000;
@@ -82,13 +84,32 @@ async function countAll(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<JobCount
   const terms = indexTerms(gj, '', listedStates(filter), filter.terms).filter(({ key }) => key.startsWith('['));
   const known = knownSelected(terms);
   const selected = known.selected ?? (known.all ? null : await select(tx, gj, terms));
-  return selected ? countBy(tx, gj, filter, selected.term.condition) : countParts(tx, gj, filter);
+  const found = candidates(gj, filter);
+  // Each of many rows would have to be looked at again.
+  if (!selected || (found.isDoubtful && selected.count > LOOKED_AT_TEXT)) return countParts(tx, gj, filter, found);
+  return countBy(tx, gj, filter, selected.term.condition, found);
+}
+
+interface Found {
+  state: JobState;
+  count: number;
+  /** Where each must be looked at again. */
+  ids: string[] | null;
+}
+
+/** What is left of the numbers when each of the jobs has been looked at again. */
+async function recount<Row extends Found>(tx: Tx, found: Candidates, rows: Row[]): Promise<Row[]> {
+  if (!found.isDoubtful) return rows;
+  const kept = await found.keep(tx, rows.flatMap(({ ids }) => ids ?? []));
+  return rows.map((row) => ({ ...row, count: (row.ids ?? []).filter((id) => kept.has(id)).length }));
 }
 
 /** All jobs on which an indexed term holds: exact. */
-async function countBy(tx: Tx, gj: GoodJob, filter: JobFilter, condition: Sql): Promise<JobCounts> {
-  const rows = await tx.query<{ state: JobState; count: number }>(sql`
-    SELECT ${stateOf} AS state, count(*)::int AS count FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${conditions(gj, filter)} GROUP BY 1`);
+async function countBy(tx: Tx, gj: GoodJob, filter: JobFilter, condition: Sql, found: Candidates): Promise<JobCounts> {
+  const read = await tx.query<Found>(sql`
+    SELECT ${stateOf} AS state, count(*)::int AS count, ${found.isDoubtful ? sql`array_agg(j.id)` : sql`NULL::uuid[]`} AS ids
+      FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${found.condition} GROUP BY 1`);
+  const rows = await recount(tx, found, read);
   return sum(filter, (state) => ({ kind: 'exact', count: rows.find((row) => row.state === state)?.count ?? 0 }));
 }
 
@@ -99,7 +120,7 @@ interface Part {
 }
 
 /** The table in parts that an index each keeps; of each so many jobs are looked at, and when it has more the counts are lower bounds. */
-async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCounts> {
+async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter, doubtful: Candidates): Promise<JobCounts> {
   const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
   const hasDiscarded = !gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded');
   const listed = listedStates(filter);
@@ -115,17 +136,19 @@ async function countParts(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<JobCo
   const parts = all.filter(({ states }) => states.some((state) => listed.includes(state)));
   if (parts.length === 0) return sum(filter, () => ({ kind: 'exact', count: 0 }));
   const isAll = filter.terms.length === 0;
-  const limit = isAll ? LOOKED_AT : filter.terms.some(isSlow) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
-  const fits = isAll ? sql`true` : sql`coalesce((${conditions(gj, filter)}), false)`;
+  const limit = isAll ? LOOKED_AT : doubtful.isDoubtful ? LOOKED_AT_AGAIN : filter.terms.some(isSlow) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
+  const fits = isAll ? sql`true` : sql`coalesce((${doubtful.condition}), false)`;
   // Of all jobs those that finished are counted by the index alone, and the discarded ones taken from them.
-  const rows = await tx.query<{ part: string; state: JobState; looked: number; fits: number }>(join(parts.map(({ name, states, where }) => sql`
-    SELECT ${name} AS part, j.state, count(*)::int AS looked, (count(*) FILTER (WHERE j.fits))::int AS fits
-      FROM (SELECT ${states.length === 1 || (isAll && hasDiscarded && name === 'finished') ? sql`${states[0]}::text` : stateOf} AS state, ${fits} AS fits FROM (SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j) j
+  const ids = doubtful.isDoubtful ? sql`array_agg(j.id) FILTER (WHERE j.fits)` : sql`NULL::uuid[]`;
+  const read = await tx.query<Found & { part: string; looked: number }>(join(parts.map(({ name, states, where }) => sql`
+    SELECT ${name} AS part, j.state, count(*)::int AS looked, (count(*) FILTER (WHERE j.fits))::int AS count, ${ids} AS ids
+      FROM (SELECT j.id, ${states.length === 1 || (isAll && hasDiscarded && name === 'finished') ? sql`${states[0]}::text` : stateOf} AS state, ${fits} AS fits FROM (SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j) j
      GROUP BY j.state`), ' UNION ALL '));
+  const rows = await recount(tx, doubtful, read);
   const looked = (part: string) => rows.filter((row) => row.part === part).reduce((total, row) => total + row.looked, 0);
   const found = (state: JobState, ...names: string[]): Count => {
     if (!listed.includes(state)) return { kind: 'exact', count: 0 };
-    const count = rows.filter((row) => row.state === state && names.includes(row.part)).reduce((total, row) => total + row.fits, 0);
+    const count = rows.filter((row) => row.state === state && names.includes(row.part)).reduce((total, row) => total + row.count, 0);
     if (names.every((name) => looked(name) < limit)) return { kind: 'exact', count };
     return count > 0 ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'unknown' };
   };
@@ -159,7 +182,7 @@ async function estimated(tx: Tx, gj: GoodJob, terms: Term[], tabs: Record<JobSta
   const [term] = terms;
   const isKnown = terms.length === 1 && term?.kind === 'match' && !term.negated && ['class', 'queue', 'label'].includes(term.field) && term.values.every((value) => wildcard(value) === null);
   if (!isKnown || Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
-  const [row] = await tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${gj.jobs} j WHERE ${conditions(gj, { state: null, terms })}`);
+  const [row] = await tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${gj.jobs} j WHERE ${candidates(gj, { state: null, terms }).condition}`);
   const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
   return plan && plan.Plan['Plan Rows'] >= AT_LEAST ? { kind: 'estimate', count: Math.round(plan.Plan['Plan Rows']) } : undefined;
 }

@@ -2,15 +2,16 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { decodeActiveJob } from '../good-job/active-job-values';
-import { parseJson, prettyJson, redactJson } from '../good-job/json';
+import { type Json, get, parseJson, prettyJson, stringOf } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
 import { judge } from '../good-job/actions';
 import { paramsProblem } from '../good-job/params';
 import { isBlank } from '../good-job/blank';
 import { ERROR_EVENTS, rawExecution, rawJob } from '../good-job/raw-rows';
-import { redactor } from '../redaction';
+import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import { cut } from '../text';
-import { jobRowColumns } from './list';
+import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { EXECUTIONS_SHOWN, type ExecutionRow, type JobDetail } from './types';
 
 /** Characters shown at first; the page offers the rest. */
@@ -19,7 +20,7 @@ const ERROR_SHOWN = 8_000;
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;
 
-interface DetailRow extends Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'retryable' | 'errorEvent'> {
+interface DetailRow extends Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'argumentsHidden' | 'retryable' | 'errorEvent'>, ReadJobRow {
   errorEvent: number | null;
   arguments: string | null;
   finished: boolean;
@@ -32,7 +33,7 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
   const { gj } = ctx;
   const [row] = await ctx.db.read((tx) =>
     tx.query<DetailRow>(sql`
-      SELECT ${jobRowColumns(gj, sql`j.created_at`)}, left(j.error, ${ERROR_SHOWN}) AS error,
+      SELECT ${jobRowColumns(gj, sql`j.created_at`)}, left(j.error, ${ERROR_SHOWN + READ_BEYOND}) AS error, (j.serialized_params -> 'arguments')::text AS "errorOf",
              j.created_at AS "createdAt", j.scheduled_at AS "scheduledAt", j.performed_at AS "performedAt", j.finished_at AS "finishedAt",
              j.error_event AS "errorEvent", left(j.concurrency_key, 300) AS "concurrencyKey", left(j.cron_key, 300) AS "cronKey", j.cron_at AS "cronAt",
              j.batch_callback_id AS "batchCallbackId", j.locked_by_id AS "lockedById",
@@ -44,9 +45,16 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
   );
   if (!row) return null;
   const { arguments: stored, finished, errorPresent, paramsProblem: problem, errorEvent, ...detail } = row;
-  const text = prettyJson(decodeActiveJob(redactJson(parseJson(stored ?? 'null'), redactor)));
+  const rules = redaction();
+  const secrets = new Secrets();
+  const args = rules.json(parseJson(stored ?? 'null'), { of: 'arguments', jobClass: row.jobClass, secrets });
+  const text = prettyJson(decodeActiveJob(args));
+  const key = (given: string | null) => given && rules.text(given, secrets);
   return {
-    ...detail,
+    ...shownRow(detail, ERROR_SHOWN),
+    cronKey: key(row.cronKey),
+    concurrencyKey: key(row.concurrencyKey),
+    argumentsHidden: text.includes(HIDDEN),
     errorEvent: ERROR_EVENTS[errorEvent ?? -1] ?? null,
     argumentsJson: all ? text : cut(text, ARGUMENTS_SHOWN),
     argumentsLength: text.length,
@@ -58,6 +66,10 @@ type StoredExecution = Omit<ExecutionRow, 'applicationFrames' | 'otherFrames' | 
   number: string | null;
   errorEvent: number | null;
   backtrace: string[] | null;
+  jobClass: string | null;
+  /** Of an attempt with an error: what is hidden of them is hidden there too. */
+  ownArguments: string | null;
+  jobArguments: string | null;
 };
 
 /**
@@ -76,18 +88,37 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
              e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt", e.finished_at AS "finishedAt",
              extract(epoch FROM e.created_at - e.scheduled_at)::float8 AS "queueWait",
              extract(epoch FROM coalesce(e.duration, e.finished_at - e.created_at))::float8 AS "runTime",
-             left(e.error, ${ERROR_SHOWN}) AS error, e.error_event AS "errorEvent",
-             (SELECT array_agg(left(f, ${FRAME_SHOWN}) ORDER BY n) FROM unnest(e.error_backtrace[1:${FRAMES_SHOWN}::int]) WITH ORDINALITY t(f, n)) AS backtrace,
-             e.process_id AS "processId"
+             left(e.error, ${ERROR_SHOWN + READ_BEYOND}) AS error, e.error_event AS "errorEvent",
+             (SELECT array_agg(left(f, ${FRAME_SHOWN + READ_BEYOND}) ORDER BY n) FROM unnest(e.error_backtrace[1:${FRAMES_SHOWN}::int]) WITH ORDINALITY t(f, n)) AS backtrace,
+             e.process_id AS "processId", j.job_class AS "jobClass",
+             CASE WHEN e.error <> '' OR e.error_backtrace IS NOT NULL THEN (e.serialized_params -> 'arguments')::text END AS "ownArguments",
+             CASE WHEN e.error <> '' OR e.error_backtrace IS NOT NULL THEN (j.serialized_params -> 'arguments')::text END AS "jobArguments"
         FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id
        WHERE e.active_job_id = ${jobId} ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN}`),
   );
-  return rows.map(({ backtrace, ...row }) => ({
-    ...row,
-    number: row.number === null ? null : Number(row.number),
-    errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
-    ...splitFrames(backtrace ?? []),
-  }));
+  const rules = redaction();
+  // All attempts mostly have the same arguments.
+  const known = new Map<string, Secrets>();
+  const secretsOf = ({ ownArguments, jobArguments, jobClass }: StoredExecution) => {
+    const key = `${ownArguments}\0${jobArguments}`;
+    const secrets = known.get(key) ?? new Secrets();
+    if (!known.has(key)) for (const text of new Set([ownArguments, jobArguments])) if (text) rules.json(parseJson(text), { of: 'arguments', jobClass, secrets });
+    known.set(key, secrets);
+    return secrets;
+  };
+  return rows.map((stored) => {
+    const { backtrace, ownArguments: _own, jobArguments: _job, jobClass: _class, ...row } = stored;
+    const secrets = secretsOf(stored);
+    const excerpt = (text: string, shown: number) => rules.excerpt(text, { read: shown + READ_BEYOND, shown, secrets });
+    return {
+      ...row,
+      number: row.number === null ? null : Number(row.number),
+      enqueuedAt: row.enqueuedAt && rules.text(row.enqueuedAt, secrets),
+      error: row.error && excerpt(row.error, ERROR_SHOWN),
+      errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
+      ...splitFrames((backtrace ?? []).map((frame) => excerpt(frame, FRAME_SHOWN))),
+    };
+  });
 }
 
 /** Frames of gems, Ruby itself and generated code, as Rails' backtrace cleaner leaves them out. */
@@ -100,11 +131,23 @@ function splitFrames(frames: string[]): Pick<ExecutionRow, 'applicationFrames' |
 /** A job's raw JSON as GoodJob prints it, with `_good_job`; null when there is none. */
 export async function getRawJob(ctx: Ctx, id: string): Promise<string | null> {
   const json = await ctx.db.read((tx) => rawJob(tx, ctx.gj, id));
-  return json && prettyJson(redactJson(json, redactor));
+  return json && prettyJson(shownRaw(json));
 }
 
 /** An execution's raw JSON, with `_good_job_execution`; null when there is none. */
 export async function getRawExecution(ctx: Ctx, id: string): Promise<string | null> {
-  const json = await ctx.db.read((tx) => rawExecution(tx, ctx.gj, id));
-  return json && prettyJson(redactJson(json, redactor));
+  const { json, ofJob } = await ctx.db.read(async (tx) => {
+    const read = await rawExecution(tx, ctx.gj, id);
+    const jobId = read && stringOf(get(get(read, '_good_job_execution') ?? read, 'active_job_id'));
+    return { json: read, ofJob: jobId ? await rawJob(tx, ctx.gj, jobId) : null };
+  });
+  return json && prettyJson(shownRaw(json, ofJob));
+}
+
+/** What the job's own arguments hide is hidden in its attempts too. */
+function shownRaw(json: Json, ofJob: Json | null = null): Json {
+  const secrets = new Secrets();
+  const classOf = (one: Json) => stringOf(get(one, 'job_class')) ?? stringOf(get(get(one, '_good_job') ?? get(one, '_good_job_execution') ?? one, 'job_class')) ?? null;
+  if (ofJob) redaction().json(ofJob, { of: 'payload', jobClass: classOf(ofJob), secrets });
+  return redaction().json(json, { of: 'payload', jobClass: classOf(json), secrets });
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { type ExportFormat, exportJobs } from './export';
+import type { ExportFormat } from '../export';
+import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
 import { listJobs } from './job-list';
 

@@ -1,21 +1,16 @@
 import 'server-only';
-import { stringify } from 'csv-stringify/sync';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { compactJson, object, parseJson, redactJson, scalar } from '../good-job/json';
+import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
+import { type Json, compactJson, parseJson, scalar } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
 import type { Cursor } from '../paging';
-import { redactor } from '../redaction';
+import { redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import type { JobFilter } from './filters';
 import { listJobs } from './job-list';
 import { settle } from './settle';
-
-export const EXPORT_FORMATS = ['csv', 'ndjson'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-
-/** Jobs read at a time: what is in memory at most, beside what the reader has not taken yet. */
-const CHUNK = 500;
 
 /** In the order of the file's columns. Times are ISO 8601 UTC with microseconds. */
 interface ExportedJob {
@@ -51,15 +46,14 @@ const COLUMNS: readonly (keyof ExportedJob)[] = [
  */
 export async function* exportJobs(ctx: Ctx, asked: JobFilter, format: ExportFormat): AsyncGenerator<string, void, void> {
   const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, asked));
-  // The mark tells Excel that the file is UTF-8; without it Japanese is garbled.
-  if (format === 'csv') yield `\ufeff${stringify([[...COLUMNS]])}`;
+  if (format === 'csv') yield csvHead(COLUMNS);
   let cursor: Cursor | null = null;
   do {
-    const page: { rows: { id: string }[]; next: Cursor | null } = await listJobs(ctx, { ...filter, limit: CHUNK, cursor }, { exact: true });
+    const page: { rows: { id: string }[]; next: Cursor | null } = await listJobs(ctx, { ...filter, limit: EXPORT_CHUNK, cursor }, { exact: true });
     const ids = page.rows.map((row) => row.id);
     if (ids.length > 0) {
       const rows = await readJobs(ctx, ids);
-      yield format === 'csv' ? stringify(rows.map(csvRecord)) : rows.map(ndjsonLine).join('');
+      yield format === 'csv' ? csvLines(rows.map(csvRecord)) : rows.map(ndjsonRecord).join('');
     }
     cursor = page.next;
   } while (cursor);
@@ -76,23 +70,26 @@ async function readJobs(ctx: Ctx, ids: string[]): Promise<ExportedJob[]> {
   );
 }
 
-const argumentsOf = (job: ExportedJob) => redactJson(parseJson(job.arguments ?? 'null'), redactor);
-
-function ndjsonLine(job: ExportedJob): string {
-  const { arguments: _stored, labels, ...plain } = job;
-  const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [key, scalar(value)]);
-  return `${compactJson(object([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', argumentsOf(job)]]))}\n`;
+/** The job without what is hidden of it. */
+function shown(job: ExportedJob): ExportedJob & { json: Json } {
+  const rules = redaction();
+  const secrets = new Secrets();
+  const json = rules.json(parseJson(job.arguments ?? 'null'), { of: 'arguments', jobClass: job.job_class, secrets });
+  const text = (given: string | null) => given && rules.text(given, secrets);
+  const { job_class, queue_name, error, cron_key, concurrency_key, labels } = job;
+  return { ...job, json, job_class: text(job_class), queue_name: text(queue_name), error: text(error), cron_key: text(cron_key), concurrency_key: text(concurrency_key), labels: labels.map((label) => rules.text(label, secrets)) };
 }
 
-/** What a spreadsheet would take for a formula, in the full-width forms that Japanese ones also take. */
-const FORMULA = /^[\t\r\n ]*[=+\-@＝＋－＠]|^[\t\r]/;
+function ndjsonRecord(job: ExportedJob): string {
+  const { arguments: _stored, labels, json, ...plain } = shown(job);
+  const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [key, scalar(value)]);
+  return ndjsonLine([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', json]]);
+}
 
-/** Text that a spreadsheet would calculate is shown as text: an apostrophe before it, as a spreadsheet itself writes it. */
-const safe = (text: string) => (FORMULA.test(text) ? `'${text}` : text);
-
-function csvRecord(job: ExportedJob): (string | number | null)[] {
+function csvRecord(stored: ExportedJob): (string | number | null)[] {
+  const { json, ...job } = shown(stored);
   return COLUMNS.map((column) => {
-    const value = column === 'arguments' ? compactJson(argumentsOf(job)) : column === 'labels' ? job.labels.join(', ') : job[column];
-    return typeof value === 'string' ? safe(value) : (value as number | null);
+    if (column === 'arguments') return compactJson(json);
+    return column === 'labels' ? job.labels.join(', ') : (job[column] as string | number | null);
   });
 }

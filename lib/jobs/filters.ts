@@ -1,6 +1,7 @@
 import type { NotUnderstood, Params } from '../filter-params';
 import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
 import { type Cursor, PAGE_SIZE, cursorParams, parseCursor } from '../paging';
+import { redaction } from '../redaction/redaction';
 import { cut, isFilterText } from '../text';
 import { parseQuery, printQuery, readIds, readText } from './query-language';
 import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from './sort';
@@ -38,10 +39,10 @@ export function parseJobFilter(params: Params): JobFilter {
     const value = params.get(param);
     if (!value?.trim()) continue;
     const term = isFilterText(value) ? readParam(param, value) : null;
-    if (term) terms.push(term);
+    if (term) terms.push(unlessHidden(term));
     else refuse(param);
   }
-  terms.push(...parseQuery(params.get('q') ?? ''));
+  terms.push(...parseQuery(params.get('q') ?? '').map(unlessHidden));
 
   const limit = params.get('limit') || String(PAGE_SIZE);
   const limitRead = /^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= MAX_PAGE_SIZE;
@@ -54,6 +55,17 @@ export function parseJobFilter(params: Params): JobFilter {
   if (cursor === 'not_understood') refuse(['after_id', 'after_at', 'before_id', 'before_at'].find((name) => params.get(name) !== null) ?? 'after_id');
   else filter.cursor = cursor;
   return filter;
+}
+
+/** What looks for a hidden value, by its place or by being one, is refused: whether it is there is not to be told. */
+function unlessHidden(term: Term): Term {
+  const hides = (text: string) => redaction().text(text) !== text;
+  const isHidden =
+    (term.kind === 'argument' && (redaction().isSecretPath(term.path) || term.values.some(hides))) ||
+    (term.kind === 'text' && hides(term.text)) ||
+    (term.kind === 'match' && term.values.some(hides));
+  const { negated, source, param } = term;
+  return isHidden ? { kind: 'not_understood', reason: 'hidden', negated, source, param } : term;
 }
 
 function readParam(param: TermParam, source: string): Term | null {

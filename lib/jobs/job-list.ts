@@ -6,11 +6,11 @@ import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
-import { conditions } from './conditions';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
 import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select } from './index-terms';
-import { jobRowColumns } from './list';
+import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
+import { type Candidates, candidates } from './recheck';
 import { refreshRunning, runningByIndex } from './running';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
@@ -28,6 +28,8 @@ const MANY_MS = 400;
 const UNINDEXED_MS = 1_800;
 /** What has to read the arguments does so for the first of them alone. */
 const UNINDEXED_WINDOW = 20_000;
+/** Rows read at once to be looked at again, when those of a page were not enough. */
+const LOOKED_AGAIN = 400;
 
 export interface ListOptions {
   /** Rows looked at first. */
@@ -65,7 +67,7 @@ type Read = Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'> & Partial<J
 /** Reads one page, by the index that has it soonest. */
 class Reading {
   private readonly states: readonly JobState[];
-  private readonly condition: Sql;
+  private readonly found: Candidates;
   private readonly wanted: number;
   /** The list, whatever its page. */
   private readonly key: string;
@@ -79,7 +81,7 @@ class Reading {
     private readonly options: Required<ListOptions> & { budgetMs: number },
   ) {
     this.states = listedStates(filter);
-    this.condition = conditions(gj, filter);
+    this.found = candidates(gj, filter);
     this.wanted = filter.limit + 1;
     this.key = JSON.stringify([gj.schema.name, order.column, order.direction, filter.state, filter.terms.map(({ param, source }) => [param, source])]);
   }
@@ -104,7 +106,7 @@ class Reading {
     const { tx, gj, order, states, cursor, wanted } = this;
     const { budgetMs, firstWindow, exact } = this.options;
     const deadline = performance.now() + budgetMs;
-    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.condition, cursor, wanted });
+    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.found, cursor, wanted });
     await byOrderOnly(tx);
     if (!(await walk.step(firstWindow))) {
       const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
@@ -152,19 +154,34 @@ class Reading {
   private async unindexed(): Promise<Read> {
     const { tx, gj, order, states, cursor, wanted } = this;
     await tx.query(sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`);
-    if (!this.filter.terms.some(isSlow)) return this.read(gj.jobs);
-    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.condition, cursor, wanted });
+    if (!this.filter.terms.some(isSlow) && !this.found.isDoubtful) return this.read(gj.jobs);
+    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.found, cursor, wanted });
     await walk.step(Math.max(UNINDEXED_WINDOW, wanted));
     return this.answer(walk);
   }
 
   private async read(from: Sql): Promise<Read> {
-    const { gj, order, cursor } = this;
+    const { cursor, found, filter, wanted } = this;
+    const rows: JobRow[] = [];
+    let place = cursor;
+    for (;;) {
+      const limit = place === cursor ? wanted : Math.max(wanted, LOOKED_AGAIN);
+      const read = await this.candidatesFrom(from, place, limit);
+      const kept = await found.keep(this.tx, read.map(({ id }) => id));
+      rows.push(...read.filter(({ id }) => kept.has(id)).map((row) => shownRow(row)));
+      const last = read.at(-1);
+      if (rows.length >= wanted || read.length < limit || !last) break;
+      place = { direction: cursor?.direction ?? 'after', id: last.id, at: last.sortAt };
+    }
+    return { ...toPage(rows.slice(0, wanted), cursor, filter.limit), searched: null };
+  }
+
+  private candidatesFrom(from: Sql, cursor: Cursor | null, limit: number): Promise<ReadJobRow[]> {
+    const { gj, order, found } = this;
     const beyond = cursor ? [beyondCursor(order, order.keys, cursor)] : [];
-    const rows = await this.tx.query<JobRow>(sql`
+    return this.tx.query<ReadJobRow>(sql`
       SELECT ${jobRowColumns(gj, order.sortAt)}
-        FROM (SELECT j.id FROM ${from} j WHERE ${join([this.condition, ...beyond], ' AND ')} ${sorted(order, order.keys, cursor)} LIMIT ${this.wanted}) page
+        FROM (SELECT j.id FROM ${from} j WHERE ${join([found.condition, ...beyond], ' AND ')} ${sorted(order, order.keys, cursor)} LIMIT ${limit}) page
         JOIN ${gj.jobs} j ON j.id = page.id ${sorted(order, order.keys, cursor)}`);
-    return { ...toPage(rows, cursor, this.filter.limit), searched: null };
   }
 }

@@ -2,27 +2,51 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
+import { parseJson } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
 import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Page, toPage } from '../paging';
-import { conditions } from './conditions';
+import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import { type JobFilter, isUnderstood } from './filters';
+import { type Candidates, candidates } from './recheck';
+import { settle } from './settle';
 import type { JobRow } from './types';
 
 /** Characters of a text column that a list carries at most. */
 const TEXT_SHOWN = 300;
 
-/** The columns of a JobRow; `key` is the list's sort key. */
+/** A row as it is stored; `shownRow` makes of it what is shown. */
+export interface ReadJobRow extends JobRow {
+  /** The arguments of a job with an error: what is hidden of them is hidden there too. Empty: they are too large to look. */
+  errorOf: string | null;
+}
+
+/** Compressed, bytes. */
+const LARGEST_LOOKED_INTO = 1_000_000;
+
+/** The columns of a ReadJobRow; `key` is the list's sort key. */
 export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
   return sql`j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", j.priority,
     coalesce((SELECT array_agg(left(l, ${TEXT_SHOWN})) FROM unnest(j.labels[1:20]) l), '{}') AS labels,
-    coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN}) AS error, ${stateOf} AS state,
+    coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN + READ_BEYOND}) AS error,
+    CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN (j.serialized_params -> 'arguments')::text ELSE '' END END AS "errorOf", ${stateOf} AS state,
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
     j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
     CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN NOT ${isHeld(gj)} ELSE false END AS "lostWorker"`;
+}
+
+/** The row without what is hidden of it. */
+export function shownRow<Row extends ReadJobRow>({ errorOf, ...row }: Row, shown = TEXT_SHOWN): Omit<Row, 'errorOf'> {
+  const rules = redaction();
+  const secrets = new Secrets();
+  if (errorOf) rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
+  const text = (given: string | null) => given && rules.text(given, secrets);
+  const error = row.error && (errorOf === '' && !rules.off ? HIDDEN : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
+  return { ...row, jobClass: text(row.jobClass), queueName: text(row.queueName), labels: row.labels.map((label) => rules.text(label, secrets)), error };
 }
 
 /** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */
@@ -71,8 +95,8 @@ function membersBeside(gj: GoodJob, cursor: Cursor, { createdAt }: BatchPlace, f
  */
 const allMembers = (gj: GoodJob, batchId: string, { state, terms }: JobFilter): Sql => sql`
   SELECT id, created_at, ready_at FROM (
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${conditions(gj, { state: null, terms })} AS fits
-      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${conditions(gj, { state, terms: [] })} OFFSET 0) j
+    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${candidates(gj, { state: null, terms }).condition} AS fits
+      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${candidates(gj, { state, terms: [] }).condition} OFFSET 0) j
    WHERE fits`;
 
 /** A member, by its place in the batch's order. */
@@ -93,7 +117,7 @@ const WRITTEN_LAST = 300;
 async function boundOf(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, from: Sql, order: Sql): Promise<Bound | null> {
   const [row] = await tx.query<Bound>(sql`
     SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt" FROM (
-      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${conditions(gj, filter)} AS fits
+      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${candidates(gj, filter).condition} AS fits
         FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) j
      WHERE j.fits AND ${from} ORDER BY ${order} OFFSET ${filter.limit} LIMIT 1`);
   return row ?? null;
@@ -105,40 +129,64 @@ function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direc
     : sql`j.created_at <= ${createdAt} AND (j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
 }
 
+/** Members read at a time where each is looked at again. */
+const LOOKED_AGAIN = 300;
+
 /** One page of a batch's jobs, newest first. */
-export async function listBatchJobs(ctx: Ctx, batchId: string, filter: JobFilter): Promise<Page<JobRow>> {
-  if (!isUnderstood(filter)) return { rows: [], previous: null, next: null };
+export async function listBatchJobs(ctx: Ctx, batchId: string, asked: JobFilter): Promise<Page<JobRow>> {
+  if (!isUnderstood(asked)) return { rows: [], previous: null, next: null };
   const { gj } = ctx;
-  const { cursor } = filter;
-  const direction = cursor?.direction ?? 'after';
-  const order = direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
   return ctx.db.read(
     async (tx) => {
-      const place = cursor && (await placeOf(tx, gj, cursor));
-      if (cursor && !place) return { rows: [], previous: null, next: null };
-      const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
-      const read = (members: Sql, to: Sql) => tx.query<JobRow>(sql`
-        WITH page AS MATERIALIZED (
-          SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${filter.limit + 1}),
-        numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
-        SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
-      const fits = sql`j.batch_id = ${batchId} AND ${conditions(gj, filter)}`;
-      // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
-      const near = cursor && place ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (filter.limit + 1)), sql`true`) : [];
-      if (near.length > filter.limit) return toPage(near, cursor, filter.limit);
-      const bound = await boundOf(tx, gj, batchId, filter, from, order);
-      const rows = await read(allMembers(gj, batchId, filter), bound ? upTo(bound, direction) : sql`true`);
-      return toPage(rows, cursor, filter.limit);
+      const { filter } = await settle(tx, gj, asked);
+      const found = candidates(gj, filter);
+      if (!found.isDoubtful) return readBatchPage(tx, gj, batchId, filter, found);
+      // What is left out is made up for by what comes next.
+      const rows: JobRow[] = [];
+      let cursor = filter.cursor;
+      do {
+        const page = await readBatchPage(tx, gj, batchId, { ...filter, limit: LOOKED_AGAIN, cursor }, found);
+        const inOrder = filter.cursor?.direction === 'before' ? page.rows.toReversed() : page.rows;
+        const kept = await found.keep(tx, inOrder.map(({ id }) => id));
+        rows.push(...inOrder.filter(({ id }) => kept.has(id)));
+        cursor = filter.cursor?.direction === 'before' ? page.previous : page.next;
+      } while (cursor && rows.length <= filter.limit);
+      return toPage(rows.slice(0, filter.limit + 1), filter.cursor, filter.limit);
     },
     { byIndexOnly: true },
   );
 }
 
+async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, { condition }: Candidates): Promise<Page<JobRow>> {
+  const { cursor } = filter;
+  const direction = cursor?.direction ?? 'after';
+  const order = direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
+  const place = cursor && (await placeOf(tx, gj, cursor));
+  if (cursor && !place) return { rows: [], previous: null, next: null };
+  const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
+  const read = async (members: Sql, to: Sql) => {
+    const rows = await tx.query<ReadJobRow>(sql`
+      WITH page AS MATERIALIZED (
+        SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${filter.limit + 1}),
+      numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
+      SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
+    return rows.map((row) => shownRow(row));
+  };
+  const fits = sql`j.batch_id = ${batchId} AND ${condition}`;
+  // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
+  const near = cursor && place ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (filter.limit + 1)), sql`true`) : [];
+  if (near.length > filter.limit) return toPage(near, cursor, filter.limit);
+  const bound = await boundOf(tx, gj, batchId, filter, from, order);
+  const rows = await read(allMembers(gj, batchId, filter), bound ? upTo(bound, direction) : sql`true`);
+  return toPage(rows, cursor, filter.limit);
+}
+
 /** The callback jobs of a batch, newest first; a batch has a handful, so the first 100 are all. */
 export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRow[]> {
-  return ctx.db.read((tx) =>
-    tx.query<JobRow>(sql`
+  const rows = await ctx.db.read((tx) =>
+    tx.query<ReadJobRow>(sql`
       SELECT ${jobRowColumns(ctx.gj, sql`j.created_at`)} FROM ${ctx.gj.jobs} j WHERE j.batch_callback_id = ${batchId}
        ORDER BY j.created_at DESC, j.id DESC LIMIT 100`),
   );
+  return rows.map((row) => shownRow(row));
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DISCARDED, insertBatch, insertJob, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
@@ -20,6 +20,10 @@ const events = async (id: string) =>
 
 describe('who may not, is refused before any statement', () => {
   const untouched = (): Database => ({ ...gj.db, write: () => Promise.reject(new Error('A transaction was opened.')) });
+  // What is refused cannot be recorded then, so it is printed.
+  beforeEach(() => {
+    vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  });
 
   test('read only: nobody', async () => {
     const ctx = gj.ctx({ readOnly: true, db: untouched() });
@@ -68,14 +72,14 @@ describe('the audit', () => {
     expect(await events(id)).toHaveLength(1);
   });
 
-  test('what timed out on a lock is not recorded as done', async () => {
+  test('what timed out on a lock is recorded as that, not as done', async () => {
     const id = await insertJob(gj.client);
     const other = await gj.session();
     await other.query('BEGIN');
     await other.query('SELECT 1 FROM good_jobs WHERE id = $1 FOR UPDATE', [id]);
     expect(await changeJobs(gj.ctx(), 'force_discard', [id])).toEqual([{ id, outcome: 'locked' }]);
     await other.query('ROLLBACK');
-    expect(await events(id)).toEqual([]);
+    expect(await events(id)).toMatchObject([{ action: 'job.force_discard', counts: { locked: 1 } }]);
   });
 
   test('without the console\'s own schema it is printed, one JSON object a line, after the commit', async () => {
@@ -92,7 +96,8 @@ describe('the audit', () => {
           throw new Error('lost before the commit');
         });
       await expect(changeJobs(bare.ctx({ db: { ...bare.db, write: lost } }), 'discard', [id])).rejects.toThrow('lost');
-      expect(print).toHaveBeenCalledTimes(1);
+      expect(print).toHaveBeenCalledTimes(2);
+      expect(JSON.parse(String(print.mock.calls[1]?.[0]))).toMatchObject({ audit: { action: 'job.discard', outcome: 'failed', error: 'unexpected', targetIds: [id] } });
     } finally {
       await bare.close();
     }

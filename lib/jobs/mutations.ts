@@ -1,5 +1,6 @@
 import 'server-only';
 import { countOutcomes } from '../audit/audit';
+import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
 import { type Ctx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';
@@ -13,13 +14,15 @@ import type { Outcome } from '../good-job/outcomes';
  */
 export async function changeJobs(ctx: Ctx, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
   if (ids.length > MAX_JOBS_PER_TRANSACTION) throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
+  const about = { targetType: 'job' as const, targetIds: ids, details: options.scheduledAt ? { scheduled_at: options.scheduledAt } : {} };
   try {
     return await transaction(ctx, `job.${action}`, async (tx) => {
-      const outcomes = await actOnJobs(tx, ctx.gj, action, ids, options);
-      const details = options.scheduledAt ? { scheduled_at: options.scheduledAt } : {};
-      await tx.audit({ targetType: 'job', targetIds: ids, counts: countOutcomes(outcomes), details });
+      let before: Snapshot = new Map();
+      const outcomes = await actOnJobs(tx, ctx.gj, action, ids, { ...options, claimed: async (ready) => void (before = await readJobs(tx, ctx.gj, ready)) });
+      const done = outcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : []));
+      await tx.audit({ ...about, counts: countOutcomes(outcomes), ...changesOf(before, await readJobs(tx, ctx.gj, done), done) });
       return outcomes;
-    });
+    }, about);
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'locked') return ids.map((id) => ({ id, outcome: 'locked' }));
     throw error;

@@ -31,7 +31,8 @@ export function termCondition(gj: GoodJob, term: Term): Sql {
   return term.negated ? sql`(${plain}) IS NOT TRUE` : sql`(${plain})`;
 }
 
-function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
+/** The same without its negation. */
+export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
   switch (term.kind) {
     case 'text':
       return term.id === null ? containsText(term.text) : idOrText(gj, term, term.id);

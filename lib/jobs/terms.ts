@@ -64,7 +64,8 @@ export type NumberTerm = Common & { kind: 'number'; field: (typeof NUMBER_FIELDS
 export type TimeTerm = Common & { kind: 'time'; field: (typeof TIME_FIELDS)[number]; bounds: TimeBound[] };
 /** `args.0.invoice_id:4711`: a scalar at that path of the arguments, as JSON prints it (strings without quotes). */
 export type ArgumentTerm = Common & { kind: 'argument'; path: string[]; values: string[] };
-export type NotUnderstoodTerm = Common & { kind: 'not_understood'; reason: 'field' | 'value' | 'quote' };
+/** `hidden`: it looks for what redaction hides. */
+export type NotUnderstoodTerm = Common & { kind: 'not_understood'; reason: 'field' | 'value' | 'quote' | 'hidden' };
 
 /** A term that holds. */
 export type UnderstoodTerm = TextTerm | MatchTerm | IdsTerm | NumberTerm | TimeTerm | ArgumentTerm;

@@ -89,6 +89,8 @@ export interface JobDetail extends JobRow {
   /** The arguments as pretty JSON, decoded as a reader would write them; cut at ARGUMENTS_SHOWN characters. */
   argumentsJson: string;
   argumentsLength: number;
+  /** Some of them are hidden. */
+  argumentsHidden: boolean;
   retryable: boolean;
 }
 

@@ -1,11 +1,12 @@
-import sql, { type Sql, raw } from 'sql-template-tag';
+import sql, { raw } from 'sql-template-tag';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Cursor } from '../paging';
-import { jobRowColumns } from './list';
+import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { type ListOrder, listWindow } from './order';
+import type { Candidates } from './recheck';
 import type { Term } from './terms';
 import type { JobRow } from './types';
 
@@ -15,7 +16,7 @@ export interface Place {
   id: string;
 }
 
-interface WalkedRow extends JobRow {
+interface WalkedRow extends ReadJobRow {
   n: number;
   fits: boolean;
 }
@@ -28,13 +29,16 @@ const STEP_MS = 120;
 const TOO_SHORT_MS = 50;
 /** A window that is slower than the one before it may still end. */
 const OVERTIME_MS = 60;
+/** Rows read at once to be looked at again, when those of a page were not enough. */
+const LOOKED_AGAIN = 400;
+const LONGEST_AGAIN_MS = 4_000;
 
 export interface WalkOptions {
   order: ListOrder;
   states: readonly JobState[];
   terms: Term[];
-  /** The whole condition, tried on each row of a window. */
-  filter: Sql;
+  /** Tried on each row of a window. */
+  filter: Candidates;
   cursor: Cursor | null;
   wanted: number;
 }
@@ -51,42 +55,60 @@ export class Walk {
   stoppedAt: Place | null = null;
   private from: Cursor | null;
   private perMs = 0;
+  /** Spent on looking again at what was found: no part of the time for the search, or its length would tell of what is hidden. ms. */
+  private againMs = 0;
 
   constructor(private readonly tx: Tx, private readonly gj: GoodJob, private readonly options: WalkOptions) {
     this.from = options.cursor;
   }
 
-  /** One window; true when nothing is left to do. */
+  /** One window; true when nothing is left to do. It ends where it ends, however many of its candidates are left out. */
   async step(size: number): Promise<boolean> {
+    const started = performance.now() - this.againMs;
+    let left = size;
+    for (let limit = this.options.wanted - this.rows.length; ; limit = LOOKED_AGAIN) {
+      const { last, full } = await this.part(left, limit);
+      this.perMs = size / Math.max(performance.now() - this.againMs - started, 1);
+      const isFull = this.rows.length >= this.options.wanted;
+      const ended = !full && last?.n !== left;
+      this.looked += ended && !isFull ? 0 : (last?.n ?? 0);
+      if (isFull || ended || !last) {
+        this.stoppedAt = null;
+        return true;
+      }
+      this.stoppedAt = { at: last.sortAt, id: last.id };
+      this.from = { direction: this.options.cursor?.direction ?? 'after', ...this.stoppedAt };
+      left -= last.n;
+      if (left <= 0) return false;
+    }
+  }
+
+  /** The first candidates of a window, or its last row; `full`: there may be more before its end. */
+  private async part(size: number, limit: number): Promise<{ last: WalkedRow | undefined; full: boolean }> {
     const { order, states, terms, filter, wanted } = this.options;
-    const started = performance.now();
     // One window is one statement, and reads no further than its last row wanted: the LIMITs let nothing be sorted but ties.
     const read = await this.tx.query<WalkedRow>(sql`
       SELECT page.n, page.fits, ${jobRowColumns(this.gj, order.sortAt)}
         FROM (SELECT j.id, j.n, j.fits
-                FROM (SELECT j.id, (row_number() OVER ())::int AS n, coalesce((${filter}), false) AS fits
+                FROM (SELECT j.id, (row_number() OVER ())::int AS n, coalesce((${filter.condition}), false) AS fits
                         FROM (${listWindow(this.gj, order, states, terms, this.from, size)}) j) j
-               WHERE j.fits OR j.n = ${size} LIMIT ${wanted - this.rows.length}) page
+               WHERE j.fits OR j.n = ${size} LIMIT ${limit}) page
         JOIN ${this.gj.jobs} j ON j.id = page.id ORDER BY page.n`);
-    this.perMs = size / Math.max(performance.now() - started, 1);
-    this.rows.push(...read.filter((row) => row.fits).map(({ n: _n, fits: _fits, ...row }) => row));
-    const last = read.at(-1);
-    const isFull = this.rows.length >= wanted;
-    const ended = last?.n !== size;
-    this.looked += ended && !isFull ? 0 : (last?.n ?? 0);
-    if (isFull || ended || !last) {
-      this.stoppedAt = null;
-      return true;
-    }
-    this.stoppedAt = { at: last.sortAt, id: last.id };
-    this.from = { direction: this.options.cursor?.direction ?? 'after', ...this.stoppedAt };
-    return false;
+    const started = performance.now();
+    const found = read.filter((row) => row.fits);
+    const kept = await filter.keep(this.tx, found.map(({ id }) => id));
+    const rows = found.filter(({ id }) => kept.has(id));
+    const used = rows.slice(0, wanted - this.rows.length);
+    this.rows.push(...used.map(({ n: _n, fits: _fits, ...row }) => shownRow(row)));
+    if (filter.isDoubtful) this.againMs += performance.now() - started;
+    // The page ends with its last row, whatever was read beyond.
+    return { last: this.rows.length >= wanted ? used.at(-1) : read.at(-1), full: read.length === limit };
   }
 
   /** Windows until nothing is left to do, or no time. */
-  async run(deadline: number): Promise<void> {
+  async run(until: number): Promise<void> {
     for (let size = FIRST_WINDOW * GROWTH; ; size *= GROWTH) {
-      const left = deadline - performance.now();
+      const left = until + Math.min(this.againMs, LONGEST_AGAIN_MS) - performance.now();
       if (left < TOO_SHORT_MS) return;
       if (this.perMs > 0) size = Math.max(FIRST_WINDOW, Math.min(size, Math.round(this.perMs * Math.min(left * 0.6, STEP_MS))));
       await this.tx.query(sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(left + OVERTIME_MS)))}`);

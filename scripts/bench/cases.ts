@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Ctx } from '../../lib/ctx';
 import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
+import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
 import { jobGroup } from './job-cases';
 
@@ -41,4 +42,5 @@ export interface Group {
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
   batch: batchGroup,
   jobs: jobGroup,
+  audit: auditGroup,
 };

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { detectConsoleSchema } from '../../lib/audit/detect';
 import { type Ctx, contextFor } from '../../lib/ctx';
 import { connectionConfig } from '../../lib/db/connection';
 import { type Database, openDatabase } from '../../lib/db/database';
@@ -13,6 +14,7 @@ import { benchBulk } from './bulk';
 import { GROUPS, type Group } from './cases';
 import { explain } from './explain';
 import { fill } from './fill';
+import { fillAudit } from './fill-audit';
 import { HttpClient, measure } from './measure';
 import { benchPolling } from './polling';
 import { judgeAll, machine, writeReport } from './report';
@@ -64,6 +66,7 @@ async function scratchDatabase(jobs: number): Promise<{ url: string; stop: () =>
   const server = await startPostgres({ dataDir: path.join('.cache', `bench-${jobs}`, 'postgres'), settings: SETTINGS });
   try {
     await fill(server.url, jobs, log);
+    await fillAudit(server.url, jobs, log);
   } catch (error) {
     await server.stop();
     throw error;
@@ -76,7 +79,7 @@ async function openCtx(db: Database): Promise<Ctx> {
   const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
   if (schema.problem) fail(`The database cannot be used: ${schema.problem}.`);
   const gj = new GoodJob(schema, { appName: null, locale: env.appLocale, timeZone: env.appTimeZone, dequeueQuerySort: env.dequeueQuerySort });
-  return contextFor({ viewer: { id: 'bench', role: 'admin' }, db, gj, consoleSchema: false, requestId: 'bench', readOnly: true });
+  return contextFor({ viewer: { id: 'bench', role: 'admin' }, db, gj, ...(await db.read(detectConsoleSchema)), requestId: 'bench', readOnly: true });
 }
 
 async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group> {

@@ -9,6 +9,7 @@ import { type Env, readEnv } from '../../lib/env';
 import { ConsoleError } from '../../lib/errors';
 import { type Child, startChild } from './children';
 import { DEMO_APP } from './data/active-job';
+import { insertDemoAudit } from './data/audit';
 import { DEMO_BATCHES } from './data/batches';
 import { type Target, connect } from './database';
 import { seedDemo } from './seed';
@@ -90,6 +91,7 @@ async function makeConsoleSchema(env: Env): Promise<void> {
   const db = openDatabase({ url: env.databaseUrl, caFile: env.databaseCaFile, poolSize: 1, applicationName: 'good_job_console_demo' });
   try {
     await db.write((tx) => setUpConsoleSchema(tx));
+    await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
     // The console works without; its audit then goes to stdout.
     if (!(error instanceof ConsoleError && error.code === 'no_permission')) throw error;
@@ -142,6 +144,7 @@ async function start(): Promise<void> {
     [`/batches/${DEMO_BATCHES.manyDiscarded}`, '640 discarded jobs to retry'],
     [`/batches/${DEMO_BATCHES.source}`, 'the example batch of GoodJob\'s own dashboard'],
     ['/jobs?state=discarded', 'what failed'],
+    ['/audit', 'who did what'],
   ];
   console.log(['', `The demo is ready: ${base}/`, ...pages.map(([page, what]) => `  ${base}${page}  ${what}`), 'Ctrl-C ends it.', ''].join('\n'));
 }

@@ -25,6 +25,8 @@ export interface CtxOptions {
   db?: Database;
   searchBudgetMs?: number;
   bulkOperatorLimit?: number;
+  reason?: string;
+  reasonRequired?: boolean;
 }
 
 const CONSOLE_SCHEMA_SQL = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
@@ -52,9 +54,9 @@ export class TestConsole {
   }
 
   /** The app is called `test-app` unless said otherwise. */
-  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, searchBudgetMs, bulkOperatorLimit }: CtxOptions = {}): Ctx {
+  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, ...others }: CtxOptions = {}): Ctx {
     const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
-    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, searchBudgetMs, bulkOperatorLimit });
+    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, ...others });
   }
 
   /** Drops indexes of good_jobs for good, as an older schema lacks them, and is the console on what is left. */

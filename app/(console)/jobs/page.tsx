@@ -17,15 +17,17 @@ import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
+import { Banner } from '@/components/ui/banner';
 import { requireCtx } from '@/lib/ctx';
 import { env } from '@/lib/env';
 import { paramsOf } from '@/lib/filter-params';
 import { JOB_STATES } from '@/lib/good-job/states';
 import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/chart-types';
 import { withColumns } from '@/lib/jobs/column-values';
-import { COLUMNS_COOKIE, parseColumns, printColumns } from '@/lib/jobs/columns';
+import { COLUMNS_COOKIE, printColumns } from '@/lib/jobs/columns';
 import { isUnderstood, jobFilterParams, listedStates, parseJobFilter, withState, withoutTerm } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
+import { shownColumns } from '@/lib/jobs/shown-columns';
 import { naturalSort } from '@/lib/jobs/sort';
 import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
 import { cut } from '@/lib/text';
@@ -44,7 +46,7 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
     const t = await getTranslations('jobs');
     const filter = parseJobFilter(given);
     const jar = await cookies();
-    const columns = parseColumns(given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value);
+    const { columns, hidden } = shownColumns(given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value);
     const page = await listJobs(ctx, filter);
     const params = jobFilterParams(filter);
     const understood = isUnderstood(filter);
@@ -68,6 +70,11 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
         </SearchBox>
         <SearchForm {...search} />
         <NotUnderstoodChips chips={[...ofParams, ...problems]} clearHref={PATH} />
+        {hidden.length > 0 && (
+          <div className="my-3">
+            <Banner tone="warning">{(await getTranslations('reveal'))('column', { paths: hidden.join(', ') })}</Banner>
+          </div>
+        )}
         <div className="relative">
           <StateTabs tabs={tabs} query={query} />
           {understood && <JobChart query={String(new URLSearchParams(params))} search={search} limited={createdBounds(filter.terms, Date.now())} choice={parseChartChoice(jar.get(CHART_COOKIE)?.value)} />}

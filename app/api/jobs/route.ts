@@ -2,16 +2,16 @@ import { answerJson } from '@/lib/api';
 import { chartOfList } from '@/lib/jobs/chart';
 import { readChartRequest } from '@/lib/jobs/chart-types';
 import { withColumns } from '@/lib/jobs/column-values';
-import { parseColumns } from '@/lib/jobs/columns';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
+import { shownColumns } from '@/lib/jobs/shown-columns';
 
 /** The list and, when asked by `include`, what else of its page is due: one request a refresh. */
 export async function GET(request: Request): Promise<Response> {
   const params = new URL(request.url).searchParams;
   const filter = parseJobFilter(params);
-  const columns = parseColumns(params.get('columns'));
+  const { columns } = shownColumns(params.get('columns'));
   const include = (params.get('include') ?? '').split(',');
   return answerJson(async (ctx) => {
     const [page, counts, chart] = await Promise.all([

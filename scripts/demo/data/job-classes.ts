@@ -39,7 +39,7 @@ export const JOB_CLASSES: readonly JobClass[] = [
     arguments: (r, at) => r.pick([
       () => mailer('CustomerMailer', 'welcome', { customer: record('Customer', customerId(r)) }),
       () => mailer('OrderMailer', 'shipped', { order: record('Order', orderId(r)), shipped_on: date(tokyoDate(at)) }),
-      () => mailer('AccountMailer', 'password_reset', { email: email(r), expires_in: duration(3600) }),
+      () => mailer('AccountMailer', 'password_reset', { email: email(r), reset_token: `demo-${r.int(100_000, 999_999)}`, expires_in: duration(3600) }),
     ])(),
   },
   {
@@ -49,7 +49,7 @@ export const JOB_CLASSES: readonly JobClass[] = [
   },
   {
     name: 'Webhooks::DeliverJob', queue: 'webhooks', priority: 0, weight: 16, seconds: 0.4, failure: 0.07, attempts: 8, errors: [ERRORS.timeout, ERRORS.gateway, ERRORS.goneEndpoint],
-    arguments: (r, at) => [record('Webhook::Endpoint', r.int(3, 84)), r.pick(['order.paid', 'order.shipped', 'customer.updated']), hash({ id: orderId(r), transaction: exactNumber(`1234567890${r.int(1_000_000_000, 4_294_967_295)}`), amount: exactNumber(`${r.int(10, 900)}.${r.int(1, 9)}0`), at: payloadTime(at) })],
+    arguments: (r, at) => [record('Webhook::Endpoint', r.int(3, 84)), r.pick(['order.paid', 'order.shipped', 'customer.updated']), hash({ url: `https://hooks.example.com/in?token=demo-${r.int(100_000, 999_999)}`, id: orderId(r), transaction: exactNumber(`1234567890${r.int(1_000_000_000, 4_294_967_295)}`), amount: exactNumber(`${r.int(10, 900)}.${r.int(1, 9)}0`), at: payloadTime(at) })],
     labels: (r) => ['webhook', ...maybe(r, 0.1, '再送')],
   },
   {

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { History } from '@/components/audit/history';
 import { BatchHead } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
 import { CopyButton } from '@/components/copy-button';
@@ -8,6 +9,7 @@ import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { JsonBlock } from '@/components/ui/json-block';
+import { historyOf } from '@/lib/audit/queries';
 import { getBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
 import type { BatchRow } from '@/lib/batches/types';
@@ -37,15 +39,16 @@ export default async function BatchPage({ params, searchParams }: Props) {
   if (!isUuid(id)) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
-    const t = await getTranslations('batch');
+    const [t, audit] = [await getTranslations('batch'), await getTranslations('audit')];
     const filter = parseJobFilter(given);
     // All at once: each is a short transaction of its own, and none waits for another.
     const asked = getBatch(ctx, id);
-    const [found, status, callbacks, jobs] = await Promise.all([
+    const [found, status, callbacks, jobs, history] = await Promise.all([
       asked,
       statusNow(ctx, asked.then((batch) => batch?.row ?? null), id, given.get('counts') === '1'),
       guardPart(() => callbackJobs(ctx, id)),
       guardPart(() => batchedJobs(ctx, id, filter)),
+      guardPart(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
     ]);
     if (!found) return missingPage();
     return (
@@ -75,6 +78,12 @@ export default async function BatchPage({ params, searchParams }: Props) {
           <FilterChips filter={filter} path={`/batches/${id}`} />
           <NotUnderstoodChips chips={notUnderstoodOf(filter)} clearHref={`/batches/${id}`} />
           {jobs}
+        </section>
+        <section aria-labelledby="history" className="mt-6">
+          <h2 id="history" className="mb-2 text-base font-semibold">
+            {audit('history.title')}
+          </h2>
+          {history}
         </section>
       </>
     );

@@ -1,20 +1,28 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { Executions } from '@/components/jobs/executions';
 import { JobActions } from '@/components/jobs/job-actions';
 import { JobArguments } from '@/components/jobs/job-arguments';
+import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
-import { requireCtx } from '@/lib/ctx';
+import { historyOf } from '@/lib/audit/queries';
+import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob, getRawJob, listExecutions } from '@/lib/jobs/detail';
+import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
+import { HIDDEN } from '@/lib/redaction/redaction';
 import { isUuid } from '@/lib/text';
-import { guardPage, missingPage } from '../../guard';
+import { guardPage, guardPart, missingPage } from '../../guard';
+
+const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
+  job.argumentsHidden || [job.error, ...executions.flatMap(({ error, applicationFrames, otherFrames }) => [error, ...applicationFrames, ...otherFrames])].some((text) => text?.includes(HIDDEN));
 
 interface Props {
   params: Promise<{ id: string }>;
@@ -32,10 +40,11 @@ export default async function JobPage({ params, searchParams }: Props) {
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations();
-    const [job, executions, raw] = await Promise.all([
+    const [job, executions, raw, history] = await Promise.all([
       getJob(ctx, id, { all: given.get('all') === '1' }),
       listExecutions(ctx, id),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
+      guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return missingPage();
     return (
@@ -59,6 +68,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
           </div>
           <JobArguments job={job} />
+          {hasHidden(job, executions) && <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />}
         </section>
         <div className="mt-6 grid gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
           <section aria-labelledby="executions" className="min-w-0">
@@ -74,6 +84,12 @@ export default async function JobPage({ params, searchParams }: Props) {
             <Timeline job={job} executions={executions} />
           </section>
         </div>
+        <section aria-labelledby="history" className="mt-6">
+          <h2 id="history" className="mb-2 text-base font-semibold">
+            {t('audit.history.title')}
+          </h2>
+          {history}
+        </section>
         <section id="raw" aria-labelledby="raw-heading" className="mt-6">
           <h2 id="raw-heading" className="mb-2 text-base font-semibold">
             {t('jobs.raw')}

@@ -1,0 +1,59 @@
+import type { Metadata } from 'next';
+import { getTimeZone, getTranslations } from 'next-intl/server';
+import { redirect } from 'next/navigation';
+import { AuditFilterForm } from '@/components/audit/audit-filter-form';
+import { AuditList } from '@/components/audit/audit-list';
+import { PageSizes } from '@/components/jobs/page-sizes';
+import { NotUnderstoodChips } from '@/components/not-understood';
+import { Banner } from '@/components/ui/banner';
+import { buttonClass } from '@/components/ui/button';
+import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit/filters';
+import { listAudit, listViewers } from '@/lib/audit/queries';
+import { requireCtx } from '@/lib/ctx';
+import { env } from '@/lib/env';
+import { paramsOf } from '@/lib/filter-params';
+import { guardPage } from '../guard';
+
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations('audit'))('title') };
+}
+
+export default async function AuditPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+  const given = paramsOf(await searchParams);
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const [t, zone] = [await getTranslations('audit'), await getTimeZone()];
+    const filter = parseAuditFilter(given, zone);
+    const params = auditFilterParams(filter, zone);
+    // What a form sends means the viewer's own zone; an address may be passed on.
+    if (hasLocalTimes(given) && filter.notUnderstood.length === 0) redirect(`/audit?${new URLSearchParams(params)}`);
+    const [page, viewers] = await Promise.all([listAudit(ctx, filter), listViewers(ctx)]);
+    const withCursor = auditFilterParams(filter, zone, filter.cursor);
+    return (
+      <>
+        <h1 className="text-xl font-semibold">{t('title')}</h1>
+        <p className="mb-3 text-soft">{t('intro')}</p>
+        {!ctx.consoleSchema ? (
+          <Banner tone="info">{t(ctx.consoleSchemaOutdated ? 'needsNewerSchema' : 'needsSchema')}</Banner>
+        ) : (
+          <>
+            <AuditFilterForm key={JSON.stringify(params)} filter={filter} viewers={viewers} />
+            <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/audit" />
+            <div className="mb-2 flex flex-wrap items-center justify-end gap-x-4 gap-y-1">
+              <span className="flex items-center gap-1 text-[13px] text-soft">
+                {t('export')}
+                {(['csv', 'ndjson'] as const).map((format) => (
+                  <a key={format} href={`${env().basePath}/api/audit/export?${new URLSearchParams({ ...params, format })}`} download className={buttonClass('quiet')} title={t(`${format}Hint`)}>
+                    {format === 'csv' ? 'CSV' : 'NDJSON'}
+                  </a>
+                ))}
+              </span>
+              <PageSizes path="/audit" params={params} />
+            </div>
+            <AuditList key={JSON.stringify(withCursor)} door={`/api/audit?${new URLSearchParams(withCursor)}`} initial={page} params={params} empty={t(Object.keys(params).length > 0 ? 'emptyFilter' : 'empty')} />
+          </>
+        )}
+      </>
+    );
+  });
+}

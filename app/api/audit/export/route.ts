@@ -1,0 +1,11 @@
+import { getTimeZone } from 'next-intl/server';
+import { exportAudit } from '@/lib/audit/export';
+import { parseAuditFilter } from '@/lib/audit/filters';
+import { exportResponse } from '@/lib/export-response';
+
+/** The records of a filter as a file. */
+export async function GET(request: Request): Promise<Response> {
+  const params = new URL(request.url).searchParams;
+  const filter = parseAuditFilter(params, await getTimeZone());
+  return exportResponse({ name: 'good-job-audit', format: params.get('format'), understood: filter.notUnderstood.length === 0, chunks: (ctx, format) => exportAudit(ctx, filter, format) });
+}

@@ -1,0 +1,10 @@
+import { getTimeZone } from 'next-intl/server';
+import { parseAuditFilter } from '@/lib/audit/filters';
+import { listAudit } from '@/lib/audit/queries';
+import { answerJson } from '@/lib/api';
+
+/** A page of the audit: the same as /audit. */
+export async function GET(request: Request): Promise<Response> {
+  const zone = await getTimeZone();
+  return answerJson((ctx) => listAudit(ctx, parseAuditFilter(new URL(request.url).searchParams, zone)));
+}

@@ -1,0 +1,50 @@
+import { useTranslations } from 'next-intl';
+import type { RowChange } from '@/lib/audit/types';
+import { AbsoluteTime } from '../time';
+
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+
+/** What changed in each row: only the fields that did, the old value beside the new one. */
+export function AuditChanges({ changes }: { changes: RowChange[] }) {
+  const t = useTranslations('audit');
+  const value = (text: string | null) => {
+    if (text === null) return <span className="text-soft">–</span>;
+    return ISO.test(text) ? <AbsoluteTime iso={text} /> : <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>;
+  };
+  return changes.map(({ id, gone, fields }) => (
+    <div key={id} className="mt-2">
+      <p className="text-[13px]">
+        <span className="font-mono break-all">{id}</span>
+        {gone && <span className="text-danger"> {t('deleted')}</span>}
+      </p>
+      <table aria-label={t('changesOf', { id })} className="mt-1 w-full table-fixed border-collapse text-[13px]">
+        <thead className="text-left text-soft">
+          <tr>
+            <th scope="col" className="w-2/6 py-0.5 pr-3 font-normal">
+              {t('field')}
+            </th>
+            <th scope="col" className="py-0.5 pr-3 font-normal">
+              {t('before')}
+            </th>
+            {!gone && (
+              <th scope="col" className="py-0.5 font-normal">
+                {t('after')}
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {fields.map(({ name, before, after }) => (
+            <tr key={name} className="border-t border-line align-top">
+              <th scope="row" className="py-0.5 pr-3 text-left font-mono text-[12.5px] font-normal any-break">
+                {name}
+              </th>
+              <td className="py-0.5 pr-3 any-break">{value(before)}</td>
+              {!gone && <td className="py-0.5 any-break">{value(after)}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  ));
+}

@@ -1,0 +1,93 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import { MAX_ROWS } from '@/lib/audit/bounds';
+import type { AuditRow } from '@/lib/audit/types';
+import { useCount } from '../quantities';
+import { AbsoluteTime } from '../time';
+import { AuditChanges } from './audit-changes';
+import { AuditTarget } from './audit-target';
+import { OutcomeBadge } from './outcome-badge';
+
+export const AUDIT_GRID = 'lg:grid lg:grid-cols-[12.5rem_minmax(0,13rem)_minmax(0,1fr)_minmax(0,19rem)] lg:gap-x-4';
+
+type Translate = ReturnType<typeof useTranslations>;
+
+/** A name's word where there is one; else the name itself: a newer console may have written the record. */
+function wordOf(t: Translate, prefix: string, name: string): string {
+  const key = `${prefix}.${name}` as never;
+  return t.has(key) ? t(key) : name;
+}
+
+/** One record: when, who, what, what came of it, and unfolded all the rest. */
+export function AuditEntry({ row, self, note }: { row: AuditRow; self?: string; note?: ReactNode }) {
+  const t = useTranslations();
+  const count = useCount();
+  const counts = Object.entries(row.counts).map(([name, n]) => (t.has(`audit.counts.${name}` as never) ? t(`audit.counts.${name}` as never, { number: count(n) } as never) : `${name}: ${count(n)}`));
+  return (
+    <li className="px-3 py-2" data-audit={row.id}>
+      <div className={AUDIT_GRID}>
+        <p>
+          <AbsoluteTime iso={row.createdAt} />
+        </p>
+        <p className="min-w-0 any-break">
+          <Link href={`/audit?${new URLSearchParams({ viewer: row.viewer })}`} prefetch={false} className="text-ink no-underline hover:underline">
+            {row.viewer}
+          </Link>{' '}
+          <span className="text-[13px] text-soft">{[row.viewerName, row.viewerEmail].filter((text) => text && text !== row.viewer).join(' ')} ({wordOf(t, 'audit.roles', row.role)})</span>
+        </p>
+        <div className="min-w-0">
+          <p className="font-semibold">{wordOf(t, 'audit.actions', row.action)}</p>
+          <AuditTarget row={row} self={self} />
+          {row.reason !== null && (
+            <p className="whitespace-pre-wrap any-break">
+              <span className="text-[13px] text-soft">{t('audit.reason')}</span> {row.reason}
+            </p>
+          )}
+        </div>
+        <div className="min-w-0 max-lg:mt-1">
+          <p className="flex flex-wrap items-center gap-x-2">
+            <OutcomeBadge outcome={row.outcome} />
+            {!(row.outcome === 'done' && row.counts.done === 1) && <span className="text-[13px]">{counts.join(' · ')}</span>}
+          </p>
+          {row.error !== null && <p className="mt-0.5 text-[13px]">{codeText(t, row.error)}</p>}
+          {note}
+        </div>
+      </div>
+      <Unfolded row={row} />
+    </li>
+  );
+}
+
+/** Codes are those of lib/errors.ts, of a refused row, or the audit's own. */
+function codeText(t: Translate, code: string): string {
+  const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((one) => t.has(`${one}.${code}` as never));
+  return prefix ? wordOf(t, prefix, code) : code;
+}
+
+function Unfolded({ row }: { row: AuditRow }) {
+  const t = useTranslations('audit');
+  const changed = (row.counts.done ?? 0) > 0;
+  return (
+    <details className="mt-0.5">
+      <summary className="w-fit text-[13px] text-soft">{t('showDetails')}</summary>
+      <div className="mt-1 rounded-md bg-sunken px-3 py-2">
+        <p className="text-[13px]">
+          <span className="text-soft">{t('requestId')}</span>{' '}
+          <Link href={`/audit?${new URLSearchParams({ request_id: row.requestId })}`} prefetch={false} className="font-mono break-all text-accent">
+            {row.requestId}
+          </Link>
+        </p>
+        {row.targetIds.length > 3 && row.targetType === 'job' && <AuditTarget row={row} all />}
+        <AuditChanges changes={row.changes} />
+        {changed && row.changes.length === 0 && <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>}
+        {row.details !== null && (
+          <>
+            <p className="mt-2 text-[13px] text-soft">{t('otherDetails')}</p>
+            <pre className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{row.details}</pre>
+          </>
+        )}
+      </div>
+    </details>
+  );
+}

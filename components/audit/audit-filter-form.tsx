@@ -1,0 +1,58 @@
+import Link from 'next/link';
+import { useTimeZone, useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit/filters';
+import { AUDIT_OUTCOMES } from '@/lib/audit/outcome';
+import { env } from '@/lib/env';
+import { PAGE_SIZE } from '@/lib/paging';
+import { Button, buttonClass } from '../ui/button';
+
+/** A plain GET form: the URL is the state, and no JavaScript is needed. `viewers`: who has a record. */
+export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; viewers: string[] }) {
+  const t = useTranslations();
+  const zone = useTimeZone() ?? 'UTC';
+  const field = (label: string, control: ReactNode) => (
+    <label className="flex min-w-0 flex-col gap-0.5">
+      <span className="text-[13px] text-soft">{label}</span>
+      {control}
+    </label>
+  );
+  const select = (name: string, value: string | null, options: [value: string, text: string][]) => (
+    <select name={name} defaultValue={value ?? ''} className="control w-full">
+      <option value="">{t('audit.filter.any')}</option>
+      {options.map(([one, text]) => (
+        <option key={one} value={one}>
+          {text}
+        </option>
+      ))}
+    </select>
+  );
+  const text = (name: string, value: string | null, list?: string) => <input name={name} defaultValue={value ?? ''} list={list} autoComplete="off" spellCheck={false} className="control w-full" />;
+  const time = (name: 'from' | 'to') => field(t(`audit.filter.${name}`, { zone }), <input type="datetime-local" name={name} defaultValue={localTime(filter[name], zone)} className="control w-full" />);
+  const { viewer, action, outcome, target, requestId, from, to, limit } = filter;
+  return (
+    <form action={`${env().basePath}/audit`} aria-label={t('audit.filter.label')} className="mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]">
+      {field(t('audit.filter.viewer'), text('viewer', viewer, 'audit-viewers'))}
+      {field(t('audit.filter.action'), select('action', action, AUDIT_ACTIONS.map((one) => [one, t(`audit.actions.${one}`)])))}
+      {field(t('audit.filter.outcome'), select('outcome', outcome, AUDIT_OUTCOMES.map((one) => [one, t(`audit.outcomes.${one}`)])))}
+      {field(t('audit.filter.target'), text('target', target))}
+      {time('from')}
+      {time('to')}
+      {field(t('audit.filter.requestId'), text('request_id', requestId))}
+      <datalist id="audit-viewers">
+        {viewers.map((one) => (
+          <option key={one} value={one} />
+        ))}
+      </datalist>
+      {limit !== PAGE_SIZE && <input type="hidden" name="limit" value={limit} />}
+      <div className="flex gap-2">
+        <Button type="submit">{t('filter.apply')}</Button>
+        {(viewer ?? action ?? outcome ?? target ?? requestId ?? from ?? to) !== null && (
+          <Link href="/audit" prefetch={false} className={buttonClass('quiet')}>
+            {t('filter.clear')}
+          </Link>
+        )}
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,58 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import { useRef } from 'react';
+import type { AuditRow } from '@/lib/audit/types';
+import type { Page } from '@/lib/paging';
+import { fetchJson } from '../fetch-json';
+import { useLive } from '../live';
+import { Pager } from '../pager';
+import { RefreshNote } from '../refresh-note';
+import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { AUDIT_GRID, AuditEntry } from './audit-entry';
+
+interface Props {
+  door: string;
+  initial: Page<AuditRow>;
+  params: Record<string, string>;
+  empty: string;
+}
+
+/** A page of the audit. The first one keeps itself fresh; the others do not change but for runs that go on. */
+export function AuditList({ door, initial, params, empty }: Props) {
+  const t = useTranslations('audit');
+  const { basePath } = useLive();
+  const list = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(list);
+  const { data = initial, error, dataUpdatedAt } = useLiveQuery({
+    key: [door],
+    fetch: (signal) => fetchJson<Page<AuditRow>>(basePath + door, signal),
+    initial,
+    wanted: onScreen && initial.previous === null,
+  });
+  return (
+    <div ref={list}>
+      {data.rows.length === 0 ? (
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>
+      ) : (
+        <div className="rounded-md border border-line">
+          <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${AUDIT_GRID}`}>
+            <div>{t('when')}</div>
+            <div>{t('who')}</div>
+            <div>{t('what')}</div>
+            <div>{t('result')}</div>
+          </div>
+          <ul aria-label={t('title')} className="divide-y divide-line">
+            {data.rows.map((row) => (
+              <AuditEntry key={row.id} row={row} />
+            ))}
+          </ul>
+        </div>
+      )}
+      <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
+        <Pager path="/audit" params={params} previous={data.previous} next={data.next} />
+        {error && <RefreshNote at={dataUpdatedAt} error={error} />}
+      </div>
+    </div>
+  );
+}

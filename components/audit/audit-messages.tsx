@@ -1,0 +1,17 @@
+'use client';
+
+import { useLocale } from 'next-intl';
+import dynamic from 'next/dynamic';
+import type { ReactNode } from 'react';
+import { With } from '../shell/more-messages';
+
+const LANGUAGES = {
+  en: dynamic(() => import('./messages-en')),
+  ja: dynamic(() => import('./messages-ja')),
+};
+
+/** Around what speaks of the audit: words that no other page needs in a browser. */
+export function AuditMessages({ children }: { children: ReactNode }) {
+  const Language = LANGUAGES[useLocale()];
+  return <Language With={With}>{children}</Language>;
+}

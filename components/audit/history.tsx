@@ -1,0 +1,47 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import type { History as Records, HistoryRow } from '@/lib/audit/types';
+import { AuditEntry } from './audit-entry';
+
+/** What was done to one job or batch from this console, the newest first; null: there is no place that keeps it. */
+export function History({ id, history }: { id: string; history: Records | null }) {
+  const t = useTranslations('audit');
+  if (!history) return <p className="text-soft">{t('needsSchema')}</p>;
+  const { rows, more, untold } = history;
+  const link = (chunks: ReactNode) => (
+    <Link href="/bulk" prefetch={false} className="text-accent">
+      {chunks}
+    </Link>
+  );
+  return (
+    <>
+      {rows.length === 0 ? (
+        <p className="text-soft">{t('history.none')}</p>
+      ) : (
+        <ul aria-label={t('history.title')} className="divide-y divide-line rounded-md border border-line">
+          {rows.map((row) => (
+            <AuditEntry key={row.id} row={row} self={id} note={row.sample && <Sample sample={row.sample} />} />
+          ))}
+        </ul>
+      )}
+      <p className="mt-1 flex flex-wrap gap-x-4 text-[13px]">
+        {rows.length > 0 && (
+          <Link href={`/audit?target=${id}`} prefetch={false} className="text-accent">
+            {t('history.all')}
+            {more && ' …'}
+          </Link>
+        )}
+        {untold && <span className="text-soft">{t.rich('history.untold', { link })}</span>}
+      </p>
+    </>
+  );
+}
+
+/** A bulk run had the job among those that it left alone. */
+function Sample({ sample: { outcome, code } }: { sample: NonNullable<HistoryRow['sample']> }) {
+  const t = useTranslations();
+  const known = t.has(`bulk.outcomes.${outcome}` as never) ? t(`bulk.outcomes.${outcome}` as never) : outcome;
+  const why = code !== null && t.has(`outcomes.refused.${code}` as never) ? t(`outcomes.refused.${code}` as never) : null;
+  return <p className="mt-0.5 text-[13px]">{why ?? t('audit.history.sample', { outcome: known })}</p>;
+}

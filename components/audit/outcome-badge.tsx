@@ -1,0 +1,23 @@
+import { useTranslations } from 'next-intl';
+import type { AuditOutcome } from '@/lib/audit/outcome';
+import { Icon, type IconName } from '../ui/icon';
+
+const LOOKS: Record<AuditOutcome, [icon: IconName, classes: string]> = {
+  done: ['succeeded', 'bg-succeeded-wash text-succeeded'],
+  mixed: ['warning', 'bg-warn-wash text-warn'],
+  unchanged: ['info', 'bg-queued-wash text-queued'],
+  refused: ['close', 'bg-danger-wash text-danger'],
+  failed: ['warning', 'bg-danger-wash text-danger'],
+  started: ['running', 'bg-running-wash text-running'],
+};
+
+export function OutcomeBadge({ outcome }: { outcome: AuditOutcome }) {
+  const t = useTranslations('audit.outcomes');
+  const [icon, classes] = LOOKS[outcome];
+  return (
+    <span className={`badge ${classes}`}>
+      <Icon name={icon} className="size-3.5" />
+      {t(outcome)}
+    </span>
+  );
+}

@@ -1,0 +1,50 @@
+import type { AuditEvent } from './audit';
+import { outcomeOf } from './outcome';
+
+/*
+ * The audit as lines of the log, one JSON object each: `{"audit":{"at":…,"action":…,"outcome":…}}`. For acts that
+ * there is no place to record (`npm run setup`, READ_ONLY), and for requests that nobody is known to have sent.
+ */
+
+/** Without the console's own schema the record goes to stdout. `before` and `after` keep their numbers' digits. */
+export function printAudit({ before, after, ...event }: AuditEvent): void {
+  const rows = [...(before ? [`"before":${before}`] : []), ...(after ? [`"after":${after}`] : [])];
+  print({ ...event, outcome: outcomeOf(event) }, rows);
+}
+
+/** A request that was refused before any page or action ran: no one has signed in, or nothing proves where it comes from. */
+export interface RefusedAtDoor {
+  requestId: string;
+  /** Who it claims to be, where that is known at all. */
+  viewer?: string | null;
+  /** A code: `foreign_origin`, `bad_token`, … Never anything of the request that could be a secret. */
+  error: string;
+  status: number;
+  method: string;
+  /** Its query is left out. */
+  path: string;
+  /** Of whoever is at the other end of the connection: a proxy's, where there is one. */
+  address?: string | null;
+}
+
+/** Lines printed in a period at most: whoever knocks without end must not fill the disk. */
+const LINES = 300;
+const PERIOD_MS = 60_000;
+const PATH_SHOWN = 200;
+let period = { began: 0, lines: 0, left: 0 };
+
+/** Prints what was refused at the door; never to the database. Past LINES a period they are counted, and the count is printed. */
+export function printRefusedAtDoor({ path, ...refused }: RefusedAtDoor, now: number = Date.now()): void {
+  if (now - period.began >= PERIOD_MS) {
+    if (period.left > 0) print({ action: 'door', outcome: 'refused', notPrinted: period.left });
+    period = { began: now, lines: 0, left: 0 };
+  }
+  period.lines += 1;
+  if (period.lines > LINES) period.left += 1;
+  else print({ action: 'door', outcome: 'refused', viewer: null, ...refused, path: path.split('?', 1)[0]?.slice(0, PATH_SHOWN) });
+}
+
+function print(event: object, rows: string[] = []): void {
+  const line = JSON.stringify({ at: new Date().toISOString(), ...event });
+  console.log(`{"audit":${rows.length > 0 ? `${line.slice(0, -1)},${rows.join(',')}}` : line}}`);
+}

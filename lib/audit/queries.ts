@@ -1,0 +1,142 @@
+import 'server-only';
+import sql, { type Sql, empty, join } from 'sql-template-tag';
+import { RUNS, SAMPLES } from '../bulk/run-rows';
+import type { Ctx } from '../ctx';
+import { compactJson, get, object, parseJson, prettyJson, redactJson, stringOf } from '../good-job/json';
+import { type Order, beyond, orderBy } from '../keyset';
+import { type Page, toPage } from '../paging';
+import { redactor } from '../redaction';
+import { isUuid } from '../text';
+import { AUDIT_EVENTS } from './audit';
+import { readChanges } from './changes';
+import type { AuditFilter } from './filters';
+import type { AuditRow, History, HistoryRow } from './types';
+
+/** A record as it is stored; JSON as text. */
+export interface StoredRow extends Omit<AuditRow, 'counts' | 'changes' | 'details' | 'filter' | 'bulkRun'> {
+  sortAt: string;
+  counts: string;
+  details: string;
+  before: string | null;
+  after: string | null;
+}
+
+const COLUMNS: Sql = sql`
+  j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", j.viewer, j.viewer_name AS "viewerName", j.viewer_email AS "viewerEmail", j.role,
+  j.request_id AS "requestId", j.action, j.outcome, j.error, j.target_type AS "targetType", j.target_ids AS "targetIds", j.target_name AS "targetName",
+  j.counts, j.reason, j.details, j.before, j.after`;
+
+const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc', id: 'bigint' };
+
+/** The rules may have grown since it was stored. */
+export const redacted = (text: string): string => compactJson(redactJson(parseJson(text), redactor));
+
+/** The same for `before` and `after`, row by row: a class may have rules of its own. */
+export function redactedRows(text: string): string {
+  const rows = parseJson(text);
+  return rows.kind === 'object' ? compactJson(object(rows.entries.map(({ key, value }) => [key, redactJson(value, redactor)]))) : redacted(text);
+}
+
+function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow): AuditRow {
+  const kept = redactJson(parseJson(details), redactor);
+  return {
+    ...row,
+    counts: JSON.parse(counts) as Record<string, number>,
+    filter: stringOf(get(kept, 'filter')) ?? null,
+    bulkRun: stringOf(get(kept, 'bulk_run')) ?? null,
+    changes: readChanges(before && redactedRows(before), after && redactedRows(after)),
+    details: details === '{}' ? null : prettyJson(kept),
+  };
+}
+
+/**
+ * Where the records of the filter are. An id is looked up in its own index (audit_events_target_ids, _request_id) and
+ * what is found then sorted: a walk by time would read all records for one that is rare. The rest walks
+ * audit_events_viewer, _action, _outcome, _target_name or _created_at, for as long as a statement may take.
+ */
+function matching({ viewer, action, target, outcome, requestId, from, to }: AuditFilter): Sql {
+  const plain = [
+    ...(viewer ? [sql`e.viewer = ${viewer}`] : []),
+    ...(action ? [sql`e.action = ${action}`] : []),
+    ...(outcome ? [sql`e.outcome = ${outcome}`] : []),
+    ...(target && !isUuid(target) ? [sql`e.target_name = ${target}`] : []),
+    ...(from ? [sql`e.created_at >= ${from}::timestamptz`] : []),
+    ...(to ? [sql`e.created_at < ${to}::timestamptz`] : []),
+  ];
+  const where = (conditions: Sql[]) => (conditions.length > 0 ? sql`WHERE ${join(conditions, ' AND ')}` : empty);
+  const rare = [
+    ...(target && isUuid(target) ? [sql`e.target_ids @> ARRAY[${target}]::uuid[]`] : []),
+    ...(requestId ? [sql`e.request_id = ${requestId}`] : []),
+  ];
+  if (rare.length === 0) return sql`(SELECT * FROM ${AUDIT_EVENTS} e ${where(plain)})`;
+  return sql`(SELECT * FROM (SELECT * FROM ${AUDIT_EVENTS} e ${where(rare)} OFFSET 0) e ${where(plain)})`;
+}
+
+/** One page of records, newest first, as they are stored; empty while a part of the filter could not be read. */
+export async function listStored(ctx: Ctx, filter: AuditFilter): Promise<Page<StoredRow>> {
+  const none = { rows: [], previous: null, next: null };
+  if (!ctx.consoleSchema || filter.notUnderstood.length > 0) return none;
+  return ctx.db.read(async (tx) => {
+    let { cursor } = filter;
+    if (cursor) {
+      const [row] = await tx.query<{ at: string }>(sql`SELECT created_at AS at FROM ${AUDIT_EVENTS} WHERE id = ${cursor.id}::bigint`);
+      cursor = { ...cursor, at: row?.at ?? cursor.at };
+      if (cursor.at === null) return none;
+    }
+    const rows = await tx.query<StoredRow>(sql`
+      SELECT ${COLUMNS} FROM ${matching(filter)} j ${cursor ? sql`WHERE ${beyond(NEWEST_FIRST, cursor)}` : empty} ${orderBy(NEWEST_FIRST, cursor)} LIMIT ${filter.limit + 1}`);
+    return toPage(rows, cursor, filter.limit);
+  });
+}
+
+/** One page of the audit, newest first. */
+export async function listAudit(ctx: Ctx, filter: AuditFilter): Promise<Page<AuditRow>> {
+  const page = await listStored(ctx, filter);
+  return { ...page, rows: page.rows.map(toRow) };
+}
+
+const VIEWERS = 100;
+
+/** Who is in the audit, for a form to choose from: one step in audit_events_viewer for each. */
+export async function listViewers(ctx: Ctx): Promise<string[]> {
+  if (!ctx.consoleSchema) return [];
+  const rows = await ctx.db.read(
+    (tx) => tx.query<{ viewer: string }>(sql`
+      WITH RECURSIVE found AS (
+        (SELECT viewer FROM ${AUDIT_EVENTS} ORDER BY viewer LIMIT 1)
+        UNION ALL
+        SELECT (SELECT e.viewer FROM ${AUDIT_EVENTS} e WHERE e.viewer > found.viewer ORDER BY e.viewer LIMIT 1) FROM found WHERE found.viewer IS NOT NULL)
+      SELECT viewer FROM found WHERE viewer IS NOT NULL LIMIT ${VIEWERS}`),
+    { byIndexOnly: true },
+  );
+  return rows.map(({ viewer }) => viewer);
+}
+
+const HISTORY = 10;
+/** Runs that are looked at for whether there are some that name no job. */
+const RUNS_LOOKED_AT = 1_000;
+
+/**
+ * The newest records that name this job or batch (audit_events_target_ids), and the bulk runs that kept it among the
+ * jobs that they left alone (bulk_run_samples_job_id).
+ */
+export async function historyOf(ctx: Ctx, kind: 'job' | 'batch', id: string): Promise<History | null> {
+  if (!ctx.consoleSchema) return null;
+  const named = sql`SELECT e.id, NULL::text AS outcome, NULL::text AS code FROM ${AUDIT_EVENTS} e WHERE e.target_ids @> ARRAY[${id}]::uuid[]`;
+  const sampled = sql`UNION ALL SELECT r.audit_id, s.outcome, s.code FROM ${SAMPLES} s JOIN ${RUNS} r ON r.id = s.run_id WHERE s.job_id = ${id} AND r.target <> 'ids'`;
+  const isJob = ctx.bulkRuns && kind === 'job';
+  const untold = sql`EXISTS (SELECT 1 FROM (SELECT target, batch_id FROM ${RUNS} ORDER BY created_at DESC LIMIT ${RUNS_LOOKED_AT}) r
+                             WHERE r.target <> 'ids' AND (r.batch_id IS NULL OR r.batch_id = (SELECT j.batch_id FROM ${ctx.gj.jobs} j WHERE j.id = ${id})))`;
+  const rows = await ctx.db.read((tx) =>
+    tx.query<StoredRow & { sampleOutcome: string | null; sampleCode: string | null; untold: boolean } | { id: null; untold: boolean }>(sql`
+      WITH hits AS MATERIALIZED (${named} ${isJob ? sampled : empty}),
+           newest AS (SELECT ${COLUMNS}, hits.outcome AS "sampleOutcome", hits.code AS "sampleCode" FROM hits JOIN ${AUDIT_EVENTS} j ON j.id = hits.id ${orderBy(NEWEST_FIRST, null)} LIMIT ${HISTORY + 1})
+      SELECT newest.*, one.untold FROM (SELECT ${isJob ? untold : sql`false`} AS untold) one LEFT JOIN newest ON true ORDER BY newest."createdAt" DESC, newest.id DESC`),
+  );
+  const found = rows.flatMap((row): HistoryRow[] => {
+    if (row.id === null) return [];
+    const { sampleOutcome, sampleCode, untold: _, ...stored } = row;
+    return [{ ...toRow(stored), sample: sampleOutcome === null ? null : { outcome: sampleOutcome, code: sampleCode } }];
+  });
+  return { rows: found.slice(0, HISTORY), more: found.length > HISTORY, untold: rows[0]?.untold ?? false };
+}

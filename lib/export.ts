@@ -1,0 +1,24 @@
+import 'server-only';
+import { stringify } from 'csv-stringify/sync';
+import { type Json, compactJson, object } from './good-job/json';
+
+/* Files that a list is written to, a chunk of text at a time. */
+
+export const EXPORT_FORMATS = ['csv', 'ndjson'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Rows read at a time: what is in memory at most, beside what the reader has not taken yet. */
+export const EXPORT_CHUNK = 500;
+
+/** The first line. The mark tells Excel that the file is UTF-8; without it Japanese is garbled. */
+export const csvHead = (columns: readonly string[]): string => `\ufeff${stringify([[...columns]])}`;
+
+/** What a spreadsheet would take for a formula, in the full-width forms that Japanese ones also take. */
+const FORMULA = /^[\t\r\n ]*[=+\-@＝＋－＠]|^[\t\r]/;
+
+/** Text that a spreadsheet would calculate is shown as text: an apostrophe before it, as a spreadsheet itself writes it. */
+const safe = (text: string) => (FORMULA.test(text) ? `'${text}` : text);
+
+export const csvLines = (records: (string | number | null)[][]): string => stringify(records.map((record) => record.map((value) => (typeof value === 'string' ? safe(value) : value))));
+
+export const ndjsonLine = (entries: [string, Json][]): string => `${compactJson(object(entries))}\n`;
