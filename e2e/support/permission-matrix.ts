@@ -87,6 +87,7 @@ const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: nu
 export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
+  'lib/jobs/reveal-action.ts#revealAction': [{ name: 'reveal', permission: 'argument.reveal', shows: true, given: async (db) => ({ stateForm: { job: await insertJob(db), execution: '', reason: 'an incident' } }) }],
   'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: null, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
   'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
     name: action,
@@ -115,6 +116,10 @@ export const ROUTES: Record<string, RouteCase> = {
   '/batches/[id]/retry': { path: ({ batch }) => `/batches/${batch}/retry` },
   '/bulk': at('/bulk'),
   '/bulk/[id]': { path: ({ run }) => `/bulk/${run}` },
+  '/jobs/[id]/reveal': { path: ({ job }) => `/jobs/${job}/reveal` },
+  '/audit': at('/audit'),
+  '/api/audit': at('/api/audit'),
+  '/api/audit/export': at('/api/audit/export?format=csv'),
   '/api/jobs': at('/api/jobs'),
   '/api/jobs/[id]': { path: ({ job }) => `/api/jobs/${job}` },
   '/api/jobs/[id]/raw': { path: ({ job }) => `/api/jobs/${job}/raw` },
