@@ -1,4 +1,4 @@
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob } from '../test/harness/rows';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../test/harness/rows';
 import { violations } from './support/axe';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -19,10 +19,16 @@ const site = useSite('accessibility', {
     await insertJob(db, { id: JOB, batch_id: BATCH, job_class: LONG, cron_key: 'nightly_report', concurrency_key: LONG, ...DISCARDED, error: `Net::ReadTimeout: ${'x'.repeat(300)}` });
     await insertExecution(db, JOB, { ...{ job_class: LONG, serialized_params: '{"executions": 0}', error: 'Net::ReadTimeout: read', error_event: 1, finished_at: new Date().toISOString() }, error_backtrace: ['/app/jobs/x.rb:1:in `perform\'', '/usr/gems/activejob/y.rb:2'], duration: 'PT1.5S' });
     await insertJob(db, { batch_callback_id: BATCH, job_class: LONG });
+    await insertJob(db, { queue_name: '誰も処理しないキュー', job_class: LONG });
+    for (const updated_at of [0, 60, 600].map((seconds) => new Date(Date.now() - seconds * 1000).toISOString())) {
+      const id = await insertProcess(db, { updated_at, state: JSON.stringify({ hostname: LONG, pid: 1, memory: 90_000, proctitle: `/usr/bin/${LONG}`, cron_enabled: true, schedulers: [{ queues: `-誰も処理しないキュー,${LONG},${LONG}`, max_threads: 5, active_threads: 1, succeeded_executions_count: 1 }] }) });
+      await insertJob(db, { ...RUNNING, locked_by_id: id, job_class: LONG, queue_name: '低優先度キュー' });
+    }
+    await db.query(`INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())`, [JSON.stringify({ queues: ['低優先度キュー'], job_classes: [LONG], labels: ['nightly'] })]);
   },
 });
 
-const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/audit', '/nothing'];
+const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/cron_entries', '/cron_entries/nightly_report', '/cron_entries/nightly_report/enqueue', '/pauses', '/pauses/pause?type=label&value=nightly', '/queues', '/queues?range=2h', '/processes', '/processes?state=dead', '/cleaner?finished_since=7_days_ago', '/cleaner?by=class', '/cleaner?by=exception', '/performance', `/performance/${encodeURIComponent(LONG)}`, '/performance/Nothing', '/audit', '/nothing'];
 
 for (const locale of ['ja', 'en'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -30,6 +36,7 @@ for (const locale of ['ja', 'en'] as const) {
       test.use({ colorScheme, locale });
 
       test('every page', async ({ page, problems }) => {
+        test.slow();
         problems.allowStatus(404);
         for (const path of PAGES) {
           await site.open(page, path);

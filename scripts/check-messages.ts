@@ -11,7 +11,7 @@ const root = process.cwd();
 const problems: string[] = [];
 
 /** Names and signs that are the same in both languages. */
-const SAME = new Set(['app.name', 'batches.onDiscard', 'batches.onFinish', 'batches.onSuccess', 'door.heading', 'time.never']);
+const SAME = new Set(['app.name', 'batches.onDiscard', 'batches.onFinish', 'batches.onSuccess', 'door.heading', 'processes.memory', 'processes.notTold', 'time.never']);
 
 function load(locale: string): Map<string, string> {
   const flat = new Map<string, string>();

@@ -32,6 +32,9 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
   const openMenu = (page: Page) => page.locator('[data-job] button[aria-haspopup="menu"]').first().click();
   return [
     { name: 'jobs', path: '/jobs' },
+    { name: 'cron', path: '/cron_entries' },
+    { name: 'cron-entry', path: '/cron_entries/daily_digest' },
+    { name: 'pauses', path: '/pauses' },
     { name: 'jobs-discarded', path: '/jobs?state=discarded' },
     { name: 'jobs-not-understood', path: '/jobs?state=finished' },
     { name: 'jobs-search', path: `/jobs?q=${encodeURIComponent('class:*Mailer* -label:bulk colour:red')}` },
@@ -51,8 +54,15 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
     { name: 'batches', path: '/batches' },
     ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({ name: `batch-${name}`, path: `/batches/${String(id)}` })),
     { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
+    { name: 'queues', path: '/queues' },
+    { name: 'queues-day', path: '/queues?range=24h' },
+    { name: 'processes', path: '/processes' },
     { name: 'audit', path: '/audit' },
     { name: 'audit-unfolded', path: '/audit', before: async (page) => { for (const n of [1, 2]) await page.locator('[data-audit] summary').nth(n).click(); } },
+    { name: 'cleaner', path: '/cleaner?finished_since=7_days_ago', before: async (page) => { await page.locator('[data-failure] h2 a').first().click(); await page.locator('[data-sample]').first().waitFor(); } },
+    { name: 'cleaner-class', path: '/cleaner?by=class' },
+    { name: 'performance', path: '/performance?range=week' },
+    { name: 'performance-class', path: `/performance/${encodeURIComponent('InvoiceMailerJob')}?range=week` },
     { name: 'not-found', path: '/jobs/nothing' },
   ];
 }

@@ -3,6 +3,7 @@ import { type Server, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CronFileError, readCronFile } from '../lib/cron/cron-file';
 import { type Env, readEnv } from '../lib/env';
 import { EnvError } from '../lib/env-values';
 import { setRedaction } from '../lib/redaction/config';
@@ -22,9 +23,12 @@ const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
 
 function configuration(): Env {
   try {
-    return readEnv(process.env);
+    const env = readEnv(process.env);
+    // From here: the build runs in a folder of its own.
+    if (env.cronFile !== null) readCronFile((process.env.CRON_FILE = path.resolve(env.cronFile)));
+    return env;
   } catch (error) {
-    if (!(error instanceof EnvError)) throw error;
+    if (!(error instanceof EnvError || error instanceof CronFileError)) throw error;
     console.error(error.message);
     process.exit(1);
   }

@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/chart-types';
-import { lookOf } from './series-look';
+import { colorOf, lookOf } from './series-look';
 
 /** Buckets from the first to the last, both included. */
 export interface Span {
@@ -25,15 +25,6 @@ interface Props {
 
 const HEIGHT = 150;
 const FONT = '12px system-ui, sans-serif';
-
-/** As a canvas needs it: the custom property itself is a colour for each theme. `within`: an element of the page. */
-function colorOf(property: string, within: Element): string {
-  const probe = within.appendChild(document.createElement('span'));
-  probe.style.color = `var(${property})`;
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
 
 /** Each series on top of those after it: the largest is drawn first, the others over it. */
 function stacked({ start, range, series }: Chart): uPlot.AlignedData {

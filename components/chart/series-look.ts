@@ -9,7 +9,7 @@ export interface Look {
 }
 
 /** Told apart also by those who do not see red and green as two. */
-const PALETTE: Look[] = [
+export const PALETTE: Look[] = [
   { property: '--chart-1', swatch: 'bg-chart-1' },
   { property: '--chart-2', swatch: 'bg-chart-2' },
   { property: '--chart-3', swatch: 'bg-chart-3' },
@@ -19,11 +19,20 @@ const PALETTE: Look[] = [
   { property: '--chart-7', swatch: 'bg-chart-7' },
   { property: '--chart-8', swatch: 'bg-chart-8' },
 ];
-const OTHER: Look = { property: '--line-strong', swatch: 'bg-line-strong' };
+export const OTHER: Look = { property: '--line-strong', swatch: 'bg-line-strong' };
 
 /** The look of the n-th series of a chart. */
 export function lookOf(by: ChartGroup, { name, other }: ChartSeries, n: number): Look {
   if (other) return OTHER;
   if (by === 'state' && name !== null && isJobState(name)) return { property: `--${name}`, swatch: STATE_CLASSES[name].swatch };
   return PALETTE[n] ?? OTHER;
+}
+
+/** As a canvas needs it: the custom property itself is a colour for each theme. `within`: an element of the page. */
+export function colorOf(property: string, within: Element): string {
+  const probe = within.appendChild(document.createElement('span'));
+  probe.style.color = `var(${property})`;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }

@@ -1,6 +1,7 @@
 import type { Viewer } from '../auth/permissions';
 import { ConsoleError, type ErrorCode } from '../errors';
 import { Refusal } from '../good-job/outcomes';
+import { SettingRefused } from '../good-job/settings';
 import { redaction } from '../redaction/redaction';
 import type { AuditEvent } from './audit';
 
@@ -27,14 +28,14 @@ export function eventOf({ viewer, requestId, reason }: Asking, action: AuditEven
   };
 }
 
-const REFUSED = new Set<ErrorCode>(['forbidden', 'read_only', 'bad_request', 'reason_required', 'not_understood']);
+const REFUSED = new Set<ErrorCode>(['forbidden', 'read_only', 'bad_request', 'reason_required', 'not_understood', 'bulk_too_large']);
 
 /** An attempt that was not confirmed as it must be; nothing was done. */
 export class NotConfirmed extends Error {}
 
 /** What an error made of an attempt. A lock that was not to be had leaves its rows as `locked`, as it does when others could be had. */
 export function failureOf(error: unknown, { targetIds = [] }: Attempt): Pick<AuditEvent, 'counts' | 'error' | 'refused'> {
-  if (error instanceof Refusal) return { counts: {}, error: error.code, refused: true };
+  if (error instanceof Refusal || error instanceof SettingRefused) return { counts: {}, error: error.code, refused: true };
   if (error instanceof NotConfirmed) return { counts: {}, error: 'not_confirmed', refused: true };
   if (!(error instanceof ConsoleError)) return { counts: {}, error: 'unexpected' };
   if (error.code === 'locked' && targetIds.length > 0) return { counts: { locked: targetIds.length } };

@@ -296,7 +296,8 @@ test('an operator starts and resumes no run above the limit, whatever the number
   const operator = gj.ctx({ role: 'operator', bulkOperatorLimit: 5 });
   const { target, cutOff, total } = await previewBulk(operator, 'retry', discarded());
   for (const expected of [total, { kind: 'exact', count: 1 } as const]) await expect(startBulk(operator, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed: expected.count })).rejects.toMatchObject({ code: 'bulk_too_large' });
-  expect(await audited()).toEqual([]);
+  const attempts = await gj.client.query('SELECT outcome, error, counts FROM good_job_console.audit_events');
+  expect(attempts.rows).toEqual(Array.from({ length: 2 }, () => ({ outcome: 'refused', error: 'bulk_too_large', counts: {} })));
   const runId = await start(gj.ctx({ bulkOperatorLimit: 5 }), 'retry', discarded());
   await settled(gj.ctx(), runId);
   await expect(controlRun(operator, runId, 'resume')).rejects.toMatchObject({ code: 'bulk_too_large' });

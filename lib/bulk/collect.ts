@@ -27,8 +27,8 @@ export const PARTS = 4;
 const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
 
 /** What is found in two steps (lib/jobs/recheck.ts) is a target only when it is kept in the second. */
-function chosen(gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Found {
-  const found = targetJobs(gj, target);
+async function chosen(tx: Tx, gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<Found> {
+  const found = await targetJobs(tx, gj, target);
   const condition = sql`${asOf(found.condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
   return { condition, isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
 }
@@ -58,7 +58,7 @@ export async function listSelected(tx: Tx, runId: string, ids: string[]): Promis
 
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
 export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<number | null> {
-  const found = chosen(gj, action, target, cutOff);
+  const found = await chosen(tx, gj, action, target, cutOff);
   const most = found.isDoubtful ? LOOKED_AGAIN : COUNTED_AT_MOST;
   await tx.query(sql`SAVEPOINT at_once`);
   const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
@@ -100,7 +100,7 @@ export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: numb
   const [end] = await tx.query<Place>(sql`
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
-  const found = chosen(gj, run.action, targetOf(run), run.cutOff);
+  const found = await chosen(tx, gj, run.action, targetOf(run), run.cutOff);
   const listed = await list(tx, run.id, found, sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
   return { found: listed ?? 0, to: end ?? null };
 }

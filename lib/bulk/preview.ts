@@ -22,8 +22,10 @@ const SKIPPED_BUDGET_MS = 1_500;
  * this preview has not counted. Throws ConsoleError `bad_request` for a filter that could not be read.
  */
 export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<BulkPreview> {
-  const { settled, cutOff } = await ctx.db.read(async (tx) => ({ settled: await settleTarget(tx, ctx.gj, target), cutOff: await cutOffNow(tx) }));
-  const found = targetJobs(ctx.gj, settled);
+  const { settled, cutOff, found } = await ctx.db.read(async (tx) => {
+    const words = await settleTarget(tx, ctx.gj, target);
+    return { settled: words, cutOff: await cutOffNow(tx), found: await targetJobs(tx, ctx.gj, words) };
+  });
   if (found.isDoubtful) return { target: settled, cutOff, ...(await countDoubtful(ctx, action, found)) };
   const matches = found.condition;
   const [counted, skipped] = await Promise.all([countStates(ctx, action, matches), countSkipped(ctx, action, matches)]);

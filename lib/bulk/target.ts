@@ -3,6 +3,7 @@ import sql, { type Sql } from 'sql-template-tag';
 import { ConsoleError } from '../errors';
 import type { GoodJob } from '../good-job/tables';
 import type { Tx } from '../db/types';
+import { withFailures } from '../jobs/failure-terms';
 import { type Found, candidates } from '../jobs/recheck';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
 import { settle } from '../jobs/settle';
@@ -51,8 +52,11 @@ export function isReadable(target: BulkTarget): boolean {
 
 const all = (condition: Sql): Found => ({ condition, isDoubtful: false, keep: (_tx, ids) => Promise.resolve(new Set(ids)) });
 
-/** The jobs of a settled target, whatever their state. */
-export function targetJobs(gj: GoodJob, target: BulkTarget): Found {
+/**
+ * The jobs of a settled target, whatever their state. A group of failures is looked up each time: its bounds are in the
+ * filter, so later it can only have lost jobs, and those that were written since the cut-off are none of the run's.
+ */
+export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<Found> {
   switch (target.kind) {
     case 'ids':
       return all(sql`j.id = ANY(${target.ids}::uuid[])`);
@@ -61,9 +65,9 @@ export function targetJobs(gj: GoodJob, target: BulkTarget): Found {
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const found = candidates(gj, filter);
+      const found = candidates(gj, { ...filter, terms: await withFailures(tx, gj, filter.terms, { anew: true }) });
       const condition = target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${found.condition})` : sql`(${found.condition})`;
-      return { condition, isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
+      return { condition, isDoubtful: found.isDoubtful, keep: (db, ids) => found.keep(db, ids) };
     }
   }
 }

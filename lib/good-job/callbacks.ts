@@ -54,7 +54,7 @@ export interface Callback {
   jobClass: string;
 }
 
-interface StoredDefaults {
+export interface StoredDefaults {
   locale: string | null;
   timezone: string | null;
   queue: string | null;
@@ -62,7 +62,7 @@ interface StoredDefaults {
 }
 
 /** What a class itself would decide, as the newest stored job of that class has it. */
-async function defaultsOf(tx: Tx, gj: GoodJob, jobClass: string): Promise<StoredDefaults | undefined> {
+export async function defaultsOf(tx: Tx, gj: GoodJob, jobClass: string): Promise<StoredDefaults | undefined> {
   const [newest] = await tx.query<StoredDefaults>(sql`
     SELECT CASE jsonb_typeof(p -> 'locale') WHEN 'string' THEN p ->> 'locale' END AS locale,
            CASE jsonb_typeof(p -> 'timezone') WHEN 'string' THEN p ->> 'timezone' END AS timezone,

@@ -1,4 +1,5 @@
 import sql, { type Sql } from 'sql-template-tag';
+import type { Tx } from '../db/types';
 import type { GoodJob } from './tables';
 
 const list = (gj: GoodJob, key: string) => sql`
@@ -8,4 +9,10 @@ const list = (gj: GoodJob, key: string) => sql`
 export function isPaused(gj: GoodJob): Sql {
   return sql`(${list(gj, 'queues')} ? j.queue_name OR ${list(gj, 'job_classes')} ? j.job_class
     OR (j.labels IS NOT NULL AND ${list(gj, 'labels')} ?| j.labels))`;
+}
+
+/** The queues that are paused, as they are named in the setting; those that are not text are left out. */
+export async function pausedQueues(tx: Tx, gj: GoodJob): Promise<Set<string>> {
+  const rows = await tx.query<{ name: string }>(sql`SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(gj, 'queues')}) e WHERE jsonb_typeof(e.value) = 'string'`);
+  return new Set(rows.map(({ name }) => name));
 }

@@ -44,6 +44,11 @@ export async function completeQuery(ctx: Ctx, { text, at }: { text: string; at: 
   return { from: at - last.length, to, items: found.slice(0, ITEMS).map((value) => ({ insert: isPlain(field.name) ? value : quoteValue(value), kind: 'value' })) };
 }
 
+/** Values of one field that have this in them, those that begin with it first. */
+export async function completeValue(ctx: Ctx, field: 'queue' | 'class' | 'label', typed: string): Promise<string[]> {
+  return matching(await valuesOf(ctx, field, typed), typed).slice(0, ITEMS);
+}
+
 const isPlain = (field: string) => field === 'state' || field === 'process' || (TIME_FIELDS as readonly string[]).includes(field);
 
 /** Those that begin with it before those that have it inside. */

@@ -2,6 +2,7 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { decodeActiveJob } from '../good-job/active-job-values';
+import { isLibraryFrame } from '../good-job/frames';
 import { type Json, get, parseJson, prettyJson, stringOf } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
 import { judge } from '../good-job/actions';
@@ -121,11 +122,8 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
   });
 }
 
-/** Frames of gems, Ruby itself and generated code, as Rails' backtrace cleaner leaves them out. */
-const LIBRARY_FRAME = /\/(gems|bundler|rubygems|ruby\/\d|lib\/ruby|vendor\/bundle|\.rbenv|\.rvm)\/|^<internal:|^\(eval|\/bin\/(rails|bundle|good_job|ruby)/;
-
 function splitFrames(frames: string[]): Pick<ExecutionRow, 'applicationFrames' | 'otherFrames'> {
-  return { applicationFrames: frames.filter((frame) => !LIBRARY_FRAME.test(frame)), otherFrames: frames.filter((frame) => LIBRARY_FRAME.test(frame)) };
+  return { applicationFrames: frames.filter((frame) => !isLibraryFrame(frame)), otherFrames: frames.filter(isLibraryFrame) };
 }
 
 /** A job's raw JSON as GoodJob prints it, with `_good_job`; null when there is none. */

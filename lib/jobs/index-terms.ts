@@ -2,7 +2,7 @@ import sql, { type Sql, join } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { idCondition, inIds, literal, timeCondition, wildcard } from './term-conditions';
+import { idCondition, inIds, literal, termCondition, timeCondition, wildcard } from './term-conditions';
 import type { IdsTerm, Term } from './terms';
 
 /** A part of a filter that an index answers by itself: the jobs on which it holds can be read without any order. */
@@ -29,6 +29,7 @@ export function indexTerms(gj: GoodJob, column: string, states: readonly JobStat
   const found = terms.flatMap((term): IndexTerm[] => {
     if (term.negated) return [];
     if (term.kind === 'ids') return [byIds(gj, term)];
+    if (term.kind === 'failure') return [{ key: JSON.stringify(['failure', term.source]), condition: termCondition(gj, term), limit: COUNTED }];
     if (term.kind === 'time' && term.field !== column) {
       const isServed = term.field === 'finished' || (term.field === 'created' && has('add_index_good_jobs_created_at'));
       return isServed ? [{ key: JSON.stringify([term.field, term.bounds]), condition: join(term.bounds.map((bound) => timeCondition(term.field, bound)), ' AND '), limit: COUNTED }] : [];

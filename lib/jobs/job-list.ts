@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
+import { refreshRunning, runningByIndex } from '../good-job/running';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
@@ -11,7 +12,6 @@ import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select }
 import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type Candidates, candidates } from './recheck';
-import { refreshRunning, runningByIndex } from './running';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
@@ -90,7 +90,7 @@ class Reading {
     const { tx, gj, order } = this;
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
     const known = knownSelected(terms);
-    const named = terms.find(({ key }) => key.startsWith('["id"'));
+    const named = terms.find(({ key }) => key.startsWith('["id"') || key.startsWith('["failure"'));
     const few = named ?? (known.selected && (known.selected.count <= FEW || isFar(this.key)) ? known.selected.term : undefined);
     if (few) return this.byTerm(few.condition);
     if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));

@@ -2,7 +2,7 @@ import { isJobState } from '../good-job/states';
 import { isFilterText, isTimestamp } from '../text';
 import { COLON, MINUS, tokens, values } from './query-tokens';
 import {
-  FIELDS, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
+  FIELDS, type FailureTerm, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
   type TimeValue,
 } from './terms';
 
@@ -60,6 +60,7 @@ function readTerm(source: string, open: boolean): Term {
     const found = values(rest).map(({ text }) => text);
     return field.path.length > 0 && found.length > 0 ? { ...common, kind: 'argument', path: field.path, values: found } : bad('value');
   }
+  if (field.name === 'failure' && field.path.length === 0) return readFailure(rest, common) ?? bad('value');
   if (field.path.length > 0 || !includes(FIELDS, field.name)) return bad('field');
   return readField(field.name, rest, common) ?? bad('value');
 }
@@ -89,6 +90,13 @@ function readField(field: Field, rest: string, common: Common): Term | null {
   }
   if (includes(ID_FIELDS, field)) return readIds(field, found.map(({ text }) => text.normalize('NFKC')), common);
   return { ...common, kind: 'match', field, values: found.map(({ pattern }) => pattern) };
+}
+
+/** Nobody can want all but a group: of those that are not looked at nobody knows whether they are of it. */
+function readFailure(rest: string, common: Common): FailureTerm | null {
+  const [, fingerprint, since = '', until] = /^([0-9a-f]{16})@((?:(?!\.\.).)+)(?:\.\.(.+))?$/.exec(rest) ?? [];
+  if (fingerprint === undefined || common.negated || !isTimestamp(since) || (until !== undefined && !isTimestamp(until))) return null;
+  return { ...common, kind: 'failure', fingerprint, since: inUtc(since), until: until === undefined ? null : inUtc(until), ids: [] };
 }
 
 export function readIds(field: IdsTerm['field'], ids: string[], common: Common): IdsTerm | null {

@@ -1,6 +1,7 @@
 import sql, { join } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
+import { withFailures } from './failure-terms';
 import type { JobFilter } from './filters';
 import { namedByBatch, namedById } from './term-conditions';
 import type { Term, TextTerm } from './terms';
@@ -17,8 +18,10 @@ const isIdText = (term: Term): term is IdText => term.kind === 'text' && term.id
 /**
  * Decides on the texts that may be ids, as TextTerm says. The filter that comes of it means the same from now on,
  * whatever becomes of those jobs: what acts on many jobs must take this one, also when it prints and reads it again.
+ * The jobs of a group of failures are looked up with it.
  */
-export async function settle(tx: Tx, gj: GoodJob, filter: JobFilter): Promise<Settled> {
+export async function settle(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<Settled> {
+  const filter = { ...asked, terms: await withFailures(tx, gj, asked.terms) };
   const texts = filter.terms.filter(isIdText);
   if (texts.length === 0) return { filter, named: [] };
   const exists = texts.map(({ id }) => sql`CASE WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedById(id)}) THEN 'id'

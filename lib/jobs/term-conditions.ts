@@ -46,6 +46,8 @@ export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
       return join(term.bounds.map((bound) => timeCondition(term.field, bound)), ' AND ');
     case 'argument':
       return any(term.values.map((value) => argumentCondition(term, value)));
+    case 'failure':
+      return sql`j.id = ANY(${term.ids}::uuid[])`;
   }
 }
 

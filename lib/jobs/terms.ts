@@ -64,9 +64,21 @@ export type NumberTerm = Common & { kind: 'number'; field: (typeof NUMBER_FIELDS
 export type TimeTerm = Common & { kind: 'time'; field: (typeof TIME_FIELDS)[number]; bounds: TimeBound[] };
 /** `args.0.invoice_id:4711`: a scalar at that path of the arguments, as JSON prints it (strings without quotes). */
 export type ArgumentTerm = Common & { kind: 'argument'; path: string[]; values: string[] };
+/**
+ * `failure:<fingerprint>@<since>..<until>`: the failures of one group of /cleaner (lib/good-job/failure-key.ts), of those
+ * that failed at `since` or later and, where they wait to be tried again, are scheduled up to `until`. Written by links.
+ */
+export type FailureTerm = Common & {
+  kind: 'failure';
+  fingerprint: string;
+  since: string;
+  until: string | null;
+  /** The jobs of the group, had by settling the filter; until then none. */
+  ids: string[];
+};
 /** `hidden`: it looks for what redaction hides. */
 export type NotUnderstoodTerm = Common & { kind: 'not_understood'; reason: 'field' | 'value' | 'quote' | 'hidden' };
 
 /** A term that holds. */
-export type UnderstoodTerm = TextTerm | MatchTerm | IdsTerm | NumberTerm | TimeTerm | ArgumentTerm;
+export type UnderstoodTerm = TextTerm | MatchTerm | IdsTerm | NumberTerm | TimeTerm | ArgumentTerm | FailureTerm;
 export type Term = UnderstoodTerm | NotUnderstoodTerm;

@@ -4,7 +4,10 @@ import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
+import { cronGroup } from './cron-cases';
 import { jobGroup } from './job-cases';
+import { queueGroup } from './queue-cases';
+import { failureGroup, performanceGroup } from './failure-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {
@@ -42,5 +45,9 @@ export interface Group {
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
   batch: batchGroup,
   jobs: jobGroup,
+  queues: queueGroup,
   audit: auditGroup,
+  cron: cronGroup,
+  failures: failureGroup,
+  performance: performanceGroup,
 };

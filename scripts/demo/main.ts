@@ -118,7 +118,7 @@ async function start(): Promise<void> {
   const port = await freePort(wanted);
   if (wanted !== 0 && port !== wanted) console.log(`Port ${wanted} is in use; the demo takes ${port}.`);
   const environment = {
-    GOOD_JOB_APP_LOCALE: 'ja', GOOD_JOB_APP_TIME_ZONE: 'Asia/Tokyo',
+    GOOD_JOB_APP_LOCALE: 'ja', GOOD_JOB_APP_TIME_ZONE: 'Asia/Tokyo', CRON_FILE: path.join(ROOT, 'scripts/demo/cron.yml'),
     ...process.env,
     DATABASE_URL: target.url, DATABASE_SCHEMA: target.schema, DEMO: '1', GOOD_JOB_APP_NAME: DEMO_APP, PORT: String(port),
   };
@@ -144,6 +144,8 @@ async function start(): Promise<void> {
     [`/batches/${DEMO_BATCHES.manyDiscarded}`, '640 discarded jobs to retry'],
     [`/batches/${DEMO_BATCHES.source}`, 'the example batch of GoodJob\'s own dashboard'],
     ['/jobs?state=discarded', 'what failed'],
+    ['/cron_entries', 'schedules and how they went'],
+    ['/pauses', 'what is paused, and what waits'],
     ['/audit', 'who did what'],
   ];
   console.log(['', `The demo is ready: ${base}/`, ...pages.map(([page, what]) => `  ${base}${page}  ${what}`), 'Ctrl-C ends it.', ''].join('\n'));

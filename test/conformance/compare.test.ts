@@ -50,7 +50,10 @@ test('every single column of every row counts', () => {
     const observation = recordedObservation(vector);
     for (const table of TABLES) {
       observation.rows[table].forEach((row, at) => {
+        const isNew = vector.before[table].every(({ id }) => id !== row.id);
         for (const column of Object.keys(row)) {
+          // The id that Postgres made: any will do.
+          if (table === 'good_job_settings' && isNew && column === 'id') continue;
           const rows = observation.rows[table].map((one, index) => (index === at ? ({ ...one, [column]: other(one[column] ?? null) } as Row) : one));
           const differences = compare(recorded(vector), { ...observation, rows: { ...observation.rows, [table]: rows } });
           expect(differences.length, `${vector.name}: ${table}.${column}`).toBeGreaterThan(0);

@@ -6,11 +6,14 @@ import { workOn } from '../../lib/bulk/runner';
 import { startBulk } from '../../lib/bulk/start';
 import type { BulkAction, BulkTarget } from '../../lib/bulk/types';
 import type { Ctx } from '../../lib/ctx';
+import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs } from '../../lib/jobs/mutations';
+import { changePause } from '../../lib/pauses/mutations';
 import { TestConsole, lockKey } from '../harness/test-console';
 import type { Observation } from './compare';
 import { type Columns, loadRows, readColumns, readRows } from './load';
-import type { Situation } from './situation';
+import type { SettingCall } from './setting-situation';
+import { type Situation, isJobAction } from './situation';
 import { type Rows, microseconds, shifted, shiftedRows } from './vector';
 
 const END = 'end of the action';
@@ -68,8 +71,10 @@ export class Stage {
     for (const key of keys) await this.holder.query(`SELECT pg_advisory_lock(${key})`);
   }
 
-  private async act({ action, ids, scheduledAt, dequeueQuerySort, bulk }: Situation, shift: bigint): Promise<Record<string, string>> {
+  private async act({ action, ids, scheduledAt, dequeueQuerySort, bulk, setting }: Situation, shift: bigint): Promise<Record<string, string>> {
     const ctx = this.contexts[dequeueQuerySort];
+    if (setting) return { [ids[0] ?? '']: await this.set(ctx, setting, shift) };
+    if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
     if (bulk && action !== 'batch_retry' && action !== 'force_discard') return this.run(ctx, action, bulk.by === 'ids' ? { kind: 'ids', ids } : { kind: 'filter', query: bulk.query, batchId: null }, ids);
     if (action !== 'batch_retry') {
       const outcomes = await changeJobs(ctx, action, ids, scheduledAt === null ? {} : { scheduledAt: shifted(scheduledAt, shift) });
@@ -77,6 +82,15 @@ export class Stage {
     }
     const results = await Promise.all(ids.map(async (id) => [id, (await retryBatch(ctx, id)).outcome] as const));
     return Object.fromEntries(results);
+  }
+
+  /** What was so already is done to GoodJob, which tells no difference. */
+  private async set(ctx: Ctx, call: SettingCall, shift: bigint): Promise<string> {
+    const { outcome } =
+      'given' in call
+        ? await changePause(ctx, call.action, call.given)
+        : await changeCronKey(ctx, call.action, call.key, call.file, call.cronAt === null ? undefined : shifted(call.cronAt, shift));
+    return outcome === 'unchanged' ? 'done' : outcome;
   }
 
   /** A bulk run to its end. It keeps the ids of what was not done; done is the rest, and as many as it says. */

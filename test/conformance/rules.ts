@@ -1,7 +1,8 @@
 import { LosslessNumber } from 'lossless-json';
 import { type Expectation, type Expected, type ExpectedRow, type ExpectedRows, NOW, type OutcomeName, PAYLOAD_NOW, isObject } from './expectation';
 import { completionCheck } from './rules-completion';
-import { type ConsoleAction, type Situation, isProcessAlive } from './situation';
+import { changeSetting } from './rules-settings';
+import { type JobAction, type Situation, isJobAction, isProcessAlive } from './situation';
 import { type Rows, type Vector } from './vector';
 
 /*
@@ -17,7 +18,7 @@ export interface World {
   situation: Situation;
 }
 
-const DISCARD_ERRORS: Partial<Record<ConsoleAction, string>> = {
+const DISCARD_ERRORS: Partial<Record<JobAction, string>> = {
   discard: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
   force_discard: 'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
 };
@@ -25,7 +26,7 @@ const DISCARD_ERRORS: Partial<Record<ConsoleAction, string>> = {
 /** What GOODJOB.md says must come out, beginning with these rows. */
 export function ruled(vector: Vector, situation: Situation, start: Rows = vector.before): Expectation {
   const world: World = { rows: structuredCopy(start), queues: new Set(), vector, situation };
-  const outcomes = Object.fromEntries(situation.ids.map((id) => [id, situation.action === 'batch_retry' ? retryBatch(world, id) : act(world, id)]));
+  const outcomes = Object.fromEntries(situation.ids.map((id) => [id, actOn(world, id)]));
   return { start, rows: world.rows, outcomes, queues: world.queues };
 }
 
@@ -33,8 +34,14 @@ function structuredCopy(rows: Rows): ExpectedRows {
   return Object.fromEntries(Object.entries(rows).map(([table, list]) => [table, list.map((row) => ({ ...row }))])) as ExpectedRows;
 }
 
-function act(world: World, id: string): OutcomeName {
-  const { action } = world.situation;
+function actOn(world: World, id: string): OutcomeName {
+  const { action, setting } = world.situation;
+  if (setting) return changeSetting(world, setting);
+  if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
+  return action === 'batch_retry' ? retryBatch(world, id) : act(world, action, id);
+}
+
+function act(world: World, action: JobAction, id: string): OutcomeName {
   const job = world.rows.good_jobs.find((row) => row.id === id);
   const obstacle = job ? judge(world, action, job) : 'missing';
   if (obstacle || !job) return obstacle ?? 'missing';
@@ -58,7 +65,7 @@ function act(world: World, id: string): OutcomeName {
 }
 
 /** The checks in GOODJOB.md's order; null: go ahead. */
-function judge(world: World, action: ConsoleAction, job: ExpectedRow): OutcomeName | null {
+function judge(world: World, action: JobAction, job: ExpectedRow): OutcomeName | null {
   if (action !== 'force_discard' && isHeld(world, job)) return 'locked';
   const finished = job.finished_at !== null && job.finished_at !== undefined;
   switch (action) {

@@ -1,12 +1,20 @@
 import { isObject } from './expectation';
+import { type SettingAction, type SettingCall, settingCall } from './setting-situation';
 import { type Json, type Row, type Vector, microseconds, targetRow } from './vector';
 
-export type ConsoleAction = 'retry' | 'discard' | 'force_discard' | 'reschedule' | 'destroy' | 'batch_retry';
+export type JobAction = 'retry' | 'discard' | 'force_discard' | 'reschedule' | 'destroy' | 'batch_retry';
+export type ConsoleAction = JobAction | SettingAction;
+
+export function isJobAction(action: ConsoleAction): action is JobAction {
+  return !(['pause', 'unpause', 'enable', 'disable', 'enqueue'] as ConsoleAction[]).includes(action);
+}
 
 /** What a vector asks of the console, and who holds what meanwhile. */
 export interface Situation {
   action: ConsoleAction;
-  /** Jobs, or the one batch. */
+  /** Of a pause or a cron action: what it is asked to do. */
+  setting: SettingCall | null;
+  /** Jobs, or the one batch; of a setting what the recording calls its target. */
   ids: string[];
   /** reschedule only: the time of the recording, null for now. */
   scheduledAt: string | null;
@@ -20,7 +28,7 @@ export interface Situation {
 }
 
 /** The same words for GoodJob's methods, its dashboard's actions and its bulk actions. */
-const ACTIONS = new Map<string, ConsoleAction>([
+const ACTIONS = new Map<string, JobAction>([
   ...(['retry', 'discard', 'force_discard', 'reschedule', 'destroy'] as const).flatMap((action) => [[`${action}_job`, action] as const, [`http_${action}`, action] as const]),
   ['batch_retry', 'batch_retry'],
   ['http_batch_retry', 'batch_retry'],
@@ -29,12 +37,14 @@ const BULK_ACTIONS = ['retry', 'discard', 'reschedule', 'destroy'] as const;
 
 /** Null for an action that the console does not have. */
 export function situationOf(vector: Vector): Situation | null {
-  const call = vector.action === 'http_mass_update' ? bulkCall(vector) : singleCall(vector);
+  const setting = settingCall(vector);
+  const call = setting ? { action: setting.action, ids: [vector.target], scheduledAt: null, bulk: null } : vector.action === 'http_mass_update' ? bulkCall(vector) : singleCall(vector);
   if (!call) return null;
   const running = runningJobs(vector);
   const workers = vector.before.good_job_processes.filter((process) => running.some((job) => job.locked_by_id === process.id));
   return {
     ...call,
+    setting,
     heldJobs: [...(vector.held_advisory_locks ?? []), ...(vector.lock_strategy === 'skiplocked' ? [] : running.map(({ id }) => id))],
     heldProcesses: workers.filter(({ lock_type }) => String(lock_type) === '0').map(({ id }) => id),
     dequeueQuerySort: vector.name.startsWith('dequeue_scheduled_at') ? 'scheduled_at' : 'created_at',

@@ -24,7 +24,7 @@ export interface Vector extends Partial<Record<Flag, boolean>> {
   before: Rows;
   after: Rows;
   result: 'ok' | { error: string; message: string };
-  http?: { params: Record<string, Json>; status: number; flash?: { alert?: string; notice?: string }; exception?: string };
+  http?: { request?: string; params: Record<string, Json>; status: number; flash?: { alert?: string; notice?: string }; exception?: string };
   notifications: string[];
   held_advisory_locks?: string[];
   now_before: string;

@@ -1,8 +1,7 @@
 import sql, { type Sql } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
-import type { DetectedSchema } from '../good-job/schema';
-import type { GoodJob } from '../good-job/tables';
+import type { DetectedSchema } from './schema';
+import type { GoodJob } from './tables';
 
 /*
  * No index of GoodJob's says which jobs run. Those that a process holds are found by index_good_jobs_on_locked_by_id;
@@ -28,6 +27,12 @@ const KEPT_MS_MOST = 30_000;
 /** Whoever asks so soon after that is answered with what was known, and looks again for the next. */
 const STALE_MS = 60_000;
 
+/** What can be asked beside the reader. */
+interface Source {
+  db: { read<T>(fn: (tx: Tx) => Promise<T>, options?: { byIndexOnly?: boolean }): Promise<T> };
+  gj: GoodJob;
+}
+
 /** By schema: a server asks one database, tests ask several. */
 const remembered = new WeakMap<DetectedSchema, Unheld>();
 
@@ -44,7 +49,7 @@ export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
 }
 
 /** Looks again, beside the caller, when what is remembered has just run out. */
-export function refreshRunning({ db, gj }: Ctx): void {
+export function refreshRunning({ db, gj }: Source): void {
   const known = remembered.get(gj.schema);
   const over = known ? Date.now() - known.until : Infinity;
   if (!known || known.refreshing || over < 0 || over > STALE_MS) return;

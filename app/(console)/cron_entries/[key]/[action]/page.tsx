@@ -1,0 +1,36 @@
+import { getTranslations } from 'next-intl/server';
+import { ConfirmPage } from '@/components/confirm-page';
+import { CronEffect } from '@/components/cron/cron-effect';
+import { Banner } from '@/components/ui/banner';
+import { submitCron } from '@/lib/cron/actions';
+import { getCronEntry } from '@/lib/cron/entries';
+import { keyOfSegment } from '@/lib/cron/key';
+import { CRON_ACTIONS } from '@/lib/cron/mutations';
+import { denialsOf, requireCtx } from '@/lib/ctx';
+import { guardPage, missingPage } from '../../../guard';
+
+/** Asks before an action on a cron key where there is no JavaScript. */
+export default async function CronActionPage({ params }: { params: Promise<{ key: string; action: string }> }) {
+  const { key: segment, action: name } = await params;
+  const key = keyOfSegment(segment);
+  const action = CRON_ACTIONS.find((one) => one === name);
+  if (key === null || !action) return missingPage();
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const [t, entry] = await Promise.all([getTranslations('cron'), getCronEntry(ctx, key)]);
+    if (!entry) return missingPage();
+    const { cannotEnqueue } = entry.row;
+    return (
+      <ConfirmPage title={t(`${action}.title`)} action={submitCron} back={`/cron_entries/${encodeURIComponent(key)}`} confirm={t(`${action}.confirm`)} denied={denialsOf(ctx)[`cron.${action}`]}>
+        <input type="hidden" name="key" value={key} />
+        <input type="hidden" name="action" value={action} />
+        <CronEffect action={action} row={entry.row} />
+        {action === 'enqueue' && cannotEnqueue && (
+          <div className="mt-3">
+            <Banner tone="warning">{t(`refused.${cannotEnqueue}`)}</Banner>
+          </div>
+        )}
+      </ConfirmPage>
+    );
+  });
+}

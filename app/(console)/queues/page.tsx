@@ -1,0 +1,35 @@
+import type { Metadata } from 'next';
+import { getTranslations } from 'next-intl/server';
+import { NotUnderstoodChips } from '@/components/not-understood';
+import { QueueList } from '@/components/queues/queue-list';
+import { Tabs } from '@/components/tabs';
+import { requireCtx } from '@/lib/ctx';
+import { paramsOf } from '@/lib/filter-params';
+import { parseQueueFilter } from '@/lib/queues/filters';
+import { listQueues } from '@/lib/queues/queries';
+import { RANGES, type Range } from '@/lib/queues/types';
+import { guardPage } from '../guard';
+
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations('queues'))('title') };
+}
+
+export default async function QueuesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+  const given = paramsOf(await searchParams);
+  return guardPage(async () => {
+    const ctx = await requireCtx();
+    const t = await getTranslations('queues');
+    const filter = parseQueueFilter(given);
+    const understood = filter.notUnderstood.length === 0;
+    const initial = await listQueues(ctx, filter);
+    const tabs = (Object.keys(RANGES) as Range[]).map((range) => ({ href: `/queues?range=${range}`, text: t(`ranges.${range}`), current: understood && filter.range === range }));
+    return (
+      <>
+        <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
+        <Tabs label={t('range')} tabs={tabs} />
+        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/queues" />
+        {understood && <QueueList key={filter.range} initial={initial} range={filter.range} />}
+      </>
+    );
+  });
+}

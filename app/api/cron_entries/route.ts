@@ -1,0 +1,9 @@
+import { answerJson } from '@/lib/api';
+import { listCronEntries } from '@/lib/cron/entries';
+import { cut } from '@/lib/text';
+
+/** `after`: the key that the page begins behind. */
+export async function GET(request: Request): Promise<Response> {
+  const after = new URL(request.url).searchParams.get('after');
+  return answerJson((ctx) => listCronEntries(ctx, after === null ? null : cut(after, 1000)));
+}

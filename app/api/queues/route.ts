@@ -1,0 +1,8 @@
+import { answerJson } from '@/lib/api';
+import { parseQueueFilter } from '@/lib/queues/filters';
+import { listQueues } from '@/lib/queues/queries';
+
+export async function GET(request: Request): Promise<Response> {
+  const filter = parseQueueFilter(new URL(request.url).searchParams);
+  return answerJson((ctx) => listQueues(ctx, filter));
+}

@@ -1,0 +1,25 @@
+import { useTranslations } from 'next-intl';
+import type { CronAction } from '@/lib/cron/mutations';
+import type { CronRow } from '@/lib/cron/types';
+
+/** What an action on a cron key will do: for the dialog and for the confirmation page. */
+export function CronEffect({ action, row }: { action: CronAction; row: Pick<CronRow, 'key' | 'jobClass' | 'configured' | 'enabled'> }) {
+  const t = useTranslations('cron');
+  return (
+    <>
+      <dl className="mt-2">
+        <dt className="sr-only">{t('key')}</dt>
+        <dd className="font-mono text-[13px] break-all">{row.key}</dd>
+        {row.jobClass && (
+          <>
+            <dt className="sr-only">{t('class')}</dt>
+            <dd className="font-mono text-[13px] break-all text-soft">{row.jobClass}</dd>
+          </>
+        )}
+      </dl>
+      <p className="mt-2">{t(`${action}.effect`)}</p>
+      {action === 'enqueue' && <p className="mt-2">{t(row.configured ? 'fromFile' : 'fromLastJob')}</p>}
+      {action === 'enqueue' && !row.enabled && <p className="mt-2">{t('enqueueDisabled')}</p>}
+    </>
+  );
+}

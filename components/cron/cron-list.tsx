@@ -1,0 +1,171 @@
+'use client';
+
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { type ReactNode, useRef, useState } from 'react';
+import type { CronPage, CronRow } from '@/lib/cron/types';
+import { fetchJson } from '../fetch-json';
+import { OutcomeLine } from '../jobs/outcome-text';
+import { StateBadge } from '../jobs/state-badge';
+import { useLive } from '../live';
+import { useCount } from '../quantities';
+import { RefreshNote } from '../refresh-note';
+import { RelativeTime } from '../time';
+import { Banner } from '../ui/banner';
+import { buttonClass } from '../ui/button';
+import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { CronMenu } from './cron-menu';
+import { CronNotes } from './cron-notes';
+import { cronCode, useCronText } from './cron-outcome';
+import { CronStateBadge } from './cron-state';
+import { RunStrip } from './run-strip';
+import { ScheduleText } from './schedule-text';
+import type { CronActed } from './use-cron-action';
+
+const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.1fr)_minmax(0,1.2fr)_minmax(0,1.1fr)_6.5rem_8rem_13.25rem_6.5rem_2.5rem] xl:items-start xl:gap-x-3';
+
+/** The cron entries, each with its schedule and its last runs, kept fresh. */
+export function CronList({ door, initial }: { door: string; initial: CronPage }) {
+  const t = useTranslations('cron');
+  const count = useCount();
+  const { basePath } = useLive();
+  const [acted, setActed] = useState<Record<string, CronActed>>({});
+  const list = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(list);
+  const { data = initial, error, dataUpdatedAt, refetch } = useLiveQuery({ key: [door], fetch: (signal) => fetchJson<CronPage>(basePath + door, signal), initial, wanted: onScreen });
+  return (
+    <div ref={list}>
+      {data.fileStale && (
+        <div className="mb-3">
+          <Banner tone="warning">{t('fileStale')}</Banner>
+        </div>
+      )}
+      {data.rows.length > 0 && data.cronProcesses === 0 && (
+        <div className="mb-3">
+          <Banner tone="warning">{t('noProcess')}</Banner>
+        </div>
+      )}
+      {data.rows.length === 0 ? (
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t(data.fileGiven ? 'empty' : 'emptyWithoutFile')}</div>
+      ) : (
+        <>
+          <p className="mb-2 text-[13px] text-soft">
+            {t('totals', { enabled: count(data.enabled), disabled: count(data.disabled) })} {data.more && t('more')}
+          </p>
+          <div className="rounded-md border border-line">
+            <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}>
+              <div>{t('key')}</div>
+              <div>{t('class')}</div>
+              <div>{t('schedule')}</div>
+              <div>{t('next')}</div>
+              <div>{t('last')}</div>
+              <div>{t('runs')}</div>
+              <div>{t('status')}</div>
+              <div />
+            </div>
+            <ul aria-label={t('title')} className="divide-y divide-line">
+              {data.rows.map((row) => (
+                <Entry
+                  key={row.key}
+                  row={row}
+                  fileGiven={data.fileGiven}
+                  acted={acted[row.key]}
+                  onActed={(result) => {
+                    setActed((all) => ({ ...all, [row.key]: result }));
+                    void refetch();
+                  }}
+                />
+              ))}
+            </ul>
+          </div>
+        </>
+      )}
+      <div className="mt-2 flex flex-wrap items-center gap-2">
+        <PageLinks page={data} />
+        {error && <RefreshNote at={dataUpdatedAt} error={error} />}
+      </div>
+    </div>
+  );
+}
+
+function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: boolean; acted?: CronActed; onActed: (acted: CronActed) => void }) {
+  const t = useTranslations();
+  const count = useCount();
+  const text = useCronText();
+  const [last] = row.runs;
+  const failed = row.runs.filter(({ state }) => state === 'discarded').length;
+  return (
+    <li className="px-3 py-2.5" data-cron-key={row.key}>
+      <div className={GRID}>
+        <div className="min-w-0">
+          <Link href={`/cron_entries/${encodeURIComponent(row.key)}`} prefetch={false} className="font-mono font-semibold any-break text-accent no-underline hover:underline">
+            {row.key}
+          </Link>
+          {row.description && <p className="text-[13px] any-break text-soft">{row.description}</p>}
+          <CronNotes row={row} fileGiven={fileGiven} />
+        </div>
+        <Cell name={t('cron.class')}>{row.jobClass ? <span className="font-mono text-[13px] any-break">{row.jobClass}</span> : <span className="text-soft">{t('jobs.noClass')}</span>}</Cell>
+        <Cell name={t('cron.schedule')}>{row.schedule ? <ScheduleText schedule={row.schedule} /> : <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>}</Cell>
+        <Cell name={t('cron.next')}>
+          {row.nextAt ? <RelativeTime iso={row.nextAt} /> : <span className="text-soft">{t('time.never')}</span>}
+          {row.nextAt && !row.enabled && <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>}
+        </Cell>
+        <Cell name={t('cron.last')}>
+          {last ? (
+            <span className="flex flex-col items-start gap-0.5">
+              <StateBadge state={last.state} />
+              <Link href={`/jobs/${last.id}`} prefetch={false} className="text-[13px] text-accent">
+                <RelativeTime iso={last.at} />
+              </Link>
+            </span>
+          ) : (
+            <span className="text-soft">{t('time.never')}</span>
+          )}
+        </Cell>
+        <Cell name={t('cron.runs')}>
+          <RunStrip runs={row.runs} />
+          {failed > 0 && <p className="text-[12.5px] text-discarded">{t('cron.failed', { failed: count(failed), total: count(row.runs.length) })}</p>}
+        </Cell>
+        <Cell name={t('cron.status')}>
+          <CronStateBadge enabled={row.enabled} />
+        </Cell>
+        <div className="flex justify-end">
+          <CronMenu row={row} onActed={onActed} />
+        </div>
+      </div>
+      {acted && (
+        <div className="mt-1">
+          <OutcomeLine done={cronCode(acted.result) === 'done'} text={text(acted.action, cronCode(acted.result)) ?? ''} />
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Cell({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="mt-1 flex min-w-0 gap-2 xl:mt-0 xl:block">
+      <span className="w-24 shrink-0 text-[13px] text-soft xl:sr-only">{name}</span>
+      <div className="min-w-0">{children}</div>
+    </div>
+  );
+}
+
+function PageLinks({ page: { previous, next } }: { page: CronPage }) {
+  const t = useTranslations('paging');
+  if (previous === null && next === null) return null;
+  return (
+    <nav aria-label={t('label')} className="flex gap-2">
+      {previous !== null && (
+        <Link href={previous === '' ? '/cron_entries' : `/cron_entries?${new URLSearchParams({ after: previous })}`} prefetch={false} rel="prev" className={buttonClass()}>
+          {t('previous')}
+        </Link>
+      )}
+      {next !== null && (
+        <Link href={`/cron_entries?${new URLSearchParams({ after: next })}`} prefetch={false} rel="next" className={buttonClass()}>
+          {t('next')}
+        </Link>
+      )}
+    </nav>
+  );
+}

@@ -1,0 +1,26 @@
+import { useTranslations } from 'next-intl';
+import type { ActionResult } from '@/lib/action';
+import { ERROR_CODES, type ErrorCode } from '@/lib/errors';
+import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
+import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
+
+/** One of a cron action's codes, as a confirmation page sends it back too. */
+type Code = Exclude<CronOutcome['outcome'], 'refused'> | Extract<CronOutcome, { outcome: 'refused' }>['code'] | ErrorCode;
+
+export function cronCode(result: ActionResult<CronOutcome>): Code {
+  if (!result.ok) return result.error;
+  return result.value.outcome === 'refused' ? result.value.code : result.value.outcome;
+}
+
+/** What an action on a cron key came to, in words; null for a code that is none. */
+export function useCronText(): (action: CronAction, code: string) => string | null {
+  const t = useTranslations();
+  return (action, code) => {
+    if (code === 'done' || code === 'unchanged') return t(`cron.${action}.${code}`);
+    if (code === 'missing' || code === 'no_source' || code === 'entry_invalid' || code === 'setting_of_wrong_type') return t(`cron.refused.${code}`);
+    const refusal = REFUSAL_CODES.find((one) => one === code);
+    if (refusal) return t(`outcomes.refused.${refusal}`);
+    const error = ERROR_CODES.find((one) => one === code);
+    return error ? t(`errors.${error}`) : null;
+  };
+}

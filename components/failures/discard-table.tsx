@@ -1,0 +1,80 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { type FailureFilter, failureParams } from '@/lib/failures/filters';
+import { type DiscardCount, type DiscardCounts, FAILURE_RANGES, type FailureRange, RANGE_NAMES } from '@/lib/failures/types';
+import { useCountText } from '../quantities';
+import { before, countHref } from './failure-links';
+
+/** GoodJob's own tables: discarded jobs by class or by exception, each number with its jobs. */
+export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter: FailureFilter }) {
+  const t = useTranslations('failures');
+  const by = filter.by === 'class' ? 'class' : 'exception';
+  const cell = 'px-3 py-1.5 text-right whitespace-nowrap';
+  return (
+    <div className="overflow-x-auto rounded-md border border-line" tabIndex={0} role="group" aria-label={t(`tables.${by}`)}>
+      <table className="w-full border-collapse" data-table={by}>
+        <caption className="sr-only">{t(`tables.${by}`)}</caption>
+        <thead>
+          <tr className="border-b border-line bg-sunken text-[13px] text-soft">
+            <th scope="col" className="px-3 py-1.5 text-left font-normal">
+              {t(`heads.${by}`)}
+            </th>
+            <th scope="col" className={`${cell} font-normal`}>
+              {t('heads.all')}
+            </th>
+            {RANGE_NAMES.map((range) => (
+              <th key={range} scope="col" className={`${cell} font-normal`}>
+                {t(`short.${range}`)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {counts.rows.map((row, n) => (
+            <tr key={n} className="border-b border-line">
+              <th scope="row" className="max-w-[32rem] min-w-40 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break">
+                {by === 'class' && row.name !== null ? (
+                  <Link href={`/cleaner?${new URLSearchParams(failureParams(filter, { by: 'failure', jobClass: row.name, group: null }))}`} prefetch={false} className="text-accent">
+                    {row.name}
+                  </Link>
+                ) : (
+                  (row.name ?? t('noName'))
+                )}
+              </th>
+              <Cells row={row} counts={counts} filter={filter} className={cell} />
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          <tr className="font-semibold">
+            <th scope="row" className="px-3 py-1.5 text-left">
+              {t('total')}
+            </th>
+            <Cells row={counts.total} counts={counts} filter={filter} className={cell} isTotal />
+          </tr>
+        </tfoot>
+      </table>
+    </div>
+  );
+}
+
+function Cells({ row, counts, filter, className, isTotal = false }: { row: DiscardCount; counts: DiscardCounts; filter: FailureFilter; className: string; isTotal?: boolean }) {
+  const countText = useCountText();
+  const cells: [FailureRange | null, number][] = [[null, row.all], ...RANGE_NAMES.map((range, n): [FailureRange, number] => [range, row.counts[n] ?? 0])];
+  return cells.map(([range, count]) => {
+    const isAll = counts.since === null || (range !== null && counts.since <= before(counts.now, FAILURE_RANGES[range]));
+    const { text, title } = countText({ kind: isAll ? 'exact' : 'at_least', count });
+    const link = count > 0 ? countHref(filter.by, row, range, isTotal, filter.jobClass) : null;
+    return (
+      <td key={range ?? 'all'} title={title} className={className}>
+        {link ? (
+          <Link href={link} prefetch={false} className="text-accent">
+            {text}
+          </Link>
+        ) : (
+          <span className="text-soft">{text}</span>
+        )}
+      </td>
+    );
+  });
+}

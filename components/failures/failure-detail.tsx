@@ -1,0 +1,67 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import type { FailureGroup, FailurePage } from '@/lib/failures/types';
+import LazyBulkBar from '../bulk/lazy-bulk-bar';
+import { ErrorText } from '../jobs/error-text';
+import { StateBadge } from '../jobs/state-badge';
+import { useCount } from '../quantities';
+import { AbsoluteTime, RelativeTime } from '../time';
+import { buttonClass } from '../ui/button';
+import { groupQuery } from './failure-links';
+
+/** A group's newest error as it is, jobs of it, and what can be done with all of them. */
+export function FailureDetail({ group, page }: { group: FailureGroup; page: FailurePage }) {
+  const t = useTranslations('failures');
+  const count = useCount();
+  const [newest] = group.samples;
+  const all = groupQuery(group, page);
+  const of = (state: 'discarded' | 'retried') => `/jobs?${new URLSearchParams([['state', state], ...new URLSearchParams(all)])}`;
+  return (
+    <div className="mt-3 ml-[1.4rem] grid gap-4 lg:grid-cols-2 max-lg:ml-0">
+      <section aria-label={t('newestError')} className="min-w-0">
+        <h3 className="mb-1 text-[13px] text-soft">{t('newestError')}</h3>
+        <ErrorText text={newest?.error ?? group.error} label={t('newestError')} />
+        {group.queues.length > 0 && (
+          <p className="mt-2 flex flex-wrap gap-1.5 text-[13px]">
+            <span className="text-soft">{t('queues')}</span>
+            {group.queues.map((queue) => (
+              <Link key={queue} href={`/jobs?${new URLSearchParams([['queue_name', queue], ...new URLSearchParams(all)])}`} prefetch={false} className="font-mono text-accent any-break">
+                {queue}
+              </Link>
+            ))}
+          </p>
+        )}
+      </section>
+      <section aria-label={t('samples')} className="min-w-0">
+        <h3 className="mb-1 text-[13px] text-soft">{t('samples')}</h3>
+        <ul className="divide-y divide-line rounded-md border border-line">
+          {group.samples.map(({ id, state, at }) => (
+            <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
+              <Link href={`/jobs/${id}`} prefetch={false} data-sample={id} className="font-mono text-[12.5px] break-all text-accent">
+                {id}
+              </Link>
+              <StateBadge state={state} />
+              <span className="ml-auto text-[13px] text-soft">
+                <RelativeTime iso={at} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      </section>
+      <section aria-label={t('actions')} className="min-w-0 lg:col-span-2">
+        <p className="text-[13px]">{t.rich('actsOn', { since: () => <AbsoluteTime iso={page.since} /> })}</p>
+        <div className="mt-2 flex flex-wrap items-center gap-2">
+          {(['discarded', 'retried'] as const).map(
+            (state) =>
+              group[state] > 0 && (
+                <Link key={state} href={of(state)} prefetch={false} data-state={state} className={buttonClass()}>
+                  {t(`list.${state}`, { count: group[state], number: count(group[state]) })}
+                </Link>
+              ),
+          )}
+          <LazyBulkBar selectedIds={[]} filterQuery={all} />
+        </div>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,16 @@
+import { useTranslations } from 'next-intl';
+import type { FailureFilter } from '@/lib/failures/filters';
+import type { FailurePage } from '@/lib/failures/types';
+import { FailureRow } from './failure-row';
+
+/** Groups of failures, the most frequent first; the one that is unfolded shows more of itself, and what can be done. */
+export function FailureList({ page, filter }: { page: FailurePage; filter: FailureFilter }) {
+  const t = useTranslations('failures');
+  return (
+    <ol aria-label={t('groups')} className="divide-y divide-line rounded-md border border-line">
+      {page.groups.map((group) => (
+        <FailureRow key={group.fingerprint} group={group} page={page} filter={filter} />
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,16 @@
+import { useTranslations } from 'next-intl';
+import type { PauseRow } from '@/lib/pauses/types';
+
+/** What a pause, or its end, will do: for the dialog and for the confirmation page. */
+export function PauseEffect({ action, pause }: { action: 'pause' | 'unpause'; pause: Pick<PauseRow, 'kind' | 'name'> }) {
+  const t = useTranslations('pauses');
+  return (
+    <>
+      <dl className="mt-2">
+        <dt className="sr-only">{t(`kinds.${pause.kind}`)}</dt>
+        <dd className="font-mono text-[13px] break-all">{pause.name}</dd>
+      </dl>
+      <p className="mt-2">{t(`${action}.effect`)}</p>
+    </>
+  );
+}

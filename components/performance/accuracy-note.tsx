@@ -1,0 +1,29 @@
+import { useFormatter, useTranslations } from 'next-intl';
+import type { Performance } from '@/lib/performance/types';
+import { useCount } from '../quantities';
+import { AbsoluteTime } from '../time';
+import { Banner } from '../ui/banner';
+
+/** Which period, how it was read, and the index that would help. */
+export function AccuracyNote({ performance: { period, now, before, hint } }: { performance: Performance }) {
+  const t = useTranslations('performance');
+  const format = useFormatter();
+  const count = useCount();
+  const { accuracy } = now;
+  return (
+    <div className="mb-3 flex flex-col gap-2">
+      <p className="text-[13px] text-soft" data-accuracy={accuracy.kind}>
+        {t.rich('period', { from: () => <AbsoluteTime iso={period.from} />, to: () => <AbsoluteTime iso={period.to} /> })}{' '}
+        {accuracy.kind === 'sample' && t('sample', { number: count(accuracy.looked), share: format.number(accuracy.share, { style: 'percent', maximumSignificantDigits: 2 }) })}
+        {accuracy.kind === 'exact' && before.accuracy.kind === 'sample' && t('beforeSampled')}
+      </p>
+      {accuracy.kind === 'unknown' && <Banner tone="warning">{t('unknown')}</Banner>}
+      {hint && (
+        <Banner tone="info">
+          <p>{t('hint')}</p>
+          <p className="mt-1 font-mono text-[13px] any-break">{hint}</p>
+        </Banner>
+      )}
+    </div>
+  );
+}

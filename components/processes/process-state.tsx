@@ -1,0 +1,20 @@
+import { useTranslations } from 'next-intl';
+import type { ProcessState } from '@/lib/good-job/processes';
+import { Icon } from '../ui/icon';
+
+const LOOK = {
+  live: { icon: 'succeeded', classes: 'bg-succeeded-wash text-succeeded' },
+  stale: { icon: 'clock', classes: 'bg-warn-wash text-warn' },
+  dead: { icon: 'lost', classes: 'bg-discarded-wash text-discarded' },
+} as const;
+
+/** Whether a process lives: colour, icon and word. */
+export function ProcessStateBadge({ state }: { state: ProcessState }) {
+  const t = useTranslations('processes');
+  return (
+    <span title={t(`hints.${state}`)} className={`badge ${LOOK[state].classes}`}>
+      <Icon name={LOOK[state].icon} className="size-3.5" />
+      {t(`states.${state}`)}
+    </span>
+  );
+}

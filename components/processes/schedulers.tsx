@@ -1,0 +1,61 @@
+import { useTranslations } from 'next-intl';
+import type { ProcessRow } from '@/lib/processes/types';
+import { isTimestamp } from '@/lib/text';
+import { useCount } from '../quantities';
+import { RelativeTime } from '../time';
+
+type Scheduler = NonNullable<ProcessRow['told']>['schedulers'][number];
+
+/** The pools of threads with the queues that they serve. */
+export function Schedulers({ schedulers, total }: { schedulers: Scheduler[]; total: number }) {
+  const t = useTranslations('processes');
+  const count = useCount();
+  if (total === 0) return <p className="mt-2 text-[13px] text-soft">{t('noSchedulers')}</p>;
+  return (
+    <div className="mt-2">
+      <h3 className="text-[13px] text-soft">{t('schedulers')}</h3>
+      <ul className="mt-0.5 flex flex-col gap-1">
+        {schedulers.map((scheduler, n) => (
+          <SchedulerLine key={n} scheduler={scheduler} />
+        ))}
+      </ul>
+      {total > schedulers.length && <p className="text-[13px] text-soft">{t('moreSchedulers', { count: total - schedulers.length, number: count(total - schedulers.length) })}</p>}
+    </div>
+  );
+}
+
+function SchedulerLine({ scheduler }: { scheduler: Scheduler }) {
+  const t = useTranslations('processes');
+  const count = useCount();
+  const { queues, name, maxThreads, activeThreads, succeeded, errored, empty, activeCache, maxCache } = scheduler;
+  const or = (value: number | null) => (value === null ? '?' : count(value));
+  return (
+    <li title={name ?? undefined} className="flex min-w-0 flex-wrap items-baseline gap-x-4 rounded bg-sunken px-2 py-1 text-[13px]">
+      <span className="min-w-0 font-mono any-break">
+        <span className="text-soft">queues=</span>
+        {queues ?? name ?? t('notTold')}
+      </span>
+      <span className="font-mono whitespace-nowrap">
+        <span className="text-soft">max_threads=</span>
+        {maxThreads ?? t('notTold')}
+      </span>
+      <span className="whitespace-nowrap">{t('busy', { busy: or(activeThreads), total: or(maxThreads) })}</span>
+      {[succeeded, errored, empty].some((value) => value !== null) && (
+        <span className="text-soft">{t('counts', { succeeded: or(succeeded), errored: or(errored), empty: or(empty) })}</span>
+      )}
+      {(activeCache !== null || maxCache !== null) && <span className="whitespace-nowrap text-soft">{t('cache', { active: or(activeCache), max: or(maxCache) })}</span>}
+      <Moment label={t('executionAt')} at={scheduler.executionAt} />
+      <Moment label={t('checkQueueAt')} at={scheduler.checkQueueAt} />
+    </li>
+  );
+}
+
+/** A time by the worker's own clock. */
+function Moment({ label, at }: { label: string; at: string | null }) {
+  if (at === null) return null;
+  return (
+    <span className="text-soft">
+      {label} {isTimestamp(at) ? <RelativeTime iso={at} /> : at}
+    </span>
+  );
+}

@@ -1,0 +1,158 @@
+import 'server-only';
+import type { Ctx } from '../ctx';
+import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
+import { redaction } from '../redaction/redaction';
+import type { FileEntry } from './cron-file';
+import { type Configured, configuredCron } from './configured';
+import { describeSchedule } from './describe';
+import { type CronWatch, overdueSince } from './overdue';
+import { KEYS_READ, type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
+import { nextRun, nextRuns } from './runs';
+import { type ReadSchedule, type Unreadable, readSchedule } from './schedule';
+import { type CronDetail, type CronPage, type CronRow, NEXT_RUNS, type ScheduleView } from './types';
+
+/** Rows a page; each has its last runs. */
+const PAGE = 50;
+
+/** The cron entries by key: those of CRON_FILE, those that jobs or settings name. `after`: begins behind this key. */
+export async function listCronEntries(ctx: Ctx, after: string | null): Promise<CronPage> {
+  const file = configuredCron();
+  return ctx.db.read(
+    async (tx) => {
+      const stored = await readStored(tx, ctx.gj);
+      const keys = allKeys(file, stored);
+      const start = after === null ? 0 : keys.findIndex((key) => key > after);
+      const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
+      const runs = await readRuns(tx, ctx.gj, shown);
+      const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
+      const before = start < 0 ? keys.slice(-PAGE) : keys.slice(0, start);
+      return {
+        rows: shown.map((key) => toRow(ctx, key, file, stored, runs.get(key))),
+        enabled,
+        disabled: keys.length - enabled,
+        fileGiven: file.given,
+        fileStale: file.stale,
+        cronProcesses: stored.watch.processes,
+        more: stored.keys.length >= KEYS_READ,
+        previous: start === 0 ? null : (before.at(-PAGE - 1) ?? ''),
+        next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1) ?? null) : null,
+      };
+    },
+    { byIndexOnly: true },
+  );
+}
+
+/** One entry; null: neither the file nor a job nor a setting has the key. */
+export async function getCronEntry(ctx: Ctx, key: string): Promise<CronDetail | null> {
+  const file = configuredCron();
+  const entry = file.entries.get(key);
+  return ctx.db.read(
+    async (tx) => {
+      const stored = await readStored(tx, ctx.gj);
+      const runs = (await readRuns(tx, ctx.gj, [key])).get(key);
+      if (!entry && !runs && !stored.enabled.has(key) && !stored.disabled.has(key)) return null;
+      const row = toRow(ctx, key, file, stored, runs);
+      const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
+      return {
+        row,
+        nextRuns: read !== null && typeof read === 'object' ? nextRuns(read.schedule, stored.watch.now, NEXT_RUNS).map(iso) : [],
+        propertiesJson: entry ? propertiesOf(entry) : null,
+        fileGiven: file.given,
+        cronProcesses: stored.watch.processes,
+      };
+    },
+    { byIndexOnly: true },
+  );
+}
+
+/** Keys whose job is missing, and since when; for all that are enabled. */
+export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: string }[]> {
+  const file = configuredCron();
+  if (file.entries.size === 0) return [];
+  return ctx.db.read(
+    async (tx) => {
+      const stored = await readStored(tx, ctx.gj);
+      const keys = [...file.entries.keys()].filter((key) => isEnabled(key, file, stored));
+      const runs = await readRuns(tx, ctx.gj, keys);
+      return keys.flatMap((key) => {
+        const since = toRow(ctx, key, file, stored, runs.get(key)).overdueSince;
+        return since === null ? [] : [{ key, since }];
+      });
+    },
+    { byIndexOnly: true },
+  );
+}
+
+/** By code points, so that `>` finds the place of a key that is gone. */
+function allKeys(file: Configured, stored: StoredCron): string[] {
+  return [...new Set([...file.entries.keys(), ...stored.keys, ...stored.enabled, ...stored.disabled])].sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** GoodJob::Setting.cron_key_enabled?: enabled by default counts until it is disabled, and the other way round. */
+function isEnabled(key: string, file: Configured, { enabled, disabled }: StoredCron): boolean {
+  return (file.entries.get(key)?.enabledByDefault ?? true) ? !disabled.has(key) : enabled.has(key);
+}
+
+function toRow(ctx: Ctx, key: string, file: Configured, stored: StoredCron, found: StoredRuns | undefined): CronRow {
+  const entry = file.entries.get(key);
+  const enabled = isEnabled(key, file, stored);
+  const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
+  const readable = read !== null && typeof read === 'object' ? read : null;
+  const lastAt = found?.runs[0] ? Date.parse(found.runs[0].at) : null;
+  return {
+    key,
+    configured: entry !== undefined,
+    description: entry?.description ?? null,
+    jobClass: entry?.jobClass ?? found?.jobClass ?? null,
+    schedule: entry?.cron && read !== null ? viewOf(entry.cron, read) : null,
+    problems: entry?.problems ?? [],
+    enabled,
+    runs: found?.runs ?? [],
+    nextAt: readable ? isoOrNull(nextOf(entry?.cron ?? '', readable, stored.watch)) : null,
+    overdueSince: readable && enabled ? isoOrNull(overdueSince(readable, lastAt, stored.watch)) : null,
+    cannotEnqueue: entry ? (entry.job ? null : 'entry_invalid') : found ? null : 'no_source',
+  };
+}
+
+function viewOf(text: string, read: ReadSchedule | Unreadable): ScheduleView {
+  if (typeof read === 'string') return { text, asCron: null, words: null, zone: null, isAppZone: false, countsWeeks: false, unreadable: read };
+  const { asCron, schedule, isAppZone, countsWeeks } = read;
+  return { text, asCron, words: describeSchedule(schedule), zone: schedule.clock.name, isAppZone, countsWeeks, unreadable: null };
+}
+
+const shared = globalThis as typeof globalThis & { goodJobConsoleNextRuns?: Map<string, { from: number; at: number | null }> };
+const remembered = (shared.goodJobConsoleNextRuns ??= new Map<string, { from: number; at: number | null }>());
+const REMEMBERED = 2_000;
+
+/** The next run stays the same until it is over. */
+function nextOf(cron: string, read: ReadSchedule, { now }: CronWatch): number | null {
+  const name = `${read.schedule.clock.name} ${cron}`;
+  const known = remembered.get(name);
+  if (known && known.from <= now && (known.at === null || known.at > now)) return known.at;
+  const at = nextRun(read.schedule, now);
+  if (remembered.size >= REMEMBERED) remembered.clear();
+  remembered.set(name, { from: now, at });
+  return at;
+}
+
+const iso = (instant: number) => new Date(instant).toISOString();
+const isoOrNull = (instant: number | null) => (instant === null ? null : iso(instant));
+
+/** GoodJob::CronEntry#display_properties. Arguments pass the redaction, as those of a job. */
+function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: FileEntry): string {
+  const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json => redaction().json(parseJson(text), { of, path, jobClass });
+  const positional = parseJson(args ?? '[]');
+  // In the job they are its last argument.
+  const last = positional.kind === 'array' ? positional.items.length : 1;
+  return prettyJson(
+    object([
+      ['key', scalar(key)],
+      ['class', scalar(jobClass)],
+      ['cron', scalar(cron)],
+      ['set', hidden(set ?? 'null', 'other')],
+      ['description', scalar(description)],
+      ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
+      ...(kwargs === null ? [] : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
+    ]),
+  );
+}

@@ -1,0 +1,32 @@
+import { previousRun } from './runs';
+import type { ReadSchedule } from './schedule';
+
+/** Cron enqueues at the moment itself; a busy process needs a little longer. */
+const TOLERANCE_MS = 120_000;
+
+/** What is known of the processes that run cron, and of what the table keeps. Times are ms since the epoch. */
+export interface CronWatch {
+  now: number;
+  /** Live processes with cron on. */
+  processes: number;
+  /** The first of them started then. */
+  since: number | null;
+  /** All of them keep the records of what they did: else a run leaves no trace. */
+  preserves: boolean;
+  /** The cron settings were last changed then. */
+  settingsChangedAt: number | null;
+  /** The oldest finished job that is still there: what ran before it may have been cleaned up. */
+  oldestFinishedAt: number | null;
+}
+
+/**
+ * Since when a key's job is missing; null when none is, or when it cannot be known. Only for a key that is enabled. A
+ * run counts as missed when a process was there to enqueue it, nobody switched keys since, and its job would still be there.
+ */
+export function overdueSince(read: ReadSchedule, lastRunAt: number | null, watch: CronWatch): number | null {
+  if (watch.processes === 0 || watch.since === null || !watch.preserves || watch.oldestFinishedAt === null) return null;
+  const due = previousRun(read.schedule, watch.now - TOLERANCE_MS);
+  if (due === null || (lastRunAt !== null && lastRunAt >= due)) return null;
+  if (due <= watch.since || due <= (watch.settingsChangedAt ?? 0) || due <= watch.oldestFinishedAt) return null;
+  return due;
+}

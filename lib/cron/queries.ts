@@ -1,0 +1,92 @@
+import 'server-only';
+import sql from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import { isProcessAlive } from '../good-job/locks';
+import { type JobState, stateOf } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
+import type { CronWatch } from './overdue';
+import { type CronRun, RUNS_SHOWN } from './types';
+
+/** Distinct keys that are read from the jobs at most. */
+export const KEYS_READ = 1_000;
+
+export interface StoredCron {
+  /** Keys that jobs have, in order. */
+  keys: string[];
+  enabled: Set<string>;
+  disabled: Set<string>;
+  watch: CronWatch;
+}
+
+/** The keys of all jobs, the settings, and who runs cron. */
+export function readStored(tx: Tx, gj: GoodJob): Promise<StoredCron> {
+  return Promise.all([readKeys(tx, gj), readSettings(tx, gj), readProcesses(tx, gj)]).then(([keys, settings, watch]) => ({
+    keys,
+    enabled: settings.enabled,
+    disabled: settings.disabled,
+    watch: { ...watch, settingsChangedAt: settings.changedAt },
+  }));
+}
+
+/** One step a key in index_good_jobs_on_cron_key_and_cron_at_cond, however many jobs it has; the read must be `byIndexOnly`. */
+async function readKeys(tx: Tx, gj: GoodJob): Promise<string[]> {
+  const rows = await tx.query<{ key: string }>(sql`
+    WITH RECURSIVE found AS (
+      (SELECT j.cron_key AS key FROM ${gj.jobs} j WHERE j.cron_key > '' ORDER BY j.cron_key LIMIT 1)
+      UNION ALL
+      SELECT (SELECT j.cron_key FROM ${gj.jobs} j WHERE j.cron_key > found.key ORDER BY j.cron_key LIMIT 1) FROM found WHERE found.key IS NOT NULL)
+    SELECT key FROM found WHERE key IS NOT NULL LIMIT ${KEYS_READ}`);
+  return rows.map(({ key }) => key);
+}
+
+/** GoodJob::Setting.cron_keys_enabled reads two lists of keys; anything else is none. */
+async function readSettings(tx: Tx, gj: GoodJob): Promise<{ enabled: Set<string>; disabled: Set<string>; changedAt: number | null }> {
+  const rows = await tx.query<{ key: string; keys: string[]; updatedAt: string }>(sql`
+    SELECT s.key, s.updated_at AS "updatedAt", ARRAY(SELECT e #>> '{}' FROM jsonb_array_elements(CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) e WHERE jsonb_typeof(e) = 'string') AS keys
+      FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled')`);
+  const keysOf = (name: string) => new Set(rows.find(({ key }) => key === name)?.keys ?? []);
+  return { enabled: keysOf('cron_keys_enabled'), disabled: keysOf('cron_keys_disabled'), changedAt: rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Date.parse(updatedAt))) };
+}
+
+/** index_good_jobs_jobs_on_finished_at_only gives the oldest finished job. */
+async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'settingsChangedAt'>> {
+  const [row] = await tx.query<{ now: string; processes: number; since: string | null; preserves: boolean | null; oldest: string | null }>(sql`
+    SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since, bool_and(coalesce(p.state -> 'preserve_job_records' = 'true', false)) AS preserves,
+           (SELECT j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT 1) AS oldest
+      FROM ${gj.processes} p WHERE p.state -> 'cron_enabled' = 'true' AND ${isProcessAlive(gj)}`);
+  const ms = (time: string | null | undefined) => (time ? Date.parse(time) : null);
+  return { now: ms(row?.now) ?? Date.now(), processes: row?.processes ?? 0, since: ms(row?.since), preserves: row?.preserves === true, oldestFinishedAt: ms(row?.oldest) };
+}
+
+export interface StoredRuns {
+  runs: CronRun[];
+  jobClass: string | null;
+}
+
+/** GoodJob gives every job of a schedule its `cron_at`: of those without one there are few, if any. */
+const WITHOUT_TIME = 1_000;
+
+/**
+ * The last runs of each key, newest first: index_good_jobs_on_cron_key_and_cron_at_cond. Sorted by `created_at` at
+ * once, those without `cron_at` would be looked for among all jobs of the key.
+ */
+export async function readRuns(tx: Tx, gj: GoodJob, keys: string[]): Promise<Map<string, StoredRuns>> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.query<{ key: string; id: string; at: string; state: JobState; jobClass: string | null }>(sql`
+    SELECT k.key, r.id, r.at, r.state, r.job_class AS "jobClass" FROM unnest(${keys}::text[]) WITH ORDINALITY k(key, n) CROSS JOIN LATERAL (
+      SELECT * FROM (
+        (SELECT j.id, j.cron_at AS at, ${stateOf} AS state, j.job_class FROM ${gj.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NOT NULL ORDER BY j.cron_at DESC LIMIT ${RUNS_SHOWN})
+        UNION ALL
+        (SELECT j.id, j.created_at AS at, ${stateOf} AS state, j.job_class FROM (
+           SELECT * FROM ${gj.jobs} WHERE cron_key = k.key AND cron_at IS NULL LIMIT ${WITHOUT_TIME}) j ORDER BY j.created_at DESC LIMIT ${RUNS_SHOWN})) both_kinds
+       ORDER BY at DESC, id DESC LIMIT ${RUNS_SHOWN}) r
+     ORDER BY k.n, r.at DESC, r.id DESC`);
+  const found = new Map<string, StoredRuns>();
+  for (const { key, id, at, state, jobClass } of rows) {
+    const known = found.get(key) ?? { runs: [], jobClass };
+    known.runs.push({ id, at, state });
+    found.set(key, known);
+  }
+  return found;
+}
+

@@ -1,0 +1,74 @@
+import type { FailureRow } from '../good-job/failure-rows';
+
+/** How far back failures are counted: GoodJob's own columns, by the names of its `finished_since`, in seconds. */
+export const FAILURE_RANGES = { '1_hour_ago': 3_600, '3_hours_ago': 10_800, '24_hours_ago': 86_400, '3_days_ago': 259_200, '7_days_ago': 604_800 } as const;
+export type FailureRange = keyof typeof FAILURE_RANGES;
+export const RANGE_NAMES = Object.keys(FAILURE_RANGES) as FailureRange[];
+
+/** By what failures are grouped; `class` and `exception` are the tables of GoodJob's own page. */
+export const GROUPINGS = ['failure', 'class', 'exception'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+/** Bars of a sparkline: its range in so many parts. */
+export const SPARK_BARS = 24;
+
+/** A failure as it is shown: its error redacted and cut. */
+export type FailureSample = Pick<FailureRow, 'id' | 'state' | 'error' | 'at'>;
+
+/** Jobs that failed in one way: of one class, with one normal form of the error and one top frame of the app. */
+export interface FailureGroup {
+  fingerprint: string;
+  jobClass: string | null;
+  /** Normal form. */
+  error: string;
+  /** Top frame of the app, of the newest failure; null: it has none. */
+  frame: string | null;
+  queues: string[];
+  discarded: number;
+  retried: number;
+  /** Failures by RANGE_NAMES. */
+  counts: number[];
+  /** Failures in the chosen range's bars, oldest first. */
+  spark: number[];
+  /** Failures in the period of the same length before the chosen one; null: not all of that was looked at. */
+  before: number | null;
+  /** Of those that were looked at. ISO 8601 UTC. */
+  firstSeen: string;
+  lastSeen: string;
+  /** The newest first. */
+  samples: FailureSample[];
+}
+
+export interface FailurePage {
+  /** The database's time. ISO 8601 UTC. */
+  now: string;
+  groups: FailureGroup[];
+  /** There are more groups than these. */
+  more: number;
+  /** Failures looked at. */
+  looked: number;
+  /** Failures from here on are all in it: the window's beginning, or where the time was up. */
+  since: string;
+  /** The time was up before the window's beginning. */
+  cut: boolean;
+  /** Of those that wait to be tried again, only those due up to here were looked at; null: all. */
+  until: string | null;
+}
+
+/** A row of GoodJob's tables: discarded jobs of one class, or with one exception. */
+export interface DiscardCount {
+  name: string | null;
+  all: number;
+  /** By RANGE_NAMES. */
+  counts: number[];
+  /** Where an exception's name is the whole error. */
+  bare: boolean;
+}
+
+export interface DiscardCounts {
+  rows: DiscardCount[];
+  total: DiscardCount;
+  /** Null: all discarded jobs are counted. Else those that were discarded since then. ISO 8601 UTC. */
+  since: string | null;
+  now: string;
+}

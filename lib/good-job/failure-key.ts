@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+
+/** Characters of an error that are looked at, and of its normal form that are kept. */
+export const ERROR_READ = 4_000;
+const KEPT = 500;
+
+/*
+ * Each pattern is bounded or consumes what it has looked at, and the text is cut first: a megabyte of anything takes no
+ * longer than a page of it. Their order matters: a URL holds numbers, a time holds digits.
+ */
+const RULES: [RegExp, string][] = [
+  [/\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}、。」』]+/gi, '<url>'],
+  [/[\p{L}\p{Nd}._%+-]{1,64}@[\p{L}\p{Nd}-]{1,63}(?:\.[\p{L}\p{Nd}-]{1,63}){1,8}/gu, '<email>'],
+  // Ruby quotes names as `name' before 3.4, and as 'name' since. An apostrophe inside of a word opens nothing.
+  [/"(?:[^"\\]|\\.)*"|“[^”]*”|「[^」]*」|『[^』]*』|(?<![\p{L}\p{Nd}])'(?:[^'\\]|\\.|(?<=[\p{L}\p{Nd}])'(?=\p{L}))*'|`[^`']*[`']/gsu, '"…"'],
+  [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<uuid>'],
+  [/\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} \d{1,4}(?:,? \d{4})?(?: \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{3,4}))?(?: \d{4})?)?/g, '<time>'],
+  [/\b\d{4}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/g, '<time>'],
+  [/\b\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/g, '<time>'],
+  [/\b0x[0-9a-f]+\b/gi, '<hex>'],
+  [/(?<![\p{L}\p{Nd}_-])(?=[0-9a-f]{0,63}\d)[0-9a-f]{8,}(?![\p{L}\p{Nd}_-])/giu, '<id>'],
+];
+
+/** A word of letters and digits that no language has: `cus_9s6XKzkNRiz8i3`, `01HF8ZQ2K3…`, a token. */
+const WORD = /[A-Za-z0-9_-]{12,}/g;
+const isId = (word: string) => (word.match(/\d/g)?.length ?? 0) >= 3 && /[A-Za-z]/.test(word);
+/** Numbers that are part of a name, and numbers. */
+const NUMBER = /\b(?:UTF-(?:8|16|32)|ASCII-8BIT|ISO-8859-\d{1,2}|(?:Windows|CP)-?\d{3,4}|SHA-?\d{1,3}|MD5|IPv[46]|HTTP\/\d(?:\.\d)?|TLSv\d(?:\.\d)?|OAuth2|S3|EC2|x509)(?![\p{L}\p{Nd}])|(?<![\p{L}\p{Nd}<])[-+]?\p{Nd}+(?:[.,_]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?|\p{Nd}+(?:[._]\p{Nd}+)*/giu;
+/** `<n>, <n>, <n>`: how many there are is no difference. */
+const LIST = /(<(?:n|id|uuid|hex|time|url|email)>|"…")(?:\s*,\s*\1)+/g;
+
+/**
+ * An error without what differs from job to job: ids, UUIDs, numbers, addresses in memory, quoted strings, e-mail
+ * addresses, URLs, times. Its class, as GoodJob writes it before the message, stays as it is.
+ */
+export function normalizeError(error: string): string {
+  const read = error.slice(0, ERROR_READ);
+  const [name = ''] = /^[A-Z][A-Za-z0-9_]{0,99}(?:::[A-Z][A-Za-z0-9_]{0,99}){0,9}(?=: |$)/.exec(read) ?? [];
+  let text = read.slice(name.length);
+  for (const [pattern, sign] of RULES) text = text.replace(pattern, sign);
+  text = text
+    .replace(WORD, (word) => (isId(word) ? '<id>' : word))
+    .replace(NUMBER, (found) => (/^[A-Za-z]/.test(found) ? found : '<n>'))
+    .replace(LIST, '$1')
+    .replace(/\s+/g, ' ');
+  return (name + text).trim().slice(0, KEPT);
+}
+
+/** A frame without its line and the folder of the release: the next deployment is no other failure. */
+export function normalizeFrame(frame: string): string {
+  return frame
+    .slice(0, 500)
+    .replace(/:\d+(?=:in |$)/, '')
+    .replace(/\/releases\/[^/]+\//, '/releases/*/')
+    .replace(/\p{Nd}{6,}|\b[0-9a-f]{12,}\b/gu, '*');
+}
+
+/** What makes two failures one: class, normal form of the error, top frame of the app. */
+export interface FailureParts {
+  jobClass: string | null;
+  error: string;
+  frame: string | null;
+}
+
+/** 16 hex digits that stand for the parts, the same on every server. */
+export function fingerprintOf({ jobClass, error, frame }: FailureParts): string {
+  return createHash('sha256').update(JSON.stringify([jobClass, error, frame])).digest('hex').slice(0, 16);
+}
+
+/** Remembers what it has made: of ten thousand failures most have the same text. */
+const KNOWN = 5_000;
+
+/** Reads failures into their parts and fingerprints. `redact`: takes out of an error what must not be shown. */
+export class FailureReader {
+  private readonly errors = new Map<string, string>();
+  private readonly prints = new Map<string, FailureParts & { fingerprint: string }>();
+
+  constructor(private readonly redact: (text: string) => string) {}
+
+  read(row: FailureParts): FailureParts & { fingerprint: string } {
+    let error = this.errors.get(row.error);
+    if (error === undefined) {
+      error = normalizeError(this.redact(row.error));
+      if (this.errors.size >= KNOWN) this.errors.clear();
+      this.errors.set(row.error, error);
+    }
+    const frame = row.frame === null ? null : normalizeFrame(row.frame);
+    const key = `${row.jobClass ?? ''}\0${error}\0${frame ?? ''}\0${row.jobClass === null ? 1 : 0}${frame === null ? 1 : 0}`;
+    let known = this.prints.get(key);
+    if (!known) {
+      const parts = { jobClass: row.jobClass, error, frame };
+      known = { ...parts, fingerprint: fingerprintOf(parts) };
+      this.prints.set(key, known);
+    }
+    return known;
+  }
+}

@@ -1,0 +1,55 @@
+import sql, { type Sql, raw } from 'sql-template-tag';
+import type { Tx } from '../db/types';
+import { isProcessAlive } from './locks';
+import { readProcessState } from './process-state';
+import type { Pool } from './queue-strings';
+import type { GoodJob } from './tables';
+
+/** `stale`: alive by GoodJob's rule, and late with its sign of life. */
+export const PROCESS_STATES = ['live', 'stale', 'dead'] as const;
+export type ProcessState = (typeof PROCESS_STATES)[number];
+
+/**
+ * A worker that is well renews its row once it is 30 s old (GoodJob::Process::STALE_INTERVAL), which it looks at every
+ * 30 s and up to a tenth more: only later than that is it late.
+ */
+export const PROCESS_STALE = raw(`interval '34 seconds'`);
+
+/** The state of a `good_job_processes` row with the alias `p`, as text: alive by isProcessAlive(), the one rule. */
+export function processStateOf(gj: GoodJob): Sql {
+  return sql`CASE WHEN ${isProcessAlive(gj)} THEN CASE WHEN p.updated_at > clock_timestamp() - ${PROCESS_STALE} THEN 'live' ELSE 'stale' END ELSE 'dead' END`;
+}
+
+/** A state larger than this is no worker's, and is not read. */
+const STATE_STORED = 65_536;
+export const STATE_READ = 262_144;
+
+/** `state` of the row `p` as text; null when there is none, or it is too large to be a worker's. */
+export const stateText = sql`CASE WHEN pg_column_size(p.state) <= ${STATE_STORED}::int THEN (SELECT CASE WHEN length(s) <= ${STATE_READ}::int THEN s END FROM (SELECT p.state::text AS s OFFSET 0) t) END`;
+
+/** Live processes that are looked at: nobody runs more workers on one database. */
+const PROCESSES = 1_000;
+
+export interface LivePools {
+  /** Pools of all live (and stale) processes. */
+  pools: Pool[];
+  /** The same, those of each process together. */
+  byProcess: { id: string; pools: Pool[] }[];
+  /** Live processes, and those of them that do not tell which queues they serve. */
+  processes: number;
+  silent: number;
+}
+
+/** What is served now: the pools of every process that is alive. */
+export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
+  const rows = await tx.query<{ id: string; state: string | null }>(sql`
+    SELECT p.id, ${stateText} AS state FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
+  const reported = rows.map(({ id, state }) => ({ id, told: state !== null, ...readProcessState(state) }));
+  const byProcess = reported.map(({ id, schedulers }) => ({ id, pools: schedulers.flatMap(({ pools }) => pools) }));
+  return {
+    pools: byProcess.flatMap(({ pools }) => pools),
+    byProcess,
+    processes: rows.length,
+    silent: reported.filter(({ told, schedulers, schedulersTotal }) => !told || schedulersTotal > schedulers.length || schedulers.some(({ pools }) => pools.length === 0)).length,
+  };
+}

@@ -1,0 +1,91 @@
+import 'server-only';
+import sql, { join } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { ConsoleError } from '../errors';
+import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
+import type { GoodJob } from '../good-job/tables';
+import type { Count } from '../jobs/types';
+import type { PauseList } from './types';
+
+const SHOWN = 200;
+/** A lower bound says no more than this. */
+const AT_LEAST = 10_000;
+/** Waiting jobs that are looked at for classes and labels: none of GoodJob's indexes leads to those of them that wait. */
+const LOOKED_AT = 30_000;
+const BUDGET_MS = 1_500;
+
+type Named = { kind: PauseKind; name: string };
+
+/** What is paused, and how many jobs wait under each. */
+export async function listPauses(ctx: Ctx): Promise<PauseList> {
+  const stored = await ctx.db.read((tx) => readPauses(tx, ctx.gj));
+  const shown = stored.names.slice(0, SHOWN);
+  const counts = await ctx.db.read((tx) => countWaiting(tx, ctx.gj, shown), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch((error: unknown) => {
+    if (error instanceof ConsoleError && error.code === 'query_timeout') return [];
+    throw error;
+  });
+  return {
+    rows: shown.map((named, n) => ({ ...named, waiting: counts[n] ?? { kind: 'unknown' } })),
+    changedAt: stored.changedAt,
+    unreadable: stored.unreadable,
+    more: stored.names.length > shown.length,
+  };
+}
+
+async function readPauses(tx: Tx, gj: GoodJob): Promise<{ names: Named[]; changedAt: string | null; unreadable: boolean }> {
+  const lists = PAUSE_KINDS.map((kind) => PAUSE_LISTS[kind]);
+  const rows = await tx.query<{ changedAt: string; readable: boolean; list: string | null; name: string | null }>(sql`
+    SELECT s.updated_at AS "changedAt", l.list, e #>> '{}' AS name,
+           jsonb_typeof(s.value) = 'object' AND NOT EXISTS (SELECT 1 FROM unnest(${lists}::text[]) k WHERE jsonb_typeof(s.value -> k) NOT IN ('array', 'null')) AS readable
+      FROM ${gj.settings} s LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
+      LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(s.value -> l.list) WHEN 'array' THEN s.value -> l.list ELSE '[]' END) WITH ORDINALITY a(e, m) ON jsonb_typeof(e) = 'string'
+     WHERE s.key = 'pauses' ORDER BY l.n, a.m`);
+  const names = rows.flatMap(({ list, name }) => {
+    const kind = PAUSE_KINDS.find((one) => PAUSE_LISTS[one] === list);
+    return kind && name !== null ? [{ kind, name }] : [];
+  });
+  // A name that is there twice is one pause.
+  const unique = [...new Map(names.map((named) => [JSON.stringify(named), named])).values()];
+  return { names: unique, changedAt: rows[0]?.changedAt ?? null, unreadable: rows[0] !== undefined && rows[0].readable !== true };
+}
+
+async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Count[]> {
+  const queues = names.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
+  const byQueue = await countQueues(tx, gj, queues);
+  const others = names.filter(({ kind }) => kind !== 'queue');
+  const byOther = others.length === 0 ? new Map<string, Count>() : await countOthers(tx, gj, others);
+  return names.map(({ kind, name }) => (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? { kind: 'exact', count: 0 });
+}
+
+const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
+
+/** index_good_jobs_on_queue_name_and_scheduled_at. As a range: of an equality the planner takes the jobs of all queues. */
+async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Count>> {
+  if (queues.length === 0) return new Map();
+  const rows = await tx.query<{ name: string; looked: number; count: number }>(
+    join(queues.map((name) => sql`
+      SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count FROM (
+        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`), ' UNION ALL '),
+  );
+  return new Map(rows.map(({ name, looked, count }) => [name, looked > AT_LEAST ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'exact', count }]));
+}
+
+/** Of the first waiting jobs; exact when there are no more. */
+async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<string, Count>> {
+  const classes = names.filter(({ kind }) => kind === 'job_class').map(({ name }) => name);
+  const labels = names.filter(({ kind }) => kind === 'label').map(({ name }) => name);
+  const rows = await tx.query<{ kind: PauseKind | 'all'; name: string; count: number }>(sql`
+    WITH waiting AS MATERIALIZED (SELECT j.job_class, j.labels FROM ${gj.jobs} j WHERE ${waits} LIMIT ${LOOKED_AT})
+    SELECT 'all' AS kind, '' AS name, count(*)::int AS count FROM waiting
+    UNION ALL SELECT 'job_class', w.job_class, count(*)::int FROM waiting w WHERE w.job_class = ANY(${classes}::text[]) GROUP BY w.job_class
+    UNION ALL SELECT 'label', l.label, count(*)::int FROM waiting w CROSS JOIN LATERAL (SELECT DISTINCT u AS label FROM unnest(w.labels) u) l WHERE l.label = ANY(${labels}::text[]) GROUP BY l.label`);
+  const complete = (rows.find(({ kind }) => kind === 'all')?.count ?? 0) < LOOKED_AT;
+  return new Map(
+    names.map(({ kind, name }) => {
+      const count = rows.find((row) => row.kind === kind && row.name === name)?.count ?? 0;
+      const value: Count = complete ? { kind: 'exact', count } : count > 0 ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'unknown' };
+      return [`${kind} ${name}`, value];
+    }),
+  );
+}

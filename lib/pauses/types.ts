@@ -1,0 +1,19 @@
+import type { PauseKind } from '../good-job/settings';
+import type { Count } from '../jobs/types';
+
+export interface PauseRow {
+  kind: PauseKind;
+  name: string;
+  /** Jobs that wait under it: not finished, not begun. */
+  waiting: Count;
+}
+
+export interface PauseList {
+  rows: PauseRow[];
+  /** When the setting last changed, whichever pause it was; null: nothing was ever paused. */
+  changedAt: string | null;
+  /** What is stored is no object of lists. */
+  unreadable: boolean;
+  /** More names than are shown. */
+  more: boolean;
+}

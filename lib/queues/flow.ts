@@ -1,0 +1,125 @@
+import 'server-only';
+import sql from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { ConsoleError } from '../errors';
+import type { DetectedSchema } from '../good-job/schema';
+import { readyAt } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
+import type { Count } from '../jobs/types';
+import { type FlowReading, type QueueFlow, RANGES, type Range } from './types';
+
+export interface Flow {
+  reading: FlowReading;
+  queues: Map<string | null, QueueFlow>;
+}
+
+/** The range is looked at in equal parts, of each its newest jobs, so that a burst does not hide the hours before it. */
+const PARTS = 60;
+/** Jobs that are looked at, over all parts together. */
+const LOOKED_AT = 12_000;
+/** What a part has is counted in the index alone, up to here. */
+const COUNTED_A_PART = 30_000;
+const DISCARDED = 10_000;
+const BUDGET_MS = 1_500;
+/** Kept so long for all viewers of this server, and what took its time so much longer. */
+const KEPT_MS = 4_000;
+const KEPT_PER_MS = 40;
+const KEPT_MS_MOST = 30_000;
+
+/** Whoever asks so soon after that is answered with what was known, while it is read again for the next. */
+const STALE_MS = 15_000;
+
+interface Kept {
+  flow: Promise<Flow | null>;
+  until: number;
+  reading: boolean;
+}
+const kept = new WeakMap<DetectedSchema, Map<Range, Kept>>();
+
+/** What became of the jobs of each queue in the range; null: not in time. */
+export function flowWithin(ctx: Ctx, range: Range): Promise<Flow | null> {
+  const ranges = kept.get(ctx.gj.schema) ?? new Map<Range, Kept>();
+  kept.set(ctx.gj.schema, ranges);
+  const known = ranges.get(range);
+  const over = known ? Date.now() - known.until : Infinity;
+  if (known && (known.reading || over <= 0)) return known.flow;
+  const started = Date.now();
+  const flow = ctx.db.read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch(tooLate);
+  const answered = known && over < STALE_MS ? known.flow : flow;
+  ranges.set(range, { flow: answered, until: 0, reading: true });
+  flow.then(
+    () => ranges.set(range, { flow, until: Date.now() + Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST), reading: false }),
+    () => ranges.delete(range),
+  );
+  return answered;
+}
+
+function tooLate(error: unknown): null {
+  if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
+  throw error;
+}
+
+interface FlowRow {
+  name: string | null;
+  looked: number;
+  /** Jobs that the ones that were looked at stand for. */
+  finished: number;
+  discarded: number;
+  p50: number | null;
+  p95: number | null;
+}
+
+/** By index_good_jobs_jobs_on_finished_at_only; discarded jobs by index_good_jobs_on_discarded, of GoodJob 4.18. */
+export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_AT): Promise<Flow> {
+  const step = sql`interval '1 second' * ${RANGES[range] / PARTS}::float8`;
+  const within = sql`j.finished_at IS NOT NULL AND j.finished_at > now() - ${step} * (n + 1) AND j.finished_at <= now() - ${step} * n`;
+  const parts = await tx.query<{ total: number }>(sql`
+    SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${within} LIMIT ${COUNTED_A_PART}) j) AS total FROM generate_series(0, ${PARTS - 1}::int) n ORDER BY n`);
+  const totals = parts.map(({ total }) => total);
+  const jobsAPart = shareOf(totals, most);
+  // Each job looked at stands for so many of its part.
+  const weights = totals.map((total) => Math.max(1, total / jobsAPart));
+  const rows = await tx.query<FlowRow>(sql`
+    WITH looked AS MATERIALIZED (
+      SELECT j.queue_name, j.failed, CASE WHEN j.wait < 0 THEN 0 ELSE j.wait END AS wait, w.weight
+        FROM unnest(${weights}::float8[]) WITH ORDINALITY w(weight, ord) CROSS JOIN LATERAL (SELECT (w.ord - 1)::int AS n OFFSET 0) part
+       CROSS JOIN LATERAL (SELECT j.queue_name, j.error IS NOT NULL AS failed, extract(epoch FROM j.performed_at - ${readyAt})::float8 AS wait
+                             FROM ${gj.jobs} j WHERE ${within} ORDER BY j.finished_at DESC LIMIT ${jobsAPart}) j),
+    waited AS (SELECT queue_name, wait, sum(weight) OVER (PARTITION BY queue_name ORDER BY wait) AS upto, sum(weight) OVER (PARTITION BY queue_name) AS total FROM looked WHERE wait IS NOT NULL),
+    waits AS (SELECT queue_name, min(wait) FILTER (WHERE upto >= total * 0.5) AS p50, min(wait) FILTER (WHERE upto >= total * 0.95) AS p95 FROM waited GROUP BY queue_name),
+    sums AS (SELECT queue_name, count(*)::int AS looked, sum(weight) AS finished, coalesce(sum(weight) FILTER (WHERE failed), 0) AS discarded FROM looked GROUP BY queue_name)
+    SELECT s.queue_name AS name, s.looked, s.finished, s.discarded, w.p50, w.p95 FROM sums s LEFT JOIN waits w ON w.queue_name IS NOT DISTINCT FROM s.queue_name`);
+  const isSample = totals.some((total) => total > jobsAPart);
+  const isCounted = totals.every((total) => total < COUNTED_A_PART);
+  const about = (number: number): Count => (isSample ? { kind: 'estimate', count: Math.round(number) } : { kind: 'exact', count: Math.round(number) });
+  const discarded = await discardedWithin(tx, gj, range, isSample);
+  const all = totals.reduce((sum, total) => sum + total, 0);
+  return {
+    reading: { finished: isCounted ? { kind: 'exact', count: all } : { kind: 'at_least', count: all }, looked: rows.reduce((sum, { looked }) => sum + looked, 0), isSample },
+    queues: new Map(rows.map(({ name, finished, discarded: sampled, p50, p95 }) => [name, {
+      finished: about(finished), discarded: discarded ? (discarded.get(name) ?? { kind: 'exact', count: 0 }) : about(sampled), waitP50: p50, waitP95: p95,
+    }])),
+  };
+}
+
+/** The most jobs to look at in a part so that all parts together have no more than `most`: the small ones leave room to the large. */
+function shareOf(totals: number[], most: number): number {
+  let [left, share] = [most, 0];
+  const ascending = [...totals].sort((a, b) => a - b);
+  for (const [n, total] of ascending.entries()) {
+    share = Math.floor(left / (ascending.length - n));
+    if (total > share) return Math.max(1, share);
+    left -= total;
+  }
+  return Math.max(1, ...totals);
+}
+
+/** Exact, where the index has them; null where it does not, or they are too many to count: then the sample tells. */
+async function discardedWithin(tx: Tx, gj: GoodJob, range: Range, isSample: boolean): Promise<Map<string | null, Count> | null> {
+  if (!isSample || gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded')) return null;
+  const rows = await tx.query<{ name: string | null; count: number }>(sql`
+    SELECT j.queue_name AS name, count(*)::int AS count FROM (SELECT j.queue_name FROM ${gj.jobs} j
+      WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND j.finished_at > now() - interval '1 second' * ${RANGES[range]}::float8 ORDER BY j.finished_at DESC LIMIT ${DISCARDED + 1}) j GROUP BY j.queue_name`);
+  return rows.reduce((sum, { count }) => sum + count, 0) > DISCARDED ? null : new Map(rows.map(({ name, count }) => [name, { kind: 'exact', count }]));
+}
