@@ -45,6 +45,7 @@ const schema = authSchema.extend({
   PROXY_STRIPS_PREFIX: flag,
   ALLOWED_HOSTS: list.refine((hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)), 'must be a comma list of host names, each with its port if it has one'),
   READ_ONLY: flag,
+  METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
   DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
@@ -93,6 +94,8 @@ export interface Env {
   /** Whether an act without a reason is refused. */
   auditReason: 'optional' | 'required';
   cronFile: string | null;
+  /** What /metrics asks for as a Bearer token; null: only this machine may read it. */
+  metricsToken: string | null;
   /** A bulk run of more rows needs the permission `bulk.large`. */
   bulkOperatorLimit: number;
   /** Requests a minute of one viewer; 0: no limit. */
@@ -139,6 +142,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     dequeueQuerySort: e.GOOD_JOB_DEQUEUE_QUERY_SORT,
     auditReason: e.AUDIT_REASON,
     cronFile: e.CRON_FILE,
+    metricsToken: e.METRICS_TOKEN,
     bulkOperatorLimit: e.BULK_OPERATOR_LIMIT,
     writeRateLimit: e.WRITE_RATE_LIMIT,
     searchRateLimit: e.SEARCH_RATE_LIMIT,

@@ -10,6 +10,7 @@ import { createAuthenticator } from './auth/authenticator';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
+import { answerMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
 import { createRateLimits } from './rate-limits';
 import { recordRefusal } from './refusals';
@@ -126,16 +127,20 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     passPreferences(request, env);
 
     const path = unreadable ? '' : pathInside(request.url ?? '/', env);
+    recordRequest(request, response, path ?? '');
+    if (path === '/metrics') return void answerMetrics(request, response, env).catch((error: unknown) => fail(response, error));
     const visit: Visit = { request, response, csp, path: path ?? '', requestId: randomUUID(), viewer: null };
     const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
     const refused = unreadable ?? (path !== null && isProbe(path) ? null : hostRule(request, env)) ?? sameOriginRule(request, env) ?? (path === null ? ({ code: 'not_found', status: 404 } as const) : null);
     if (refused) return refuse(visit, refused);
-    enter(visit, body).catch((error: unknown) => {
-      console.error(error);
-      if (!response.headersSent) response.writeHead(500).end();
-      else response.destroy();
-    });
+    enter(visit, body).catch((error: unknown) => fail(response, error));
   };
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  console.error(error);
+  if (!response.headersSent) response.writeHead(500).end();
+  else response.destroy();
 }
 
 /** A reader who opens an address or a download, and not a page's own request, whose answer nobody would see. */

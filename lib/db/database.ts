@@ -24,6 +24,8 @@ export interface Database {
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Only lib/ctx.ts calls this: every write goes through transaction(ctx, permission, fn). */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Connections of the pool now, and requests that wait for one. */
+  poolState(): { total: number; idle: number; waiting: number };
   close(): Promise<void>;
 }
 
@@ -50,11 +52,15 @@ export interface DatabaseOptions {
 /** Connects lazily: a database that is down fails the query, not the start. */
 export function openDatabase(options: DatabaseOptions): Database {
   let pool: Promise<pg.Pool> | undefined;
+  let opened: pg.Pool | undefined;
   const open = () =>
-    (pool ??= createPool(options).catch((error: unknown) => {
-      pool = undefined;
-      throw error;
-    }));
+    (pool ??= createPool(options).then(
+      (made) => (opened = made),
+      (error: unknown) => {
+        pool = undefined;
+        throw error;
+      },
+    ));
 
   /** prefer and allow are decided once a pool: when the server's own TLS setting has changed since, decide again. */
   async function begun(beginSql: string): Promise<pg.PoolClient> {
@@ -117,6 +123,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw toConsoleError(error);
       }
     },
+    poolState: () => ({ total: opened?.totalCount ?? 0, idle: opened?.idleCount ?? 0, waiting: opened?.waitingCount ?? 0 }),
     async close() {
       await (await pool)?.end();
     },

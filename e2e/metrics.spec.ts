@@ -1,0 +1,53 @@
+import { DISCARDED, insertJob } from '../test/harness/rows';
+import { ROLE_ENV } from './support/accounts';
+import { startSite, useSite } from './support/site';
+import { expect, httpTest as test } from './support/test';
+
+const EVIL = `mail"} 1\nevil{x="1"} 2\n# <script>`;
+const site = useSite('metrics', {
+  async seed(db) {
+    await insertJob(db, { queue_name: EVIL });
+    await insertJob(db, { queue_name: 'mail', ...DISCARDED });
+  },
+});
+const metrics = (url: string, headers: Record<string, string> = {}) => fetch(url, { headers }).then(async (answer) => ({ status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() }));
+
+test('this machine reads them: jobs, requests, connections; a queue’s name writes no line', async () => {
+  await fetch(site.url('/jobs'));
+  await fetch(site.url('/api/jobs'));
+  const { status, type, text } = await metrics(site.url('/metrics'));
+  expect(status).toBe(200);
+  expect(type).toContain('text/plain; version=0.0.4');
+  expect(text).toContain('good_job_jobs{state="discarded"} 1');
+  expect(text).toContain('good_job_queue_jobs{queue="mail",state="discarded"} 1');
+  expect(text).toMatch(/^good_job_queue_oldest_ready_seconds\{queue="mail\\"\} 1\\nevil.*"\} \d/m);
+  expect(text).not.toMatch(/^evil/m);
+  expect(text).toMatch(/^good_job_console_http_requests_total\{route="page",status="200"\} [1-9]/m);
+  expect(text).toMatch(/^good_job_console_http_requests_total\{route="api",status="200"\} [1-9]/m);
+  expect(text).toMatch(/^good_job_console_database_connections\{state="total"\} [1-9]/m);
+});
+
+test('nobody does through a proxy, by another name or in another spelling', async () => {
+  for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP']) expect((await metrics(site.url('/metrics'), { [name]: '10.0.0.1' })).status, name).toBe(404);
+  for (const path of ['/metrics/', '/%6detrics', '/Metrics', '/metrics;x', '/metrics/x', '//metrics', '/jobs/..%2fmetrics']) {
+    const { text } = await metrics(site.url(path), { 'X-Forwarded-For': '10.0.0.1' });
+    expect(text, path).not.toContain('good_job_jobs');
+  }
+});
+
+test('behind sign-in: who has the token, and nobody else', async ({ basePath }) => {
+  const METRICS_TOKEN = 'a-token-of-the-browser-tests';
+  const AUTH_PROXY_SECRET = 'the-secret-of-the-proxy-and-the-console';
+  const signedIn = { 'X-Auth-Proxy-Secret': AUTH_PROXY_SECRET, 'X-Forwarded-User': 'admin', 'X-Forwarded-Groups': 'admins' };
+  const guarded = await startSite('metrics with a token', basePath, { env: { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET, METRICS_TOKEN, ...ROLE_ENV } });
+  try {
+    for (const headers of [{}, signedIn, { Authorization: 'Bearer guess' }]) expect((await metrics(guarded.url('/metrics'), headers as Record<string, string>)).status).toBe(401);
+    const { status, text } = await metrics(guarded.url('/metrics'), { Authorization: `Bearer ${METRICS_TOKEN}`, 'X-Forwarded-For': '10.0.0.1' });
+    expect(status).toBe(200);
+    expect(text).toContain('good_job_collected{part="queues"} 1');
+    expect(text).not.toContain(METRICS_TOKEN);
+    expect(guarded.server.output()).not.toContain(METRICS_TOKEN);
+  } finally {
+    await guarded.stop();
+  }
+});

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export const NO_NGINX = 'There is no nginx on this machine (Debian: apt-get install nginx), so nothing was tested behind it.';
+
+/** Debian puts it where an ordinary user's PATH does not look. */
+export function findNginx(): string | undefined {
+  const folders = ['/usr/sbin', ...(process.env.PATH ?? '').split(path.delimiter)].filter(Boolean);
+  return folders.map((folder) => path.join(folder, 'nginx')).find((file) => existsSync(file));
+}
+
+export interface Nginx {
+  port: number;
+  /** `http://localhost:<port>` */
+  origin: string;
+  stop(): Promise<void>;
+}
+
+export interface NginxOptions {
+  port: number;
+  /** `/ops/good_job`, or '' for the whole host. */
+  basePath: string;
+  console: number;
+  /** The console gets addresses without the prefix. */
+  stripsPrefix: boolean;
+  /** Asks this port's /authenticate about each request, and tells the console who it is, with the secret. */
+  signIn?: { port: number; secret: string };
+}
+
+const START_TIMEOUT_MS = 10_000;
+
+/** The parts that docs/sso.md shows; what differs is that all of it is in one temporary folder. */
+function configuration(folder: string, { port, basePath, console: to, stripsPrefix, signIn }: NginxOptions): string {
+  const identity = signIn
+    ? `auth_request /authenticate;
+      auth_request_set $auth_user $upstream_http_x_auth_request_user;
+      auth_request_set $auth_email $upstream_http_x_auth_request_email;
+      auth_request_set $auth_groups $upstream_http_x_auth_request_groups;
+      error_page 401 =403 /sign-in;
+      proxy_set_header X-Forwarded-User $auth_user;
+      proxy_set_header X-Forwarded-Email $auth_email;
+      proxy_set_header X-Forwarded-Groups $auth_groups;
+      proxy_set_header X-Auth-Proxy-Secret "${signIn.secret}";`
+    : '';
+  const proxied = `proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_http_version 1.1;`;
+  const passTo = (path: string) => `proxy_pass http://127.0.0.1:${to}${stripsPrefix ? path : ''};`;
+  return `daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+  access_log off;
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
+  server {
+    listen 127.0.0.1:${port};
+    location ${basePath}/ {
+      ${identity}
+      ${proxied}
+      ${passTo('/')}
+    }
+    # Scripts and styles, the same for everybody: an open page may load one after its session has ended.
+    location ${basePath}/_next/static/ {
+      ${proxied}
+      ${passTo('/_next/static/')}
+    }
+    ${basePath ? `location = ${basePath} { return 302 ${basePath}/jobs; }` : ''}
+    ${signIn ? `location = /authenticate {
+      internal;
+      proxy_pass http://127.0.0.1:${signIn.port}/authenticate;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+    }
+    location ~ ^/sign-(in|out)$ {
+      proxy_pass http://127.0.0.1:${signIn.port};
+      proxy_set_header X-Auth-Request-Redirect $request_uri;
+    }` : ''}
+  }
+}
+`;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** Starts the machine's nginx with all that it needs in a folder of its own; rejects with what it printed when it does not start. */
+export async function startNginx(options: NginxOptions): Promise<Nginx> {
+  const program = findNginx();
+  if (!program) throw new Error(NO_NGINX);
+  const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));
+  mkdirSync(path.join(folder, 'logs'));
+  writeFileSync(path.join(folder, 'nginx.conf'), configuration(folder, options), { mode: 0o600 });
+  const child: ChildProcess = spawn(program, ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-10_000)));
+  child.once('error', (error) => (said += error.message));
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  // SIGTERM: the master takes its worker along.
+  const stopAtOnce = () => void child.kill('SIGTERM');
+  process.once('exit', stopAtOnce);
+  const stop = async () => {
+    process.off('exit', stopAtOnce);
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+      child.kill('SIGTERM');
+      await gone;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (const limit = Date.now() + START_TIMEOUT_MS; Date.now() < limit && child.exitCode === null; await sleep(20)) {
+    if (await answers(options.port)) return { port: options.port, origin: `http://localhost:${options.port}`, stop };
+  }
+  await stop();
+  throw new Error(`nginx did not start: ${said.trim()}`);
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import type { Permission } from '../../lib/auth/permissions';
+import { type BulkAction, permissionOf } from '../../lib/bulk/types';
+import type { JobAction } from '../../lib/good-job/actions';
+import { DISCARDED, SUCCEEDED, insertBatch, insertExecution, insertJob } from '../../test/harness/rows';
+
+/*
+ * Who may do what, door by door. A Server Action, a route or a page that has no line here fails
+ * permission-matrix.spec.ts: whoever adds one says here what it needs.
+ */
+
+export interface ActionCase {
+  name: string;
+  /** What the viewer must be allowed; null: it reads, and whoever may look may have it. */
+  permission: Permission | null;
+  /** It shows something, and changes nothing but the record of it. */
+  shows?: true;
+  /** Makes rows of its own that it would change, and says how it is called. */
+  given(db: pg.Client): Promise<ActionCall>;
+}
+/** `args` as a page with JavaScript sends them, `form` as a page without sends its fields; `stateForm`: the action takes the state before the fields. */
+export type ActionCall = { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
+
+export interface RouteCase {
+  /** An address of it, with an id that is there. */
+  path(rows: Rows): string;
+  /** It is answered whoever asks. */
+  anybody?: true;
+  /** What it needs beyond being let in. */
+  permission?: Permission;
+}
+
+/** What routes show. */
+export interface Rows {
+  job: string;
+  execution: string;
+  batch: string;
+  run: string;
+}
+
+export async function insertRows(db: pg.Client): Promise<Rows> {
+  const batch = await insertBatch(db);
+  const job = await insertJob(db, { batch_id: batch, ...DISCARDED });
+  const execution = await insertExecution(db, job, { serialized_params: '{}' });
+  return { batch, job, execution, run: await insertRun(db, 'retry', 'finished') };
+}
+
+async function insertRun(db: pg.Client, action: BulkAction, state: string): Promise<string> {
+  const id = randomUUID();
+  await db.query(
+    `INSERT INTO good_job_console.bulk_runs (id, viewer, role, request_id, action, target, filter, cut_off_at, cut_off_txid, expected, expected_kind, state, collected, lease_owner, lease_expires_at)
+     VALUES ($1, 'tester', 'admin', 'test', $2, 'filter', 'state=discarded', now(), 1, 0, 'exact', $3, true, gen_random_uuid(), now() + interval '1 hour')`,
+    [id, action, state],
+  );
+  return id;
+}
+
+const STATE_FOR: Record<JobAction, Record<string, unknown>> = { reschedule: {}, discard: {}, force_discard: {}, retry: DISCARDED, destroy: SUCCEEDED };
+const perAction = <Action extends string>(actions: Record<Action, unknown>, make: (action: Action) => ActionCase) => (Object.keys(actions) as Action[]).map(make);
+
+const jobActions = (call: (action: JobAction, id: string) => ActionCall) =>
+  perAction(STATE_FOR, (action) => ({ name: action, permission: `job.${action}`, given: async (db) => call(action, await insertJob(db, STATE_FOR[action])) }));
+
+async function discardedBatch(db: pg.Client): Promise<string> {
+  const batch = await insertBatch(db, { discarded_at: '2026-11-20T10:00:00Z' });
+  await insertJob(db, { batch_id: batch, ...DISCARDED });
+  return batch;
+}
+
+const bulkTargets: Record<BulkAction, (db: pg.Client) => Promise<object>> = {
+  retry: async (db) => ({ kind: 'ids', ids: [await insertJob(db, DISCARDED)] }),
+  reschedule: async (db) => ({ kind: 'ids', ids: [await insertJob(db)] }),
+  discard: async (db) => ({ kind: 'ids', ids: [await insertJob(db)] }),
+  destroy: async (db) => ({ kind: 'ids', ids: [await insertJob(db, SUCCEEDED)] }),
+  batch_retry: async (db) => ({ kind: 'batch', batchId: await discardedBatch(db) }),
+};
+
+async function cutOffOf(db: pg.Client): Promise<{ at: string; txid: string }> {
+  const { rows } = await db.query<{ at: string; txid: string }>(`SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, txid_snapshot_xmax(txid_current_snapshot())::text AS txid`);
+  return rows[0] ?? { at: '', txid: '' };
+}
+
+const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
+
+/** By file and exported name. */
+export const ACTIONS: Record<string, ActionCase[]> = {
+  'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
+  'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
+  'lib/jobs/reveal-action.ts#revealAction': [{ name: 'reveal', permission: 'argument.reveal', shows: true, given: async (db) => ({ stateForm: { job: await insertJob(db), execution: '', reason: 'an incident' } }) }],
+  'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: null, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
+  'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
+    name: action,
+    permission: permissionOf(action),
+    given: async (db) => {
+      const target = await bulkTargets[action](db);
+      return { args: [{ action, target, scheduledAt: null, cutOff: await cutOffOf(db), expected: { kind: 'exact', count: 1 }, typed: null }] };
+    },
+  })),
+  'lib/bulk/actions.ts#controlBulkAction': perAction(bulkControls, (control) => ({ name: control, permission: 'job.retry', given: async (db) => ({ args: [{ id: await insertRun(db, 'retry', 'running'), control }] }) })),
+  'lib/bulk/actions.ts#submitBulkControl': perAction(bulkControls, (control) => ({ name: `${control} of a deletion`, permission: 'job.destroy', given: async (db) => ({ form: { id: await insertRun(db, 'destroy', 'running'), control } }) })),
+  'lib/bulk/actions.ts#retryBatchAction': [{ name: 'retry', permission: 'batch.retry', given: async (db) => ({ args: [{ id: await discardedBatch(db) }] }) }],
+  'lib/bulk/actions.ts#submitBatchRetry': [{ name: 'retry', permission: 'batch.retry', given: async (db) => ({ form: { id: await discardedBatch(db) } }) }],
+};
+
+const at = (path: string): RouteCase => ({ path: () => path });
+
+/** By pattern, pages and doors that answer GET. */
+export const ROUTES: Record<string, RouteCase> = {
+  '/': at('/'),
+  '/jobs': at('/jobs'),
+  '/jobs/[id]': { path: ({ job }) => `/jobs/${job}` },
+  '/jobs/[id]/[action]': { path: ({ job }) => `/jobs/${job}/retry` },
+  '/batches': at('/batches'),
+  '/batches/[id]': { path: ({ batch }) => `/batches/${batch}` },
+  '/batches/[id]/retry': { path: ({ batch }) => `/batches/${batch}/retry` },
+  '/bulk': at('/bulk'),
+  '/bulk/[id]': { path: ({ run }) => `/bulk/${run}` },
+  '/jobs/[id]/reveal': { path: ({ job }) => `/jobs/${job}/reveal` },
+  '/audit': at('/audit'),
+  '/api/audit': at('/api/audit'),
+  '/api/audit/export': at('/api/audit/export?format=csv'),
+  '/api/jobs': at('/api/jobs'),
+  '/api/jobs/[id]': { path: ({ job }) => `/api/jobs/${job}` },
+  '/api/jobs/[id]/raw': { path: ({ job }) => `/api/jobs/${job}/raw` },
+  '/api/jobs/counts': at('/api/jobs/counts'),
+  '/api/jobs/chart': at('/api/jobs/chart'),
+  '/api/jobs/completion': at('/api/jobs/completion?text=cla'),
+  '/api/jobs/export': at('/api/jobs/export?format=csv'),
+  '/api/executions/[id]/raw': { path: ({ execution }) => `/api/executions/${execution}/raw` },
+  '/api/batches': at('/api/batches'),
+  '/api/batches/[id]/jobs': { path: ({ batch }) => `/api/batches/${batch}/jobs` },
+  '/api/batches/[id]/callback-jobs': { path: ({ batch }) => `/api/batches/${batch}/callback-jobs` },
+  '/api/batches/[id]/status': { path: ({ batch }) => `/api/batches/${batch}/status` },
+  '/api/bulk/[id]': { path: ({ run }) => `/api/bulk/${run}` },
+  '/healthz': { path: () => '/healthz', anybody: true },
+  '/readyz': { path: () => '/readyz', anybody: true },
+  '/icon.svg': { path: () => '/icon.svg', anybody: true },
+};

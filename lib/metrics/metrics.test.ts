@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DISCARDED, RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { MAX_QUEUES, MAX_QUEUE_NAME, countQueues } from './job-numbers';
+import { createRecorder } from './metrics';
+
+process.env.DATABASE_URL ??= 'postgres://localhost/none';
+const HOSTILE = 'a"b\\c\n# HELP evil 1\nevil{x="1"} 2 <script>請求';
+const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+
+let site: TestConsole;
+beforeAll(async () => {
+  site = await TestConsole.open('metrics');
+  const { client } = site;
+  for (let n = 0; n < 3; n += 1) await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(-10 - n) });
+  await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(10) });
+  await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(10), error: 'RuntimeError: again' });
+  await insertJob(client, { queue_name: 'mail', ...RUNNING, scheduled_at: inMinutes(-600) });
+  await insertJob(client, { queue_name: 'mail', ...SUCCEEDED });
+  await insertJob(client, { queue_name: 'mail', ...DISCARDED });
+  await insertJob(client, { queue_name: 'unset', scheduled_at: null, created_at: inMinutes(-5) });
+  await insertJob(client, { queue_name: HOSTILE, ...SUCCEEDED });
+  await insertJob(client, { queue_name: null });
+});
+afterAll(() => site.close());
+
+const text = async () => (await createRecorder(() => Promise.resolve(site.ctx({ role: 'viewer' }))).text()).body;
+
+describe('the numbers of jobs', () => {
+  it('are those of the six states, by queue', async () => {
+    const { numbers, oldestReady, omitted } = await countQueues(site.ctx());
+    const of = (queue: string) => Object.fromEntries(numbers.filter((one) => one.queue === queue).map(({ state, count }) => [state, count]));
+    const exact = (count: number) => ({ kind: 'exact', count });
+    expect(of('mail')).toEqual({ queued: exact(3), scheduled: exact(1), retried: exact(1), running: exact(1), succeeded: exact(1), discarded: exact(1) });
+    expect(of('unset')).toMatchObject({ queued: exact(1), scheduled: exact(0) });
+    const age = (queue: string) => oldestReady.find((one) => one.queue === queue)?.seconds ?? -1;
+    expect(age('mail')).toBeGreaterThan(12 * 60 - 5);
+    expect(age('mail')).toBeLessThan(13 * 60);
+    expect(age('unset')).toBeGreaterThan(5 * 60 - 5);
+    expect(age(HOSTILE)).toBe(0);
+    expect(omitted).toBe(0);
+  });
+
+  it('are text in which the name of a queue cannot write a line of its own', async () => {
+    const lines = (await text()).split('\n');
+    expect(lines).toContain('good_job_jobs{state="discarded"} 1');
+    expect(lines).toContain('good_job_queue_jobs{queue="mail",state="queued"} 3');
+    expect(lines).toContain('good_job_collected{part="queues"} 1');
+    expect(lines).toContain(String.raw`good_job_queue_jobs{queue="a\"b\\c\n# HELP evil 1\nevil{x=\"1\"} 2 <script>請求",state="succeeded"} 1`);
+    expect(lines.filter((line) => !/^(#|\w+(\{.*\})? (-?[\d.e+-]+|Nan)$|$)/.test(line))).toEqual([]);
+    expect(lines.some((line) => line.startsWith('evil'))).toBe(false);
+  });
+
+  it('have series for so many queues and no more, and say how many were left out', async () => {
+    const crowded = await TestConsole.open('metrics of many queues');
+    for (let n = 0; n < MAX_QUEUES + 5; n += 1) await insertJob(crowded.client, { queue_name: `q${String(n).padStart(4, '0')}` });
+    await insertJob(crowded.client, { queue_name: `a${'x'.repeat(MAX_QUEUE_NAME)}` });
+    const { numbers, oldestReady, omitted } = await countQueues(crowded.ctx());
+    expect(new Set(numbers.map(({ queue }) => queue)).size).toBe(MAX_QUEUES);
+    expect(oldestReady).toHaveLength(MAX_QUEUES);
+    expect(omitted).toBe(6);
+    await crowded.close();
+  });
+
+  it('say of a long queue that there are more, and of many finished jobs nothing by queue', async () => {
+    const long = await TestConsole.open('metrics of a long queue');
+    await long.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, scheduled_at, performed_at, finished_at, created_at, updated_at)
+      SELECT id, id, 'long', 0, '{}', now() - interval '1 hour', done, done, now(), now() FROM (SELECT gen_random_uuid() AS id, CASE WHEN n > 10500 THEN now() END AS done FROM generate_series(1, 21500) n) n; ANALYZE good_jobs`);
+    const { numbers } = await countQueues(long.ctx());
+    expect(numbers.find(({ state }) => state === 'queued')?.count).toEqual({ kind: 'at_least', count: 10_000 });
+    expect(numbers.some(({ state }) => state === 'succeeded')).toBe(false);
+    const body = (await createRecorder(() => Promise.resolve(long.ctx())).text()).body;
+    expect(body).toContain('good_job_queue_jobs_at_least{queue="long",state="queued"} 1');
+    await long.close();
+  });
+
+  it('are left out when the database does not answer, and the rest is served', async () => {
+    const body = (await createRecorder(() => Promise.reject(new Error('down'))).text()).body;
+    expect(body).toContain('good_job_collected{part="states"} 0');
+    expect(body).toContain('process_resident_memory_bytes');
+    expect(body).not.toContain('good_job_jobs{');
+  });
+});
+
+it('counts and times requests, and asks the database once for many scrapes', async () => {
+  let asked = 0;
+  const recorder = createRecorder(() => {
+    asked += 1;
+    return Promise.resolve(site.ctx());
+  });
+  recorder.record('page', 200, 0.03);
+  recorder.record('page', null, 0.03);
+  const bodies = await Promise.all([recorder.text(), recorder.text(), recorder.text()]);
+  expect(bodies[0]?.body).toContain('good_job_console_http_requests_total{route="page",status="200"} 1');
+  expect(bodies[0]?.body).toContain('good_job_console_http_requests_total{route="page",status="gone"} 1');
+  expect(bodies[0]?.body).toContain('good_job_console_http_request_duration_seconds_bucket{le="0.05",route="page"} 2');
+  expect(asked).toBe(1);
+});
