@@ -307,11 +307,11 @@ test('what the schema lacks: an index, the console’s own schema', async () => 
   }
 });
 
-test('who may not, may not: nothing is written', async () => {
+test('who may not, may not: nothing is changed, and what they tried is on record', async () => {
   await insertBatch(gj.client);
   await expect(repair(gj.ctx({ role: 'viewer' }), { repair: 'check_batches', ids: null })).rejects.toMatchObject({ code: 'forbidden' });
   await expect(repair(gj.ctx({ role: 'viewer' }), { repair: 'release_jobs', ids: null })).rejects.toMatchObject({ code: 'forbidden' });
   await expect(repair(gj.ctx({ readOnly: true }), { repair: 'check_batches', ids: null })).rejects.toMatchObject({ code: 'read_only' });
   expect((await look()).hanging_batches?.count).toEqual({ kind: 'exact', count: 1 });
-  expect(await audits()).toEqual([]);
+  expect(await audits()).toMatchObject([{ action: 'batch.check', counts: {} }, { action: 'job.release', counts: {} }]);
 });

@@ -7,7 +7,7 @@ import type { GoodJob } from '../good-job/tables';
 import { countTabs } from '../jobs/counts';
 import { looseScan } from '../jobs/distinct-values';
 import { parseJobFilter } from '../jobs/filters';
-import { runningByIndex } from '../jobs/running';
+import { runningByIndex } from '../good-job/running';
 import type { Count } from '../jobs/types';
 
 /** Queues with series of their own at most; names come from job data. */
