@@ -28,7 +28,7 @@ const site = useSite('accessibility', {
   },
 });
 
-const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/cron_entries', '/cron_entries/nightly_report', '/cron_entries/nightly_report/enqueue', '/pauses', '/pauses/pause?type=label&value=nightly', '/queues', '/queues?range=2h', '/processes', '/processes?state=dead', '/cleaner?finished_since=7_days_ago', '/cleaner?by=class', '/cleaner?by=exception', '/performance', `/performance/${encodeURIComponent(LONG)}`, '/performance/Nothing', '/audit', '/nothing'];
+const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/attention', '/attention/repair?repair=release_jobs', '/cron_entries', '/cron_entries/nightly_report', '/cron_entries/nightly_report/enqueue', '/pauses', '/pauses/pause?type=label&value=nightly', '/queues', '/queues?range=2h', '/processes', '/processes?state=dead', '/cleaner?finished_since=7_days_ago', '/cleaner?by=class', '/cleaner?by=exception', '/performance', `/performance/${encodeURIComponent(LONG)}`, '/performance/Nothing', '/audit', '/nothing'];
 
 for (const locale of ['ja', 'en'] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {

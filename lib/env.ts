@@ -49,6 +49,7 @@ const schema = authSchema.extend({
   DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
+  ATTENTION_READY_MINUTES: integer(15, 1, 10_080),
   LIVE_FLOOR_SECONDS: integer(2, 1, 600),
   GOOD_JOB_APP_NAME: optional.refine((value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value), 'must be the name in the app\'s GlobalIDs, such as my-app'),
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
@@ -82,6 +83,8 @@ export interface Env {
   /** IANA name: how times are shown to a viewer who has chosen none. */
   timeZone: string;
   searchBudgetMs: number;
+  /** Minutes that a ready job may wait before /attention says so. */
+  attentionReadyMinutes: number;
   /** Seconds: no page refreshes by itself more often. */
   liveFloorSeconds: number;
   appName: string | null;
@@ -131,6 +134,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     defaultLocale: e.DEFAULT_LOCALE,
     timeZone: e.TIME_ZONE,
     searchBudgetMs: e.SEARCH_BUDGET_MS,
+    attentionReadyMinutes: e.ATTENTION_READY_MINUTES,
     liveFloorSeconds: e.LIVE_FLOOR_SECONDS,
     appName: e.GOOD_JOB_APP_NAME,
     appLocale: e.GOOD_JOB_APP_LOCALE,

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { AttentionCount } from '@/components/attention/attention-count';
 import { PermissionsProvider } from '@/components/permissions';
 import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
@@ -14,7 +15,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
   });
   return (
     <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0} reasonRequired={ctx?.reasonRequired ?? false}>
-      <Shell>
+      <Shell attention={ctx && <AttentionCount ctx={ctx} />}>
         {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'} readOnly={ctx.readOnly} redactionOff={redaction().off} />}
         {children}
       </Shell>

@@ -66,7 +66,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
                   <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
                     <BatchStateBadge batch={batch} />
-                    {hangs(batch) && (
+                    {batch.hangs && (
                       <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
                         <Icon name="lost" className="size-3.5" />
                         {t('hangs')}
@@ -114,12 +114,6 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
       </div>
     </div>
   );
-}
-
-/** No job is open and nobody ran the completion check: the batch's own page says why. */
-function hangs({ enqueuedAt, jobsFinishedAt, progress }: BatchListRow): boolean {
-  const states = progress?.states;
-  return enqueuedAt !== null && jobsFinishedAt === null && states !== undefined && states !== null && progress?.total === states.succeeded + states.discarded;
 }
 
 function TimeCell({ label, iso }: { label: string; iso: string | null }) {

@@ -29,7 +29,7 @@ export function BatchStatusPanel({ batch, status }: { batch: BatchRow; status: B
       {status.stuck.length > 0 && (
         <div className="mb-3 flex flex-col gap-2">
           {status.stuck.map((reason) => (
-            <StuckReason key={reason.kind} reason={reason} />
+            <StuckReason key={reason.kind} batchId={batch.id} reason={reason} />
           ))}
         </div>
       )}
@@ -41,7 +41,7 @@ export function BatchStatusPanel({ batch, status }: { batch: BatchRow; status: B
   );
 }
 
-function StuckReason({ reason }: { reason: Stuck }) {
+function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   const t = useTranslations('stuck');
   const count = useCount();
   const absolute = useAbsoluteTime();
@@ -57,7 +57,16 @@ function StuckReason({ reason }: { reason: Stuck }) {
         return t(reason.kind, { count: reason.count, number: count(reason.count) });
     }
   };
-  return <Banner tone={tone}>{text()}</Banner>;
+  return (
+    <Banner tone={tone}>
+      {text()}{' '}
+      {reason.kind === 'never_completes' && (
+        <Link href={`/attention/repair?repair=check_batches&id=${batchId}`} prefetch={false} className="whitespace-nowrap">
+          {t('check')}
+        </Link>
+      )}
+    </Banner>
+  );
 }
 
 function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {

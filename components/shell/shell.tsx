@@ -8,8 +8,8 @@ import { NavLinks } from './nav-links';
 import { Preferences } from './preferences';
 import { SignedIn } from './signed-in';
 
-/** The frame of every page: header with navigation and settings, then the page. */
-export function Shell({ children }: { children: ReactNode }) {
+/** The frame of every page: header with navigation and settings, then the page. `attention`: how many things need it. */
+export function Shell({ attention = null, children }: { attention?: ReactNode; children: ReactNode }) {
   const t = useTranslations();
   return (
     <>
@@ -28,7 +28,7 @@ export function Shell({ children }: { children: ReactNode }) {
             </span>
           )}
           <nav aria-label={t('nav.label')} className="order-last -mx-1 basis-full">
-            <NavLinks attention={null} />
+            <NavLinks attention={attention} />
           </nav>
           <div className="ml-auto flex items-center gap-1">
             <LiveSelect />

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { isHanging } from '../good-job/completion';
 import { parseJson, prettyJson } from '../good-job/json';
 import { rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
@@ -10,7 +11,7 @@ import { READ_BEYOND, redaction } from '../redaction/redaction';
 import { Secrets } from '../redaction/secrets';
 import type { BatchFilter } from './filters';
 import { countBatchJobs } from './progress';
-import type { BatchDetail, BatchListRow, BatchRow, BatchState } from './types';
+import type { BatchDetail, BatchListRow, BatchRow, BatchState, Progress } from './types';
 
 const TEXT_SHOWN = 500;
 
@@ -87,5 +88,18 @@ export async function getBatchRow(ctx: Ctx, id: string): Promise<BatchRow | null
 export async function listBatchesWithProgress(ctx: Ctx, filter: BatchFilter): Promise<Page<BatchListRow>> {
   const page = await listBatches(ctx, filter);
   const progress = await countBatchJobs(ctx, page.rows.map((row) => row.id));
-  return { ...page, rows: page.rows.map((row) => ({ ...row, progress: progress.get(row.id) ?? null })) };
+  const rows = page.rows.map((row) => ({ ...row, progress: progress.get(row.id) ?? null, hangs: false }));
+  const hanging = await hangingOf(ctx, rows.filter((row) => row.finishedAt === null && hasNoOpenJob(row.progress)).map(({ id }) => id));
+  return { ...page, rows: rows.map((row) => ({ ...row, hangs: hanging.has(row.id) })) };
+}
+
+function hasNoOpenJob(progress: Progress | null): boolean {
+  return progress?.states ? progress.total === progress.states.succeeded + progress.states.discarded : false;
+}
+
+/** Those of these batches whose completion check is due, and nobody runs it. */
+async function hangingOf(ctx: Ctx, ids: string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await ctx.db.read((tx) => tx.query<{ id: string }>(sql`SELECT b.id FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[]) AND ${isHanging(ctx.gj)}`), { byIndexOnly: true });
+  return new Set(rows.map(({ id }) => id));
 }

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { isHanging } from '../good-job/completion';
 import { isHeld, isProcessAlive } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
 import type { Tx } from '../db/types';
@@ -13,6 +14,8 @@ interface Signals {
   now: string;
   paused: number;
   lost: number;
+  /** Its completion check is due, and nobody runs it. */
+  hangs: boolean;
   liveProcesses: number;
   nextAt: string | null;
   callbacksOpen: number;
@@ -86,6 +89,7 @@ async function readSignals(tx: Tx, gj: GoodJob, batchId: string, progress: Progr
     WITH open AS MATERIALIZED (
       SELECT * FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0) j WHERE finished_at IS NULL LIMIT ${openSeen})
     SELECT clock_timestamp() AS now,
+      ${openSeen === 0 ? sql`(SELECT ${isHanging(gj)} FROM ${gj.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NULL AND ${isPaused(gj)}) AS paused,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NOT NULL AND NOT ${isHeld(gj)}) AS lost,
       (SELECT count(*)::int FROM ${gj.processes} p WHERE ${isProcessAlive(gj)}) AS "liveProcesses",
@@ -101,7 +105,7 @@ function stuckReasons(batch: BatchRow, progress: Progress, open: number | null, 
   const reasons: Stuck[] = [];
   const { states } = progress;
   if (batch.enqueuedAt === null && batch.finishedAt === null) reasons.push({ kind: 'not_enqueued' });
-  if (batch.enqueuedAt !== null && batch.jobsFinishedAt === null && open === 0) reasons.push({ kind: 'never_completes' });
+  if (s.hangs) reasons.push({ kind: 'never_completes' });
   if (open !== null && open > 0 && states) {
     const waiting = states.scheduled + states.retried + states.queued;
     if (s.lost > 0) reasons.push({ kind: 'lost_workers', count: s.lost });

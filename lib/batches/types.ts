@@ -30,6 +30,8 @@ export interface BatchRow {
 /** `progress` is null when it could not be counted. */
 export interface BatchListRow extends BatchRow {
   progress: Progress | null;
+  /** Its completion check is due, and nobody runs it. */
+  hangs: boolean;
 }
 
 export interface BatchDetail {
@@ -42,7 +44,7 @@ export interface BatchDetail {
 export type Stuck =
   /** Jobs were added and it was never enqueued: no callback will run. */
   | { kind: 'not_enqueued' }
-  /** No unfinished job, and nobody ran the completion check: it will never finish by itself. */
+  /** No unfinished job (or callback job), and nobody ran the completion check: it will never finish by itself. */
   | { kind: 'never_completes' }
   /** All open jobs wait because their queue, class or label is paused. */
   | { kind: 'paused'; count: number }

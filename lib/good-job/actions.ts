@@ -24,6 +24,9 @@ export const DISCARD_ERRORS = {
   force_discard: 'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
 } as const;
 
+/** Whether an operator discarded the job `j`, and not its own failure. */
+export const isDiscardedByHand = sql`(coalesce(j.error, '') IN (${DISCARD_ERRORS.discard}, ${DISCARD_ERRORS.force_discard}))`;
+
 const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
 
 export interface ActionOptions {

@@ -1,4 +1,4 @@
-import sql, { type Sql } from 'sql-template-tag';
+import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { type BatchCallbacks, type BatchEvent, callbackClass, callbackColumns, enqueueCallbacks } from './callbacks';
 import { clock } from './clock';
@@ -20,8 +20,24 @@ export async function continueBatch(tx: Tx, gj: GoodJob, batchId: string, { memb
  * Whether an open job is among those of a batch `b`. OFFSET 0 and LIMIT keep the planner from joining, or walking,
  * everybody's open jobs: by index_good_jobs_on_batch_id or …_on_batch_callback_id it costs what the batch has at most.
  */
-const hasOpen = (gj: GoodJob, belongs: Sql): Sql => sql`
-  EXISTS (SELECT 1 FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} OFFSET 0) j WHERE j.finished_at IS NULL LIMIT 1)`;
+const hasOpen = (gj: GoodJob, belongs: Sql, isOpen = sql`j.finished_at IS NULL`): Sql => sql`
+  EXISTS (SELECT 1 FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} OFFSET 0) j WHERE ${isOpen} LIMIT 1)`;
+
+/** Seconds that a worker is given between the last job of a batch and its completion check. */
+export const CHECK_GRACE_S = 60;
+
+/**
+ * Whether nobody will run the completion check of the batch `b` that is due: no member is open and its jobs do not
+ * count as finished, or no callback job is open and it does not. `graceS`: nothing of it has changed for so many
+ * seconds; null for whoever holds the batch's lock. A batch that finished before `jobs_finished_at` came has none.
+ */
+export function isHanging(gj: GoodJob, graceS: number | null = CHECK_GRACE_S): Sql {
+  const since = sql`clock_timestamp() - make_interval(secs => ${graceS ?? 0})`;
+  const isOpen = graceS === null ? undefined : sql`(j.finished_at IS NULL OR j.finished_at > ${since})`;
+  const jobsDone = sql`b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`, isOpen)}`;
+  const callbacksDone = sql`b.${gj.jobsFinishedAt} IS NOT NULL AND NOT ${hasOpen(gj, sql`j.batch_callback_id = b.id`, isOpen)}`;
+  return sql`(b.finished_at IS NULL ${graceS === null ? empty : sql`AND b.updated_at < ${since}`} AND (${jobsDone} OR ${callbacksDone}))`;
+}
 
 /** The same for many batches at once, each step one statement for all of them; `memberDiscarded`: those of which a member was just discarded. */
 export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], { memberDiscarded }: { memberDiscarded: string[] }): Promise<BatchEvent[]> {

@@ -11,6 +11,14 @@ export function isPaused(gj: GoodJob): Sql {
     OR (j.labels IS NOT NULL AND ${list(gj, 'labels')} ?| j.labels))`;
 }
 
+/** All that is paused, one row a name, as a query of "by" (queue, job_class, label) and name. */
+export function pausedNames(gj: GoodJob): Sql {
+  return sql`
+    SELECT 'queue' AS "by", jsonb_array_elements_text(${list(gj, 'queues')}) AS name
+    UNION SELECT 'job_class', jsonb_array_elements_text(${list(gj, 'job_classes')})
+    UNION SELECT 'label', jsonb_array_elements_text(${list(gj, 'labels')}) LIMIT 200`;
+}
+
 /** The queues that are paused, as they are named in the setting; those that are not text are left out. */
 export async function pausedQueues(tx: Tx, gj: GoodJob): Promise<Set<string>> {
   const rows = await tx.query<{ name: string }>(sql`SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(gj, 'queues')}) e WHERE jsonb_typeof(e.value) = 'string'`);

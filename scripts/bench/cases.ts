@@ -3,6 +3,7 @@ import type { Ctx } from '../../lib/ctx';
 import type { Tx } from '../../lib/db/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { auditGroup } from './audit-cases';
+import { attentionGroup } from './attention-cases';
 import { batchGroup } from './batch-cases';
 import { cronGroup } from './cron-cases';
 import { jobGroup } from './job-cases';
@@ -43,6 +44,7 @@ export interface Group {
 
 /** The groups that --only chooses from. */
 export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
+  attention: attentionGroup,
   batch: batchGroup,
   jobs: jobGroup,
   queues: queueGroup,

@@ -1,0 +1,6 @@
+import type { ReactNode } from 'react';
+import { MoreMessages } from '@/components/shell/more-messages';
+
+export default function Layout({ children }: { children: ReactNode }) {
+  return <MoreMessages>{children}</MoreMessages>;
+}

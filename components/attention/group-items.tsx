@@ -1,0 +1,139 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import Link from 'next/link';
+import type { DiscardedCallback, FailingClass, OverdueKey, PausedJobs, RepairTarget, WaitingQueue } from '@/lib/attention/types';
+import { useCount, useCountText } from '../quantities';
+import { RelativeTime } from '../time';
+import { buttonClass } from '../ui/button';
+import { Item } from './item';
+import { RepairLink } from './repair-link';
+import type { Count } from '@/lib/jobs/types';
+
+const LINK = 'font-mono font-semibold text-accent no-underline hover:underline';
+
+/** Jobs, by the kind of count that it is. */
+function Jobs({ count }: { count: Count }) {
+  const t = useTranslations('attention.units');
+  const text = useCountText()(count);
+  return <span title={text.title}>{t('jobs', { count: count.kind === 'unknown' ? 0 : count.count, number: text.text })}</span>;
+}
+
+export function QueueItem({ waiting: { queue, since, count } }: { waiting: WaitingQueue }) {
+  const t = useTranslations('attention');
+  return (
+    <Item
+      id={queue}
+      facts={
+        <>
+          <Jobs count={count} />
+          <span>{t.rich('readySince', { time: () => <RelativeTime iso={since} /> })}</span>
+        </>
+      }
+    >
+      <Link href={`/jobs?${new URLSearchParams({ state: 'queued', queue_name: queue, sort: 'scheduled' })}`} prefetch={false} className={LINK}>
+        {queue}
+      </Link>
+    </Item>
+  );
+}
+
+export function CronItem({ overdue: { key, since } }: { overdue: OverdueKey }) {
+  const t = useTranslations('attention');
+  return (
+    <Item id={key} facts={<span>{t.rich('dueAt', { time: () => <RelativeTime iso={since} /> })}</span>}>
+      <Link href={`/cron_entries/${encodeURIComponent(key)}`} prefetch={false} className={LINK}>
+        {key}
+      </Link>
+    </Item>
+  );
+}
+
+export function ClassItem({ failing: { jobClass, since, lastAt, count, error } }: { failing: FailingClass }) {
+  const t = useTranslations('attention');
+  const number = useCount();
+  const href = `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass })}`;
+  return (
+    <Item
+      id={jobClass}
+      facts={
+        <>
+          <span>{t('failures', { count: count.kind === 'unknown' ? 0 : count.count, number: number(count.kind === 'unknown' ? 0 : count.count) })}</span>
+          <span>{t.rich('since', { time: () => <RelativeTime iso={since} /> })}</span>
+          <span>{t.rich('lastFailure', { time: () => <RelativeTime iso={lastAt} /> })}</span>
+          {error && <span className="basis-full text-danger">{error}</span>}
+        </>
+      }
+      action={
+        <Link href={href} prefetch={false} className={buttonClass()}>
+          {t('actOnThem')}
+          <span className="sr-only"> {jobClass}</span>
+        </Link>
+      }
+    >
+      <Link href={href} prefetch={false} className={LINK}>
+        {jobClass}
+      </Link>
+    </Item>
+  );
+}
+
+export function CallbackItem({ job }: { job: DiscardedCallback }) {
+  const t = useTranslations();
+  return (
+    <Item
+      id={job.id}
+      facts={
+        <>
+          <span>
+            {t.rich('attention.callbackOf', {
+              batch: () => (
+                <Link href={`/batches/${job.batchId}`} prefetch={false} className="font-mono">
+                  {job.batchId.slice(0, 8)}
+                </Link>
+              ),
+            })}
+          </span>
+          <span>{t.rich('attention.since', { time: () => <RelativeTime iso={job.since} /> })}</span>
+          {job.error && <span className="basis-full text-danger">{job.error}</span>}
+        </>
+      }
+      action={
+        <Link href={`/jobs/${job.id}/retry`} prefetch={false} className={buttonClass()}>
+          {t('actions.retry.menu')}
+          <span className="sr-only"> {job.id}</span>
+        </Link>
+      }
+    >
+      <Link href={`/jobs/${job.id}`} prefetch={false} className={LINK}>
+        {job.jobClass ?? t('jobs.noClass')}
+      </Link>
+    </Item>
+  );
+}
+
+const PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
+
+export function PausedItem({ paused: { by, name, since, count }, onAsk }: { paused: PausedJobs; onAsk: (target: RepairTarget) => void }) {
+  const t = useTranslations('attention');
+  return (
+    <Item
+      id={name}
+      facts={
+        <>
+          <Jobs count={count} />
+          <span>{t.rich('readySince', { time: () => <RelativeTime iso={since} /> })}</span>
+        </>
+      }
+      action={<RepairLink target={{ repair: 'unpause', by, name }} text={t('repairs.unpause.menu')} of={name} onAsk={onAsk} />}
+    >
+      {t.rich(`pausedBy.${by}`, {
+        name: () => (
+          <Link href={`/jobs?${new URLSearchParams({ state: 'queued', [PARAMS[by]]: name })}`} prefetch={false} className={LINK}>
+            {name}
+          </Link>
+        ),
+      })}
+    </Item>
+  );
+}

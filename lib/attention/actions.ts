@@ -1,0 +1,32 @@
+'use server';
+
+import { redirect } from 'next/navigation';
+import { z } from 'zod';
+import { type ActionResult, type WithReason, runAction } from '../action';
+import { PAUSE_KINDS } from '../good-job/settings';
+import { isUuid } from '../text';
+import { repair } from './mutations';
+import type { RepairResult } from './types';
+
+const input = z.discriminatedUnion('repair', [
+  z.object({ repair: z.enum(['check_batches', 'release_jobs']), ids: z.array(z.string().refine(isUuid).transform((id) => id.toLowerCase())).min(1).max(500).nullable() }),
+  z.object({ repair: z.literal('unpause'), by: z.enum(PAUSE_KINDS), name: z.string().min(1).max(10_000) }),
+]);
+
+async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
+  return runAction(input, given, repair, 'repair');
+}
+
+/** The door of the pages with JavaScript. */
+export async function repairFinding(given: z.input<typeof input> & WithReason): Promise<ActionResult<RepairResult>> {
+  return carryOut(given);
+}
+
+/** The same from the confirmation page's form, without JavaScript: answers with /attention and what became of it, as numbers only. */
+export async function submitRepair(form: FormData): Promise<void> {
+  const what = form.get('repair');
+  const ids = form.getAll('id');
+  const result = await carryOut({ ...(what === 'unpause' ? { repair: what, by: form.get('by'), name: form.get('name') } : { repair: what, ids: ids.length > 0 ? ids : null }), reason: form.get('reason') });
+  const outcome = result.ok ? Object.fromEntries(Object.entries(result.value.counts).map(([name, count]) => [name, String(count)])) : { error: result.error };
+  redirect(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
+}

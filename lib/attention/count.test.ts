@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { insertBatch } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { attentionCount } from './count';
+import { repair } from './mutations';
+import { getAttention } from './queries';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  gj = await TestConsole.open('attention count');
+  // The configuration is read for ATTENTION_READY_MINUTES.
+  process.env.DATABASE_URL = gj.url;
+});
+afterAll(() => gj.close());
+
+test('the count is what was found last, is never waited for, and goes with the repair', async () => {
+  await insertBatch(gj.client);
+  expect(attentionCount(gj.ctx()), 'nobody has looked yet').toBeNull();
+  await expect.poll(() => attentionCount(gj.ctx())).toEqual({ findings: 1, severity: 'critical' });
+  expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({ kind: 'hanging_batches', result: 'found' });
+  await repair(gj.ctx(), { repair: 'check_batches', ids: null });
+  await getAttention(gj.ctx());
+  expect(attentionCount(gj.ctx())).toBeNull();
+});
+
+test('many viewers ask the database once; a database that does not answer leaves the page alone', async () => {
+  let asked = 0;
+  const other = await TestConsole.open('attention count, many');
+  try {
+    const ctx = other.ctx({ db: { ...other.db, read: (fn, options) => ((asked += 1), other.db.read(fn, options)) } });
+    await Promise.all(Array.from({ length: 20 }, () => getAttention(ctx)));
+    expect(asked).toBeLessThan(20);
+    expect(asked).toBeGreaterThan(0);
+    const broken = other.ctx({ db: { ...other.db, read: () => Promise.reject(new Error('down')) } });
+    expect(() => attentionCount(broken)).not.toThrow();
+  } finally {
+    await other.close();
+  }
+});

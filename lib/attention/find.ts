@@ -1,0 +1,77 @@
+import 'server-only';
+import type { Ctx } from '../ctx';
+import { ConsoleError } from '../errors';
+import { clock } from '../good-job/clock';
+import { findDiscardedCallbacks } from './discarded-callbacks';
+import { findFailingClasses } from './failing-classes';
+import { findHangingBatches } from './hanging-batches';
+import { findLateJobs } from './late-jobs';
+import { type Found, GRACE, type Grace, type Look, type ReadyQueue } from './look';
+import { findInterruptedJobs, findLostJobs } from './lost-jobs';
+import { findOverdueCron } from './overdue-cron';
+import { findPausedJobs } from './paused-jobs';
+import { readReadyQueues } from './ready-queues';
+import { findSchemaGaps } from './schema-gaps';
+import { findStaleStatistics } from './stale-statistics';
+import { type Attention, type Check, FINDING_KINDS, type FindingKind, SEVERITIES } from './types';
+import { findUnservedQueues, unservedQueues } from './unserved-queues';
+
+/** Nothing waits longer for one kind. */
+const BUDGET_MS = 1_000;
+/** So many transactions at once: pages must have connections, too. */
+const LANES = 2;
+
+const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
+  hanging_batches: findHangingBatches,
+  lost_jobs: findLostJobs,
+  unserved_queues: findUnservedQueues,
+  late_jobs: findLateJobs,
+  overdue_cron: findOverdueCron,
+  failing_classes: findFailingClasses,
+  discarded_callbacks: findDiscardedCallbacks,
+  schema_gaps: findSchemaGaps,
+  interrupted_jobs: findInterruptedJobs,
+  paused_jobs: findPausedJobs,
+  stale_statistics: findStaleStatistics,
+};
+
+export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
+  let queues: Promise<ReadyQueue[]> | undefined;
+  let unserved: Promise<ReadyQueue[]> | undefined;
+  const look: Look = {
+    ctx, grace,
+    read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
+    readyQueues: () => (queues ??= readReadyQueues(look)),
+    unserved: () => (unserved ??= unservedQueues(look)),
+  };
+  return look;
+}
+
+/** Looks for everything that needs attention, now. Throws when the database cannot be asked at all. */
+export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Attention> {
+  const look = lookOf(ctx, grace);
+  const checks: Check[] = [];
+  const waiting: FindingKind[] = [...FINDING_KINDS];
+  const lane = async () => {
+    for (let kind = waiting.shift(); kind; kind = waiting.shift()) checks.push(await check(look, kind));
+  };
+  const [checkedAt] = await Promise.all([look.read(clock), ...Array.from({ length: LANES }, lane)]);
+  return { checkedAt, readyMinutes: grace.readyMinutes, checks: checks.sort((a, b) => rank(a) - rank(b)) };
+}
+
+async function check(look: Look, kind: FindingKind): Promise<Check> {
+  try {
+    const { finding, incomplete } = await FINDERS[kind](look);
+    if (finding) return { kind, result: 'found', finding };
+    return incomplete ? { kind, result: 'unknown', reason: 'query_timeout' } : { kind, result: 'clear' };
+  } catch (error) {
+    if (error instanceof ConsoleError && error.code === 'query_timeout') return { kind, result: 'unknown', reason: error.code };
+    throw error;
+  }
+}
+
+/** Findings first, by severity; then what is not known, then what is clear. */
+function rank(check: Check): number {
+  const group = check.result === 'found' ? SEVERITIES.indexOf(check.finding.severity) : check.result === 'unknown' ? 10 : 20;
+  return group * 100 + FINDING_KINDS.indexOf(check.kind);
+}

@@ -1,0 +1,58 @@
+import 'server-only';
+import sql from 'sql-template-tag';
+import { ConsoleError } from '../errors';
+import { isHanging } from '../good-job/completion';
+import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
+import { type Found, type Look, countUpTo, shown } from './look';
+import type { HangingBatch } from './types';
+
+/** Open batches looked at, the oldest first: those that hang stay, the others go. */
+const LOOKED_AT = 5_000;
+const CHUNK = 200;
+const TIME_MS = 1_000;
+/** Of a batch with more jobs it is not said when the last one finished. */
+const MEMBERS = 10_000;
+const TEXT_SHOWN = 300;
+
+/** Ids of batches whose completion check is due and that nobody runs. */
+export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; incomplete: boolean }> {
+  const { gj } = look.ctx;
+  // good_job_batches has no index but its key: the scan is of batches, not of jobs.
+  const open = await look.read((tx) => tx.query<{ id: string }>(sql`
+    SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${LOOKED_AT + 1}`), false);
+  const started = Date.now();
+  const ids: string[] = [];
+  const candidates = open.slice(0, LOOKED_AT).map(({ id }) => id);
+  for (let at = 0; at < candidates.length; at += CHUNK) {
+    if (at > 0 && Date.now() - started > TIME_MS) return { ids, incomplete: true };
+    try {
+      // index_good_jobs_on_batch_id, …_on_batch_callback_id; who holds the batch's lock is checking it right now.
+      const hanging = await look.read((tx) => tx.query<{ id: string }>(sql`
+        SELECT b.id FROM ${gj.batches} b WHERE b.id = ANY(${candidates.slice(at, at + CHUNK)}::uuid[]) AND ${isHanging(gj, look.grace.batchS)}
+           AND NOT ${isAdvisoryLocked(advisoryKey('good_job_batches', sql`b.id`))} ORDER BY b.enqueued_at`));
+      ids.push(...hanging.map(({ id }) => id));
+    } catch (error) {
+      if (error instanceof ConsoleError && error.code === 'query_timeout') return { ids, incomplete: true };
+      throw error;
+    }
+  }
+  return { ids, incomplete: open.length > LOOKED_AT };
+}
+
+/** Batches that will never finish by themselves. */
+export async function findHangingBatches(look: Look): Promise<Found> {
+  const { ids, incomplete } = await hangingBatchIds(look);
+  if (ids.length === 0) return { finding: null, incomplete };
+  const { gj } = look.ctx;
+  const lastOf = (of: 'batch_id' | 'batch_callback_id') => {
+    const belongs = of === 'batch_id' ? sql`j.batch_id = b.id` : sql`j.batch_callback_id = b.id`;
+    return sql`(SELECT CASE WHEN count(*) <= ${MEMBERS} THEN coalesce(max(j.finished_at), b.enqueued_at) END FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} LIMIT ${MEMBERS + 1}) j)`;
+  };
+  const items = await look.read((tx) => tx.query<HangingBatch>(sql`
+    SELECT b.id, left(b.description, ${TEXT_SHOWN}) AS description,
+           CASE WHEN b.${gj.jobsFinishedAt} IS NULL THEN ${lastOf('batch_id')} ELSE greatest(b.${gj.jobsFinishedAt}, ${lastOf('batch_callback_id')}) END AS since
+      FROM ${gj.batches} b WHERE b.id = ANY(${shown(ids)}::uuid[]) ORDER BY b.enqueued_at`));
+  return {
+    finding: { kind: 'hanging_batches', severity: 'critical', since: items[0]?.since ?? null, count: countUpTo(ids.length, LOOKED_AT, incomplete), items, where: '/batches?state=running', repair: 'check_batches' },
+  };
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { GoodJobProcess, type Strategy } from '../../test/harness/good-job-process';
+import { TestConsole } from '../../test/harness/test-console';
+import { type Thread, performNext } from '../../test/races/good-job-worker';
+import { WORKER, connect, prepare } from '../../test/races/stage';
+import { findAttention } from './find';
+import { GRACE } from './look';
+import type { FindingKind } from './types';
+
+/*
+ * No false alarm: thousands of jobs in hundreds of batches run under each lock strategy while everything is looked for
+ * again and again, with less grace than is given: a job that was taken a moment ago is judged at once.
+ */
+const SECONDS = 6;
+/** A busy machine is given longer to do enough for the test to mean something. */
+const SECONDS_MOST = 30;
+const PERFORMED = 200;
+const LOOKS = 20;
+const THREADS = 3;
+const STRICT = { ...GRACE, lostS: 0, batchS: 3, unservedS: 3 };
+
+/** Jobs come as they are done, so that the queues never run dry, but do not grow. */
+const MORE = `
+  WITH batch AS (INSERT INTO good_job_batches (id, created_at, updated_at, serialized_properties, enqueued_at, on_finish, on_success) VALUES (gen_random_uuid(), now(), now(), '{"_aj_symbol_keys": []}', now(), 'CallbackJob', 'CallbackJob') RETURNING id)
+  INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, batch_id, scheduled_at, created_at, updated_at)
+  SELECT j.id, j.id, 'mail', 0, 'RaceJob', jsonb_build_object('job_class', 'RaceJob', 'job_id', j.id, 'queue_name', 'mail', 'priority', NULL, 'arguments', '[]'::jsonb, 'executions', 0), batch.id, now(), now(), now()
+    FROM batch, (SELECT gen_random_uuid() AS id FROM generate_series(1, 3)) j`;
+
+describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy system: %s', (strategy) => {
+  test('nothing is found', async () => {
+    const gj = await TestConsole.open(`healthy ${strategy}`);
+    process.env.DATABASE_URL ??= gj.url;
+    const clients = await Promise.all(Array.from({ length: THREADS * 2 }, () => connect(gj.url, WORKER)));
+    try {
+      await prepare(gj.client);
+      // One worker process after the other, as in a deployment: an old one goes, a new one comes.
+      const found = new Map<FindingKind, unknown>();
+      let [going, looks, performed] = [true, 0, 0];
+      let worker = await GoodJobProcess.start(gj.url, { strategy });
+      const thread = async (client: (typeof clients)[number], log: (typeof clients)[number]) => {
+        while (going) {
+          const one: Thread = { client, log, processId: worker.id, strategy, draining: () => false };
+          if (await performNext(one)) performed += 1;
+          else await sleep(20);
+        }
+      };
+      const watch = async () => {
+        while (going) {
+          const { checks } = await findAttention(gj.ctx(), STRICT);
+          looks += 1;
+          for (const check of checks) if (check.result !== 'clear') found.set(check.kind, check);
+        }
+      };
+      const enqueue = async () => {
+        while (going) {
+          await gj.client.query(MORE);
+          await sleep(20);
+        }
+      };
+      const threads = Array.from({ length: THREADS }, (_, n) => thread(clients[n * 2]!, clients[n * 2 + 1]!));
+      const all = [...threads, watch(), enqueue()];
+      const enough = async (share: number) => {
+        const until = Date.now() + SECONDS_MOST * 1000;
+        await sleep(SECONDS * share * 1000);
+        while ((performed < PERFORMED * share || looks < LOOKS * share) && Date.now() < until) await sleep(50);
+      };
+      await enough(0.5);
+      const before = worker;
+      worker = await GoodJobProcess.start(gj.url, { strategy });
+      await sleep(500);
+      await before.stop();
+      await enough(1);
+      going = false;
+      await Promise.all(all);
+      await worker.stop();
+      expect(Object.fromEntries(found)).toEqual({});
+      expect(looks).toBeGreaterThanOrEqual(LOOKS);
+      expect(performed).toBeGreaterThanOrEqual(PERFORMED);
+    } finally {
+      await Promise.all(clients.map((client) => client.end()));
+      await gj.close();
+    }
+  }, 90_000);
+});
+
+test('the same watch sees a job whose worker has died', async () => {
+  const gj = await TestConsole.open('healthy, one dies');
+  process.env.DATABASE_URL ??= gj.url;
+  try {
+    const worker = await GoodJobProcess.start(gj.url, { strategy: 'hybrid' });
+    const id = randomUUID();
+    await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) VALUES ($1, $1, 'default', now(), now(), now())`, [id]);
+    await worker.run(id);
+    await worker.die();
+    const { checks } = await findAttention(gj.ctx(), STRICT);
+    expect(checks.filter(({ result }) => result === 'found')).toMatchObject([{ kind: 'lost_jobs', finding: { items: [{ id }] } }]);
+  } finally {
+    await gj.close();
+  }
+});

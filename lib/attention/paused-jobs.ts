@@ -1,0 +1,40 @@
+import 'server-only';
+import sql from 'sql-template-tag';
+import { pausedNames } from '../good-job/pauses';
+import { type Found, type Look, countUpTo, earliest, inIndexOrder, shown } from './look';
+import type { PausedJobs } from './types';
+
+/** Jobs looked at: those that are due longest, for what is paused stays. */
+const LOOKED_AT = 10_000;
+
+interface Row {
+  by: PausedJobs['by'];
+  name: string;
+  since: string;
+  count: number;
+  /** More jobs are due than were looked at. */
+  more: boolean;
+}
+
+/** Jobs that are due and wait because their queue, class or a label is paused. */
+export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found> {
+  // index_good_jobs_on_scheduled_at, and index_good_jobs_on_queue_name_and_scheduled_at for a queue.
+  const rows = await read(async (tx) => {
+    await inIndexOrder(tx);
+    return tx.query<Row>(sql`
+    WITH paused AS MATERIALIZED (${pausedNames(gj)}),
+    due AS MATERIALIZED (
+      SELECT j.job_class, j.labels, j.scheduled_at FROM ${gj.jobs} j
+       WHERE EXISTS (SELECT 1 FROM paused WHERE "by" <> 'queue') AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}),
+    many AS (SELECT count(*) >= ${LOOKED_AT} AS more FROM due)
+    SELECT p.by, p.name, found.*, found.count >= ${LOOKED_AT} OR (p.by <> 'queue' AND many.more) AS more FROM paused p CROSS JOIN many CROSS JOIN LATERAL (
+      SELECT count(*)::int AS count, min(scheduled_at) AS since FROM (
+        (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${LOOKED_AT})
+        UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'job_class' AND d.job_class = p.name
+        UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'label' AND p.name = ANY(d.labels)) j) found
+     WHERE found.count > 0 ORDER BY found.since`);
+  });
+  if (rows.length === 0) return { finding: null };
+  const items = rows.map(({ by, name, since, count, more }): PausedJobs => ({ by, name, since, count: countUpTo(count, LOOKED_AT, more) }));
+  return { finding: { kind: 'paused_jobs', severity: 'notice', since: earliest(items.map(({ since }) => since)), count: countUpTo(items.length, Infinity), items: shown(items), where: '/pauses', repair: 'unpause' } };
+}

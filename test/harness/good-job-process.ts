@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import pg from 'pg';
+import { insertProcess } from './rows';
+
+/** Not of TestConsole's module: browser tests start processes, too, and cannot load the console's own code. */
+const lockKey = (table: 'good_jobs' | 'good_job_processes', id: string) => `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
+
+export type Strategy = 'advisory' | 'skiplocked' | 'hybrid';
+export const LOCK_TYPES = { advisory: 0, skiplocked: 1, hybrid: 2 } as const;
+
+/** A GoodJob process as the tables show it: its row, its own lock, and the locks of what it runs, on a session of its own. */
+export class GoodJobProcess {
+  private constructor(
+    readonly id: string,
+    private readonly session: pg.Client,
+    private readonly strategy: Strategy,
+  ) {}
+
+  /** `queues`: the queue strings of its schedulers. */
+  static async start(url: string, { strategy = 'advisory', queues = ['*'], preserve = true }: { strategy?: Strategy; queues?: string[]; preserve?: boolean | 'on_unhandled_error' } = {}): Promise<GoodJobProcess> {
+    const session = new pg.Client({ connectionString: url });
+    await session.connect();
+    await session.query(`SET TIME ZONE 'UTC'`);
+    const id = randomUUID();
+    await session.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', id)})`);
+    await insertProcess(session, { id, lock_type: 0, state: JSON.stringify(state(queues, preserve)) });
+    return new GoodJobProcess(id, session, strategy);
+  }
+
+  /** Claims the job and starts it. `started` false: it dies between the two. */
+  async run(jobId: string, { started = true } = {}): Promise<void> {
+    if (this.strategy !== 'skiplocked') await this.session.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', jobId)})`);
+    await this.session.query(
+      `UPDATE good_jobs SET locked_by_id = $2, locked_at = now() - interval '1 minute', lock_type = $3 ${started ? `, performed_at = now() - interval '1 minute', executions_count = coalesce(executions_count, 0) + 1` : ''} WHERE id = $1`,
+      [jobId, this.id, LOCK_TYPES[this.strategy]],
+    );
+  }
+
+  /** kill -9: its locks go with its session, its row stays. */
+  async die(): Promise<void> {
+    await this.session.end();
+  }
+
+  /** Shuts down properly: nothing of it stays. */
+  async stop(): Promise<void> {
+    await this.session.query('DELETE FROM good_job_processes WHERE id = $1', [this.id]);
+    await this.session.end();
+  }
+}
+
+/** GoodJob::Process.process_state. */
+function state(queues: string[], preserve: boolean | 'on_unhandled_error') {
+  return {
+    hostname: os.hostname(), pid: process.pid, memory: 100_000, proctitle: 'good_job start', preserve_job_records: preserve, retry_on_unhandled_error: false, cron_enabled: false,
+    schedulers: queues.map((queue) => ({ name: `GoodJob::Scheduler(queues=${queue} max_threads=2)`, queues: queue, max_threads: 2, active_threads: 0, available_threads: 2 })),
+    database_connection_pool: { size: 10, active: 2 },
+  };
+}
