@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Permission } from '../../lib/auth/permissions';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
 import type { JobAction } from '../../lib/good-job/actions';
-import { DISCARDED, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../../test/harness/rows';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../../test/harness/rows';
 
 /*
  * Who may do what, door by door. A Server Action, a route or a page that has no line here fails
@@ -110,6 +110,24 @@ const cronKeys = (call: (fields: Record<string, string>) => ActionCall) =>
     },
   }));
 
+const repairs = (call: (fields: { repair: string; ids?: string[]; by?: string; name?: string }) => ActionCall): ActionCase[] => [
+  { name: 'check_batches', permission: 'batch.check', given: async (db) => call({ repair: 'check_batches', ids: [await insertBatch(db)] }) },
+  {
+    name: 'release_jobs',
+    permission: 'job.release',
+    given: async (db) => call({ repair: 'release_jobs', ids: [await insertJob(db, { ...RUNNING, locked_by_id: randomUUID(), locked_at: new Date().toISOString(), lock_type: 1 })] }),
+  },
+  {
+    name: 'unpause',
+    permission: 'pause.unpause',
+    given: async (db) => {
+      const name = randomUUID();
+      await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+      return call({ repair: 'unpause', by: 'queue', name });
+    },
+  },
+];
+
 const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
 
 /** By file and exported name. */
@@ -121,6 +139,8 @@ export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/pauses/actions.ts#submitPause': pauses((form) => ({ form })),
   'lib/cron/actions.ts#changeCron': cronKeys((fields) => ({ args: [fields] })),
   'lib/cron/actions.ts#submitCron': cronKeys((form) => ({ form })),
+  'lib/attention/actions.ts#repairFinding': repairs((fields) => ({ args: [fields] })),
+  'lib/attention/actions.ts#submitRepair': repairs(({ repair, ids, by = '', name = '' }) => ({ form: { repair, ...(ids ? { id: ids[0] ?? '' } : { by, name }) } })),
   'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: null, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
   'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
     name: action,
@@ -150,6 +170,9 @@ export const ROUTES: Record<string, RouteCase> = {
   '/bulk': at('/bulk'),
   '/bulk/[id]': { path: ({ run }) => `/bulk/${run}` },
   '/jobs/[id]/reveal': { path: ({ job }) => `/jobs/${job}/reveal` },
+  '/attention': at('/attention'),
+  '/attention/repair': at('/attention/repair?repair=check_batches'),
+  '/api/attention': at('/api/attention'),
   '/audit': at('/audit'),
   '/cron_entries': at('/cron_entries'),
   '/cron_entries/[key]': { path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}` },
