@@ -2,7 +2,6 @@ import pg from 'pg';
 import { ROUTES, type Rows, insertRows } from './support/permission-matrix';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
-import { insertProcess } from '../test/harness/rows';
 
 /*
  * A payload of its own in every text, array and JSON column of every table, and then every page and door of the
@@ -36,10 +35,10 @@ async function poison(db: pg.Client): Promise<void> {
 const site = useSite('hostile columns', {
   async seed(db) {
     rows = await insertRows(db);
-    await insertProcess(db);
     await db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'to be poisoned', '{}')`);
     await db.query(`INSERT INTO good_job_console.audit_events (viewer, role, request_id, action, target_type, target_ids, counts, details) VALUES ('x', 'admin', 'x', 'job.retry', 'job', ARRAY[$1::uuid], '{"done": 1}', '{}')`, [rows.job]);
     await poison(db);
+    rows = { ...rows, cronKey: payload('good_jobs.cron_key'), jobClass: payload('good_jobs.job_class') };
     await db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', $1)`, [jsonOf(payload('pauses'))]);
   },
 });

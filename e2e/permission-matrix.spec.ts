@@ -112,7 +112,7 @@ for (const [pattern, { path, anybody, permission = null }] of Object.entries(ROU
         const text = await answer.text();
         // `/` leads to `/jobs`.
         expect(pattern === '/' && expected === 200 ? [200, 307, 308] : [expected], `${who} ${address}: ${text.slice(0, 300)}`).toContain(answer.status);
-        if (expected >= 400) for (const id of Object.values(site === readOnly ? readOnlyRows : rows)) if (!address.includes(String(id))) expect(text, `${who} ${address}`).not.toContain(String(id));
+        if (expected >= 400) for (const id of Object.values(site === readOnly ? readOnlyRows : rows) as string[]) if (!address.includes(id)) expect(text, `${who} ${address}`).not.toContain(id);
         const post = await fetch(address, { method: 'POST', headers: { ...headersOf(who), Origin: site.server.origin }, redirect: 'manual' });
         await post.arrayBuffer();
         if (pattern.startsWith('/api/')) expect(post.status, `POST by ${who}`).toBeGreaterThanOrEqual(400);

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Permission } from '../../lib/auth/permissions';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
 import type { JobAction } from '../../lib/good-job/actions';
-import { DISCARDED, SUCCEEDED, insertBatch, insertExecution, insertJob } from '../../test/harness/rows';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../../test/harness/rows';
 
 /*
  * Who may do what, door by door. A Server Action, a route or a page that has no line here fails
@@ -37,13 +37,16 @@ export interface Rows {
   execution: string;
   batch: string;
   run: string;
+  process: string;
+  cronKey: string;
+  jobClass: string;
 }
 
 export async function insertRows(db: pg.Client): Promise<Rows> {
   const batch = await insertBatch(db);
-  const job = await insertJob(db, { batch_id: batch, ...DISCARDED });
+  const job = await insertJob(db, { batch_id: batch, ...DISCARDED, cron_key: 'nightly', cron_at: '2026-11-20T10:00:00Z' });
   const execution = await insertExecution(db, job, { serialized_params: '{}' });
-  return { batch, job, execution, run: await insertRun(db, 'retry', 'finished') };
+  return { batch, job, execution, run: await insertRun(db, 'retry', 'finished'), process: await insertProcess(db), cronKey: 'nightly', jobClass: 'TestJob' };
 }
 
 async function insertRun(db: pg.Client, action: BulkAction, state: string): Promise<string> {
@@ -81,6 +84,50 @@ async function cutOffOf(db: pg.Client): Promise<{ at: string; txid: string }> {
   return rows[0] ?? { at: '', txid: '' };
 }
 
+const setSetting = (db: pg.Client, key: string, value: unknown) =>
+  db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), $1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, [key, JSON.stringify(value)]);
+
+const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
+  perAction({ pause: null, unpause: null }, (action) => ({
+    name: action,
+    permission: `pause.${action}`,
+    given: async (db) => {
+      const name = randomUUID();
+      if (action === 'unpause') await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+      return call({ action, kind: 'queue', name });
+    },
+  }));
+
+const cronKeys = (call: (fields: Record<string, string>) => ActionCall) =>
+  perAction({ enable: null, disable: null, enqueue: null }, (action) => ({
+    name: action,
+    permission: `cron.${action}`,
+    given: async (db) => {
+      const key = randomUUID();
+      await insertJob(db, { ...SUCCEEDED, cron_key: key, cron_at: '2026-11-20T10:00:00Z' });
+      if (action === 'enable') await setSetting(db, 'cron_keys_disabled', [key]);
+      return call({ action, key });
+    },
+  }));
+
+const repairs = (call: (fields: { repair: string; ids?: string[]; by?: string; name?: string }) => ActionCall): ActionCase[] => [
+  { name: 'check_batches', permission: 'batch.check', given: async (db) => call({ repair: 'check_batches', ids: [await insertBatch(db)] }) },
+  {
+    name: 'release_jobs',
+    permission: 'job.release',
+    given: async (db) => call({ repair: 'release_jobs', ids: [await insertJob(db, { ...RUNNING, locked_by_id: randomUUID(), locked_at: new Date().toISOString(), lock_type: 1 })] }),
+  },
+  {
+    name: 'unpause',
+    permission: 'pause.unpause',
+    given: async (db) => {
+      const name = randomUUID();
+      await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+      return call({ repair: 'unpause', by: 'queue', name });
+    },
+  },
+];
+
 const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
 
 /** By file and exported name. */
@@ -88,6 +135,12 @@ export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
   'lib/jobs/reveal-action.ts#revealAction': [{ name: 'reveal', permission: 'argument.reveal', shows: true, given: async (db) => ({ stateForm: { job: await insertJob(db), execution: '', reason: 'an incident' } }) }],
+  'lib/pauses/actions.ts#changePauses': pauses((fields) => ({ args: [fields] })),
+  'lib/pauses/actions.ts#submitPause': pauses((form) => ({ form })),
+  'lib/cron/actions.ts#changeCron': cronKeys((fields) => ({ args: [fields] })),
+  'lib/cron/actions.ts#submitCron': cronKeys((form) => ({ form })),
+  'lib/attention/actions.ts#repairFinding': repairs((fields) => ({ args: [fields] })),
+  'lib/attention/actions.ts#submitRepair': repairs(({ repair, ids, by = '', name = '' }) => ({ form: { repair, ...(ids ? { id: ids[0] ?? '' } : { by, name }) } })),
   'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: null, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
   'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
     name: action,
@@ -117,7 +170,27 @@ export const ROUTES: Record<string, RouteCase> = {
   '/bulk': at('/bulk'),
   '/bulk/[id]': { path: ({ run }) => `/bulk/${run}` },
   '/jobs/[id]/reveal': { path: ({ job }) => `/jobs/${job}/reveal` },
+  '/attention': at('/attention'),
+  '/attention/repair': at('/attention/repair?repair=check_batches'),
+  '/api/attention': at('/api/attention'),
   '/audit': at('/audit'),
+  '/cron_entries': at('/cron_entries'),
+  '/cron_entries/[key]': { path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}` },
+  '/cron_entries/[key]/[action]': { path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}/disable` },
+  '/pauses': at('/pauses'),
+  '/pauses/[action]': { path: ({ jobClass }) => `/pauses/pause?type=job_class&value=${encodeURIComponent(jobClass)}` },
+  '/queues': at('/queues'),
+  '/processes': at('/processes'),
+  '/cleaner': at('/cleaner'),
+  '/performance': at('/performance'),
+  '/performance/[class]': { path: ({ jobClass }) => `/performance/${encodeURIComponent(jobClass)}` },
+  '/api/cron_entries': at('/api/cron_entries'),
+  '/api/cron_entries/[key]': { path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}` },
+  '/api/pauses': at('/api/pauses'),
+  '/api/pauses/values': at('/api/pauses/values?kind=queue&typed=def'),
+  '/api/queues': at('/api/queues'),
+  '/api/processes': at('/api/processes'),
+  '/api/processes/[id]/raw': { path: (rows) => `/api/processes/${rows.process}/raw` },
   '/api/audit': at('/api/audit'),
   '/api/audit/export': at('/api/audit/export?format=csv'),
   '/api/jobs': at('/api/jobs'),

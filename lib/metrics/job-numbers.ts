@@ -2,12 +2,12 @@ import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
+import { runningByIndex } from '../good-job/running';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { countTabs } from '../jobs/counts';
 import { looseScan } from '../jobs/distinct-values';
 import { parseJobFilter } from '../jobs/filters';
-import { runningByIndex } from '../good-job/running';
 import type { Count } from '../jobs/types';
 
 /** Queues with series of their own at most; names come from job data. */
