@@ -1,5 +1,6 @@
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../test/harness/rows';
 import { violations } from './support/axe';
+import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -57,7 +58,7 @@ for (const locale of ['ja', 'en'] as const) {
         await expect(page.getByRole('dialog')).toBeVisible();
         expect(await violations(page), 'batch retry dialog').toEqual([]);
         await page.keyboard.press('Escape');
-        await page.locator('header details summary').click();
+        await page.locator(`header summary[aria-label="${{ en, ja }[locale]('prefs.label')}"]`).click();
         expect(await violations(page), 'settings').toEqual([]);
       });
     });

@@ -62,7 +62,7 @@ test('the switch keeps the page and its query, and stays for the next one', asyn
 
 test('theme and time zone are chosen, remembered and marked', async ({ page }) => {
   await site.open(page, `/jobs/${JOB}`);
-  const settings = page.locator('header summary');
+  const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
   await settings.click();
@@ -84,7 +84,7 @@ test.describe('in another zone', () => {
   test.use({ timezoneId: 'America/New_York' });
   test('the browser’s own time zone is offered', async ({ page }) => {
     await site.open(page, `/jobs/${JOB}`);
-    await page.locator('header summary').click();
+    await page.locator(`header summary[aria-label="${en('prefs.label')}"]`).click();
     await page.getByRole('link', { name: `${en('prefs.browserZone')} (America/New_York)` }).click();
     await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 05:00:00 EST');
   });

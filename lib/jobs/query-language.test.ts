@@ -76,7 +76,8 @@ describe('parseQuery', () => {
   });
   it('reads back what quote() wrote', () => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 }).filter((text) => !text.includes('\0') && !text.includes('\\')), (text) => {
-      expect(parseQuery(quote(text))).toMatchObject([{ kind: 'text', text }]);
+      // Blanks alone are nothing to search for, however they are quoted.
+      expect(parseQuery(quote(text))).toMatchObject([text.trim() === '' ? { kind: 'not_understood', reason: 'value' } : { kind: 'text', text }]);
     }));
   });
   it('stays quick on hostile input', () => {
