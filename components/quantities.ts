@@ -41,16 +41,18 @@ export function useCountText(): (count: Count) => { text: string; number: string
   };
 }
 
-/** A span of time in its two largest units; `seconds` may be a fraction. */
+/** A span of time in its two largest units, a nought left out; `seconds` may be a fraction. */
 export function useDuration(): (seconds: number) => string {
   const t = useTranslations('duration');
   return (seconds) => {
     const s = Math.max(0, seconds);
     if (s < 1) return t('ms', { value: Math.round(s * 1000) });
     if (s < 10) return t('s', { value: Math.round(s * 10) / 10 });
-    if (s < 60) return t('s', { value: Math.round(s) });
-    if (s < 3600) return t('min', { min: Math.floor(s / 60), s: Math.floor(s % 60) });
-    if (s < 86_400) return t('h', { h: Math.floor(s / 3600), min: Math.floor((s % 3600) / 60) });
-    return t('d', { d: Math.floor(s / 86_400), h: Math.floor((s % 86_400) / 3600) });
+    if (s < 59.5) return t('s', { value: Math.round(s) });
+    const whole = Math.round(s);
+    const [d, h, min, rest] = [Math.floor(whole / 86_400), Math.floor((whole % 86_400) / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+    if (whole < 3600) return rest === 0 ? t('minutes', { min }) : t('min', { min, s: rest });
+    if (whole < 86_400) return min === 0 ? t('hours', { h }) : t('h', { h, min });
+    return h === 0 ? t('days', { d }) : t('d', { d, h });
   };
 }

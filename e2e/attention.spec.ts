@@ -36,7 +36,7 @@ async function openUntil(page: Page, path: string, kinds: string[]): Promise<voi
   }).toPass({ timeout: 30_000 });
 }
 
-test('a calm page when nothing is found, with what was checked', async ({ page }) => {
+test('a calm page when nothing is found, with what was checked', { tag: '@any-path' }, async ({ page }) => {
   await insertJob(site.db, SUCCEEDED);
   for (const [locale, say] of [['en', en], ['ja', ja]] as const) {
     await openUntil(page, `/attention?locale=${locale}`, []);
@@ -79,7 +79,7 @@ test('the batch’s own page leads to the check', async ({ page }) => {
   expect((await row(site.db, 'good_job_batches', id)).finished_at).not.toBeNull();
 });
 
-test('jobs of a killed worker: seen, all released at once, gone', async ({ page }) => {
+test('jobs of a killed worker: seen, all released at once, gone', { tag: '@any-path' }, async ({ page }) => {
   const worker = await start({ strategy: 'hybrid' });
   const ids = [await insertJob(site.db, { job_class: 'LongJob', scheduled_at: ago(90) }), await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(90) })];
   for (const id of ids) await worker.run(id);
@@ -112,7 +112,7 @@ test('one that is held again meanwhile is left alone, and says so', async ({ pag
   expect((await row(site.db, 'good_jobs', id)).locked_by_id).toBe(other.id);
 });
 
-test('what a pause holds back, a queue that nobody serves, a class that only fails, discarded callbacks', async ({ page }) => {
+test('what a pause holds back, a queue that nobody serves, a class that only fails, discarded callbacks', { tag: '@any-path' }, async ({ page }) => {
   await processes[0]?.die();
   await start({ queues: ['-mail'] });
   await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(120) });

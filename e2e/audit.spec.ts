@@ -147,7 +147,7 @@ test('in Japanese, on a phone, without JavaScript', async ({ browser }) => {
   await context.close();
 });
 
-test('where a reason is required: the form asks, and an act without one is refused and on record', async ({ page, basePath }) => {
+test('where a reason is required: the form asks, and an act without one is refused and on record', { tag: '@any-path' }, async ({ page, basePath }) => {
   const strict = await startSite('audit reason', basePath, { env: { AUDIT_REASON: 'required' } });
   try {
     const id = await insertJob(strict.db, DISCARDED);
@@ -174,7 +174,7 @@ test('where a reason is required: the form asks, and an act without one is refus
   }
 });
 
-test('without the schema, or with an older one, the page says what to run and acts are printed', async ({ page, basePath }) => {
+test('without the schema, or with an older one, the page says what to run and acts are printed', { tag: '@any-path' }, async ({ page, basePath }) => {
   const older = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.filter(({ version }) => version < 5).map(({ statements }) => statements)];
   for (const [name, sql, says] of [['none', [], 'needsSchema'], ['older', older, 'needsNewerSchema']] as const) {
     const bare = await startSite(`audit ${name}`, basePath, { consoleSchema: false, sql: [...sql] });

@@ -62,7 +62,7 @@ for (const [state, where] of Object.entries(STATES) as [keyof typeof STATES, str
   });
 }
 
-test('a row tells description, callback, times and its jobs by state', async ({ page }) => {
+test('a row tells description, callback, times and its jobs by state', { tag: '@any-path' }, async ({ page }) => {
   const { db } = site;
   const id = await insertBatch(db, { description: '月次請求 <b>2026-11</b>', on_finish: 'Billing::DoneJob', created_at: new Date(Date.now() + 60_000).toISOString() });
   for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, RUNNING, {}]) await insertJob(db, { batch_id: id, ...shape });

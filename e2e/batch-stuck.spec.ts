@@ -43,7 +43,7 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   await expect(page.locator('main')).toContainText(en('stuck.callbacks_open', { count: 1, number: '1' }), { timeout: 15_000 });
 });
 
-test('what it waits for is paused', async ({ page }) => {
+test('what it waits for is paused', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertBatch(site.db);
   for (const queue_name of ['held', 'held']) await insertJob(site.db, { batch_id: id, queue_name });
   await site.db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`);
@@ -75,7 +75,7 @@ test('everything open is scheduled for later: it says until when, in the readerâ
   await expect(page.locator('main')).toContainText(en('stuck.waits_until', { count: 2, number: '2', time: `${local.slice(0, 10)} ${local.slice(11, 19)} JST` }));
 });
 
-test('nobody is there to take what is ready', async ({ page }) => {
+test('nobody is there to take what is ready', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: id });
   await site.open(page, `/batches/${id}`);

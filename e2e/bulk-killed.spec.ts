@@ -8,7 +8,7 @@ import { expect, test } from './support/test';
 const site = useSite('bulk killed');
 const JOBS = 30_000;
 
-test('the server is killed in the middle of a run; another one takes it up, and every job is retried exactly once', async ({ page, basePath, problems }) => {
+test('the server is killed in the middle of a run; another one takes it up, and every job is retried exactly once', { tag: '@any-path' }, async ({ page, basePath, problems }) => {
   // What the page was still loading.
   problems.allow(/net::ERR_/);
   problems.allow(/ChunkLoadError/);
@@ -16,7 +16,7 @@ test('the server is killed in the middle of a run; another one takes it up, and 
   const batch = await insertBatch(site.db, { discarded_at: at, jobs_finished_at: at, finished_at: at });
   await insertJobs(site.db, JOBS, { batch_id: `'${batch}'` });
   await site.open(page, `/batches/${batch}/retry`);
-  await page.getByRole('textbox').fill(String(JOBS));
+  await page.locator('input[name="typed"]').fill(String(JOBS));
   await page.getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
   const done = () => site.value<number>('SELECT count(*)::int FROM good_jobs WHERE finished_at IS NULL');
   while ((await done()) === 0);

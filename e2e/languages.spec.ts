@@ -97,7 +97,7 @@ function englishTexts(): Set<string> {
   return new Set(texts(MESSAGES.en).filter((text) => /[a-z]{3}/i.test(text) && !same.has(text)));
 }
 
-test('no page in Japanese has an English word of the console’s', async ({ page, problems }) => {
+test('no page in Japanese has an English word of the console’s', { tag: '@any-path' }, async ({ page, problems }) => {
   problems.allowStatus(404);
   const english = englishTexts();
   const pages = ['/jobs', '/jobs?state=bogus', '/jobs?state=running', `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/destroy`, '/batches', '/batches?state=pending', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing', `/jobs?did=retry&outcome=locked`];

@@ -87,7 +87,7 @@ test('the pace is the viewer’s own, and is kept', async ({ page }) => {
   expect(await asked(60_000)).toEqual([]);
 });
 
-test('it rests while rows are chosen, a menu or panel is open, the page scrolls or is hidden', async ({ page }) => {
+test('it rests while rows are chosen, a menu or panel is open, the page scrolls or is hidden', { tag: '@any-path' }, async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/jobs');
   const asked = await asks(page);
@@ -155,7 +155,7 @@ test('failures slow it down and leave the rows, with their time', async ({ page,
   expect((await asked(60_000)).length, 'of twelve at the usual pace').toBeLessThanOrEqual(4);
 });
 
-test('nobody refreshes faster than the server allows', async ({ page, basePath }) => {
+test('nobody refreshes faster than the server allows', { tag: '@any-path' }, async ({ page, basePath }) => {
   const slow = await startSite('live floor', basePath, { env: { LIVE_FLOOR_SECONDS: '10' } });
   await slow.open(page, '/jobs');
   expect(await pace(page).locator('option').evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value))).toEqual(['0', '10', '30']);

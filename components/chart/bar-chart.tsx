@@ -33,7 +33,7 @@ export function BarChart({ title, labels, series, unit, about, words, children }
     return value > 0 ? about + format(value) : format(0);
   };
   return (
-    <figure aria-label={title} className="rounded-md border border-line px-3 py-2">
+    <figure aria-label={title} className="min-w-0 rounded-md border border-line px-3 py-2">
       <figcaption className="flex flex-wrap items-center gap-x-3">
         <span className="text-[13px] font-semibold">{title}</span>
         <span aria-live="polite" className="text-[13px] text-soft">

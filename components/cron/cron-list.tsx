@@ -22,7 +22,7 @@ import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
 import type { CronActed } from './use-cron-action';
 
-const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.1fr)_minmax(0,1.2fr)_minmax(0,1.1fr)_6.5rem_8rem_13.25rem_6.5rem_2.5rem] xl:items-start xl:gap-x-3';
+const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_6.5rem_6.5rem_13.25rem_6rem_2.5rem] xl:items-start xl:gap-x-3';
 
 /** The cron entries, each with its schedule and its last runs, kept fresh. */
 export function CronList({ door, initial }: { door: string; initial: CronPage }) {

@@ -70,7 +70,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
           </p>
         )}
         <div className="mt-5 flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose} disabled={working}>
+          <Button onClick={onClose} disabled={working} data-focus-first={DESTRUCTIVE.has(action) ? '' : undefined}>
             {t('actions.cancel')}
           </Button>
           <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working} data-focus-first={DESTRUCTIVE.has(action) ? undefined : ''}>

@@ -5,7 +5,7 @@ import { type Column, type KnownColumn, isPath } from '@/lib/jobs/columns';
 import type { JobRow } from '@/lib/jobs/types';
 import { RelativeTime } from '../time';
 import { Tooltip } from '../ui/tooltip';
-import { StateBadge, StateRefinements } from './state-badge';
+import { ErrorEventNote, StateBadge, StateRefinements } from './state-badge';
 
 const CLASSES: Record<KnownColumn, string> = {
   queue: 'lg:w-32',
@@ -34,15 +34,15 @@ export function useColumnName(): (column: Column) => string {
   return (column) => (isPath(column) ? column : t(column));
 }
 
-/** What a job has in a column. */
-export function JobCell({ column, job }: { column: Column; job: JobRow }): ReactNode {
+/** What a job has in a column. `labelHref`: the list that has this label, where there is one to go to. */
+export function JobCell({ column, job, labelHref }: { column: Column; job: JobRow; labelHref: ((label: string) => string) | null }): ReactNode {
   switch (column) {
     case 'queue':
       return <span className="block font-mono text-[13px] any-break">{job.queueName}</span>;
     case 'priority':
       return job.priority;
     case 'labels':
-      return <Labels labels={job.labels} />;
+      return <Labels labels={job.labels} href={labelHref} />;
     case 'attempts':
       return <Attempts job={job} />;
     case 'error':
@@ -62,6 +62,7 @@ export function JobCell({ column, job }: { column: Column; job: JobRow }): React
         <span className="flex flex-col items-start gap-0.5">
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
+          <ErrorEventNote job={job} />
         </span>
       );
     case 'created':
@@ -76,12 +77,18 @@ export function JobCell({ column, job }: { column: Column; job: JobRow }): React
   }
 }
 
-function Labels({ labels }: { labels: string[] }) {
+function Labels({ labels, href }: { labels: string[]; href: ((label: string) => string) | null }) {
   return (
     <ul className="flex flex-wrap gap-1">
       {labels.map((label, n) => (
         <li key={n} className="chip" title={label}>
-          {label}
+          {href ? (
+            <Link href={href(label)} prefetch={false} className="no-underline hover:underline">
+              {label}
+            </Link>
+          ) : (
+            label
+          )}
         </li>
       ))}
     </ul>

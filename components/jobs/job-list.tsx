@@ -61,6 +61,7 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
     },
     [refresh],
   );
+  const labelHref = useMemo(() => (heads && page ? (label: string) => `${page.path}?${new URLSearchParams({ ...page.params, label })}` : null), [heads, page]);
   const chosen = rows.filter(({ id }) => selection.ids.has(id)).length;
   const wide = columns.length > DEFAULT_COLUMNS.length;
   const List = heads ? 'div' : 'ul';
@@ -88,6 +89,7 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
                   columns={columns}
                   semantics={semantics}
                   unfolds={unfolds}
+                  labelHref={labelHref}
                   left={live.left.has(job.id)}
                   selected={selection.ids.has(job.id)}
                   onSelect={bulk && selection.select}

@@ -26,6 +26,8 @@ export interface JobRowProps {
   semantics: Semantics;
   /** What it unfolds to: the raw JSON alone, or that behind arguments and error. */
   unfolds: 'raw' | 'details';
+  /** The list that has a label; null: there is none to go to. */
+  labelHref: ((label: string) => string) | null;
   /** It is in the list no more. */
   left: boolean;
   selected: boolean;
@@ -36,7 +38,7 @@ export interface JobRowProps {
 }
 
 /** One job: what it is, its chosen columns, its menu, and what it unfolds to. */
-export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, left, selected, onSelect, acted, onActed }: JobRowProps) {
+export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, labelHref, left, selected, onSelect, acted, onActed }: JobRowProps) {
   const t = useTranslations();
   const { basePath } = useLive();
   const columnName = useColumnName();
@@ -78,7 +80,7 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
                 {columnName(column)}
               </span>
               <div className="min-w-0">
-                <JobCell column={column} job={job} />
+                <JobCell column={column} job={job} labelHref={labelHref} />
               </div>
             </div>
           ))}
@@ -86,7 +88,7 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
         <div className="mt-1.5 flex flex-wrap items-center gap-x-2 gap-y-1 lg:contents">
           {closing.map((column) => (
             <div key={column} role={cell} className={`shrink-0 text-[13px] text-soft ${columnClass(column)}`}>
-              <JobCell column={column} job={job} />
+              <JobCell column={column} job={job} labelHref={labelHref} />
             </div>
           ))}
           <span role={cell} className="ml-auto flex shrink-0 items-center justify-end lg:ml-0 lg:w-16">

@@ -1,6 +1,7 @@
 import { useTranslations } from 'next-intl';
-import { Icon } from '../ui/icon';
 import type { JobState } from '@/lib/good-job/states';
+import type { JobRow } from '@/lib/jobs/types';
+import { Icon } from '../ui/icon';
 
 export const STATE_CLASSES: Record<JobState, { badge: string; fill: string; swatch: string }> = {
   scheduled: { badge: 'bg-scheduled-wash text-scheduled', fill: 'fill-scheduled', swatch: 'bg-scheduled' },
@@ -32,4 +33,11 @@ export function StateRefinements({ paused, lostWorker }: { paused: boolean; lost
       {t(paused ? 'paused' : 'lostWorker')}
     </span>
   );
+}
+
+/** How a discarded job failed, where that says more than its state does. */
+export function ErrorEventNote({ job: { state, errorEvent } }: { job: Pick<JobRow, 'state' | 'errorEvent'> }) {
+  const t = useTranslations('errorEvents');
+  if (state !== 'discarded' || !errorEvent || errorEvent === 'discarded') return null;
+  return <span className="text-[12.5px] text-soft">{t(errorEvent)}</span>;
 }

@@ -47,7 +47,7 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
             )}
           </Cell>
           <Cell label={t('states.discarded')}>{flow ? <JobCount count={flow.discarded} href={jobsOfQueue(name, { state: 'discarded', within: range })} bad /> : never}</Cell>
-          <Cell label={t('queues.wait')}>{flow && flow.waitP50 !== null && flow.waitP95 !== null ? <span className="whitespace-nowrap">{duration(flow.waitP50)} / {duration(flow.waitP95)}</span> : never}</Cell>
+          <Cell label={t('queues.wait')}>{flow && flow.waitP50 !== null && flow.waitP95 !== null ? <><span className="whitespace-nowrap">{duration(flow.waitP50)} /</span> <span className="whitespace-nowrap">{duration(flow.waitP95)}</span></> : never}</Cell>
           <Cell label={t('queues.servedBy')} words><Served queue={queue} /></Cell>
         </dl>
       </div>

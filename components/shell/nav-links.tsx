@@ -34,6 +34,7 @@ export function NavLinks({ attention }: { attention: ReactNode }) {
           <Icon name="unfold" />
           <span className="sr-only">{t('menu')}</span>
           {here ? t(here) : t('menu')}
+          {here !== 'attention' && <span className="ml-auto">{attention}</span>}
         </summary>
         {links('mt-1 grid grid-cols-2 gap-1')}
       </details>

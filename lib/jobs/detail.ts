@@ -21,8 +21,7 @@ const ERROR_SHOWN = 8_000;
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;
 
-interface DetailRow extends Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'argumentsHidden' | 'retryable' | 'errorEvent'>, ReadJobRow {
-  errorEvent: number | null;
+interface DetailRow extends Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'argumentsHidden' | 'retryable'>, ReadJobRow {
   arguments: string | null;
   finished: boolean;
   errorPresent: boolean;
@@ -36,7 +35,7 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
     tx.query<DetailRow>(sql`
       SELECT ${jobRowColumns(gj, sql`j.created_at`)}, left(j.error, ${ERROR_SHOWN + READ_BEYOND}) AS error, (j.serialized_params -> 'arguments')::text AS "errorOf",
              j.created_at AS "createdAt", j.scheduled_at AS "scheduledAt", j.performed_at AS "performedAt", j.finished_at AS "finishedAt",
-             j.error_event AS "errorEvent", left(j.concurrency_key, 300) AS "concurrencyKey", left(j.cron_key, 300) AS "cronKey", j.cron_at AS "cronAt",
+             left(j.concurrency_key, 300) AS "concurrencyKey", left(j.cron_key, 300) AS "cronKey", j.cron_at AS "cronAt",
              j.batch_callback_id AS "batchCallbackId", j.locked_by_id AS "lockedById",
              (SELECT p.updated_at FROM ${gj.processes} p WHERE p.id = j.locked_by_id) AS "processSeenAt",
              ${isHeld(gj)} AS held, (j.serialized_params -> 'arguments')::text AS arguments,
@@ -45,7 +44,7 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
         FROM ${gj.jobs} j WHERE j.id = ${id}`),
   );
   if (!row) return null;
-  const { arguments: stored, finished, errorPresent, paramsProblem: problem, errorEvent, ...detail } = row;
+  const { arguments: stored, finished, errorPresent, paramsProblem: problem, ...detail } = row;
   const rules = redaction();
   const secrets = new Secrets();
   const args = rules.json(parseJson(stored ?? 'null'), { of: 'arguments', jobClass: row.jobClass, secrets });
@@ -56,7 +55,6 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
     cronKey: key(row.cronKey),
     concurrencyKey: key(row.concurrencyKey),
     argumentsHidden: text.includes(HIDDEN),
-    errorEvent: ERROR_EVENTS[errorEvent ?? -1] ?? null,
     argumentsJson: all ? text : cut(text, ARGUMENTS_SHOWN),
     argumentsLength: text.length,
     retryable: judge('retry', { id, finished, errorPresent, errorNull: false, batchId: null, batchCallbackId: null, queueName: null, paramsProblem: problem }) === null,

@@ -5,6 +5,7 @@ import type { Tx } from '../db/types';
 import { parseJson } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
+import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Page, toPage } from '../paging';
@@ -33,6 +34,7 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
     coalesce((SELECT array_agg(left(l, ${TEXT_SHOWN})) FROM unnest(j.labels[1:20]) l), '{}') AS labels,
     coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN + READ_BEYOND}) AS error,
     CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN (j.serialized_params -> 'arguments')::text ELSE '' END END AS "errorOf", ${stateOf} AS state,
+    (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
     j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,

@@ -14,6 +14,7 @@ export interface JobRow {
   attempts: number;
   error: string | null;
   state: JobState;
+  errorEvent: ErrorEvent | null;
   /** When it came into its state: finished, performed, or is to be performed. */
   lastAt: string;
   sortAt: string;
@@ -76,7 +77,6 @@ export interface JobDetail extends JobRow {
   scheduledAt: string | null;
   performedAt: string | null;
   finishedAt: string | null;
-  errorEvent: ErrorEvent | null;
   concurrencyKey: string | null;
   cronKey: string | null;
   cronAt: string | null;

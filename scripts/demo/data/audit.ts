@@ -29,7 +29,7 @@ const ACTS: Act[] = [
   { hoursAgo: 5, viewer: ONCALL, role: 'admin', action: 'job.force_discard', job: 'succeeded', counts: { conflict: 1 } },
   { hoursAgo: 7, viewer: DESK, role: 'operator', action: 'job.discard', job: 'scheduled', counts: { locked: 1 }, reason: '二重投入のため' },
   { hoursAgo: 9, viewer: ONCALL, role: 'admin', action: 'job.destroy', job: 'succeeded', counts: {}, error: 'query_timeout' },
-  { hoursAgo: 26, viewer: ONCALL, role: 'admin', action: 'cron.disable', name: ['cron_key', 'nightly_report'], counts: { done: 1 }, reason: 'Warehouse is being moved' },
+  { hoursAgo: 26, viewer: ONCALL, role: 'admin', action: 'cron.disable', name: ['cron_key', 'nightly_cleanup'], counts: { done: 1 }, reason: 'Warehouse is being moved' },
 ];
 
 /** Fills the console's own audit, unless there is something in it. `schema`: that of GoodJob's tables. */
