@@ -141,7 +141,7 @@ export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/cron/actions.ts#submitCron': cronKeys((form) => ({ form })),
   'lib/attention/actions.ts#repairFinding': repairs((fields) => ({ args: [fields] })),
   'lib/attention/actions.ts#submitRepair': repairs(({ repair, ids, by = '', name = '' }) => ({ form: { repair, ...(ids ? { id: ids[0] ?? '' } : { by, name }) } })),
-  'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: null, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
+  'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: permissionOf(action), shows: true, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
   'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
     name: action,
     permission: permissionOf(action),

@@ -8,7 +8,7 @@ import type { BatchRetryResult } from '../batches/mutations';
 import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
 import { CONTROLS, type ControlOutcome, controlRun } from './control';
 import { previewBulk } from './preview';
-import { type BulkStart, startBulk } from './start';
+import { type BulkStart, requireBulk, startBulk } from './start';
 import { isReadable } from './target';
 import { readNumber } from './typed-number';
 import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
@@ -36,7 +36,10 @@ const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
 export async function previewBulkAction(given: z.input<typeof chosen>): Promise<ActionResult<BulkPreview | null>> {
-  return runAction(chosen, given, async (ctx, { action, target }) => (isReadable(target) ? previewBulk(ctx, action, target) : null), 'previewBulk');
+  return runAction(chosen, given, async (ctx, { action, target }) => {
+    await requireBulk(ctx, action, target);
+    return isReadable(target) ? previewBulk(ctx, action, target) : null;
+  }, 'previewBulk');
 }
 
 /** Starts what was previewed and confirmed. */

@@ -6,7 +6,7 @@ import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
 import type { GoodJob } from '../good-job/tables';
 import type { Found } from '../jobs/recheck';
 import { type Order, beyond, orderBy } from '../keyset';
-import { COUNTED_AT_MOST, LOOKED_AGAIN } from './preview';
+import { COUNTED_AT_MOST, searched } from './preview';
 import { type RunRow, TARGETS, targetOf } from './run-rows';
 import { isActionable, targetJobs } from './target';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
@@ -29,26 +29,36 @@ const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, 
 /** What is found in two steps (lib/jobs/recheck.ts) is a target only when it is kept in the second. */
 async function chosen(tx: Tx, gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<Found> {
   const found = await targetJobs(tx, gj, target);
-  const condition = sql`${asOf(found.condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
-  return { condition, isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
+  const also = (condition: Sql) => sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
+  return { condition: also(found.condition), unchecked: also(found.unchecked), isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
 }
 
-/** Lists the jobs of `from` (`good_jobs j WHERE …`) as targets; how many. Null: more than `most` would have to be looked at again. */
-async function list(tx: Tx, runId: string, found: Found, from: Sql, most = Infinity): Promise<number | null> {
+/** Lists the jobs of `from` (`good_jobs j WHERE …`) as targets; how many. */
+async function list(tx: Tx, gj: GoodJob, runId: string, found: Found, from: Sql): Promise<number> {
   if (!found.isDoubtful) {
     const [listed] = await tx.query<{ count: number }>(sql`
       WITH listed AS (INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${from} RETURNING 1) SELECT count(*)::int AS count FROM listed`);
     return listed?.count ?? 0;
   }
-  const read = await tx.query<{ id: string; part: number }>(sql`SELECT j.id, ${partOf} AS part FROM ${from}`);
-  if (read.length > most) return null;
-  const kept = await found.keep(tx, read.map(({ id }) => id));
-  const rows = read.filter(({ id }) => kept.has(id));
-  await tx.query(sql`
-    INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
-    SELECT ${runId}::uuid, 1, part, id FROM unnest(${rows.map(({ part }) => part)}::int[], ${rows.map(({ id }) => id)}::uuid[]) t(part, id)`);
-  return rows.length;
+  const read = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${from}`);
+  return listKept(tx, gj, runId, found, read.map(({ id }) => id));
 }
+
+async function listKept(tx: Tx, gj: GoodJob, runId: string, found: Found, ids: string[]): Promise<number> {
+  const kept = await found.keep(tx, ids);
+  await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...kept]}::uuid[])`);
+  return kept.size;
+}
+
+/** All of them; null: there are too many, or too many to search among. */
+async function listAll(tx: Tx, gj: GoodJob, runId: string, found: Found): Promise<number | null> {
+  if (!found.isDoubtful) return unlessMore(await list(tx, gj, runId, found, sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${COUNTED_AT_MOST + 1}`));
+  const read = await tx.query<{ id: string | null }>(searched(gj, found, sql`true`));
+  const ids = read.flatMap(({ id }) => id ?? []);
+  return ids.length < read.length ? null : listKept(tx, gj, runId, found, ids);
+}
+
+const unlessMore = (listed: number) => (listed > COUNTED_AT_MOST ? null : listed);
 
 /** Selected jobs are targets whatever has become of them: each gets its outcome. */
 export async function listSelected(tx: Tx, runId: string, ids: string[]): Promise<number> {
@@ -59,14 +69,13 @@ export async function listSelected(tx: Tx, runId: string, ids: string[]): Promis
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
 export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<number | null> {
   const found = await chosen(tx, gj, action, target, cutOff);
-  const most = found.isDoubtful ? LOOKED_AGAIN : COUNTED_AT_MOST;
   await tx.query(sql`SAVEPOINT at_once`);
   const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
   try {
-    const listed = await list(tx, runId, found, sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${most + 1}`, most);
+    const listed = await listAll(tx, gj, runId, found);
     await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
-    if (listed !== null && listed <= most) return listed;
+    if (listed !== null) return listed;
   } catch (error) {
     // query_canceled: the rest of the transaction goes on without it.
     if (codeOf(error) !== '57014') throw error;
@@ -101,8 +110,8 @@ export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: numb
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
   const found = await chosen(tx, gj, run.action, targetOf(run), run.cutOff);
-  const listed = await list(tx, run.id, found, sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
-  return { found: listed ?? 0, to: end ?? null };
+  const listed = await list(tx, gj, run.id, found, sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
+  return { found: listed, to: end ?? null };
 }
 
 const BY_ID: Order = { key: sql`j.id`, direction: 'asc' };

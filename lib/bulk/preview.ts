@@ -7,6 +7,7 @@ import { isBlank } from '../good-job/blank';
 import { cutOffNow } from '../good-job/cut-off';
 import { paramsProblem } from '../good-job/params';
 import { type JobState, stateOf } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
 import type { Found } from '../jobs/recheck';
 import { isActionable, settleTarget, targetJobs } from './target';
 import { type BulkAction, type BulkCount, type BulkPreview, type BulkTarget, jobActionOf } from './types';
@@ -32,37 +33,56 @@ export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarg
   return { target: settled, cutOff, ...counted, skipped };
 }
 
-/** Jobs that are looked at again at most. */
-export const LOOKED_AGAIN = 20_000;
+/** Where each job found must be looked at again: jobs of the rest of the filter among which they are searched. */
+export const SEARCHED_AT_MOST = 100_000;
 
-interface Doubtful {
-  id: string;
+/**
+ * The first of the jobs on which `base` holds, of those the candidates; null: there are more of them. It is they that
+ * are limited and not the candidates, whose number would tell of what is hidden.
+ */
+export function searched(gj: GoodJob, { condition, unchecked }: Found, base: Sql): Sql {
+  return sql`
+    WITH first AS MATERIALIZED (SELECT j.id, row_number() OVER () AS n FROM ${gj.jobs} j WHERE ${unchecked} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1})
+    SELECT j.id FROM first JOIN ${gj.jobs} j ON j.id = first.id WHERE first.n <= ${SEARCHED_AT_MOST} AND (${condition})
+    UNION ALL SELECT NULL FROM first WHERE n > ${SEARCHED_AT_MOST}`;
+}
+
+interface Again {
   state: JobState;
   actionable: boolean;
-  running: boolean;
-  blank: boolean;
-  unreadable: boolean;
+  count: number;
+  running: number;
+  blank: number;
+  unreadable: number;
 }
 
 /** The same where each job found must be looked at again. No planner is asked: it knows of what is hidden. */
 async function countDoubtful(ctx: Ctx, action: BulkAction, found: Found): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped'>> {
-  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
-    tx.query<Doubtful>(sql`
-      SELECT j.id, ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)}
-        FROM ${ctx.gj.jobs} j WHERE ${found.condition} LIMIT ${LOOKED_AGAIN + 1}`),
-  );
-  if (!read) return { total: { kind: 'at_least', count: 0 }, states: null, more: true, skipped: null };
-  const kept = await ctx.db.read((tx) => found.keep(tx, read.map(({ id }) => id)));
-  const jobs = read.filter(({ id }) => kept.has(id));
-  const actionable = jobs.filter((job) => job.actionable);
-  const more = read.length > LOOKED_AGAIN;
-  const count = (fits: (job: Doubtful) => boolean) => actionable.filter(fits).length;
+  const [to, others] = await Promise.all([isActionable(action), sql`(${isActionable(action)}) IS NOT TRUE`].map((base) => keptOf(ctx, action, found, base)));
+  const count = to?.rows.reduce((sum, row) => sum + row.count, 0) ?? 0;
+  const sum = (name: 'running' | 'blank' | 'unreadable') => to?.rows.reduce((total, row) => total + row[name], 0) ?? 0;
   return {
-    total: { kind: more ? 'at_least' : 'exact', count: actionable.length },
-    states: byState(jobs.map(({ state }) => ({ state, count: 1 }))),
-    more,
-    skipped: more ? null : { running: count((job) => job.running), blankError: count((job) => job.blank && !job.unreadable), unreadable: count((job) => job.unreadable) },
+    total: { kind: to?.isAll ? 'exact' : 'at_least', count },
+    states: to || others ? byState([...(to?.rows ?? []), ...(others?.rows ?? [])]) : null,
+    more: !to?.isAll || !others?.isAll,
+    skipped: to?.isAll ? { running: sum('running'), blankError: sum('blank'), unreadable: sum('unreadable') } : null,
   };
+}
+
+/** Null: they could not be searched in time. */
+async function keptOf(ctx: Ctx, action: BulkAction, found: Found, base: Sql): Promise<{ rows: Again[]; isAll: boolean } | null> {
+  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) => tx.query<{ id: string | null }>(searched(ctx.gj, found, base)));
+  if (!read) return null;
+  const ids = read.flatMap(({ id }) => id ?? []);
+  const rows = await ctx.db.read(async (tx) => {
+    const kept = await found.keep(tx, ids);
+    return tx.query<Again>(sql`
+      SELECT state, actionable, count(*)::int AS count, (count(*) FILTER (WHERE running))::int AS running,
+             (count(*) FILTER (WHERE blank AND NOT unreadable))::int AS blank, (count(*) FILTER (WHERE unreadable))::int AS unreadable
+        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...kept]}::uuid[])) j
+       GROUP BY state, actionable`);
+  });
+  return { rows, isAll: read.length === ids.length };
 }
 
 /** A preview that takes too long says so; it is no reason not to show the rest. */

@@ -76,6 +76,15 @@ export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff,
   return id;
 }
 
+/** Who may not do it need not know what it would do. Throws ConsoleError `forbidden` or `read_only`, on record. */
+export async function requireBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<void> {
+  const denied = denial(ctx.viewer, permissionOf(action), ctx.readOnly);
+  if (!denied) return;
+  const error = new ConsoleError(denied);
+  await recordAttempt(ctx, permissionOf(action), { ...aboutOf(target), details: { preview: true, ...detailsOf({ target, scheduledAt: null }) } }, error);
+  throw error;
+}
+
 function aboutOf(target: BulkTarget) {
   switch (target.kind) {
     case 'ids':

@@ -50,7 +50,7 @@ export function isReadable(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
 }
 
-const all = (condition: Sql): Found => ({ condition, isDoubtful: false, keep: (_tx, ids) => Promise.resolve(new Set(ids)) });
+const all = (condition: Sql): Found => ({ condition, unchecked: condition, isDoubtful: false, keep: (_tx, ids) => Promise.resolve(new Set(ids)) });
 
 /**
  * The jobs of a settled target, whatever their state. A group of failures is looked up each time: its bounds are in the
@@ -66,8 +66,8 @@ export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promi
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
       const found = candidates(gj, { ...filter, terms: await withFailures(tx, gj, filter.terms, { anew: true }) });
-      const condition = target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${found.condition})` : sql`(${found.condition})`;
-      return { condition, isDoubtful: found.isDoubtful, keep: (db, ids) => found.keep(db, ids) };
+      const own = (condition: Sql) => (target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${condition})` : sql`(${condition})`);
+      return { condition: own(found.condition), unchecked: own(found.unchecked), isDoubtful: found.isDoubtful, keep: (db, ids) => found.keep(db, ids) };
     }
   }
 }

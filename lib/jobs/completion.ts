@@ -3,8 +3,8 @@ import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { JOB_STATES } from '../good-job/states';
+import { clearValues, withJobs } from './clear-values';
 import { VALUES, looseScan, sample } from './distinct-values';
-import { redaction } from '../redaction/redaction';
 import { fieldOf } from './query-language';
 import { COMMA, MINUS, quoteValue, tokens } from './query-tokens';
 import { FIELDS, TIME_FIELDS } from './terms';
@@ -20,8 +20,8 @@ const ITEMS = 20;
 const KEPT_MS = 10_000;
 const SPANS = ['>1h', '>24h', '>7d', '<1h', '<24h'];
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, { values: string[]; until: number }> };
-const kept = (shared.goodJobConsoleValues ??= new Map<string, { values: string[]; until: number }>());
+const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, Values & { until: number }> };
+const kept = (shared.goodJobConsoleValues ??= new Map<string, Values & { until: number }>());
 
 /** What the word at the cursor of a query could become: a field, or a value of its field. */
 export async function completeQuery(ctx: Ctx, { text, at }: { text: string; at: number }): Promise<Completion> {
@@ -65,37 +65,48 @@ async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string
     case 'state':
       return [...JOB_STATES];
     case 'class':
-      return has('add_index_good_jobs_job_class') ? distinct(ctx, 'job_class', sql`true`, prefix) : remembered(ctx, field, (tx) => sample(tx, gj, sql`ARRAY[j.job_class]`));
+      return has('add_index_good_jobs_job_class') ? distinct(ctx, 'job_class', sql`true`, prefix) : sampled(ctx, field, sql`ARRAY[j.job_class]`);
     case 'queue': // without its own index that of the jobs that wait: index_good_jobs_on_queue_name_and_scheduled_at
       return distinct(ctx, 'queue_name', has('add_index_good_jobs_queue_name') ? sql`true` : sql`j.finished_at IS NULL`, prefix);
     case 'cron':
       return distinct(ctx, 'cron_key', sql`true`, prefix);
     case 'label':
-      return remembered(ctx, field, (tx) => sample(tx, gj, sql`j.labels`));
+      return sampled(ctx, field, sql`j.labels`);
     case 'process':
-      return remembered(ctx, field, (tx) => tx.query(sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`));
+      return (await ctx.db.read((tx) => tx.query<{ value: string }>(sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`), { timeoutMs: 1_000 })).map(({ value }) => value);
     default:
       return (TIME_FIELDS as readonly string[]).includes(field) ? SPANS : [];
   }
 }
 
-type Read = (tx: Tx) => Promise<{ value: string }[]>;
-
-async function remembered(ctx: Ctx, name: string, read: Read): Promise<string[]> {
-  const key = `${ctx.gj.schema.name} ${name}`;
-  const known = kept.get(key);
-  if (known && known.until > Date.now()) return known.values;
-  const values = (await ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value);
-  kept.set(key, { values: shown(values), until: Date.now() + KEPT_MS });
-  return shown(values);
+/** `all`: there are no others. */
+interface Values {
+  values: string[];
+  all: boolean;
 }
 
-/** A name of which something is hidden is none to search for. */
-const shown = (values: string[]) => values.filter((value) => redaction().text(value) === value);
+async function remembered(ctx: Ctx, name: string, read: (tx: Tx) => Promise<Values>): Promise<Values> {
+  const key = `${ctx.gj.schema.name} ${name}`;
+  const known = kept.get(key);
+  if (known && known.until > Date.now()) return known;
+  const found = await ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true });
+  kept.set(key, { ...found, until: Date.now() + KEPT_MS });
+  return found;
+}
+
+/** Those of the newest jobs. A name of which something is hidden is none to search for. */
+async function sampled(ctx: Ctx, name: string, of: Sql): Promise<string[]> {
+  return (await remembered(ctx, name, async (tx) => ({ values: await clearValues(tx, ctx.gj, await sample(tx, ctx.gj, of)), all: false }))).values;
+}
 
 /** All values of a column, or when it has very many those from the prefix on. */
 async function distinct(ctx: Ctx, column: 'job_class' | 'queue_name' | 'cron_key', where: Sql, prefix: string): Promise<string[]> {
-  const values = await remembered(ctx, column, (tx) => looseScan(tx, ctx.gj, column, where, '', VALUES));
-  if (values.length < VALUES || prefix === '') return values;
-  return shown((await ctx.db.read((tx) => looseScan(tx, ctx.gj, column, where, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })).map(({ value }) => value));
+  const { gj } = ctx;
+  const read = async (tx: Tx, from: string, limit: number): Promise<Values> => {
+    const found = await looseScan(tx, gj, column, where, from, limit);
+    return { values: await clearValues(tx, gj, await withJobs(tx, gj, column, where, found)), all: found.length < limit };
+  };
+  const { values, all } = await remembered(ctx, column, (tx) => read(tx, '', VALUES));
+  if (all || prefix === '') return values;
+  return (await ctx.db.read((tx) => read(tx, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })).values;
 }

@@ -1,6 +1,7 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
+import { JOBS_OF_VALUE, type ValueOfJobs } from './clear-values';
 
 /** Distinct values that are read at most. */
 export const VALUES = 1_000;
@@ -19,10 +20,10 @@ export async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql,
 }
 
 /** Of the newest jobs (index_good_jobs_on_created_at), or those that finished last where that index is not there. */
-export async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<{ value: string }[]> {
+export async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<ValueOfJobs[]> {
   const lacks = gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_created_at');
   const newest = lacks ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC` : sql`ORDER BY j.created_at DESC`;
   return tx.query(sql`
-    SELECT value FROM (SELECT ${values} AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
+    SELECT value, (array_agg(j.id))[1:${JOBS_OF_VALUE}::int] AS ids FROM (SELECT j.id, ${values} AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
      WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);
 }

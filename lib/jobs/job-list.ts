@@ -15,8 +15,8 @@ import { type Candidates, candidates } from './recheck';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
-import type { JobPage, JobRow } from './types';
-import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly } from './walk';
+import type { JobPage } from './types';
+import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly, rowsOf } from './walk';
 
 const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null, named: [], hint: null, labelsOfNewest: false };
 
@@ -28,18 +28,22 @@ const MANY_MS = 400;
 const UNINDEXED_MS = 1_800;
 /** What has to read the arguments does so for the first of them alone. */
 const UNINDEXED_WINDOW = 20_000;
-/** Rows read at once to be looked at again, when those of a page were not enough. */
-const LOOKED_AGAIN = 400;
+/** Jobs of an indexed term that are all read where each one found must be looked at again. */
+const FEW_AGAIN = 10_000;
+/** Rows of the list that one answer is about where a text's own index finds what must be looked at again. */
+const INDEXED_WINDOW = 200_000;
 
 export interface ListOptions {
   /** Rows looked at first. */
   firstWindow?: number;
+  /** Rows that an answer is about where an index of texts finds what must be looked at again. */
+  indexedWindow?: number;
   /** No index that leaves something out (`labelsOfNewest`): for what takes all pages for all jobs. */
   exact?: boolean;
 }
 
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
-export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, exact = false }: ListOptions = {}): Promise<JobPage> {
+export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, indexedWindow = INDEXED_WINDOW, exact = false }: ListOptions = {}): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   if (states.every((state) => state === 'running')) refreshRunning(ctx);
@@ -49,7 +53,7 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
     const { filter, named } = await settle(tx, gj, asked);
     const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, exact }).page();
+    const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, indexedWindow, exact }).page();
     return { ...NOTHING, ...page, named };
   };
   return ctx.db.read(read, { byIndexOnly: true });
@@ -96,9 +100,9 @@ class Reading {
     if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
       const selected = known.all ? known.selected : await select(tx, gj, terms);
-      return selected ? this.byTerm(selected.term.condition) : this.unindexed();
+      return selected && !(this.found.isDoubtful && selected.count > FEW_AGAIN) ? this.byTerm(selected.term.condition) : this.unindexed();
     }
-    return this.walked(terms);
+    return this.found.isDoubtful ? this.walkedAgain(terms) : this.walked(terms);
   }
 
   /** Windows of the list's own order; when the first one does not fill the page, perhaps an index of a term does. */
@@ -126,6 +130,29 @@ class Reading {
       return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
     }
     return this.answer(walk);
+  }
+
+  /**
+   * The same where each job found must be looked at again. Candidates that are left out must not show in how far it
+   * looked: the way depends on which indexes there are and on the counts of other terms, and ends after so many rows.
+   */
+  private async walkedAgain(terms: IndexTerm[]): Promise<Read> {
+    const { tx, gj, order, states, cursor, wanted } = this;
+    const { budgetMs, firstWindow, indexedWindow, exact } = this.options;
+    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.found, cursor, wanted });
+    await byOrderOnly(tx);
+    if (await walk.step(firstWindow)) return this.answer(walk);
+    const known = knownSelected(terms);
+    const selected = known.all ? known.selected : await this.withIndexes(() => select(tx, gj, terms));
+    if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
+    const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
+    if (optional.terms.length === 0) {
+      await walk.runAgain(budgetMs);
+      return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
+    }
+    const few = await this.withIndexes(() => select(tx, gj, optional.terms));
+    await walk.byIndex(join(optional.terms.map(({ condition }) => condition), ' AND '), indexedWindow, few !== null);
+    return { ...this.answer(walk), labelsOfNewest: optional.terms.some(({ labelsOfNewest }) => labelsOfNewest) };
   }
 
   private answer(walk: Walk): Read {
@@ -161,27 +188,17 @@ class Reading {
   }
 
   private async read(from: Sql): Promise<Read> {
-    const { cursor, found, filter, wanted } = this;
-    const rows: JobRow[] = [];
-    let place = cursor;
-    for (;;) {
-      const limit = place === cursor ? wanted : Math.max(wanted, LOOKED_AGAIN);
-      const read = await this.candidatesFrom(from, place, limit);
-      const kept = await found.keep(this.tx, read.map(({ id }) => id));
-      rows.push(...read.filter(({ id }) => kept.has(id)).map((row) => shownRow(row)));
-      const last = read.at(-1);
-      if (rows.length >= wanted || read.length < limit || !last) break;
-      place = { direction: cursor?.direction ?? 'after', id: last.id, at: last.sortAt };
+    const { tx, gj, order, cursor, found, filter, wanted } = this;
+    const sort = sorted(order, order.keys, cursor);
+    const conditions = join([found.condition, ...(cursor ? [beyondCursor(order, order.keys, cursor)] : [])], ' AND ');
+    if (found.isDoubtful) {
+      const read = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${from} j WHERE ${conditions} ${sort}`);
+      const rows = await rowsOf(tx, gj, order, await found.first(tx, read.map(({ id }) => id), wanted));
+      return { ...toPage(rows, cursor, filter.limit), searched: null };
     }
-    return { ...toPage(rows.slice(0, wanted), cursor, filter.limit), searched: null };
-  }
-
-  private candidatesFrom(from: Sql, cursor: Cursor | null, limit: number): Promise<ReadJobRow[]> {
-    const { gj, order, found } = this;
-    const beyond = cursor ? [beyondCursor(order, order.keys, cursor)] : [];
-    return this.tx.query<ReadJobRow>(sql`
+    const rows = await tx.query<ReadJobRow>(sql`
       SELECT ${jobRowColumns(gj, order.sortAt)}
-        FROM (SELECT j.id FROM ${from} j WHERE ${join([found.condition, ...beyond], ' AND ')} ${sorted(order, order.keys, cursor)} LIMIT ${limit}) page
-        JOIN ${gj.jobs} j ON j.id = page.id ${sorted(order, order.keys, cursor)}`);
+        FROM (SELECT j.id FROM ${from} j WHERE ${conditions} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
+    return { ...toPage(rows.map((row) => shownRow(row)), cursor, filter.limit), searched: null };
   }
 }

@@ -14,7 +14,7 @@ import { Secrets } from '../redaction/secrets';
 import { type JobFilter, isUnderstood } from './filters';
 import { type Candidates, candidates } from './recheck';
 import { settle } from './settle';
-import type { JobRow } from './types';
+import type { JobPage, JobRow } from './types';
 
 /** Characters of a text column that a list carries at most. */
 const TEXT_SHOWN = 300;
@@ -131,38 +131,53 @@ function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direc
     : sql`j.created_at <= ${createdAt} AND (j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
 }
 
-/** Members read at a time where each is looked at again. */
-const LOOKED_AGAIN = 300;
+/** Members of the rest of the filter that one answer is about where each one found must be looked at again. */
+const SEARCHED = 5_000;
 
 /** One page of a batch's jobs, newest first. */
-export async function listBatchJobs(ctx: Ctx, batchId: string, asked: JobFilter): Promise<Page<JobRow>> {
-  if (!isUnderstood(asked)) return { rows: [], previous: null, next: null };
+export async function listBatchJobs(ctx: Ctx, batchId: string, asked: JobFilter): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
+  if (!isUnderstood(asked)) return { rows: [], previous: null, next: null, searched: null };
   const { gj } = ctx;
   return ctx.db.read(
     async (tx) => {
       const { filter } = await settle(tx, gj, asked);
       const found = candidates(gj, filter);
-      if (!found.isDoubtful) return readBatchPage(tx, gj, batchId, filter, found);
-      // What is left out is made up for by what comes next.
-      const rows: JobRow[] = [];
-      let cursor = filter.cursor;
-      do {
-        const page = await readBatchPage(tx, gj, batchId, { ...filter, limit: LOOKED_AGAIN, cursor }, found);
-        const inOrder = filter.cursor?.direction === 'before' ? page.rows.toReversed() : page.rows;
-        const kept = await found.keep(tx, inOrder.map(({ id }) => id));
-        rows.push(...inOrder.filter(({ id }) => kept.has(id)));
-        cursor = filter.cursor?.direction === 'before' ? page.previous : page.next;
-      } while (cursor && rows.length <= filter.limit);
-      return toPage(rows.slice(0, filter.limit + 1), filter.cursor, filter.limit);
+      if (found.isDoubtful) return searchBatch(tx, gj, batchId, filter, found);
+      return { ...(await readBatchPage(tx, gj, batchId, filter, found)), searched: null };
     },
     { byIndexOnly: true },
   );
 }
 
+/** The same where each job found must be looked at again: among so many members, however many candidates they are. */
+async function searchBatch(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, found: Candidates): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
+  const { cursor, limit } = filter;
+  const place = cursor && (await placeOf(tx, gj, cursor));
+  if (cursor && !place) return { rows: [], previous: null, next: null, searched: null };
+  const order = inOrder(cursor);
+  const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
+  const members = await tx.query<{ id: string; createdAt: string; fits: boolean }>(sql`
+    WITH page AS MATERIALIZED (
+      SELECT j.id, j.created_at, j.ready_at, row_number() OVER (ORDER BY ${order}) AS n
+        FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${found.unchecked} OFFSET 0) j WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1})
+    SELECT j.id, j.created_at AS "createdAt", coalesce((${found.condition}), false) AS fits FROM page JOIN ${gj.jobs} j ON j.id = page.id ORDER BY page.n`);
+  const looked = members.slice(0, SEARCHED);
+  const kept = await found.first(tx, looked.filter(({ fits }) => fits).map(({ id }) => id), limit + 1);
+  const rows = await tx.query<ReadJobRow>(sql`
+    SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM unnest(${kept}::uuid[]) WITH ORDINALITY AS kept(id, n) JOIN ${gj.jobs} j ON j.id = kept.id ORDER BY kept.n`);
+  const page = toPage(rows.map((row) => shownRow(row)), cursor, limit);
+  const last = looked.at(-1);
+  if (kept.length > limit || members.length <= SEARCHED || !last) return { ...page, searched: null };
+  const further: Cursor = { direction: cursor?.direction ?? 'after', id: last.id, at: last.createdAt };
+  return { ...page, ...(further.direction === 'after' ? { next: further } : { previous: further }), searched: { at: last.createdAt, looked: looked.length } };
+}
+
+const inOrder = (cursor: Cursor | null): Sql => (cursor?.direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`);
+
 async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, { condition }: Candidates): Promise<Page<JobRow>> {
   const { cursor } = filter;
   const direction = cursor?.direction ?? 'after';
-  const order = direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`;
+  const order = inOrder(cursor);
   const place = cursor && (await placeOf(tx, gj, cursor));
   if (cursor && !place) return { rows: [], previous: null, next: null };
   const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;

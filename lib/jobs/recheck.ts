@@ -47,6 +47,11 @@ interface ReadRow {
 export interface Found {
   /** On the alias `j`: holds for each of the jobs, and for some that `keep` leaves out. */
   readonly condition: Sql;
+  /**
+   * `condition` without what is looked at again. What bounds a search bounds these jobs: how many there are of them tells
+   * nothing of what is hidden, and how many candidates there are would.
+   */
+  readonly unchecked: Sql;
   /** False: `condition` is all there is. */
   readonly isDoubtful: boolean;
   /** Which of those on which the condition holds are among the jobs. */
@@ -56,11 +61,13 @@ export interface Found {
 /** The jobs of a filter. */
 export class Candidates implements Found {
   readonly condition: Sql;
+  readonly unchecked: Sql;
   private readonly checked: UnderstoodTerm[];
 
   constructor(private readonly gj: GoodJob, filter: Parameters<typeof allOf>[1]) {
     this.checked = filter.notUnderstood?.length ? [] : filter.terms.filter(isChecked);
     this.condition = allOf(gj, filter, (term) => (term.negated && isChecked(term) ? sql`true` : termCondition(gj, term)));
+    this.unchecked = allOf(gj, filter, (term) => (isChecked(term) ? sql`true` : termCondition(gj, term)));
   }
 
   get isDoubtful(): boolean {
@@ -75,6 +82,17 @@ export class Candidates implements Found {
     return kept;
   }
 
+  /** The first `wanted` of them that are kept, in their order; no more are looked at than that takes. */
+  async first(tx: Tx, ids: readonly string[], wanted: number): Promise<string[]> {
+    const kept: string[] = [];
+    for (let from = 0; from < ids.length && kept.length < wanted; from += CHUNK) {
+      const some = ids.slice(from, from + CHUNK);
+      const fits = new Set(await this.keepSome(tx, some));
+      kept.push(...some.filter((id) => fits.has(id)));
+    }
+    return kept.slice(0, wanted);
+  }
+
   private async keepSome(tx: Tx, ids: readonly string[]): Promise<string[]> {
     const { gj, checked } = this;
     const all = join(checked.map((term) => termCondition(gj, term)), ' AND ');
@@ -82,7 +100,7 @@ export class Candidates implements Found {
     const doubtful = checked.some(({ negated }) => !negated) ? sql`true` : sql`coalesce(${join(checked.map((term) => sql`(${plainCondition(gj, term)})`), ' OR ')}, false)`;
     const rows = await tx.query<ReadRow>(sql`
       SELECT j.id, j.doubtful, coalesce((${all}), false) AS fits, j.large, j.job_class, j.queue_name, j.cron_key, j.error, j.labels,
-             CASE WHEN j.doubtful AND NOT j.large AND ${checked.some((term) => term.kind !== 'match' || term.field === 'error' || term.field === 'label')}::boolean THEN (j.serialized_params -> 'arguments')::text END AS arguments
+             CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END AS arguments
         FROM (SELECT j.*, ${doubtful} AS doubtful, coalesce(pg_column_size(j.serialized_params), 0) > ${LARGEST} AS large
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const kept: string[] = [];
@@ -107,7 +125,8 @@ function shownOf(row: ReadRow): Json | null {
   const stored = row.arguments === null ? null : parseJson(row.arguments);
   const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
   const text = <T extends string | null>(given: T) => (given === null ? given : rules.text(given, secrets, MARKER));
-  const plain = { job_class: text(row.job_class), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error: text(row.error) };
+  // Of arguments too large to be looked into nobody knows what they hide in the error.
+  const plain = { job_class: text(row.job_class), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error: row.large && row.error ? MARKER : text(row.error) };
   const labels = row.labels?.map(text) ?? null;
   if (!row.large && !secrets.hidden) return null;
   return object([
