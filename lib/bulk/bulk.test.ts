@@ -8,7 +8,7 @@ import { changeJobs } from '../jobs/mutations';
 import { controlRun } from './control';
 import { previewBulk } from './preview';
 import { getRun, listRuns, listSamples } from './queries';
-import { startBulk } from './start';
+import { requireBulk, startBulk } from './start';
 import type { BulkTarget } from './types';
 
 let gj: TestConsole;
@@ -227,6 +227,17 @@ describe('the preview', () => {
     });
     expect(await previewBulk(gj.ctx(), 'discard', discarded(''))).toMatchObject({ total: { count: 2 }, skipped: { running: 1, blankError: 0, unreadable: 0 } });
     expect(await previewBulk(gj.ctx(), 'destroy', discarded(''))).toMatchObject({ total: { count: 8 } });
+  });
+
+  test('is for who may do it: another is refused, on record', async () => {
+    await expect(requireBulk(gj.ctx({ role: 'operator' }), 'destroy', discarded())).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(requireBulk(gj.ctx({ role: 'viewer' }), 'retry', ids([randomUUID()]))).rejects.toMatchObject({ code: 'forbidden' });
+    await requireBulk(gj.ctx({ role: 'operator' }), 'retry', discarded());
+    const { rows } = await gj.client.query('SELECT action, outcome, error, details FROM good_job_console.audit_events ORDER BY id');
+    expect(rows).toEqual([
+      { action: 'job.destroy', outcome: 'refused', error: 'forbidden', details: { preview: true, filter: 'state=discarded' } },
+      { action: 'job.retry', outcome: 'refused', error: 'forbidden', details: { preview: true } },
+    ]);
   });
 
   test('a filter that is not understood is refused, in the preview and at the start', async () => {

@@ -96,6 +96,12 @@ describe('a hidden match shows in no answer', () => {
     const ctx = console_.ctx(options);
     const page = await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'zq7k' })));
     expect(page).toMatchObject({ rows: [], searched: { looked: 6_000 }, labelsOfNewest: false });
+    // A batch's members are searched so many at a time, and all of them in the end.
+    const members = await listBatchJobs(ctx, batchId, parseJobFilter(new URLSearchParams({ q: 'zq7k' })));
+    expect(members).toMatchObject({ rows: [], searched: { looked: 5_000 }, next: { direction: 'after' } });
+    let [steps, cursor] = [1, members.next];
+    for (; cursor; steps += 1) ({ next: cursor } = await listBatchJobs(ctx, batchId, { ...parseJobFilter(new URLSearchParams({ q: 'zq7k' })), cursor }));
+    expect(steps).toBe(3);
     await compare(ctx);
   }, 600_000);
 
