@@ -20,7 +20,7 @@ secret: { cron: "@daily", class: SecretJob, args: [{ password: hunter2hunter2 }]
 `;
 vi.stubEnv('CRON_FILE', FILE);
 vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
-const { listCronEntries, getCronEntry, overdueCronKeys } = await import('./entries');
+const { countCronEntries, listCronEntries, getCronEntry, overdueCronKeys } = await import('./entries');
 const { changeCronKey } = await import('./mutations');
 const file = parseCronFile(TEXT, FILE);
 
@@ -49,6 +49,7 @@ describe('the list', () => {
     const page = await listCronEntries(ctx, null);
     expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([['broken', true], ['hourly', true], ['odd', true], ['of_jobs', false], ['of_setting', false], ['secret', true], ['seldom', true], ['tokyo', true]]);
     expect(page).toMatchObject({ enabled: 5, disabled: 1, notInFile: 2, fileGiven: true, fileStale: false, previous: null, next: null });
+    expect(await countCronEntries(ctx)).toEqual({ enabled: 5, disabled: 1 });
     expect(await entry('of_jobs')).toMatchObject({ jobClass: 'ForgottenJob', schedule: null, nextAt: null, cannotEnqueue: null });
     expect(await entry('of_setting')).toMatchObject({ enabled: false, cannotEnqueue: 'no_source' });
     expect(await entry('broken')).toMatchObject({ problems: ['no_class', 'bad_set'], cannotEnqueue: 'entry_invalid' });

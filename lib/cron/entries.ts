@@ -24,15 +24,12 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
       const start = after === null ? 0 : keys.findIndex((key) => key > after);
       const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
       const runs = await readRuns(tx, ctx.gj, shown);
-      // GoodJob has those of its configuration; without the file all may be of it.
-      const counted = file.given ? [...file.entries.keys()] : keys;
-      const enabled = counted.filter((key) => isEnabled(key, file, stored)).length;
+      const counts = countKeys(file, stored);
       const before = start < 0 ? keys.slice(-PAGE) : keys.slice(0, start);
       return {
         rows: shown.map((key) => toRow(ctx, key, file, stored, runs.get(key))),
-        enabled,
-        disabled: counted.length - enabled,
-        notInFile: keys.length - counted.length,
+        ...counts,
+        notInFile: keys.length - counts.enabled - counts.disabled,
         fileGiven: file.given,
         fileStale: file.stale,
         cronProcesses: stored.watch.processes,
@@ -89,6 +86,13 @@ export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: s
 /** By code points, so that `>` finds the place of a key that is gone. */
 function allKeys(file: Configured, stored: StoredCron): string[] {
   return [...new Set([...file.entries.keys(), ...stored.keys, ...stored.enabled, ...stored.disabled])].sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** GoodJob has the keys of its configuration alone; without the file all may be of it. */
+function countKeys(file: Configured, stored: StoredCron): Pick<CronPage, 'enabled' | 'disabled'> {
+  const keys = file.given ? [...file.entries.keys()] : allKeys(file, stored);
+  const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
+  return { enabled, disabled: keys.length - enabled };
 }
 
 /** GoodJob::Setting.cron_key_enabled?: enabled by default counts until it is disabled, and the other way round. */
@@ -161,9 +165,5 @@ function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: F
 
 /** How many entries are enabled and disabled, as the list says. */
 export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
-  const file = configuredCron();
-  const stored = await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true });
-  const keys = allKeys(file, stored);
-  const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
-  return { enabled, disabled: keys.length - enabled };
+  return countKeys(configuredCron(), await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true }));
 }
