@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { NO_PGBOUNCER, findPgBouncer } from '../../test/harness/pgbouncer';
 
 /*
- * npm run test:pgbouncer: the browser tests of jobs and batches, with PgBouncer in transaction mode between the
+ * npm run test:pgbouncer: the browser tests of jobs, batches and what writes, with PgBouncer in transaction mode between the
  * console and its database. Arguments go to Playwright.
  */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright/cli.js', import.meta.url));
 /** Of the spec files' names. */
-const SPECS = ['batch-', 'bulk', 'chart', 'gj-real', 'hostile-input', 'job-', 'jobs-', 'live', 'search-box', 'source-batch', 'without-javascript'];
+const SPECS = ['attention', 'batch-', 'bulk', 'chart', 'cron', 'gj-real', 'hostile-input', 'job-', 'jobs-', 'live', 'pauses', 'search-box', 'source-batch', 'without-javascript'];
 
 if (findPgBouncer()) {
   const specs = SPECS.map((name) => `/${name}[^/]*\\.spec\\.ts$`);

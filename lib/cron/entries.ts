@@ -156,3 +156,12 @@ function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: F
     ]),
   );
 }
+
+/** How many entries are enabled and disabled, as the list says. */
+export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
+  const file = configuredCron();
+  const stored = await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true });
+  const keys = allKeys(file, stored);
+  const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
+  return { enabled, disabled: keys.length - enabled };
+}
