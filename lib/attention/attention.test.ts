@@ -118,7 +118,12 @@ describe('batches that never finish', () => {
     for (let n = 0; n < 250; n += 1) await insertBatch(gj.client);
     const { hanging_batches: found } = await look();
     expect([found?.count, found?.items.length]).toEqual([{ kind: 'exact', count: 250 }, 10]);
-    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: null })).counts).toEqual({ done: 250 });
+    const operator = (bulkOperatorLimit: number) => gj.ctx({ role: 'operator', bulkOperatorLimit });
+    await expect(repair(operator(249), { repair: 'check_batches', ids: null }), 'none of them, although each transaction has fewer').rejects.toMatchObject({ code: 'bulk_too_large' });
+    await expect(repair(operator(1), { repair: 'release_jobs', ids: ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] })).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect((await gj.client.query('SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id')).rows).toEqual(['batch.check', 'job.release'].map((action) => ({ action, outcome: 'refused', error: 'bulk_too_large' })));
+    await gj.client.query('TRUNCATE good_job_console.audit_events');
+    expect((await repair(operator(250), { repair: 'check_batches', ids: null })).counts).toEqual({ done: 250 });
     expect((await audits()).map(({ counts }) => counts)).toEqual([{ done: 100 }, { done: 100 }, { done: 50 }]);
     expect(await kinds()).toEqual([]);
   });
