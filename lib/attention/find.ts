@@ -6,7 +6,7 @@ import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
 import { findLateJobs } from './late-jobs';
-import { type Found, GRACE, type Grace, type Look, type ReadyQueue } from './look';
+import { type Found, GRACE, type Grace, type Look, type ReadyQueues } from './look';
 import { findInterruptedJobs, findLostJobs } from './lost-jobs';
 import { findOverdueCron } from './overdue-cron';
 import { findPausedJobs } from './paused-jobs';
@@ -36,8 +36,8 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
 };
 
 export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
-  let queues: Promise<ReadyQueue[]> | undefined;
-  let unserved: Promise<ReadyQueue[]> | undefined;
+  let queues: Promise<ReadyQueues> | undefined;
+  let unserved: Promise<ReadyQueues> | undefined;
   const look: Look = {
     ctx, grace,
     read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
