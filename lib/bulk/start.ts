@@ -2,6 +2,7 @@ import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { NotConfirmed } from '../audit/attempts';
 import { countOutcomes } from '../audit/audit';
+import { denial } from '../auth/permissions';
 import { checkBulkLimit } from '../bulk-limit';
 import { type Ctx, recordAttempt, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
