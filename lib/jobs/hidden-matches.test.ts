@@ -21,7 +21,7 @@ import { listBatchJobs } from './list';
 
 const SECRETS = { one: 'zq7kxw9vjt3m', some: 'hd5fyb2npc8q', most: 'vm3jwk6xtz4r' } as const;
 const WRONG: Record<keyof typeof SECRETS, [string, string][]> = { one: [['zq7k', 'zq7x']], some: [['hd5fyb', 'hd5fyc']], most: [['vm3j', 'vm3k']] };
-const JOBS = 26_000;
+const JOBS = 13_000;
 const SINCE = new Date(Date.now() - 7_200_000).toISOString();
 
 const FORMS: ((text: string) => string)[] = [
