@@ -45,10 +45,10 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
 export function shownRow<Row extends ReadJobRow>({ errorOf, ...row }: Row, shown = TEXT_SHOWN): Omit<Row, 'errorOf'> {
   const rules = redaction();
   const secrets = new Secrets();
+  const text = (given: string) => rules.text(given, secrets);
   if (errorOf) rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
-  const text = (given: string | null) => given && rules.text(given, secrets);
   const error = row.error && (errorOf === '' && !rules.off ? HIDDEN : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
-  return { ...row, jobClass: text(row.jobClass), queueName: text(row.queueName), labels: row.labels.map((label) => rules.text(label, secrets)), error };
+  return { ...row, jobClass: row.jobClass && rules.text(row.jobClass), queueName: row.queueName && text(row.queueName), labels: row.labels.map(text), error };
 }
 
 /** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */
