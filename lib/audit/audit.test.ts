@@ -153,7 +153,12 @@ describe('before and after', () => {
     const filter = parseAuditFilter(new URLSearchParams(), 'UTC');
     expect(JSON.stringify(await listAudit(gj.ctx(), filter))).not.toContain(secret);
     for (const format of ['csv', 'ndjson'] as const) for await (const part of exportAudit(gj.ctx(), filter, format)) expect(part).not.toContain(secret);
-    await changeJobs(gj.ctx({ consoleSchema: false }), 'retry', [discarded]);
+    // Without the console's schema it is printed.
+    const plain = await TestConsole.open('audit_printed', { consoleSchema: false });
+    await insertJob(plain.client, { id: retried, ...DISCARDED, error: `Login: ${secret} was refused`, serialized_params: params(retried, { arguments: [{ token: secret }] }) });
+    await changeJobs(plain.ctx(), 'retry', [retried]);
+    await plain.close();
+    expect(printed(print)).toMatchObject([{ action: 'job.retry', outcome: 'done' }]);
     expect(JSON.stringify(print.mock.calls)).not.toContain(secret);
   });
 

@@ -10,7 +10,7 @@ import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, toPage } from '../paging';
-import { redactError, redactor } from '../redaction';
+import { redactError, redactor, shownName } from '../redaction';
 import type { ProcessFilter } from './filters';
 import { JOBS_SHOWN, type ProcessesPage, type ProcessRow, type RunningJob, SCHEDULERS_SHOWN } from './types';
 
@@ -68,9 +68,6 @@ async function runningJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Map<stri
   return jobs;
 }
 
-/** What a process serves is read of the text as it is. */
-const shown = <Text extends string | null>(text: Text) => (text === null ? text : redactError(text));
-
 function rowOf({ told, stored, lockType, running, ...row }: StoredProcess, jobs: RunningJob[]): ProcessRow {
   const state = told === null ? null : readProcessState(told);
   return {
@@ -79,15 +76,15 @@ function rowOf({ told, stored, lockType, running, ...row }: StoredProcess, jobs:
     tooLarge: stored && told === null,
     told: state && {
       ...state,
-      hostname: shown(state.hostname),
-      proctitle: shown(state.proctitle),
-      basename: shown(state.proctitle) === state.proctitle ? state.basename : shown(state.proctitle),
+      hostname: shownName(state.hostname),
+      proctitle: shownName(state.proctitle),
+      basename: shownName(state.proctitle) === state.proctitle ? state.basename : shownName(state.proctitle),
       otherKeys: state.otherKeys.map((key) => redactError(key)),
-      schedulers: state.schedulers.slice(0, SCHEDULERS_SHOWN).map(({ pools: _pools, ...scheduler }) => ({ ...scheduler, name: shown(scheduler.name), queues: shown(scheduler.queues) })),
+      schedulers: state.schedulers.slice(0, SCHEDULERS_SHOWN).map(({ pools: _pools, ...scheduler }) => ({ ...scheduler, name: shownName(scheduler.name), queues: shownName(scheduler.queues) })),
     },
     threads: state ? threadsOf(state.schedulers) : { busy: null, total: null },
     running: running > RUNNING_COUNTED ? { kind: 'at_least', count: RUNNING_COUNTED } : { kind: 'exact', count: running },
-    jobs: jobs.map((job) => ({ ...job, jobClass: shown(job.jobClass), queueName: shown(job.queueName) })),
+    jobs: jobs.map((job) => ({ ...job, jobClass: shownName(job.jobClass), queueName: shownName(job.queueName) })),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Form, Forms } from './forms';
 
 /** Shorter values stand everywhere by chance. */
-const SHORTEST = 4;
+export const SHORTEST = 4;
 /** Of values this short only whole words are hidden. */
 const SHORTEST_INSIDE = 6;
 /** A line of a value that has several. */
