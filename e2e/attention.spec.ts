@@ -118,12 +118,14 @@ test('what a pause holds back, a queue that nobody serves, a class that only fai
   await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(120) });
   await insertJob(site.db, { queue_name: 'held', scheduled_at: ago(120) });
   await insertJob(site.db, { queue_name: 'slow', scheduled_at: ago(1_200) });
+  // Who has no success at all may not keep them.
+  await insertJob(site.db, { ...SUCCEEDED, job_class: 'WellJob', finished_at: ago(7_200) });
   await insertJobs(site.db, 6, { job_class: `'BadJob'`, batch_callback_id: 'gen_random_uuid()' });
   await site.db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`);
   await openUntil(page, '/attention', ['unserved_queues', 'late_jobs', 'failing_classes', 'discarded_callbacks', 'paused_jobs']);
-  await expect(finding(page, 'unserved_queues').getByRole('link', { name: 'mail' })).toHaveAttribute('href', /state=queued&queue_name=mail/);
+  await expect(finding(page, 'unserved_queues').getByRole('link', { name: `${en('attention.queuedJobs')} mail` })).toHaveAttribute('href', /state=queued&queue_name=mail/);
   await expect(finding(page, 'late_jobs')).toContainText(en('attention.why.late_jobs', { minutes: 15 }));
-  await expect(finding(page, 'failing_classes').getByRole('link', { name: `${en('attention.actOnThem')} BadJob` })).toHaveAttribute('href', /state=discarded&job_class=BadJob/);
+  await expect(finding(page, 'failing_classes').getByRole('link', { name: `${en('attention.actOnThem')} BadJob` })).toHaveAttribute('href', /state=discarded&job_class=BadJob&q=finished/);
   expect(await violations(page)).toEqual([]);
   await finding(page, 'paused_jobs').getByRole('link', { name: en('attention.repairs.unpause.menu') }).click();
   await page.getByRole('dialog').getByRole('button', { name: en('attention.repairs.unpause.confirm') }).click();

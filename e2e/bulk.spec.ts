@@ -97,7 +97,7 @@ test('a filter that is not understood starts nothing, and nothing to do is said'
 test('pause, resume and cancel, from the run’s page', async ({ page }) => {
   await insertJobs(site.db, 3_000);
   // Slow enough to be met on the way.
-  await site.db.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$; CREATE TRIGGER slow BEFORE UPDATE ON good_jobs FOR EACH ROW EXECUTE FUNCTION slow()`);
+  await site.db.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.006); RETURN NEW; END $$; CREATE TRIGGER slow BEFORE UPDATE ON good_jobs FOR EACH ROW EXECUTE FUNCTION slow()`);
   try {
     await site.open(page, '/jobs?state=discarded');
     await bar(page).getByRole('button', { name: en('actions.retry.menu') }).click();

@@ -44,7 +44,7 @@ interface Detected extends DetectedConsoleSchema {
  * only: to `sql` and `instanceof` an object of another instance's class is a stranger.
  */
 const shared = globalThis as typeof globalThis & {
-  goodJobConsole?: { db?: Database; detected?: Promise<Detected> };
+  goodJobConsole?: { db?: Database; detected?: Promise<Detected>; ready?: Promise<boolean> };
 };
 const state = (shared.goodJobConsole ??= {});
 
@@ -181,12 +181,15 @@ export async function recordAttempt(ctx: Ctx, action: AuditEvent['action'], atte
   await db.write((tx) => recordAudit(tx, event)).catch(() => printAudit(event));
 }
 
-/** Whether the database answers a trivial query. */
-export async function isReady(): Promise<boolean> {
-  return database()
+const READY_FOR_MS = 1_000;
+
+/** Whether the database answers a trivial query. Anybody may ask: all who do so within a second share one answer. */
+export function isReady(): Promise<boolean> {
+  return (state.ready ??= database()
     .read((tx) => tx.query(sql`SELECT 1`), { timeoutMs: 2_000 })
     .then(() => true)
-    .catch(() => false);
+    .catch(() => false)
+    .finally(() => setTimeout(() => (state.ready = undefined), READY_FOR_MS).unref()));
 }
 
 /** What this viewer may not do now, and why; for the UI to mirror. */

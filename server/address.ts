@@ -22,6 +22,11 @@ export function pathInside(url: string, { basePath }: Env): string | null {
   return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : null;
 }
 
+/** What is answered to everybody: assets and probes, and nothing that is sent to their addresses. */
+export function isForEverybody(method: string | undefined, path: string): boolean {
+  return (method === 'GET' || method === 'HEAD') && (isAsset(path) || isProbe(path));
+}
+
 /** Hashed files of the build and the icon: the same for everybody, and asked for by the page that says "sign in". */
 export function isAsset(path: string): boolean {
   return STATIC.test(path) || path === '/icon.svg';

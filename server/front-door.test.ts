@@ -23,13 +23,26 @@ describe('without sign-in', () => {
     expect(await statusOf('/jobs', { 'X-Forwarded-For': '10.0.0.1' })).toBe(403);
     expect((await get('/healthz', { Host: '10.0.0.1' })).seen?.headers['x-gjc-viewer']).toBeUndefined();
   });
+  it('the trace of a proxy is seen beyond the two thousandth header, too', async () => {
+    door = await openDoor({});
+    const send = (last: string) => door.raw(`GET /jobs HTTP/1.1\r\nHost: localhost\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`);
+    expect((await send('')).status).toBe(200);
+    await printed(async () => expect(await send('X-Forwarded-For: 10.0.0.1\r\n')).toMatchObject({ status: 403, seen: null }));
+  });
   it('AUTH_MODE=none alone changes nothing', async () => {
     door = await openDoor({ AUTH_MODE: 'none' });
     expect(await statusOf('/jobs', { Host: 'ops.example.com' })).toBe(403);
   });
   it('anybody is answered once that is said twice, and by the public name alone once there is one', async () => {
     door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' });
-    expect(await statusOf('/jobs', { Host: 'ops.example.com', 'X-Forwarded-For': '10.0.0.1' })).toBe(200);
+    for (const host of ['10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000']) expect(await statusOf('/jobs', { Host: host, 'X-Forwarded-For': '10.0.0.1' }), host).toBe(200);
+    for (const host of ['ops.example.com', 'console', 'evil.example:3000', '10.1.2.3.nip.io']) expect(await statusOf('/jobs', { Host: host, Origin: `http://${host}` }), host).toBe(403);
+    await printed(async () => expect((await get('/jobs', { Host: 'ops.example.com' })).body).toMatch(/PUBLIC_URL.+ALLOWED_HOSTS/));
+    await door.close();
+    door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', ALLOWED_HOSTS: 'console.internal:3000' });
+    for (const host of ['console.internal:3000', 'CONSOLE.internal:3000', 'console', '10.1.2.3:3000', 'localhost']) expect(await statusOf('/jobs', { Host: host }), host).toBe(200);
+    for (const host of ['evil.example:3000', 'console.internal', 'console.internal:3001', 'x.console.internal:3000']) expect(await statusOf('/jobs', { Host: host, Origin: `http://${host}` }), host).toBe(403);
+    await printed(async () => expect((await door.send('/jobs', { method: 'POST', headers: { Host: 'evil.example:3000', Origin: 'http://evil.example:3000' } })).seen).toBeNull());
     await door.close();
     door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', PUBLIC_URL: 'https://ops.example.com' });
     expect(await statusOf('/jobs', { Host: 'ops.example.com' })).toBe(200);
@@ -43,6 +56,11 @@ describe('the public address', () => {
     for (const host of ['ops.example.com', 'OPS.example.com', 'ops.example.com:443', '10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000', 'console', 'console.internal.example:8080']) expect(await statusOf('/good_job/jobs', { ...signed, Host: host }), host).toBe(200);
     for (const host of ['evil.example', 'ops.example.com.evil.example', 'ops.example.com:8443', 'ops.example.com@evil.example', '10.1.2.3.nip.io', 'xops.example.com', 'console.internal.example', '10.1.2.3.'])
       expect(await statusOf('/good_job/jobs', { ...signed, Host: host, 'X-Forwarded-Host': 'ops.example.com' }), host).toBe(403);
+  });
+  it('may be left out: then a name must be one that nobody outside can own, or in ALLOWED_HOSTS', async () => {
+    door = await openDoor({ ...PROXY, ALLOWED_HOSTS: 'ops.example.com' });
+    for (const host of ['ops.example.com', '10.1.2.3:3000', 'localhost:3000', 'console:3000']) expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(200);
+    for (const host of ['evil.example', 'ops.example.com:8443']) expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(403);
   });
   it('is what Next is told, whatever the client says', async () => {
     door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com' });
@@ -72,6 +90,17 @@ describe('the public address', () => {
   });
 });
 
+describe('a page of another site', () => {
+  it('may lead here, and fetch nothing', async () => {
+    door = await openDoor(PROXY);
+    const from = (site: string, mode: string, dest: string, path = '/jobs?q=x') => statusOf(path, { ...signed, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': dest });
+    expect(await from('cross-site', 'navigate', 'document')).toBe(200);
+    for (const [mode, dest] of [['no-cors', 'image'], ['no-cors', 'script'], ['cors', 'empty'], ['navigate', 'iframe'], ['navigate', 'object']] as const) expect(await from('cross-site', mode, dest), dest).toBe(403);
+    for (const site of ['same-origin', 'same-site', 'none']) expect(await from(site, 'cors', 'empty'), site).toBe(200);
+    for (const path of ['/healthz', '/icon.svg', '/_next/static/x.css']) expect(await from('cross-site', 'no-cors', 'image', path), path).toBe(200);
+  });
+});
+
 describe('paths', () => {
   it('that mean one thing here and another to a proxy are refused, and others are not ours', async () => {
     door = await openDoor({ ...PROXY, BASE_PATH: '/ops/good_job' });
@@ -80,6 +109,16 @@ describe('paths', () => {
     for (const path of ['//ops/good_job/jobs', '/ops//good_job/jobs', '/ops/good_job//jobs', '/ops/good_job/../good_job/jobs', '/ops/good_job/%2e%2e/x', '/ops/good_job/%2E./x', '/ops/good_job/..%2fx', '/ops/good_job/..;/x', '/ops/good_job/%2e%2e%3bx/y', '/ops/good_job/%252e%252e/x', '/ops/good_job/.', '/ops/good_job\\jobs', '/ops/good_job/%5c..%5cx', '/ops/good_job/x%00', '/ops/good_job/%ff', 'http://evil.example/ops/good_job/jobs', '/ops/good_job/jobs#x'])
       expect(await status(path), path).toBe(400);
     for (const path of ['/', '/jobs', '/ops', '/ops/good_jobx', '/ops/good_job.x', '/OPS/good_job/jobs', '/ops%2fgood_job/jobs', '/ops/good_job%2fjobs', '/ops/good_jo%62/jobs']) expect(await status(path), path).toBe(404);
+  });
+  it('that everybody may read are read alone: nothing can be sent there', async () => {
+    door = await openDoor(PROXY);
+    await printed(async () => {
+      for (const path of ['/healthz', '/readyz', '/icon.svg', '/_next/static/x.js']) {
+        expect((await door.send(path, { method: 'HEAD' })).status, path).toBe(200);
+        expect(await door.send(path, { method: 'POST', headers: { Origin: door.origin, 'Next-Action': 'x' } }), path).toMatchObject({ status: 401, seen: null });
+      }
+      expect((await door.send('/healthz', { method: 'POST', headers: { Host: 'evil.example', Origin: 'http://evil.example' } })).status).toBe(403);
+    });
   });
   it('without identity are nobody’s, however they are spelled', async () => {
     door = await openDoor(PROXY);
@@ -177,7 +216,7 @@ describe('many requests', () => {
       expect(answer.body).toContain('too many requests');
       expect(answer.seen).toBeNull();
       expect((await write('bob')).status).toBe(200);
-      for (const path of ['/jobs?q=a', '/api/jobs?query=a', '/api/jobs/completion?text=a', '/jobs?q=b']) expect((await search('alice', path)).status).toBe(200);
+      for (const path of ['/jobs?q=a', '/api/jobs?query=a', '/api/jobs/completion?text=a', '/api/pauses/values?kind=queue&typed=a']) expect((await search('alice', path)).status).toBe(200);
       expect(await search('alice', '/api/jobs?q=x')).toMatchObject({ status: 429, body: '{"error":"too_many_requests"}' });
       for (let n = 0; n < 10; n++) expect((await search('alice', '/jobs?state=x&q=')).status).toBe(200);
     });

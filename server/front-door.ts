@@ -5,18 +5,18 @@ import { roleOf } from '../lib/auth/roles';
 import { LOCAL, VIEWER_HEADER, encodeViewer } from '../lib/auth/viewer';
 import type { Env } from '../lib/env';
 import { withAnswer } from '../lib/response-status';
-import { isAsset, isProbe, pathInside, restorePrefix } from './address';
+import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
 import { answerMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
-import { createRateLimits } from './rate-limits';
+import { createRateLimits, createSignInLimit } from './rate-limits';
 import { recordRefusal } from './refusals';
 import { sendDoorPage, sendRefused } from './refused-page';
 import { requestIdOf } from './request-id';
-import { type Refused, hostRule, readableUrl, sameOriginRule } from './request-rules';
+import { type Refused, foreignPageRule, hostRule, readableUrl, sameOriginRule } from './request-rules';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -38,6 +38,7 @@ interface Visit {
 export function frontDoor(env: Env, next: Handler, options: { development: boolean }) {
   const authenticator = createAuthenticator(env);
   const waitOf = createRateLimits(env);
+  const waitToSignIn = createSignInLimit();
   const hsts = env.publicUrl?.protocol === 'https:';
 
   function refuse(visit: Visit, refused: Refused): void {
@@ -53,7 +54,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
   function waysOn({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
     if (env.auth.mode !== 'oidc') return [];
     if (code === 'no_role' || code === 'groups_overage') return [{ form: `${env.basePath}/auth/sign-out`, label: 'sign_out' }];
-    return code === 'signed_out' || code === 'sign_in_lost' || code === 'sign_in_refused' || code === 'provider_unreachable' ? [{ href: `${env.basePath}/auth/sign-in`, label: 'sign_in' }] : [];
+    return code === 'signed_out' || code === 'sign_in_lost' || code === 'sign_in_used' || code === 'sign_in_foreign' || code === 'sign_in_refused' || code === 'provider_unreachable' ? [{ href: `${env.basePath}/auth/sign-in`, label: 'sign_in' }] : [];
   }
 
   function answerDoor(visit: Visit, answer: DoorAnswer): void {
@@ -64,9 +65,18 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     response.writeHead(303, { Location: answer.location }).end();
   }
 
+  /** true: somebody has sent too many, and is told for how long to wait. */
+  function mustWait(visit: Visit, seconds: number): boolean {
+    if (seconds === 0) return false;
+    visit.response.setHeader('Retry-After', String(seconds));
+    refuse(visit, { code: 'too_many_requests', status: 429 });
+    return true;
+  }
+
   /** Finds out who is asking and what they are; true: that has been answered. */
   async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
     const { request, response, path } = visit;
+    if (door && mustWait(visit, await waitToSignIn(request, path))) return true;
     const answer = await door?.(request, path);
     if (answer) {
       answerDoor(visit, answer);
@@ -92,15 +102,11 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
 
   async function enter(visit: Visit, body: Promise<void> | null): Promise<void> {
     const { request, response, path, csp } = visit;
-    if (!isAsset(path) && !isProbe(path)) {
+    if (!isForEverybody(request.method, path)) {
       if (authenticator && (await turnedAway(visit, authenticator))) return;
       visit.viewer ??= LOCAL;
       const served = env.auth.mode !== 'none' || env.auth.open;
-      const wait = served ? await waitOf(request, env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id) : 0;
-      if (wait > 0) {
-        response.setHeader('Retry-After', String(wait));
-        return refuse(visit, { code: 'too_many_requests', status: 429 });
-      }
+      if (served && mustWait(visit, await waitOf(request, path, env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id))) return;
       if (setPreferences(request, response, env)) return;
       const { role } = visit.viewer;
       if (role) request.headers[VIEWER_HEADER] = encodeViewer({ ...visit.viewer, role });
@@ -131,7 +137,13 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     if (path === '/metrics') return void answerMetrics(request, response, env).catch((error: unknown) => fail(response, error));
     const visit: Visit = { request, response, csp, path: path ?? '', requestId: randomUUID(), viewer: null };
     const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
-    const refused = unreadable ?? (path !== null && isProbe(path) ? null : hostRule(request, env)) ?? sameOriginRule(request, env) ?? (path === null ? ({ code: 'not_found', status: 404 } as const) : null);
+    const open = path !== null && isForEverybody(request.method, path);
+    const refused =
+      unreadable ??
+      (open && isProbe(path) ? null : hostRule(request, env)) ??
+      sameOriginRule(request, env) ??
+      (path === null ? ({ code: 'not_found', status: 404 } as const) : null) ??
+      (open ? null : foreignPageRule(request));
     if (refused) return refuse(visit, refused);
     enter(visit, body).catch((error: unknown) => fail(response, error));
   };

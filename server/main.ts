@@ -10,6 +10,7 @@ import { setRedaction } from '../lib/redaction/config';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';
+import { createHttpServer } from './http-server';
 
 /*
  * The server: checks the configuration, prepares the build for its base path, puts the front door before Next,
@@ -60,16 +61,13 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-/** Identity headers of proxies are long: all of somebody's groups, signed. */
-const OPTIONS = { maxHeaderSize: 65_536 };
-
 /** `localhost` is both loopback addresses: a browser may try either first. */
 async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): Promise<Server[]> {
-  const main = createServer(OPTIONS, listener);
+  const main = createHttpServer(listener);
   const host = env.host.replace(/^\[|\]$/g, '');
   await listen(main, env.port, host === 'localhost' ? '127.0.0.1' : host);
   if (host !== 'localhost') return [main];
-  const second = createServer(OPTIONS, listener);
+  const second = createHttpServer(listener);
   const address = main.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   return listen(second, port, '::1').then(

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { printRefusedAtDoor } from '../lib/audit/print';
 import type { Refused } from './request-rules';
 
-/** Everyday answers: a session that is over, an address that is none. */
+/** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
 const UNREMARKABLE = new Set<string>(['signed_out', 'not_found', 'sign_in_lost', 'provider_unreachable', 'keys_unreachable']);
 
 export interface Refusal {

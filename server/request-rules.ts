@@ -7,7 +7,7 @@ import { MAX_BODY } from './body-limit';
 /** Why a request is answered at the door; a message key `door.<code>`, with its status. */
 export type Refused =
   | AuthRefused
-  | { code: 'not_loopback' | 'forwarded' | 'foreign_host' | 'foreign_origin' | 'no_role'; status: 403 }
+  | { code: 'not_loopback' | 'forwarded' | 'foreign_host' | 'unknown_host' | 'foreign_origin' | 'foreign_page' | 'no_role'; status: 403 }
   | { code: 'bad_url' | 'too_many_parameters'; status: 400 }
   | { code: 'not_found'; status: 404 }
   | { code: 'method'; status: 405 }
@@ -34,21 +34,26 @@ export function loopbackRule(request: IncomingMessage): Refused | null {
 /**
  * Where sign-in, or the open mode, lets the console be served: its public name, what ALLOWED_HOSTS adds, and what
  * proxies put there that nobody outside can own, addresses and names without a dot. A page of another name that was
- * made to lead here (DNS rebinding) is refused. Without PUBLIC_URL the name is not known, and any is taken.
+ * made to lead here (DNS rebinding) is refused. Where nobody signs in and no name is set, a name without a dot does
+ * not do either: in a browser of this network it may be anybody's machine.
  */
 export function hostRule(request: IncomingMessage, env: Env): Refused | null {
   if (env.auth.mode === 'none' && !env.auth.open) return loopbackRule(request);
   const host = (request.headers.host ?? '').toLowerCase();
-  if (!env.publicUrl || host === env.publicUrl.host || env.allowedHosts.includes(host) || isNobodysName(host)) return null;
+  const { publicUrl, allowedHosts } = env;
+  const named = publicUrl !== null || allowedHosts.length > 0;
+  if (allowedHosts.includes(host) || isNobodysName(host, { withoutDot: named || env.auth.mode !== 'none' })) return null;
+  if (!publicUrl) return { code: 'unknown_host', status: 403 };
   // With the port that the scheme means anyway.
-  const usual = env.publicUrl.protocol === 'https:' ? ':443' : ':80';
-  return host === env.publicUrl.host + usual ? null : { code: 'foreign_host', status: 403 };
+  const usual = publicUrl.protocol === 'https:' ? ':443' : ':80';
+  return host === publicUrl.host || host === publicUrl.host + usual ? null : { code: 'foreign_host', status: 403 };
 }
 
-function isNobodysName(host: string): boolean {
+/** `withoutDot`: a container's or a machine's short name counts, too. */
+function isNobodysName(host: string, { withoutDot }: { withoutDot: boolean }): boolean {
   const [, address, name] = /^(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9_.-]{1,255}))(?::\d{1,5})?$/.exec(host) ?? [];
   if (address !== undefined) return isIP(address) === 6;
-  return name !== undefined && (isIP(name) === 4 || !name.includes('.'));
+  return name !== undefined && (isIP(name) === 4 || name === 'localhost' || (withoutDot && !name.includes('.')));
 }
 
 /**
@@ -79,6 +84,16 @@ function isDotted(path: string): boolean {
     if (text === before) break;
   }
   return false;
+}
+
+/** What shows a page inside another. */
+const FRAMES = new Set(['iframe', 'frame', 'fencedframe', 'object', 'embed']);
+
+/** A page of another site may lead here, not fetch from here: its images would spend what the viewer may search, and the database's time. */
+export function foreignPageRule({ headers }: IncomingMessage): Refused | null {
+  if (headers['sec-fetch-site'] !== 'cross-site') return null;
+  const leads = headers['sec-fetch-mode'] === 'navigate' && !FRAMES.has(String(headers['sec-fetch-dest']));
+  return leads ? null : { code: 'foreign_page', status: 403 };
 }
 
 /**

@@ -5,6 +5,7 @@ import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
+import { navigationCounts } from '@/lib/navigation/counts';
 import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {
@@ -15,7 +16,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
   });
   return (
     <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0} reasonRequired={ctx?.reasonRequired ?? false}>
-      <Shell attention={ctx && <AttentionCount ctx={ctx} />}>
+      <Shell attention={ctx && <AttentionCount ctx={ctx} />} counts={ctx && navigationCounts(ctx)}>
         {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'} readOnly={ctx.readOnly} redactionOff={redaction().off} />}
         {children}
       </Shell>

@@ -19,7 +19,7 @@ function Jobs({ count }: { count: Count }) {
   return <span title={text.title}>{t('jobs', { count: count.kind === 'unknown' ? 0 : count.count, number: text.text })}</span>;
 }
 
-export function QueueItem({ waiting: { queue, since, count } }: { waiting: WaitingQueue }) {
+export function QueueItem({ waiting: { queue, since, count, where } }: { waiting: WaitingQueue }) {
   const t = useTranslations('attention');
   return (
     <Item
@@ -30,10 +30,14 @@ export function QueueItem({ waiting: { queue, since, count } }: { waiting: Waiti
           <span>{t.rich('readySince', { time: () => <RelativeTime iso={since} /> })}</span>
         </>
       }
+      action={
+        <Link href={where} prefetch={false} className={buttonClass()}>
+          {t('queuedJobs')}
+          <span className="sr-only"> {queue}</span>
+        </Link>
+      }
     >
-      <Link href={`/jobs?${new URLSearchParams({ state: 'queued', queue_name: queue, sort: 'scheduled' })}`} prefetch={false} className={LINK}>
-        {queue}
-      </Link>
+      <span className="font-mono font-semibold">{queue}</span>
     </Item>
   );
 }
@@ -49,10 +53,9 @@ export function CronItem({ overdue: { key, since } }: { overdue: OverdueKey }) {
   );
 }
 
-export function ClassItem({ failing: { jobClass, since, lastAt, count, error } }: { failing: FailingClass }) {
+export function ClassItem({ failing: { jobClass, since, lastAt, count, error, where } }: { failing: FailingClass }) {
   const t = useTranslations('attention');
   const number = useCount();
-  const href = `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass })}`;
   return (
     <Item
       id={jobClass}
@@ -65,13 +68,13 @@ export function ClassItem({ failing: { jobClass, since, lastAt, count, error } }
         </>
       }
       action={
-        <Link href={href} prefetch={false} className={buttonClass()}>
+        <Link href={where} prefetch={false} className={buttonClass()}>
           {t('actOnThem')}
           <span className="sr-only"> {jobClass}</span>
         </Link>
       }
     >
-      <Link href={href} prefetch={false} className={LINK}>
+      <Link href={where} prefetch={false} className={LINK}>
         {jobClass}
       </Link>
     </Item>

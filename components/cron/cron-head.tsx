@@ -48,7 +48,7 @@ export function CronHead({ initial }: { initial: CronDetail }) {
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
           <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{row.key}</h1>
-          <CronStateBadge enabled={row.enabled} />
+          <CronStateBadge row={row} fileGiven={fileGiven} />
         </div>
         <ul id="actions" className="flex flex-wrap gap-2">
           {cronActions(row).map((action) => {

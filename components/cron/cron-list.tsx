@@ -50,7 +50,7 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
       ) : (
         <>
           <p className="mb-2 text-[13px] text-soft">
-            {t('totals', { enabled: count(data.enabled), disabled: count(data.disabled) })} {data.more && t('more')}
+            {t('totals', { enabled: count(data.enabled), disabled: count(data.disabled) })} {data.notInFile > 0 && t('totalNotInFile', { count: count(data.notInFile) })} {data.more && t('more')}
           </p>
           <div className="rounded-md border border-line">
             <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}>
@@ -127,7 +127,7 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
           {failed > 0 && <p className="text-[12.5px] text-discarded">{t('cron.failed', { failed: count(failed), total: count(row.runs.length) })}</p>}
         </Cell>
         <Cell name={t('cron.status')}>
-          <CronStateBadge enabled={row.enabled} />
+          <CronStateBadge row={row} fileGiven={fileGiven} />
         </Cell>
         <div className="flex justify-end">
           <CronMenu row={row} onActed={onActed} />

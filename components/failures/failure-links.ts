@@ -12,14 +12,13 @@ export function before(now: string, seconds: number): string {
   return new Date(Date.parse(now) - seconds * 1000).toISOString().replace('Z', `${/\.\d{3}(\d{3})Z$/.exec(now)?.[1] ?? '000'}Z`);
 }
 
-/** The jobs of a row of the tables by class and by exception, as GoodJob links them. Null: nothing names them. */
-export function countHref(by: Grouping, { name, bare }: DiscardCount, range: FailureRange | null, isTotal: boolean, jobClass: string | null): string | null {
+/** The jobs of a row of the tables by class and by exception, as GoodJob links them. Null: nothing names them, or not the whole of their name is known. */
+export function countHref(by: Grouping, { name, bare, cut }: DiscardCount, range: FailureRange | null, isTotal: boolean, jobClass: string | null): string | null {
   const params: Record<string, string> = { state: 'discarded', ...(range ? { finished_since: range } : {}), ...(jobClass === null ? {} : { job_class: jobClass }) };
   if (isTotal) return `/jobs?${new URLSearchParams(params)}`;
-  if (name === null || name.trim() === '') return null;
+  if (name === null || name.trim() === '' || (by === 'exception' && cut)) return null;
   if (by === 'class') return `/jobs?${new URLSearchParams({ ...params, job_class: name })}`;
-  const value = bare ? quoted(name) : `${quoted(`${name}: `)}*`;
-  return `/jobs?${new URLSearchParams({ ...params, q: `error:${value}` })}`;
+  return `/jobs?${new URLSearchParams({ ...params, q: `error:=${bare ? `${quoted(name)},` : ''}${quoted(`${name}: `)}*` })}`;
 }
 
 /** In quotes a star is a star. */

@@ -6,10 +6,13 @@ import { useTranslations } from 'next-intl';
 const EXAMPLES = [
   ['state:discarded class:InvoiceMailer*,ReportJob', 'discarded'],
   ['error:"Net::ReadTimeout"', 'error'],
+  ['error:="Timeout::Error: "*', 'wholeError'],
   ['-label:bulk', 'not'],
   ['created:>2h', 'created'],
   ['finished:2026-11-01..2026-11-03', 'range'],
   ['attempts:>=3', 'attempts'],
+  ['attempted:>24h', 'attempted'],
+  ['attempt_failed:2026-11-01..2026-11-03', 'attemptFailed'],
   ['args.0.invoice_id:4711', 'args'],
   ['請求書', 'text'],
   ['d293ba0f', 'id'],

@@ -15,9 +15,9 @@ export interface Option {
 }
 
 /** In the order in which an operator reaches for them. */
-const FIELDS = ['state', 'class', 'queue', 'error', 'label', 'created', 'finished', 'scheduled', 'performed', 'attempts', 'priority', 'args', 'cron', 'batch', 'callback_batch', 'process', 'id'] as const;
+const FIELDS = ['state', 'class', 'queue', 'error', 'label', 'created', 'finished', 'scheduled', 'performed', 'attempted', 'attempt_failed', 'attempts', 'priority', 'args', 'cron', 'batch', 'callback_batch', 'process', 'id'] as const;
 const STATES = ['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded'] as const;
-const TIMES = new Set(['created', 'finished', 'scheduled', 'performed']);
+const TIMES = new Set(['created', 'finished', 'scheduled', 'performed', 'attempted', 'attempt_failed']);
 const SPANS = [['>1h', 'hour'], ['>24h', 'day'], ['>7d', 'week']] as const;
 const MOST = 12;
 /** A pause in typing, ms. */

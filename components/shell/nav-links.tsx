@@ -8,8 +8,8 @@ import { Icon } from '../ui/icon';
 
 const PAGES = ['jobs', 'batches', 'attention', 'queues', 'processes', 'cron_entries', 'pauses', 'cleaner', 'performance', 'bulk', 'audit'] as const;
 
-/** `attention`: how many things need it, beside its name. */
-export function NavLinks({ attention }: { attention: ReactNode }) {
+/** `attention`: how many things need it, beside its name; `numbers`: those of other pages. */
+export function NavLinks({ attention, numbers }: { attention: ReactNode; numbers: Partial<Record<string, ReactNode>> }) {
   const t = useTranslations('nav');
   const pathname = usePathname();
   const here = PAGES.find((page) => pathname === `/${page}` || pathname.startsWith(`/${page}/`));
@@ -19,7 +19,7 @@ export function NavLinks({ attention }: { attention: ReactNode }) {
         <li key={page}>
           <Link href={`/${page}`} prefetch={false} aria-current={page === here ? 'page' : undefined} className={`flex items-center gap-1.5 rounded-md px-2.5 py-1 whitespace-nowrap no-underline ${page === here ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-canvas'}`}>
             {t(page)}
-            {page === 'attention' && attention}
+            {page === 'attention' ? attention : numbers[page]}
           </Link>
         </li>
       ))}

@@ -2,15 +2,18 @@ import { useTranslations } from 'next-intl';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { env } from '@/lib/env';
+import type { NavigationCounts } from '@/lib/navigation/counts';
 import { IconSprite } from '../ui/icon';
 import { LiveSelect } from './live-select';
+import { useNavCounts } from './nav-counts';
 import { NavLinks } from './nav-links';
 import { Preferences } from './preferences';
 import { SignedIn } from './signed-in';
 
 /** The frame of every page: header with navigation and settings, then the page. `attention`: how many things need it. */
-export function Shell({ attention = null, children }: { attention?: ReactNode; children: ReactNode }) {
+export function Shell({ attention = null, counts = null, children }: { attention?: ReactNode; counts?: NavigationCounts | null; children: ReactNode }) {
   const t = useTranslations();
+  const numbers = useNavCounts(counts);
   return (
     <>
       <IconSprite />
@@ -28,7 +31,7 @@ export function Shell({ attention = null, children }: { attention?: ReactNode; c
             </span>
           )}
           <nav aria-label={t('nav.label')} className="order-last -mx-1 basis-full">
-            <NavLinks attention={attention} />
+            <NavLinks attention={attention} numbers={numbers} />
           </nav>
           <div className="ml-auto flex items-center gap-1">
             <LiveSelect />

@@ -44,7 +44,8 @@ function configuration(folder: string, { port, basePath, console: to, stripsPref
       proxy_set_header X-Forwarded-User $auth_user;
       proxy_set_header X-Forwarded-Email $auth_email;
       proxy_set_header X-Forwarded-Groups $auth_groups;
-      proxy_set_header X-Auth-Proxy-Secret "${signIn.secret}";`
+      proxy_set_header X-Auth-Proxy-Secret "${signIn.secret}";
+      proxy_set_header X-Request-Id $request_id;`
     : '';
   const proxied = `proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $remote_addr;

@@ -1,17 +1,21 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GoodJobProcess, type Strategy } from '../../test/harness/good-job-process';
 import { insertJobs, OPEN } from '../../test/harness/many-rows';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, row } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { actOnJobs } from '../good-job/actions';
+import { parseJobFilter } from '../jobs/filters';
+import { listJobs } from '../jobs/job-list';
 import { changeJobs } from '../jobs/mutations';
-import { findAttention } from './find';
+import { findAttention, lookOf } from './find';
+import { findLateJobs } from './late-jobs';
 import { GRACE } from './look';
 import { repair } from './mutations';
 import type { FindingKind, FindingOf } from './types';
+import { findUnservedQueues } from './unserved-queues';
 
 let gj: TestConsole;
 let folder: string;
@@ -45,6 +49,8 @@ async function look(): Promise<{ [Kind in FindingKind]?: FindingOf<Kind> }> {
 }
 const kinds = async () => Object.keys(await look());
 const audits = async () => (await gj.client.query<{ action: string; counts: unknown }>('SELECT action, counts FROM good_job_console.audit_events ORDER BY id')).rows;
+/** How many jobs a link lists. */
+const listed = async (where = '') => (await listJobs(gj.ctx(), parseJobFilter(new URLSearchParams(`${where.replace('/jobs?', '')}&limit=100`)))).rows.length;
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 
 test('nothing is found in an empty database', async () => {
@@ -112,7 +118,12 @@ describe('batches that never finish', () => {
     for (let n = 0; n < 250; n += 1) await insertBatch(gj.client);
     const { hanging_batches: found } = await look();
     expect([found?.count, found?.items.length]).toEqual([{ kind: 'exact', count: 250 }, 10]);
-    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: null })).counts).toEqual({ done: 250 });
+    const operator = (bulkOperatorLimit: number) => gj.ctx({ role: 'operator', bulkOperatorLimit });
+    await expect(repair(operator(249), { repair: 'check_batches', ids: null }), 'none of them, although each transaction has fewer').rejects.toMatchObject({ code: 'bulk_too_large' });
+    await expect(repair(operator(1), { repair: 'release_jobs', ids: ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] })).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect((await gj.client.query('SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id')).rows).toEqual(['batch.check', 'job.release'].map((action) => ({ action, outcome: 'refused', error: 'bulk_too_large' })));
+    await gj.client.query('TRUNCATE good_job_console.audit_events');
+    expect((await repair(operator(250), { repair: 'check_batches', ids: null })).counts).toEqual({ done: 250 });
     expect((await audits()).map(({ counts }) => counts)).toEqual([{ done: 100 }, { done: 100 }, { done: 50 }]);
     expect(await kinds()).toEqual([]);
   });
@@ -177,7 +188,9 @@ test('jobs that are ready for too long: found per queue, run, gone', async () =>
   await insertJobs(gj.client, 30, { ...OPEN, queue_name: `'mail'`, scheduled_at: `now() - interval '20 minutes'` });
   const late = await insertJob(gj.client, { scheduled_at: ago(3_000) });
   await insertJob(gj.client, { scheduled_at: ago(600), queue_name: 'reports' });
+  await insertJob(gj.client, { scheduled_at: ago(60), queue_name: 'mail' });
   const { late_jobs: found } = await look();
+  expect(await Promise.all((found?.items ?? []).map(({ where }) => listed(where)))).toEqual([1, 30]);
   expect(found).toMatchObject({ severity: 'warning', count: { kind: 'exact', count: 2 }, items: [{ queue: 'default', count: { kind: 'exact', count: 1 } }, { queue: 'mail', count: { kind: 'exact', count: 30 } }] });
   await worker.run(late);
   expect((await look()).late_jobs?.items.map(({ queue }) => queue)).toEqual(['mail']);
@@ -233,7 +246,53 @@ describe('queues that no live process serves', () => {
   });
 });
 
+test('queues beyond the first hundreds, and jobs behind thousands that are paused, are looked at too', async () => {
+  await start({ queues: ['tenants'] });
+  await insertJobs(gj.client, 700, { ...OPEN, queue_name: `'tenant_' || lpad(n::text, 4, '0')`, scheduled_at: `now() + interval '1 day'` });
+  await insertJob(gj.client, { queue_name: 'zz_orphan', scheduled_at: ago(300) });
+  await insertJobs(gj.client, 3_000, { ...OPEN, job_class: `'HeldJob'`, queue_name: `'mixed'`, scheduled_at: `now() - interval '2 hours'` });
+  await insertJobs(gj.client, 3_000, { ...OPEN, queue_name: `'held'`, scheduled_at: `now() - interval '2 hours'` });
+  await insertJobs(gj.client, 50, { ...OPEN, queue_name: `'mixed'`, scheduled_at: `now() - interval '1 hour'` });
+  await gj.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": ["HeldJob"], "labels": []}')`);
+  const { unserved_queues: found } = await look();
+  expect(found?.items).toMatchObject([{ queue: 'mixed', count: { kind: 'exact', count: 50 } }, { queue: 'zz_orphan', count: { kind: 'exact', count: 1 } }]);
+});
+
+test('what there was no time for is not said to be clear', async () => {
+  const look = lookOf(gj.ctx());
+  look.readyQueues = () => Promise.resolve({ queues: [], incomplete: true });
+  expect(await findUnservedQueues(look)).toEqual({ finding: null, incomplete: true });
+  expect(await findLateJobs(look)).toEqual({ finding: null, incomplete: true });
+});
+
 describe('classes that fail every time', () => {
+  // Somebody succeeds: GoodJob keeps those jobs.
+  beforeEach(async () => void (await insertJob(gj.client, { job_class: 'GoodJob', ...SUCCEEDED, finished_at: ago(25 * 3_600) })));
+
+  test('successes that are cleaned up sooner than failures are missed no more', async () => {
+    await start();
+    await gj.client.query('DELETE FROM good_jobs');
+    await insertJobs(gj.client, 9, { finished_at: `now() - n * interval '2 hours'` });
+    expect((await look()).failing_classes, 'no success is stored').toBeUndefined();
+    await insertJob(gj.client, { job_class: 'GoodJob', ...SUCCEEDED, finished_at: ago(3_600) });
+    await insertJobs(gj.client, 4, { finished_at: `now() - interval '30 minutes'` });
+    expect((await look()).failing_classes, 'four failures since the oldest success').toBeUndefined();
+    await insertJobs(gj.client, 1, { finished_at: `now() - interval '20 minutes'` });
+    expect((await look()).failing_classes?.items).toMatchObject([{ jobClass: 'TestJob', count: { kind: 'exact', count: 5 } }]);
+  });
+
+  test('its link lists those that were counted', async () => {
+    await start();
+    await insertJobs(gj.client, 7, { finished_at: `now() - n * interval '1 hour'` });
+    await insertJobs(gj.client, 6, { finished_at: `now() - interval '2 days'` });
+    await insertJobs(gj.client, 3, { error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'` });
+    await insertJobs(gj.client, 2, { error: `'GoodJob::Job::DiscardJobError: Force discarded through dashboard'` });
+    await insertJobs(gj.client, 1, { error: `'E: after GoodJob::Job::DiscardJobError: Discarded through dashboard'` });
+    const [item] = (await look()).failing_classes?.items ?? [];
+    expect(item?.count).toEqual({ kind: 'exact', count: 8 });
+    expect(await listed(item?.where)).toBe(8);
+  });
+
   test('found from five failures on; one success, or discarding them by hand, is none', async () => {
     await start();
     await insertJobs(gj.client, 5, { job_class: `'BadJob'` });
@@ -293,6 +352,7 @@ test('a table that was never analyzed: found, analyzed, gone', async () => {
 test('what the schema lacks: an index, the console’s own schema', async () => {
   const old = await TestConsole.open('attention old schema', { sql: ['DROP INDEX index_good_jobs_on_created_at', 'DROP INDEX index_good_jobs_on_discarded', 'ALTER TABLE good_jobs DROP COLUMN lock_type', 'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at'], consoleSchema: false });
   try {
+    await insertJob(old.client, { ...SUCCEEDED, job_class: 'GoodJob', finished_at: ago(7_200) });
     await insertJobs(old.client, 5, { batch_callback_id: `gen_random_uuid()` });
     const { checks } = await findAttention(old.ctx());
     const found = checks.flatMap((check) => (check.result === 'found' ? [check.finding] : []));

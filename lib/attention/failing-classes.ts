@@ -1,8 +1,9 @@
 import 'server-only';
 import sql, { empty } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { isDiscardedByHand } from '../good-job/actions';
+import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
 import type { GoodJob } from '../good-job/tables';
+import { quote } from '../jobs/query-tokens';
 import { type Found, type Look, countUpTo, shown } from './look';
 import { ERROR_READ, withShownErrors } from './shown-errors';
 import type { FailingClass } from './types';
@@ -13,6 +14,8 @@ const FAILURES = 5;
 /** Jobs looked at: those that finished last, and those that were discarded last. */
 const FINISHED = 20_000;
 const DISCARDED = 5_000;
+/** Jobs that finished before the window, looked at for whether successes are kept for that long. */
+const BEFORE = 5_000;
 /** Jobs of one class looked at for a success that is older than those. */
 const OF_CLASS = 5_000;
 const CLASSES = 20;
@@ -49,8 +52,11 @@ export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<F
 }
 
 function toItem({ id, jobClass, lastAt, error }: Failing, count: number, since: string): FailingClass & { id: string } {
-  return { id, jobClass, since, lastAt, error, count: countUpTo(count, DISCARDED) };
+  return { id, jobClass, since, lastAt, error, count: countUpTo(count, DISCARDED), where: `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass, q: `finished:>=${since} ${NOT_BY_HAND}` })}` };
 }
+
+/** Discarding a job is no failure of it. */
+const NOT_BY_HAND = `-error:=${Object.values(DISCARD_ERRORS).map(quote).join(',')}`;
 
 /** Where GoodJob keeps only the jobs that failed (config.good_job.preserve_job_records), nothing can be said. */
 async function successIsForgotten(tx: Tx, gj: GoodJob): Promise<boolean> {
@@ -59,16 +65,23 @@ async function successIsForgotten(tx: Tx, gj: GoodJob): Promise<boolean> {
   return row?.forgotten ?? false;
 }
 
-/** By index_good_jobs_jobs_on_finished_at_only and index_good_jobs_on_discarded. */
+/**
+ * By index_good_jobs_jobs_on_finished_at_only and index_good_jobs_on_discarded. Successes may be cleaned up sooner than
+ * failures (config.good_job.cleanup_discarded_jobs): before the oldest that is still there, nobody knows of any.
+ */
 async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
   const hasDiscarded = !gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded');
   const inWindow = sql`j.finished_at > now() - make_interval(secs => ${WINDOW_S})`;
   return tx.query<Failing>(sql`
     WITH recent AS MATERIALIZED (
       SELECT j.job_class, j.error IS NOT NULL AS failed, j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND ${inWindow} ORDER BY j.finished_at DESC LIMIT ${FINISHED}),
+    kept AS MATERIALIZED (
+      SELECT CASE WHEN EXISTS (SELECT 1 FROM (SELECT j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND NOT ${inWindow} ORDER BY j.finished_at DESC LIMIT ${BEFORE}) b WHERE b.error IS NULL) THEN '-infinity'
+             ELSE coalesce((SELECT w.finished_at FROM (SELECT j.error, j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND ${inWindow} ORDER BY j.finished_at LIMIT ${FINISHED}) w WHERE w.error IS NULL LIMIT 1),
+                           (SELECT min(r.finished_at) FROM recent r WHERE NOT r.failed)) END AS since),
     failed AS MATERIALIZED (
       SELECT j.job_class, j.finished_at, left(j.error, ${ERROR_READ}) AS error, j.id FROM ${gj.jobs} j
-       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} AND ${inWindow} ${hasDiscarded ? empty : sql`AND j.finished_at >= (SELECT min(finished_at) FROM recent)`}
+       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} AND ${inWindow} AND j.finished_at >= (SELECT since FROM kept) ${hasDiscarded ? empty : sql`AND j.finished_at >= (SELECT min(finished_at) FROM recent)`}
        ORDER BY j.finished_at DESC LIMIT ${DISCARDED})
     SELECT f.job_class AS "jobClass", min(f.finished_at) AS since, max(f.finished_at) AS "lastAt", count(*)::int AS failures,
            (array_agg(f.error ORDER BY f.finished_at DESC))[1] AS error, (array_agg(f.id ORDER BY f.finished_at DESC))[1] AS id,

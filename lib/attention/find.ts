@@ -7,7 +7,7 @@ import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
 import { findLateJobs } from './late-jobs';
-import { type Found, GRACE, type Grace, type Look, type ReadyQueue } from './look';
+import { type Found, GRACE, type Grace, type Look, type ReadyQueues } from './look';
 import { findInterruptedJobs, findLostJobs } from './lost-jobs';
 import { findOverdueCron } from './overdue-cron';
 import { findPausedJobs } from './paused-jobs';
@@ -37,8 +37,8 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
 };
 
 export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
-  let queues: Promise<ReadyQueue[]> | undefined;
-  let unserved: Promise<ReadyQueue[]> | undefined;
+  let queues: Promise<ReadyQueues> | undefined;
+  let unserved: Promise<ReadyQueues> | undefined;
   const look: Look = {
     ctx, grace,
     read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
@@ -72,7 +72,7 @@ async function check(look: Look, kind: FindingKind): Promise<Check> {
 }
 
 /** Each text of it as it is shown; what an error repeats of its job's arguments is hidden already. */
-const shownItem = (item: object) => Object.fromEntries(Object.entries(item).map(([name, value]: [string, unknown]) => [name, typeof value === 'string' ? redactError(value) : value]));
+const shownItem = (item: object) => Object.fromEntries(Object.entries(item).map(([name, value]: [string, unknown]) => [name, typeof value === 'string' && name !== 'where' ? redactError(value) : value]));
 
 /** Findings first, by severity; then what is not known, then what is clear. */
 function rank(check: Check): number {

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { GoodJobProcess, type Strategy } from '../../test/harness/good-job-process';
+import { SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { type Thread, performNext } from '../../test/races/good-job-worker';
 import { WORKER, connect, prepare } from '../../test/races/stage';
@@ -28,6 +32,36 @@ const MORE = `
   SELECT j.id, j.id, 'mail', 0, 'RaceJob', jsonb_build_object('job_class', 'RaceJob', 'job_id', j.id, 'queue_name', 'mail', 'priority', NULL, 'arguments', '[]'::jsonb, 'executions', 0), batch.id, now(), now(), now()
     FROM batch, (SELECT gen_random_uuid() AS id FROM generate_series(1, 3)) j`;
 
+/** Of the last one GoodJob's limit lets no second one run: it is not overdue while its job runs on. */
+const CRON_FILE = path.join(os.tmpdir(), `healthy-cron-${process.pid}.yml`);
+const ENTRIES = `
+tick: { cron: "* * * * * *", class: RaceJob }
+hourly: { cron: "0 * * * *", class: RaceJob }
+one_at_a_time: { cron: "* * * * *", class: SlowJob }
+`;
+/** Cron enqueues a run once: the unique index keeps others out. */
+const RUNS = `
+  INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, cron_key, cron_at, scheduled_at, created_at, updated_at)
+  SELECT j.id, j.id, 'mail', 0, 'RaceJob', jsonb_build_object('job_class', 'RaceJob', 'job_id', j.id, 'queue_name', 'mail', 'priority', NULL, 'arguments', '[]'::jsonb, 'executions', 0), key, date_trunc(unit, now()), now(), now(), now()
+    FROM (VALUES (gen_random_uuid(), 'tick', 'second'), (gen_random_uuid(), 'hourly', 'hour')) j(id, key, unit) ON CONFLICT DO NOTHING`;
+
+/** A process that has run cron for a day, with a job that it runs since ten minutes. */
+async function startCron(gj: TestConsole, strategy: Strategy): Promise<GoodJobProcess> {
+  const cron = await GoodJobProcess.start(gj.url, { strategy, cron: true });
+  const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [cron.id, ago(86_400_000)]);
+  await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(2 * 86_400_000) });
+  const slow = { job_class: 'SlowJob', cron_key: 'one_at_a_time', concurrency_key: 'SlowJob', cron_at: ago(600_000), scheduled_at: ago(600_000), created_at: ago(600_000) };
+  await cron.run(await insertJob(gj.client, slow));
+  await gj.client.query(RUNS);
+  return cron;
+}
+
+beforeAll(async () => {
+  await writeFile(CRON_FILE, ENTRIES);
+  vi.stubEnv('CRON_FILE', CRON_FILE);
+});
+
 describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy system: %s', (strategy) => {
   test('nothing is found', async () => {
     const gj = await TestConsole.open(`healthy ${strategy}`);
@@ -35,6 +69,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy sy
     const clients = await Promise.all(Array.from({ length: THREADS * 2 }, () => connect(gj.url, WORKER)));
     try {
       await prepare(gj.client);
+      const cron = await startCron(gj, strategy);
       // One worker process after the other, as in a deployment: an old one goes, a new one comes.
       const found = new Map<FindingKind, unknown>();
       let [going, looks, performed] = [true, 0, 0];
@@ -56,6 +91,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy sy
       const enqueue = async () => {
         while (going) {
           await gj.client.query(MORE);
+          await gj.client.query(RUNS);
           await sleep(20);
         }
       };
@@ -75,6 +111,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy sy
       going = false;
       await Promise.all(all);
       await worker.stop();
+      await cron.stop();
       expect(Object.fromEntries(found)).toEqual({});
       expect(looks).toBeGreaterThanOrEqual(LOOKS);
       expect(performed).toBeGreaterThanOrEqual(PERFORMED);

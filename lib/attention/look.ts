@@ -30,8 +30,17 @@ export interface ReadyQueue {
   ready: number;
   /** Those that have waited longer than `grace.readyMinutes`. */
   late: number;
+  /** They became ready before this moment; ISO 8601 UTC. */
+  lateBefore: string;
   /** More are due than were looked at. */
   more: boolean;
+}
+
+export interface ReadyQueues {
+  /** Those whose oldest job waits longest first. */
+  queues: ReadyQueue[];
+  /** There was no time to look at all. */
+  incomplete: boolean;
 }
 
 /** What the finders of one look share. */
@@ -41,9 +50,9 @@ export interface Look {
   /** A read of its own, cut off when it takes too long; by indexes alone unless said otherwise. */
   read<T>(fn: (tx: Tx) => Promise<T>, byIndexOnly?: boolean): Promise<T>;
   /** Queues with ready jobs, read once. */
-  readyQueues(): Promise<ReadyQueue[]>;
+  readyQueues(): Promise<ReadyQueues>;
   /** Those of them that nobody serves. */
-  unserved(): Promise<ReadyQueue[]>;
+  unserved(): Promise<ReadyQueues>;
 }
 
 /** What a finder found; null: nothing. `incomplete`: there may be more. */
@@ -56,6 +65,11 @@ export function countUpTo(count: number, most: number, incomplete = false): Coun
 
 export function earliest(times: (string | null)[]): string | null {
   return times.reduce((first, at) => (at !== null && (first === null || at < first) ? at : first), null);
+}
+
+/** The queued jobs of a queue, those that are ready longest first: path and query. */
+export function queuedJobs(queue: string, q?: string): string {
+  return `/jobs?${new URLSearchParams({ state: 'queued', queue_name: queue, ...(q === undefined ? {} : { q }), sort: 'scheduled' })}`;
 }
 
 /** The first of them, as lists show them. */

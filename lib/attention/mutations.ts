@@ -1,5 +1,6 @@
 import 'server-only';
 import { countOutcomes } from '../audit/audit';
+import { checkBulkLimit } from '../bulk-limit';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import type { Permission } from '../auth/permissions';
@@ -23,7 +24,7 @@ const PERMISSIONS_OF = { check_batches: 'batch.check', release_jobs: 'job.releas
 
 type Rows = Exclude<Repair, 'unpause'>;
 
-/** Carries out one repair. Throws ConsoleError `forbidden`, `read_only`. */
+/** Carries out one repair. Throws ConsoleError `forbidden`, `read_only`, `bulk_too_large`. */
 export async function repair(ctx: Ctx, target: RepairTarget): Promise<RepairResult> {
   try {
     return await (target.repair === 'unpause' ? unpause(ctx, target) : repairRows(ctx, target.repair, target.ids));
@@ -47,7 +48,7 @@ async function repairRows(ctx: Ctx, what: Rows, ids: string[] | null): Promise<R
   const result: RepairResult = { counts: {}, notDone: [], events: 0 };
   // Nothing to do is nothing done, but not for somebody who may not.
   for (let at = 0; at === 0 || at < targets.length; at += size) {
-    const chunk = await repairChunk(ctx, what, targets.slice(at, at + size));
+    const chunk = await repairChunk(ctx, what, targets.slice(at, at + size), targets.length);
     for (const one of chunk.outcomes) {
       result.counts[one.outcome] = (result.counts[one.outcome] ?? 0) + 1;
       if (one.outcome !== 'done' && result.notDone.length < NOT_DONE_SHOWN) result.notDone.push(one);
@@ -68,10 +69,14 @@ interface Chunk {
   events: number;
 }
 
-async function repairChunk(ctx: Ctx, what: Rows, ids: string[]): Promise<Chunk> {
+/** `all`: the rows of the whole repair. */
+async function repairChunk(ctx: Ctx, what: Rows, ids: string[], all: number): Promise<Chunk> {
   try {
     const about = { targetType: what === 'release_jobs' ? ('job' as const) : ('batch' as const), targetIds: ids };
-    return await transaction(ctx, PERMISSIONS_OF[what], async (tx) => (ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids)), about);
+    return await transaction(ctx, PERMISSIONS_OF[what], async (tx) => {
+      checkBulkLimit(ctx, all);
+      return ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids);
+    }, about);
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'locked') return { outcomes: ids.map((id) => ({ id, outcome: 'locked' })), events: 0 };
     throw error;

@@ -46,7 +46,10 @@ export interface LostJob {
 export interface WaitingQueue {
   queue: string;
   since: string;
+  /** Those that a worker could take now. */
   count: Count;
+  /** Its queued jobs that have waited for as long, path and query: those that are paused or taken are among them. */
+  where: string;
 }
 
 /** A cron key whose run is missing. */
@@ -63,6 +66,8 @@ export interface FailingClass {
   lastAt: string;
   count: Count;
   error: string | null;
+  /** Those that were counted, path and query. */
+  where: string;
 }
 
 export interface DiscardedCallback {

@@ -227,6 +227,10 @@ describe('printed lines', () => {
     const lines = printed(print);
     expect(lines[0]).toMatchObject({ action: 'door', outcome: 'refused', error: 'foreign_origin', status: 403, path: '/jobs', viewer: null });
     expect(lines).toHaveLength(302);
-    expect(lines[300]).toMatchObject({ action: 'door', notPrinted: 40 });
+    expect(lines[300]).toMatchObject({ action: 'door', notPrinted: 40, of: 'strangers' });
+    for (let n = 0; n < 400; n += 1) printRefusedAtDoor(refused, 1_080_000);
+    print.mockClear();
+    printRefusedAtDoor({ ...refused, viewer: 'mallory', error: 'no_role' }, 1_080_000);
+    expect(printed(print)).toMatchObject([{ viewer: 'mallory', error: 'no_role' }]); // not lost in a stranger's noise
   });
 });

@@ -15,7 +15,7 @@ export function printAudit({ before, after, ...event }: AuditEvent): void {
 /** A request that was refused before any page or action ran: no one has signed in, or nothing proves where it comes from. */
 export interface RefusedAtDoor {
   requestId: string;
-  /** Who it claims to be, where that is known at all. */
+  /** Who was recognised: as a proxy, a token or a session proves it; null: a stranger. */
   viewer?: string | null;
   /** A code: `foreign_origin`, `bad_token`, … Never anything of the request that could be a secret. */
   error: string;
@@ -27,17 +27,22 @@ export interface RefusedAtDoor {
   address?: string | null;
 }
 
-/** Lines printed in a period at most: whoever knocks without end must not fill the disk. */
+/**
+ * Lines printed in a period at most: whoever knocks without end must not fill the disk. Strangers have an allowance of
+ * their own, so that nobody can hide what a colleague does behind a noise.
+ */
 const LINES = 300;
 const PERIOD_MS = 60_000;
 const PATH_SHOWN = 200;
-let period = { began: 0, lines: 0, left: 0 };
+const periods = { strangers: { began: 0, lines: 0, left: 0 }, recognised: { began: 0, lines: 0, left: 0 } };
 
 /** Prints what was refused at the door; never to the database. Past LINES a period they are counted, and the count is printed. */
 export function printRefusedAtDoor({ path, ...refused }: RefusedAtDoor, now: number = Date.now()): void {
+  const who = refused.viewer == null ? 'strangers' : 'recognised';
+  const period = periods[who];
   if (now - period.began >= PERIOD_MS) {
-    if (period.left > 0) print({ action: 'door', outcome: 'refused', notPrinted: period.left });
-    period = { began: now, lines: 0, left: 0 };
+    if (period.left > 0) print({ action: 'door', outcome: 'refused', notPrinted: period.left, of: who });
+    Object.assign(period, { began: now, lines: 0, left: 0 });
   }
   period.lines += 1;
   if (period.lines > LINES) period.left += 1;

@@ -1,9 +1,10 @@
 import 'server-only';
 import { countOutcomes } from '../audit/audit';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
-import { type Ctx, transaction } from '../ctx';
+import { checkBulkLimit, hasBulkLimit } from '../bulk-limit';
+import { type Ctx, type WriteTx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
-import { type BatchRetryProgress, START, retryBatchChunk } from '../good-job/batch-retry';
+import { type BatchRetryProgress, START, countDiscarded, retryBatchChunk } from '../good-job/batch-retry';
 import type { BatchEvent } from '../good-job/callbacks';
 import { type Outcome, Refusal, type RefusalCode } from '../good-job/outcomes';
 
@@ -24,7 +25,8 @@ const SKIPPED_SHOWN = 20;
 
 /**
  * Batch#retry: every discarded member, in transactions of at most 500, each with its audit record. What earlier
- * chunks did stays done when a later one meets a lock; the result says how far it came.
+ * chunks did stays done when a later one meets a lock; the result says how far it came. Throws ConsoleError `forbidden`,
+ * `read_only` or `bulk_too_large`.
  */
 export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryResult> {
   const result: BatchRetryResult = { outcome: 'done', retried: 0, skipped: [], skippedCount: 0, events: [] };
@@ -34,7 +36,10 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
     try {
       const chunk = await transaction(ctx, 'batch.retry', async (tx) => {
         let before: Snapshot = new Map();
-        const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => void (before = await readBatches(tx, ctx.gj, [batchId])));
+        const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => {
+          if (progress === START) await mayRetry(tx, ctx, batchId);
+          before = await readBatches(tx, ctx.gj, [batchId]);
+        });
         await tx.audit({
           ...about,
           counts: done.outcome === 'missing' ? { missing: 1 } : countOutcomes(done.jobs),
@@ -57,4 +62,9 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
       throw error;
     }
   }
+}
+
+/** All of them, before the first is touched: a batch that is retried by half would count as finished with open jobs in it. */
+async function mayRetry(tx: WriteTx, ctx: Ctx, batchId: string): Promise<void> {
+  if (hasBulkLimit(ctx)) checkBulkLimit(ctx, await countDiscarded(tx, ctx.gj, batchId, ctx.bulkOperatorLimit + 1));
 }

@@ -5,6 +5,7 @@ import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
+import { retryBatchUnlessLarge } from './batch-retry';
 import { controlRun } from './control';
 import { previewBulk } from './preview';
 import { getRun, listRuns, listSamples } from './queries';
@@ -300,8 +301,42 @@ test('an operator starts and resumes no run above the limit, whatever the number
   expect(attempts.rows).toEqual(Array.from({ length: 2 }, () => ({ outcome: 'refused', error: 'bulk_too_large', counts: {} })));
   const runId = await start(gj.ctx({ bulkOperatorLimit: 5 }), 'retry', discarded());
   await settled(gj.ctx(), runId);
+  await gj.client.query('DELETE FROM good_job_console.audit_events');
   await expect(controlRun(operator, runId, 'resume')).rejects.toMatchObject({ code: 'bulk_too_large' });
+  await expect(controlRun(gj.ctx({ role: 'operator', bulkOperatorLimit: 5, readOnly: true }), runId, 'resume')).rejects.toMatchObject({ code: 'read_only' });
+  await expect(controlRun(gj.ctx({ role: 'viewer', bulkOperatorLimit: 5 }), runId, 'resume')).rejects.toMatchObject({ code: 'forbidden' });
+  expect((await gj.client.query('SELECT action, outcome, error, target_ids FROM good_job_console.audit_events ORDER BY id')).rows).toEqual(['bulk_too_large', 'forbidden'].map((error) => ({ action: 'bulk.resume', outcome: 'refused', error, target_ids: [runId] })));
   expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('conflict');
   await gj.client.query(`UPDATE good_jobs SET error = 'x', finished_at = now() WHERE id IN (SELECT id FROM good_jobs LIMIT 5)`);
   expect((await settled(operator, await start(operator, 'retry', discarded()))).counts).toEqual({ done: 5 });
+});
+
+describe('the limit of an operator', () => {
+  const refusals = async () => (await gj.client.query('SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id')).rows as unknown[];
+
+  test('holds for a batch retry that needs no run: before anything is changed, and whatever the number of chunks', async () => {
+    const batch = await insertBatch(gj.client, { discarded_at: new Date().toISOString(), finished_at: new Date().toISOString() });
+    const [first = ''] = await insertJobs(gj.client, 6, { batch_id: `'${batch}'` });
+    const before = [await rowText(gj.client, 'good_job_batches', batch), await rowText(gj.client, 'good_jobs', first)];
+    await expect(retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 5 }), batch)).rejects.toMatchObject({ code: 'bulk_too_large' });
+    await expect(retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 0, bulkRuns: false }), batch)).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect([await rowText(gj.client, 'good_job_batches', batch), await rowText(gj.client, 'good_jobs', first)]).toEqual(before);
+    expect(await refusals()).toEqual(Array.from({ length: 2 }, () => ({ action: 'batch.retry', outcome: 'refused', error: 'bulk_too_large' })));
+    await insertJobs(gj.client, 600, { batch_id: `'${batch}'` });
+    await expect(retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 605, bulkRuns: false }), batch)).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect(await executions('finished_at IS NULL')).toEqual([]);
+    expect(await retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 606, bulkRuns: false }), batch)).toMatchObject({ outcome: 'done', retried: 606 });
+    expect(await retryBatchUnlessLarge(gj.ctx({ bulkOperatorLimit: 0 }), batch)).toMatchObject({ outcome: 'done', retried: 0 });
+  });
+
+  test('holds for selected rows without the console’s own tables', async () => {
+    const list = await insertJobs(gj.client, 2);
+    const [chosen, now] = [ids([...list, ...list]), await previewBulk(gj.ctx(), 'retry', ids(list))];
+    const request = (limit: number, role: 'operator' | 'admin' = 'operator') => startBulk(gj.ctx({ role, bulkOperatorLimit: limit, bulkRuns: false }), { action: 'retry', target: chosen, scheduledAt: null, cutOff: now.cutOff, expected: now.total, typed: null });
+    for (const limit of [0, 1]) await expect(request(limit)).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect(await executions('finished_at IS NULL')).toEqual([]);
+    expect(await refusals()).toEqual(Array.from({ length: 2 }, () => ({ action: 'job.retry', outcome: 'refused', error: 'bulk_too_large' })));
+    expect(await request(2)).toEqual({ kind: 'done', counts: { done: 2 } });
+    expect(await request(0, 'admin')).toEqual({ kind: 'done', counts: { conflict: 2 } });
+  });
 });

@@ -1,9 +1,8 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { denial } from '../auth/permissions';
+import { checkBulkLimit } from '../bulk-limit';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
 import { lockBatches } from '../good-job/claim';
 import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './run-rows';
 import { serverId, work, workOn } from './runner';
@@ -18,12 +17,11 @@ export type ControlOutcome = 'done' | 'conflict' | 'missing';
 
 /**
  * Pauses, resumes or cancels a run, whichever server works on it: that one sees it before its next chunk. Needs the
- * permission of the run's own action. Throws ConsoleError `forbidden` or `read_only`.
+ * permission of the run's own action. Throws ConsoleError `forbidden`, `read_only` or, to go on, `bulk_too_large`.
  */
 export async function controlRun(ctx: Ctx, runId: string, control: Control): Promise<ControlOutcome> {
   const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
   if (!run) return 'missing';
-  if (control === 'resume') await mayGoOn(ctx, runId);
   if (control === 'resume') return resume(ctx, runId, run.action);
   return transaction(ctx, permissionOf(run.action), async (tx) => recorded(tx, runId, control, await (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run))), attemptOf(runId, control));
 }
@@ -38,10 +36,9 @@ async function recorded<T extends string>(tx: WriteTx, runId: string, control: C
 }
 
 /** To go on with a run is as good as to start it. */
-async function mayGoOn(ctx: Ctx, runId: string): Promise<void> {
-  if (!denial(ctx.viewer, 'bulk.large', ctx.readOnly)) return;
-  const [run] = await ctx.db.read((tx) => tx.query<{ large: boolean }>(sql`SELECT expected > ${ctx.bulkOperatorLimit} OR expected_kind <> 'exact' AS large FROM ${RUNS} WHERE id = ${runId}`));
-  if (run?.large) throw new ConsoleError('bulk_too_large');
+async function mayGoOn(tx: WriteTx, ctx: Ctx, runId: string): Promise<void> {
+  const [run] = await tx.query<{ expected: number | null }>(sql`SELECT CASE expected_kind WHEN 'exact' THEN expected::int END AS expected FROM ${RUNS} WHERE id = ${runId}`);
+  if (run) checkBulkLimit(ctx, run.expected);
 }
 
 async function pause(tx: WriteTx, ctx: Ctx, runId: string): Promise<ControlOutcome> {
@@ -76,6 +73,7 @@ async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<Cont
   let onRecord = false;
   for (;;) {
     const taken = await transaction(ctx, permissionOf(action), async (tx) => {
+      if (!onRecord) await mayGoOn(tx, ctx, runId);
       const tried = await takeLease(tx, ctx, runId);
       if (!onRecord) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
       return tried;

@@ -2,7 +2,7 @@ import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { NotConfirmed } from '../audit/attempts';
 import { countOutcomes } from '../audit/audit';
-import { denial } from '../auth/permissions';
+import { checkBulkLimit } from '../bulk-limit';
 import { type Ctx, recordAttempt, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import type { CutOff } from '../good-job/cut-off';
@@ -64,8 +64,7 @@ export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff,
     const { viewer, requestId } = ctx;
     await insertRun(tx, { id, viewer: viewer.id, role: viewer.role, requestId, action, scheduledAt, target, cutOff, server: serverId() });
     const listed = target.kind === 'ids' ? await listSelected(tx, id, target.ids) : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
-    // What could not be counted in time may be of any size.
-    if ((listed === null || listed > ctx.bulkOperatorLimit) && denial(ctx.viewer, 'bulk.large', ctx.readOnly)) throw new ConsoleError('bulk_too_large');
+    checkBulkLimit(ctx, listed);
     // Counted here and not taken from the browser: what was previewed can only have become less.
     const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
     if (count > TYPED_ABOVE && (typed === null || typed !== expected.count || (expected.kind === 'exact' && count > expected.count))) throw new NotConfirmed();
@@ -97,5 +96,6 @@ function detailsOf({ target, scheduledAt }: Pick<BulkRequest, 'target' | 'schedu
 /** The selected rows of one page, in one transaction as any other action. */
 async function changeSelected(ctx: Ctx, { action, scheduledAt }: BulkRequest, ids: string[]): Promise<BulkStart> {
   if (ids.length > MAX_SELECTED || action === 'batch_retry') throw new ConsoleError('bad_request');
-  return { kind: 'done', counts: countOutcomes(await changeJobs(ctx, jobActionOf(action), [...new Set(ids)], { scheduledAt })) };
+  const distinct = [...new Set(ids)];
+  return { kind: 'done', counts: countOutcomes(await changeJobs(ctx, jobActionOf(action), distinct, { scheduledAt }, () => checkBulkLimit(ctx, distinct.length))) };
 }

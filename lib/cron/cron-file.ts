@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
-import { parseDocument } from 'yaml';
-import { isTimestamp } from '../text';
-import { type Value, activeJobArguments } from './active-job-arguments';
 import type { CronJob } from '../good-job/cron-enqueue';
+import { RubySymbol, type Value, activeJobArguments, keyName } from './active-job-arguments';
+import { parseRubyYaml } from './ruby-yaml';
+import { readSet } from './set-options';
 
 /** What is wrong with an entry; each is a message `cron.problems.<code>`. The entry is shown all the same. */
 export const ENTRY_PROBLEMS = ['not_a_mapping', 'no_schedule', 'no_class', 'bad_class', 'bad_args', 'bad_kwargs', 'bad_set', 'bad_description', 'bad_enabled_by_default'] as const;
@@ -51,8 +51,7 @@ export function readCronFile(path: string): CronFile {
 
 /** The entries in a file's text: `key: {cron, class, …}` at the top, or all of them under `cron:`. Throws CronFileError. */
 export function parseCronFile(text: string, path: string): CronFile {
-  // As Ruby's Psych reads it: YAML 1.1, with `<<` and yes/no; whole numbers of any size.
-  const document = parseDocument(text, { version: '1.1', intAsBigInt: true, prettyErrors: true });
+  const document = parseRubyYaml(text);
   const [error] = document.errors;
   if (error) throw new CronFileError(`CRON_FILE ${path} is neither YAML nor JSON: ${error.message.split('\n')[0]?.replace(/[.:]*$/, '')}.`);
   let value: Value;
@@ -63,23 +62,23 @@ export function parseCronFile(text: string, path: string): CronFile {
   }
   if (value === null || value === undefined) return { entries: new Map() };
   if (!(value instanceof Map)) throw new CronFileError(`CRON_FILE ${path} must hold a mapping of cron keys to entries.`);
-  const top = symbols(value);
+  const top = named(value);
   const wrapped = top.get('cron');
-  const entries = wrapped instanceof Map && !isEntry(symbols(wrapped)) ? symbols(wrapped) : top;
+  const entries = wrapped instanceof Map && !isEntry(named(wrapped)) ? named(wrapped) : top;
   if (entries.size > MAX_ENTRIES) throw new CronFileError(`CRON_FILE ${path} has more than ${MAX_ENTRIES} entries.`);
   return { entries: new Map([...entries].map(([key, entry]) => [key, toEntry(key, entry)])) };
 }
 
 const isEntry = (map: Map<string, Value>) => typeof map.get('cron') === 'string' || typeof map.get('class') === 'string';
 
-/** `:key` is how Ruby writes a symbol into YAML. */
-function symbols(map: Map<Value, Value>): Map<string, Value> {
-  return new Map([...map].map(([key, value]) => [String(key).replace(/^:/, ''), value]));
+/** By what the keys are called; a number may be one. */
+function named(map: Map<Value, Value>): Map<string, Value> {
+  return new Map([...map].map(([key, value]) => [keyName(key) ?? String(key), value]));
 }
 
 function toEntry(key: string, value: Value): FileEntry {
   if (!(value instanceof Map)) return { key, cron: null, jobClass: null, description: null, enabledByDefault: true, job: null, args: null, kwargs: null, set: null, problems: ['not_a_mapping'] };
-  const given = symbols(value);
+  const given = named(value);
   const problems: EntryProblem[] = [];
   const text = (name: string, problem: EntryProblem): string | null => {
     const found = given.get(name) ?? null;
@@ -88,7 +87,7 @@ function toEntry(key: string, value: Value): FileEntry {
   };
   const cron = text('cron', 'no_schedule');
   if (cron === null && !problems.includes('no_schedule')) problems.push('no_schedule');
-  const jobClass = text('class', 'bad_class');
+  const jobClass = text('class', 'bad_class')?.replace(/^::/, '') ?? null;
   if (jobClass === null && !problems.includes('bad_class')) problems.push('no_class');
   const description = text('description', 'bad_description');
   const enabled = given.get('enabled_by_default') ?? null;
@@ -117,42 +116,14 @@ function toEntry(key: string, value: Value): FileEntry {
   };
 }
 
-/** The options of `ActiveJob::Core#set` that GoodJob and Active Job know; null: one is of a wrong type. */
-function readSet(set: Value): Omit<CronJob, 'jobClass' | 'arguments'> | null {
-  const nothing = { queue: null, priority: null, labels: null, concurrencyKey: null, waitSeconds: null, waitUntil: null, notify: true };
-  if (set === null) return nothing;
-  if (!(set instanceof Map)) return null;
-  const given = symbols(set);
-  const get = (name: string) => given.get(name) ?? null;
-  const [queue, priority, wait, until, labels, key, notify] = ['queue', 'priority', 'wait', 'wait_until', 'good_job_labels', 'good_job_concurrency_key', 'good_job_notify'].map(get);
-  const isText = (value: Value | undefined): value is string | null => value === null || typeof value === 'string';
-  const untilText = until instanceof Date ? until.toISOString() : (until ?? null);
-  if (!isText(queue) || !isText(key) || !(priority === null || (typeof priority === 'bigint' && priority >= -2147483648n && priority <= 2147483647n))) return null;
-  if (!(wait === null || typeof wait === 'bigint' || typeof wait === 'number') || !(notify === null || typeof notify === 'boolean')) return null;
-  if (!isText(untilText) || (untilText !== null && !isTimestamp(untilText))) return null;
-  if (!(labels === null || (Array.isArray(labels) && labels.every((label) => typeof label === 'string')))) return null;
-  // GoodJob strips labels, drops blank ones and repetitions.
-  const kept = labels === null ? null : [...new Set((labels as string[]).map((label) => label.trim()).filter((label) => label !== ''))];
-  return {
-    queue: queue === null ? null : symbolText(queue),
-    priority: priority === null ? null : Number(priority),
-    labels: kept,
-    concurrencyKey: key,
-    waitSeconds: wait === null ? null : Number(wait),
-    waitUntil: untilText === null ? null : new Date(untilText.replace(/(\.\d{3})\d+/, '$1')).toISOString().replace('Z', '000Z'),
-    notify: notify !== false,
-  };
-}
-
-const symbolText = (text: string) => text.replace(/^:/, '');
-
 /** As JSON, for the reader. */
 function printed(value: Value): string | null {
   return value === null ? null : JSON.stringify(plain(value), null, 2);
 }
 
 function plain(value: Value): unknown {
-  if (value instanceof Map) return Object.fromEntries([...symbols(value)].map(([key, inner]) => [key, plain(inner)]));
+  if (value instanceof Map) return Object.fromEntries([...named(value)].map(([key, inner]) => [key, plain(inner)]));
   if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof RubySymbol) return value.name;
   return typeof value === 'bigint' ? (Number.isSafeInteger(Number(value)) ? Number(value) : String(value)) : value;
 }

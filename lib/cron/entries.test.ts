@@ -48,7 +48,7 @@ describe('the list', () => {
     await setting('cron_keys_disabled', '["of_setting"]');
     const page = await listCronEntries(ctx, null);
     expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([['broken', true], ['hourly', true], ['odd', true], ['of_jobs', false], ['of_setting', false], ['secret', true], ['seldom', true], ['tokyo', true]]);
-    expect(page).toMatchObject({ enabled: 6, disabled: 2, fileGiven: true, fileStale: false, previous: null, next: null });
+    expect(page).toMatchObject({ enabled: 5, disabled: 1, notInFile: 2, fileGiven: true, fileStale: false, previous: null, next: null });
     expect(await entry('of_jobs')).toMatchObject({ jobClass: 'ForgottenJob', schedule: null, nextAt: null, cannotEnqueue: null });
     expect(await entry('of_setting')).toMatchObject({ enabled: false, cannotEnqueue: 'no_source' });
     expect(await entry('broken')).toMatchObject({ problems: ['no_class', 'bad_set'], cannotEnqueue: 'entry_invalid' });
@@ -116,6 +116,32 @@ describe('overdue', () => {
     expect((await entry('hourly'))?.overdueSince).toBeNull();
   });
 
+  describe('a limit of concurrency may have refused it', () => {
+    const limited = { job_class: 'HourlyJob', concurrency_key: 'k' };
+    const last = (columns: Record<string, unknown>) => cron('hourly', lastHour() - HOUR, columns);
+    test.each<[string, () => Promise<unknown>]>([
+      ['the last run is unfinished and has a concurrency key', () => last({ ...limited, ...RUNNING, finished_at: null })],
+      ['the last run is unfinished and has labels', () => last({ ...RUNNING, finished_at: null, labels: ['tenant'] })],
+      ['the last run finished only afterwards', () => last({ ...limited, finished_at: iso(lastHour() + 1000) })],
+      ['another job of its concurrency key is unfinished', async () => (await last({ ...limited, finished_at: iso(lastHour() - 60_000) }), insertJob(gj.client, { ...limited, scheduled_at: iso(Date.now() + HOUR) }))],
+    ])('not when %s', async (_name, make) => {
+      await live();
+      await old();
+      await make();
+      expect((await entry('hourly'))?.overdueSince).toBeNull();
+    });
+
+    test.each<[string, Record<string, unknown>]>([
+      ['it has neither', { ...RUNNING, finished_at: null, labels: [] }],
+      ['it finished before', { ...limited, finished_at: iso(lastHour() - 60_000) }],
+    ])('but overdue when %s', async (_name, columns) => {
+      await live();
+      await old();
+      await last(columns);
+      expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
+    });
+  });
+
   test('not when its job may have been cleaned up', async () => {
     await live();
     expect((await entry('hourly'))?.overdueSince).toBeNull();
@@ -126,7 +152,8 @@ describe('one entry', () => {
   test('has its next five runs and the properties that GoodJob prints', async () => {
     const detail = await getCronEntry(ctx, 'tokyo');
     expect(detail?.nextRuns).toHaveLength(5);
-    expect(JSON.parse(detail?.propertiesJson ?? '')).toEqual({ key: 'tokyo', class: 'TokyoJob', cron: '0 9 * * * Asia/Tokyo', set: { queue: 'low', priority: 7 }, description: null, args: [1, { a: 'b' }] });
+    expect(JSON.parse(detail?.propertiesJson ?? '')).toEqual({ key: 'tokyo', class: 'TokyoJob', cron: '0 9 * * * Asia/Tokyo', set: { queue: 'low', priority: 7 }, description: 'None', args: [1, { a: 'b' }] });
+    expect(JSON.parse((await getCronEntry(ctx, 'hourly', 'なし'))?.propertiesJson ?? '')).toEqual({ key: 'hourly', class: 'HourlyJob', cron: '0 * * * *', set: 'なし', description: 'each hour' });
     expect(await getCronEntry(ctx, 'nowhere')).toBeNull();
     expect((await getCronEntry(ctx, 'secret'))?.propertiesJson).not.toMatch(/hunter2|abc123/);
   });
@@ -139,7 +166,7 @@ describe('enqueue now', () => {
     const heard = await gj.notifications(async () => expect(await changeCronKey(ctx, 'enqueue', 'tokyo', file)).toMatchObject({ outcome: 'done', source: 'file' }));
     expect(heard).toMatchObject([{ queue_name: 'low' }]);
     const job = await row(gj.client, 'good_jobs', await enqueued('tokyo'));
-    expect(job).toMatchObject({ queue_name: 'low', priority: 7, job_class: 'TokyoJob', finished_at: null, serialized_params: { arguments: [1, { a: 'b', _aj_symbol_keys: [] }], executions: 0, locale: 'en', timezone: 'UTC' } });
+    expect(job).toMatchObject({ queue_name: 'low', priority: 7, job_class: 'TokyoJob', finished_at: null, serialized_params: { arguments: [1, { a: 'b', _aj_symbol_keys: ['a'] }], executions: 0, locale: 'en', timezone: 'UTC' } });
     expect(job.cron_at).toBe(job.created_at);
   });
 
@@ -148,6 +175,28 @@ describe('enqueue now', () => {
     await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [id, params(id, { job_class: 'HourlyJob', queue_name: 'night', priority: 3, locale: 'ja' })]);
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
     expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({ queue_name: 'night', priority: 3, labels: ['l'], concurrency_key: 'k', serialized_params: { locale: 'ja' } });
+  });
+
+  test('a queue, a priority or a language that somebody gave a job of the class are not those of the entry', async () => {
+    const mine = await cron('hourly', Date.now() - HOUR, { job_class: 'HourlyJob', created_at: iso(Date.now() - HOUR) });
+    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [mine, params(mine, { job_class: 'HourlyJob', queue_name: 'default', priority: null, locale: 'en' })]);
+    const urgent = async (jobClass: string) => {
+      const id = await insertJob(gj.client, { job_class: jobClass });
+      await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [id, params(id, { job_class: jobClass, queue_name: 'urgent', priority: 9, locale: 'fr', timezone: 'Paris' })]);
+    };
+    await urgent('HourlyJob');
+    await urgent('OffJob');
+    await changeCronKey(ctx, 'enqueue', 'hourly', file);
+    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({ queue_name: 'default', priority: 0, serialized_params: { queue_name: 'default', priority: null, locale: 'en', timezone: 'UTC' } });
+    // Of a key without a job nothing else tells.
+    await changeCronKey(ctx, 'enqueue', 'seldom', file);
+    expect(await row(gj.client, 'good_jobs', await enqueued('seldom'))).toMatchObject({ queue_name: 'urgent', priority: 9, serialized_params: { locale: 'en', timezone: 'UTC' } });
+  });
+
+  test('without labels where the file says so', async () => {
+    await cron('hourly', Date.now() - HOUR, { job_class: 'HourlyJob', labels: ['l'] });
+    await changeCronKey(ctx, 'enqueue', 'hourly', parseCronFile('hourly: { cron: "@hourly", class: HourlyJob, set: { good_job_labels: [] } }', FILE));
+    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({ labels: null });
   });
 
   test('without the file as the last job was, to the letter', async () => {

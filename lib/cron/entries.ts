@@ -25,12 +25,15 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
       const start = after === null ? 0 : keys.findIndex((key) => key > after);
       const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
       const runs = await readRuns(tx, ctx.gj, shown);
-      const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
+      // GoodJob has those of its configuration; without the file all may be of it.
+      const counted = file.given ? [...file.entries.keys()] : keys;
+      const enabled = counted.filter((key) => isEnabled(key, file, stored)).length;
       const before = start < 0 ? keys.slice(-PAGE) : keys.slice(0, start);
       return {
         rows: shown.map((key) => toRow(ctx, key, file, stored, runs.get(key))),
         enabled,
-        disabled: keys.length - enabled,
+        disabled: counted.length - enabled,
+        notInFile: keys.length - counted.length,
         fileGiven: file.given,
         fileStale: file.stale,
         cronProcesses: stored.watch.processes,
@@ -43,8 +46,8 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
   );
 }
 
-/** One entry; null: neither the file nor a job nor a setting has the key. */
-export async function getCronEntry(ctx: Ctx, key: string): Promise<CronDetail | null> {
+/** One entry; null: neither the file nor a job nor a setting has the key. `none`: the word for what its configuration leaves out. */
+export async function getCronEntry(ctx: Ctx, key: string, none = 'None'): Promise<CronDetail | null> {
   const file = configuredCron();
   const entry = file.entries.get(key);
   return ctx.db.read(
@@ -57,7 +60,7 @@ export async function getCronEntry(ctx: Ctx, key: string): Promise<CronDetail | 
       return {
         row,
         nextRuns: read !== null && typeof read === 'object' ? nextRuns(read.schedule, stored.watch.now, NEXT_RUNS).map(iso) : [],
-        propertiesJson: entry ? propertiesOf(entry) : null,
+        propertiesJson: entry ? propertiesOf(entry, none) : null,
         fileGiven: file.given,
         cronProcesses: stored.watch.processes,
       };
@@ -99,7 +102,6 @@ function toRow(ctx: Ctx, key: string, file: Configured, stored: StoredCron, foun
   const enabled = isEnabled(key, file, stored);
   const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
   const readable = read !== null && typeof read === 'object' ? read : null;
-  const lastAt = found?.runs[0] ? Date.parse(found.runs[0].at) : null;
   return {
     key: shownName(key),
     configured: entry !== undefined,
@@ -110,7 +112,7 @@ function toRow(ctx: Ctx, key: string, file: Configured, stored: StoredCron, foun
     enabled,
     runs: found?.runs ?? [],
     nextAt: readable ? isoOrNull(nextOf(entry?.cron ?? '', readable, stored.watch)) : null,
-    overdueSince: readable && enabled ? isoOrNull(overdueSince(readable, lastAt, stored.watch)) : null,
+    overdueSince: readable && enabled ? isoOrNull(overdueSince(readable, found?.last ?? null, stored.watch)) : null,
     cannotEnqueue: entry ? (entry.job ? null : 'entry_invalid') : found ? null : 'no_source',
   };
 }
@@ -140,7 +142,7 @@ const iso = (instant: number) => new Date(instant).toISOString();
 const isoOrNull = (instant: number | null) => (instant === null ? null : iso(instant));
 
 /** GoodJob::CronEntry#display_properties. Arguments pass the redaction, as those of a job. */
-function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: FileEntry): string {
+function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: FileEntry, none: string): string {
   const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json => redaction().json(parseJson(text), { of, path, jobClass });
   const positional = parseJson(args ?? '[]');
   // In the job they are its last argument.
@@ -148,12 +150,21 @@ function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: F
   return prettyJson(
     object([
       ['key', scalar(shownName(key))],
-      ['class', scalar(jobClass)],
-      ['cron', scalar(cron)],
-      ['set', hidden(set ?? 'null', 'other')],
-      ['description', scalar(description === null ? null : shownName(description))],
+      ['class', scalar(jobClass ?? none)],
+      ['cron', scalar(cron ?? none)],
+      ['set', set === null ? scalar(none) : hidden(set, 'other')],
+      ['description', scalar(shownName(description ?? none))],
       ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
       ...(kwargs === null ? [] : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
     ]),
   );
+}
+
+/** How many entries are enabled and disabled, as the list says. */
+export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
+  const file = configuredCron();
+  const stored = await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true });
+  const keys = allKeys(file, stored);
+  const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
+  return { enabled, disabled: keys.length - enabled };
 }

@@ -1,4 +1,4 @@
-import { previousRun } from './runs';
+import { previousDue } from './runs';
 import type { ReadSchedule } from './schedule';
 
 /** Cron enqueues at the moment itself; a busy process needs a little longer. */
@@ -19,14 +19,29 @@ export interface CronWatch {
   oldestFinishedAt: number | null;
 }
 
+/** The newest run of a key. Times are ms since the epoch. */
+export interface LastRun {
+  at: number;
+  finishedAt: number | null;
+  /** It has labels or a concurrency key: a limit may refuse another job while this one, or one like it, is unfinished. */
+  limited: boolean;
+  /** Another job of its concurrency key is unfinished. */
+  crowded: boolean;
+}
+
 /**
  * Since when a key's job is missing; null when none is, or when it cannot be known. Only for a key that is enabled. A
- * run counts as missed when a process was there to enqueue it, nobody switched keys since, and its job would still be there.
+ * run counts as missed when a process was there to enqueue it, nobody switched keys since, its job would still be
+ * there, and no limit of concurrency may have refused it.
  */
-export function overdueSince(read: ReadSchedule, lastRunAt: number | null, watch: CronWatch): number | null {
+export function overdueSince(read: ReadSchedule, last: LastRun | null, watch: CronWatch): number | null {
   if (watch.processes === 0 || watch.since === null || !watch.preserves || watch.oldestFinishedAt === null) return null;
-  const due = previousRun(read.schedule, watch.now - TOLERANCE_MS);
-  if (due === null || (lastRunAt !== null && lastRunAt >= due)) return null;
+  const due = previousDue(read.schedule, watch.now - TOLERANCE_MS);
+  if (due === null || (last !== null && (last.at >= due || mayBeRefused(last, due)))) return null;
   if (due <= watch.since || due <= (watch.settingsChangedAt ?? 0) || due <= watch.oldestFinishedAt) return null;
   return due;
+}
+
+function mayBeRefused(last: LastRun, at: number): boolean {
+  return last.crowded || (last.limited && (last.finishedAt === null || last.finishedAt >= at));
 }

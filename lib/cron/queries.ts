@@ -4,7 +4,7 @@ import type { Tx } from '../db/types';
 import { isProcessAlive } from '../good-job/locks';
 import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { CronWatch } from './overdue';
+import type { CronWatch, LastRun } from './overdue';
 import { type CronRun, RUNS_SHOWN } from './types';
 
 /** Distinct keys that are read from the jobs at most. */
@@ -61,6 +61,8 @@ async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'sett
 export interface StoredRuns {
   runs: CronRun[];
   jobClass: string | null;
+  /** The newest of the runs. */
+  last: LastRun;
 }
 
 /** GoodJob gives every job of a schedule its `cron_at`: of those without one there are few, if any. */
@@ -72,18 +74,21 @@ const WITHOUT_TIME = 1_000;
  */
 export async function readRuns(tx: Tx, gj: GoodJob, keys: string[]): Promise<Map<string, StoredRuns>> {
   if (keys.length === 0) return new Map();
-  const rows = await tx.query<{ key: string; id: string; at: string; state: JobState; jobClass: string | null }>(sql`
-    SELECT k.key, r.id, r.at, r.state, r.job_class AS "jobClass" FROM unnest(${keys}::text[]) WITH ORDINALITY k(key, n) CROSS JOIN LATERAL (
-      SELECT * FROM (
-        (SELECT j.id, j.cron_at AS at, ${stateOf} AS state, j.job_class FROM ${gj.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NOT NULL ORDER BY j.cron_at DESC LIMIT ${RUNS_SHOWN})
+  const columns = sql`j.id, ${stateOf} AS state, j.job_class, j.finished_at, j.concurrency_key, j.labels`;
+  const rows = await tx.query<{ key: string; id: string; at: string; state: JobState; jobClass: string | null; finishedAt: string | null; limited: boolean; crowded: boolean }>(sql`
+    SELECT k.key, r.id, r.at, r.state, r.job_class AS "jobClass", r.finished_at AS "finishedAt", (r.concurrency_key IS NOT NULL OR cardinality(r.labels) > 0) IS TRUE AS limited,
+           CASE WHEN r.n = 1 AND r.concurrency_key IS NOT NULL THEN EXISTS (SELECT 1 FROM ${gj.jobs} c WHERE c.concurrency_key = r.concurrency_key AND c.finished_at IS NULL) ELSE false END AS crowded
+      FROM unnest(${keys}::text[]) WITH ORDINALITY k(key, n) CROSS JOIN LATERAL (
+      SELECT *, row_number() OVER (ORDER BY at DESC, id DESC) AS n FROM (
+        (SELECT j.cron_at AS at, ${columns} FROM ${gj.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NOT NULL ORDER BY j.cron_at DESC LIMIT ${RUNS_SHOWN})
         UNION ALL
-        (SELECT j.id, j.created_at AS at, ${stateOf} AS state, j.job_class FROM (
+        (SELECT j.created_at AS at, ${columns} FROM (
            SELECT * FROM ${gj.jobs} WHERE cron_key = k.key AND cron_at IS NULL LIMIT ${WITHOUT_TIME}) j ORDER BY j.created_at DESC LIMIT ${RUNS_SHOWN})) both_kinds
        ORDER BY at DESC, id DESC LIMIT ${RUNS_SHOWN}) r
      ORDER BY k.n, r.at DESC, r.id DESC`);
   const found = new Map<string, StoredRuns>();
-  for (const { key, id, at, state, jobClass } of rows) {
-    const known = found.get(key) ?? { runs: [], jobClass };
+  for (const { key, id, at, state, jobClass, finishedAt, limited, crowded } of rows) {
+    const known = found.get(key) ?? { runs: [], jobClass, last: { at: Date.parse(at), finishedAt: finishedAt === null ? null : Date.parse(finishedAt), limited, crowded } };
     known.runs.push({ id, at, state });
     found.set(key, known);
   }

@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import { describe, expect, test } from 'vitest';
-import { nextRun, nextRuns, previousRun } from './runs';
+import { nextRun, nextRuns, previousDue, previousRun } from './runs';
 import { type ReadSchedule, readSchedule } from './schedule';
 
 function read(text: string, zone = 'UTC'): ReadSchedule {
@@ -53,6 +53,14 @@ describe('where clocks change', () => {
 
   test('back: a shorter interval goes on through both hours', () => {
     expect(chain('*/30 1 * * *', '2018-11-04T04:45Z', 5, 'America/New_York')).toEqual(['2018-11-04T05:00:00Z', '2018-11-04T05:30:00Z', '2018-11-04T06:00:00Z', '2018-11-04T06:30:00Z', '2018-11-05T06:00:00Z']);
+  });
+
+  test('back: what was due is what the run before leads to', () => {
+    const due = (cron: string, before: string) => iso(previousDue(read(cron, 'America/New_York').schedule, at(before)));
+    expect(due('30 1 * * *', '2026-11-01T06:40Z')).toBe('2026-11-01T05:30:00Z');
+    expect(due('30 1 * * *', '2026-11-02T06:40Z')).toBe('2026-11-02T06:30:00Z');
+    expect(due('*/30 1 * * *', '2026-11-01T06:40Z')).toBe('2026-11-01T06:30:00Z');
+    expect(due('30 2 * * *', '2026-03-08T12:00Z')).toBe('2026-03-07T07:30:00Z');
   });
 
   test('days before and after one keep their clock', () => {

@@ -67,6 +67,20 @@ export function previousRun(schedule: Schedule, before: number): number | null {
   return null;
 }
 
+/**
+ * The last run before an instant that GoodJob comes to from the run before it: where the clock goes back, a moment
+ * with the same clock as the run before is none (see nextRun).
+ */
+export function previousDue(schedule: Schedule, before: number): number | null {
+  let due = previousRun(schedule, before);
+  for (let step = 0; due !== null && step < MAX_STEPS; step += 1) {
+    const earlier = previousRun(schedule, due);
+    if (earlier === null || nextRun(schedule, earlier) === due) return due;
+    due = earlier;
+  }
+  return due;
+}
+
 const calendars = new WeakMap<Schedule, Cron>();
 
 /** Walks the calendar's days, in UTC, where no clock changes. What croner has no word for it leaves to isDay(). */

@@ -47,9 +47,11 @@ export interface CronRow {
 
 export interface CronPage {
   rows: CronRow[];
-  /** Keys in all: what GoodJob's navigation counts. */
+  /** Keys in all, as GoodJob's navigation counts them: those of CRON_FILE, where it is set. */
   enabled: number;
   disabled: number;
+  /** Keys of jobs or settings that CRON_FILE does not have. */
+  notInFile: number;
   /** CRON_FILE is set; and it could not be read any more. */
   fileGiven: boolean;
   fileStale: boolean;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { insertExecution, insertJob } from '../../test/harness/rows';
+import { DISCARDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { groupQuery } from '../../components/failures/failure-links';
+import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { previewBulk } from '../bulk/preview';
 import { targetJobs } from '../bulk/target';
 import { FailureReader } from '../good-job/failure-key';
@@ -182,6 +182,22 @@ describe('countDiscarded', () => {
     const some = await countDiscarded(console_.ctx(), filter(`by=${by}`), 50);
     expect(some.total.all).toBe(51);
     expect(some.since).not.toBeNull();
+  });
+});
+
+describe('the links of the counts by exception', () => {
+  it('list the jobs that were counted, or there is none', async () => {
+    const { client } = console_;
+    const planted = ['Links::Error', 'Links::Error: x', 'E: after Links::Error: y', 'Links::ErrorOf: z', 'links::error: w', 'no: Links::Error', `${'L'.repeat(400)}: x`];
+    for (const error of planted) await insertJob(client, { ...DISCARDED, job_class: 'OfLinks', error });
+    const { rows } = await countDiscarded(console_.ctx(), filter('by=exception&job_class=OfLinks'));
+    for (const row of rows) {
+      const href = countHref('exception', row, null, false, 'OfLinks');
+      if (row.name?.startsWith('LLL')) expect(href).toBeNull();
+      else expect((await listJobs(console_.ctx(), parseJobFilter(new URLSearchParams(href?.replace('/jobs?', ''))))).rows.length, String(row.name)).toBe(row.all);
+    }
+    expect(rows.find(({ name }) => name === 'Links::Error')?.all).toBe(2);
+    await client.query(`DELETE FROM good_jobs WHERE job_class = 'OfLinks'`);
   });
 });
 

@@ -111,10 +111,11 @@ async function readCounts(ctx: Ctx, { by, jobClass }: FailureFilter, limit: numb
   );
   const counted = rows.map((row): DiscardCount => {
     const [all = 0, ...counts] = JSON.parse(row.counts) as number[];
-    return { name: row.name === null ? null : cut(by === 'class' ? row.name : redactError(row.name), NAME_READ), all, counts, bare: row.bare };
+    const shown = row.name === null ? null : cut(by === 'class' ? row.name : redactError(row.name), NAME_READ);
+    return { name: shown, all, counts, bare: row.bare, cut: shown !== row.name || (row.name ?? '').length >= NAME_READ };
   });
   const total: DiscardCount = {
-    name: null, bare: false, all: counted.reduce((sum, { all }) => sum + all, 0), counts: RANGE_NAMES.map((_, n) => counted.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0)),
+    name: null, bare: false, cut: false, all: counted.reduce((sum, { all }) => sum + all, 0), counts: RANGE_NAMES.map((_, n) => counted.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0)),
   };
   const [first] = rows;
   return { rows: counted.slice(0, NAMES_SHOWN), total, since: first && first.looked > limit ? first.since : null, now: first?.now ?? new Date().toISOString() };

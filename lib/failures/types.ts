@@ -63,6 +63,8 @@ export interface DiscardCount {
   counts: number[];
   /** Where an exception's name is the whole error. */
   bare: boolean;
+  /** It is longer than it is shown, or something of it is hidden. */
+  cut: boolean;
 }
 
 export interface DiscardCounts {

@@ -58,6 +58,16 @@ export async function retryBatchChunk(tx: Tx, gj: GoodJob, batchId: string, prog
   return { outcome: 'done', jobs, next: null, events };
 }
 
+/** The batch's discarded members, `most` at most. */
+export async function countDiscarded(tx: Tx, gj: GoodJob, batchId: string, most: number): Promise<number> {
+  // index_good_jobs_on_batch_id; OFFSET 0 keeps the planner from walking everybody's discarded jobs.
+  const [row] = await tx.query<{ count: number }>(sql`
+    SELECT count(*)::int AS count FROM (
+      SELECT 1 FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} OFFSET 0) j
+       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL LIMIT ${most}) discarded`);
+  return row?.count ?? 0;
+}
+
 /** The end of a batch retry, when its members are retried; the caller holds the batch's lock. Returns the callbacks enqueued. */
 export async function completeBatchRetry(tx: Tx, gj: GoodJob, batchId: string, options: { keepDiscardedAt: boolean }): Promise<BatchEvent[]> {
   await resetBatch(tx, gj, batchId, options);

@@ -61,13 +61,17 @@ export interface StoredDefaults {
   priority: number | null;
 }
 
+/** The columns of StoredDefaults, of a payload. */
+export const storedDefaults = (p: Sql): Sql => sql`
+  CASE jsonb_typeof(${p} -> 'locale') WHEN 'string' THEN ${p} ->> 'locale' END AS locale,
+  CASE jsonb_typeof(${p} -> 'timezone') WHEN 'string' THEN ${p} ->> 'timezone' END AS timezone,
+  CASE jsonb_typeof(${p} -> 'queue_name') WHEN 'string' THEN ${p} ->> 'queue_name' END AS queue,
+  CASE jsonb_typeof(${p} -> 'priority') WHEN 'number' THEN CASE WHEN (${p} ->> 'priority')::numeric BETWEEN -2147483648 AND 2147483647 THEN ${priorityOfParams(p)} END END AS priority`;
+
 /** What a class itself would decide, as the newest stored job of that class has it. */
 export async function defaultsOf(tx: Tx, gj: GoodJob, jobClass: string): Promise<StoredDefaults | undefined> {
   const [newest] = await tx.query<StoredDefaults>(sql`
-    SELECT CASE jsonb_typeof(p -> 'locale') WHEN 'string' THEN p ->> 'locale' END AS locale,
-           CASE jsonb_typeof(p -> 'timezone') WHEN 'string' THEN p ->> 'timezone' END AS timezone,
-           CASE jsonb_typeof(p -> 'queue_name') WHEN 'string' THEN p ->> 'queue_name' END AS queue,
-           CASE jsonb_typeof(p -> 'priority') WHEN 'number' THEN ${priorityOfParams(sql`p`)} END AS priority
+    SELECT ${storedDefaults(sql`newest.p`)}
       FROM (SELECT j.serialized_params AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
   return newest;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import sql from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { blankText } from './blank';
-import { defaultsOf } from './callbacks';
+import { type StoredDefaults, defaultsOf, storedDefaults } from './callbacks';
 import { clock, payloadTime } from './clock';
 import { notify } from './notify';
 import type { RefusalCode } from './outcomes';
@@ -16,7 +16,8 @@ export interface CronJob {
   arguments: string;
   queue: string | null;
   priority: number | null;
-  labels: string[] | null;
+  /** 'none': it says that there are none. */
+  labels: string[] | 'none' | null;
   concurrencyKey: string | null;
   /** `set: { wait: }`, seconds. */
   waitSeconds: number | null;
@@ -33,7 +34,7 @@ export type CronEnqueued =
   /** Neither the file nor a job of this key says what to enqueue; or what is stored cannot be enqueued. */
   | { outcome: 'refused'; code: 'no_source' | RefusalCode };
 
-interface LastJob {
+interface LastJob extends StoredDefaults {
   id: string;
   jobClass: string | null;
   labels: string[] | null;
@@ -44,7 +45,8 @@ interface LastJob {
 /**
  * GoodJob::CronEntry#enqueue, as far as the tables tell: a job with `cron_key` and `cron_at` (default: now), as the
  * configuration has it, else as the key's last job was. What the class itself decides in Ruby (queue, priority,
- * labels, concurrency key, locale) is taken from stored jobs; a limit that would refuse it is not seen.
+ * labels, concurrency key) is taken from the key's last job, queue and priority else from the class' newest one; a
+ * limit that would refuse it is not seen.
  */
 export async function enqueueCron(tx: Tx, gj: GoodJob, key: string, job: CronJob | null, cronAt?: string): Promise<CronEnqueued> {
   const last = await lastJobOf(tx, gj, key);
@@ -57,7 +59,7 @@ export async function enqueueCron(tx: Tx, gj: GoodJob, key: string, job: CronJob
 /** GoodJob::CronEntry#last_job: those without `cron_at` come after all others. index_good_jobs_on_cron_key_and_cron_at_cond. */
 async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | undefined> {
   const [last] = await tx.query<LastJob>(sql`
-    SELECT j.id, j.job_class AS "jobClass", j.labels, j.concurrency_key AS "concurrencyKey", ${paramsProblem(sql`j.serialized_params`)} AS problem FROM (
+    SELECT j.id, j.job_class AS "jobClass", j.labels, j.concurrency_key AS "concurrencyKey", ${storedDefaults(sql`j.serialized_params`)}, ${paramsProblem(sql`j.serialized_params`)} AS problem FROM (
       (SELECT 1 AS part, l.* FROM ${gj.jobs} l WHERE l.cron_key = ${key} AND l.cron_at IS NOT NULL ORDER BY l.cron_at DESC LIMIT 1)
       UNION ALL
       (SELECT 2 AS part, l.* FROM (SELECT * FROM ${gj.jobs} WHERE cron_key = ${key} AND cron_at IS NULL LIMIT 1000) l ORDER BY l.created_at DESC LIMIT 1)) j
@@ -66,13 +68,15 @@ async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | un
 }
 
 async function enqueueFromFile(tx: Tx, gj: GoodJob, key: string, job: CronJob, last: LastJob | undefined, cronAt: string | undefined): Promise<CronEnqueued> {
-  const defaults = await defaultsOf(tx, gj, job.jobClass);
+  const like = last?.jobClass === job.jobClass ? last : undefined;
+  // Any other job of the class may have been set to a queue of its own.
+  const defaults = like ?? (await defaultsOf(tx, gj, job.jobClass));
   const now = await clock(tx);
   const scheduledAt = job.waitUntil ?? (job.waitSeconds === null ? null : later(now, job.waitSeconds));
   const storedQueue = blankText(defaults?.queue ?? null) ? 'default' : (defaults?.queue ?? 'default');
   const queue = blankText(job.queue) ? storedQueue : (job.queue ?? storedQueue);
   const priority = job.priority ?? defaults?.priority ?? null;
-  const like = last?.jobClass === job.jobClass ? last : undefined;
+  const labels = job.labels ?? like?.labels ?? null;
   const id = randomUUID();
   const payload = {
     job_class: job.jobClass,
@@ -82,8 +86,9 @@ async function enqueueFromFile(tx: Tx, gj: GoodJob, key: string, job: CronJob, l
     priority,
     executions: 0,
     exception_executions: {},
-    locale: defaults?.locale ?? gj.app.locale,
-    timezone: defaults?.timezone ?? gj.app.timeZone,
+    // I18n.default_locale and Time.zone of the app: another job of the class has those of whoever enqueued it.
+    locale: like?.locale ?? gj.app.locale,
+    timezone: like?.timezone ?? gj.app.timeZone,
     enqueued_at: payloadTime(now),
     scheduled_at: scheduledAt === null ? null : payloadTime(scheduledAt),
   };
@@ -91,7 +96,7 @@ async function enqueueFromFile(tx: Tx, gj: GoodJob, key: string, job: CronJob, l
   const inserted = await tx.query<{ id: string }>(sql`
     INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
     VALUES (${id}, ${id}, ${queue}, ${priority ?? 0}, ${job.jobClass}, ${JSON.stringify(payload)}::jsonb || jsonb_build_object('arguments', ${job.arguments}::jsonb),
-            ${job.labels ?? like?.labels ?? null}::text[], ${job.concurrencyKey ?? like?.concurrencyKey ?? null}, ${key}, ${cronAt ?? now}, ${scheduledAt ?? now}, ${now}, ${now})
+            ${labels === 'none' ? null : labels}::text[], ${job.concurrencyKey ?? like?.concurrencyKey ?? null}, ${key}, ${cronAt ?? now}, ${scheduledAt ?? now}, ${now}, ${now})
     ON CONFLICT DO NOTHING RETURNING id`);
   if (inserted.length === 0) return { outcome: 'unchanged' };
   if (job.notify) await notify(tx, [queue], scheduledAt ?? now);

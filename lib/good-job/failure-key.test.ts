@@ -18,7 +18,11 @@ const SAME: [string, ...string[]][] = [
   ['請求書<n>の発行に失敗しました（<n>件）', '請求書1234の発行に失敗しました（５件）', '請求書9の発行に失敗しました（12件）'],
   ['Encoding::UndefinedConversionError: "…" from ASCII-8BIT to UTF-8', 'Encoding::UndefinedConversionError: "\\xE3" from ASCII-8BIT to UTF-8'],
   ['Aws::Error: S3 said HTTP/1.1 <n> over TLSv1.2, key s<n>', 'Aws::Error: S3 said HTTP/1.1 503 over TLSv1.2, key s4', 'Aws::Error: S3 said HTTP/1.1 404 over TLSv1.2, key s12'],
-  ['E: order<n> on <n>', 'E: order12 on 192.168.1.5', 'E: order7 on 10.0.0.1'],
+  ['E: order<n> on <address>', 'E: order12 on 192.168.1.5', 'E: order7 on 10.0.0.1'],
+  ['E: no route to <address>', 'E: no route to 10.0.0.1:5432', 'E: no route to 10.0.0.123:5432', 'E: no route to 10.0.0.1', 'E: no route to [::1]:6379', 'E: no route to [fe80::1%eth0]:80', 'E: no route to 2001:db8::8a2e:370:7334', 'E: no route to 2001:0DB8:0:0:0:8A2E:0370:7334', 'E: no route to ::ffff:10.0.0.1', 'E: no route to 00:1a:2b:3c:4d:5e'],
+  ['E: at <address>: refused', 'E: at 10.0.0.1:80, 10.0.0.2:80: refused', 'E: at 10.10.10.10:443, 10.0.0.2:12345: refused'],
+  ['E: Dad::Cafe on db-<n>:<n> at <time> [<time>]', 'E: Dad::Cafe on db-1:5432 at 12:30:45 [21:03:04]', 'E: Dad::Cafe on db-12:80 at 9:05 [21:03:04.5]'],
+  ["JSON::ParserError: unexpected token at \"…\"", "JSON::ParserError: unexpected token at '{\"a': 1}'", "JSON::ParserError: unexpected token at '{\"name\": \"it's\",\n \"b\": [1'"],
   ['Errno::ECONNREFUSED: Connection refused - connect(<n>) for "…" port <n>', 'Errno::ECONNREFUSED: Connection refused - connect(2) for "127.0.0.1" port 6379', 'Errno::ECONNREFUSED: Connection refused - connect(2) for "redis" port 1'],
 ];
 
@@ -38,7 +42,7 @@ describe('normalizeError', () => {
     for (const [normal] of SAME) expect(normalizeError(normal)).toBe(normal);
   });
 
-  it.each(['a', '1', '"', "'", '\\"', '`', 'a@', 'a.', 'http://', '0', '0x', '-', '12:', '2026-', '「', '<n>, ', ' ', "a'", 'Jan 1', '\u{1F600}', 'A::'])('takes a megabyte of %j in no time', (unit) => {
+  it.each(['a', '1', '"', "'", '\\"', '`', 'a@', 'a.', '1.', '1:', 'a:', '::', '[::', "unexpected token at '", 'http://', '0', '0x', '-', '12:', '2026-', '「', '<n>, ', ' ', "a'", 'Jan 1', '\u{1F600}', 'A::'])('takes a megabyte of %j in no time', (unit) => {
     const text = unit.repeat(Math.ceil(1_000_000 / unit.length));
     const started = performance.now();
     normalizeError(text);

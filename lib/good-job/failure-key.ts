@@ -8,15 +8,23 @@ const KEPT = 500;
  * Each pattern is bounded or consumes what it has looked at, and the text is cut first: a megabyte of anything takes no
  * longer than a page of it. Their order matters: a URL holds numbers, a time holds digits.
  */
+const V4 = String.raw`(?:\d{1,3}\.){3}\d{1,3}`;
+/** All eight groups, or fewer with `::` and, lest a constant of Ruby's be one, a digit and no capital. */
+const V6 = String.raw`(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|(?=[a-f:]{0,35}\d)(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?::(?:[0-9a-f]{1,4}:){0,6}(?:${V4}|[0-9a-f]{1,4})?`;
+const ZONE = '(?:%[a-z0-9]{1,16})?';
 const RULES: [RegExp, string][] = [
   [/\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}、。」』]+/gi, '<url>'],
   [/[\p{L}\p{Nd}._%+-]{1,64}@[\p{L}\p{Nd}-]{1,63}(?:\.[\p{L}\p{Nd}-]{1,63}){1,8}/gu, '<email>'],
+  // What JSON::ParserError could not read: it holds quotes of its own.
+  [/(?<=\bunexpected (?:token|character) at )'.*'/gsu, '"…"'],
   // Ruby quotes names as `name' before 3.4, and as 'name' since. An apostrophe inside of a word opens nothing.
   [/"(?:[^"\\]|\\.)*"|“[^”]*”|「[^」]*」|『[^』]*』|(?<![\p{L}\p{Nd}])'(?:[^'\\]|\\.|(?<=[\p{L}\p{Nd}])'(?=\p{L}))*'|`[^`']*[`']/gsu, '"…"'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<uuid>'],
+  [new RegExp(String.raw`(?<![\p{L}\p{Nd}._:])(?:\[(?:${V6})${ZONE}\](?::\d{1,5})?|(?:${V6})${ZONE}|(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|${V4}(?::\d{1,5})?)(?![\p{L}\p{Nd}_]|[.:]\p{Nd}|::)`, 'gu'), '<address>'],
   [/\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} \d{1,4}(?:,? \d{4})?(?: \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{3,4}))?(?: \d{4})?)?/g, '<time>'],
   [/\b\d{4}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/g, '<time>'],
-  [/\b\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/g, '<time>'],
+  // No port of `10.0.0.1.5:80` or `db-1:5432`.
+  [/(?<![\p{L}\p{Nd}._:]|[\p{L}\p{Nd}]-)\d\d?:[0-5]\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\p{Nd})(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/gu, '<time>'],
   [/\b0x[0-9a-f]+\b/gi, '<hex>'],
   [/(?<![\p{L}\p{Nd}_-])(?=[0-9a-f]{0,63}\d)[0-9a-f]{8,}(?![\p{L}\p{Nd}_-])/giu, '<id>'],
 ];
@@ -27,11 +35,11 @@ const isId = (word: string) => (word.match(/\d/g)?.length ?? 0) >= 3 && /[A-Za-z
 /** Numbers that are part of a name, and numbers. */
 const NUMBER = /\b(?:UTF-(?:8|16|32)|ASCII-8BIT|ISO-8859-\d{1,2}|(?:Windows|CP)-?\d{3,4}|SHA-?\d{1,3}|MD5|IPv[46]|HTTP\/\d(?:\.\d)?|TLSv\d(?:\.\d)?|OAuth2|S3|EC2|x509)(?![\p{L}\p{Nd}])|(?<![\p{L}\p{Nd}<])[-+]?\p{Nd}+(?:[.,_]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?|\p{Nd}+(?:[._]\p{Nd}+)*/giu;
 /** `<n>, <n>, <n>`: how many there are is no difference. */
-const LIST = /(<(?:n|id|uuid|hex|time|url|email)>|"…")(?:\s*,\s*\1)+/g;
+const LIST = /(<(?:n|id|uuid|hex|time|url|email|address)>|"…")(?:\s*,\s*\1)+/g;
 
 /**
  * An error without what differs from job to job: ids, UUIDs, numbers, addresses in memory, quoted strings, e-mail
- * addresses, URLs, times. Its class, as GoodJob writes it before the message, stays as it is.
+ * addresses, URLs, addresses in the network, times. Its class, as GoodJob writes it before the message, stays as it is.
  */
 export function normalizeError(error: string): string {
   const read = error.slice(0, ERROR_READ);

@@ -39,10 +39,10 @@ export const WAITING_READ = 20_000;
 
 const ofClasses = ({ classes }: FailureWindow): Sql => (classes ? sql`AND j.job_class = ANY(${classes}::text[])` : empty);
 
-/** The newest execution: index_good_job_executions_on_active_job_id_and_created_at. The first frame that fits ends the search for it. */
+/** The newest execution: index_good_job_executions_on_active_job_id_and_created_at. The first frame that fits ends the search for it; most others are of gems, which LIKE sees in a tenth of the pattern's time. */
 const newestExecution = (gj: GoodJob): Sql => sql`
   LEFT JOIN LATERAL (SELECT e.finished_at, e.error_backtrace FROM ${gj.executions} e WHERE e.active_job_id = j.id ORDER BY e.created_at DESC LIMIT 1) e ON true
-  LEFT JOIN LATERAL (SELECT left(f, ${FRAME_READ}) AS frame FROM unnest(e.error_backtrace[1:${FRAMES_READ}::int]) f WHERE f !~ ${LIBRARY_FRAME_PATTERN} LIMIT 1) f ON true`;
+  LEFT JOIN LATERAL (SELECT left(f, ${FRAME_READ}) AS frame FROM unnest(e.error_backtrace[1:${FRAMES_READ}::int]) f WHERE CASE WHEN f LIKE ${'%/gems/%'} THEN false ELSE f !~ ${LIBRARY_FRAME_PATTERN} END LIMIT 1) f ON true`;
 
 const columns = sql`j.id, left(j.job_class, ${CLASS_READ}) AS "jobClass", left(j.queue_name, ${CLASS_READ}) AS "queueName", left(j.error, ${ERROR_READ}) AS error, f.frame`;
 

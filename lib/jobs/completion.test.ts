@@ -37,5 +37,6 @@ it('completes values, those that begin with it first', async () => {
   expect(await complete('cron:n|')).toEqual(['cron:nightly']);
   expect(await complete('process:|')).toEqual([`process:${processId}`]);
   expect(await complete('created:>2|')).toEqual(['created:>24h']);
+  expect(await complete('attempt_failed:>2|')).toEqual(['attempt_failed:>24h']);
   expect(await complete('batch:x|')).toEqual([]);
 });

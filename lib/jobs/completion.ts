@@ -7,7 +7,7 @@ import { VALUES, looseScan, sample } from './distinct-values';
 import { redaction } from '../redaction/redaction';
 import { fieldOf } from './query-language';
 import { COMMA, MINUS, quoteValue, tokens } from './query-tokens';
-import { FIELDS, TIME_FIELDS } from './terms';
+import { EXECUTION_FIELDS, FIELDS, TIME_FIELDS } from './terms';
 
 export interface Completion {
   /** The part of the text that a chosen one takes the place of, UTF-16 offsets. */
@@ -49,7 +49,8 @@ export async function completeValue(ctx: Ctx, field: 'queue' | 'class' | 'label'
   return matching(await valuesOf(ctx, field, typed), typed).slice(0, ITEMS);
 }
 
-const isPlain = (field: string) => field === 'state' || field === 'process' || (TIME_FIELDS as readonly string[]).includes(field);
+const isTime = (field: string) => ([...TIME_FIELDS, ...EXECUTION_FIELDS] as readonly string[]).includes(field);
+const isPlain = (field: string) => field === 'state' || field === 'process' || isTime(field);
 
 /** Those that begin with it before those that have it inside. */
 function matching(values: string[], typed: string): string[] {
@@ -75,7 +76,7 @@ async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string
     case 'process':
       return remembered(ctx, field, (tx) => tx.query(sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`));
     default:
-      return (TIME_FIELDS as readonly string[]).includes(field) ? SPANS : [];
+      return isTime(field) ? SPANS : [];
   }
 }
 

@@ -43,6 +43,7 @@ beforeAll(async () => {
   const pick = <V>(list: readonly V[]): V => list[Math.floor(random() * list.length)] as V;
   const hex = () => Math.floor(random() * 16).toString(16);
   const { client } = console_;
+  const executed: string[] = [];
   for (let n = 0; n < 260; n += 1) {
     const id = n === 0 ? HEX : n === 1 ? 'cafe0123-0000-4000-8000-000000000002' : Array.from({ length: 32 }, hex).join('').replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
     // Few moments for many jobs, and some a microsecond apart: pages break inside them.
@@ -57,7 +58,11 @@ beforeAll(async () => {
         pick([null, null, 'nightly', '毎時']), at(n), pick([null, null, BATCH]), pick([null, null, null, BATCH]), pick([null, 0, 1, 3, 25]), pick(LABELS), pick([null, null, null, PROCESS])],
     );
     if (random() < 0.2) await client.query('INSERT INTO good_job_executions (active_job_id, process_id, created_at, updated_at) VALUES ($1, $2, now(), now())', [id, pick([PROCESS, randomUUID()])]);
+    executed.push(id);
   }
+  // With dice of their own: what is above stays as it was.
+  const dicing = dice(4_711);
+  for (const id of executed) for (; dicing() < 0.4; ) await client.query('INSERT INTO good_job_executions (active_job_id, created_at, updated_at, error) VALUES ($1, $2, now(), $3)', [id, at(dicing() < 0.5 ? 0 : 60, dicing() < 0.5 ? 0 : 123456), dicing() < 0.5 ? null : 'E: x']);
   await client.query('ANALYZE');
 });
 afterAll(() => console_.close());
@@ -71,6 +76,7 @@ const ARGS = `serialized_params -> 'arguments'`;
 const text = (what: string) => `(${['job_class', 'error', `array_to_string(labels, E'\\n')`].map((column) => `coalesce(${column}, '') ILIKE ${lit(`%${like(what)}%`)}`).join(' OR ')}
   OR coalesce((${ARGS})::text, '') ILIKE ${lit(`%${like(what)}%`)} OR coalesce((${ARGS})::text, '') ILIKE ${lit(`%${like(JSON.stringify(what).slice(1, -1))}%`)})`;
 const not = (condition: string) => `NOT coalesce(${condition}, false)`;
+const executed = (condition: string) => `EXISTS (SELECT FROM good_job_executions e WHERE e.active_job_id = good_jobs.id AND ${condition})`;
 const byId = (prefix: string) => `(id::text LIKE '${prefix}%' OR active_job_id::text LIKE '${prefix}%')`;
 
 /** A filter as query parameters (`q` is added to the other's `q`), and what it means. */
@@ -98,6 +104,9 @@ const FILTERS: [Record<string, string>, string][] = [
   [{ q: 'id:cafe0123' }, byId('cafe0123')], [{ q: HEX }, `id = '${HEX}'`], [{ query: 'CAFE0123' }, byId('cafe0123')], [{ q: `"${HEX}"` }, text(HEX)],
   [{ q: BATCH }, `batch_id = '${BATCH}'`], [{ q: 'deadbeef99' }, text('deadbeef99')],
   [{ q: 'error:net::readtimeout' }, `error ILIKE '%Net::ReadTimeout%'`], [{ q: 'error:*end' }, `error LIKE '% end'`], [{ q: '-error:*' }, 'error IS NULL'], [{ q: 'error:100%' }, `error LIKE '%100\\%%'`],
+  [{ q: 'error:="ÀÉ boom \\\\ end"' }, `error LIKE 'ÀÉ boom%'`], [{ q: 'error:=net*' }, 'false'], [{ q: '-error:="",Net::*' }, not(`error = '' OR error LIKE 'Net::%'`)],
+  [{ q: 'attempted:2026-11-20T10:00:00.123456Z..2026-11-20T10:00:59Z' }, executed(`e.created_at >= '2026-11-20 10:00:00.123456' AND e.created_at <= '2026-11-20 10:00:59'`)], [{ q: '-attempted:2026-11-20' }, not(executed(`e.created_at >= '2026-11-20' AND e.created_at < '2026-11-21'`))],
+  [{ q: 'attempt_failed:<=2026-11-20T10:00:00.123456Z' }, executed(`e.error IS NOT NULL AND e.created_at <= '2026-11-20 10:00:00.123456'`)], [{ q: '-attempt_failed:>2026-11-20T10:00:30Z' }, not(executed(`e.error IS NOT NULL AND e.created_at > '2026-11-20 10:00:30'`))],
   [{ q: '請求' }, text('請求')], [{ q: 'ünïcode' }, text('Ünïcode')], [{ query: 'net::readtimeout with' }, text('net::readtimeout with')], [{ q: '-gid://app/User' }, not(text('gid://app/User'))],
   [{ q: '"\\"写し\\" \\\\ 税込"' }, text('"写し" \\ 税込')], [{ query: '"invoice_id": 4711' }, text('"invoice_id": 4711')], [{ q: '%_' }, text('%_')],
   [{ q: 'args.0:4711' }, `${ARGS} ->> 0 = '4711'`], [{ q: 'args.0.invoice_id:4711,12345678901234567890' }, `${ARGS} -> 0 ->> 'invoice_id' IN ('4711', '12345678901234567890')`],
@@ -168,7 +177,7 @@ describe('every filter', () => {
   it('matches something, or is there to match nothing', async () => {
     const empty: string[] = [];
     for (const [params, condition] of FILTERS) if ((await oracle([condition], 'id')).length === 0) empty.push(JSON.stringify(params));
-    expect(empty).toEqual(['{"finished_since":"3_hours_ago"}', '{"q":"deadbeef99"}', '{"q":"args.0.rate:1.1"}']);
+    expect(empty).toEqual(['{"finished_since":"3_hours_ago"}', '{"q":"deadbeef99"}', '{"q":"error:=net*"}', '{"q":"args.0.rate:1.1"}']);
   });
 });
 

@@ -10,13 +10,15 @@ import type { Outcome } from '../good-job/outcomes';
 /**
  * Carries out one action on these jobs in one transaction, with its audit record: at most
  * MAX_JOBS_PER_TRANSACTION distinct UUIDs. An outcome for every id, in the order given. When a lock could not
- * be had within two seconds nothing is changed and every row's outcome is `locked`.
+ * be had within two seconds nothing is changed and every row's outcome is `locked`. `check`, first thing in the
+ * transaction, may refuse it all by throwing.
  */
-export async function changeJobs(ctx: Ctx, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
+export async function changeJobs(ctx: Ctx, action: JobAction, ids: string[], options: ActionOptions = {}, check?: () => void): Promise<Outcome[]> {
   if (ids.length > MAX_JOBS_PER_TRANSACTION) throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
   const about = { targetType: 'job' as const, targetIds: ids, details: options.scheduledAt ? { scheduled_at: options.scheduledAt } : {} };
   try {
     return await transaction(ctx, `job.${action}`, async (tx) => {
+      check?.();
       let before: Snapshot = new Map();
       const outcomes = await actOnJobs(tx, ctx.gj, action, ids, { ...options, claimed: async (ready) => void (before = await readJobs(tx, ctx.gj, ready)) });
       const done = outcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : []));

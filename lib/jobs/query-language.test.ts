@@ -61,7 +61,15 @@ describe('parseQuery', () => {
     expect(one(`"${UUID}"`)).toMatchObject({ kind: 'text', id: null });
     expect(one('d293-ba0f')).toMatchObject({ kind: 'text', id: null });
   });
-  it.each(['state:finished', 'statee:x', 'priority:high', 'priority:>1,x', 'created:yesterday', 'created:2h', 'batch:123', 'class:', 'args.:1', 'args.0..x:1', 'error:"open', 'id:xyz', 'created:>2026-13-01', 'created:>2026-02-30', 'created:>0000-01-01', 'created:..', 'created:>9999w', 'attempts:>..3', 'args:1', 'class.x:1', '""'])('does not understand %s', (query) =>
+  it('reads times of executions, and whole errors', () => {
+    expect(one('attempt_failed:>24h')).toMatchObject({ kind: 'execution', field: 'attempt_failed', bounds: [{ comparison: '>', time: { secondsAgo: 86_400 } }] });
+    expect(one('attempted:2026-11-20')).toMatchObject({ kind: 'execution', bounds: [{ comparison: '>=' }, { comparison: '<' }] });
+    expect(one('error:="A: b, c",D*')).toMatchObject({ kind: 'match', values: ['A: b, c', 'D*'], whole: true });
+    expect(one('error：＝A')).toMatchObject({ values: ['A'], whole: true });
+    expect(one('error:"=A"')).not.toHaveProperty('whole');
+    expect(parseQuery('Connection failed: timeout').map(({ kind }) => kind)).toEqual(['text', 'text', 'text']);
+  });
+  it.each(['attempted:yesterday', 'attempt_failed:', 'error:=', 'state:finished', 'statee:x', 'priority:high', 'priority:>1,x', 'created:yesterday', 'created:2h', 'batch:123', 'class:', 'args.:1', 'args.0..x:1', 'error:"open', 'id:xyz', 'created:>2026-13-01', 'created:>2026-02-30', 'created:>0000-01-01', 'created:..', 'created:>9999w', 'attempts:>..3', 'args:1', 'class.x:1', '""'])('does not understand %s', (query) =>
     expect(one(query)).toMatchObject({ kind: 'not_understood', source: query }));
   it('reads ids whole or by their first eight characters', () => {
     expect(one(`id:${UUID.toUpperCase()}`)).toMatchObject({ kind: 'ids', values: [UUID.replaceAll('-', '')] });

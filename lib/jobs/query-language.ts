@@ -2,7 +2,7 @@ import { isJobState } from '../good-job/states';
 import { isFilterText, isTimestamp } from '../text';
 import { COLON, MINUS, tokens, values } from './query-tokens';
 import {
-  FIELDS, type FailureTerm, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
+  EXECUTION_FIELDS, type ExecutionTerm, FIELDS, type FailureTerm, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
   type TimeValue,
 } from './terms';
 
@@ -81,15 +81,17 @@ export function idDigits(text: string): string | null {
 
 function readField(field: Field, rest: string, common: Common): Term | null {
   if (includes(NUMBER_FIELDS, field)) return readNumber(field, rest.normalize('NFKC'), common);
-  if (includes(TIME_FIELDS, field)) return readTime(field, rest.normalize('NFKC'), common);
-  const found = values(rest);
+  if (includes(TIME_FIELDS, field)) return withBounds(rest, (bounds): TimeTerm => ({ ...common, kind: 'time', field, bounds }));
+  if (includes(EXECUTION_FIELDS, field)) return withBounds(rest, (bounds): ExecutionTerm => ({ ...common, kind: 'execution', field, bounds }));
+  const whole = field === 'error' && /^[=＝]/.test(rest);
+  const found = values(whole ? rest.slice(1) : rest);
   if (found.length === 0) return null;
   if (field === 'state') {
     const states = found.map(({ text }) => text.normalize('NFKC').toLowerCase());
     return states.every(isJobState) ? { ...common, kind: 'match', field, values: states } : null;
   }
   if (includes(ID_FIELDS, field)) return readIds(field, found.map(({ text }) => text.normalize('NFKC')), common);
-  return { ...common, kind: 'match', field, values: found.map(({ pattern }) => pattern) };
+  return { ...common, kind: 'match', field, values: found.map(({ pattern }) => pattern), ...(whole && { whole }) };
 }
 
 /** Nobody can want all but a group: of those that are not looked at nobody knows whether they are of it. */
@@ -120,13 +122,14 @@ function readNumber(field: NumberTerm['field'], rest: string, common: Common): N
  * `>2h` is after two hours ago, `<2026-11-01` before that day began (UTC, unless a zone is written), `>2026-11-01`
  * after it ended, `2026-11-01` that day, `2026-11-01..2026-11-02` both days and what is between them.
  */
-function readTime(field: TimeTerm['field'], rest: string, common: Common): TimeTerm | null {
+function withBounds<T>(text: string, termOf: (bounds: TimeBound[]) => T): T | null {
+  const rest = text.normalize('NFKC');
   const [, sign, one = '', low, high] = /^(?:(>=|<=|>|<)?((?:(?!\.\.).)*)|(.*?)\.\.(.*))$/s.exec(rest) ?? [];
   let bounds: (TimeBound | null)[];
   if (low !== undefined && high !== undefined) bounds = [low ? bound('>=', low) : undefined, high ? bound('<=', high) : undefined].filter((one) => one !== undefined);
   else if (sign) bounds = [bound(sign as TimeBound['comparison'], one)];
   else bounds = dayOf(one) ? [bound('>=', one), bound('<=', one)] : [];
-  return bounds.length > 0 && bounds.every((one) => one !== null) ? { ...common, kind: 'time', field, bounds } : null;
+  return bounds.length > 0 && bounds.every((one) => one !== null) ? termOf(bounds) : null;
 }
 
 function bound(comparison: TimeBound['comparison'], source: string): TimeBound | null {

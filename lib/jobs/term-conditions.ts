@@ -1,7 +1,7 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { type JobState, isInState, readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { ArgumentTerm, IdsTerm, MatchTerm, NumberTerm, Term, TextTerm, TimeTerm, UnderstoodTerm } from './terms';
+import type { ArgumentTerm, ExecutionTerm, IdsTerm, MatchTerm, NumberTerm, Term, TextTerm, TimeTerm, UnderstoodTerm } from './terms';
 import { contains, containsText, escapeLike } from './text-conditions';
 
 const any = (conditions: Sql[]) => sql`(${join(conditions, ' OR ')})`;
@@ -44,6 +44,8 @@ export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
       return any(term.ranges.map((range) => numberCondition(term.field, range)));
     case 'time':
       return join(term.bounds.map((bound) => timeCondition(term.field, bound)), ' AND ');
+    case 'execution':
+      return executionCondition(gj, term);
     case 'argument':
       return any(term.values.map((value) => argumentCondition(term, value)));
     case 'failure':
@@ -51,9 +53,9 @@ export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
   }
 }
 
-/** Whether a term has to read texts of any length. */
+/** Whether a term has to read texts of any length, or another table. */
 export function isSlow(term: Term): boolean {
-  return term.kind === 'text' || term.kind === 'argument' || (term.kind === 'match' && term.field === 'error');
+  return term.kind === 'text' || term.kind === 'argument' || term.kind === 'execution' || (term.kind === 'match' && term.field === 'error');
 }
 
 /** Between the first and the last id that begins with these digits. */
@@ -83,7 +85,7 @@ function matches(column: Sql, values: string[]): Sql {
   ]);
 }
 
-function matchCondition({ field, values }: MatchTerm): Sql {
+function matchCondition({ field, values, whole }: MatchTerm): Sql {
   switch (field) {
     case 'state':
       return any(values.map((value) => sql`(${isInState(value as JobState)})`));
@@ -94,6 +96,7 @@ function matchCondition({ field, values }: MatchTerm): Sql {
     case 'cron':
       return matches(sql`j.cron_key`, values);
     case 'error': // An error text is a class and a message: nobody types all of it.
+      if (whole) return matches(sql`j.error`, values);
       return any(values.map((value) => {
         const pattern = wildcard(value);
         return pattern === null ? contains(sql`j.error`, literal(value)) : sql`j.error ILIKE ${pattern}`;
@@ -131,6 +134,12 @@ function numberCondition(field: NumberTerm['field'], { from, to }: NumberTerm['r
 
 export function timeCondition(field: TimeTerm['field'], bound: TimeTerm['bounds'][number]): Sql {
   return compareTime({ created: sql`j.created_at`, scheduled: readyAt, performed: sql`j.performed_at`, finished: sql`j.finished_at` }[field], bound);
+}
+
+/** By index_good_job_executions_on_active_job_id_and_created_at. */
+function executionCondition(gj: GoodJob, { field, bounds }: ExecutionTerm): Sql {
+  const holds = [...bounds.map((bound) => compareTime(sql`e.created_at`, bound)), ...(field === 'attempt_failed' ? [sql`e.error IS NOT NULL`] : [])];
+  return sql`EXISTS (SELECT 1 FROM ${gj.executions} e WHERE e.active_job_id = j.id AND ${join(holds, ' AND ')})`;
 }
 
 /** `created_at > …`; the transaction's start is now. */

@@ -7,7 +7,9 @@ export const TEXT_FIELDS = ['class', 'queue', 'label', 'cron', 'error'] as const
 export const ID_FIELDS = ['id', 'batch', 'callback_batch', 'process'] as const;
 export const NUMBER_FIELDS = ['priority', 'attempts'] as const;
 export const TIME_FIELDS = ['created', 'scheduled', 'performed', 'finished'] as const;
-export const FIELDS = ['state', ...TEXT_FIELDS, ...ID_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS] as const;
+/** When an execution of the job began: any, one that failed (`failed:` alone is a word of an error's text). */
+export const EXECUTION_FIELDS = ['attempted', 'attempt_failed'] as const;
+export const FIELDS = ['state', ...TEXT_FIELDS, ...ID_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS, ...EXECUTION_FIELDS] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** Parameters with one term each: GoodJob's own, and `process_id`. */
@@ -53,6 +55,8 @@ export type MatchTerm = Common & {
   field: 'state' | (typeof TEXT_FIELDS)[number];
   /** One of them; `*` is any characters, `\*` a star, `\\` a backslash. */
   values: string[];
+  /** `error:=…`: the error from its beginning to its end, as every other field is compared, and no part of it. */
+  whole?: true;
 };
 export type IdsTerm = Common & {
   kind: 'ids';
@@ -62,6 +66,8 @@ export type IdsTerm = Common & {
 };
 export type NumberTerm = Common & { kind: 'number'; field: (typeof NUMBER_FIELDS)[number]; ranges: NumberRange[] };
 export type TimeTerm = Common & { kind: 'time'; field: (typeof TIME_FIELDS)[number]; bounds: TimeBound[] };
+/** The job has an execution on which all bounds hold. */
+export type ExecutionTerm = Common & { kind: 'execution'; field: (typeof EXECUTION_FIELDS)[number]; bounds: TimeBound[] };
 /** `args.0.invoice_id:4711`: a scalar at that path of the arguments, as JSON prints it (strings without quotes). */
 export type ArgumentTerm = Common & { kind: 'argument'; path: string[]; values: string[] };
 /**
@@ -80,5 +86,5 @@ export type FailureTerm = Common & {
 export type NotUnderstoodTerm = Common & { kind: 'not_understood'; reason: 'field' | 'value' | 'quote' | 'hidden' };
 
 /** A term that holds. */
-export type UnderstoodTerm = TextTerm | MatchTerm | IdsTerm | NumberTerm | TimeTerm | ArgumentTerm | FailureTerm;
+export type UnderstoodTerm = TextTerm | MatchTerm | IdsTerm | NumberTerm | TimeTerm | ExecutionTerm | ArgumentTerm | FailureTerm;
 export type Term = UnderstoodTerm | NotUnderstoodTerm;

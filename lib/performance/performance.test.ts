@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { insertExecution, insertJob } from '../../test/harness/rows';
+import { jobsHref } from '../../components/performance/performance-links';
+import { SUCCEEDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { parseJobFilter } from '../jobs/filters';
+import { listJobs } from '../jobs/job-list';
 import { parsePerformanceFilter, performanceParams } from './filters';
 import { isKnownClass, measure } from './queries';
 import { type Figures, HISTOGRAM, type Period } from './types';
@@ -124,6 +127,27 @@ describe('measure', () => {
     await client.query(`DELETE FROM good_job_executions WHERE queue_name = 'large'`);
     await client.query('VACUUM FULL good_job_executions');
   });
+});
+
+it('leads from executions to their jobs, also to those that were tried again and succeeded', async () => {
+  const { client } = console_;
+  const execution = (jobId: string, at: string, error: string | null) => insertExecution(client, jobId, { job_class: 'Flaky', queue_name: 'flaky', created_at: at, finished_at: at, error });
+  const jobs: string[] = [];
+  for (let n = 0; n < 4; n += 1) jobs.push(await insertJob(client, { ...SUCCEEDED, job_class: 'Flaky', queue_name: 'flaky' }));
+  const [failed = '', waiting = '', well = '', earlier = ''] = jobs;
+  await client.query(`UPDATE good_jobs SET performed_at = NULL, finished_at = NULL, error = 'E: x', scheduled_at = now() + interval '1 h' WHERE id = $1`, [waiting]);
+  for (const [id, error] of [[failed, 'E: x'], [failed, 'E: x'], [failed, null], [waiting, 'E: x'], [well, null]] as const) await execution(id, DAY.from, error);
+  await execution(well, DAY.to, 'E: after the period');
+  await execution(earlier, '2026-11-19T09:59:59.999999Z', 'E: before');
+  const figures = (await measure(console_.ctx(), filter(DAY_FILTER), 'Flaky', ALL)).now.total;
+  expect(figures).toMatchObject({ executions: 5, failures: 3 });
+  const listed = async (of: Parameters<typeof jobsHref>[1], onlyFailed: boolean) =>
+    (await listJobs(console_.ctx(), parseJobFilter(new URLSearchParams(jobsHref(DAY, of, onlyFailed).replace('/jobs?', ''))))).rows.map(({ id }) => id).sort();
+  for (const of of [{ jobClass: 'Flaky' }, { queueName: 'flaky' }]) {
+    expect(await listed(of, false)).toEqual([failed, waiting, well].sort());
+    expect(await listed(of, true)).toEqual([failed, waiting].sort());
+  }
+  await client.query(`DELETE FROM good_job_executions WHERE job_class = 'Flaky'`);
 });
 
 describe('isKnownClass', () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { DISCARDED, insertBatch, insertExecution, insertJob, insertProcess, params } from '../../test/harness/rows';
+import { DISCARDED, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { findAttention } from '../attention/find';
 import { listCronEntries } from '../cron/entries';
@@ -38,6 +38,8 @@ async function insert(args: unknown, columns: Record<string, unknown> = {}): Pro
 test('the attention page shows no secret of an error, of the arguments that it repeats, or of a description', async () => {
   const batch = await insertBatch(gj.client, { description: `sync password=${S} of ${S}`, serialized_properties: JSON.stringify({ api_key: S }), enqueued_at: ago(7_200), jobs_finished_at: ago(3_600), on_finish: 'DoneJob' });
   for (let n = 0; n < 6; n += 1) await insert([{ token: S }], { ...DISCARDED, batch_callback_id: batch, finished_at: ago(60), error: `Login: ${S} was refused` });
+  // Successes are kept.
+  await insertJob(gj.client, { ...SUCCEEDED, job_class: 'OtherJob', finished_at: ago(3_600) });
   const { checks } = await findAttention(gj.ctx());
   const found = checks.flatMap((check) => (check.result === 'found' ? [check.finding] : []));
   expect(found.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['hanging_batches', 'failing_classes', 'discarded_callbacks']));
@@ -49,7 +51,9 @@ test('the attention page shows no secret of an error, of the arguments that it r
 test('nor a cut that an excerpt makes in the middle of one', async () => {
   const error = `E: ${'x'.repeat(290)} ${S} y`;
   for (let n = 0; n < 6; n += 1) await insert([{ token: S }], { ...DISCARDED, finished_at: ago(60), error });
+  await insertJob(gj.client, { ...SUCCEEDED, job_class: 'OtherJob', finished_at: ago(3_600) });
   const { checks } = await findAttention(gj.ctx());
+  expect(JSON.stringify(checks)).toContain('"failing_classes","result":"found"');
   expect(JSON.stringify(checks)).not.toContain(S.slice(0, 4));
 });
 

@@ -54,7 +54,7 @@ export function shapedSecrets(text: string): Span[] {
   if (text.length >= 12) add(TOKENS);
   if (text.includes('--')) {
     add(SIGNED, (match) => (/[0-9]/.test(match[0]) && /[A-Za-z]/.test(match[0]) && !/^[a-z-]+$/.test(match[0]) ? { from: match.index, to: match.index + match[0].length } : null));
-    found.push(...privateKeys(text));
+    for (const span of privateKeys(text)) found.push(span);
   }
   if (text.includes('/')) add(HOOKS);
   add(SCHEMES, (match) => {
@@ -67,7 +67,7 @@ export function shapedSecrets(text: string): Span[] {
     return isCardNumber(match[0]) && !UUID.test(around) ? { from: match.index, to: match.index + match[0].length } : null;
   });
   add(SSN);
-  if (text.includes('//') || text.includes('\\/') || /%2F%2F/i.test(text)) found.push(...userInfo(text));
+  if (text.includes('//') || text.includes('\\/') || /%2F%2F/i.test(text)) for (const span of userInfo(text)) found.push(span);
   return found;
 }
 

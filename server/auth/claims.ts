@@ -11,6 +11,11 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number' ? nameText(String(value)) || null : null;
 }
 
+/** For people to read alone: no rule goes by it. */
+function displayOf(value: unknown): string | null {
+  return typeof value === 'string' ? textOf(value.trim()) : null;
+}
+
 export interface ClaimNames {
   user: string;
   email: string;
@@ -28,7 +33,7 @@ export function identityOf(claims: object, names: ClaimNames): Identity | null {
   const email = counts ? textOf(claimOf(claims, names.email)) : null;
   const groups = claimOf(claims, names.groups);
   const many = Array.isArray(groups) ? (groups as unknown[]) : [groups];
-  return { id: email ?? user, user, email, name: textOf(claimOf(claims, 'name')), groups: many.slice(0, MAX_GROUPS).flatMap((group) => textOf(group) ?? []) };
+  return { id: email ?? user, user, email, name: displayOf(claimOf(claims, 'name')), groups: many.slice(0, MAX_GROUPS).flatMap((group) => textOf(group) ?? []) };
 }
 
 /** Entra leaves the groups out of the token of somebody who is in many, and says so. */

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Env } from '../../lib/env';
-import { takeAway } from './one-header';
+import { takeAway, withoutBlanks } from './one-header';
 
-const COOKIE = /^\s*([^=\s]+)=(.*?)\s*$/;
 /** A browser drops a larger one, name and attributes included. */
 const MAX_COOKIE = 4_000;
 
@@ -11,10 +10,11 @@ export function authCookies(request: IncomingMessage): Map<string, string> {
   const cookies = new Map<string, string>();
   const twice = new Set<string>();
   for (const part of (request.headers.cookie ?? '').split(';')) {
-    const [, name, value] = COOKIE.exec(part) ?? [];
-    if (name === undefined || value === undefined || !name.includes('gjc_')) continue;
+    const at = part.indexOf('=');
+    const name = withoutBlanks(part.slice(0, Math.max(0, at)));
+    if (!name.includes('gjc_')) continue;
     if (cookies.has(name)) twice.add(name);
-    cookies.set(name, value);
+    cookies.set(name, withoutBlanks(part.slice(at + 1)));
   }
   for (const name of twice) cookies.delete(name);
   return cookies;

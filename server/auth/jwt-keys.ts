@@ -12,11 +12,14 @@ export class NoSuchKey extends Error {}
 const KID = /^[A-Za-z0-9_-]{1,128}$/;
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 262_144;
-const MAX_KEYS = 16;
+const MAX_KEYS = 64;
 /** Whoever reaches the console may name any key: so many unknown ones are asked for in a minute. */
 const MAX_ASKED = 20;
 const ASKED_WINDOW_MS = 60_000;
 const FRESH_MS = 3_600_000;
+/** A key that cannot be asked for again stays good for so long; it is tried again each RETRY_MS. */
+const STALE_MS = 24 * 3_600_000;
+const RETRY_MS = 30_000;
 
 /** GETs a small text; no redirect is followed. */
 async function get(url: string, signal?: AbortSignal | null): Promise<Response> {
@@ -25,10 +28,14 @@ async function get(url: string, signal?: AbortSignal | null): Promise<Response> 
   });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) throw new KeysUnreachable('The keys are too large.');
+  try {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) throw new Error('The keys are too large.');
+    }
+  } catch (cause) {
+    throw new KeysUnreachable('The keys could not be read.', { cause });
   }
   return new Response(Buffer.concat(chunks), { status: response.status, headers: response.headers });
 }
@@ -51,24 +58,69 @@ function fromJwksUrl(url: URL): JWTVerifyGetKey {
   };
 }
 
+interface KnownKey {
+  key: KeyObject;
+  fetchedAt: number;
+  askAgainAt: number;
+}
+
 /** One PEM at an address a key: `{kid}` in it. */
 function fromPemUrl(template: string): JWTVerifyGetKey {
-  const cache = new Map<string, { key: KeyObject; until: number }>();
+  /** In the order of their last use. */
+  const known = new Map<string, KnownKey>();
+  const underWay = new Map<string, Promise<KeyObject>>();
   let asked = { since: 0, times: 0 };
+
+  async function fetchKey(name: string): Promise<KeyObject> {
+    const response = await get(template.replaceAll('{kid}', name));
+    if (response.status === 404 || response.status === 403 || response.status === 400) {
+      known.delete(name);
+      throw new NoSuchKey('There is no such key.');
+    }
+    if (!response.ok) throw new KeysUnreachable(`The keys' address answers ${response.status}.`);
+    const key = readAnswer(await response.text());
+    const now = Date.now();
+    known.set(name, { key, fetchedAt: now, askAgainAt: now + FRESH_MS });
+    if (known.size > MAX_KEYS) known.delete(known.keys().next().value ?? '');
+    return key;
+  }
+
+  /** Who asks for a key that is on its way waits for that one. A key that was there before costs nothing of what strangers may ask for. */
+  function ask(name: string): Promise<KeyObject> {
+    const already = underWay.get(name);
+    if (already) return already;
+    if (!known.has(name)) {
+      if (Date.now() - asked.since > ASKED_WINDOW_MS) asked = { since: Date.now(), times: 0 };
+      if (++asked.times > MAX_ASKED) throw new KeysUnreachable('Too many keys were asked for.');
+    }
+    const asking = fetchKey(name).finally(() => underWay.delete(name));
+    underWay.set(name, asking);
+    return asking;
+  }
+
   return async ({ kid }) => {
     const name = checkKid(kid, true);
-    const known = cache.get(name);
-    if (known && known.until > Date.now()) return known.key;
-    if (Date.now() - asked.since > ASKED_WINDOW_MS) asked = { since: Date.now(), times: 0 };
-    if (++asked.times > MAX_ASKED) throw new KeysUnreachable('Too many keys were asked for.');
-    const response = await get(template.replaceAll('{kid}', name));
-    if (response.status === 404 || response.status === 403 || response.status === 400) throw new NoSuchKey('There is no such key.');
-    if (!response.ok) throw new KeysUnreachable(`The keys' address answers ${response.status}.`);
-    const key = readPem(await response.text());
-    if (cache.size >= MAX_KEYS) cache.delete(cache.keys().next().value ?? '');
-    cache.set(name, { key, until: Date.now() + FRESH_MS });
-    return key;
+    const before = known.get(name);
+    if (!before) return ask(name);
+    known.delete(name);
+    known.set(name, before);
+    if (before.askAgainAt > Date.now()) return before.key;
+    return ask(name).catch((error: unknown) => {
+      // It was good, and nobody says that it is no more.
+      if (!(error instanceof KeysUnreachable) || Date.now() - before.fetchedAt > STALE_MS) throw error;
+      before.askAgainAt = Date.now() + RETRY_MS;
+      return before.key;
+    });
   };
+}
+
+/** What an address answers instead of a key (a captive portal's page, an error that calls itself 200) is no fault of the token's. */
+function readAnswer(text: string): KeyObject {
+  try {
+    return readPem(text);
+  } catch (cause) {
+    throw new KeysUnreachable("The keys' address answers with something that is no key.", { cause });
+  }
 }
 
 /** It becomes part of an address: no path, no query, no other host. */
@@ -89,7 +141,7 @@ export function readKeys(given: string): JWTVerifyGetKey {
   if (/^https?:/i.test(given)) {
     const url = URL.canParse(given) ? new URL(given) : null;
     // In the path alone: in a host name the token would choose whom to ask.
-    if (!url || !isSafeUrl(url) || url.host.includes('%7B') || /\{(?!kid\})/.test(given) || given.indexOf('{kid}') === given.indexOf('//') + 2) throw new EnvError('JWT_KEYS must be an https:// URL (http:// for localhost alone), a PEM, or a file.');
+    if (!url || !isSafeUrl(url) || url.password !== '' || /[{}]|%7B/i.test(url.host) || /\{(?!kid\})/.test(given)) throw new EnvError('JWT_KEYS must be an https:// URL (http:// for localhost alone), a PEM, or a file.');
     return given.includes('{kid}') ? fromPemUrl(given) : fromJwksUrl(url);
   }
   try {

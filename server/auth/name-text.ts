@@ -3,11 +3,13 @@ export const MAX_NAME = 256;
 /** Of one person; more are not looked at. */
 export const MAX_GROUPS = 2_000;
 
-// Control characters, line ends, what turns the direction of the text around it, and halves of characters.
-const UNFIT = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\p{Cs}]/u;
+// Control characters, line ends, what has no width or turns the direction of the text around it, and halves of characters.
+const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
-/** A name as it may stand in the audit and on a page, '' when there is none; null: it may not. */
+/**
+ * A name as it may stand in the audit and on a page, '' when there is none; null: it may not. Nothing is taken off: a
+ * name with a space of whatever kind at its edge is not the one without, and looks like it.
+ */
 export function nameText(value: string): string | null {
-  const text = value.trim();
-  return text.length <= MAX_NAME && !UNFIT.test(text) ? text : null;
+  return value.length <= MAX_NAME && !UNFIT.test(value) && value === value.trim() ? value : null;
 }

@@ -97,6 +97,16 @@ describe('signing in', () => {
   });
 });
 
+it('an address that knocks at the sign-in without end is told to wait', async () => {
+  await open();
+  let status = 0;
+  await printed(async () => {
+    for (let n = 0; n < 301; n += 1) ({ status } = await door.send('/auth/signed-out'));
+    expect((await door.send('/jobs')).status).toBe(303);
+  });
+  expect(status).toBe(429);
+});
+
 describe('roles', () => {
   it('come from addresses that are verified alone', async () => {
     await open();
@@ -122,10 +132,13 @@ describe('roles', () => {
 
 describe('the way back from the provider', () => {
   const toCallback = async (browser: TestBrowser) => (await browser.follow(`${base}/auth/sign-in`, '/auth/callback')).url;
-  async function refused(browser: TestBrowser, url: string, status = 400): Promise<void> {
+  /** `recorded`: its code in the audit; null: it is nobody's doing. */
+  async function refused(browser: TestBrowser, url: string, recorded: string | null, status = 400): Promise<void> {
     const before = sessionOf(browser);
-    await printed(async () => expect((await browser.get(url)).status).toBe(status));
+    const { audits, text } = await printed(async () => expect((await browser.get(url)).status).toBe(status));
     expect(sessionOf(browser)).toBe(before);
+    expect(audits.map(({ error }) => error)).toEqual(recorded === null ? [] : [recorded]);
+    expect(text).not.toContain(new URL(url).searchParams.get('state') || 'no state');
   }
   it('counts once', async () => {
     await open();
@@ -133,20 +146,20 @@ describe('the way back from the provider', () => {
     const url = await toCallback(browser);
     const pending = new Map(jarOf(browser));
     expect((await browser.get(url)).status).toBe(303);
-    await refused(browser, url);
+    await refused(browser, url, 'sign_in_used');
     // The cookie of that sign-in, put back: its state has been used.
     const thief = new TestBrowser();
     thief.cookies.set(origin, pending);
-    await refused(thief, url);
+    await refused(thief, url, 'sign_in_used');
     expect(sessionOf(thief)).toBeUndefined();
   });
   it('counts in the browser that began it alone', async () => {
     await open();
     const url = await toCallback(new TestBrowser());
     const victim = new TestBrowser();
-    await refused(victim, url);
+    await refused(victim, url, null);
     await toCallback(victim); // with a sign-in of its own on the way
-    await refused(victim, url);
+    await refused(victim, url, 'sign_in_foreign');
   });
   it('is refused with another state, two of them, none, or another answer’s code', async () => {
     await open();
@@ -159,13 +172,13 @@ describe('the way back from the provider', () => {
       return copy.href;
     };
     const state = String(url.searchParams.get('state'));
-    await refused(browser, changed((params) => params.set('state', other.searchParams.get('state') ?? '')));
-    await refused(browser, changed((params) => params.set('state', `${state.slice(0, 8)}${'x'.repeat(35)}`)));
-    await refused(browser, changed((params) => params.append('state', state)));
-    await refused(browser, changed((params) => params.delete('state')));
-    await refused(browser, `${base}/auth/callback`);
+    await refused(browser, changed((params) => params.set('state', other.searchParams.get('state') ?? '')), 'sign_in_foreign');
+    await refused(browser, changed((params) => params.set('state', `${state.slice(0, 8)}${'x'.repeat(35)}`)), 'sign_in_foreign');
+    await refused(browser, changed((params) => params.append('state', state)), 'sign_in_foreign');
+    await refused(browser, changed((params) => params.delete('state')), 'sign_in_foreign');
+    await refused(browser, `${base}/auth/callback`, 'sign_in_foreign');
     // A code of another sign-in: PKCE and the nonce do not fit.
-    await refused(browser, changed((params) => params.set('code', other.searchParams.get('code') ?? '')), 403);
+    await refused(browser, changed((params) => params.set('code', other.searchParams.get('code') ?? '')), 'sign_in_refused', 403);
   });
   it('is refused from another issuer, with an error, and never repeats what it was sent', async () => {
     await open();

@@ -26,7 +26,6 @@ interface Pending {
 }
 
 const UNREACHABLE: AuthRefused = { code: 'provider_unreachable', status: 503 };
-const LOST: AuthRefused = { code: 'sign_in_lost', status: 400 };
 const REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
 
 /** The console signs people in itself: OpenID Connect, authorization code with PKCE. */
@@ -64,18 +63,24 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     return { kind: 'redirect', location: location.href, cookies: [...(cookie ? [cookie] : []), ...abandoned.map(jar.clear)] };
   }
 
-  /** The sign-in that this browser began and this answer belongs to; each counts once. */
-  async function pendingOf(request: IncomingMessage): Promise<Pending | null> {
-    const states = queryOf(request).getAll('state');
-    const value = states.length === 1 && states[0] ? authCookies(request).get(jar.signIn(states[0])) : undefined;
-    const opened = value === undefined ? null : await sealer.open(value);
+  /**
+   * The sign-in that this browser began and this answer belongs to; each counts once. Else why not: `lost` when the
+   * browser began none that could still be meant, which happens to anybody; the others are somebody's doing, perhaps.
+   */
+  async function pendingOf(request: IncomingMessage): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'> {
+    const [state = '', ...more] = queryOf(request).getAll('state');
+    if (used.has(state)) return 'sign_in_used';
+    const cookies = authCookies(request);
+    if (![...cookies.keys()].some(jar.isSignIn)) return 'sign_in_lost';
+    const opened = more.length > 0 ? null : await sealer.open(cookies.get(jar.signIn(state)) ?? '');
     const pending = opened?.pending as Pending | undefined;
-    return pending && pending.state === states[0] && used.add(pending.state, Date.now() + SIGN_IN_MS) ? pending : null;
+    if (!pending || pending.state !== state) return 'sign_in_foreign';
+    return used.add(state, Date.now() + SIGN_IN_MS) ? pending : 'sign_in_used';
   }
 
   async function callback(request: IncomingMessage): Promise<DoorAnswer> {
     const pending = await pendingOf(request);
-    if (!pending) return { kind: 'refused', refused: LOST, cookies: [] };
+    if (typeof pending === 'string') return { kind: 'refused', refused: { code: pending, status: 400 }, cookies: [] };
     const cookies = [jar.clear(jar.signIn(pending.state))];
     try {
       const tokens = await provider.grant(new URL(`${here}/auth/callback?${queryOf(request)}`), { pkceCodeVerifier: pending.verifier, expectedState: pending.state, expectedNonce: pending.nonce, idTokenExpected: true });

@@ -2,9 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ProxyHeaderConfig } from '../../lib/auth/config';
 import type { Authentication, AuthRefused, Authenticator } from './types';
 import { MAX_GROUPS, nameText } from './name-text';
-import { headerValues, takeAway, utf8Of } from './one-header';
+import { headerValues, takeAway, utf8Of, withoutBlanks } from './one-header';
 
-const nameOf = (value: string | undefined) => nameText(utf8Of(value ?? '') ?? '\0');
+const nameOf = (value: string | undefined) => nameText(withoutBlanks(utf8Of(value ?? '') ?? '\0'));
 const digest = (text: string) => createHash('sha256').update(text).digest();
 const refuse = (code: (AuthRefused & { status: 401 })['code']): Authentication => ({ kind: 'refused', refused: { code, status: 401 } });
 
@@ -23,8 +23,8 @@ export function createProxyHeader(config: ProxyHeaderConfig): Authenticator {
       // Hashed first: of equal length, and the time says nothing of how much of it was right.
       if (secrets.length !== 1 || secret === undefined || !timingSafeEqual(digest(secret), expected)) return refuse('bad_proxy_secret');
       if (users.length === 0 || users[0] === '') return refuse('no_identity');
-      // Two users, or one that a lax proxy joined of the client's and its own: neither is to be believed.
-      if (users.length > 1 || emails.length > 1 || [...users, ...emails].some((value) => value.includes(','))) return refuse('bad_identity');
+      // Two of a kind, or one that a lax proxy joined of the client's and its own: neither is to be believed.
+      if (users.length > 1 || emails.length > 1 || groups.length > 1 || [...users, ...emails].some((value) => value.includes(','))) return refuse('bad_identity');
       const user = nameOf(users[0]);
       const email = nameOf(emails[0]);
       const names = groups.flatMap((value) => value.split(',')).map(nameOf);

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } fr
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT, exportJWK } from 'jose';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import { readKeys } from './jwt-keys';
 
@@ -19,12 +19,15 @@ let keys: Server;
 let base: string;
 let asked: string[] = [];
 let answer = 200;
+/** In place of the key at an address of PEMs. */
+let pem: string | null = null;
 beforeAll(async () => {
   const jwks = { keys: [{ ...(await exportJWK(ec.publicKey)), kid: 'ec', alg: 'ES256', use: 'sig' }, { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', alg: 'RS256', use: 'sig' }] };
   keys = createServer((request, response) => {
     asked.push(request.url ?? '');
     response.statusCode = request.url === '/jwks' || request.url === '/pem/ec' ? answer : 404;
-    response.end(request.url === '/jwks' ? JSON.stringify(jwks) : request.url === '/pem/ec' ? pemOf(ec.publicKey) : '');
+    const body = request.url === '/jwks' ? JSON.stringify(jwks) : request.url === '/pem/ec' ? (pem ?? pemOf(ec.publicKey)) : '';
+    setTimeout(() => response.end(body), 20); // so that many may wait for one
   });
   await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(keys.address() as AddressInfo).port}`;
@@ -37,6 +40,8 @@ afterEach(async () => {
   door = undefined;
   asked = [];
   answer = 200;
+  pem = null;
+  vi.useRealTimers();
 });
 const ROLES = { ROLE_ADMINS: 'group:admins', ROLE_VIEWERS: '@example.com' };
 const generic = async (more: Record<string, string> = {}) => (door = await openDoor({ AUTH_MODE: 'proxy-jwt', JWT_HEADER: 'X-Assertion', JWT_KEYS: `${base}/jwks`, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, ...ROLES, ...more }));
@@ -209,9 +214,66 @@ describe('the assertion of an AWS load balancer', () => {
     expect(asked.length).toBeLessThan(25);
     expect((await send(assertion(), NAME)).status).toBe(200);
   });
+  it('is asked for once by all who bring it at once', async () => {
+    await alb();
+    const answers = await Promise.all(Array.from({ length: 40 }, () => send(assertion(), NAME)));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 40 }, () => 200));
+    expect(asked).toEqual(['/pem/ec']);
+  });
+  it('that would not count anyway costs no look at its key', async () => {
+    await alb({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'abc' });
+    await printed(async () => {
+      for (const header of [{ signer: `${SIGNER}x` }, { signer: undefined }, { exp: now() - 60 }, { exp: undefined }, { alg: 'ES384' }, { client: 'other' }, { iss: 'https://evil.example' }])
+        for (let n = 0; n < 10; n++) expect((await send(assertion({ header: { kid: `k${n}`, ...header } }), NAME)).status).toBe(401);
+    });
+    expect(asked).toEqual([]);
+    expect((await send(assertion(), NAME)).status).toBe(200);
+    await door?.close();
+    await generic({ JWT_KEYS: `${base}/pem/{kid}` });
+    asked = [];
+    for (const claims of [{ iss: 'https://evil.example' }, { aud: 'other' }, { exp: now() - 60 }, { exp: undefined }]) await refused(await token({ header: { kid: 'forged' }, claims }));
+    expect(asked).toEqual([]);
+    expect((await send(await token({ claims: { aud: ['x', AUDIENCE] } }))).status).toBe(200);
+  });
+  it('whose key was known goes on while the keys cannot be had and strangers ask for others, for a day at most', async () => {
+    await alb();
+    const long = { exp: now() + 10 * 86_400 };
+    const status = async () => {
+      let got = 0;
+      await printed(async () => ({ status: got } = await send(assertion({ header: long }), NAME)));
+      return got;
+    };
+    expect(await status()).toBe(200);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + 2 * 3_600_000);
+    await printed(async () => {
+      for (let n = 0; n < 40; n++) await send(assertion({ header: { kid: `k${n}`, ...long } }), NAME);
+    });
+    asked = [];
+    answer = 500;
+    expect([await status(), await status()]).toEqual([200, 200]);
+    expect(asked).toEqual(['/pem/ec']); // once in a while
+    vi.setSystemTime(Date.now() + 60_000);
+    [answer, pem] = [200, '<html>Sign in to the network</html>'];
+    expect(await status()).toBe(200);
+    vi.setSystemTime(Date.now() + 30 * 3_600_000);
+    expect(await status()).toBe(503);
+    pem = null;
+    expect(await status()).toBe(200);
+    vi.setSystemTime(Date.now() + 2 * 3_600_000);
+    answer = 404; // withdrawn
+    expect(await status()).toBe(401);
+  });
+  it('waits while its key’s address answers with something that is no key', async () => {
+    await alb();
+    for (const text of ['<html>Sign in to the network</html>', '', '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----']) {
+      pem = text;
+      await refused(assertion(), 503, NAME);
+    }
+  });
 });
 
 describe('JWT_KEYS', () => {
-  it.each(['http://keys.example.com/jwks', 'https://user@keys.example.com/jwks', 'https://{kid}.example.com/x', 'https://{kid}', 'https://x.example/{alg}/{kid}', '/nowhere', 'text', rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()])('does not take %s', (given) =>
+  it.each(['http://keys.example.com/jwks', 'https://user@keys.example.com/jwks', 'https://{kid}.example.com/x', 'https://keys.{kid}.example.com/x', 'https://keys-{kid}/x', 'https://keys.example.com:{kid}/x', 'https://:{kid}@keys.example.com/x', 'https://{kid}', 'https://x.example/{alg}/{kid}', '/nowhere', 'text', rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()])('does not take %s', (given) =>
     expect(() => readKeys(given)).toThrow(/^JWT_KEYS must be [^\n]+\.$/));
 });

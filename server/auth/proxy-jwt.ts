@@ -1,4 +1,4 @@
-import { type JWTHeaderParameters, type JWTPayload, errors, jwtVerify } from 'jose';
+import { type JWTHeaderParameters, type JWTPayload, decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { ProxyJwtConfig } from '../../lib/auth/config';
 import type { AuthRefused, Authentication, Authenticator } from './types';
 import { identityOf } from './claims';
@@ -16,17 +16,32 @@ const BAD: AuthRefused = { code: 'bad_token', status: 401 };
 
 class NotForUs extends Error {}
 
-/** The load balancer says in the protected header who signed, for which client and until when. */
-function checkAlbHeader(config: ProxyJwtConfig, header: JWTHeaderParameters & Record<string, unknown>, payload: JWTPayload): void {
+type Header = Partial<JWTHeaderParameters> & Record<string, unknown>;
+
+/**
+ * What the token says of itself, before anything proves it: one that would not count anyway makes nobody ask for its
+ * key. The load balancer says in the protected header who signed, for which client and until when.
+ */
+function checkClaimed(config: ProxyJwtConfig, header: Header, payload: JWTPayload): void {
+  if (!config.algorithms.includes(String(header.alg))) throw new NotForUs('alg');
+  if (config.albSigner !== null) return checkAlbHeader(config, header, payload);
+  if (payload.iss !== config.issuer) throw new NotForUs('iss');
+  if (config.audience === null || ![payload.aud].flat().includes(config.audience)) throw new NotForUs('aud');
+  checkEnd(payload.exp, payload);
+}
+
+function checkEnd(exp: unknown, payload: JWTPayload): void {
+  if (typeof exp !== 'number') throw new NotForUs('exp');
+  if (exp + TOLERANCE <= Date.now() / 1000) throw new errors.JWTExpired('expired', payload, 'exp', 'check_failed');
+}
+
+function checkAlbHeader(config: ProxyJwtConfig, header: Header, payload: JWTPayload): void {
   if (header.signer !== config.albSigner) throw new NotForUs('signer');
   if (config.audience !== null && header.client !== config.audience) throw new NotForUs('client');
   if (config.issuer !== null && header.iss !== config.issuer) throw new NotForUs('iss');
   const ends = [header.exp, payload.exp].filter((exp) => exp !== undefined);
   if (ends.length === 0) throw new NotForUs('exp');
-  for (const exp of ends) {
-    if (typeof exp !== 'number') throw new NotForUs('exp');
-    if (exp + TOLERANCE <= Date.now() / 1000) throw new errors.JWTExpired('expired', payload, 'exp', 'check_failed');
-  }
+  for (const exp of ends) checkEnd(exp, payload);
 }
 
 /** A proxy sends a signed assertion of who the viewer is (AWS ALB, Google IAP, Cloudflare Access). */
@@ -36,6 +51,7 @@ export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
   const names = { user: config.userClaim, email: config.emailClaim, groups: config.groupsClaim, trustEmail: true };
 
   async function verify(token: string): Promise<JWTPayload> {
+    checkClaimed(config, decodeProtectedHeader(token), decodeJwt(token));
     const { payload, protectedHeader } = await jwtVerify(token, keys, {
       algorithms: config.algorithms,
       clockTolerance: TOLERANCE,

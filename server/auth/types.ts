@@ -4,7 +4,7 @@ import type { Identity } from '../../lib/auth/roles';
 /** Why somebody is not let in; message keys `door.<code>`. */
 export type AuthRefused =
   | { code: 'no_identity' | 'bad_identity' | 'bad_proxy_secret' | 'bad_token' | 'token_expired' | 'signed_out'; status: 401 }
-  | { code: 'sign_in_lost'; status: 400 }
+  | { code: 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'; status: 400 }
   | { code: 'sign_in_refused' | 'groups_overage'; status: 403 }
   | { code: 'session_too_large'; status: 431 }
   | { code: 'keys_unreachable' | 'provider_unreachable'; status: 503 };

@@ -1,7 +1,8 @@
-import { type IncomingMessage, type Server, createServer, request as httpRequest } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { readEnv } from '../../lib/env';
 import { type Handler, frontDoor } from '../../server/front-door';
+import { createHttpServer } from '../../server/http-server';
 
 /** What stood behind the front door was asked for, as it saw it; null: it was not asked. */
 export interface Seen {
@@ -42,7 +43,7 @@ export async function openDoor(variables: Record<string, string>, wanted = 0): P
     response.end('page');
   };
   const behind: { listener?: ReturnType<typeof frontDoor> } = {};
-  const server: Server = createServer({ maxHeaderSize: 65_536 }, (request, response) => behind.listener?.(request, response));
+  const server = createHttpServer((request, response) => behind.listener?.(request, response));
   await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const filled = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]));

@@ -18,13 +18,13 @@ export class GoodJobProcess {
   ) {}
 
   /** `queues`: the queue strings of its schedulers. */
-  static async start(url: string, { strategy = 'advisory', queues = ['*'], preserve = true }: { strategy?: Strategy; queues?: string[]; preserve?: boolean | 'on_unhandled_error' } = {}): Promise<GoodJobProcess> {
+  static async start(url: string, { strategy = 'advisory', queues = ['*'], preserve = true, cron = false }: { strategy?: Strategy; queues?: string[]; preserve?: boolean | 'on_unhandled_error'; cron?: boolean } = {}): Promise<GoodJobProcess> {
     const session = new pg.Client({ connectionString: url });
     await session.connect();
     await session.query(`SET TIME ZONE 'UTC'`);
     const id = randomUUID();
     await session.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', id)})`);
-    await insertProcess(session, { id, lock_type: 0, state: JSON.stringify(state(queues, preserve)) });
+    await insertProcess(session, { id, lock_type: 0, state: JSON.stringify(state(queues, preserve, cron)) });
     return new GoodJobProcess(id, session, strategy);
   }
 
@@ -50,9 +50,9 @@ export class GoodJobProcess {
 }
 
 /** GoodJob::Process.process_state. */
-function state(queues: string[], preserve: boolean | 'on_unhandled_error') {
+function state(queues: string[], preserve: boolean | 'on_unhandled_error', cron: boolean) {
   return {
-    hostname: os.hostname(), pid: process.pid, memory: 100_000, proctitle: 'good_job start', preserve_job_records: preserve, retry_on_unhandled_error: false, cron_enabled: false,
+    hostname: os.hostname(), pid: process.pid, memory: 100_000, proctitle: 'good_job start', preserve_job_records: preserve, retry_on_unhandled_error: false, cron_enabled: cron,
     schedulers: queues.map((queue) => ({ name: `GoodJob::Scheduler(queues=${queue} max_threads=2)`, queues: queue, max_threads: 2, active_threads: 0, available_threads: 2 })),
     database_connection_pool: { size: 10, active: 2 },
   };

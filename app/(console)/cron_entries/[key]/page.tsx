@@ -37,7 +37,7 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('cron');
-    const [entry, jobs] = await Promise.all([getCronEntry(ctx, key), guardPart(() => jobsOf(ctx, key, given))]);
+    const [entry, jobs] = await Promise.all([getCronEntry(ctx, key, t('none')), guardPart(() => jobsOf(ctx, key, given))]);
     if (!entry) return missingPage();
     return (
       <>
