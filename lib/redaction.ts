@@ -11,3 +11,6 @@ export const redactor: Redactor = (path: readonly (string | number)[], value: Js
 
 /** The same for an error's text, whole or cut, and for any other text of a job. */
 export const redactError = (text: string): string => redaction().text(text);
+
+/** The same for a name that may be none: a queue, a class, a cron key, whatever a worker calls itself. */
+export const shownName = <Name extends string | null>(name: Name) => (name === null ? name : redactError(name));

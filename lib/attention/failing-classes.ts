@@ -5,6 +5,7 @@ import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
 import type { GoodJob } from '../good-job/tables';
 import { quote } from '../jobs/query-tokens';
 import { type Found, type Look, countUpTo, shown } from './look';
+import { ERROR_READ, withShownErrors } from './shown-errors';
 import type { FailingClass } from './types';
 
 const WINDOW_S = 24 * 3_600;
@@ -18,7 +19,6 @@ const BEFORE = 5_000;
 /** Jobs of one class looked at for a success that is older than those. */
 const OF_CLASS = 5_000;
 const CLASSES = 20;
-const TEXT_SHOWN = 300;
 
 interface Failing {
   jobClass: string;
@@ -29,6 +29,8 @@ interface Failing {
   recentFailures: number;
   recentSince: string | null;
   error: string | null;
+  /** The job that it is of. */
+  id: string;
   /** Whole window, or where the look at the jobs that finished last ended. */
   from: string;
   complete: boolean;
@@ -38,19 +40,19 @@ interface Failing {
 export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<Found> {
   return read(async (tx) => {
     if (await successIsForgotten(tx, gj)) return { finding: null };
-    const failing: FailingClass[] = [];
+    const failing: (FailingClass & { id: string })[] = [];
     for (const candidate of await candidates(tx, gj)) {
       if (candidate.complete || !(await mayHaveSucceeded(tx, gj, candidate))) failing.push(toItem(candidate, candidate.failures, candidate.since));
       // Whatever was before: of the jobs that finished last, none succeeded.
       else if (candidate.recentFailures >= FAILURES && candidate.recentSince) failing.push(toItem(candidate, candidate.recentFailures, candidate.recentSince));
     }
     if (failing.length === 0) return { finding: null };
-    return { finding: { kind: 'failing_classes', severity: 'warning', since: failing.map(({ since }) => since).sort()[0] ?? null, count: countUpTo(failing.length, CLASSES), items: shown(failing), where: '/jobs?state=discarded', repair: null } };
+    return { finding: { kind: 'failing_classes', severity: 'warning', since: failing.map(({ since }) => since).sort()[0] ?? null, count: countUpTo(failing.length, CLASSES), items: (await withShownErrors(tx, gj, shown(failing))).map(({ id: _id, ...item }) => item), where: '/jobs?state=discarded', repair: null } };
   });
 }
 
-function toItem({ jobClass, lastAt, error }: Failing, count: number, since: string): FailingClass {
-  return { jobClass, since, lastAt, error, count: countUpTo(count, DISCARDED), where: `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass, q: `finished:>=${since} ${NOT_BY_HAND}` })}` };
+function toItem({ id, jobClass, lastAt, error }: Failing, count: number, since: string): FailingClass & { id: string } {
+  return { id, jobClass, since, lastAt, error, count: countUpTo(count, DISCARDED), where: `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass, q: `finished:>=${since} ${NOT_BY_HAND}` })}` };
 }
 
 /** Discarding a job is no failure of it. */
@@ -78,11 +80,11 @@ async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
              ELSE coalesce((SELECT w.finished_at FROM (SELECT j.error, j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND ${inWindow} ORDER BY j.finished_at LIMIT ${FINISHED}) w WHERE w.error IS NULL LIMIT 1),
                            (SELECT min(r.finished_at) FROM recent r WHERE NOT r.failed)) END AS since),
     failed AS MATERIALIZED (
-      SELECT j.job_class, j.finished_at, left(j.error, ${TEXT_SHOWN}) AS error FROM ${gj.jobs} j
+      SELECT j.job_class, j.finished_at, left(j.error, ${ERROR_READ}) AS error, j.id FROM ${gj.jobs} j
        WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} AND ${inWindow} AND j.finished_at >= (SELECT since FROM kept) ${hasDiscarded ? empty : sql`AND j.finished_at >= (SELECT min(finished_at) FROM recent)`}
        ORDER BY j.finished_at DESC LIMIT ${DISCARDED})
     SELECT f.job_class AS "jobClass", min(f.finished_at) AS since, max(f.finished_at) AS "lastAt", count(*)::int AS failures,
-           (array_agg(f.error ORDER BY f.finished_at DESC))[1] AS error,
+           (array_agg(f.error ORDER BY f.finished_at DESC))[1] AS error, (array_agg(f.id ORDER BY f.finished_at DESC))[1] AS id,
            (count(*) FILTER (WHERE f.finished_at >= r.since))::int AS "recentFailures", min(f.finished_at) FILTER (WHERE f.finished_at >= r.since) AS "recentSince",
            r.since AS from, r.looked < ${FINISHED} AS complete
       FROM failed f CROSS JOIN (SELECT min(finished_at) AS since, count(*) AS looked FROM recent) r

@@ -2,6 +2,7 @@ import 'server-only';
 import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
 import { clock } from '../good-job/clock';
+import { redactError } from '../redaction';
 import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
@@ -13,7 +14,7 @@ import { findPausedJobs } from './paused-jobs';
 import { readReadyQueues } from './ready-queues';
 import { findSchemaGaps } from './schema-gaps';
 import { findStaleStatistics } from './stale-statistics';
-import { type Attention, type Check, FINDING_KINDS, type FindingKind, SEVERITIES } from './types';
+import { type Attention, type Check, FINDING_KINDS, type Finding, type FindingKind, SEVERITIES } from './types';
 import { findUnservedQueues, unservedQueues } from './unserved-queues';
 
 /** Nothing waits longer for one kind. */
@@ -62,13 +63,16 @@ export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Att
 async function check(look: Look, kind: FindingKind): Promise<Check> {
   try {
     const { finding, incomplete } = await FINDERS[kind](look);
-    if (finding) return { kind, result: 'found', finding };
+    if (finding) return { kind, result: 'found', finding: { ...finding, items: finding.items.map(shownItem) } as Finding };
     return incomplete ? { kind, result: 'unknown', reason: 'query_timeout' } : { kind, result: 'clear' };
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'query_timeout') return { kind, result: 'unknown', reason: error.code };
     throw error;
   }
 }
+
+/** Each text of it as it is shown; what an error repeats of its job's arguments is hidden already. */
+const shownItem = (item: object) => Object.fromEntries(Object.entries(item).map(([name, value]: [string, unknown]) => [name, typeof value === 'string' && name !== 'where' ? redactError(value) : value]));
 
 /** Findings first, by severity; then what is not known, then what is clear. */
 function rank(check: Check): number {

@@ -3,6 +3,8 @@ import sql from 'sql-template-tag';
 import { ConsoleError } from '../errors';
 import { isHanging } from '../good-job/completion';
 import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
+import { shownDescription } from '../redaction/description';
+import { READ_BEYOND } from '../redaction/redaction';
 import { type Found, type Look, countUpTo, shown } from './look';
 import type { HangingBatch } from './types';
 
@@ -48,11 +50,11 @@ export async function findHangingBatches(look: Look): Promise<Found> {
     const belongs = of === 'batch_id' ? sql`j.batch_id = b.id` : sql`j.batch_callback_id = b.id`;
     return sql`(SELECT CASE WHEN count(*) <= ${MEMBERS} THEN coalesce(max(j.finished_at), b.enqueued_at) END FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} LIMIT ${MEMBERS + 1}) j)`;
   };
-  const items = await look.read((tx) => tx.query<HangingBatch>(sql`
-    SELECT b.id, left(b.description, ${TEXT_SHOWN}) AS description,
+  const items = await look.read((tx) => tx.query<HangingBatch & { properties: string | null }>(sql`
+    SELECT b.id, left(b.description, ${TEXT_SHOWN + READ_BEYOND}) AS description, CASE WHEN b.description <> '' THEN b.serialized_properties::text END AS properties,
            CASE WHEN b.${gj.jobsFinishedAt} IS NULL THEN ${lastOf('batch_id')} ELSE greatest(b.${gj.jobsFinishedAt}, ${lastOf('batch_callback_id')}) END AS since
       FROM ${gj.batches} b WHERE b.id = ANY(${shown(ids)}::uuid[]) ORDER BY b.enqueued_at`));
   return {
-    finding: { kind: 'hanging_batches', severity: 'critical', since: items[0]?.since ?? null, count: countUpTo(ids.length, LOOKED_AT, incomplete), items, where: '/batches?state=running', repair: 'check_batches' },
+    finding: { kind: 'hanging_batches', severity: 'critical', since: items[0]?.since ?? null, count: countUpTo(ids.length, LOOKED_AT, incomplete), items: items.map(({ properties, ...item }) => ({ ...item, description: item.description && shownDescription(item.description, properties, TEXT_SHOWN) })), where: '/batches?state=running', repair: 'check_batches' },
   };
 }

@@ -9,14 +9,12 @@ import type { Database } from '../db/database';
 import { ConsoleError } from '../errors';
 import { changeJobs } from '../jobs/mutations';
 import { type AuditEvent, recordAudit } from './audit';
+import { exportAudit } from './export';
+import { parseAuditFilter } from './filters';
 import { grantsFor } from './grants';
 import { outcomeOf } from './outcome';
 import { printAudit, printRefusedAtDoor } from './print';
-
-vi.mock('../redaction', async () => {
-  const { scalar } = await import('../good-job/json');
-  return { redactor: (path: readonly (string | number)[]) => (path.at(-1) === 'password' ? scalar('[redacted]') : undefined) };
-});
+import { listAudit } from './queries';
 
 let gj: TestConsole;
 beforeAll(async () => {
@@ -130,9 +128,38 @@ describe('before and after', () => {
     const { rows } = await gj.client.query<{ before: string; after: string | null }>('SELECT before::text, after::text FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)', [id]);
     expect(rows[0]?.after).toBeNull();
     expect(rows[0]?.before).toContain(': 12345678901234567890,');
-    expect(rows[0]?.before).toContain('[redacted]');
+    expect(rows[0]?.before).toContain('[REDACTED]');
     expect(rows[0]?.before).not.toContain('hunter2');
     expect(rows[0]?.before.length).toBeLessThan(8_500);
+  });
+
+  test('nothing in it repeats what the arguments hide, though they are not kept', async () => {
+    const print = spied();
+    const secret = 'zq7kxw9vjt3m';
+    const insert = (id: string, also: object = {}) => insertJob(gj.client, { id, error: `Login: ${secret} was refused`, serialized_params: params(id, { job_class: 'EchoJob', arguments: [{ token: secret, ...also }] }) });
+    const [retried, discarded, large] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+    await insert(retried);
+    await insert(discarded);
+    await insert(large, { noise: Array.from({ length: 8_000 }, () => crypto.randomUUID()) });
+    await gj.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [[retried, large]]);
+    await changeJobs(gj.ctx(), 'retry', [retried, large]);
+    await changeJobs(gj.ctx(), 'discard', [discarded]);
+    const kept = [...(await events(retried)), ...(await events(discarded))];
+    expect(kept.map(({ action }) => action)).toEqual(['job.retry', 'job.discard']);
+    expect(kept[0]?.before?.[retried]?.error).toBe('Login: [REDACTED] was refused');
+    expect(kept[0]?.before?.[large]?.error).toBe('[REDACTED]');
+    expect(JSON.stringify(kept)).not.toContain(secret);
+    expect(JSON.stringify(kept)).not.toContain('without_arguments');
+    const filter = parseAuditFilter(new URLSearchParams(), 'UTC');
+    expect(JSON.stringify(await listAudit(gj.ctx(), filter))).not.toContain(secret);
+    for (const format of ['csv', 'ndjson'] as const) for await (const part of exportAudit(gj.ctx(), filter, format)) expect(part).not.toContain(secret);
+    // Without the console's schema it is printed.
+    const plain = await TestConsole.open('audit_printed', { consoleSchema: false });
+    await insertJob(plain.client, { id: retried, ...DISCARDED, error: `Login: ${secret} was refused`, serialized_params: params(retried, { arguments: [{ token: secret }] }) });
+    await changeJobs(plain.ctx(), 'retry', [retried]);
+    await plain.close();
+    expect(printed(print)).toMatchObject([{ action: 'job.retry', outcome: 'done' }]);
+    expect(JSON.stringify(print.mock.calls)).not.toContain(secret);
   });
 
   test('only rows that were changed; of many the counts alone', async () => {

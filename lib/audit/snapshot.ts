@@ -1,9 +1,10 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type Json, compactJson, get, object, parseJson, redactJson, scalar, stringOf } from '../good-job/json';
+import { type Json, compactJson, get, object, parseJson, scalar, stringOf } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
-import { redactor } from '../redaction';
+import { redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import { cut } from '../text';
 import { MAX_ROWS } from './bounds';
 
@@ -21,6 +22,9 @@ const LARGE = 100_000;
 const time = (column: string) => sql`to_json(to_char(r.${raw(column)}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text`;
 const plain = (column: string) => sql`to_json(r.${raw(column)})::text`;
 
+/** Of a row: its arguments were too large to be read. No column, and not kept. */
+const WITHOUT_ARGUMENTS = 'without_arguments';
+
 /** What the actions of lib/good-job change of a job; `updated_at` says no more than the record's own time. */
 const JOB_COLUMNS: [name: string, json: Sql][] = [
   ...['job_class', 'queue_name', 'priority'].map((name): [string, Sql] => [name, plain(name)]),
@@ -30,6 +34,7 @@ const JOB_COLUMNS: [name: string, json: Sql][] = [
   ['locked_by_id', plain('locked_by_id')],
   ['locked_at', time('locked_at')],
   ['serialized_params', sql`(CASE WHEN jsonb_typeof(r.serialized_params) = 'object' AND pg_column_size(r.serialized_params) > ${LARGE} THEN r.serialized_params - 'arguments' ELSE r.serialized_params END)::text`],
+  [WITHOUT_ARGUMENTS, sql`(jsonb_typeof(r.serialized_params) = 'object' AND pg_column_size(r.serialized_params) > ${LARGE})::text`],
 ];
 
 /** These jobs as they are now; empty for more than MAX_ROWS. */
@@ -56,22 +61,33 @@ export function changesOf(before: Snapshot, after: Snapshot, changed: string[]):
   const rows = (of: Snapshot, other: Snapshot) => {
     const kept = ids.flatMap((id): [string, Json][] => {
       const row = of.get(id);
-      return row ? [[id, told(row, other.get(id))]] : [];
+      return row ? [[id, bounded(told(row, other.get(id)))]] : [];
     });
     return kept.length > 0 ? compactJson(object(kept)) : null;
   };
   return { before: rows(before, after), after: rows(after, before) };
 }
 
-/** Of the payload only what is not the same afterwards; of a row that is gone, all. */
+/**
+ * Of the payload only what is not the same afterwards; of a row that is gone, all. What is hidden of its arguments is
+ * hidden in its error too, whether they are kept or not.
+ */
 function told(row: Map<string, Json>, other: Map<string, Json> | undefined): Json {
+  const rules = redaction();
+  const secrets = new Secrets();
+  const options = { of: 'row', jobClass: stringOf(row.get('job_class')) ?? null, secrets } as const;
+  for (const one of [row, other]) if (one) rules.json(object([...one]), options);
+  secrets.incomplete ||= isTrue(row.get(WITHOUT_ARGUMENTS)) || isTrue(other?.get(WITHOUT_ARGUMENTS));
   const entries = [...row].flatMap(([name, value]): [string, Json][] => {
+    if (name === WITHOUT_ARGUMENTS) return [];
     if (name !== 'serialized_params' || !other) return [[name, value]];
     const kept = differing(value, other.get(name));
     return kept ? [[name, kept]] : [];
   });
-  return bounded(redactJson(object(entries), redactor));
+  return rules.json(object(entries), options);
 }
+
+const isTrue = (json: Json | undefined) => json?.kind === 'scalar' && json.text === 'true';
 
 function differing(params: Json, others: Json | undefined): Json | null {
   if (params.kind !== 'object' || !others) return null;

@@ -2,13 +2,13 @@ import 'server-only';
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { isHanging } from '../good-job/completion';
-import { parseJson, prettyJson } from '../good-job/json';
+import { prettyJson } from '../good-job/json';
 import { rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, type Page, toPage } from '../paging';
+import { secretsOfProperties, shownDescription } from '../redaction/description';
 import { READ_BEYOND, redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
 import type { BatchFilter } from './filters';
 import { countBatchJobs } from './progress';
 import type { BatchDetail, BatchListRow, BatchRow, BatchState, Progress } from './types';
@@ -43,10 +43,9 @@ interface ReadBatchRow extends BatchRow {
 
 /** The row without what is hidden of it. */
 function shown({ descriptionOf, ...row }: ReadBatchRow): BatchRow {
-  const secrets = new Secrets();
-  if (descriptionOf) redaction().json(parseJson(descriptionOf), { secrets });
+  const secrets = secretsOfProperties(descriptionOf);
   const text = (given: string | null) => given && redaction().text(given, secrets);
-  return { ...row, description: row.description && redaction().excerpt(row.description, { read: TEXT_SHOWN + READ_BEYOND, shown: TEXT_SHOWN, secrets }), onFinish: text(row.onFinish), onSuccess: text(row.onSuccess), onDiscard: text(row.onDiscard) };
+  return { ...row, description: row.description && shownDescription(row.description, descriptionOf, TEXT_SHOWN), onFinish: text(row.onFinish), onSuccess: text(row.onSuccess), onDiscard: text(row.onDiscard) };
 }
 
 const newestFirst: Order = { key: sql`j.created_at`, direction: 'desc' };

@@ -1,6 +1,7 @@
 import 'server-only';
 import type { Ctx } from '../ctx';
 import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
+import { shownName } from '../redaction';
 import { redaction } from '../redaction/redaction';
 import type { FileEntry } from './cron-file';
 import { type Configured, configuredCron } from './configured';
@@ -76,7 +77,7 @@ export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: s
       const runs = await readRuns(tx, ctx.gj, keys);
       return keys.flatMap((key) => {
         const since = toRow(ctx, key, file, stored, runs.get(key)).overdueSince;
-        return since === null ? [] : [{ key, since }];
+        return since === null ? [] : [{ key: shownName(key), since }];
       });
     },
     { byIndexOnly: true },
@@ -106,10 +107,10 @@ function toRow(ctx: Ctx, key: string, file: Configured, stored: StoredCron, foun
   const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
   const readable = read !== null && typeof read === 'object' ? read : null;
   return {
-    key,
+    key: shownName(key),
     configured: entry !== undefined,
-    description: entry?.description ?? null,
-    jobClass: entry?.jobClass ?? found?.jobClass ?? null,
+    description: shownName(entry?.description ?? null),
+    jobClass: shownName(entry?.jobClass ?? found?.jobClass ?? null),
     schedule: entry?.cron && read !== null ? viewOf(entry.cron, read) : null,
     problems: entry?.problems ?? [],
     enabled,
@@ -152,11 +153,11 @@ function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: F
   const last = positional.kind === 'array' ? positional.items.length : 1;
   return prettyJson(
     object([
-      ['key', scalar(key)],
+      ['key', scalar(shownName(key))],
       ['class', scalar(jobClass ?? none)],
       ['cron', scalar(cron ?? none)],
       ['set', set === null ? scalar(none) : hidden(set, 'other')],
-      ['description', scalar(description ?? none)],
+      ['description', scalar(shownName(description ?? none))],
       ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
       ...(kwargs === null ? [] : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
     ]),

@@ -1,9 +1,10 @@
 import sql from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { normalizeError } from '../good-job/failure-key';
+import { FRAME_READ } from '../good-job/failure-rows';
 import { parseJson } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
-import { HIDDEN, redaction } from '../redaction/redaction';
+import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
 import { Secrets } from '../redaction/secrets';
 import { cut } from '../text';
 import type { FailureGroup } from './types';
@@ -21,17 +22,24 @@ export async function redactSamples(tx: Tx, gj: GoodJob, groups: FailureGroup[])
     SELECT j.id, CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN (j.serialized_params -> 'arguments')::text ELSE '' END AS arguments
       FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[])`);
   const argumentsOf = new Map(stored.map((row) => [row.id, row.arguments]));
+  const secretsOf = (id: string, jobClass: string | null): Secrets => {
+    const secrets = new Secrets();
+    const given = argumentsOf.get(id);
+    if (given) rules.json(parseJson(given), { of: 'arguments', jobClass, secrets });
+    else secrets.incomplete = given === '';
+    return secrets;
+  };
   return groups.map((group) => {
-    const shown = (id: string, error: string): string => {
-      const given = argumentsOf.get(id);
-      if (given === '' && !rules.off) return HIDDEN;
-      const secrets = new Secrets();
-      if (given) rules.json(parseJson(given), { of: 'arguments', jobClass: group.jobClass, secrets });
-      return rules.text(error, secrets);
-    };
+    const known = new Map(group.samples.map(({ id }) => [id, secretsOf(id, group.jobClass)]));
+    const shown = (id: string, error: string): string => rules.told(error, known.get(id) ?? new Secrets());
+    // Queues are those of any of them.
+    const text = (given: string) => [...known.values()].reduce((hidden, secrets) => secrets.hideIn(hidden, HIDDEN), rules.text(given));
     const [newest] = group.samples;
     return {
       ...group,
+      jobClass: group.jobClass && rules.text(group.jobClass),
+      queues: group.queues.map(text),
+      frame: group.frame && rules.excerpt(group.frame, { read: FRAME_READ, shown: FRAME_READ - READ_BEYOND, secrets: newest && known.get(newest.id) }),
       error: newest ? normalizeError(shown(newest.id, newest.error)) : group.error,
       samples: group.samples.map((sample) => ({ ...sample, error: cut(shown(sample.id, sample.error), SAMPLE_SHOWN) })),
     };

@@ -31,7 +31,8 @@ export interface FailureWindow {
 
 const CLASS_READ = 300;
 const FRAMES_READ = 60;
-const FRAME_READ = 500;
+/** Far more than is shown: a secret in it must not be cut in two. */
+export const FRAME_READ = 2_500;
 
 /** Jobs due soonest that are looked at for those that failed before: an index keeps them by time, not by error. */
 export const WAITING_READ = 20_000;

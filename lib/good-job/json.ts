@@ -14,12 +14,41 @@ export type Json =
 export const scalar = (value: string | number | boolean | null): Json => ({ kind: 'scalar', text: JSON.stringify(value) });
 export const object = (entries: [string, Json][]): Json => ({ kind: 'object', entries: entries.map(([key, value]) => ({ key, value })) });
 
+/** Levels that are read: what is nested deeper would end the stack of whatever walks through it. */
+const DEEPEST = 500;
+/** Stands for what is nested deeper; told from a string that says the same by being this very object. */
+export const TOO_DEEP: Json = scalar('[nested too deep]');
+/** In the text: a string that jsonb cannot hold. */
+const TOO_DEEP_TEXT = '"\\u0000"';
+
 /** Throws SyntaxError for text that is no JSON. */
-export function parseJson(text: string): Json {
+export function parseJson(given: string): Json {
+  const text = withoutDepths(given);
   const errors: unknown[] = [];
   const node = parseTree(text, errors as never[], { disallowComments: true, allowTrailingComma: false });
   if (!node || errors.length > 0) throw new SyntaxError('The text is not JSON.');
   return fromNode(node, text);
+}
+
+/** The text with TOO_DEEP_TEXT in the place of each array or object below the DEEPEST level. */
+function withoutDepths(text: string): string {
+  if (text.length <= 2 * DEEPEST) return text;
+  let [depth, quoted, shown, at] = [0, false, '', 0];
+  for (let n = 0; n < text.length; n += 1) {
+    const char = text.charCodeAt(n);
+    if (quoted) {
+      if (char === 0x5c) n += 1;
+      else if (char === 0x22) quoted = false;
+    } else if (char === 0x22) quoted = true;
+    else if (char === 0x5b || char === 0x7b) {
+      if (depth === DEEPEST) shown += text.slice(at, n) + TOO_DEEP_TEXT;
+      depth += 1;
+    } else if (char === 0x5d || char === 0x7d) {
+      depth -= 1;
+      if (depth === DEEPEST) at = n + 1;
+    }
+  }
+  return shown === '' ? text : shown + text.slice(at);
 }
 
 function fromNode(node: Node, text: string): Json {
@@ -35,7 +64,7 @@ function fromNode(node: Node, text: string): Json {
     case 'array':
       return { kind: 'array', items: (node.children ?? []).map((child) => fromNode(child, text)) };
     default:
-      return { kind: 'scalar', text: text.slice(node.offset, node.offset + node.length) };
+      return node.length === TOO_DEEP_TEXT.length && text.startsWith(TOO_DEEP_TEXT, node.offset) ? TOO_DEEP : { kind: 'scalar', text: text.slice(node.offset, node.offset + node.length) };
   }
 }
 

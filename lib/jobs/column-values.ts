@@ -3,6 +3,7 @@ import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { type Json, get, parseJson, stringOf } from '../good-job/json';
 import { redaction } from '../redaction/redaction';
+import { Secrets } from '../redaction/secrets';
 import { cut } from '../text';
 import { type Column, type ExtraValues, isPath } from './columns';
 import type { JobRow } from './types';
@@ -32,7 +33,7 @@ export async function withColumns(ctx: Ctx, rows: JobRow[], columns: readonly Co
   const paths = columns.filter(isPath);
   if (stored.length + paths.length === 0 || rows.length === 0) return rows;
   // What is hidden at a path depends on what stands around it: all arguments are read, and the path is taken of what is shown.
-  const args = paths.length > 0 ? sql`CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END` : sql`NULL`;
+  const args = paths.length > 0 || columns.includes('cron') ? sql`CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END` : sql`NULL`;
   const others = stored.map(({ value }, n) => sql`, ${value} AS ${raw(`value${n}`)}`);
   // good_jobs_pkey
   const values = await ctx.db.read((tx) =>
@@ -41,8 +42,9 @@ export async function withColumns(ctx: Ctx, rows: JobRow[], columns: readonly Co
   const byId = new Map(values.map((row) => [row.id, row]));
   return rows.map((row) => {
     const read = byId.get(row.id);
-    const shown = read?.arguments ? redaction().json(parseJson(read.arguments), { of: 'arguments', jobClass: read.job_class }) : undefined;
-    const text = (value: string | null) => value && redaction().text(value);
+    const secrets = new Secrets();
+    const shown = read?.arguments ? redaction().json(parseJson(read.arguments), { of: 'arguments', jobClass: read.job_class, secrets }) : undefined;
+    const text = (value: string | null) => value && redaction().text(value, secrets);
     const extra: ExtraValues = {
       ...Object.fromEntries(stored.map(({ column }, n) => [column, text(read?.[`value${n}`] ?? null)])),
       ...Object.fromEntries(paths.map((column) => [column, printed(shown && valueAt(shown, column.split('.').slice(1)))])),

@@ -77,7 +77,7 @@ function shown(job: ExportedJob): ExportedJob & { json: Json } {
   const json = rules.json(parseJson(job.arguments ?? 'null'), { of: 'arguments', jobClass: job.job_class, secrets });
   const text = (given: string | null) => given && rules.text(given, secrets);
   const { job_class, queue_name, error, cron_key, concurrency_key, labels } = job;
-  return { ...job, json, job_class: text(job_class), queue_name: text(queue_name), error: text(error), cron_key: text(cron_key), concurrency_key: text(concurrency_key), labels: labels.map((label) => rules.text(label, secrets)) };
+  return { ...job, json, job_class: job_class && rules.text(job_class), queue_name: text(queue_name), error: error && rules.told(error, secrets), cron_key: text(cron_key), concurrency_key: text(concurrency_key), labels: labels.map((label) => rules.text(label, secrets)) };
 }
 
 function ndjsonRecord(job: ExportedJob): string {

@@ -10,7 +10,7 @@ import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Page, toPage } from '../paging';
 import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SHORTEST, Secrets } from '../redaction/secrets';
 import { type JobFilter, isUnderstood } from './filters';
 import { type Candidates, candidates } from './recheck';
 import { settle } from './settle';
@@ -21,19 +21,22 @@ const TEXT_SHOWN = 300;
 
 /** A row as it is stored; `shownRow` makes of it what is shown. */
 export interface ReadJobRow extends JobRow {
-  /** The arguments of a job with an error: what is hidden of them is hidden there too. Empty: they are too large to look. */
+  /** The arguments of a job with an error, or with names: what is hidden of them is hidden there too. Empty: they are too large to look. */
   errorOf: string | null;
 }
 
-/** Compressed, bytes. */
+/** Compressed, bytes; for the sake of a name alone no long payload is read. */
 const LARGEST_LOOKED_INTO = 1_000_000;
+const LARGEST_FOR_NAMES = 20_000;
+const argumentsOfJob = sql`(j.serialized_params -> 'arguments')::text`;
 
 /** The columns of a ReadJobRow; `key` is the list's sort key. */
 export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
   return sql`j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", j.priority,
     coalesce((SELECT array_agg(left(l, ${TEXT_SHOWN})) FROM unnest(j.labels[1:20]) l), '{}') AS labels,
     coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN + READ_BEYOND}) AS error,
-    CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN (j.serialized_params -> 'arguments')::text ELSE '' END END AS "errorOf", ${stateOf} AS state,
+    ${redaction().off ? sql`NULL` : sql`CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN ${argumentsOfJob} ELSE '' END
+         WHEN pg_column_size(j.serialized_params) < ${LARGEST_FOR_NAMES} AND (j.queue_name <> '' OR j.labels <> '{}') THEN ${argumentsOfJob} END`} AS "errorOf", ${stateOf} AS state,
     (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
@@ -45,10 +48,20 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
 export function shownRow<Row extends ReadJobRow>({ errorOf, ...row }: Row, shown = TEXT_SHOWN): Omit<Row, 'errorOf'> {
   const rules = redaction();
   const secrets = new Secrets();
-  if (errorOf) rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
-  const text = (given: string | null) => given && rules.text(given, secrets);
+  const text = (given: string) => rules.text(given, secrets);
+  if (errorOf && (row.error || mayRepeat([row.queueName, ...row.labels], errorOf))) rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
   const error = row.error && (errorOf === '' && !rules.off ? HIDDEN : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
-  return { ...row, jobClass: text(row.jobClass), queueName: text(row.queueName), labels: row.labels.map((label) => rules.text(label, secrets)), error };
+  return { ...row, jobClass: row.jobClass && rules.text(row.jobClass), queueName: row.queueName && text(row.queueName), labels: row.labels.map(text), error };
+}
+
+/** Whether a name has so much in common with the arguments that it may repeat a value of them: most have not, and those need not be parsed. */
+function mayRepeat(names: (string | null)[], stored: string): boolean {
+  const text = stored.toLowerCase();
+  return names.some((name) => {
+    const own = name?.toLowerCase() ?? '';
+    for (let n = 0; n + SHORTEST <= own.length; n += 1) if (text.includes(own.slice(n, n + SHORTEST))) return true;
+    return false;
+  });
 }
 
 /** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */

@@ -124,9 +124,12 @@ function shownOf(row: ReadRow): Json | null {
   const secrets = new Secrets();
   const stored = row.arguments === null ? null : parseJson(row.arguments);
   const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
-  const text = <T extends string | null>(given: T) => (given === null ? given : rules.text(given, secrets, MARKER));
+  // Postgres takes no half of a surrogate pair.
+  const wellFormed = (given: string) => Buffer.from(given).toString();
+  const text = <T extends string | null>(given: T) => (given === null ? given : wellFormed(rules.text(given, secrets, MARKER)));
   // Of arguments too large to be looked into nobody knows what they hide in the error.
-  const plain = { job_class: text(row.job_class), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error: row.large && row.error ? MARKER : text(row.error) };
+  const error = row.error === null ? null : row.large && row.error ? MARKER : wellFormed(rules.told(row.error, secrets, MARKER));
+  const plain = { job_class: row.job_class && rules.text(row.job_class, undefined, MARKER), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error };
   const labels = row.labels?.map(text) ?? null;
   if (!row.large && !secrets.hidden) return null;
   return object([

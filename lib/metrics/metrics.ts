@@ -93,7 +93,7 @@ async function jobText({ states, queues, seconds }: JobNumbers & { seconds: numb
       if (count.kind === 'at_least') cut.set({ queue, state }, 1);
     }
     for (const { queue, seconds: age } of queues.oldestReady) oldest.set({ queue }, age);
-    gauge('good_job_queues_omitted', 'Queues without series: beyond the first hundred, or with a name of more than 200 characters.').set(queues.omitted);
+    gauge('good_job_queues_omitted', 'Queues without series: beyond the first hundred, or with a name of more than 200 characters, or one that shows a secret.').set(queues.omitted);
   }
   return registers[0]?.metrics() ?? '';
 }

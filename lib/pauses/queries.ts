@@ -6,6 +6,7 @@ import { ConsoleError } from '../errors';
 import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
+import { shownName } from '../redaction';
 import type { PauseList } from './types';
 
 const SHOWN = 200;
@@ -26,7 +27,7 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
     throw error;
   });
   return {
-    rows: shown.map((named, n) => ({ ...named, waiting: counts[n] ?? { kind: 'unknown' } })),
+    rows: shown.map((named, n) => ({ ...named, name: shownName(named.name), waiting: counts[n] ?? { kind: 'unknown' } })),
     changedAt: stored.changedAt,
     unreadable: stored.unreadable,
     more: stored.names.length > shown.length,

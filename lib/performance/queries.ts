@@ -3,6 +3,7 @@ import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
+import { shownName } from '../redaction';
 import { accuracyOf, missingIndex, sourceOf } from './source';
 import type { PerformanceFilter } from './filters';
 import { BUCKETS, type Figures, HISTOGRAM, type Measured, type Percentiles, type Performance, type Period, RANGES, type SlowExecution } from './types';
@@ -109,15 +110,15 @@ async function measurePeriod(tx: Tx, ctx: Ctx, { period, buckets, jobClass, targ
     classes: figures('class'),
     queues: figures('queue'),
     histogram,
-    series: (read.series ?? []).map((one) => ({ ...one, total: one.total / share })),
-    slowest: read.slowest ?? [],
+    series: (read.series ?? []).map((one) => ({ ...one, name: shownName(one.name), total: one.total / share })),
+    slowest: (read.slowest ?? []).map((one) => ({ ...one, queueName: shownName(one.queueName) })),
   };
 }
 
 const NONE: Percentiles = [null, null, null];
 
 function scaled({ kind: _kind, executions, failures, total, run, wait, ...rest }: Stored, share: number): Figures {
-  return { ...rest, executions: Math.round(executions / share), failures: Math.round(failures / share), total: total / share, run: run ?? NONE, wait: wait ?? NONE };
+  return { ...rest, name: shownName(rest.name), executions: Math.round(executions / share), failures: Math.round(failures / share), total: total / share, run: run ?? NONE, wait: wait ?? NONE };
 }
 
 /** Whether there is, or was, such a class: a job of it, or else an execution whose job is gone. */

@@ -10,7 +10,7 @@ import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, toPage } from '../paging';
-import { redactor } from '../redaction';
+import { redactError, redactor, shownName } from '../redaction';
 import type { ProcessFilter } from './filters';
 import { JOBS_SHOWN, type ProcessesPage, type ProcessRow, type RunningJob, SCHEDULERS_SHOWN } from './types';
 
@@ -74,10 +74,17 @@ function rowOf({ told, stored, lockType, running, ...row }: StoredProcess, jobs:
     ...row,
     lockType: lockType === 0 ? 'advisory' : lockType,
     tooLarge: stored && told === null,
-    told: state && { ...state, schedulers: state.schedulers.slice(0, SCHEDULERS_SHOWN).map(({ pools: _pools, ...scheduler }) => scheduler) },
+    told: state && {
+      ...state,
+      hostname: shownName(state.hostname),
+      proctitle: shownName(state.proctitle),
+      basename: shownName(state.proctitle) === state.proctitle ? state.basename : shownName(state.proctitle),
+      otherKeys: state.otherKeys.map((key) => redactError(key)),
+      schedulers: state.schedulers.slice(0, SCHEDULERS_SHOWN).map(({ pools: _pools, ...scheduler }) => ({ ...scheduler, name: shownName(scheduler.name), queues: shownName(scheduler.queues) })),
+    },
     threads: state ? threadsOf(state.schedulers) : { busy: null, total: null },
     running: running > RUNNING_COUNTED ? { kind: 'at_least', count: RUNNING_COUNTED } : { kind: 'exact', count: running },
-    jobs,
+    jobs: jobs.map((job) => ({ ...job, jobClass: shownName(job.jobClass), queueName: shownName(job.queueName) })),
   };
 }
 

@@ -7,6 +7,7 @@ import { refreshRunning } from '../good-job/running';
 import { servesQueue, threadsFor } from '../good-job/queue-strings';
 import type { Count } from '../jobs/types';
 import { type Depth, queueDepths } from './depths';
+import { shownName } from '../redaction';
 import type { QueueFilter } from './filters';
 import { type Flow, flowWithin } from './flow';
 import { NAMES, queueNames } from './names';
@@ -66,7 +67,7 @@ function rowOf(name: string | null, of: { live: LivePools; paused: Set<string>; 
   const processes = live.byProcess.filter(({ pools }) => pools.some(({ served }) => servesQueue(served, name))).length;
   const isEmpty = depth.ready.kind === 'exact' && depth.ready.count === 0;
   return {
-    name,
+    name: shownName(name),
     ...depth,
     paused: name !== null && paused.has(name),
     processes,

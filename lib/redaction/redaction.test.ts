@@ -16,11 +16,15 @@ describe('names', () => {
     'token', 'accessToken', 'access-token', 'refresh_token', 'accesstoken', 'XAuthToken', 'authenticity_token', 'apikey', 'api_key', 'apiKey', 'API-Key', 'X-Api-Key', 'authorization', 'Proxy-Authorization', 'auth', 'auth_header', 'bearer',
     'cookie', 'Set-Cookie', 'session', 'session_id', 'sessionId', 'credentials', 'aws_credentials', 'private_key', 'privateKeyPem', 'signing_key', 'signature', 'X-Hub-Signature-256', 'otp', 'otp_code', 'pin', 'card_pin', 'cvv', 'CVC2', 'card',
     'card_number', 'creditCardNumber', 'cardno', 'credit_card', 'pan', 'iban', 'ssn', 'account_number', 'bankAccountNumber', 'my_number', 'myNumber', 'パスワード', '新しいパスワード', 'マイナンバー', 'カード番号', '口座番号', 'アクセストークン', '暗証番号', 'aws_secret_access_key',
+    'APIkey', 'OTPcode', 'CVVcode', 'PINcode', 'CARDnumber', 'PASSword', 'PassWD', 'cLIENTsECRET', 'ACCESSkey', 'SSHkey', 'authorisation', 'dbpass', 'userpass', 'pincode', 'enc_key', 'kms_key', 'priv_key', 'privkey', 'psk', 'encrypted_value', 'confirmation_code',
+    'resident_registration_number', 'пароль', 'Пароль', '密码', '비밀번호', 'mot_de_passe', 'セキュリティーコード', 'key_pair', 'account_key', 'AccountKey', 'secret_santa_password',
     'user[password]', 'one_time_code', 'security-code', 'passport_number', 'jwt', 'csrf', 'ｐａｓｓｗｏｒｄ',
-  ].filter((name) => name !== 'cardno'))('%s is secret', (name) => expect(looksSecret(name)).toBe(true));
+  ])('%s is secret', (name) => expect(looksSecret(name)).toBe(true));
   it.each([
     'tokenize_count', 'tokenizer', 'token_count', 'max_tokens', 'card_id', 'card_brand', 'passenger', 'pass_rate', 'bypass', 'compass', 'secretary', 'author', 'authorized_by', 'authors', 'pinned', 'spinner', 'shipping', 'panel', 'company', 'companion',
     'sessions_count', 'key', 'keys', 'cron_key', 'concurrency_key', 'invoice_id', 'account_id', 'number', 'phone_number', 'signed_at', 'password_changed_at', 'token_expires_at', 'discard', 'cardinal', 'job_class', 'scorecard', 'description', 'expand', 'option', 'priority',
+    'cookie_consent', 'cookies_accepted', 'signature_request_id', 'authorization_id', 'authorization_status', 'authorizationAmount', 'training_session', 'token_symbol', 'token_address', 'tokens_used', 'output_tokens_details', 'next_page_token', 'nextPageToken', 'maxTokens', 'card_title', 'card_layout',
+    'map_pin', 'salt_water', 'secret_santa', 'timecode', 'trespass', 'monkey', 'bypass',
     '担当者', '会社名', '請求番号', 'label', 'state', 'code', 'postal_code', 'order_number', 'error', 'exception_executions', 'lock_type', 'locked_by_id', 'session_at', '',
   ].filter((name) => name !== 'sessions_count'))('%s is none', (name) => expect(looksSecret(name)).toBe(false));
 });
@@ -35,11 +39,19 @@ describe('text', () => {
     `Authorization: Bearer ${S}`, `curl -H 'Authorization: Basic ${Buffer.from(`u:${S}`).toString('base64')} ${S}' https://x`, `Cookie: a=b; _session=${S}`, `X-Api-Key: ${S}`, `bearer ${S}`, `--password ${S}`, `--api-key=${S}`, `mysql --token "${S}" db`, `Invalid password '${S}'`,
     `the token is ${S}`, `invalid token ${S}.`, `Key (api_token)=(${S}) already exists.`, `Key (email, api_token)=(a@b.c, ${S}) already exists.`, `<password>${S}</password>`, `<ns:apiKey x="1">${S}</ns:apiKey>`, `&quot;password&quot;:&quot;${S}&quot;`, `パスワード：${S}`, `パスワード=${S}`,
     `Server=db;User Id=sa;Password=${S};`, `token: "${S}`, `-----BEGIN RSA PRIVATE KEY-----\n${S}\n-----END RSA PRIVATE KEY-----`, `-----BEGIN PRIVATE KEY-----\n${S}`, `password: |\n  ${S}\nuser: x`, `credentials:\n  user: a\n  key: ${S}\nuser: x`, `config.password = "${S}"`, `ENV['API_KEY'] = '${S}'`, `password := ${S}`,
+    `Error: {"key":"api_key","value":"${S}"} there`, `payload={\\"name\\":\\"password\\",\\"value\\":\\"${S}\\"}`, `{"name"=>"password", "value"=>"${S}"}`, `name=password&value=${S}`, `<input name="password" value="${S}">`, `{"attribute":"password","was":"${S}","is":"${S}"} x`, `{"op":"replace","path":"/password","value":"${S}"} x`,
+    `u:${S}@host:5432/db`, `//u:${S}@h/x`, `http:\\/\\/u:${S}@h\\/`, `https://x/?u=http%3A%2F%2Fu%3A${S}%40h%2Fa`, `https://x/reset_password/${S}`, `/users/confirmation/${S}`, `mysql -uroot -p${S} db`, `sshpass -p ${S} ssh a@b`, `Incorrect API key provided: ${S}.`, `AccountName=x;AccountKey=${S};EndpointSuffix=core`,
+    `INSERT INTO users (email, password) VALUES ('a', '${S}')`, `INSERT INTO "users" ("id", "api_token") VALUES (1, '${S}'), (2, 'x''${S}') RETURNING id`, `curl --user 'bob:${S}' https://x`,
     `params: {"password"=>nil, "token"=>"${S}"}`, `https://hooks.slack.com/services/T000/B000/${S}`,
   ])('hides in %s', (text) => {
     expect(rules.text(text)).not.toContain(S);
     expect(rules.text(text)).toContain(HIDDEN);
   });
+  it.each([
+    ['OTP code 482133 is invalid', 'OTP code [REDACTED] is invalid'], ['cvv 123', 'cvv [REDACTED]'], ['the pin 4821 was wrong', 'the pin [REDACTED] was wrong'], ['verification code was 482133.', 'verification code was [REDACTED].'], ['SSN is 078-05-1120', 'SSN is [REDACTED]'], ['078-05-1120', '[REDACTED]'],
+    ['Incorrect API key provided: hunterzqxx', 'Incorrect API key provided: [REDACTED]'], [`(email, password) VALUES ('a','hunterzqxx')`, `(email, password) VALUES ('a','[REDACTED]')`], ['sshpass -p hunterzqxx ssh x', 'sshpass -p [REDACTED] ssh x'], ['mysql -phunterzqxx', 'mysql -p[REDACTED]'],
+    ['{"key":"api_key","value":"hunterzqxx"} tail', '{"key":"api_key","value":"[REDACTED]"} tail'],
+  ])('hides in %s no more than the secret', (text, shown) => expect(rules.text(text)).toBe(shown));
   it.each([
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U', 'AKIAIOSFODNN7EXAMPLE', 'ghp_16C7e42F292c6912E7710c838347Ae178B4a', 'xoxb-123456789012-abcdefABCDEF', ['sk', 'live', '4eC39HqLyjWDarjtT1zdp7dc'].join('_'), '4111 1111 1111 1111', '4111111111111111',
     '5555-5555-5555-4444', '378282246310005', 'BAh7CEkiCGdpZAY6BkVUSSIdZ2lkOi8vYXBwL1VzZXIvMQ--ab0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c', 'glpat-abcdefghij1234567890',
@@ -55,7 +67,7 @@ describe('text', () => {
     expect(rules.text(`password=${S}, user=bob (id 12)`)).toBe(`password=${HIDDEN}, user=bob (id 12)`);
   });
   it('is linear, whatever it is given', () => {
-    const pieces = ['eyJaaaaaaaa', 'eyJaaaaaaaa-', 'eyJaaaaaaaa.', 'password', 'password=', 'password: ', '"password":"', '\\"', '\\\\"', '{:password=>{', '(((', '<password>', '</', '://', '://a:b', 'https://a:b/', 'password \'', 'password "', 'token ', '-----BEGIN PRIVATE KEY-----', '--', 'a--', '1', '1 ', '4111 1111 1111 ', 'bearer ', 'bearer', '%3D', 'token%3D', '=', ':', ' ', 'a', 'a ', 'Aa', '_', '&quot;', 'key (', '(a)=(', '"a\' ', 'a'.repeat(100) + '=', ' '.repeat(50) + '=', '\'token\' is', '\n'];
+    const pieces = ['eyJaaaaaaaa', 'eyJaaaaaaaa-', 'eyJaaaaaaaa.', 'password', 'password=', 'password: ', '"password":"', '\\"', '\\\\"', '{:password=>{', '(((', '<password>', '</', '://', '://a:b', 'https://a:b/', 'password \'', 'password "', 'token ', '-----BEGIN PRIVATE KEY-----', '--', 'a--', '1', '1 ', '4111 1111 1111 ', 'bearer ', 'bearer', '%3D', 'token%3D', '=', ':', ' ', 'a', 'a ', 'Aa', '_', '&quot;', 'key (', '(a)=(', '"a\' ', 'a'.repeat(100) + '=', ' '.repeat(50) + '=', '\'token\' is', '\n', '//', '//a:b@', '%2F%2F', '\\/\\/', 'a:b1cd@', 'a:b1cd', 'key=password&value=', '"name":"password","value":"', '{"name":"password",', '(password) VALUES (', '(password) VALUES (\'', '(password', 'mysql -', 'mysql ', ' -p', ' -u a:', 'sshpass -p', 'otp ', 'otp 1', 'pin code 12', '/token/', '/token/a1', 'key provided: ', '123-45-', '123-45-6789 '];
     const slow = pieces.flatMap((piece) => {
       const text = piece.repeat(Math.ceil(1_000_000 / piece.length));
       const started = performance.now();

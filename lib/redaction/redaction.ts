@@ -1,7 +1,8 @@
-import { type Json, compactJson, get, parseJson, scalar, stringOf } from '../good-job/json';
+import { type Json, TOO_DEEP, compactJson, get, parseJson, scalar, stringOf } from '../good-job/json';
 import { cut } from '../text';
 import { DEFAULT_CONFIG, type RedactionConfig, currentRedaction } from './config';
-import { Keys } from './keys';
+import { inPair } from './forms';
+import { Keys, plainName } from './keys';
 import { type PathRules, isHiddenForSome, isWithin, rulesOf } from './paths';
 import { Secrets } from './secrets';
 import { secretSpans } from './text';
@@ -40,8 +41,15 @@ interface Walk {
 
 const NONE: PathRules = { hide: [], show: [] };
 /** Keys with which a hash names what its other value is of: `{"name": "password", "value": "…"}`. */
-const NAMING = new Set(['name', 'key', 'field', 'header', 'param', 'parameter', 'attribute', 'property', 'variable', 'k', 'label', 'id', 'type', 'kind', 'title', 'input', 'field_name', 'attribute_name', 'header_name', 'param_name', 'variable_name']);
-const VALUED = /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
+const NAMING = new Set(['name', 'key', 'field', 'header', 'param', 'parameter', 'attribute', 'property', 'variable', 'k', 'label', 'id', 'type', 'kind', 'title', 'input', 'column', 'setting', 'field_name', 'attribute_name', 'header_name', 'param_name', 'variable_name']);
+const VALUED = /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was|is|input|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
+
+/** Active Job's own: they hold names. */
+const MARKS = /^_aj_(?:symbol_keys|ruby2_keywords|hash_with_indifferent_access|serialized)$/;
+/** Arguments that name the one behind them, though they stand in no pair. */
+const ARGUMENT_NAMES = /^(?:password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)|(?:access|auth|refresh|bearer|api)_token|(?:client|api|app|consumer|webhook|signing)_secret|(?:secret|private|access|signing|encryption)_key)$/;
+/** Columns that may repeat anything of their row. */
+const ERRORS = new Set(['error', 'error_backtrace']);
 
 /** Decides what of a job's data is shown; the only place that does. */
 export class Redaction {
@@ -67,8 +75,13 @@ export class Redaction {
 
   /** The beginning of a text of which more was read than is shown: a secret that the reading cut in two is not. */
   excerpt(text: string, { read, shown, secrets }: { read: number; shown: number; secrets?: Secrets }): string {
-    const redacted = this.text(text, secrets);
+    const redacted = secrets ? this.told(text, secrets) : this.text(text);
     return cut(this.off || text.length < read ? redacted : redacted.slice(0, -READ_BEYOND / 2), shown);
+  }
+
+  /** A text that may repeat anything of its row, as an error does: hidden whole where not all of that is known. */
+  told(text: string, secrets: Secrets, marker = HIDDEN): string {
+    return secrets.incomplete && !this.off ? marker : this.text(text, secrets, marker);
   }
 
   /** Text with what is secret in it hidden; what was hidden is added to `secrets`, and what they know is hidden too. */
@@ -79,8 +92,8 @@ export class Redaction {
     let shown = '';
     for (const { from, to } of spans) {
       secrets?.add(text.slice(from, to));
-      shown += text.slice(at, from) + marker;
-      at = to;
+      shown += text.slice(at, inPair(text, from) ? from - 1 : from) + marker;
+      at = inPair(text, to) ? to + 1 : to;
     }
     shown += text.slice(at);
     return secrets ? secrets.hideIn(shown, marker) : shown;
@@ -92,7 +105,7 @@ export class Redaction {
     const walk: Walk = { rules: of === 'other' ? NONE : this.rulesFor(jobClass), argumentsAt: ARGUMENTS_AT[of], secrets, marker, depth: 0 };
     const shown = this.value(json, path, walk, path.some((part) => this.keys.isSecret(part)));
     // A value that is hidden at one place may stand in clear at another that was printed before.
-    return secrets.size > 0 ? repeat(shown, secrets, marker) : shown;
+    return secrets.size > 0 || secrets.incomplete ? repeat(shown, secrets, marker, of === 'row' || of === 'payload') : shown;
   }
 
   /** The same of plain data. */
@@ -111,26 +124,36 @@ export class Redaction {
   }
 
   private value(json: Json, path: readonly string[], walk: Walk, secret: boolean): Json {
+    if (json === TOO_DEEP) return tooDeep(walk);
     const own = this.ruleAt(path, walk);
     if (own === 'show') return json;
     if (secret || own === 'hide') {
       // That there is nothing is no secret.
       if (json.kind === 'scalar' && json.text === 'null') return json;
       // Some of it may have a rule of its own that shows it.
-      if (own !== 'hide' || json.kind === 'scalar' || !walk.rules.show.some((rule) => rule.length > path.length - (walk.argumentsAt?.length ?? 0))) return hideWhole(json, walk);
+      if (own !== 'hide' || json.kind === 'scalar' || !walk.rules.show.some((rule) => rule.length > path.length - (walk.argumentsAt?.length ?? 0))) return hideWhole(json, walk, path.at(-1) ?? '', this.keys);
     }
     if (json.kind === 'scalar') return this.scalar(json, walk);
     if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, n) => this.value(item, [...path, String(n)], walk, secret || this.isNamed(json.items, n, areArguments(path, walk)))) };
-    const named = json.entries.some(({ key, value }) => NAMING.has(key.toLowerCase()) && this.isSecretName(nameOf(value)));
+    // JSON Patch names it by a path.
+    const isPatch = get(json, 'op') !== undefined;
+    const named = json.entries.some(({ key, value }) => (NAMING.has(key.toLowerCase()) || (isPatch && key === 'path')) && this.isSecretName(nameOf(value)));
     return {
       kind: 'object',
       entries: json.entries.map(({ key, value }) => {
-        // Active Job's own marks hold names of keys.
-        if (/^_aj_(?:symbol_keys|ruby2_keywords|hash_with_indifferent_access|serialized)$/.test(key)) return { key, value };
+        if (MARKS.test(key)) return { key, value: this.mark(value, walk) };
         const isSecret = secret || this.keys.isSecret(key) || (named && VALUED.test(key));
         return { key: this.keyText(key, walk), value: this.value(value, [...path, key], walk, isSecret) };
       }),
     };
+  }
+
+  /** Names of keys, or of a class: as they are, unless they are secrets themselves. */
+  private mark(value: Json, walk: Walk): Json {
+    if (value.kind === 'array') return { kind: 'array', items: value.items.map((item) => this.mark(item, walk)) };
+    const name = stringOf(value);
+    const shown = name === undefined ? undefined : this.keyText(name, walk);
+    return shown === name || shown === undefined ? value : scalar(shown);
   }
 
   private ruleAt(path: readonly string[], { rules, argumentsAt }: Walk): 'hide' | 'show' | null {
@@ -151,7 +174,7 @@ export class Redaction {
     if (name === undefined || name.length > 100 || !/^[-:]{0,2}[\p{L}\p{N}_.-]+[:=]?$/u.test(name)) return false;
     const isOption = name.startsWith('-');
     // Arguments stand one behind the other without being pairs: `"AccountMailer", "password_reset", "deliver_now"`.
-    if (areArguments && !isOption) return /^:?(?:password|passwd|secret|token|api[_-]?key|authorization|access[_-]?token)$/i.test(name);
+    if (areArguments && !isOption) return ARGUMENT_NAMES.test(plainName(name));
     return this.keys.isSecret(name) && (isOption || n % 2 === 1);
   }
 
@@ -193,21 +216,45 @@ function tryJson(text: string): Json | undefined {
   }
 }
 
-function hideWhole(json: Json, { secrets, marker }: Walk): Json {
-  secrets.hidden = true;
-  const remember = (value: Json) => {
-    if (value.kind === 'array') value.items.forEach(remember);
-    else if (value.kind === 'object') value.entries.forEach(({ key, value: inner }) => !key.startsWith('_aj_') && remember(inner));
-    else secrets.add(stringOf(value) ?? value.text);
-  };
-  remember(json);
+function tooDeep({ secrets, marker }: Walk): Json {
+  secrets.hidden = secrets.incomplete = true;
   return scalar(marker);
 }
 
-/** What the row's hidden values know is hidden in every other string of it too. */
-function repeat(json: Json, secrets: Secrets, marker: string): Json {
-  if (json.kind === 'array') return { kind: 'array', items: json.items.map((item) => repeat(item, secrets, marker)) };
-  if (json.kind === 'object') return { kind: 'object', entries: json.entries.map(({ key, value }) => ({ key: key.startsWith('_aj_') ? key : secrets.hideIn(key, marker), value: key.startsWith('_aj_') && key !== '_aj_globalid' ? value : repeat(value, secrets, marker) })) };
+/** What these are of has a good many values that say what it is, not what opens it. */
+const RECORDS = /(?:^|_)(?:cards?|sessions?|auth|signatures?|cookies?|authori[sz]ations?)$/;
+const ID = /(?:^|_)ids?$/;
+
+function hideWhole(json: Json, walk: Walk, name: string, keys: Keys): Json {
+  const { secrets, marker } = walk;
+  secrets.hidden = true;
+  const isRecord = RECORDS.test(plainName(name));
+  const remember = (value: Json, inner: string | null) => {
+    if (value === TOO_DEEP) tooDeep(walk);
+    else if (value.kind === 'array') value.items.forEach((item) => remember(item, inner));
+    else if (value.kind === 'object') value.entries.forEach(({ key, value: own }) => !key.startsWith('_aj_') && remember(own, key));
+    else {
+      const text = stringOf(value) ?? value.text;
+      // `{"card": {"kind": "Invoice"}}`: a word that stands everywhere.
+      const saysNothing = isRecord && inner !== null && !keys.isSecret(inner) && !/^(?:key|value|code)s?$/i.test(inner) && (/^\p{Lu}?\p{Ll}{1,15}$/u.test(text) || (ID.test(plainName(inner)) && /^\d{1,12}$/.test(text)));
+      if (!saysNothing) secrets.add(text);
+    }
+  };
+  remember(json, null);
+  return scalar(marker);
+}
+
+/** What the row's hidden values know is hidden in every other string of it too; the name of its class, which many of its words may be part of, stays. */
+function repeat(json: Json, secrets: Secrets, marker: string, ofJob: boolean): Json {
+  if (json.kind === 'array') return { kind: 'array', items: json.items.map((item) => repeat(item, secrets, marker, ofJob)) };
+  if (json.kind === 'object') {
+    const entries = json.entries.map(({ key, value }) => {
+      if (key === '_aj_serialized' || (ofJob && key === 'job_class')) return { key, value };
+      if (ofJob && secrets.incomplete && ERRORS.has(key)) return { key, value: value.kind === 'scalar' && value.text === 'null' ? value : scalar(marker) };
+      return { key: key.startsWith('_aj_') ? key : secrets.hideIn(key, marker), value: repeat(value, secrets, marker, ofJob && key !== 'arguments') };
+    });
+    return { kind: 'object', entries };
+  }
   const text = stringOf(json) ?? json.text;
   const shown = secrets.hideIn(text, marker);
   return shown === text ? json : scalar(shown);

@@ -1,20 +1,26 @@
+import { type Form, Forms } from './forms';
+
 /** Shorter values stand everywhere by chance. */
-const SHORTEST = 4;
+export const SHORTEST = 4;
 /** Of values this short only whole words are hidden. */
 const SHORTEST_INSIDE = 6;
-const MOST = 200;
+/** A line of a value that has several. */
+const SHORTEST_LINE = 8;
+const MOST = 5_000;
 /** Words that say nothing of the secret they are. */
 const COMMON = /^(?:true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic|digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*)$/iu;
 
 /**
  * The hidden values of one row: of a job, its executions or a batch. Where one of them is repeated in clear, in the
- * row's error or under another key, it is hidden there too, also as URLs, JSON and Base64 write it.
+ * row's error or under another key, it is hidden there too, also as URLs, JSON, HTML and Base64 write it.
  */
 export class Secrets {
   /** Something was hidden, be it too short to be looked for elsewhere. */
   hidden = false;
+  /** There are values that are not known here: an error of the row may repeat any of them, and is hidden whole. */
+  incomplete = false;
   private readonly values = new Set<string>();
-  private forms: { text: string; whole: boolean }[] | null = null;
+  private readonly forms = new Forms();
 
   get size(): number {
     return this.values.size;
@@ -23,60 +29,42 @@ export class Secrets {
   add(value: string): void {
     this.hidden = true;
     const plain = value.trim();
-    if (plain.length < SHORTEST || COMMON.test(plain) || this.values.size >= MOST || this.values.has(plain)) return;
+    if (plain.length < SHORTEST || COMMON.test(plain) || this.values.has(plain)) return;
+    if (this.values.size >= MOST) {
+      this.incomplete = true;
+      return;
+    }
     this.values.add(plain);
-    this.forms = null;
+    for (const form of formsOf(plain)) this.forms.add(form);
     // `Bearer abc`, `user:abc`: what may be repeated is the last part.
     const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(plain) ?? [];
     if (last) this.add(last);
+    if (/[\r\n]/.test(plain)) for (const line of plain.split(/[\r\n]+/)) if (line.trim().length >= SHORTEST_LINE) this.add(line);
   }
 
   hideIn(text: string, marker: string): string {
-    if (this.values.size === 0 || text.length < SHORTEST) return text;
-    this.forms ??= formsOf(this.values);
-    let shown = text;
-    for (const { text: form, whole } of this.forms) {
-      if (whole) shown = replaceWords(shown, form, marker);
-      else shown = replaceBeginnings(shown, form, marker);
-    }
-    return shown;
+    return this.values.size === 0 || text.length < SHORTEST ? text : this.forms.hideIn(text, marker);
   }
 }
 
-/** As it is, and as others write it; the longest first, so that none leaves a part of another. */
-function formsOf(values: ReadonlySet<string>): { text: string; whole: boolean }[] {
-  const forms = new Set<string>();
-  for (const value of values) {
-    const inJson = JSON.stringify(value).slice(1, -1);
+/** As it is, and as others write it. */
+function formsOf(value: string): Form[] {
+  const inJson = JSON.stringify(value).slice(1, -1);
+  const forms = new Set([value, inJson, inJson.replaceAll('\\', '\\\\')]);
+  // Rails' JSON, and HTML.
+  if (/[&<>"'\u2028\u2029]/.test(value)) {
+    forms.add(inJson.replaceAll(/[&<>\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
+    forms.add(value.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char));
+  }
+  if (!/^[\w.~-]*$/.test(value)) {
     const url = encodeURIComponent(value.replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD'));
-    for (const form of [value, inJson, inJson.replaceAll('\\', '\\\\'), url, url.replaceAll('%20', '+'), ...(value.length >= 8 ? base64(value) : [])]) forms.add(form);
+    // CGI.escape, ERB's url_encode.
+    const strict = url.replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+    for (const form of [url, url.replaceAll('%20', '+'), strict, strict.replaceAll('%20', '+')]) forms.add(form);
   }
-  return [...forms].sort((a, b) => b.length - a.length).map((text) => ({ text, whole: text.length < SHORTEST_INSIDE || /^\d+$/.test(text) }));
+  if (value.length >= 8) for (const form of base64(value)) forms.add(form);
+  return [...forms].map((text) => ({ text, whole: text.length < SHORTEST_INSIDE || /^\d+$/.test(text) }));
 }
 
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const base64 = (value: string) => ((text) => [text, text.replace(/=+$/, '')])(Buffer.from(value).toString('base64'));
-
-/** All of it or, as an error's message is cut, the first half and what follows of it. */
-function replaceBeginnings(text: string, form: string, marker: string): string {
-  const begins = form.length < 12 ? form : form.slice(0, Math.max(8, Math.min(24, form.length >> 1)));
-  let [shown, at] = ['', 0];
-  for (let found = text.indexOf(begins); found >= 0; found = text.indexOf(begins, at)) {
-    let length = begins.length;
-    while (length < form.length && text[found + length] === form[length]) length += 1;
-    shown += text.slice(at, found) + marker;
-    at = found + length;
-  }
-  return at === 0 ? text : shown + text.slice(at);
-}
-
-/** Where nothing of a word stands before or behind it. */
-function replaceWords(text: string, word: string, marker: string): string {
-  const isPart = (char: string | undefined) => char !== undefined && /[\p{L}\p{N}_]/u.test(char);
-  let [shown, at] = ['', 0];
-  for (let found = text.indexOf(word); found >= 0; found = text.indexOf(word, found + word.length)) {
-    if (isPart(text[found - 1]) || isPart(text[found + word.length])) continue;
-    shown += text.slice(at, found) + marker;
-    at = found + word.length;
-  }
-  return shown + text.slice(at);
-}

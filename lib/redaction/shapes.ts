@@ -25,13 +25,15 @@ const HOOKS = /(?<=hooks\.slack\.com\/(?:services|workflows|triggers)\/|discord(
 const SCHEMES = /\b(bearer|basic)(?:\s|%20|\+){1,4}([A-Za-z0-9._~+/=-]{6,})/gi;
 /** Words that follow `bearer` in a sentence. */
 const NO_TOKEN = /^(?:authentication|authorization|authenticate|tokens?|scheme|schema|credentials?|header|headers|method)[.,]?$/i;
-const DIGITS = /(?<![\dA-Za-z_.-])\d(?:[ .-]?\d){12,18}(?![\dA-Za-z_-]|\.\d)/g;
+const DIGITS = /(?<![\dA-Za-z_.-])\d(?:[ .-]?\d){14,15}(?![\dA-Za-z_-]|\.\d)/g;
+/** Social security numbers of the United States. */
+const SSN = /(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-]|\.\d)/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 
-/** Length and first digits of the card schemes, and the check digit. */
+/** Length and first digits of the card schemes, and the check digit; articles and ids have other lengths. */
 export function isCardNumber(text: string): boolean {
   const digits = text.replaceAll(/[ .-]/g, '');
-  if (!/^(?:4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0|6|8|9)\d{12}|(?:6011|64[4-9]\d|65\d\d|35[2-8]\d|62\d\d)\d{12,15}|(?:50|5[6-9]|6[37])\d{14})$/.test(digits)) return false;
+  if (!/^(?:4\d{15}|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|(?:6011|64[4-9]\d|65\d\d|35[2-8]\d|62\d\d)\d{12}|(?:50|5[6-9]|6[37])\d{14})$/.test(digits)) return false;
   let sum = 0;
   for (let n = 0; n < digits.length; n += 1) {
     const digit = Number(digits[digits.length - 1 - n]);
@@ -52,7 +54,7 @@ export function shapedSecrets(text: string): Span[] {
   if (text.length >= 12) add(TOKENS);
   if (text.includes('--')) {
     add(SIGNED, (match) => (/[0-9]/.test(match[0]) && /[A-Za-z]/.test(match[0]) && !/^[a-z-]+$/.test(match[0]) ? { from: match.index, to: match.index + match[0].length } : null));
-    found.push(...privateKeys(text));
+    for (const span of privateKeys(text)) found.push(span);
   }
   if (text.includes('/')) add(HOOKS);
   add(SCHEMES, (match) => {
@@ -64,7 +66,8 @@ export function shapedSecrets(text: string): Span[] {
     const around = text.slice(Math.max(0, match.index - 24), match.index + match[0].length + 24);
     return isCardNumber(match[0]) && !UUID.test(around) ? { from: match.index, to: match.index + match[0].length } : null;
   });
-  if (text.includes('://')) found.push(...userInfo(text));
+  add(SSN);
+  if (text.includes('//') || text.includes('\\/') || /%2F%2F/i.test(text)) for (const span of userInfo(text)) found.push(span);
   return found;
 }
 
@@ -82,15 +85,20 @@ function privateKeys(text: string): Span[] {
   return found;
 }
 
-/** The user and password before a URL's host. A password may hold an unescaped slash: then what stands after its colon is no port. */
+/**
+ * The user and password before a URL's host, also where it has no scheme, where JSON has escaped its slashes and where a
+ * query has escaped all of it. A password may hold an unescaped slash: then what stands after its colon is no port.
+ */
 function userInfo(text: string): Span[] {
   const found: Span[] = [];
-  for (let at = text.indexOf('://'); at >= 0; at = text.indexOf('://', at + 3)) {
-    const from = at + 3;
-    const host = inWord(text, from, from + 600, /[\s"'`<>\\/?#]/);
-    let to = host.lastIndexOf('@');
-    if (to < 0 && /:(?!\d{1,5}$)[^:\]]+$/.test(host)) to = inWord(text, from, from + 200, /[\s"'`<>\\]/).lastIndexOf('@');
-    if (to > 0) found.push({ from, to: from + to });
+  for (const match of text.matchAll(/(:?)(?:\\{0,7}\/){2}|%2F%2F/gi)) {
+    const from = match.index + match[0].length;
+    const isEscaped = match[0].startsWith('%');
+    const host = inWord(text, from, from + 600, isEscaped ? /[\s"'`<>\\/?#&]|%2F|%3F|%23|%26/i : /[\s"'`<>\\/?#]/);
+    let to = isEscaped ? host.lastIndexOf('%40') : host.lastIndexOf('@');
+    if (!isEscaped && match[1] && to < 0 && /:(?!\d{1,5}$)[^:\]]+$/.test(host)) to = inWord(text, from, from + 200, /[\s"'`<>\\]/).lastIndexOf('@');
+    // Without a scheme it may be anything but a user and a password.
+    if (to > 0 && (match[1] || isEscaped || host.slice(0, to).includes(':'))) found.push({ from, to: from + to });
   }
   return found;
 }

@@ -1,5 +1,7 @@
 import { JAPANESE, type Keys } from './keys';
+import { phrases } from './phrases';
 import { type Span, shapedSecrets } from './shapes';
+import { valueAt } from './values';
 
 /*
  * Secrets inside a text: the values of secret names, as URLs, headers, hashes that Ruby has inspected, JSON, YAML, XML,
@@ -8,7 +10,6 @@ import { type Span, shapedSecrets } from './shapes';
  */
 
 const LONGEST_KEY = 100;
-const CLOSES: Record<string, string> = { '{': '}', '[': ']', '(': ')', '<': '>' };
 /** Their value is the rest of the line. */
 const WHOLE_LINE = /(?:authorization|cookie)s?$/i;
 
@@ -18,7 +19,7 @@ const SIGNS = new RegExp(`[\\d"'\`=:：＝→<%&「『-]|[A-Za-z_]{16}|bearer|ba
 /** Where in the text something must be hidden: in order, without overlaps. */
 export function secretSpans(text: string, keys: Keys): Span[] {
   if (!SIGNS.test(text)) return [];
-  const found = [...shapedSecrets(text), ...assigned(text, keys), ...spoken(text, keys), ...tagged(text, keys)].filter(({ from, to }) => from < to);
+  const found = [...shapedSecrets(text), ...assigned(text, keys), ...spoken(text, keys), ...tagged(text, keys), ...phrases(text, keys)].filter(({ from, to }) => from < to);
   found.sort((a, b) => a.from - b.from || b.to - a.to);
   const merged: Span[] = [];
   for (const span of found) {
@@ -42,6 +43,8 @@ function assigned(text: string, keys: Keys): Span[] {
     if (!isSecret || FILE.test(key.name)) continue;
     const isColon = /^(?:[:：]|%3[Aa])$/.test(match[0]);
     const from = match.index + match[0].length;
+    // `"name": "password", "value": …`: what follows the comma is a key.
+    if (match[0] === ',' && /^\s?(["'])[\p{L}_]{1,40}\1\s?(?:=>|:)/u.test(text.slice(from, from + 50))) continue;
     // `Token::Invalid` and `token://` are names; so is `Errors::InvalidToken:`.
     if (isColon && (text[from] === ':' || text[match.index - 1] === ':' || text.startsWith('//', from) || (key.qualified && !key.quoted))) continue;
     const value = valueAt(text, from, isColon, WHOLE_LINE.test(key.name) ? key.enclosing : null);
@@ -119,64 +122,6 @@ function keyBefore(text: string, at: number): Key | null {
   return { name: text.slice(from, end), from, quoted: quote !== '', qualified: text.startsWith('::', from - 2), inQuery: /[?&]/.test(before), enclosing: quote === '' && QUOTE.test(before) ? before : '' };
 }
 
-/** The value that begins here. Of one that nothing closes, all the rest. */
-function valueAt(text: string, at: number, isColon: boolean, wholeLine: string | null): Span {
-  let from = at;
-  while (from < text.length && from - at < 8 && /[ \t>]/.test(text[from] ?? '')) from += 1;
-  // A hash that was printed in a string has its quotes escaped, as often as it was.
-  const [opening = '', escape = '', quote = ''] = /^(\\{0,7})(["'`]|&quot;|&#34;)/.exec(text.slice(from, from + 16)) ?? [];
-  if (quote && !wholeLine) {
-    const inside = from + opening.length;
-    return { from: inside, to: closingQuote(text, inside, quote, escape) };
-  }
-  const bracket = text[from] ?? '';
-  if (CLOSES[bracket]) return { from, to: closingBracket(text, from) };
-  const ends = wholeLine !== null ? (wholeLine === '' ? /[\r\n]/g : /["'`\r\n]/g) : isColon && /[ \t]/.test(text[at] ?? '') ? /[,;&"'`<>)\]}\r\n]/g : /[\s&"'`<>]|%26|\\[nrt"]/g;
-  ends.lastIndex = from;
-  let to = ends.exec(text)?.index ?? text.length;
-  while (to > from && /[\s,;.)\]}]/.test(text[to - 1] ?? '')) to -= 1;
-  return isColon && /^(?:[|>][-+]?)?$/.test(text.slice(from, Math.min(to, from + 3))) ? { from, to: endOfBlock(text, to) } : { from, to };
-}
-
-/** YAML: the indented lines below. */
-function endOfBlock(text: string, from: number): number {
-  let end = from;
-  while (/^\s*\n[ \t]|^\r?\n[ \t]/.test(text.slice(end, end + 3))) {
-    const next = text.indexOf('\n', text.indexOf('\n', end) + 1);
-    if (next < 0) return text.length;
-    end = next;
-  }
-  return end;
-}
-
-/** The same quote with as many backslashes before it. */
-function closingQuote(text: string, from: number, quote: string, escape: string): number {
-  for (let at = text.indexOf(quote, from); at >= 0; at = text.indexOf(quote, at + 1)) {
-    let slashes = 0;
-    while (at - slashes > from && text[at - slashes - 1] === '\\') slashes += 1;
-    if (slashes <= escape.length || slashes % 2 === 0) return at - Math.min(slashes, escape.length);
-  }
-  return text.length;
-}
-
-/** Behind the bracket that closes the one here; those inside quotes do not count. */
-function closingBracket(text: string, from: number): number {
-  const open: string[] = [];
-  let quote = '';
-  for (let at = from; at < text.length; at += 1) {
-    const char = text[at] ?? '';
-    if (char === '\\') at += 1;
-    else if (quote) quote = char === quote ? '' : quote;
-    else if (char === '"') quote = char;
-    else if (CLOSES[char]) open.push(CLOSES[char]);
-    else if (char === open.at(-1)) {
-      open.pop();
-      if (open.length === 0) return at + 1;
-    }
-  }
-  return text.length;
-}
-
 /** Characters behind a name in a sentence in which its value may stand, and words between them. */
 const SENTENCE = 120;
 const WORDS_BETWEEN = 6;
@@ -216,7 +161,7 @@ function spoken(text: string, keys: Keys): Span[] {
       }
     }
   }
-  return [...found, ...spokenInJapanese(text), ...userOptions(text)];
+  return [...found, ...spokenInJapanese(text)];
 }
 
 function spokenInJapanese(text: string): Span[] {
@@ -229,11 +174,6 @@ function spokenInJapanese(text: string): Span[] {
     if (all !== undefined) found.push({ from: from + all.length - value.length, to: from + all.length });
   }
   return found;
-}
-
-/** `curl -u user:password`, `IDENTIFIED BY 'password'`. */
-function userOptions(text: string): Span[] {
-  return [...text.matchAll(/(?<=(?:^|\s)(?:-u|--user|--proxy-user)[ =][^\s:]{1,60}:)[^\s"']+|(?<=\bidentified\s(?:with\s\w{1,40}\s)?by\s')[^']+/gi)].map((match) => ({ from: match.index, to: match.index + match[0].length }));
 }
 
 /** `<password>…</password>`, also where it was escaped. */
