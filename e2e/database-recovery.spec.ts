@@ -56,6 +56,8 @@ test('killed under an open page, started again: the page tells, then goes on, an
 
 test('a query of half a minute is cut after some seconds; the rest of the page stands', async ({ page, problems, basePath }) => {
   problems.allowStatus(503);
+  // What a page was still loading when the next one was opened.
+  problems.allow(/ChunkLoadError/);
   let batch = '';
   const site = await startSite('slow queries', basePath, {
     seed: async (db) => {

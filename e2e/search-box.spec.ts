@@ -171,7 +171,7 @@ test('axe finds nothing in the box, its list and its panels', { tag: '@any-path'
   await page.getByRole('button', { name: en('search.time.label'), exact: true }).click();
   await expect(page.getByLabel(en('search.time.field'))).toBeVisible();
   expect(await violations(page, { floating: true }), 'times').toEqual([]);
-  await page.getByRole('button', { name: en('search.help.label') }).click();
-  await expect(page.getByText(en('search.help.intro'))).toBeVisible();
+  await page.getByRole('button', { name: en('search.help') }).click();
+  await expect(page.getByText(en('searchHelp.intro'))).toBeVisible();
   expect(await violations(page, { floating: true }), 'help').toEqual([]);
 });

@@ -1,8 +1,9 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
+import { MoreMessages } from '../shell/more-messages';
 
-/** What each means is `search.help.<key>`. */
+/** What each means is `searchHelp.<key>`. */
 const EXAMPLES = [
   ['state:discarded class:InvoiceMailer*,ReportJob', 'discarded'],
   ['error:"Net::ReadTimeout"', 'error'],
@@ -20,7 +21,15 @@ const EXAMPLES = [
 
 /** How a search is written, by example. */
 export default function HelpPanel() {
-  const t = useTranslations('search.help');
+  return (
+    <MoreMessages>
+      <Examples />
+    </MoreMessages>
+  );
+}
+
+function Examples() {
+  const t = useTranslations('searchHelp');
   return (
     <div className="w-[30rem] max-w-full max-sm:w-auto">
       <p className="text-[13px]">{t('intro')}</p>

@@ -11,11 +11,11 @@ const HelpPanel = lazy(() => import('./help-panel'));
 
 /** The button that explains the search. */
 export function SearchHelp() {
-  const t = useTranslations('search.help');
+  const t = useTranslations('search');
   const [open, setOpen] = useState(false);
   useHold(open);
   return (
-    <Popover label={t('label')} onOpenChange={setOpen} className="min-h-9" button={<Icon name="help" />}>
+    <Popover label={t('help')} onOpenChange={setOpen} className="min-h-9" button={<Icon name="help" />}>
       {() => (
         <Suspense fallback={<div className="h-64 w-64" />}>
           <HelpPanel />

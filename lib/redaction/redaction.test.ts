@@ -69,12 +69,12 @@ describe('text', () => {
   it('is linear, whatever it is given', () => {
     const pieces = ['eyJaaaaaaaa', 'eyJaaaaaaaa-', 'eyJaaaaaaaa.', 'password', 'password=', 'password: ', '"password":"', '\\"', '\\\\"', '{:password=>{', '(((', '<password>', '</', '://', '://a:b', 'https://a:b/', 'password \'', 'password "', 'token ', '-----BEGIN PRIVATE KEY-----', '--', 'a--', '1', '1 ', '4111 1111 1111 ', 'bearer ', 'bearer', '%3D', 'token%3D', '=', ':', ' ', 'a', 'a ', 'Aa', '_', '&quot;', 'key (', '(a)=(', '"a\' ', 'a'.repeat(100) + '=', ' '.repeat(50) + '=', '\'token\' is', '\n', '//', '//a:b@', '%2F%2F', '\\/\\/', 'a:b1cd@', 'a:b1cd', 'key=password&value=', '"name":"password","value":"', '{"name":"password",', '(password) VALUES (', '(password) VALUES (\'', '(password', 'mysql -', 'mysql ', ' -p', ' -u a:', 'sshpass -p', 'otp ', 'otp 1', 'pin code 12', '/token/', '/token/a1', 'key provided: ', '123-45-', '123-45-6789 '];
     const slow = pieces.flatMap((piece) => {
-      const text = piece.repeat(Math.ceil(1_000_000 / piece.length));
+      const text = piece.repeat(Math.ceil(300_000 / piece.length));
       const started = performance.now();
       rules.text(text);
       const ms = performance.now() - started;
       // Quadratic would be minutes; a shared machine may be slow by itself.
-      return ms > 5_000 ? [`${piece}: ${Math.round(ms)} ms`] : [];
+      return ms > 4_000 ? [`${piece}: ${Math.round(ms)} ms`] : [];
     });
     expect(slow).toEqual([]);
   });
