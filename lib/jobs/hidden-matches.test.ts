@@ -75,10 +75,11 @@ async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Prom
   return JSON.parse(Object.values(SECRETS).reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(told)).replaceAll(text, '…')) as unknown[];
 }
 
-async function compare(ctx: Ctx): Promise<void> {
+async function compare(ctx: Ctx, forms: number[]): Promise<void> {
   for (const [name, pairs] of Object.entries(WRONG)) {
     for (const [right, wrong] of pairs) {
       for (const [n, form] of FORMS.entries()) {
+        if (!forms.includes(n)) continue;
         // To look at 12,000 again takes its time: text, error and queue, and one of them at all doors.
         if (name === 'most' && ![0, 1, 4].includes(n)) continue;
         const told = await Promise.all([right, wrong].map((text) => answers(ctx, form(text), text, name !== 'most' || n === 0)));
@@ -102,7 +103,7 @@ describe('a hidden match shows in no answer', () => {
     let [steps, cursor] = [1, members.next];
     for (; cursor; steps += 1) ({ next: cursor } = await listBatchJobs(ctx, batchId, { ...parseJobFilter(new URLSearchParams({ q: 'zq7k' })), cursor }));
     expect(steps).toBe(2);
-    await compare(ctx);
+    await compare(ctx, FORMS.map((_, n) => n));
   }, 600_000);
 
   it('with them', async () => {
@@ -115,7 +116,8 @@ describe('a hidden match shows in no answer', () => {
     }
     // What is shown is found as ever.
     expect((await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'error:nobody' })))).rows).toHaveLength(25);
-    await compare(ctx);
+    // Those that such an index can answer.
+    await compare(ctx, [0, 1, 6, 9]);
   }, 600_000);
 });
 
