@@ -19,13 +19,11 @@ export interface StoredCron {
 }
 
 /** The keys of all jobs, the settings, and who runs cron. */
-export function readStored(tx: Tx, gj: GoodJob): Promise<StoredCron> {
-  return Promise.all([readKeys(tx, gj), readSettings(tx, gj), readProcesses(tx, gj)]).then(([keys, settings, watch]) => ({
-    keys,
-    enabled: settings.enabled,
-    disabled: settings.disabled,
-    watch: { ...watch, settingsChangedAt: settings.changedAt },
-  }));
+export async function readStored(tx: Tx, gj: GoodJob): Promise<StoredCron> {
+  const keys = await readKeys(tx, gj);
+  const settings = await readSettings(tx, gj);
+  const watch = await readProcesses(tx, gj);
+  return { keys, enabled: settings.enabled, disabled: settings.disabled, watch: { ...watch, settingsChangedAt: settings.changedAt } };
 }
 
 /** One step a key in index_good_jobs_on_cron_key_and_cron_at_cond, however many jobs it has; the read must be `byIndexOnly`. */

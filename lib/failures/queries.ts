@@ -30,7 +30,7 @@ const WEEK = 604_800;
 /** Failures by class, error and frame: the newest first, as far back as the time allows for, and it says how far. */
 export async function listFailures(ctx: Ctx, filter: FailureFilter, budgetMs = filter.deep ? DEEP_BUDGET_MS : BUDGET_MS): Promise<FailurePage> {
   const seconds = Math.max(WEEK, 2 * FAILURE_RANGES[filter.range]);
-  return ctx.db.read(
+  const { page, shown } = await ctx.db.read(
     async (tx) => {
       const [clock] = await tx.query<{ now: string; since: string }>(sql`SELECT now() AS now, now() - make_interval(secs => ${seconds}) AS since`);
       if (!clock) throw new Error('The database did not tell its time.');
@@ -44,10 +44,12 @@ export async function listFailures(ctx: Ctx, filter: FailureFilter, budgetMs = f
       const shown = found.slice(0, filter.deep ? GROUPS_SHOWN_DEEP : GROUPS_SHOWN);
       const unfolded = found.find(({ fingerprint }) => fingerprint === filter.group);
       if (unfolded && !shown.includes(unfolded)) shown.push(unfolded);
-      return { now: clock.now, groups: await redactSamples(tx, ctx.gj, shown), more: found.length - shown.length, looked: groups.looked, since, cut: stoppedAt !== null, until: window.until };
+      return { shown, page: { now: clock.now, more: found.length - shown.length, looked: groups.looked, since, cut: stoppedAt !== null, until: window.until } };
     },
     { byIndexOnly: true },
   );
+  // In a transaction of its own: a chunk that was cut short has ended the other.
+  return { ...page, groups: await ctx.db.read((tx) => redactSamples(tx, ctx.gj, shown), { byIndexOnly: true }) };
 }
 
 /** Discarded jobs in chunks, each as large as the time that is left allows for. Where it stopped; null: at the window's beginning. */

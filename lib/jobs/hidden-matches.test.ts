@@ -91,7 +91,7 @@ async function compare(ctx: Ctx, forms: number[]): Promise<void> {
 
 describe('a hidden match shows in no answer', () => {
   // Less than the jobs there are, so that a search ends before them.
-  const options = { role: 'operator', searchBudgetMs: 200, bulkOperatorLimit: 1_000 } as const;
+  const options = { role: 'operator', searchBudgetMs: 60, bulkOperatorLimit: 1_000 } as const;
 
   it('without indexes of texts', async () => {
     const ctx = console_.ctx(options);

@@ -32,7 +32,7 @@ const OVERTIME_MS = 60;
 /** Rows of one statement where those found are looked at again. */
 const STEP_ROWS = 4_000;
 /** So many rows that such a search looks at for each millisecond of its time, whatever the database does in one. */
-const ROWS_PER_MS = 30;
+const ROWS_PER_MS = 100;
 /** It ends by time only where the database is so much slower. */
 const SLOW = 3;
 

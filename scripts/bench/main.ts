@@ -100,6 +100,8 @@ async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group
 }
 
 async function bench(url: string, names: string[], requests: number): Promise<boolean> {
+  // The queries that are timed alone read the configuration as the server does.
+  process.env.DATABASE_URL = url;
   const db = openDatabase({ url, caFile: process.env.DATABASE_CA_FILE || null, poolSize: 5, applicationName: 'good_job_console_bench' });
   try {
     const ctx = await openCtx(db);
