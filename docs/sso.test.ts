@@ -46,7 +46,7 @@ describe('docs/sso.md', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));
     for (const { block } of blocks('nginx')) {
       // Without the certificate, which is the reader's own.
-      const server = block.replace('listen 443 ssl;', 'listen 127.0.0.1:1;').replaceAll(/^.*ssl_certificate.*$/gm, '');
+      const server = block.replace('listen 443 ssl;', `listen unix:${folder}/socket;`).replaceAll(/^.*ssl_certificate.*$/gm, '');
       const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
       writeFileSync(path.join(folder, 'nginx.conf'), `pid ${folder}/nginx.pid; events {} http { access_log off; ${temporary} ${server} }`);
       execFileSync(findNginx() ?? 'nginx', ['-t', '-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')], { stdio: 'pipe' });
