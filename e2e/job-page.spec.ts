@@ -67,6 +67,7 @@ test('from the row’s menu by keyboard: the focus comes back to the row', async
   await page.keyboard.press('Enter');
   await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
   await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true })).toBeFocused();
   await page.keyboard.press('Enter');
   // What destroys asks with "Cancel" under the finger.
   await expect(page.getByRole('dialog', { name: en('actions.discard.title') }).getByRole('button', { name: en('actions.cancel') })).toBeFocused();
