@@ -17,14 +17,14 @@ import { type DiscardCount, type DiscardCounts, FAILURE_RANGES, type FailurePage
 
 /** What a page takes for looking at failures, ms; and when somebody asks for more. */
 const BUDGET_MS = 110;
-const DEEP_BUDGET_MS = 1_800;
+const DEEP_BUDGET_MS = 500;
 const FIRST_CHUNK = 500;
 const LARGEST_CHUNK = 4_000;
 const CHUNK_MS = 60;
 /** A chunk that is slower than the one before it may still end. */
 const OVERTIME_MS = 150;
 const GROUPS_SHOWN = 50;
-const GROUPS_SHOWN_DEEP = 500;
+const GROUPS_SHOWN_DEEP = 300;
 const WEEK = 604_800;
 
 /** Failures by class, error and frame: the newest first, as far back as the time allows for, and it says how far. */

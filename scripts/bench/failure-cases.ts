@@ -36,7 +36,7 @@ export async function failureGroup(client: pg.Client, gj: GoodJob): Promise<Grou
     failures('the last day', {}), failures('the last week', { finished_since: '7_days_ago' }),
     ...(jobClass === null ? [] : [failures('of one class', { job_class: jobClass, finished_since: '7_days_ago' })]),
     // Asked for: more than a page has time for.
-    failures('further back', { finished_since: '7_days_ago', deep: '1' }, [{ p95AtMost: 3_000 }]),
+    failures('further back', { finished_since: '7_days_ago', deep: '1' }, [{ p95AtMost: 800 }]),
     discarded('class'), discarded('exception'),
   ];
   return { cases, writes: [], about: [`class: ${jobClass ?? 'none'}`], skipped: [] };
