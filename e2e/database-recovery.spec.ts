@@ -13,7 +13,7 @@ const SCHEMA = readFileSync(new URL('../test/fixtures/good_job-4.19.2.sql', impo
 test('killed under an open page, started again: the page tells, then goes on, and acts', async ({ page, problems }) => {
   test.setTimeout(120_000);
   problems.allowStatus(503);
-  const postgres = await startPostgres({ ...testServerOptions(), settings: { fsync: 'on' } });
+  const postgres = await startPostgres({ ...(await testServerOptions()), settings: { fsync: 'on' } });
   const url = await postgres.createDatabase('recovery');
   const db = await connect(url);
   await db.query(SCHEMA);

@@ -42,7 +42,7 @@ function findPackage(folder: string | undefined): PlatformPackage {
     throw new Error(missing)
   }
   // Node looks in parent folders too: without this an absent version 14 would quietly be the project's 18.
-  if (folder && !native.startsWith(realpathSync(folder) + path.sep)) throw new Error(missing)
+  if (folder && !(existsSync(folder) && native.startsWith(realpathSync(folder) + path.sep))) throw new Error(missing)
   const { version } = JSON.parse(readFileSync(path.join(native, '../package.json'), 'utf8')) as { version: string }
   return { native, version }
 }

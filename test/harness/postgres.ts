@@ -171,7 +171,7 @@ let ownServer: Promise<EmbeddedPostgres> | undefined
 
 /** Outside of a Vitest run nobody has started the shared server; this process's own ends with it. */
 async function ownServerUrl(): Promise<string> {
-  ownServer ??= startPostgres(testServerOptions())
+  ownServer ??= testServerOptions().then(startPostgres)
   return (await ownServer).url
 }
 

