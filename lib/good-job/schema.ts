@@ -45,27 +45,29 @@ export interface DetectedSchema {
 
 /**
  * GoodJob's update migrations since 4.0 (lib/generators/good_job/templates/update/migrations), oldest first.
- * An index is known by its columns and predicate, not by its name: teams rename them, or build them by hand.
+ * An index is known by its columns and its whole predicate, not by its name: teams rename them, or build them by hand,
+ * and one for a part of the rows alone (that of the locked, or of the discarded) does not stand for the other.
  */
-const MIGRATIONS: (MissingMigration & { table: TableName; index?: { leading: string[]; where: RegExp | null } })[] = [
+const MIGRATIONS: (MissingMigration & { table: TableName; index?: { leading: string[]; where: string } })[] = [
   column('add_jobs_finished_at_to_good_job_batches', 'good_job_batches', 'jobs_finished_at', '4.3'),
-  index('add_index_good_jobs_concurrency_key_created_at', ['concurrency_key', 'created_at'], null, '4.9'),
-  index('add_index_good_jobs_job_class', ['job_class'], null, '4.12'),
-  index('add_index_good_jobs_finished_at_for_cleanup', ['finished_at'], /finished_at IS NOT NULL/, '4.13'),
+  index('add_index_good_jobs_concurrency_key_created_at', ['concurrency_key', 'created_at'], '', '4.9'),
+  index('add_index_good_jobs_job_class', ['job_class'], '', '4.12'),
+  index('add_index_good_jobs_finished_at_for_cleanup', ['finished_at'], 'finished_at IS NOT NULL', '4.13'),
   column('add_lock_type_to_good_jobs', 'good_jobs', 'lock_type', '4.15'),
-  index('add_index_good_jobs_for_candidate_dequeue_unlocked', ['priority', 'scheduled_at', 'id'], /locked_by_id IS NULL/, '4.15'),
-  index('add_index_good_jobs_priority_scheduled_at', ['priority', 'scheduled_at', 'id'], /finished_at IS NULL/, '4.15'),
-  index('add_index_good_jobs_queue_name', ['queue_name'], null, '4.18'),
-  index('add_index_good_jobs_created_at', ['created_at'], null, '4.18'),
-  index('add_index_good_jobs_discarded', ['finished_at'], /error IS NOT NULL/, '4.18'),
-  index('add_index_good_jobs_scheduled_at_and_queue_name', ['scheduled_at', 'queue_name'], null, '4.18'),
-  index('add_index_good_jobs_on_unfinished_or_errored', ['id'], /finished_at IS NULL\) OR \(error IS NOT NULL/, '4.18'),
+  index('add_index_good_jobs_for_candidate_dequeue_unlocked', ['priority', 'scheduled_at', 'id'], 'finished_at IS NULL AND locked_by_id IS NULL', '4.15'),
+  index('add_index_good_jobs_priority_scheduled_at', ['priority', 'scheduled_at', 'id'], 'finished_at IS NULL', '4.15'),
+  index('add_index_good_jobs_priority_scheduled_at', ['queue_name', 'scheduled_at', 'id'], 'finished_at IS NULL', '4.15'),
+  index('add_index_good_jobs_queue_name', ['queue_name'], '', '4.18'),
+  index('add_index_good_jobs_created_at', ['created_at'], '', '4.18'),
+  index('add_index_good_jobs_discarded', ['finished_at'], 'finished_at IS NOT NULL AND error IS NOT NULL', '4.18'),
+  index('add_index_good_jobs_scheduled_at_and_queue_name', ['scheduled_at', 'queue_name'], '', '4.18'),
+  index('add_index_good_jobs_on_unfinished_or_errored', ['id'], 'finished_at IS NULL OR error IS NOT NULL', '4.18'),
 ];
 
 function column(migration: string, table: TableName, name: string, since: string) {
   return { migration, table, missing: `${table}.${name}`, since, kind: 'column' as const };
 }
-function index(migration: string, leading: string[], where: RegExp | null, since: string) {
+function index(migration: string, leading: string[], where: string, since: string) {
   const table: TableName = 'good_jobs';
   return { migration, table, missing: `${table} (${leading.join(', ')})`, since, kind: 'index' as const, index: { leading, where } };
 }
@@ -105,7 +107,9 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
       FROM pg_catalog.pg_index i
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ${name} AND c.relname = 'good_jobs'`);
+      JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+      JOIN pg_catalog.pg_am m ON m.oid = x.relam
+     WHERE n.nspname = ${name} AND c.relname = 'good_jobs' AND m.amname = 'btree'`);
 
   const columns = Object.fromEntries(TABLES.map((table) => [table, [] as Column[]])) as Record<TableName, Column[]>;
   for (const row of columnRows) columns[row.table].push({ name: row.name, type: row.type });
@@ -139,6 +143,12 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
   };
 }
 
+/** A predicate as Postgres prints it, or as it is written above, without its parentheses and in one order. */
+function plain(predicate: string): string {
+  const parts = predicate.replace(/[()]/g, '').split(' AND ').map((part) => part.split(' OR ').sort().join(' OR '));
+  return parts.sort().join(' AND ');
+}
+
 function missingMigrations(columns: DetectedSchema['columns'], indexes: IndexRow[]): MissingMigration[] {
   const present = (m: (typeof MIGRATIONS)[number]) => {
     if (!m.index) return columns[m.table].some((c) => `${m.table}.${c.name}` === m.missing);
@@ -147,8 +157,13 @@ function missingMigrations(columns: DetectedSchema['columns'], indexes: IndexRow
       (i) =>
         i.valid &&
         leading.every((name, n) => i.columns[n]?.replace(/ (DESC|ASC|NULLS \w+)/g, '') === name) &&
-        (where ? where.test(i.predicate ?? '') : i.predicate === null),
+        plain(i.predicate ?? '') === plain(where),
     );
   };
-  return MIGRATIONS.filter((m) => !present(m)).map(({ migration, missing, since, kind }) => ({ migration, missing, since, kind }));
+  const found = new Map<string, MissingMigration>();
+  for (const { migration, missing, since, kind } of MIGRATIONS.filter((m) => !present(m))) {
+    const sameMigration = found.get(migration);
+    found.set(migration, { migration, missing: sameMigration ? `${sameMigration.missing}, ${missing}` : missing, since, kind });
+  }
+  return [...found.values()];
 }
