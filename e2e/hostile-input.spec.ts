@@ -20,11 +20,11 @@ async function seed(db: pg.Client): Promise<void> {
   const hash = JSON.stringify({ [EVIL]: EVIL, nested: [EVIL, { [SCRIPT]: SCRIPT }], _aj_symbol_keys: [EVIL] });
   const payload = JSON.stringify({ job_class: EVIL, job_id: EVIL, queue_name: EVIL, priority: EVIL, arguments: [EVIL, { [EVIL]: EVIL }], executions: 0, locale: EVIL, timezone: EVIL, enqueued_at: EVIL, scheduled_at: EVIL, [EVIL]: EVIL });
   await insertBatch(db, { id: BATCH, description: EVIL, serialized_properties: hash, on_finish: EVIL, on_success: EVIL, on_discard: EVIL, callback_queue_name: EVIL, discarded_at: '2026-11-20T10:00:00Z' });
-  const texts = { job_class: EVIL, queue_name: EVIL, concurrency_key: EVIL, cron_key: EVIL, labels: [EVIL, SCRIPT], serialized_params: payload };
+  const texts = { job_class: EVIL, queue_name: EVIL, concurrency_key: EVIL, cron_key: EVIL, labels: [EVIL, null, SCRIPT], serialized_params: payload };
   await insertJob(db, { id: JOB, batch_id: BATCH, ...DISCARDED, ...texts, error: EVIL });
   await insertJob(db, { batch_id: BATCH, ...RUNNING, ...texts, cron_key: null });
   await insertJob(db, { batch_callback_id: BATCH, ...texts, cron_key: null });
-  await insertExecution(db, JOB, { job_class: EVIL, queue_name: EVIL, serialized_params: payload, error: EVIL, error_backtrace: [EVIL, `/gems/${EVIL}`], finished_at: '2026-11-20T10:00:00Z', error_event: 5 });
+  await insertExecution(db, JOB, { job_class: EVIL, queue_name: EVIL, serialized_params: payload, error: EVIL, error_backtrace: [EVIL, null, `/gems/${EVIL}`], finished_at: '2026-11-20T10:00:00Z', error_event: 5 });
   await db.query(`INSERT INTO good_job_processes (created_at, updated_at, state) VALUES (now(), now(), $1)`, [hash]);
   await db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', $1), (now(), now(), $2, $3)`, [JSON.stringify({ queues: [EVIL], job_classes: [EVIL], labels: [SCRIPT] }), EVIL, hash]);
   await insertJob(db, { id: NUMBERS, ...DISCARDED, job_class: 'NumbersJob', serialized_params: LOSSLESS });

@@ -45,6 +45,7 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   const t = useTranslations('stuck');
   const count = useCount();
   const absolute = useAbsoluteTime();
+  const format = useFormatter();
   const tone = reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
   const text = () => {
     switch (reason.kind) {
@@ -53,6 +54,8 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
         return t(reason.kind);
       case 'waits_until':
         return t('waits_until', { count: reason.count, number: count(reason.count), time: absolute(reason.at) });
+      case 'queues_unserved':
+        return t('queues_unserved', { count: reason.count, number: count(reason.count), queues: format.list(reason.queues), more: reason.count - reason.queues.length });
       default:
         return t(reason.kind, { count: reason.count, number: count(reason.count) });
     }

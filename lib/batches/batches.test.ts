@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
+import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { parseBatchFilter } from './filters';
 import { countBatchJobs, countIfSmall } from './progress';
@@ -59,6 +59,16 @@ describe('why it stands still', () => {
     await insertJob(console_.client, { batch_id: id });
     expect(await kinds(id)).toEqual(['lost_workers', 'no_process']);
   });
+  it('is ready in queues that the live processes do not serve', async () => {
+    const id = await insertBatch(console_.client);
+    for (const queue_name of ['mails', 'reports', 'reports', null]) await insertJob(console_.client, { batch_id: id, queue_name });
+    await insertJob(console_.client, { batch_id: id, queue_name: 'later', scheduled_at: IN_AN_HOUR });
+    const worker = await insertProcess(console_.client, { state: JSON.stringify({ schedulers: [{ queues: 'mails' }] }) });
+    expect((await statusOf(id)).stuck).toEqual([{ kind: 'queues_unserved', count: 1, queues: ['reports'] }]);
+    await console_.client.query(`UPDATE good_job_processes SET state = '{"schedulers": [{"queues": "-default"}]}' WHERE id = $1`, [worker]);
+    expect(await kinds(id)).toEqual([]);
+    await console_.client.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
+  });
   it('is done, and a callback is not', async () => {
     const id = await insertBatch(console_.client, { jobs_finished_at: HOUR_AGO, finished_at: HOUR_AGO });
     await insertJob(console_.client, { batch_id: id, ...SUCCEEDED });
@@ -97,5 +107,18 @@ it('prints the columns in their order, also one that it does not know', async ()
   const batch = await getBatch(other.ctx(), there);
   expect(batch?.attributesJson).toMatch(/"properties": \{\n {4}"foo": 12345678901234567890\n {2}\},/);
   expect(batch?.attributesJson).toMatch(/"jobs_finished_at": null,\n {2}"tenant": 1\.10\n\}$/);
+  await other.close();
+});
+
+it('prints columns of any type', async () => {
+  const columns = [
+    `times timestamp[] DEFAULT '{"2026-11-20 10:00:00.5",NULL}'`, `waits interval[] DEFAULT '{"1 day"}'`, `forever timestamptz DEFAULT 'infinity'`, `span tsrange DEFAULT '[2026-11-20 10:00,)'`,
+    String.raw`bytes bytea DEFAULT '\x00ff'`, `large bigint DEFAULT 9007199254740993`, `none numeric DEFAULT 'NaN'`, String.raw`document json DEFAULT '{"b": 1.10, "a": "\ud800"}'`, `twice int GENERATED ALWAYS AS (1 + 1) STORED`,
+  ];
+  const other = await TestConsole.open('batches_odd_columns', { sql: columns.map((column) => `ALTER TABLE good_job_batches ADD COLUMN ${column}`) });
+  const batch = await getBatch(other.ctx(), await insertBatch(other.client));
+  const printed = batch?.attributesJson.replaceAll(/\s+/g, '');
+  expect(printed).toContain(String.raw`"times":["2026-11-20T10:00:00.5",null],"waits":["1day"],"forever":"infinity","span":"[\"2026-11-2010:00:00\",)","bytes":"\\x00ff"`);
+  expect(printed).toContain(String.raw`"large":9007199254740993,"none":"NaN","document":{"b":1.10,"a":"\ud800"},"twice":2}`);
   await other.close();
 });

@@ -4,9 +4,13 @@ import type { Ctx } from '../ctx';
 import { isHanging } from '../good-job/completion';
 import { isHeld, isProcessAlive } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
+import { livePools } from '../good-job/processes';
+import { servesQueue } from '../good-job/queue-strings';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
 import { isInState, readyAt } from '../good-job/states';
+import { redaction } from '../redaction/redaction';
+import { cut } from '../text';
 import { countBatchJobs, countIfSmall } from './progress';
 import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
 
@@ -17,6 +21,9 @@ interface Signals {
   /** Its completion check is due, and nobody runs it. */
   hangs: boolean;
   liveProcesses: number;
+  /** Queues in which jobs are ready that nothing holds up, and of them those that no live process serves. */
+  readyQueues: string[] | null;
+  unservedQueues: string[];
   nextAt: string | null;
   callbacksOpen: number;
   callbacksDiscarded: number;
@@ -27,6 +34,9 @@ interface Signals {
 /** Open jobs looked at to say why nothing moves; more would say the same. */
 const OPEN_JOBS_SEEN = 1_000;
 const RATE_WINDOW_S = 300;
+/** Queues named. */
+const QUEUES_SHOWN = 5;
+const QUEUE_SHOWN = 100;
 
 /**
  * What the head of a batch page says: progress per state, elapsed, the expected end while it runs, and when it
@@ -85,7 +95,7 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
 async function readSignals(tx: Tx, gj: GoodJob, batchId: string, progress: Progress): Promise<Signals> {
   const openSeen = openJobs(progress) === 0 ? 0 : OPEN_JOBS_SEEN;
   // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
-  const [row] = await tx.query<Signals>(sql`
+  const [row] = await tx.query<Omit<Signals, 'unservedQueues'>>(sql`
     WITH open AS MATERIALIZED (
       SELECT * FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0) j WHERE finished_at IS NULL LIMIT ${openSeen})
     SELECT clock_timestamp() AS now,
@@ -93,12 +103,19 @@ async function readSignals(tx: Tx, gj: GoodJob, batchId: string, progress: Progr
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NULL AND ${isPaused(gj)}) AS paused,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NOT NULL AND NOT ${isHeld(gj)}) AS lost,
       (SELECT count(*)::int FROM ${gj.processes} p WHERE ${isProcessAlive(gj)}) AS "liveProcesses",
+      (SELECT array_agg(DISTINCT j.queue_name) FROM open j WHERE j.performed_at IS NULL AND ${readyAt} <= now() AND NOT coalesce(${isPaused(gj)}, false) AND j.queue_name IS NOT NULL) AS "readyQueues",
       (SELECT min(${readyAt}) FROM open j WHERE j.performed_at IS NULL) AS "nextAt",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`);
   if (!row) throw new Error('The database gave no row for an aggregate.');
-  return row;
+  return { ...row, unservedQueues: row.liveProcesses > 0 && row.readyQueues ? await unservedOf(tx, gj, row.readyQueues) : [] };
+}
+
+/** Those of these queues that no live process serves; none, where a process does not tell what it serves. */
+async function unservedOf(tx: Tx, gj: GoodJob, queues: string[]): Promise<string[]> {
+  const { pools, silent } = await livePools(tx, gj);
+  return silent > 0 ? [] : queues.filter((queue) => !pools.some(({ served }) => servesQueue(served, queue)));
 }
 
 function stuckReasons(batch: BatchRow, progress: Progress, open: number | null, s: Signals): Stuck[] {
@@ -111,6 +128,7 @@ function stuckReasons(batch: BatchRow, progress: Progress, open: number | null, 
     if (s.lost > 0) reasons.push({ kind: 'lost_workers', count: s.lost });
     if (waiting > 0 && s.paused >= Math.min(waiting, OPEN_JOBS_SEEN - states.running)) reasons.push({ kind: 'paused', count: waiting });
     else if (states.queued > 0 && s.liveProcesses === 0) reasons.push({ kind: 'no_process', count: states.queued });
+    else if (s.unservedQueues.length > 0) reasons.push({ kind: 'queues_unserved', count: s.unservedQueues.length, queues: s.unservedQueues.slice(0, QUEUES_SHOWN).map((queue) => cut(redaction().text(queue), QUEUE_SHOWN)) });
     else if (states.queued === 0 && states.running === 0 && s.nextAt) reasons.push({ kind: 'waits_until', at: s.nextAt, count: waiting });
   }
   if (batch.jobsFinishedAt !== null && s.callbacksOpen > 0) reasons.push({ kind: 'callbacks_open', count: s.callbacksOpen });

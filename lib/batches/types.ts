@@ -52,6 +52,8 @@ export type Stuck =
   | { kind: 'lost_workers'; count: number }
   /** Jobs are ready, and no live process serves anything. */
   | { kind: 'no_process'; count: number }
+  /** Jobs are ready in queues that no live process serves: how many queues, and the first of them. */
+  | { kind: 'queues_unserved'; count: number; queues: string[] }
   /** Nothing to do before that time. */
   | { kind: 'waits_until'; at: string; count: number }
   /** The jobs are done, a callback job is not. */

@@ -21,10 +21,12 @@ function columnsOf(gj: GoodJob, table: TableName): Column[] {
   return gj.schema.columns[table].filter(({ name }) => !IGNORED.has(name));
 }
 
-/** One column as JSON text, so that numbers and nested JSON keep their characters. */
+/** One column as JSON text, so that numbers and nested JSON keep their characters. An array of times is no time. */
 function asJson({ name, type }: Column): Sql {
   const column = raw(`r.${quoteIdentifier(name)}`);
-  if (type.startsWith('timestamp')) return sql`to_json(to_char(${column}, 'YYYY-MM-DD HH24:MI:SS "UTC"'))::text`;
+  if (type.endsWith('[]')) return sql`to_json(${column})::text`;
+  // Of infinity to_char makes nothing.
+  if (type.startsWith('timestamp')) return sql`to_json(coalesce(to_char(${column}, 'YYYY-MM-DD HH24:MI:SS "UTC"'), ${column}::text))::text`;
   if (type.startsWith('interval')) return sql`to_json(extract(epoch FROM ${column})::text)::text`;
   return sql`to_json(${column})::text`;
 }

@@ -88,7 +88,7 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
              extract(epoch FROM e.created_at - e.scheduled_at)::float8 AS "queueWait",
              extract(epoch FROM coalesce(e.duration, e.finished_at - e.created_at))::float8 AS "runTime",
              left(e.error, ${ERROR_SHOWN + READ_BEYOND}) AS error, e.error_event AS "errorEvent",
-             (SELECT array_agg(left(f, ${FRAME_SHOWN + READ_BEYOND}) ORDER BY n) FROM unnest(e.error_backtrace[1:${FRAMES_SHOWN}::int]) WITH ORDINALITY t(f, n)) AS backtrace,
+             (SELECT array_agg(left(f, ${FRAME_SHOWN + READ_BEYOND}) ORDER BY n) FROM unnest(e.error_backtrace[1:${FRAMES_SHOWN}::int]) WITH ORDINALITY t(f, n) WHERE f IS NOT NULL) AS backtrace,
              e.process_id AS "processId", j.job_class AS "jobClass",
              CASE WHEN e.error <> '' OR e.error_backtrace IS NOT NULL THEN (e.serialized_params -> 'arguments')::text END AS "ownArguments",
              CASE WHEN e.error <> '' OR e.error_backtrace IS NOT NULL THEN (j.serialized_params -> 'arguments')::text END AS "jobArguments"
