@@ -91,3 +91,63 @@ test('a query of half a minute is cut after some seconds; the rest of the page s
     await site.stop();
   }
 });
+
+test('read-only for a while: an action says so and changes nothing, and works once the database takes writes again', async ({ page, problems, basePath }) => {
+  problems.allowStatus(403);
+  problems.allow(/ChunkLoadError/);
+  let id = '';
+  const site = await startSite('read-only', basePath, { seed: async (db) => void (id = await insertJob(db, DISCARDED)) });
+  const name = await site.value<string>('SELECT current_database()');
+  // As a failover or a maintenance does: who is connected comes back to other settings.
+  const setReadOnly = async (on: boolean) => {
+    await site.db.query(`ALTER DATABASE "${name}" SET default_transaction_read_only TO ${on ? 'on' : 'off'}`);
+    await site.db.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+  };
+  const retry = async () => {
+    await page.getByRole('link', { name: en('actions.retry.menu'), exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+  };
+  try {
+    await site.open(page, `/jobs/${id}`);
+    await setReadOnly(true);
+    await retry();
+    await expect(page.locator('main').getByRole('status')).toHaveText(en('errors.read_only'));
+    expect(await site.value('SELECT finished_at IS NOT NULL FROM good_jobs WHERE id = $1', id)).toBe(true);
+    await site.open(page, `/jobs/${id}`);
+    await expect(page.locator('main')).toContainText(en('banners.readOnly'));
+
+    await setReadOnly(false);
+    await expect(async () => {
+      await site.open(page, `/jobs/${id}`);
+      await expect(page.getByRole('link', { name: en('actions.retry.menu'), exact: true })).toBeVisible({ timeout: 500 });
+    }).toPass({ timeout: 15_000 });
+    await retry();
+    await expect(page.locator('main').getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  } finally {
+    await site.stop();
+  }
+});
+
+test('grants that come later are enough: no restart', async ({ page, problems, basePath }) => {
+  // What a page was still loading when the next one was opened.
+  problems.allow(/ChunkLoadError/);
+  const role = `granted_${Math.random().toString(36).slice(2, 10)}`;
+  const site = await startSite('later grants', basePath, {
+    seed: async (db) => void (await insertJob(db, DISCARDED)),
+    serverUrl: async (url, db) => {
+      await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'granted'; GRANT USAGE ON SCHEMA public, good_job_console TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA good_job_console TO ${role}`);
+      return Object.assign(new URL(url), { username: role, password: 'granted' }).href;
+    },
+  });
+  try {
+    await site.open(page, '/jobs');
+    await expect(page.locator('main')).toContainText('may not change good_jobs');
+    await site.db.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`);
+    await expect(async () => {
+      await site.open(page, '/jobs');
+      await expect(page.locator('main')).not.toContainText('may not change good_jobs', { timeout: 500 });
+    }).toPass({ timeout: 15_000 });
+  } finally {
+    await site.stop();
+  }
+});

@@ -57,15 +57,23 @@ export function database(): Database {
   }));
 }
 
+/** What stands in the way of pages or actions is looked at again before long: nobody restarts the console for it. */
 const DETECT_AGAIN_MS = 2_000;
+/** Older tables work as they are: their migration is noticed within a minute. */
+const DETECT_OLDER_AGAIN_MS = 60_000;
 
-/** What GoodJob's tables look like here; asked once, and again after a query met something that was not there. */
+function detectAgainMs({ schema, consoleSchema, bulkRuns }: Detected): number | null {
+  if (schema.problem || schema.serverReadOnly || schema.tablesWithoutWrite.length > 0 || !consoleSchema || !bulkRuns) return DETECT_AGAIN_MS;
+  return schema.missingMigrations.length > 0 ? DETECT_OLDER_AGAIN_MS : null;
+}
+
+/** What GoodJob's tables look like here; asked once, again after a query met something that was not there, and while something is missing. */
 export function detected(): Promise<Detected> {
   return (state.detected ??= database()
     .read(async (tx) => ({ schema: await detectSchema(tx, env().databaseSchema), ...(await detectConsoleSchema(tx)) }))
     .then((found) => {
-      // What is not ready yet is looked at again before long, not taken for what it is now.
-      if (found.schema.problem || !found.consoleSchema || !found.bulkRuns) setTimeout(() => (state.detected = undefined), DETECT_AGAIN_MS).unref();
+      const again = detectAgainMs(found);
+      if (again !== null) setTimeout(() => (state.detected = undefined), again).unref();
       return found;
     })
     .catch((error: unknown) => {
@@ -75,7 +83,7 @@ export function detected(): Promise<Detected> {
 }
 
 function forgetDetected(error: unknown): never {
-  if (error instanceof ConsoleError && (error.code === 'schema_changed' || error.code === 'no_permission')) state.detected = undefined;
+  if (error instanceof ConsoleError && (error.code === 'schema_changed' || error.code === 'no_permission' || error.code === 'read_only')) state.detected = undefined;
   throw error;
 }
 
