@@ -4,7 +4,15 @@ import { z } from 'zod';
 export class EnvError extends Error {}
 
 /* The kinds of values that environment variables hold; unset and empty are the same. */
-export const flag = z.enum(['0', '1', 'true', 'false', '']).default('').transform((value) => value === '1' || value === 'true');
+export const flag = z.enum(['0', '1', 'true', 'false', ''], { error: 'must be 1 or 0' }).default('').transform((value) => value === '1' || value === 'true');
+/** One of these; `problem` says which. */
+export const choice = <const Value extends string, Fallback extends Value | null>(values: readonly Value[], fallback: Fallback, problem: string) =>
+  z.string().default('').transform((value, ctx) => {
+    const known = value === '' ? fallback : values.find((one) => one === value);
+    if (known !== undefined) return known;
+    ctx.addIssue({ code: 'custom', message: problem });
+    return z.NEVER;
+  });
 export const optional = z.string().default('').transform((value) => (value.trim() === '' ? null : value.trim()));
 export const integer = (fallback: number, low: number, high: number) =>
   z.string().default('').transform((value, ctx) => {

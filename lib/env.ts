@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
-import { EnvError, flag, integer, list, optional } from './env-values';
+import { EnvError, choice, flag, integer, list, optional } from './env-values';
 import { REDACTION_NAMES, type RedactionConfig, RedactionConfigError, readRedaction } from './redaction/config';
 
 /** What a first answer is given, with what is around it half a second. */
@@ -46,7 +46,7 @@ const schema = authSchema.extend({
   ALLOWED_HOSTS: list.refine((hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)), 'must be a comma list of host names, each with its port if it has one'),
   READ_ONLY: flag,
   METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
-  DEFAULT_LOCALE: z.enum(LOCALES, { error: 'must be en or ja' }).or(z.literal('').transform(() => 'en' as const)).default('en'),
+  DEFAULT_LOCALE: choice(LOCALES, 'en', 'must be en or ja'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
   ATTENTION_READY_MINUTES: integer(15, 1, 10_080),
@@ -54,8 +54,8 @@ const schema = authSchema.extend({
   GOOD_JOB_APP_NAME: optional.refine((value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value), 'must be the name in the app\'s GlobalIDs, such as my-app'),
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
-  GOOD_JOB_DEQUEUE_QUERY_SORT: z.enum(['created_at', 'scheduled_at'], { error: 'must be created_at or scheduled_at' }).or(z.literal('').transform(() => 'created_at' as const)).default('created_at'),
-  AUDIT_REASON: z.enum(['optional', 'required'], { error: 'must be optional or required' }).or(z.literal('').transform(() => 'optional' as const)).default('optional'),
+  GOOD_JOB_DEQUEUE_QUERY_SORT: choice(['created_at', 'scheduled_at'], 'created_at', 'must be created_at or scheduled_at'),
+  AUDIT_REASON: choice(['optional', 'required'], 'optional', 'must be optional or required'),
   CRON_FILE: optional,
   BULK_OPERATOR_LIMIT: integer(BULK_OPERATOR_LIMIT, 0, 200_000),
   WRITE_RATE_LIMIT: integer(120, 0, 100_000),

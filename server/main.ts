@@ -4,8 +4,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CronFileError, readCronFile } from '../lib/cron/cron-file';
+import { readConnectionSettings } from '../lib/db/connection-settings';
 import { type Env, readEnv } from '../lib/env';
 import { EnvError } from '../lib/env-values';
+import { ConsoleError } from '../lib/errors';
 import { setRedaction } from '../lib/redaction/config';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
@@ -22,15 +24,17 @@ const DRAIN_MS = 9_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
 
-function configuration(): Env {
+async function configuration(): Promise<Env> {
   try {
     const env = readEnv(process.env);
-    // From here: the build runs in a folder of its own.
-    if (env.cronFile !== null) readCronFile((process.env.CRON_FILE = path.resolve(env.cronFile)));
+    if (env.cronFile !== null) readCronFile(env.cronFile);
+    // The database may be down for now; settings that no database can be reached with are no matter of time.
+    await readConnectionSettings(env.databaseUrl, env.databaseCaFile);
     return env;
   } catch (error) {
-    if (!(error instanceof EnvError || error instanceof CronFileError)) throw error;
-    console.error(error.message);
+    const said = error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
+    if (said === error && !(error instanceof EnvError || error instanceof CronFileError)) throw error;
+    console.error(said instanceof Error ? said.message : String(said));
     process.exit(1);
   }
 }
@@ -38,8 +42,8 @@ function configuration(): Env {
 async function nextHandler(env: Env): Promise<Handler> {
   const dir = development ? process.cwd() : prepareBuild(here, env.basePath);
   if (!development) {
+    // The build is named, never gone to: files that the configuration names are found from where the server was started.
     Object.assign(process.env, { NODE_ENV: 'production' });
-    process.chdir(dir);
     const required = JSON.parse(readFileSync(path.join(dir, '.next/required-server-files.json'), 'utf8')) as { config: Record<string, unknown> };
     process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify({ ...required.config, distDir: './.next' });
   }
@@ -90,7 +94,7 @@ function drainOnSignal(servers: Server[]): void {
   }
 }
 
-const env = configuration();
+const env = await configuration();
 setRedaction(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
 if (!development && !existsSync(path.join(here, '.next'))) {

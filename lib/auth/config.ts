@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EnvError, decimal, flag, list, optional } from '../env-values';
+import { EnvError, choice, decimal, flag, list, optional } from '../env-values';
 import { type RoleRules, readRoleRules } from './roles';
 
 /** How viewers are known, read from the environment; each mode's own settings are there in that mode alone. */
@@ -57,10 +57,10 @@ const RESERVED = /^(host|cookie|connection|content-.*|transfer-encoding|origin|s
 const headerName = (fallback: string) =>
   z.string().default('').transform((value) => (value.trim() || fallback).toLowerCase()).pipe(z.string().regex(/^[a-z0-9-]{0,64}$/, 'must be the name of a header').refine((name) => !RESERVED.test(name), 'must be a header that nothing else uses'));
 const claim = (fallback: string) => z.string().default('').transform((value) => value.trim() || fallback);
-const preset = z.enum(['alb', 'iap', 'cloudflare'], { error: 'must be alb, iap or cloudflare' }).or(z.literal('').transform(() => null)).default(null);
+const preset = choice(['alb', 'iap', 'cloudflare'], null, 'must be alb, iap or cloudflare');
 
 export const authSchema = z.object({
-  AUTH_MODE: z.enum(MODES, { error: 'must be proxy-header, proxy-jwt, oidc or none' }).or(z.literal('').transform(() => null)).default(null),
+  AUTH_MODE: choice(MODES, null, 'must be proxy-header, proxy-jwt, oidc or none'),
   I_KNOW_THIS_IS_OPEN: flag,
   ROLE_ADMINS: list,
   ROLE_OPERATORS: list,
