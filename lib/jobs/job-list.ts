@@ -4,7 +4,7 @@ import type { Ctx } from '../ctx';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import { refreshRunning, runningByIndex } from '../good-job/running';
-import type { JobState } from '../good-job/states';
+import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
@@ -58,7 +58,7 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
   const order = listOrder(gj, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {
     const { filter, named } = await settle(tx, gj, asked);
-    const cursor = filter.cursor && (exact && filter.cursor.at !== null ? filter.cursor : await resolveCursor(tx, gj, order, filter.cursor));
+    const cursor = filter.cursor && (exact && filter.cursor.at !== null ? filter.cursor : await resolveCursor(tx, gj, order, states, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
     const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, indexedWindow, selectMs, exact }).page();
     return { ...NOTHING, ...page, named };
@@ -66,10 +66,13 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
   return ctx.db.read(read, { byIndexOnly: true });
 }
 
-/** The cursor with the sort key that its row has now; `after_at` counts only when the row is gone. Null: nothing to go by. */
-async function resolveCursor(tx: Tx, gj: GoodJob, order: ListOrder, cursor: Cursor): Promise<Cursor | null> {
-  const [row] = await tx.query<{ at: string | null }>(sql`SELECT ${order.sortAt} AS at FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
-  const at = row?.at ?? cursor.at;
+/**
+ * The cursor with the sort key that its row has now; `after_at` counts only when the row is gone, be it from the table or
+ * into a state that is not listed: a discarded job that was retried has no place among the discarded. Null: nothing to go by.
+ */
+async function resolveCursor(tx: Tx, gj: GoodJob, order: ListOrder, states: readonly JobState[], cursor: Cursor): Promise<Cursor | null> {
+  const [row] = await tx.query<{ at: string | null; state: JobState }>(sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
+  const at = row && (states.includes(row.state) || cursor.at === null) ? row.at : cursor.at;
   return at === null ? null : { ...cursor, at };
 }
 
