@@ -1,5 +1,5 @@
 import type { Params } from './filter-params';
-import { isTimestamp, isUuid } from './text';
+import { inUtc, isTimestamp, isUuid } from './text';
 
 /** Where a page begins: the row next to it and, should that row be gone, its sort time (ISO 8601 UTC, microseconds). */
 export interface Cursor {
@@ -17,14 +17,14 @@ export interface Page<Row> {
 
 export const PAGE_SIZE = 25;
 
-/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. `isAt`, `isId`: what a list has for a sort key, and for an id. */
+/** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. GoodJob writes `after_at` in the app's own zone, and a column without a zone would be compared with its digits alone. `isAt`, `isId`: what a list has for a sort key, and for an id. */
 export function parseCursor(params: Params, isAt: (text: string) => boolean = isTimestamp, isId: (text: string) => boolean = isUuid): Cursor | null | 'not_understood' {
   for (const direction of ['after', 'before'] as const) {
     const id = params.get(`${direction}_id`);
     const at = params.get(`${direction}_at`);
     if (id === null && at === null) continue;
     if (id === null || !isId(id) || (at !== null && !isAt(at))) return 'not_understood';
-    return { direction, id, at };
+    return { direction, id, at: at && at.replace(/[^/]+$/, (time) => (isTimestamp(time) ? inUtc(time) : time)) };
   }
   return null;
 }

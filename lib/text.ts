@@ -13,7 +13,21 @@ export function isTimestamp(text: string): boolean {
   if (!year || year === '0000') return false;
   // To Date.parse the 30th of February is the 2nd of March.
   const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  return isDay && !Number.isNaN(Date.parse(text.replace(/ ?UTC/, 'Z').replace(/ (?=[+-])/, '').replace(/(\.\d{3})\d+/, '$1')));
+  const instant = instantOf(text);
+  // In UTC the first and the last hours of these years may be in others.
+  return isDay && !Number.isNaN(instant.getTime()) && /^(?!0000)\d{4}-/.test(instant.toISOString());
+}
+
+/** UTC, unless it names a zone. To the millisecond. */
+function instantOf(timestamp: string): Date {
+  const [, day = '', time = '', fraction = '', zone = ''] = /^(\S{10})[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,3})?\d* ?(\S*)$/.exec(timestamp) ?? [];
+  return new Date(`${day}T${time}${fraction}${zone === '' || zone === 'UTC' ? 'Z' : zone.replace(/(\d\d):?(\d\d)$/, '$1:$2')}`);
+}
+
+/** A timestamp (`isTimestamp`) as the console writes it: in UTC, with microseconds. */
+export function inUtc(timestamp: string): string {
+  const [, fraction = ''] = /\.(\d{1,6})/.exec(timestamp) ?? [];
+  return `${instantOf(timestamp).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0')}Z`;
 }
 
 /** Text that Postgres can hold: no NUL, and not longer than any filter of ours needs. */

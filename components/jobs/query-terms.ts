@@ -1,4 +1,4 @@
-import { quote } from '@/lib/jobs/query-tokens';
+import { quote, quoteValue } from '@/lib/jobs/query-tokens';
 import { FINISHED_SINCE, type Term, type TermParam } from '@/lib/jobs/terms';
 
 /** A condition as the search box shows it. */
@@ -20,7 +20,7 @@ function termText({ param, source }: Pick<Term, 'param' | 'source'>): string {
   if (param === 'q') return source;
   if (param === 'query') return quote(source);
   if (param === 'finished_since') return `finished:>=${(FINISHED_SINCE[source] ?? 0) / HOUR}h`;
-  return `${FIELD_OF[param]}:${quote(source)}`;
+  return `${FIELD_OF[param]}:${quoteValue(source)}`;
 }
 
 export function chipOf(term: Term): ChipTerm {

@@ -17,12 +17,18 @@ export async function cutOffNow(tx: Tx): Promise<CutOff> {
 }
 
 /**
+ * Transactions that can have begun since the caller's own did. A row from more than 2^31 transactions ago, a week's
+ * worth of a busy cluster, has a negative age as those have (its frozen `xmin` stays what it was), but a far lower one.
+ */
+const LATER_AT_MOST = 100_000_000;
+
+/**
  * Whether the row `j` is the version that was there at the cut-off. By the transaction that wrote it and not by
  * `updated_at`: that is the clock of whichever machine wrote it, and a worker whose clock is behind would make a job
  * that failed again look like one that had not been touched. For a transaction that writes: it must have its own number.
  */
 export function isUnchangedSince({ txid }: CutOff): Sql {
-  return sql`age(j.xmin) > txid_current() - ${txid}::bigint`;
+  return sql`(age(j.xmin) > txid_current() - ${txid}::bigint OR age(j.xmin) < ${-LATER_AT_MOST})`;
 }
 
 /**

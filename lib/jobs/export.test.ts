@@ -45,6 +45,31 @@ describe('NDJSON', () => {
     expect(ids).toEqual(list.rows.map((row) => row.id));
   });
 
+  it.each([
+    ['state=discarded', { finished_at: null, performed_at: null }],
+    ['state=queued', { scheduled_at: '2099-01-01' }],
+    ['', { created_at: new Date().toISOString() }],
+  ])('neither repeats nor leaves out a job because another one has moved meanwhile: %s', async (query, moved) => {
+    const class_ = `Moving${query}`;
+    await console_.client.query(`
+      INSERT INTO good_jobs (id, active_job_id, job_class, serialized_params, scheduled_at, created_at, updated_at, finished_at, performed_at, error)
+      SELECT gen_random_uuid(), gen_random_uuid(), $1, '{"arguments": []}', t, t, t, CASE WHEN $2 THEN t END, CASE WHEN $2 THEN t END, 'E: x'
+        FROM generate_series(1, 1100) n, LATERAL (SELECT now() - n * interval '1 s' AS t) s`, [class_, query === 'state=discarded']);
+    const ids: string[] = [];
+    let last = '';
+    for await (const chunk of exportJobs(console_.ctx(), filterOf(`${query}&q=class:"${class_}"`), 'ndjson')) {
+      ids.push(...chunk.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { id: string }).id));
+      if (last === '') {
+        last = ids.at(-1) ?? '';
+        const [[column, value]] = Object.entries(moved) as [[string, string | null]];
+        await console_.client.query(`UPDATE good_jobs SET ${column} = $2 WHERE id = $1`, [last, value]);
+      }
+      if (ids.length > 2_000) break;
+    }
+    expect(ids).toHaveLength(1100);
+    expect(new Set(ids).size).toBe(1100);
+  });
+
   it('goes on where a search stopped for want of time', async () => {
     const hit = await insertJob(console_.client, { ...SUCCEEDED, created_at: '2020-01-01', job_class: 'OldJob', error: null, labels: ['針の山'] });
     const ctx = console_.ctx({ searchBudgetMs: 20 });

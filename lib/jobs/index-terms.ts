@@ -90,16 +90,23 @@ const farKey = (list: string) => `far ${list}`;
 export const isFar = (list: string): boolean => (counted.get(farKey(list))?.until ?? 0) > Date.now();
 export const rememberFar = (list: string) => void counted.set(farKey(list), { count: 0, until: Date.now() + KEPT_MS });
 
+/** They were too many to count in time. */
+export function rememberUnselective(terms: IndexTerm[]): void {
+  for (const { key, limit } of terms) remember(key, limit + 1);
+}
+
+function remember(key: string, count: number): void {
+  counted.delete(key);
+  counted.set(key, { count, until: Date.now() + KEPT_MS });
+  for (const old of counted.keys()) if (counted.size > KEPT) counted.delete(old);
+}
+
 /** Counts the terms, each up to its limit, in one statement; the most selective one, or null when none is. */
 export async function select(tx: Tx, gj: GoodJob, terms: IndexTerm[]): Promise<Selected | null> {
   if (terms.length === 0) return null;
   const columns = terms.map(({ condition, counted: rows, limit }) => sql`(SELECT count(*)::int FROM (${rows ?? sql`SELECT 1 FROM ${gj.jobs} j WHERE ${condition}`} LIMIT ${limit + 1}) counted)`);
   const [row] = await tx.query<{ counts: string }>(sql`SELECT array_to_json(ARRAY[${join(columns)}])::text AS counts`);
   const counts = JSON.parse(row?.counts ?? '[]') as number[];
-  terms.forEach(({ key }, n) => {
-    counted.delete(key);
-    counted.set(key, { count: counts[n] ?? 0, until: Date.now() + KEPT_MS });
-  });
-  for (const key of counted.keys()) if (counted.size > KEPT) counted.delete(key);
+  terms.forEach(({ key }, n) => remember(key, counts[n] ?? 0));
   return smallest(terms, (term) => counts[terms.indexOf(term)]);
 }

@@ -4,11 +4,11 @@ import type { Ctx } from '../ctx';
 import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import { refreshRunning, runningByIndex } from '../good-job/running';
-import type { JobState } from '../good-job/states';
+import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
-import { type IndexTerm, indexTerms, isFar, knownSelected, rememberFar, select } from './index-terms';
+import { type IndexTerm, type Selected, indexTerms, isFar, knownSelected, rememberFar, rememberUnselective, select } from './index-terms';
 import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type Candidates, candidates } from './recheck';
@@ -22,6 +22,8 @@ const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null,
 
 /** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
 const FEW = 2_000;
+/** To count them. */
+const SELECT_MS = 300;
 /** To read and sort many of them. */
 const MANY_MS = 400;
 /** For a schema without the index of the order: all jobs are sorted, and no page may take longer. */
@@ -38,12 +40,17 @@ export interface ListOptions {
   firstWindow?: number;
   /** Rows that an answer is about where an index of texts finds what must be looked at again. */
   indexedWindow?: number;
-  /** No index that leaves something out (`labelsOfNewest`): for what takes all pages for all jobs. */
+  /** For counting what the indexes of the terms have. */
+  selectMs?: number;
+  /**
+   * For what takes all pages for all jobs: no index that leaves something out (`labelsOfNewest`), and a page begins
+   * where the one before it ended, wherever its last job is by now.
+   */
   exact?: boolean;
 }
 
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
-export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, indexedWindow = INDEXED_WINDOW, exact = false }: ListOptions = {}): Promise<JobPage> {
+export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, indexedWindow = INDEXED_WINDOW, selectMs = SELECT_MS, exact = false }: ListOptions = {}): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   if (states.every((state) => state === 'running')) refreshRunning(ctx);
@@ -51,18 +58,21 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
   const order = listOrder(gj, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {
     const { filter, named } = await settle(tx, gj, asked);
-    const cursor = filter.cursor && (await resolveCursor(tx, gj, order, filter.cursor));
+    const cursor = filter.cursor && (exact && filter.cursor.at !== null ? filter.cursor : await resolveCursor(tx, gj, order, states, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, indexedWindow, exact }).page();
+    const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, indexedWindow, selectMs, exact }).page();
     return { ...NOTHING, ...page, named };
   };
   return ctx.db.read(read, { byIndexOnly: true });
 }
 
-/** The cursor with the sort key that its row has now; `after_at` counts only when the row is gone. Null: nothing to go by. */
-async function resolveCursor(tx: Tx, gj: GoodJob, order: ListOrder, cursor: Cursor): Promise<Cursor | null> {
-  const [row] = await tx.query<{ at: string | null }>(sql`SELECT ${order.sortAt} AS at FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
-  const at = row?.at ?? cursor.at;
+/**
+ * The cursor with the sort key that its row has now; `after_at` counts only when the row is gone, be it from the table or
+ * into a state that is not listed: a discarded job that was retried has no place among the discarded. Null: nothing to go by.
+ */
+async function resolveCursor(tx: Tx, gj: GoodJob, order: ListOrder, states: readonly JobState[], cursor: Cursor): Promise<Cursor | null> {
+  const [row] = await tx.query<{ at: string | null; state: JobState }>(sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
+  const at = row && (states.includes(row.state) || cursor.at === null) ? row.at : cursor.at;
   return at === null ? null : { ...cursor, at };
 }
 
@@ -116,7 +126,7 @@ class Reading {
       const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
       const known = knownSelected(all);
-      const selected = known.all ? known.selected : await this.withIndexes(() => select(tx, gj, all));
+      const selected = known.all ? known.selected : await this.selectInTime(all);
       if (selected && (selected.count <= FEW || !(await walk.step(firstWindow * GROWTH)))) {
         const found = await this.byTerm(selected.term.condition, selected.count <= FEW ? undefined : MANY_MS).catch((error: unknown) => {
           // So many rows were too slow to read: how far the list's own order was walked still holds.
@@ -143,14 +153,14 @@ class Reading {
     await byOrderOnly(tx);
     if (await walk.step(firstWindow)) return this.answer(walk);
     const known = knownSelected(terms);
-    const selected = known.all ? known.selected : await this.withIndexes(() => select(tx, gj, terms));
+    const selected = known.all ? known.selected : await this.selectInTime(terms);
     if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
     const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
     if (optional.terms.length === 0) {
       await walk.runAgain(budgetMs);
       return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
     }
-    const few = await this.withIndexes(() => select(tx, gj, optional.terms));
+    const few = await this.selectInTime(optional.terms);
     await walk.byIndex(join(optional.terms.map(({ condition }) => condition), ' AND '), indexedWindow, few !== null);
     return { ...this.answer(walk), labelsOfNewest: optional.terms.some(({ labelsOfNewest }) => labelsOfNewest) };
   }
@@ -165,11 +175,21 @@ class Reading {
     return { ...page, ...(further.direction === 'after' ? { next: further } : { previous: further }), searched: { at, looked: walk.looked } };
   }
 
-  private async withIndexes<T>(fn: () => Promise<T>): Promise<T> {
-    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on`);
-    const result = await fn();
-    await this.tx.query(sql`SET LOCAL enable_bitmapscan = off`);
-    return result;
+  /**
+   * The most selective term. Letters that half of the texts have (`000`) cost their index seconds before the first row
+   * comes: such a term is none that selects. Nothing was written, so the savepoint gives back the settings.
+   */
+  private async selectInTime(terms: IndexTerm[]): Promise<Selected | null> {
+    const { tx, gj } = this;
+    if (terms.length === 0) return null;
+    await tx.query(sql`SAVEPOINT selecting; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(this.options.selectMs))}`);
+    const selected = await select(tx, gj, terms).catch((error: unknown) => {
+      if (codeOf(error) !== '57014') throw error;
+      rememberUnselective(terms);
+      return null;
+    });
+    await tx.query(sql`ROLLBACK TO SAVEPOINT selecting`);
+    return selected;
   }
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */

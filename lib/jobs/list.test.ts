@@ -104,6 +104,17 @@ it('goes on from a cursor whose row is gone by its time, and only then', async (
   expect((await listJobs(console_.ctx(), parseJobFilter(params(`after_id=${randomUUID()}`)))).rows).toEqual([]);
 });
 
+it('goes on where a job stood that has left for another state', async () => {
+  const older = (n: number) => new Date(Date.now() - (100 + n) * 3_600_000).toISOString();
+  const ids: string[] = [];
+  for (let n = 0; n < 4; n += 1) ids.push(await insertJob(console_.client, { ...DISCARDED, finished_at: older(n), job_class: 'LeavingJob' }));
+  const first = await listJobs(console_.ctx(), parseJobFilter(params('state=discarded&job_class=LeavingJob&limit=2')));
+  await console_.client.query('UPDATE good_jobs SET finished_at = NULL, performed_at = NULL WHERE id = $1', [ids[1]]);
+  const second = await listJobs(console_.ctx(), parseJobFilter(params('state=discarded&job_class=LeavingJob&limit=2', first.next)));
+  await console_.client.query('DELETE FROM good_jobs WHERE id = ANY($1::uuid[])', [ids]);
+  expect(second.rows.map(({ id }) => id)).toEqual(ids.slice(2));
+});
+
 it.each(['state=bogus', 'after_id=1', `job_class=${'x'.repeat(2000)}`, 'limit=0', 'limit=101', 'process_id=x', 'finished_since=1_day_ago', 'sort=updated', 'sort=performed', 'state=queued&sort=finished_at', 'q=statee:x', 'after_at=2026-02-30T00:00:00Z&after_id=926ae407-2f45-4d04-92ad-41a82fd519fa'])('lists nothing for a value that it cannot read: %s', async (query) => {
   const filter = parseJobFilter(params(query.slice(0, 2100)));
   expect(isUnderstood(filter)).toBe(false);

@@ -51,7 +51,8 @@ export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]):
       return {
         ...one(last, !lacks('add_index_good_jobs_priority_scheduled_at')),
         keys: [last, readyAt],
-        sortAt: sql`${last} || '/' || ${readyAt}`,
+        // Printed the same of both types that the columns may have.
+        sortAt: sql`${last} || '/' || to_char(${readyAt}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
         branches: [
           { where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`, keys: [sql`j.priority`, sql`j.scheduled_at`] },
           { where: sql`j.priority IS NULL`, keys: [last, readyAt] },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseQuery, printQuery } from './query-language';
-import { quote } from './query-tokens';
+import { quote, quoteValue } from './query-tokens';
 
 const one = (query: string) => parseQuery(query)[0];
 const UUID = 'd293ba0f-9b92-4871-a379-d32b0c1bd8bf';
@@ -69,7 +69,7 @@ describe('parseQuery', () => {
     expect(one('error:"=A"')).not.toHaveProperty('whole');
     expect(parseQuery('Connection failed: timeout').map(({ kind }) => kind)).toEqual(['text', 'text', 'text']);
   });
-  it.each(['attempted:yesterday', 'attempt_failed:', 'error:=', 'state:finished', 'statee:x', 'priority:high', 'priority:>1,x', 'created:yesterday', 'created:2h', 'batch:123', 'class:', 'args.:1', 'args.0..x:1', 'error:"open', 'id:xyz', 'created:>2026-13-01', 'created:>2026-02-30', 'created:>0000-01-01', 'created:..', 'created:>9999w', 'attempts:>..3', 'args:1', 'class.x:1', '""'])('does not understand %s', (query) =>
+  it.each(['attempted:yesterday', 'attempt_failed:', 'error:=', 'state:finished', 'statee:x', 'priority:high', 'priority:>1,x', 'created:yesterday', 'created:2h', 'batch:123', 'class:', 'args.:1', 'args.0..x:1', 'error:"open', 'id:xyz', 'created:>2026-13-01', 'created:>2026-02-30', 'created:>0000-01-01', 'created:>0001-01-01T00:00+14:00', 'created:<9999-12-31T23:59-01:00', 'created:..', 'created:>9999w', 'attempts:>..3', 'args:1', 'class.x:1', '""'])('does not understand %s', (query) =>
     expect(one(query)).toMatchObject({ kind: 'not_understood', source: query }));
   it('reads ids whole or by their first eight characters', () => {
     expect(one(`id:${UUID.toUpperCase()}`)).toMatchObject({ kind: 'ids', values: [UUID.replaceAll('-', '')] });
@@ -86,6 +86,12 @@ describe('parseQuery', () => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 }).filter((text) => !text.includes('\0') && !text.includes('\\')), (text) => {
       // Blanks alone are nothing to search for, however they are quoted.
       expect(parseQuery(quote(text))).toMatchObject([text.trim() === '' ? { kind: 'not_understood', reason: 'value' } : { kind: 'text', text }]);
+    }));
+  });
+  it('reads back what quoteValue() wrote, as one name and no pattern', () => {
+    const text = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 }), fc.string({ unit: fc.constantFrom(':', '：', '/', '=', '＝', ',', '，', '"', '”', '*', '\\', '-', ' ', 'a', '請'), maxLength: 6 }));
+    fc.assert(fc.property(text.filter((some) => !some.includes('\0')), (some) => {
+      expect(parseQuery(`queue:${quoteValue(some)}`)).toMatchObject([{ kind: 'match', field: 'queue', values: [some.replaceAll(/[\\*]/g, '\\$&')] }]);
     }));
   });
   it('stays quick on hostile input', () => {

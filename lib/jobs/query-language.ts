@@ -1,5 +1,5 @@
 import { isJobState } from '../good-job/states';
-import { isFilterText, isTimestamp } from '../text';
+import { inUtc, isFilterText, isTimestamp } from '../text';
 import { COLON, MINUS, tokens, values } from './query-tokens';
 import {
   EXECUTION_FIELDS, type ExecutionTerm, FIELDS, type FailureTerm, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
@@ -157,11 +157,3 @@ function readInstant(text: string): TimeValue | null {
   }
   return isTimestamp(text) ? { at: inUtc(text) } : null;
 }
-
-/** UTC, unless a zone is written; the microseconds stay. */
-function inUtc(timestamp: string): string {
-  const [, day = '', time = '', fraction = '', zone = ''] = /^(\S{10})[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))? ?(\S*)$/.exec(timestamp) ?? [];
-  const instant = new Date(`${day}T${time}${zone === '' || zone === 'UTC' ? 'Z' : zone.replace(/(\d\d):?(\d\d)$/, '$1:$2')}`);
-  return `${instant.toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
-}
-

@@ -79,5 +79,5 @@ export function quote(text: string): string {
 
 /** A field's value, in quotes where the language needs them. */
 export function quoteValue(value: string): string {
-  return value === '' || /[\s"“”＂,，*\\]/u.test(value) ? inQuotes(value) : value;
+  return value === '' || /[\s"“”＂,，*\\]|^[:：/=＝]/u.test(value) ? inQuotes(value) : value;
 }

@@ -1,4 +1,4 @@
-import { type JobFilter, jobFilterParams, listedStates } from './filters';
+import { type JobFilter, jobFilterParams, listedStates, sortOf } from './filters';
 import type { Column } from './columns';
 import { SORT_COLUMNS, type Sort, type SortColumn, naturalSort, suits } from './sort';
 
@@ -21,7 +21,7 @@ export interface SortChoice {
 /** Every order that an index keeps a list with this filter in, both ways. */
 export function sortChoices(filter: JobFilter, path: string): SortChoice[] {
   const states = listedStates(filter);
-  const current = filter.sort ?? naturalSort(states);
+  const current = sortOf(filter);
   return SORT_COLUMNS.filter((column) => suits({ column }, states)).flatMap((column) =>
     (['desc', 'asc'] as const).map((direction) => ({
       column,
@@ -35,7 +35,7 @@ export function sortChoices(filter: JobFilter, path: string): SortChoice[] {
 /** The columns by which a list with this filter can be sorted, each with the link that sorts by it, or turns it round. */
 export function sortHeads(filter: JobFilter, path: string): Partial<Record<Column, SortHead>> {
   const states = listedStates(filter);
-  const current = filter.sort ?? naturalSort(states);
+  const current = sortOf(filter);
   const head = (column: SortColumn): SortHead => {
     const sorted = current.column === column;
     const direction = sorted ? (current.direction === 'asc' ? 'desc' : 'asc') : FIRST[column];

@@ -37,7 +37,8 @@ export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[
       else missing('error_text');
     } else if (term.kind === 'text' && suitsTrigrams(indexes, term.text)) {
       if (indexes.arguments && indexes.error) {
-        if (!exact) found.terms.push(await byTrigrams(tx, gj, term, indexes.arguments));
+        const condition = exact ? null : await byTrigrams(tx, gj, term, indexes.arguments);
+        if (condition) found.terms.push(condition);
       } else missing(indexes.arguments ? 'error_text' : 'arguments_text');
     }
   }
@@ -46,12 +47,14 @@ export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[
 
 /**
  * A text in the arguments or the error by their indexes, in a class by its name, of which there are few, and in the
- * labels that the newest jobs have: no index finds a part of a label.
+ * labels that the newest jobs have: no index finds a part of a label. Null: nobody knows all classes.
  */
-async function byTrigrams(tx: Tx, gj: GoodJob, { text }: TextTerm, args: TextIndexes['arguments'] & Sql): Promise<IndexTerm & { labelsOfNewest: boolean }> {
+async function byTrigrams(tx: Tx, gj: GoodJob, { text }: TextTerm, args: TextIndexes['arguments'] & Sql): Promise<(IndexTerm & { labelsOfNewest: boolean }) | null> {
+  if (gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_job_class')) return null;
   const has = ({ value }: { value: string }) => value.toLowerCase().includes(text.toLowerCase());
   const known = await looseScan(tx, gj, 'job_class', sql`true`, '', VALUES);
-  const classes = known.length < VALUES ? sql`j.job_class = ANY(${known.filter(has).map(({ value }) => value)}::text[])` : contains(sql`j.job_class`, text);
+  if (known.length === VALUES) return null;
+  const classes = sql`j.job_class = ANY(${known.filter(has).map(({ value }) => value)}::text[])`;
   const labels = (await sample(tx, gj, sql`j.labels`)).filter(has).map(({ value }) => value);
   return {
     key: JSON.stringify(['text', text]),

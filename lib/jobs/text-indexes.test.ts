@@ -56,3 +56,18 @@ it.each([['請求書', 'index_good_jobs_on_arguments_text'], ['error:Timeout', '
 it('knows no trigrams of two characters, and has no index to recommend for them', async () => {
   expect(await list(indexed, '送付')).toMatchObject({ searched: { looked: 20 }, hint: null });
 });
+it.each(['args.0.invoice_id:1e999999', 'args.0.invoice_id:-1E+99999', 'args.0.invoice_id:1e5,12345678901234567890'])('%s is looked for, however large a number it would be', async (q) => {
+  expect((await list(indexed, q)).rows.map(({ id }) => id)).toEqual(q.includes(',') ? [wanted.number] : []);
+});
+it('answers without an index that cannot say in time how much it has found', async () => {
+  const { client } = indexed;
+  await client.query(`
+    INSERT INTO good_jobs (id, active_job_id, job_class, serialized_params, created_at, updated_at, scheduled_at)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'X', jsonb_build_object('arguments', jsonb_build_array(repeat('長い ', 1000) || 'tail' || n)), now(), now(), now() FROM generate_series(1, 400) n`);
+  const page = await listJobs(indexed.ctx({ searchBudgetMs: 0 }), parseJobFilter(new URLSearchParams({ q: 'tail' })), { firstWindow: 20, selectMs: 1 });
+  expect([page.rows.length, page.searched]).toEqual([25, null]);
+});
+it('does not ask an index of texts where no index knows the classes', async () => {
+  const older = await indexed.withoutIndexes(['job_class'], { searchBudgetMs: 0 });
+  expect(await listJobs(older, parseJobFilter(new URLSearchParams({ q: '請求書' })), { firstWindow: 20 })).toMatchObject({ rows: [], searched: { looked: 20 }, labelsOfNewest: false });
+});

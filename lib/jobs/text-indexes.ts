@@ -84,8 +84,9 @@ export function suitsTrigrams({ anyLetters }: Pick<TextIndexes, 'anyLetters'>, t
 
 /** All payloads in which the value may be at that path, and perhaps others: what a jsonb index looks up. Null: too many shapes. */
 export function containing({ expression, of }: NonNullable<TextIndexes['json']>, path: string[], values: string[]): Sql | null {
+  // jsonb prints a number without an exponent, and one that is too large for it would be an error.
   const literals = values.flatMap((value) => [
-    JSON.stringify(value), ...(/^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false|null)$/.test(value) ? [value] : []),
+    JSON.stringify(value), ...(/^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/.test(value) ? [value] : []),
     `{"_aj_globalid": ${JSON.stringify(value)}}`, `{"value": ${JSON.stringify(value)}}`,
   ]);
   // A number in the path is a place in an array or, within an argument, the key of an object.

@@ -6,8 +6,9 @@ import { chartOfList } from '../../lib/jobs/chart';
 import { readChartRequest } from '../../lib/jobs/chart-types';
 import { completeQuery } from '../../lib/jobs/completion';
 import { countTabs } from '../../lib/jobs/counts';
-import { parseJobFilter } from '../../lib/jobs/filters';
+import { type JobFilter, isUnderstood, parseJobFilter } from '../../lib/jobs/filters';
 import { listJobs } from '../../lib/jobs/job-list';
+import { FINISHED_SINCE } from '../../lib/jobs/terms';
 import type { Case, Group, Target } from './cases';
 
 /** What an index of GoodJob's own schema answers. */
@@ -17,7 +18,18 @@ const FURTHER_STEP: Target[] = [{ p95AtMost: 1_000 }];
 const AT_ONCE: Target[] = [{ p95AtMost: 30 }];
 
 const printed = (query: Record<string, string>) => String(new URLSearchParams(query));
-const filterOf = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
+
+/** A case that is not understood would measure an empty page. */
+function filterOf(query: Record<string, string>): JobFilter {
+  const filter = parseJobFilter(new URLSearchParams(query));
+  if (!isUnderstood(filter)) throw new Error(`The bench asks for what is not understood: ${printed(query)}.`);
+  return filter;
+}
+
+/** The shortest of GoodJob's spans in which this database has a good many jobs; a database that was filled a while ago has no last hour. */
+function recentSpan(secondsOld: number): string {
+  return Object.entries(FINISHED_SINCE).find(([, seconds]) => seconds > 2 * secondsOld && seconds > 3_600)?.[0] ?? '7_days_ago';
+}
 
 /** A page of the list. What a search finds within its budget is another thing each time: `proved` false asks for no ids. */
 function list(name: string, query: Record<string, string>, targets: Target[], proved = true): Case {
@@ -58,6 +70,8 @@ interface Values {
   cron: string | null;
   process: string | null;
   batch: string | null;
+  /** Two hours before the newest job. */
+  twoHours: string | null;
 }
 
 /** Values that this database has: of a job in the newest hundredth, and the places 10 %, 50 % and 60 % down the list. */
@@ -67,7 +81,9 @@ async function findValues(client: pg.Client, gj: GoodJob): Promise<Values> {
     ((await client.query<{ value: string | null }>(`SELECT (${expression})::text AS value FROM (SELECT * FROM ${jobs} j WHERE ${where} ORDER BY j.created_at DESC LIMIT 2000) j WHERE (${expression}) IS NOT NULL ORDER BY j.id LIMIT 1`)).rows[0]?.value ?? null);
   const place = async (share: number) =>
     ((await client.query<{ id: string }>(`SELECT id FROM ${jobs} WHERE created_at <= (SELECT min(created_at) + (max(created_at) - min(created_at)) * $1::float8 FROM ${jobs}) ORDER BY created_at DESC LIMIT 1`, [1 - share])).rows[0]?.id ?? null);
+  const newest = await client.query<{ value: string | null }>(`SELECT to_char(max(created_at) - interval '2 hours', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS value FROM ${jobs}`);
   return {
+    twoHours: newest.rows[0]?.value ?? null,
     recent: await one('j.id'), class: await one('j.job_class'), queue: await one('j.queue_name'), label: await one('j.labels[1]'), cron: await one('j.cron_key'),
     process: await one('j.locked_by_id', 'j.locked_by_id IS NOT NULL'), batch: await one('j.batch_id', 'j.batch_id IS NOT NULL'), middle: await place(0.5), deep: await place(0.6),
   };
@@ -82,6 +98,7 @@ function given(values: Values, key: keyof Values, make: (value: string) => Case[
 export async function jobGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
   const values = await findValues(client, gj);
   const { rows } = await client.query<{ n: string }>(`SELECT reltuples::bigint AS n FROM pg_class WHERE oid = $1::regclass`, [gj.jobs.sql]);
+  const secondsOld = values.twoHours === null ? 0 : Math.max(0, Date.now() - Date.parse(values.twoHours)) / 1_000 - 7_200;
   const cases = [
     list('all', {}, SERVED),
     ...given(values, 'middle', (id) => [list('all, a page in the middle', { after_id: id }, SERVED), list('all, the page before it', { before_id: id }, SERVED)]),
@@ -95,8 +112,8 @@ export async function jobGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
     ...given(values, 'cron', (value) => [list('of one cron key', { cron_key: value }, SERVED)]),
     ...given(values, 'process', (value) => [list('of one process', { process_id: value }, FIRST_ANSWER)]),
     ...given(values, 'batch', (value) => [list('of one batch', { q: `batch:${value}` }, SERVED)]),
-    list('of the last two hours', { q: 'created:>2h' }, SERVED),
-    list('finished in the last day', { finished_since: '1_day_ago' }, SERVED),
+    ...given(values, 'twoHours', (at) => [list('of the newest two hours', { q: `created:>${at}` }, SERVED)]),
+    list('finished since', { finished_since: recentSpan(secondsOld) }, SERVED),
     ...given(values, 'recent', (id) => [list('a UUID', { q: id }, AT_ONCE), list('the first 8 characters of a UUID', { q: id.slice(0, 8) }, AT_ONCE)]),
     list('no such class', { job_class: 'NoSuchJob' }, SERVED),
     list('text that many have', { q: '請求書' }, FIRST_ANSWER, false),
@@ -117,5 +134,5 @@ export async function jobGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
     ...['cla', 'class:', 'class:sync', 'queue:', 'label:', 'cron:', 'process:'].map(completion),
     chart('hour', 'state'), chart('day', 'queue'), chart('week', 'class'), chart('week', 'state', { state: 'discarded' }),
   ];
-  return { cases, writes: [], about: [`about ${Number(rows[0]?.n ?? 0).toLocaleString('en')} jobs`, ...Object.entries(values).map(([key, value]) => `${key}: ${value ?? 'none'}`)], skipped: Object.entries(values).filter(([, value]) => value === null).map(([key]) => `no value of ${key}`) };
+  return { cases, writes: [], about: [`about ${Number(rows[0]?.n ?? 0).toLocaleString('en')} jobs, the newest ${Math.round(secondsOld / 3_600)} hours old`, ...Object.entries(values).map(([key, value]) => `${key}: ${value ?? 'none'}`)], skipped: Object.entries(values).filter(([, value]) => value === null).map(([key]) => `no value of ${key}`) };
 }
