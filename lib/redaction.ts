@@ -1,3 +1,4 @@
+import type { Concealing } from './good-job/failure-key';
 import { type Json, type Redactor, get, stringOf } from './good-job/json';
 import { redaction } from './redaction/redaction';
 
@@ -11,6 +12,9 @@ export const redactor: Redactor = (path: readonly (string | number)[], value: Js
 
 /** The same for an error's text, whole or cut, and for any other text of a job. */
 export const redactError = (text: string): string => redaction().text(text);
+
+/** For the fingerprints of failures. */
+export const concealing: Concealing = { redact: redactError, sign: (text) => redaction().sign(text) };
 
 /** The same for a name that may be none: a queue, a class, a cron key, whatever a worker calls itself. */
 export const shownName = <Name extends string | null>(name: Name) => (name === null ? name : redactError(name));

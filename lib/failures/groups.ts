@@ -1,6 +1,6 @@
 import { FailureReader } from '../good-job/failure-key';
 import type { FailureRow } from '../good-job/failure-rows';
-import { redactError } from '../redaction';
+import { concealing } from '../redaction';
 import { FAILURE_RANGES, type FailureGroup, type FailureRange, RANGE_NAMES, SPARK_BARS } from './types';
 
 const SAMPLES = 5;
@@ -9,7 +9,7 @@ const QUEUES = 5;
 /** Puts failures into groups, in whatever order they come. */
 export class Groups {
   private readonly groups = new Map<string, FailureGroup>();
-  private readonly reader = new FailureReader(redactError);
+  private readonly reader = new FailureReader(concealing);
   private readonly nowMs: number;
   looked = 0;
 

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { FailureReader, fingerprintOf, normalizeError, normalizeFrame } from './failure-key';
 
@@ -59,15 +60,17 @@ describe('normalizeFrame', () => {
   });
 });
 
+const sign = (text: string) => createHmac('sha256', 'a key').update(text).digest('hex');
+
 describe('FailureReader', () => {
   it('groups after redaction, and tells no class from an empty one', () => {
-    const reader = new FailureReader((text) => text.replace(/secret \S+/, 'secret [FILTERED]'));
+    const reader = new FailureReader({ redact: (text) => text.replace(/secret \S+/, 'secret [FILTERED]'), sign });
     const read = (jobClass: string | null, error: string, frame: string | null = null) => reader.read({ jobClass, error, frame });
     expect(read('A', 'E: secret hunter').fingerprint).toBe(read('A', 'E: secret password').fingerprint);
     expect(read('A', 'E: secret hunter').error).toBe('E: secret [FILTERED]');
     const prints = [read(null, 'E'), read('', 'E'), read('A', 'E'), read('A', 'E', ''), read('A', 'E', 'x.rb:1'), read('A', 'F')].map(({ fingerprint }) => fingerprint);
     expect(new Set(prints).size).toBe(prints.length);
-    expect(read('A', 'E', 'x.rb:1').fingerprint).toBe(fingerprintOf({ jobClass: 'A', error: 'E', frame: 'x.rb' }));
+    expect(read('A', 'E', 'x.rb:1').fingerprint).toBe(fingerprintOf({ jobClass: 'A', error: 'E', frame: 'x.rb' }, sign));
     expect(prints.every((print) => /^[0-9a-f]{16}$/.test(print))).toBe(true);
   });
 });

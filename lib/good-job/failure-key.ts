@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /** Characters of an error that are looked at, and of its normal form that are kept. */
 export const ERROR_READ = 4_000;
 const KEPT = 500;
@@ -17,8 +15,9 @@ const RULES: [RegExp, string][] = [
   [/[\p{L}\p{Nd}._%+-]{1,64}@[\p{L}\p{Nd}-]{1,63}(?:\.[\p{L}\p{Nd}-]{1,63}){1,8}/gu, '<email>'],
   // What JSON::ParserError could not read: it holds quotes of its own.
   [/(?<=\bunexpected (?:token|character) at )'.*'/gsu, '"…"'],
+  // Up to the next opening bracket alone: a thousand that nothing closes are each looked at once.
   // Ruby quotes names as `name' before 3.4, and as 'name' since. An apostrophe inside of a word opens nothing.
-  [/"(?:[^"\\]|\\.)*"|“[^”]*”|「[^」]*」|『[^』]*』|(?<![\p{L}\p{Nd}])'(?:[^'\\]|\\.|(?<=[\p{L}\p{Nd}])'(?=\p{L}))*'|`[^`']*[`']/gsu, '"…"'],
+  [/"(?:[^"\\]|\\.)*"|“[^“”]*”|「[^「」]*」|『[^『』]*』|(?<![\p{L}\p{Nd}])'(?:[^'\\]|\\.|(?<=[\p{L}\p{Nd}])'(?=\p{L}))*'|`[^`']*[`']/gsu, '"…"'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<uuid>'],
   [new RegExp(String.raw`(?<![\p{L}\p{Nd}._:])(?:\[(?:${V6})${ZONE}\](?::\d{1,5})?|(?:${V6})${ZONE}|(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|${V4}(?::\d{1,5})?)(?![\p{L}\p{Nd}_]|[.:]\p{Nd}|::)`, 'gu'), '<address>'],
   [/\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} \d{1,4}(?:,? \d{4})?(?: \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{3,4}))?(?: \d{4})?)?/g, '<time>'],
@@ -70,25 +69,33 @@ export interface FailureParts {
   frame: string | null;
 }
 
-/** 16 hex digits that stand for the parts, the same on every server. */
-export function fingerprintOf({ jobClass, error, frame }: FailureParts): string {
-  return createHash('sha256').update(JSON.stringify([jobClass, error, frame])).digest('hex').slice(0, 16);
+/** How a reader of failures keeps what must not be known of them. */
+export interface Concealing {
+  /** Takes out of an error what must not be shown. */
+  redact(text: string): string;
+  /** Hex digits that stand for a text, the same on every server, and that nobody else can make of a text that he guesses: the arguments may hide words of an error that `redact` does not know. */
+  sign(text: string): string;
+}
+
+/** 16 hex digits that stand for the parts. */
+export function fingerprintOf({ jobClass, error, frame }: FailureParts, sign: Concealing['sign']): string {
+  return sign(JSON.stringify([jobClass, error, frame])).slice(0, 16);
 }
 
 /** Remembers what it has made: of ten thousand failures most have the same text. */
 const KNOWN = 5_000;
 
-/** Reads failures into their parts and fingerprints. `redact`: takes out of an error what must not be shown. */
+/** Reads failures into their parts and fingerprints. */
 export class FailureReader {
   private readonly errors = new Map<string, string>();
   private readonly prints = new Map<string, FailureParts & { fingerprint: string }>();
 
-  constructor(private readonly redact: (text: string) => string) {}
+  constructor(private readonly concealing: Concealing) {}
 
   read(row: FailureParts): FailureParts & { fingerprint: string } {
     let error = this.errors.get(row.error);
     if (error === undefined) {
-      error = normalizeError(this.redact(row.error));
+      error = normalizeError(this.concealing.redact(row.error));
       if (this.errors.size >= KNOWN) this.errors.clear();
       this.errors.set(row.error, error);
     }
@@ -97,7 +104,7 @@ export class FailureReader {
     let known = this.prints.get(key);
     if (!known) {
       const parts = { jobClass: row.jobClass, error, frame };
-      known = { ...parts, fingerprint: fingerprintOf(parts) };
+      known = { ...parts, fingerprint: fingerprintOf(parts, this.concealing.sign) };
       this.prints.set(key, known);
     }
     return known;

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/types';
 import { failureGroup } from '../good-job/failure-group';
 import type { GoodJob } from '../good-job/tables';
-import { redactError } from '../redaction';
+import { concealing } from '../redaction';
 import { literal, wildcard } from './term-conditions';
 import type { FailureTerm, Term } from './terms';
 
@@ -30,7 +30,7 @@ async function idsOf(tx: Tx, gj: GoodJob, { fingerprint, since, until }: Failure
   const key = JSON.stringify([gj.schema.name, fingerprint, since, until, classes]);
   const known = kept.get(key);
   if (!anew && known && known.until > Date.now()) return known.ids;
-  const ids = await failureGroup(tx, gj, fingerprint, { since, until, classes }, redactError);
+  const ids = await failureGroup(tx, gj, fingerprint, { since, until, classes }, concealing);
   kept.delete(key);
   kept.set(key, { ids, until: Date.now() + KEPT_MS });
   for (const old of kept.keys()) if (kept.size > KEPT) kept.delete(old);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
@@ -10,6 +11,8 @@ export interface RedactionConfig {
   keys: string[];
   except: string[];
   classes: ClassRule[];
+  /** What stands for a text that may hold something hidden (the fingerprint of a failure) is made with it: the same for servers of one configuration. */
+  key: string;
 }
 
 /** Paths of the arguments, as the query language has them: `args.0.customer.*`. */
@@ -20,7 +23,7 @@ export interface ClassRule {
   show: string[][];
 }
 
-export const DEFAULT_CONFIG: RedactionConfig = { off: false, keys: [], except: [], classes: [] };
+export const DEFAULT_CONFIG: RedactionConfig = { off: false, keys: [], except: [], classes: [], key: '' };
 
 /** A value that cannot be used: the variable, and what is wrong with it. */
 export class RedactionConfigError extends Error {
@@ -42,7 +45,12 @@ export const REDACTION_NAMES = ['REDACTION', 'REDACT_KEYS', 'REDACT_EXCEPT', 'RE
 export function readRedaction(source: Record<string, string | undefined>): RedactionConfig {
   const mode = source.REDACTION?.trim() ?? '';
   if (!['', 'on', 'off'].includes(mode)) throw new RedactionConfigError('REDACTION', 'must be on or off');
-  return { off: mode === 'off', keys: names(source, 'REDACT_KEYS'), except: names(source, 'REDACT_EXCEPT'), classes: classRules(source.REDACT_FILE?.trim() ?? '') };
+  return { off: mode === 'off', keys: names(source, 'REDACT_KEYS'), except: names(source, 'REDACT_EXCEPT'), classes: classRules(source.REDACT_FILE?.trim() ?? ''), key: keyOf(source) };
+}
+
+/** Of what the servers of one console have in common and its viewers do not know. */
+function keyOf({ DATABASE_URL, AUTH_PROXY_SECRET, OIDC_CLIENT_SECRET }: Record<string, string | undefined>): string {
+  return createHash('sha256').update(JSON.stringify(['good-job-console', DATABASE_URL, AUTH_PROXY_SECRET, OIDC_CLIENT_SECRET])).digest('base64');
 }
 
 function names(source: Record<string, string | undefined>, variable: string): string[] {

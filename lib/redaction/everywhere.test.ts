@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
@@ -63,6 +63,14 @@ test('a group of failures shows no secret in its frame, queues, samples or error
   const [group] = await failures();
   expect(JSON.stringify(group)).not.toContain(S.slice(0, 4));
   expect(group).toMatchObject({ jobClass: 'EchoJob', queues: [`tenant-${HIDDEN}`], samples: [{ error: `Login: ${HIDDEN} was refused` }] });
+});
+
+test('nobody can try guesses of a word that the arguments hide on the fingerprint of a group', async () => {
+  const [jobClass, error] = ['EchoJob', 'Login: correcthorse was refused'];
+  await insert([{ password: 'correcthorse' }], { ...DISCARDED, error });
+  const [group] = await failures();
+  expect(group?.error).toBe(`Login: ${HIDDEN} was refused`);
+  expect(group?.fingerprint).not.toBe(createHash('sha256').update(JSON.stringify([jobClass, error, null])).digest('hex').slice(0, 16));
 });
 
 test('a process shows none in its title or names', async () => {

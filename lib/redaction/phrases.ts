@@ -87,9 +87,10 @@ function trimmed(text: string, from: number, to: number): Span {
 const PATTERNS: { pattern: RegExp; needs: RegExp; isSecret?: (value: string) => boolean }[] = [
   // `curl -u user:password`, `IDENTIFIED BY 'password'`, `mysql -ppassword`, `sshpass -p password`
   { needs: /-u|--user|proxy-user/i, pattern: /(?:^|\s)(?:-u|--user|--proxy-user)[ =]["']?[^\s:"']{1,60}:([^\s"']+)/gid },
-  { needs: /identified/i, pattern: /\bidentified\s(?:with\s\w{1,40}\s)?by\s'([^']+)/gid },
+  { needs: /identified/i, pattern: /\bidentified\s(?:with\s\w{1,40}\s)?by\s["']([^"']+)/gid },
   { needs: /mysql|mariadb/i, pattern: /\b(?:mysql|mariadb)\w{0,12}\b[^\n|;]{0,200}?\s-p([^\s"']+)/gid },
   { needs: /sshpass/i, pattern: /\bsshpass\s{1,3}-p\s{0,3}["']?([^\s"']+)/gid },
+  { needs: /docker/i, pattern: /\bdocker\slogin\b[^\n|;]{0,200}?\s-p[ =]?["']?([^\s"']+)/gid },
   // `Incorrect API key provided: …`
   { needs: /(?:key|token|password|secret|code|passphrase|pin)s? (?:provided|given|supplied|received|entered|used|sent)/i, pattern: /\b(?:key|token|password|secret|passphrase|passcode|pin)s?\s(?:provided|given|supplied|received|entered|used|sent)(?:\swas)?\s?[:=]\s{0,3}["'`(]?([^\s"'`)]+)/gid },
   // `OTP code 482133 is invalid`, `cvv 123`

@@ -18,13 +18,14 @@ describe('names', () => {
     'card_number', 'creditCardNumber', 'cardno', 'credit_card', 'pan', 'iban', 'ssn', 'account_number', 'bankAccountNumber', 'my_number', 'myNumber', 'パスワード', '新しいパスワード', 'マイナンバー', 'カード番号', '口座番号', 'アクセストークン', '暗証番号', 'aws_secret_access_key',
     'APIkey', 'OTPcode', 'CVVcode', 'PINcode', 'CARDnumber', 'PASSword', 'PassWD', 'cLIENTsECRET', 'ACCESSkey', 'SSHkey', 'authorisation', 'dbpass', 'userpass', 'pincode', 'enc_key', 'kms_key', 'priv_key', 'privkey', 'psk', 'encrypted_value', 'confirmation_code',
     'resident_registration_number', 'пароль', 'Пароль', '密码', '비밀번호', 'mot_de_passe', 'セキュリティーコード', 'key_pair', 'account_key', 'AccountKey', 'secret_santa_password',
+    'passkey', 'pass_key', 'wallet_key', 'certificate_key', 'twoFactorCode', 'CCV', 'cardnum', 'pin_block', 'unlock_code', 'rootpw', 'signed_global_id', 'attachable_sgid', 'SAMLResponse', 'client_assertion', 'ピンコード', '確認コード', '基礎年金番号', 'セッション',
     'user[password]', 'one_time_code', 'security-code', 'passport_number', 'jwt', 'csrf', 'ｐａｓｓｗｏｒｄ',
   ])('%s is secret', (name) => expect(looksSecret(name)).toBe(true));
   it.each([
     'tokenize_count', 'tokenizer', 'token_count', 'max_tokens', 'card_id', 'card_brand', 'passenger', 'pass_rate', 'bypass', 'compass', 'secretary', 'author', 'authorized_by', 'authors', 'pinned', 'spinner', 'shipping', 'panel', 'company', 'companion',
     'sessions_count', 'key', 'keys', 'cron_key', 'concurrency_key', 'invoice_id', 'account_id', 'number', 'phone_number', 'signed_at', 'password_changed_at', 'token_expires_at', 'discard', 'cardinal', 'job_class', 'scorecard', 'description', 'expand', 'option', 'priority',
     'cookie_consent', 'cookies_accepted', 'signature_request_id', 'authorization_id', 'authorization_status', 'authorizationAmount', 'training_session', 'token_symbol', 'token_address', 'tokens_used', 'output_tokens_details', 'next_page_token', 'nextPageToken', 'maxTokens', 'card_title', 'card_layout',
-    'map_pin', 'salt_water', 'secret_santa', 'timecode', 'trespass', 'monkey', 'bypass',
+    'map_pin', 'passport_country', 'hmac_algorithm', 'tracking_data', '会議セッション', '署名日', 'salt_water', 'secret_santa', 'timecode', 'trespass', 'monkey', 'bypass',
     '担当者', '会社名', '請求番号', 'label', 'state', 'code', 'postal_code', 'order_number', 'error', 'exception_executions', 'lock_type', 'locked_by_id', 'session_at', '',
   ].filter((name) => name !== 'sessions_count'))('%s is none', (name) => expect(looksSecret(name)).toBe(false));
 });
@@ -50,6 +51,7 @@ describe('text', () => {
   it.each([
     ['OTP code 482133 is invalid', 'OTP code [REDACTED] is invalid'], ['cvv 123', 'cvv [REDACTED]'], ['the pin 4821 was wrong', 'the pin [REDACTED] was wrong'], ['verification code was 482133.', 'verification code was [REDACTED].'], ['SSN is 078-05-1120', 'SSN is [REDACTED]'], ['078-05-1120', '[REDACTED]'],
     ['Incorrect API key provided: hunterzqxx', 'Incorrect API key provided: [REDACTED]'], [`(email, password) VALUES ('a','hunterzqxx')`, `(email, password) VALUES ('a','[REDACTED]')`], ['sshpass -p hunterzqxx ssh x', 'sshpass -p [REDACTED] ssh x'], ['mysql -phunterzqxx', 'mysql -p[REDACTED]'],
+    ['暗証番号は8342です', '暗証番号は[REDACTED]です'], ['認証コード 482133 が違います', '認証コード [REDACTED] が違います'], ['docker login -u a -p hunterzqxx', 'docker login -u a -p [REDACTED]'], ['IDENTIFIED BY "hunterzqxx"', 'IDENTIFIED BY "[REDACTED]"'],
     ['{"key":"api_key","value":"hunterzqxx"} tail', '{"key":"api_key","value":"[REDACTED]"} tail'],
   ])('hides in %s no more than the secret', (text, shown) => expect(rules.text(text)).toBe(shown));
   it.each([
@@ -60,6 +62,7 @@ describe('text', () => {
     'Net::ReadTimeout: Net::ReadTimeout with #<TCPSocket:(closed)>', 'RuntimeError: boom', 'gid://app/Order/4711', 'undefined method `total\' for nil:NilClass', 'order 1234567890123 was shipped', '2026-11-20T10:00:00.123456Z', '11111111-2222-4333-8444-555555555555',
     '4111111111111112', 'Validation failed: Email is invalid', 'https://api.example.com/v1/orders?page=2&state=open', 'app/models/user.rb:12:in `authorize!\'', 'JSON::ParserError: unexpected token at \'{\'', 'basic understanding of things', 'ActiveRecord::RecordNotFound: Couldn\'t find Order with \'id\'=4711',
     'ご請求書のお知らせ（株式会社あさひ）', 'imports/2026-11-20/顧客一覧_3.csv', 'Token::Invalid: nothing', 'Password is too short', 'HTTP 401 Unauthorized: token expired', 'https://example.com:8080/path?email=a@b.example', 'person@example.com',
+    'ActiveRecord::RecordNotFound: Couldn\'t find Card with \'id\'=42', 'Couldn\'t find AccessToken with \'id\'=42', 'トークン 2026-11-20 に期限切れ', 'パスワード changed', 'パスワードを8文字以上で入力してください',
   ])('leaves %s', (text) => expect(rules.text(text)).toBe(text));
 
   it('leaves what stands beside it', () => {
@@ -67,7 +70,7 @@ describe('text', () => {
     expect(rules.text(`password=${S}, user=bob (id 12)`)).toBe(`password=${HIDDEN}, user=bob (id 12)`);
   });
   it('is linear, whatever it is given', () => {
-    const pieces = ['eyJaaaaaaaa', 'eyJaaaaaaaa-', 'eyJaaaaaaaa.', 'password', 'password=', 'password: ', '"password":"', '\\"', '\\\\"', '{:password=>{', '(((', '<password>', '</', '://', '://a:b', 'https://a:b/', 'password \'', 'password "', 'token ', '-----BEGIN PRIVATE KEY-----', '--', 'a--', '1', '1 ', '4111 1111 1111 ', 'bearer ', 'bearer', '%3D', 'token%3D', '=', ':', ' ', 'a', 'a ', 'Aa', '_', '&quot;', 'key (', '(a)=(', '"a\' ', 'a'.repeat(100) + '=', ' '.repeat(50) + '=', '\'token\' is', '\n', '//', '//a:b@', '%2F%2F', '\\/\\/', 'a:b1cd@', 'a:b1cd', 'key=password&value=', '"name":"password","value":"', '{"name":"password",', '(password) VALUES (', '(password) VALUES (\'', '(password', 'mysql -', 'mysql ', ' -p', ' -u a:', 'sshpass -p', 'otp ', 'otp 1', 'pin code 12', '/token/', '/token/a1', 'key provided: ', '123-45-', '123-45-6789 '];
+    const pieces = ['eyJaaaaaaaa', 'eyJaaaaaaaa-', 'eyJaaaaaaaa.', 'password', 'password=', 'password: ', '"password":"', '\\"', '\\\\"', '{:password=>{', '(((', '<password>', '</', '://', '://a:b', 'https://a:b/', 'password \'', 'password "', 'token ', '-----BEGIN PRIVATE KEY-----', '--', 'a--', '1', '1 ', '4111 1111 1111 ', 'bearer ', 'bearer', '%3D', 'token%3D', '=', ':', ' ', 'a', 'a ', 'Aa', '_', '&quot;', 'key (', '(a)=(', '"a\' ', 'a'.repeat(100) + '=', ' '.repeat(50) + '=', '\'token\' is', '\n', '//', '//a:b@', '%2F%2F', '\\/\\/', 'a:b1cd@', 'a:b1cd', 'key=password&value=', '"name":"password","value":"', '{"name":"password",', '(password) VALUES (', '(password) VALUES (\'', '(password', 'mysql -', 'mysql ', 'docker login ', '認証コード ', ' -p', ' -u a:', 'sshpass -p', 'otp ', 'otp 1', 'pin code 12', '/token/', '/token/a1', 'key provided: ', '123-45-', '123-45-6789 '];
     const slow = pieces.flatMap((piece) => {
       const text = piece.repeat(Math.ceil(300_000 / piece.length));
       const started = performance.now();
@@ -97,7 +100,7 @@ describe('JSON', () => {
     expect(json(text)).toBe(text);
   });
   it('hides and shows by the rules of a class', () => {
-    const own = new Redaction({ off: false, keys: ['invoice_*', 'memo'], except: ['pin'], classes: [{ jobClass: 'Pay::*', hide: [['0'], ['1', 'customer', '*']], show: [['0', 'card'], ['1', 'token']] }] });
+    const own = new Redaction({ key: '', off: false, keys: ['invoice_*', 'memo'], except: ['pin'], classes: [{ jobClass: 'Pay::*', hide: [['0'], ['1', 'customer', '*']], show: [['0', 'card'], ['1', 'token']] }] });
     const value = [{ card: '4111111111111111', x: 1 }, { customer: { name: 'A', token: 'ttttt' }, token: 'shown', pin: 1, memo: 'm', invoiceNo: 3 }];
     expect(json(value, 'arguments', own, 'Pay::Job')).toBe(`[{"card":"4111111111111111","x":"${HIDDEN}"},{"customer":{"name":"${HIDDEN}","token":"${HIDDEN}"},"token":"shown","pin":1,"memo":"${HIDDEN}","invoiceNo":"${HIDDEN}"}]`);
     expect(json(value, 'arguments', own, 'Other')).toContain('"name":"A"');
@@ -138,8 +141,13 @@ describe('JSON', () => {
 
 describe('configuration', () => {
   it('is read from the environment', () => {
-    expect(readRedaction({})).toEqual({ off: false, keys: [], except: [], classes: [] });
+    expect(readRedaction({})).toMatchObject({ off: false, keys: [], except: [], classes: [] });
     expect(readRedaction({ REDACTION: 'off', REDACT_KEYS: 'a, b*', REDACT_EXCEPT: 'pin' })).toMatchObject({ off: true, keys: ['a', 'b*'], except: ['pin'] });
+  });
+  it('has a key that servers of one configuration share and nobody can guess', () => {
+    const key = (source: Record<string, string>) => readRedaction(source).key;
+    expect(key({ DATABASE_URL: 'postgres://a:b@c/d', PORT: '1' })).toBe(key({ DATABASE_URL: 'postgres://a:b@c/d', PORT: '2' }));
+    expect(new Set([key({}), key({ DATABASE_URL: 'postgres://a:b@c/d' }), key({ DATABASE_URL: 'postgres://a:x@c/d' }), key({ AUTH_PROXY_SECRET: 'x' })]).size).toBe(4);
   });
   it.each([
     [{ REDACTION: 'no' }, 'REDACTION'], [{ REDACT_KEYS: 'a(b' }, 'REDACT_KEYS'], [{ REDACT_KEYS: '*' }, 'REDACT_KEYS'], [{ REDACT_EXCEPT: '/x/' }, 'REDACT_EXCEPT'], [{ REDACT_FILE: '/nowhere/x.yml' }, 'REDACT_FILE'],

@@ -147,6 +147,8 @@ function spoken(text: string, keys: Keys): Span[] {
     if (quote) {
       const inside = from + lead.length;
       const closing = text.indexOf(quote, inside);
+      // `Couldn't find Card with 'id'=42`: the name of a column.
+      if (/^\w{1,40}["'`]\s?=/.test(text.slice(inside, inside + 44))) continue;
       end = closing < 0 ? text.length : closing;
       found.push({ from: inside, to: end });
     } else if (dashes) {
@@ -169,7 +171,8 @@ function spokenInJapanese(text: string): Span[] {
   for (const match of text.matchAll(new RegExp(`(?:${JAPANESE.source})`, 'g'))) {
     const from = match.index + match[0].length;
     const behind = text.slice(from, from + SENTENCE);
-    const [all, quoted, bare = ''] = /^[^A-Za-z0-9\s「『]{0,8}(?:[「『]([^」』]*)|([A-Za-z0-9!#$%&*+~^_.@-]{4,}))/.exec(behind) ?? [];
+    // Behind a space a word is no value, unless digits are in it; a date is none.
+    const [all, quoted, bare = ''] = /^[^A-Za-z0-9\s「『]{0,8}(?:\s?[「『]([^」』]*)|(?:\s(?=[A-Za-z]*\d)(?!\d{4}[-/]))?([A-Za-z0-9!#$%&*+~^_.@-]{4,}))/.exec(behind) ?? [];
     const value = quoted ?? bare;
     if (all !== undefined) found.push({ from: from + all.length - value.length, to: from + all.length });
   }

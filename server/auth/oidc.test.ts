@@ -1,3 +1,4 @@
+import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import { CLIENT, TestBrowser, type TestProvider, startProvider } from '../../test/harness/oidc-provider';
@@ -191,6 +192,24 @@ describe('the way back from the provider', () => {
         expect(answer.status).toBe(403);
         expect(await answer.text()).not.toMatch(/script>|evil/);
       });
+      expect(sessionOf(browser)).toBeUndefined();
+    }
+  });
+  it('is refused with an ID token that the provider’s key has not signed', async () => {
+    await open();
+    const { privateKey } = await generateKeyPair('RS256');
+    const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const asBoss = (token: string) => ({ ...decodeJwt(token), email: 'boss@example.com', email_verified: true, groups: ['ops'] });
+    const forgeries: ((token: string) => string | Promise<string>)[] = [
+      (token) => `${token.split('.')[0]}.${base64(asBoss(token))}.${token.split('.')[2]}`,
+      (token) => new SignJWT(asBoss(token)).setProtectedHeader({ alg: 'RS256', kid: decodeProtectedHeader(token).kid }).sign(privateKey),
+      (token) => `${base64({ alg: 'none' })}.${base64(asBoss(token))}.`,
+      (token) => new SignJWT(asBoss(token)).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(CLIENT.secret)),
+    ];
+    for (const forge of forgeries) {
+      if (provider) provider.forge = forge;
+      const browser = new TestBrowser();
+      await refused(browser, await toCallback(browser), 'sign_in_refused', 403);
       expect(sessionOf(browser)).toBeUndefined();
     }
   });

@@ -23,7 +23,8 @@ export function createProvider(config: OidcConfig) {
     const found = client
       .discovery(config.issuer, config.clientId, { client_secret: config.clientSecret }, AUTHENTICATIONS[method](config.clientSecret), {
         timeout: TIMEOUT_S,
-        ...(config.issuer.protocol === 'http:' ? { execute: [client.allowInsecureRequests] } : {}),
+        // By default a token from the provider's own address is believed for its TLS; its signature is to hold by itself.
+        execute: [client.enableNonRepudiationChecks, ...(config.issuer.protocol === 'http:' ? [client.allowInsecureRequests] : [])],
       })
       .catch((cause: unknown) => {
         discovered = { until: Date.now() + RETRY_MS, found };

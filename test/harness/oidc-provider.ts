@@ -6,6 +6,8 @@ export interface TestProvider {
   issuer: string;
   /** Who signs in next, without being asked. */
   account: Record<string, unknown> & { sub: string };
+  /** What it answers in place of the ID tokens that it has signed. */
+  forge?: (idToken: string) => string | Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -41,6 +43,11 @@ export async function startProvider(origin: string, clientAuth: 'client_secret_b
   console.warn = () => undefined; // keys and storage for development: they are just that
   const provider = new Provider(issuer, configuration);
   console.warn = warn;
+  provider.use(async (ctx, next) => {
+    await next();
+    const body = ctx.body as { id_token?: string } | undefined;
+    if (ctx.path === '/token' && body?.id_token && running.forge) body.id_token = await running.forge(body.id_token);
+  });
   const answer = provider.callback();
   server.on('request', (request, response) => {
     if (!request.url?.startsWith('/interaction/')) return void answer(request, response);
