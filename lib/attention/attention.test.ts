@@ -213,6 +213,17 @@ test('jobs that wait because of a pause: found by queue, class and label, gone w
   expect((await audits())[0]).toMatchObject({ action: 'pause.unpause' });
 });
 
+test('a paused class or label whose jobs may stand behind all that were looked at is not said to be clear', async () => {
+  await start();
+  await insertJobs(gj.client, 10_000, { ...OPEN, scheduled_at: `now() - interval '5 minutes'` });
+  await insertJob(gj.client, { job_class: 'SlowJob', scheduled_at: ago(60) });
+  await gj.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": [], "job_classes": ["SlowJob"], "labels": []}')`);
+  const paused = async () => (await findAttention(gj.ctx())).checks.find(({ kind }) => kind === 'paused_jobs')?.result;
+  expect(await paused()).toBe('unknown');
+  await gj.client.query(`DELETE FROM good_jobs WHERE id = (SELECT id FROM good_jobs WHERE job_class <> 'SlowJob' LIMIT 1)`);
+  expect(await paused()).toBe('found');
+});
+
 test('a cron entry whose run is missing: found by CRON_FILE, enqueued, gone', async () => {
   const worker = await start();
   await gj.client.query(`UPDATE good_job_processes SET created_at = now() - interval '1 day', state = jsonb_set(state, '{cron_enabled}', 'true')`);

@@ -10,7 +10,8 @@ const LOOKED_AT = 10_000;
 interface Row {
   by: PausedJobs['by'];
   name: string;
-  since: string;
+  /** Null: none was found among those that were looked at. */
+  since: string | null;
   count: number;
   /** More jobs are due than were looked at. */
   more: boolean;
@@ -32,9 +33,10 @@ export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found
         (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${LOOKED_AT})
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'job_class' AND d.job_class = p.name
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'label' AND p.name = ANY(d.labels)) j) found
-     WHERE found.count > 0 ORDER BY found.since`);
+     WHERE found.count > 0 OR (p.by <> 'queue' AND many.more) ORDER BY found.since`);
   });
-  if (rows.length === 0) return { finding: null };
-  const items = rows.map(({ by, name, since, count, more }): PausedJobs => ({ by, name, since, count: countUpTo(count, LOOKED_AT, more) }));
-  return { finding: { kind: 'paused_jobs', severity: 'notice', since: earliest(items.map(({ since }) => since)), count: countUpTo(items.length, Infinity), items: shown(items), where: '/pauses', repair: 'unpause' } };
+  const items = rows.flatMap(({ by, name, since, count, more }): PausedJobs[] => (since === null ? [] : [{ by, name, since, count: countUpTo(count, LOOKED_AT, more) }]));
+  const incomplete = items.length < rows.length;
+  if (items.length === 0) return { finding: null, incomplete };
+  return { finding: { kind: 'paused_jobs', severity: 'notice', since: earliest(items.map(({ since }) => since)), count: countUpTo(items.length, Infinity, incomplete), items: shown(items), where: '/pauses', repair: 'unpause' } };
 }

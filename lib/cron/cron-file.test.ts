@@ -78,10 +78,12 @@ test.each<[string, object]>([
   expect(entry(`a: { cron: "@daily", class: A, set: { ${set} } }`)).toMatchObject({ problems: [], job: expected });
 });
 
+test.each([['', true], [', enabled_by_default: true', true], [', enabled_by_default: false', false], [', enabled_by_default: null', false], [', enabled_by_default: "no"', true]])('enabled by default%s: %s', (given, expected) => expect(entry(`a: { cron: "@daily", class: A::B1 ${given} }`).enabledByDefault).toBe(expected));
+
 test('a class may be named from the top', () => expect(entry('a: { cron: "@daily", class: "::A::B" }')).toMatchObject({ problems: [], job: { jobClass: 'A::B' } }));
 
 test.each([
-  ['a: text', 'not_a_mapping'], ['a: {class: A}', 'no_schedule'], ['a: {cron: 5, class: A}', 'no_schedule'], ['a: {cron: "@daily"}', 'no_class'], ['a: {cron: "@daily", class: [A]}', 'bad_class'],
+  ['a: text', 'not_a_mapping'], ['a: {class: A}', 'no_schedule'], ['a: {cron: 5, class: A}', 'no_schedule'], ['a: {cron: "@daily"}', 'no_class'], ['a: {cron: "@daily", class: [A]}', 'bad_class'], ['a: {cron: "@daily", class: "-> { A }"}', 'bad_class'], ['a: {cron: "@daily", class: "<%= A %>"}', 'bad_class'], ['a: {cron: "@daily", class: "A::"}', 'bad_class'],
   ['a: {cron: "@daily", class: A, args: {b: 1}}', 'bad_args'], ['a: {cron: "@daily", class: A, args: [2026-11-24]}', 'bad_args'], ['a: {cron: "@daily", class: A, args: [{_aj_globalid: x}]}', 'bad_args'],
   ['a: {cron: "@daily", class: A, kwargs: [1]}', 'bad_kwargs'], ['a: {cron: "@daily", class: A, set: [1]}', 'bad_set'], ['a: {cron: "@daily", class: A, set: {priority: high}}', 'bad_set'], ['a: {cron: "@daily", class: A, set: {priority: 3000000000}}', 'bad_set'], ['a: {cron: "@daily", class: A, set: {good_job_labels: {a: 1}}}', 'bad_set'],
   ['a: {cron: "@daily", class: :A}', 'bad_class'], ['a: {cron: "@daily", class: A, args: [{1: x}]}', 'bad_args'], ['a: {cron: "@daily", class: A, args: [{yes: x}]}', 'bad_args'],

@@ -32,6 +32,9 @@ export interface CronFile {
 /** The file as a whole cannot be used; the message is one sentence that names it. */
 export class CronFileError extends Error {}
 
+/** A constant of Ruby's, which begins with a capital; a lambda or ERB written as text is none. */
+const CLASS_NAME = /^(?:::)?\p{Lu}[\p{L}\p{M}\p{Nd}_]*(?:::\p{Lu}[\p{L}\p{M}\p{Nd}_]*)*$/u;
+
 /** Larger files are no list of cron entries. */
 const MAX_BYTES = 2_000_000;
 const MAX_ENTRIES = 1_000;
@@ -89,9 +92,11 @@ function toEntry(key: string, value: Value): FileEntry {
   if (cron === null && !problems.includes('no_schedule')) problems.push('no_schedule');
   const jobClass = text('class', 'bad_class')?.replace(/^::/, '') ?? null;
   if (jobClass === null && !problems.includes('bad_class')) problems.push('no_class');
+  if (jobClass !== null && !CLASS_NAME.test(jobClass)) problems.push('bad_class');
   const description = text('description', 'bad_description');
-  const enabled = given.get('enabled_by_default') ?? null;
-  if (enabled !== null && typeof enabled !== 'boolean') problems.push('bad_enabled_by_default');
+  // Given as nothing it is no, as it is to Ruby.
+  const enabled = given.has('enabled_by_default') ? (given.get('enabled_by_default') ?? false) : true;
+  if (typeof enabled !== 'boolean') problems.push('bad_enabled_by_default');
   const args = given.get('args') ?? null;
   const kwargs = given.get('kwargs') ?? null;
   const set = given.get('set') ?? null;

@@ -6,6 +6,8 @@ import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess, params, row } 
 import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../ctx';
 import { parseCronFile } from './cron-file';
+import { overdueSince } from './overdue';
+import { type ReadSchedule, readSchedule } from './schedule';
 import type { CronRow } from './types';
 
 /* CRON_FILE is read by the process' environment: set before the modules that read it. */
@@ -108,7 +110,6 @@ describe('overdue', () => {
     ['no process runs cron', async () => live({ cron_enabled: false })],
     ['the process is dead', async () => live({}, { updated_at: iso(Date.now() - HOUR) })],
     ['the process started after it', async () => live({}, { created_at: iso(Date.now() - 1000) })],
-    ['what succeeded is not kept', async () => live({ preserve_job_records: 'on_unhandled_error' })],
     ['keys were switched since', async () => (await live(), setting('cron_keys_disabled', '[]', iso(Date.now())))],
     ['the key is disabled', async () => (await live(), setting('cron_keys_disabled', '["hourly"]'))],
   ])('not when %s', async (_name, make) => {
@@ -143,9 +144,33 @@ describe('overdue', () => {
     });
   });
 
-  test('not when its job may have been cleaned up', async () => {
+  test('whatever else is kept: GoodJob keeps the jobs of cron', async () => {
+    await live({ preserve_job_records: 'on_unhandled_error' });
+    await old();
+    expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
+  });
+
+  test('also where nothing has finished yet', async () => {
     await live();
+    expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
+  });
+
+  test('not when its job may have been cleaned up, although older failures are kept', async () => {
+    await live();
+    await insertJob(gj.client, { ...DISCARDED, finished_at: iso(Date.now() - 72 * HOUR) });
+    await insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(lastHour() + 1000) });
     expect((await entry('hourly'))?.overdueSince).toBeNull();
+    await old();
+    expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
+  });
+
+  test('not what is older than a day where no success tells how long they are kept', () => {
+    const { schedule } = readSchedule('0 0 1 1 *', 'UTC') as ReadSchedule;
+    const read: ReadSchedule = { asCron: null, schedule, isAppZone: true, countsWeeks: false };
+    const watch = { now: Date.parse('2026-01-01T12:00Z'), processes: 1, since: 0, settingsChangedAt: null, oldestSuccessAt: null };
+    expect(overdueSince(read, null, watch)).toBe(Date.parse('2026-01-01T00:00Z'));
+    expect(overdueSince(read, null, { ...watch, now: Date.parse('2026-01-03T12:00Z') })).toBeNull();
+    expect(overdueSince(read, null, { ...watch, now: Date.parse('2026-01-03T12:00Z'), oldestSuccessAt: Date.parse('2025-12-20') })).toBe(Date.parse('2026-01-01T00:00Z'));
   });
 });
 

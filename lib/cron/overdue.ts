@@ -11,13 +11,17 @@ export interface CronWatch {
   processes: number;
   /** The first of them started then. */
   since: number | null;
-  /** All of them keep the records of what they did: else a run leaves no trace. */
-  preserves: boolean;
   /** The cron settings were last changed then. */
   settingsChangedAt: number | null;
-  /** The oldest finished job that is still there: what ran before it may have been cleaned up. */
-  oldestFinishedAt: number | null;
+  /**
+   * The oldest success that is still there: what ran before it may have been cleaned up. Null: none is known. GoodJob keeps
+   * the jobs of cron whatever `preserve_job_records` says, and may keep what failed for ever (`cleanup_discarded_jobs`).
+   */
+  oldestSuccessAt: number | null;
 }
+
+/** Nobody cleans up sooner, as far as is known where no success is there to tell. */
+const KEPT_MS = 86_400_000;
 
 /** The newest run of a key. Times are ms since the epoch. */
 export interface LastRun {
@@ -35,10 +39,10 @@ export interface LastRun {
  * there, and no limit of concurrency may have refused it.
  */
 export function overdueSince(read: ReadSchedule, last: LastRun | null, watch: CronWatch): number | null {
-  if (watch.processes === 0 || watch.since === null || !watch.preserves || watch.oldestFinishedAt === null) return null;
+  if (watch.processes === 0 || watch.since === null) return null;
   const due = previousDue(read.schedule, watch.now - TOLERANCE_MS);
   if (due === null || (last !== null && (last.at >= due || mayBeRefused(last, due)))) return null;
-  if (due <= watch.since || due <= (watch.settingsChangedAt ?? 0) || due <= watch.oldestFinishedAt) return null;
+  if (due <= watch.since || due <= (watch.settingsChangedAt ?? 0) || due <= (watch.oldestSuccessAt ?? watch.now - KEPT_MS)) return null;
   return due;
 }
 

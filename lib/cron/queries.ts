@@ -46,14 +46,17 @@ async function readSettings(tx: Tx, gj: GoodJob): Promise<{ enabled: Set<string>
   return { enabled: keysOf('cron_keys_enabled'), disabled: keysOf('cron_keys_disabled'), changedAt: rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Date.parse(updatedAt))) };
 }
 
-/** index_good_jobs_jobs_on_finished_at_only gives the oldest finished job. */
+/** Finished jobs looked at for the oldest that succeeded. */
+const OLDEST_READ = 5_000;
+
+/** The oldest finished jobs by index_good_jobs_jobs_on_finished_at_only. */
 async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'settingsChangedAt'>> {
-  const [row] = await tx.query<{ now: string; processes: number; since: string | null; preserves: boolean | null; oldest: string | null }>(sql`
-    SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since, bool_and(coalesce(p.state -> 'preserve_job_records' = 'true', false)) AS preserves,
-           (SELECT j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT 1) AS oldest
+  const [row] = await tx.query<{ now: string; processes: number; since: string | null; oldest: string | null }>(sql`
+    SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since,
+           (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
       FROM ${gj.processes} p WHERE p.state -> 'cron_enabled' = 'true' AND ${isProcessAlive(gj)}`);
   const ms = (time: string | null | undefined) => (time ? Date.parse(time) : null);
-  return { now: ms(row?.now) ?? Date.now(), processes: row?.processes ?? 0, since: ms(row?.since), preserves: row?.preserves === true, oldestFinishedAt: ms(row?.oldest) };
+  return { now: ms(row?.now) ?? Date.now(), processes: row?.processes ?? 0, since: ms(row?.since), oldestSuccessAt: ms(row?.oldest) };
 }
 
 export interface StoredRuns {

@@ -51,6 +51,17 @@ describe('where clocks change', () => {
     expect(chain('59 1 * * *', '2018-11-03T04:00Z', 4, 'America/New_York')).toEqual(['2018-11-03T05:59:00Z', '2018-11-04T05:59:00Z', '2018-11-05T06:59:00Z', '2018-11-06T06:59:00Z']);
   });
 
+  test('back: a zone that is not the app’s has both', () => {
+    expect(chain('30 1 * * * America/New_York', '2026-11-01T04:00Z', 3, 'UTC')).toEqual(['2026-11-01T05:30:00Z', '2026-11-01T06:30:00Z', '2026-11-02T06:30:00Z']);
+    expect(chain('30 1 * * * America/New_York', '2026-11-01T04:00Z', 2, 'America/New_York')).toEqual(['2026-11-01T05:30:00Z', '2026-11-02T06:30:00Z']);
+    expect(iso(previousDue(read('30 1 * * * America/New_York', 'UTC').schedule, at('2026-11-01T08:00Z')))).toBe('2026-11-01T06:30:00Z');
+  });
+
+  test('weeks that are counted: a Monday in summer is of the week before', () => {
+    expect(chain('0 9 * * mon%2', '2026-03-01T00:00Z', 4, 'America/New_York')).toEqual(['2026-03-02T14:00:00Z', '2026-03-09T13:00:00Z', '2026-03-23T13:00:00Z', '2026-04-06T13:00:00Z']);
+    expect(chain('0 9 * * tue%2', '2026-03-01T00:00Z', 3, 'America/New_York')).toEqual(['2026-03-03T14:00:00Z', '2026-03-17T13:00:00Z', '2026-03-31T13:00:00Z']);
+  });
+
   test('back: a shorter interval goes on through both hours', () => {
     expect(chain('*/30 1 * * *', '2018-11-04T04:45Z', 5, 'America/New_York')).toEqual(['2018-11-04T05:00:00Z', '2018-11-04T05:30:00Z', '2018-11-04T06:00:00Z', '2018-11-04T06:30:00Z', '2018-11-05T06:00:00Z']);
   });
@@ -92,6 +103,9 @@ test('what cannot be read says why, and has no times', () => {
   expect(readSchedule('~ 3 * * *', 'UTC')).toBe('random');
   expect(readSchedule('0 9 * * * Mars/Olympus', 'UTC')).toBe('zone');
   expect(readSchedule('0 9 * * * +12:00', 'UTC')).toBe('zone');
+  // Names that JavaScript knows and Ruby does not.
+  for (const name of ['JST', 'PST', 'IST']) expect(readSchedule(`0 9 * * * ${name}`, 'UTC')).toBe('zone');
+  expect(readSchedule('0 9 * * * EST', 'UTC')).toMatchObject({ isAppZone: false });
   expect(readSchedule('0 9 * * *', 'Nowhere')).toBe('app_zone');
   expect(readSchedule('0 9 * * * Asia/Tokyo', 'Nowhere')).toMatchObject({ isAppZone: false });
   expect(readSchedule('x'.repeat(5000), 'UTC')).toBe('unknown');

@@ -5,6 +5,8 @@ import type { Wall, Zone } from './zone';
 /** What a schedule means: its fields, and the zone whose clock they are of. */
 export interface Schedule extends CronFields {
   clock: Zone;
+  /** The app's own clock, by which GoodJob tells when it asks for the next run. */
+  appClock: Zone;
 }
 
 const SECOND = 1000;
@@ -13,18 +15,19 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** As fugit gives up: a 30th of February never comes. */
 const MAX_STEPS = 2_048;
-/** Midnight of the Monday that weeks are counted from (EtOrbi.rweek_ref since 1.4). */
-const FIRST_WEEK = Date.UTC(2018, 11, 31);
+/** Noon of the Monday that weeks are counted from (EtOrbi.rweek_ref since 1.4), as if in UTC. */
+const FIRST_WEEK = Date.UTC(2018, 11, 31, 12);
 
 /**
  * The first run after an instant (ms), as Fugit::Cron#next_time finds it: a time that the clock skips is no run, and
- * of two moments with the same clock one after the other only the first is. Null: none in the years to come.
+ * of two moments with the same clock one after the other only the first is. It compares the run's clock with the app's
+ * at `after`: a schedule with another zone of its own has both. Null: none in the years to come.
  */
 export function nextRun(schedule: Schedule, after: number): number | null {
-  const { clock, seconds, minutes, hours } = schedule;
+  const { clock, appClock, seconds, minutes, hours } = schedule;
   const days = calendar(schedule);
   const from = Math.floor(after / SECOND) * SECOND;
-  const literal = from + clock.offsetAt(from);
+  const literal = from + appClock.offsetAt(from);
   let at = from + SECOND;
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const wall = clock.wallAt(at);
@@ -102,7 +105,7 @@ function isDay(schedule: Schedule, wall: Wall): boolean {
   const { months, monthdays, weekdays, dayAnd, clock } = schedule;
   if (months && !months.includes(wall.month)) return false;
   const byMonthday = () => !monthdays || monthdays.includes(wall.day) || monthdays.some((day) => day < 0 && lastDay(wall, clock) + 1 + day === wall.day);
-  const byWeekday = () => !weekdays || weekdays.some((term) => isWeekday(term, wall));
+  const byWeekday = () => !weekdays || weekdays.some((term) => isWeekday(term, wall, clock));
   // As in crontab(5): where both are given either will do.
   return monthdays && weekdays && !dayAnd ? byMonthday() || byWeekday() : byMonthday() && byWeekday();
 }
@@ -112,12 +115,18 @@ function lastDay({ year, month }: Wall, clock: Zone): number {
   return clock.wallAt(clock.startOfDay(Date.UTC(year, month, 1)) - DAY).day;
 }
 
-function isWeekday({ weekday, nth, modulo, remainder }: WeekdayTerm, wall: Wall): boolean {
+function isWeekday({ weekday, nth, modulo, remainder }: WeekdayTerm, wall: Wall, clock: Zone): boolean {
   if (wall.weekday !== weekday) return false;
-  if (modulo !== undefined) return mod(Math.floor(Math.round((midnight(wall) - FIRST_WEEK) / DAY) / 7), modulo) === remainder;
+  if (modulo !== undefined) return mod(Math.floor(daysSinceFirstWeek(wall, clock) / 7), modulo) === remainder;
   if (nth === undefined) return true;
   const daysInMonth = new Date(Date.UTC(wall.year, wall.month, 0)).getUTCDate();
   return nth > 0 ? Math.ceil(wall.day / 7) === nth : Math.ceil((daysInMonth - wall.day + 1) / 7) === -nth;
+}
+
+/** Whole days from noon to noon, as fugit counts them: in summer, when noon comes an hour sooner, it is one less, and Mondays are of the week before. */
+function daysSinceFirstWeek(wall: Wall, clock: Zone): number {
+  const noon = (literal: number) => literal - clock.offsetAt(literal - clock.offsetAt(literal));
+  return Math.floor((noon(midnight(wall) + DAY / 2) - noon(FIRST_WEEK)) / DAY);
 }
 
 const mod = (number: number, by: number) => ((number % by) + by) % by;

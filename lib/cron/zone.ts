@@ -64,6 +64,9 @@ export class Zone {
 
 const zones = new Map<string, Zone | null>();
 
+/** The only names of three capitals in the IANA database: to Intl `JST` or `PST` are zones too, to Ruby they are none. */
+const THREE_CAPITALS = ['CET', 'EET', 'EST', 'GMT', 'HST', 'MET', 'MST', 'PRC', 'ROC', 'ROK', 'UCT', 'UTC', 'WET'];
+
 /** A zone that fugit finds at the end of a schedule: an IANA name, or an offset of less than twelve hours. Null: none. */
 export function zoneOf(name: string): Zone | null {
   return remembered(name, () => {
@@ -79,6 +82,7 @@ export function appZone(name: string): Zone | null {
 }
 
 function iana(name: string, id: string): Zone | null {
+  if (/^[A-Z]{3}$/.test(id) && !THREE_CAPITALS.includes(id)) return null;
   try {
     return new Zone(name, null, id);
   } catch {

@@ -37,6 +37,8 @@ export interface ReportedState {
   /** The first SCHEDULERS of them. */
   schedulers: Scheduler[];
   schedulersTotal: number;
+  /** It has a list of them at all, if an empty one. */
+  tellsSchedulers: boolean;
   cronEnabled: boolean | null;
   /** True, false, or what else the app configured (`on_unhandled_error`, a lambda). */
   preserveJobRecords: boolean | string | null;
@@ -97,6 +99,7 @@ export function readProcessState(json: string | null): ReportedState {
     memory: countOf(own(state, 'memory')),
     schedulers: listed.slice(0, SCHEDULERS).map(readScheduler),
     schedulersTotal: listed.length,
+    tellsSchedulers: Array.isArray(schedulers),
     cronEnabled: booleanOf(own(state, 'cron_enabled')),
     preserveJobRecords: settingOf(own(state, 'preserve_job_records')),
     retryOnUnhandledError: settingOf(own(state, 'retry_on_unhandled_error')),

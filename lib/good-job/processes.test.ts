@@ -61,12 +61,25 @@ test('queues are served by the pools of those that are alive', async () => {
   await insertProcess(gj.client, { state: schedulers('dead'), updated_at: ago(400) });
   await insertProcess(gj.client, { state: schedulers('dead too'), lock_type: 0 });
   // A web server that only enqueues has no schedulers: it serves nothing, and says so.
-  await insertProcess(gj.client, { state: '{"schedulers": []}' });
+  await insertProcess(gj.client, { state: '{"schedulers": []}', created_at: ago(60) });
   await insertProcess(gj.client, { state: schedulers(null) });
   const { db, gj: tables } = gj.ctx();
   const { pools, processes, silent } = await db.read((tx) => livePools(tx, tables));
   expect(pools.map(({ queueString }) => queueString).sort()).toEqual(['-b', 'a', 'late']);
   expect({ processes, silent }).toEqual({ processes: 4, silent: 1 });
+});
+
+test('a process that lists no schedulers tells what it serves once it has renewed its row', async () => {
+  const silent = async () => {
+    const { db, gj: tables } = gj.ctx();
+    return (await db.read((tx) => livePools(tx, tables))).silent;
+  };
+  const id = await insertProcess(gj.client, { state: '{"schedulers": []}' });
+  expect(await silent()).toBe(1);
+  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [id, ago(40)]);
+  expect(await silent()).toBe(0);
+  await gj.client.query(`UPDATE good_job_processes SET state = '{"pid": 1}' WHERE id = $1`, [id]);
+  expect(await silent(), 'without a list').toBe(1);
 });
 
 test.each(['null', '[]', '"text"', '7', '{"schedulers": "none"}', '{"schedulers": {"a": 1}}', '{"schedulers": [null, 7, [], {"queues": {}}, "x"], "pid": {}, "memory": "much", "hostname": [], "database_connection_pool": 5}'])(

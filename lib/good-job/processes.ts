@@ -40,16 +40,21 @@ export interface LivePools {
   silent: number;
 }
 
-/** What is served now: the pools of every process that is alive. */
+/**
+ * What is served now: the pools of every process that is alive. A worker registers beside the start of its schedulers
+ * (GoodJob::Notifier::ProcessHeartbeat): until it renews its row, an empty list of them tells nothing.
+ */
 export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
-  const rows = await tx.query<{ id: string; state: string | null }>(sql`
-    SELECT p.id, ${stateText} AS state FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
-  const reported = rows.map(({ id, state }) => ({ id, told: state !== null, ...readProcessState(state) }));
+  const rows = await tx.query<{ id: string; state: string | null; starting: boolean }>(sql`
+    SELECT p.id, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
+  const reported = rows.map(({ id, state, starting }) => ({ id, starting, ...readProcessState(state) }));
+  const isSilent = ({ starting, tellsSchedulers, schedulers, schedulersTotal }: (typeof reported)[number]) =>
+    !tellsSchedulers || (starting && schedulersTotal === 0) || schedulersTotal > schedulers.length || schedulers.some(({ pools }) => pools.length === 0);
   const byProcess = reported.map(({ id, schedulers }) => ({ id, pools: schedulers.flatMap(({ pools }) => pools) }));
   return {
     pools: byProcess.flatMap(({ pools }) => pools),
     byProcess,
     processes: rows.length,
-    silent: reported.filter(({ told, schedulers, schedulersTotal }) => !told || schedulersTotal > schedulers.length || schedulers.some(({ pools }) => pools.length === 0)).length,
+    silent: reported.filter(isSilent).length,
   };
 }
