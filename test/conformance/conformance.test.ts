@@ -33,8 +33,34 @@ test('a recording of something else is differing', async () => {
 test('a flag does not excuse everything: the rules still decide', async () => {
   const vector = named('retry_job/discarded');
   expect(await kindOf({ ...vector, needs_app: true })).toBe('excepted');
-  expect(await kindOf({ ...vector, stricter: true })).toBe('differing');
   expect(await kindOf({ ...vector, meanwhile: true, after: vector.before })).toBe('differing');
+  const moved = vector.after.good_jobs.map((row) => (row.id === vector.target ? { ...row, queue_name: 'another' } : row));
+  expect(await kindOf({ ...vector, stricter: true, after: { ...vector.after, good_jobs: moved } })).toBe('differing');
+});
+
+test('a flag that is wrong or missing is said to be, where the recording shows it', async () => {
+  expect(await verdictOn({ ...named('retry_job/discarded'), stricter: true }, stage)).toMatchObject({ kind: 'excepted', reason: expect.stringContaining('the flag stricter is wrong') });
+  const held = { ...named('reschedule_job/running', 'skiplocked'), stricter: false };
+  expect(await verdictOn(held, stage)).toMatchObject({ kind: 'excepted', reason: expect.stringContaining('the flag is missing, stricter') });
+  expect(await kindOf({ ...held, lock_strategy: 'hybrid' })).toBe('differing');
+  const hanging = { ...named('discard_job/special/batch_last_unfinished'), defect: false };
+  expect(await verdictOn(hanging, stage)).toMatchObject({ kind: 'excepted', reason: expect.stringContaining('the flag is missing, defect') });
+});
+
+test('an error without a name is a refusal where the rules refuse too', async () => {
+  const vector = named('retry_job/discarded');
+  const params = { executions: 'three' };
+  const before = { ...vector.before, good_jobs: vector.before.good_jobs.map((row) => ({ ...row, serialized_params: { ...(row.serialized_params as object), ...params } })) };
+  const failed = { ...vector, before, after: before, notifications: [], result: { error: 'TypeError', message: '' } };
+  expect(await kindOf(failed)).toBe('excepted');
+  expect(await kindOf({ ...failed, after: vector.after })).toBe('differing');
+});
+
+test('a bulk action that there is not is refused, as GoodJob refuses it', async () => {
+  const vector = named('http/mass_discard/job_ids');
+  const refused = { ...vector, after: vector.before, notifications: [], http: { params: { mass_action: 'force_discard' }, status: 400, exception: 'ActionController::BadRequest' } };
+  expect(await kindOf(refused)).toBe('matched');
+  expect(await kindOf({ ...refused, http: { ...refused.http, params: { mass_action: 'discard' } } })).toBe('differing');
 });
 
 test('a dead process holds nothing, which the shifted times make visible', async () => {

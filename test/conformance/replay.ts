@@ -4,14 +4,16 @@ import { previewBulk } from '../../lib/bulk/preview';
 import { getRun, listSamples } from '../../lib/bulk/queries';
 import { workOn } from '../../lib/bulk/runner';
 import { startBulk } from '../../lib/bulk/start';
-import type { BulkAction, BulkTarget } from '../../lib/bulk/types';
+import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/types';
 import type { Ctx } from '../../lib/ctx';
 import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { changePause } from '../../lib/pauses/mutations';
+import { isUuid } from '../../lib/text';
 import { TestConsole, lockKey } from '../harness/test-console';
 import type { Observation } from './compare';
 import { type Columns, loadRows, readColumns, readRows } from './load';
+import { README_APP, type RecordedApp } from './recorded-app';
 import type { SettingCall } from './setting-situation';
 import { type Situation, isJobAction } from './situation';
 import { type Rows, microseconds, shifted, shiftedRows } from './vector';
@@ -29,18 +31,20 @@ export class Stage {
     private readonly listener: pg.Client,
     private readonly holder: pg.Client,
     private readonly columns: Columns,
+    /** What the console is told of the recording's app. */
+    readonly app: RecordedApp,
     private readonly contexts: Record<Situation['dequeueQuerySort'], Ctx>,
   ) {
     listener.on('notification', ({ payload = '' }) => (payload === END ? this.ended?.() : this.received.push(payload)));
   }
 
-  static async open(name: string): Promise<Stage> {
+  static async open(name: string, app: RecordedApp = README_APP): Promise<Stage> {
     const console = await TestConsole.open(name);
     const listener = await console.session();
     await listener.query('LISTEN good_job');
-    const context = (dequeueQuerySort: Situation['dequeueQuerySort']) => console.ctx({ app: { appName: 'peer-app', dequeueQuerySort } });
+    const context = (dequeueQuerySort: Situation['dequeueQuerySort']) => console.ctx({ app: { ...app, dequeueQuerySort } });
     const contexts = { created_at: context('created_at'), scheduled_at: context('scheduled_at') };
-    return new Stage(console, console.client, listener, await console.session(), await readColumns(console.client), contexts);
+    return new Stage(console, console.client, listener, await console.session(), await readColumns(console.client), app, contexts);
   }
 
   close(): Promise<void> {
@@ -71,8 +75,12 @@ export class Stage {
     for (const key of keys) await this.holder.query(`SELECT pg_advisory_lock(${key})`);
   }
 
-  private async act({ action, ids, scheduledAt, dequeueQuerySort, bulk, setting }: Situation, shift: bigint): Promise<Record<string, string>> {
+  private async act({ action, ids, scheduledAt, dequeueQuerySort, bulk, setting, unknownBulk }: Situation, shift: bigint): Promise<Record<string, string>> {
     const ctx = this.contexts[dequeueQuerySort];
+    // The door of bulk actions takes no other names than these.
+    if (unknownBulk !== null) return { [ids[0] ?? '']: (BULK_ACTIONS as readonly string[]).includes(unknownBulk) ? 'done' : 'refused' };
+    // Nor do pages and actions take an id that can be none.
+    if (!setting && !bulk && !ids.every(isUuid)) return Object.fromEntries(ids.map((id) => [id, 'missing']));
     if (setting) return { [ids[0] ?? '']: await this.set(ctx, setting, shift) };
     if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
     if (bulk && action !== 'batch_retry' && action !== 'force_discard') return this.run(ctx, action, bulk.by === 'ids' ? { kind: 'ids', ids } : { kind: 'filter', query: bulk.query, batchId: null }, ids);

@@ -1,7 +1,7 @@
 import { LosslessNumber, parse } from 'lossless-json';
 import { type Expected, type ExpectedRow, NEW_ID, NOW, type OutcomeName, PAYLOAD_NOW, isObject } from './expectation';
 import type { World } from './rules';
-import type { SettingCall } from './setting-situation';
+import { type SettingCall, enqueuedBy } from './setting-situation';
 
 const LISTS = { queue: 'queues', job_class: 'job_classes', label: 'labels' } as const;
 
@@ -13,8 +13,9 @@ export function changeSetting(world: World, call: SettingCall): OutcomeName {
   const [to, from] = call.action === 'enable' ? ['cron_keys_enabled', 'cron_keys_disabled'] : ['cron_keys_disabled', 'cron_keys_enabled'];
   const other = setting(world, from);
   const own = setting(world, to);
-  if ((other && !Array.isArray(other.value)) || (own && !Array.isArray(own.value))) return 'refused';
-  if (other) write(other, without(other.value, call.key));
+  const isList = (value: Expected | undefined) => Array.isArray(value);
+  if ((other && other.value !== null && !isList(other.value)) || (own && !isList(own.value))) return 'refused';
+  if (isList(other?.value) && other) write(other, without(other.value, call.key));
   if (own) write(own, withName(own.value, call.key));
   else make(world, to, [call.key]);
   return 'done';
@@ -78,11 +79,13 @@ function enqueue(world: World, { key, file, cronAt }: Extract<SettingCall, { key
   const queue = job.queue ?? 'default';
   const payload: Expected = {
     job_class: job.jobClass, job_id: NEW_ID, provider_job_id: null, queue_name: queue, priority, arguments: parse(job.arguments) as Expected, executions: new LosslessNumber('0'),
-    exception_executions: {}, locale: 'en', timezone: 'UTC', enqueued_at: PAYLOAD_NOW, scheduled_at: null,
+    exception_executions: {}, locale: world.situation.app.locale, timezone: world.situation.app.timeZone, enqueued_at: PAYLOAD_NOW, scheduled_at: null,
   };
+  const enqueued = world.ways.has('classDecides') ? enqueuedBy(world.vector) : undefined;
+  const asDecided: Partial<ExpectedRow> = enqueued ? { concurrency_key: enqueued.concurrency_key ?? null, ...(enqueued.cron_at === null ? { cron_at: null } : {}) } : {};
   world.rows.good_jobs.push({
     id: NEW_ID, active_job_id: NEW_ID, queue_name: queue, priority: priority ?? new LosslessNumber('0'), job_class: job.jobClass, serialized_params: payload, labels: job.labels,
-    cron_key: key, cron_at: cronAt ?? NOW, finished_at: null, scheduled_at: NOW, created_at: NOW, updated_at: NOW,
+    cron_key: key, cron_at: cronAt ?? NOW, finished_at: null, scheduled_at: NOW, created_at: NOW, updated_at: NOW, ...asDecided,
   });
   world.queues.add(queue);
   return 'done';

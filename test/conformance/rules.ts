@@ -4,6 +4,7 @@ import { completionCheck } from './rules-completion';
 import { changeSetting } from './rules-settings';
 import { type JobAction, type Situation, isJobAction, isProcessAlive } from './situation';
 import { type Rows, type Vector } from './vector';
+import { type Way, dropsKeys, isUntouched, rewrittenArguments, rewrittenProperties } from './ways';
 
 /*
  * GOODJOB.md written down a second time, as plain functions of a vector's rows: what must come out where the
@@ -16,6 +17,8 @@ export interface World {
   queues: Set<string>;
   vector: Vector;
   situation: Situation;
+  /** What GoodJob does otherwise; none: the rules as they are. */
+  ways: ReadonlySet<Way>;
 }
 
 const DISCARD_ERRORS: Partial<Record<JobAction, string>> = {
@@ -24,8 +27,8 @@ const DISCARD_ERRORS: Partial<Record<JobAction, string>> = {
 };
 
 /** What GOODJOB.md says must come out, beginning with these rows. */
-export function ruled(vector: Vector, situation: Situation, start: Rows = vector.before): Expectation {
-  const world: World = { rows: structuredCopy(start), queues: new Set(), vector, situation };
+export function ruled(vector: Vector, situation: Situation, start: Rows = vector.before, ways: ReadonlySet<Way> = new Set()): Expectation {
+  const world: World = { rows: structuredCopy(start), queues: new Set(), vector, situation, ways };
   const outcomes = Object.fromEntries(situation.ids.map((id) => [id, actOn(world, id)]));
   return { start, rows: world.rows, outcomes, queues: world.queues };
 }
@@ -35,7 +38,8 @@ function structuredCopy(rows: Rows): ExpectedRows {
 }
 
 function actOn(world: World, id: string): OutcomeName {
-  const { action, setting } = world.situation;
+  const { action, setting, unknownBulk } = world.situation;
+  if (unknownBulk !== null) return 'refused';
   if (setting) return changeSetting(world, setting);
   if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
   return action === 'batch_retry' ? retryBatch(world, id) : act(world, action, id);
@@ -45,6 +49,8 @@ function act(world: World, action: JobAction, id: string): OutcomeName {
   const job = world.rows.good_jobs.find((row) => row.id === id);
   const obstacle = job ? judge(world, action, job) : 'missing';
   if (obstacle || !job) return obstacle ?? 'missing';
+  if (action === 'retry' && world.ways.has('halts')) return halt(job);
+  if (action === 'retry' && world.ways.has('refusesByRuby') && isUntouched(world.vector, id)) return 'refused';
   switch (action) {
     case 'retry':
       retry(world, job);
@@ -58,6 +64,7 @@ function act(world: World, action: JobAction, id: string): OutcomeName {
       break;
     default:
       Object.assign(job, { finished_at: NOW, error: DISCARD_ERRORS[action] ?? null, error_event: new LosslessNumber('5'), updated_at: NOW });
+      if (world.ways.has('forgetsBatch')) break;
       if (typeof job.batch_id === 'string') completionCheck(world, job.batch_id, { memberDiscarded: true });
       if (typeof job.batch_callback_id === 'string') completionCheck(world, job.batch_callback_id, { memberDiscarded: false });
   }
@@ -80,7 +87,8 @@ function judge(world: World, action: JobAction, job: ExpectedRow): OutcomeName |
   }
 }
 
-function isHeld({ vector, situation }: World, job: ExpectedRow): boolean {
+function isHeld({ vector, situation, ways }: World, job: ExpectedRow): boolean {
+  if (ways.has('seesNoLock')) return false;
   if (situation.heldJobs.includes(String(job.id))) return true;
   return String(job.lock_type) === '1' && typeof job.locked_by_id === 'string' && isProcessAlive(vector, situation, job.locked_by_id);
 }
@@ -88,11 +96,14 @@ function isHeld({ vector, situation }: World, job: ExpectedRow): boolean {
 function isSane(params: Expected | undefined): params is { [key: string]: Expected } {
   if (!isObject<Expected>(params)) return false;
   const is = (key: string, test: (value: Expected) => boolean) => params[key] === undefined || params[key] === null || test(params[key]);
-  const integer = (value: Expected) => value instanceof LosslessNumber && /^-?\d{1,18}$/.test(value.value);
+  const integer = (low: bigint, high: bigint) => (value: Expected) => {
+    const [, whole] = (value instanceof LosslessNumber && /^(-?\d+)(\.0+)?$/.exec(value.value)) || [];
+    return whole !== undefined && BigInt(whole) >= low && BigInt(whole) <= high;
+  };
   const text = (value: Expected) => typeof value === 'string';
   return (
     typeof params.job_class === 'string' && /\S/.test(params.job_class) &&
-    is('queue_name', text) && is('locale', text) && is('timezone', text) && is('priority', integer) && is('executions', integer) &&
+    is('queue_name', text) && is('locale', text) && is('timezone', text) && is('priority', integer(-(2n ** 31n), 2n ** 31n - 1n)) && is('executions', integer(-(2n ** 63n), 2n ** 63n - 2n)) &&
     is('arguments', Array.isArray) && is('exception_executions', (value) => isObject<Expected>(value))
   );
 }
@@ -100,29 +111,40 @@ function isSane(params: Expected | undefined): params is { [key: string]: Expect
 function retry(world: World, job: ExpectedRow): void {
   const params = job.serialized_params as { [key: string]: Expected };
   const queue = typeof params.queue_name === 'string' && /\S/.test(params.queue_name) ? params.queue_name : 'default';
-  const executions = params.executions instanceof LosslessNumber ? BigInt(params.executions.value) : 0n;
+  const executions = params.executions instanceof LosslessNumber ? BigInt(params.executions.value.replace(/\..*/, '')) : 0n;
   Object.assign(job, {
     finished_at: null, performed_at: null, scheduled_at: NOW, updated_at: NOW, error_event: new LosslessNumber('3'),
     job_class: params.job_class, queue_name: queue, priority: params.priority ?? new LosslessNumber('0'),
     serialized_params: {
       ...params,
       executions: new LosslessNumber(String(executions + 1n)), provider_job_id: job.id, enqueued_at: PAYLOAD_NOW, scheduled_at: PAYLOAD_NOW,
-      locale: params.locale ?? 'en', timezone: params.timezone ?? 'UTC', arguments: params.arguments ?? [], exception_executions: params.exception_executions ?? null,
+      locale: params.locale ?? world.situation.app.locale, timezone: params.timezone ?? world.situation.app.timeZone, arguments: params.arguments ?? [], exception_executions: params.exception_executions ?? null,
     },
   });
   if (world.situation.dequeueQuerySort === 'created_at') job.created_at = NOW;
+  if (world.ways.has('rewritesArguments')) job.serialized_params = rewrittenArguments(world.vector, job);
+  if (world.ways.has('dropsKeys')) job.serialized_params = dropsKeys(world.vector, job);
   world.queues.add(queue);
+}
+
+/** What a callback of the app's leaves of a retry that it halts, which GoodJob takes for done. */
+function halt(job: ExpectedRow): OutcomeName {
+  Object.assign(job, { error_event: new LosslessNumber('3'), updated_at: NOW });
+  return 'done';
 }
 
 function retryBatch(world: World, id: string): OutcomeName {
   const batch = world.rows.good_job_batches.find((row) => row.id === id);
   if (!batch) return 'missing';
   const discarded = world.rows.good_jobs.filter((job) => job.batch_id === id && job.finished_at !== null && job.error !== null);
-  const ready = discarded.filter((job) => judge(world, 'batch_retry', job) === null);
-  if (discarded.length > 0 && ready.length === 0) return 'unchanged';
+  const half = world.ways.has('stopsHalfWay');
+  const ready = discarded.filter((job) => judge(world, 'batch_retry', job) === null && !(half && isUntouched(world.vector, String(job.id))));
+  if (half && isUntouched(world.vector, id)) return 'unchanged';
+  if (discarded.length > 0 && ready.length === 0 && !half) return 'unchanged';
   for (const job of ready) retry(world, job);
-  const times = ['finished_at', 'jobs_finished_at', ...(ready.length === discarded.length ? ['discarded_at'] : [])];
+  const times = ['finished_at', 'jobs_finished_at', ...(ready.length === discarded.length || half ? ['discarded_at'] : [])];
   if (times.some((column) => batch[column] !== null)) Object.assign(batch, Object.fromEntries(times.map((column) => [column, null])), { updated_at: NOW });
-  completionCheck(world, id, { memberDiscarded: false });
+  if (world.ways.has('rewritesProperties')) batch.serialized_properties = rewrittenProperties(world.vector, batch);
+  if (!half) completionCheck(world, id, { memberDiscarded: false });
   return 'done';
 }

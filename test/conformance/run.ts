@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { recordedApp } from './recorded-app';
 import { Stage } from './replay';
 import { readVectors } from './vector';
 import { type Verdict, verdictOn } from './verdict';
@@ -10,14 +12,16 @@ import { type Verdict, verdictOn } from './verdict';
 /** Databases that replay at the same time. */
 const STAGES = 2;
 
-const file = process.env.VECTORS || new URL('vectors.jsonl.gz', import.meta.url);
+// npm runs this in the package's folder, wherever it was called.
+const file = process.env.VECTORS ? resolve(process.env.INIT_CWD ?? '.', process.env.VECTORS) : new URL('vectors.jsonl.gz', import.meta.url);
 const startedAt = Date.now();
 const vectors = await readVectors(file).catch((error: unknown) => {
   console.error(`The vectors in ${String(file)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
   process.exit(1);
 });
 const verdicts = new Array<Verdict | undefined>(vectors.length);
-const stages = await Promise.all(Array.from({ length: STAGES }, (_, index) => Stage.open(`conformance ${index}`)));
+const app = recordedApp(vectors);
+const stages = await Promise.all(Array.from({ length: STAGES }, (_, index) => Stage.open(`conformance ${index}`, app)));
 let next = 0;
 await Promise.all(
   stages.map(async (stage) => {

@@ -29,7 +29,7 @@ export function settingCall(vector: Vector): SettingCall | null {
     case 'cron_key_disable':
       return cronCall(vector, vector.action === 'cron_key_enable' ? 'enable' : 'disable', text(args.key));
     case 'cron_enqueue':
-      return cronCall(vector, 'enqueue', text(args.key) || (/^[^/]*cron_enqueue\/([^/]+)/.exec(vector.name)?.[1] ?? ''));
+      return cronCall(vector, 'enqueue', text(args.key) || keyInName(vector));
     case 'http_cron':
     case 'http_cron_enqueue':
     case 'http_cron_enable':
@@ -48,10 +48,17 @@ function pauseGiven(args: Record<string, Json>): Partial<Record<PauseKind, strin
   return Object.fromEntries(PAUSE_KINDS.flatMap((kind) => (typeof args[kind] === 'string' ? [[kind, args[kind]]] : [])));
 }
 
+/** A name may say the key, or what is special about the situation. */
+function keyInName({ name, before }: Vector): string {
+  const part = /^[^/]*cron_enqueue\/([^/]+)/.exec(name)?.[1] ?? '';
+  const keys = before.good_jobs.flatMap(({ cron_key }) => (typeof cron_key === 'string' ? [cron_key] : []));
+  return keys.length === 0 || keys.includes(part) ? part : (keys[0] ?? part);
+}
+
 function cronCall(vector: Vector, action: 'enqueue' | 'enable' | 'disable', named: string): SettingCall {
   const job = enqueuedBy(vector);
-  const known = vector.before.good_jobs.find(({ cron_key }) => cron_key !== null);
-  const key = job ? text(job.cron_key) : named || text(known?.cron_key);
+  const key = job ? text(job.cron_key) : named;
+  const known = vector.before.good_jobs.find(({ cron_key }) => cron_key === key);
   // That the app has no such entry is to be seen from the answer alone.
   const unknown = vector.http?.status === 404 || vector.http?.exception === 'ActiveRecord::RecordNotFound' || (vector.result !== 'ok' && vector.result.error === 'ActiveRecord::RecordNotFound');
   const entries = new Map(unknown ? [] : [[key, entryOf(key, job ?? known)]]);
@@ -60,7 +67,7 @@ function cronCall(vector: Vector, action: 'enqueue' | 'enable' | 'disable', name
   return { action, key, file: { entries }, cronAt: cronAt === '' ? null : cronAt };
 }
 
-function enqueuedBy({ before, after }: Vector): Row | undefined {
+export function enqueuedBy({ before, after }: Vector): Row | undefined {
   const ids = new Set(before.good_jobs.map(({ id }) => id));
   return after.good_jobs.find(({ id, cron_key }) => !ids.has(id) && cron_key !== null);
 }

@@ -1,4 +1,7 @@
+import { stringify } from 'lossless-json';
+import { isUuid } from '../../lib/text';
 import { isObject } from './expectation';
+import { README_APP, type RecordedApp } from './recorded-app';
 import { type SettingAction, type SettingCall, settingCall } from './setting-situation';
 import { type Json, type Row, type Vector, microseconds, targetRow } from './vector';
 
@@ -23,8 +26,11 @@ export interface Situation {
   /** Processes whose own advisory lock another session holds. */
   heldProcesses: string[];
   dequeueQuerySort: 'created_at' | 'scheduled_at';
+  app: RecordedApp;
   /** A bulk action: by the jobs' ids, or by a list's filter as its URL has it. */
   bulk: { by: 'ids' } | { by: 'filter'; query: string } | null;
+  /** A bulk action of this name is asked for, which there is not. */
+  unknownBulk: string | null;
 }
 
 /** The same words for GoodJob's methods, its dashboard's actions and its bulk actions. */
@@ -36,14 +42,16 @@ const ACTIONS = new Map<string, JobAction>([
 const BULK_ACTIONS = ['retry', 'discard', 'reschedule', 'destroy'] as const;
 
 /** Null for an action that the console does not have. */
-export function situationOf(vector: Vector): Situation | null {
+export function situationOf(vector: Vector, app: RecordedApp = README_APP): Situation | null {
   const setting = settingCall(vector);
   const call = setting ? { action: setting.action, ids: [vector.target], scheduledAt: null, bulk: null } : vector.action === 'http_mass_update' ? bulkCall(vector) : singleCall(vector);
   if (!call) return null;
   const running = runningJobs(vector);
   const workers = vector.before.good_job_processes.filter((process) => running.some((job) => job.locked_by_id === process.id));
   return {
+    unknownBulk: null,
     ...call,
+    app,
     setting,
     heldJobs: [...(vector.held_advisory_locks ?? []), ...(vector.lock_strategy === 'skiplocked' ? [] : running.map(({ id }) => id))],
     heldProcesses: workers.filter(({ lock_type }) => String(lock_type) === '0').map(({ id }) => id),
@@ -51,38 +59,59 @@ export function situationOf(vector: Vector): Situation | null {
   };
 }
 
-type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt' | 'bulk'>;
+type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt' | 'bulk'> & Partial<Pick<Situation, 'unknownBulk'>>;
 
 function singleCall(vector: Vector): Call | null {
   const action = ACTIONS.get(vector.action);
   return action ? { action, ids: [vector.target], scheduledAt: action === 'reschedule' ? timeOfReschedule(vector) : null, bulk: null } : null;
 }
 
+const isFinished = (row: Row) => row.finished_at !== null;
+const MEANT: Record<(typeof BULK_ACTIONS)[number], (row: Row) => boolean> = {
+  retry: (row) => isFinished(row) && row.error !== null,
+  destroy: isFinished,
+  discard: (row) => !isFinished(row),
+  reschedule: (row) => !isFinished(row),
+};
+
 /** A bulk action on ids, or on all that a filter matches, in the states that the action is for. */
-function bulkCall(vector: Vector): Call | null {
+function bulkCall(vector: Vector): Call {
   const { mass_action, all_job_ids, job_ids, ...filter } = vector.http?.params ?? {};
   const action = BULK_ACTIONS.find((name) => name === mass_action);
-  if (!action) return null;
-  if (all_job_ids === undefined) return { action, ids: Array.isArray(job_ids) ? job_ids.map(String) : [], scheduledAt: null, bulk: { by: 'ids' } };
-  const finished = (row: Row) => row.finished_at !== null;
-  const meant = { retry: (row: Row) => finished(row) && row.error !== null, destroy: finished, discard: (row: Row) => !finished(row), reschedule: (row: Row) => !finished(row) }[action];
-  const ids = vector.before.good_jobs.filter((row) => meant(row) && Object.entries(filter).every(([name, value]) => matches(row, name, String(value), vector))).map(({ id }) => id);
-  return { action, ids, scheduledAt: null, bulk: { by: 'filter', query: String(new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]))) } };
+  if (!action) return { action: 'discard', ids: [vector.target], scheduledAt: null, bulk: null, unknownBulk: typeof mass_action === 'string' ? mass_action : '' };
+  if (all_job_ids === undefined) return { action, ids: Array.isArray(job_ids) ? [...new Set(job_ids.map(String).filter(isUuid))] : [], scheduledAt: null, bulk: { by: 'ids' } };
+  const parameters = Object.entries(filter).filter(([name, value]) => FILTERS.has(name) && String(value).trim() !== '');
+  return { action, ids: matching(vector, (row, state) => stateOf(row, vector.now_before) === state), scheduledAt: null, bulk: { by: 'filter', query: String(new URLSearchParams(parameters.map(([name, value]) => [name, String(value)]))) } };
 }
 
-/** Whether a row is one of those that a parameter of a job list lets through. */
-function matches(row: Row, name: string, value: string, { now_before }: Vector): boolean {
+/** The jobs that a bulk action by filter is for; `isInState` says whose tabs count. */
+export function matching(vector: Vector, isInState: (row: Row, state: string) => boolean): string[] {
+  const { mass_action, ...filter } = vector.http?.params ?? {};
+  const action = BULK_ACTIONS.find((name) => name === mass_action);
+  const matches = (row: Row) => Object.entries(filter).every(([name, value]) => String(value).trim() === '' || (name === 'state' ? isInState(row, String(value)) : isLetThrough(row, name, String(value), vector)));
+  return action ? vector.before.good_jobs.filter((row) => MEANT[action](row) && matches(row)).map(({ id }) => id) : [];
+}
+
+/** GoodJob's own parameters of a job list, which its bulk actions look at. */
+const FILTERS = new Set(['state', 'job_class', 'queue_name', 'cron_key', 'label', 'query', 'finished_since']);
+const SINCE: Partial<Record<string, bigint>> = { '1_hour_ago': 1n, '3_hours_ago': 3n, '24_hours_ago': 24n, '3_days_ago': 72n, '7_days_ago': 168n };
+const HOUR = 3_600_000_000n;
+
+/** Whether a row is one of those that a parameter of a job list lets through; any other parameter is no filter. */
+function isLetThrough(row: Row, name: string, value: string, { now_before }: Vector): boolean {
   switch (name) {
-    case 'state':
-      return stateOf(row, now_before) === value;
     case 'job_class':
     case 'queue_name':
     case 'cron_key':
       return row[name] === value;
     case 'label':
       return Array.isArray(row.labels) && row.labels.includes(value);
+    case 'query':
+      return [row.id, row.error, row.job_class, row.labels, row.serialized_params].some((text) => (stringify(text ?? null) ?? '').toLowerCase().includes(value.trim().toLowerCase()));
+    case 'finished_since':
+      return typeof row.finished_at === 'string' && microseconds(row.finished_at) >= microseconds(now_before) - (SINCE[value] ?? 0n) * HOUR;
     default:
-      throw new Error(`A bulk action by ${name}=${value} cannot be replayed yet.`);
+      return true;
   }
 }
 

@@ -38,10 +38,12 @@ export async function readVectors(file: string | URL): Promise<Vector[]> {
   return text.split('\n').filter((line) => line.trim() !== '').map(toVector);
 }
 
+/** A line may lack what was empty. */
 function toVector(line: string): Vector {
   const vector = parse(line) as unknown as Vector;
   if (vector.http) vector.http.status = Number(vector.http.status);
-  return vector;
+  const all = (rows: Partial<Rows> | undefined) => Object.fromEntries(TABLES.map((table) => [table, rows?.[table] ?? []])) as Rows;
+  return { ...vector, before: all(vector.before), after: all(vector.after), notifications: vector.notifications ?? [] };
 }
 
 export function flagsOf(vector: Vector): Flag[] {
