@@ -35,11 +35,12 @@ const LOCK_TIMEOUT_MS = 2_000;
 
 /*
  * Settings travel as SET LOCAL in the transaction's first message: no start-up options, no named statements, no
- * session state, so PgBouncer in transaction mode works. UTC because GoodJob's columns without a zone hold UTC;
+ * session state, so PgBouncer in transaction mode works. READ COMMITTED whatever the database's own default: what was
+ * committed before a lock was ours must be seen. UTC because GoodJob's columns without a zone hold UTC;
  * no JIT because it costs more than any of these queries.
  */
 const begin = (mode: string, statementMs: number, lockMs: number) =>
-  `BEGIN ${mode}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL jit = off`;
+  `BEGIN ISOLATION LEVEL READ COMMITTED ${mode}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL jit = off`;
 const BY_INDEX_ONLY = '; SET LOCAL enable_seqscan = off';
 
 export interface DatabaseOptions {

@@ -115,6 +115,14 @@ test('reschedule to a time writes that time and wakes nobody; to now, it does', 
   expect(await gj.notifications(() => changeJobs(gj.ctx(), 'reschedule', [id]))).toMatchObject([{ queue_name: 'later' }]);
 });
 
+test('a time with an offset is that instant, also in a column without a zone; one that is over wakes a worker', async () => {
+  const id = await insertJob(gj.client);
+  await changeJobs(gj.ctx(), 'reschedule', [id], { scheduledAt: '2031-02-03T13:05:06.123456+09:00' });
+  expect((await row(gj.client, 'good_jobs', id)).scheduled_at).toBe('2031-02-03T04:05:06.123456');
+  const received = await gj.notifications(() => changeJobs(gj.ctx(), 'reschedule', [id], { scheduledAt: '2021-02-03T13:05:06+09:00' }));
+  expect(received).toEqual([{ queue_name: 'default', scheduled_at: '2021-02-03T04:05:06.000Z' }]);
+});
+
 test('a transaction wakes each queue once, with the number of jobs', async () => {
   const ids: string[] = [];
   for (const queue_name of ['a', 'b', 'a', 'a']) ids.push(await discarded({ serialized_params: params('x', { queue_name }) }));

@@ -30,7 +30,7 @@ export const isDiscardedByHand = sql`(coalesce(j.error, '') IN (${DISCARD_ERRORS
 const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
 
 export interface ActionOptions {
-  /** reschedule only: ISO 8601 UTC; null or absent: now. */
+  /** reschedule only: ISO 8601 with its zone, UTC without one; null or absent: now. */
   scheduledAt?: string | null;
   /** A job that was written since is a conflict: the caller has chosen among the jobs as they were then. */
   cutOff?: CutOff;
@@ -43,14 +43,15 @@ export interface ActionOptions {
 /** Carries out one action on these jobs. `ids` are distinct UUIDs. */
 export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
   // Rescheduling and destroying change nothing that a batch's completion depends on.
-  const busy = action === 'reschedule' || action === 'destroy' ? new Set<string>() : await lockTheirBatches(tx, gj, ids, options.batches);
+  const dependsOnBatch = action !== 'reschedule' && action !== 'destroy';
+  const { busy, isTied } = dependsOnBatch ? await lockTheirBatches(tx, gj, ids, options.batches) : { busy: new Set<string>(), isTied: () => true };
   const free = busy.size > 0 ? ids.filter((id) => !busy.has(id)) : ids;
   const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, free) : await claimJobs(tx, gj, free, options.cutOff);
   const outcomes = new Map<string, Outcome>([...busy].map((id) => [id, { id, outcome: 'locked' }]));
   for (const outcome of claim.outcomes) outcomes.set(outcome.id, outcome);
   const ready: ClaimedJob[] = [];
   for (const job of claim.jobs) {
-    const outcome = judge(action, job) ?? (job.changed ? { id: job.id, outcome: 'conflict' } : null);
+    const outcome = judge(action, job) ?? (job.changed || !isTied(job) ? { id: job.id, outcome: 'conflict' } : null);
     if (outcome) outcomes.set(job.id, outcome);
     else ready.push(job);
   }
@@ -59,16 +60,24 @@ export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: str
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
 }
 
-/** Returns the jobs whose batch could not be had. */
-async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patience?: Patience): Promise<Set<string>> {
+interface BatchLocks {
+  /** The jobs whose batch could not be had. */
+  busy: Set<string>;
+  /** Whether the job's batches are locked: it may have come to one since they were looked up. */
+  isTied(job: ClaimedJob): boolean;
+}
+
+async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patience?: Patience): Promise<BatchLocks> {
   const ties = await batchTiesOf(tx, gj, ids);
-  const batchIds = ties.flatMap((job) => job.batchIds);
+  const locked = new Set(ties.flatMap((job) => job.batchIds));
+  const isTied = ({ batchId, batchCallbackId }: ClaimedJob) => [batchId, batchCallbackId].every((id) => id === null || locked.has(id));
   if (!patience) {
-    await lockBatches(tx, batchIds);
-    return new Set();
+    await lockBatches(tx, [...locked]);
+    return { busy: new Set(), isTied };
   }
-  const busy = await lockBatchesOrSkip(tx, batchIds, patience);
-  return new Set(ties.filter((job) => job.batchIds.some((id) => busy.has(id))).map(({ id }) => id));
+  const missed = await lockBatchesOrSkip(tx, [...locked], patience);
+  for (const id of missed) locked.delete(id);
+  return { busy: new Set(ties.filter((job) => job.batchIds.some((id) => missed.has(id))).map(({ id }) => id)), isTied };
 }
 
 /** The rule that decides on a claimed row, `refused` before `conflict`; null: go ahead. */
@@ -112,12 +121,14 @@ function settled(jobs: ClaimedJob[], changed: { id: string }[]): Outcome[] {
 
 async function reschedule(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], at: string | null): Promise<Outcome[]> {
   const now = await clock(tx);
-  const changed = await tx.query<{ id: string; queueName: string | null; due: boolean }>(sql`
-    UPDATE ${gj.jobs} j SET scheduled_at = ${at ?? now}, updated_at = ${now}
+  // As timestamptz: of a text for a column without a zone Postgres would drop the offset.
+  const changed = await tx.query<{ id: string; queueName: string | null; scheduledAt: string; due: boolean }>(sql`
+    UPDATE ${gj.jobs} j SET scheduled_at = ${at ?? now}::timestamptz, updated_at = ${now}
      WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
-     RETURNING j.id, j.queue_name AS "queueName", j.scheduled_at <= clock_timestamp() AS due`);
+     RETURNING j.id, j.queue_name AS "queueName", j.scheduled_at AS "scheduledAt", j.scheduled_at <= clock_timestamp() AS due`);
   // GoodJob sends none here, and a worker finds the job by polling; ours is not to let it wait.
-  await notify(tx, changed.filter((row) => row.due).map((row) => row.queueName ?? 'default'), at ?? now);
+  const due = changed.filter((row) => row.due);
+  await notify(tx, due.map((row) => row.queueName ?? 'default'), due[0]?.scheduledAt ?? now);
   return settled(jobs, changed);
 }
 

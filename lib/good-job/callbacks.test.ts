@@ -142,5 +142,12 @@ describe('queue, priority, locale and time zone of a callback', () => {
     const { row: job, payload } = await finish({});
     expect(job).toMatchObject({ queue_name: 'default', priority: 0 });
     expect(payload).toMatchObject({ locale: 'ja', timezone: 'Asia/Tokyo', priority: null });
+    await store('2091-01-01T00:00:00Z', { locale: '', timezone: ' ' });
+    expect((await finish({})).payload).toMatchObject({ locale: 'ja', timezone: 'Asia/Tokyo' });
+  });
+
+  test('a class that is named from the top is stored by its own name, as GoodJob stores it', async () => {
+    const { row: job, payload } = await finish({ on_finish: '::OnFinish' });
+    expect([job?.job_class, payload.job_class]).toEqual(['OnFinish', 'OnFinish']);
   });
 });

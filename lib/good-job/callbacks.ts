@@ -24,7 +24,8 @@ export const callbackColumns = sql`b.id, b.on_finish AS "onFinish", b.on_success
 /** The class that an event's callback runs, or null: a blank `on_*` means none. */
 export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string | null {
   const name = { discard: batch.onDiscard, success: batch.onSuccess, finish: batch.onFinish }[event];
-  return blankText(name) ? null : name;
+  // `constantize` takes a name from the top; the class itself has none of that.
+  return blankText(name) ? null : (name?.replace(/^::/, '') ?? null);
 }
 
 /**
@@ -63,8 +64,8 @@ export interface StoredDefaults {
 
 /** The columns of StoredDefaults, of a payload. */
 export const storedDefaults = (p: Sql): Sql => sql`
-  CASE jsonb_typeof(${p} -> 'locale') WHEN 'string' THEN ${p} ->> 'locale' END AS locale,
-  CASE jsonb_typeof(${p} -> 'timezone') WHEN 'string' THEN ${p} ->> 'timezone' END AS timezone,
+  CASE jsonb_typeof(${p} -> 'locale') WHEN 'string' THEN NULLIF(trim(${p} ->> 'locale'), '') END AS locale,
+  CASE jsonb_typeof(${p} -> 'timezone') WHEN 'string' THEN NULLIF(trim(${p} ->> 'timezone'), '') END AS timezone,
   CASE jsonb_typeof(${p} -> 'queue_name') WHEN 'string' THEN ${p} ->> 'queue_name' END AS queue,
   CASE jsonb_typeof(${p} -> 'priority') WHEN 'number' THEN CASE WHEN (${p} ->> 'priority')::numeric BETWEEN -2147483648 AND 2147483647 THEN ${priorityOfParams(p)} END END AS priority`;
 

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type pg from 'pg';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
+import { openDatabase } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
 import type { JobAction } from './actions';
 
@@ -126,6 +128,43 @@ test('the order of the checks: missing, locked, refused, conflict; outcomes in t
     { id: lockedAndBad, outcome: 'locked' },
     { id: badAndOpen, outcome: 'refused', code: 'params_not_an_object' },
   ]);
+});
+
+/** Another session has the batch while `during` happens, and lets it go. */
+async function whileHeld(batchId: string, act: () => Promise<unknown>, during: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const worker = await gj.session();
+  await worker.query(`BEGIN; SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`);
+  const acting = act();
+  const waits = async () => (await gj.client.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)).rowCount;
+  await vi.waitFor(async () => expect(await waits()).toBe(1));
+  await during(worker);
+  await worker.query('COMMIT');
+  await acting;
+}
+
+test('what others did before the batch\'s lock was ours is seen, also where transactions are REPEATABLE READ by default', async () => {
+  await gj.client.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation TO ''repeatable read''', current_database()); END $$`);
+  const own = openDatabase({ url: gj.url, caFile: null, poolSize: 1, applicationName: 'good_job_console' });
+  try {
+    const batchId = await insertBatch(gj.client);
+    const [mine, theirs] = [await insertJob(gj.client, { batch_id: batchId }), await insertJob(gj.client, { batch_id: batchId })];
+    await whileHeld(batchId, () => changeJobs(gj.ctx({ db: own }), 'discard', [mine]), (worker) => worker.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [theirs]));
+    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({ jobs_finished_at: expect.any(String) as string });
+  } finally {
+    await own.close();
+    await gj.client.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_isolation', current_database()); END $$`);
+  }
+});
+
+test('a job that has come to a batch meanwhile is a conflict: nobody has that batch\'s lock', async () => {
+  const [held, other] = [await insertBatch(gj.client), await insertBatch(gj.client)];
+  const [member, joining] = [await insertJob(gj.client, { batch_id: held }), await insertJob(gj.client)];
+  await whileHeld(
+    held,
+    async () => expect(await changeJobs(gj.ctx(), 'discard', [member, joining])).toEqual([{ id: member, outcome: 'done' }, { id: joining, outcome: 'conflict' }]),
+    (worker) => worker.query('UPDATE good_jobs SET batch_id = $2 WHERE id = $1', [joining, other]),
+  );
+  expect(await row(gj.client, 'good_job_batches', other)).toMatchObject({ discarded_at: null, jobs_finished_at: null });
 });
 
 test('of many that discard the same jobs at once, each job is done by exactly one', async () => {

@@ -123,6 +123,18 @@ describe('cron keys', () => {
     expect(await changeCronKey(ctx, 'enable', 'k', file('k'))).toEqual({ outcome: 'unchanged' });
   });
 
+  test('there is nothing to take from a list that is null, as GoodJob has it', async () => {
+    await put('cron_keys_enabled', '[]');
+    for (const value of [null, 'null']) {
+      await console_.client.query(`DELETE FROM good_job_settings WHERE key = 'cron_keys_disabled'`);
+      await put('cron_keys_disabled', value);
+      const key = `of ${typeof value}`;
+      expect(await changeCronKey(ctx, 'enable', key, file(key))).toEqual({ outcome: 'done' });
+      expect(await stored('cron_keys_disabled')).toEqual({ value, touched: false });
+    }
+    expect(await changeCronKey(ctx, 'disable', 'k', file('k'))).toEqual({ outcome: 'refused', code: 'setting_of_wrong_type' });
+  });
+
   test('a list of the wrong type undoes what was written before it', async () => {
     await put('cron_keys_disabled', '["k"]');
     await put('cron_keys_enabled', '{"k": true}');

@@ -71,6 +71,7 @@ interface Place {
 
 interface Stored {
   id: string;
+  isNull: boolean;
   readable: boolean;
   has: boolean;
 }
@@ -78,7 +79,8 @@ interface Stored {
 async function change(tx: Tx, gj: GoodJob, how: 'append' | 'remove', place: Place, name: string): Promise<boolean> {
   if (blankText(name)) throw new SettingRefused('exactly_one');
   const stored = (await lock(tx, gj, place, name)) ?? (place.initial === null ? undefined : await make(tx, gj, place, name));
-  if (!stored) return false;
+  // GoodJob takes nothing from a list that is null, and can add nothing to it.
+  if (!stored || (stored.isNull && how === 'remove' && place.list === null)) return false;
   if (!stored.readable) throw new SettingRefused('setting_of_wrong_type');
   if (stored.has === (how === 'append')) return false;
   const list = listOf(place);
@@ -100,7 +102,7 @@ async function lock(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<St
   const readable =
     place.list === null ? sql`jsonb_typeof(s.value) = 'array'` : sql`jsonb_typeof(s.value) = 'object' AND coalesce(jsonb_typeof(${list}), 'null') IN ('array', 'null')`;
   const [stored] = await tx.query<Stored>(sql`
-    SELECT s.id, coalesce(${readable}, false) AS readable, coalesce(jsonb_typeof(${list}) = 'array' AND ${list} ? ${name}::text, false) AS has
+    SELECT s.id, coalesce(jsonb_typeof(s.value), 'null') = 'null' AS "isNull", coalesce(${readable}, false) AS readable, coalesce(jsonb_typeof(${list}) = 'array' AND ${list} ? ${name}::text, false) AS has
       FROM ${gj.settings} s WHERE s.key = ${place.key} FOR UPDATE`);
   return stored;
 }
