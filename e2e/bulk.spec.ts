@@ -57,7 +57,12 @@ test('everything that matches is retried: preview, a typed number, progress, and
 test('the selected rows', async ({ page }) => {
   const [first, second, third] = [await insertJob(site.db), await insertJob(site.db), await insertJob(site.db)];
   await site.open(page, '/jobs');
+  // That everything is meant was chosen for those rows; the next that are selected are meant alone.
+  await rowOf(page, second).getByRole('checkbox').check();
+  await bar(page).getByRole('combobox', { name: en('bulk.scope') }).selectOption('everything');
+  await rowOf(page, second).getByRole('checkbox').uncheck();
   for (const id of [first, third]) await rowOf(page, id).getByRole('checkbox').check();
+  await expect(bar(page).getByRole('combobox', { name: en('bulk.scope') })).toHaveValue('selected');
   await bar(page).getByRole('button', { name: en('actions.discard.menu') }).click();
   const dialog = dialogOf(page, 'discard');
   await expect(dialog).toContainText(en('bulk.selectedJobs', { count: 2, number: '2' }));

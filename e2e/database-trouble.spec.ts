@@ -68,7 +68,10 @@ test('a query that takes too long is cut, with a sentence', async ({ page, probl
     expect(answer?.status()).toBe(503);
     await expect(page.locator('main')).toContainText(ja('errors.query_timeout'));
     expect(Date.now() - started).toBeLessThan(15_000);
-    await expect(page.getByRole('heading', { level: 1 })).toContainText(ja('errors.title'));
+    await expect(page.getByRole('main').getByRole('alert')).toContainText(ja('errors.partial'));
+    // The search is still there to be made a narrower one, and the tabs to be gone to.
+    await expect(page.getByRole('combobox', { name: ja('search.label') })).toBeVisible();
+    await expect(page.getByRole('navigation', { name: ja('jobs.tabs') }).getByRole('link', { name: ja('states.discarded') })).toBeVisible();
     await locker.query('ROLLBACK');
     expect((await page.goto(site.url('/jobs?locale=ja')))?.status()).toBe(200);
   } finally {

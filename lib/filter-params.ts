@@ -18,3 +18,9 @@ export function paramsOf(searchParams: Record<string, string | string[] | undefi
     },
   };
 }
+
+/** Those of a request's URL, by the same rule. */
+export function paramsOfRequest({ url }: Pick<Request, 'url'>): Params {
+  const params = new URL(url).searchParams;
+  return { get: (name) => params.getAll(name).at(-1) ?? null };
+}

@@ -43,3 +43,12 @@ export async function guardPart(render: () => Promise<ReactNode>): Promise<React
     return <PartFailure code={told(error)} />;
   }
 }
+
+/** A page's main query; null when it was cut: the page says so where its rows would be, with the status that says the same. */
+export async function unlessCut<T>(query: Promise<T>): Promise<T | null> {
+  return query.catch((error: unknown) => {
+    if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
+    setResponseStatus(statusOf(error.code));
+    return null;
+  });
+}

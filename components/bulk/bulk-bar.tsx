@@ -37,6 +37,8 @@ export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
   const [wide, setWide] = useState(false);
   const [asking, setAsking] = useState<{ action: BulkAction; target: BulkTarget } | null>(null);
   const [started, setStarted] = useState<BulkStart | null>(null);
+  // Chosen for those rows: the next ones that are selected are meant alone again.
+  if (wide && selectedIds.length === 0) setWide(false);
   const everything = wide || selectedIds.length === 0;
   const target: BulkTarget = everything ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null } : { kind: 'ids', ids: selectedIds };
   const why = (action: BulkAction) => {

@@ -99,6 +99,7 @@ export async function jobGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
   const values = await findValues(client, gj);
   const { rows } = await client.query<{ n: string }>(`SELECT reltuples::bigint AS n FROM pg_class WHERE oid = $1::regclass`, [gj.jobs.sql]);
   const secondsOld = values.twoHours === null ? 0 : Math.max(0, Date.now() - Date.parse(values.twoHours)) / 1_000 - 7_200;
+  const hasLastHour = secondsOld < 1_800;
   const cases = [
     list('all', {}, SERVED),
     ...given(values, 'middle', (id) => [list('all, a page in the middle', { after_id: id }, SERVED), list('all, the page before it', { before_id: id }, SERVED)]),
@@ -132,7 +133,7 @@ export async function jobGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
     counts('text that nobody has', { q: 'どこにもない文字列' }),
     door('poll of /jobs with its counts', '/api/jobs?include=counts', SERVED, async (ctx) => Promise.all([listJobs(ctx, filterOf({})), countTabs(ctx, filterOf({}))])),
     ...['cla', 'class:', 'class:sync', 'queue:', 'label:', 'cron:', 'process:'].map(completion),
-    chart('hour', 'state'), chart('day', 'queue'), chart('week', 'class'), chart('week', 'state', { state: 'discarded' }),
+    ...(hasLastHour ? [chart('hour', 'state')] : []), chart('day', 'queue'), chart('week', 'class'), chart('week', 'state', { state: 'discarded' }),
   ];
-  return { cases, writes: [], about: [`about ${Number(rows[0]?.n ?? 0).toLocaleString('en')} jobs, the newest ${Math.round(secondsOld / 3_600)} hours old`, ...Object.entries(values).map(([key, value]) => `${key}: ${value ?? 'none'}`)], skipped: Object.entries(values).filter(([, value]) => value === null).map(([key]) => `no value of ${key}`) };
+  return { cases, writes: [], about: [`about ${Number(rows[0]?.n ?? 0).toLocaleString('en')} jobs, the newest ${Math.round(secondsOld / 3_600)} hours old`, ...Object.entries(values).map(([key, value]) => `${key}: ${value ?? 'none'}`)], skipped: [...Object.entries(values).filter(([, value]) => value === null).map(([key]) => `no value of ${key}`), ...(hasLastHour ? [] : ['the chart of the last hour: no job is so young'])] };
 }

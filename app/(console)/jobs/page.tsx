@@ -1,6 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { cookies } from 'next/headers';
+import { PartFailure } from '@/components/failure';
 import { ColumnMenu } from '@/components/jobs/column-menu';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { EmptyJobs } from '@/components/jobs/empty-jobs';
@@ -25,13 +26,12 @@ import { JOB_STATES } from '@/lib/good-job/states';
 import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/chart-types';
 import { withColumns } from '@/lib/jobs/column-values';
 import { COLUMNS_COOKIE, printColumns } from '@/lib/jobs/columns';
-import { isUnderstood, jobFilterParams, listedStates, parseJobFilter, withState, withoutTerm } from '@/lib/jobs/filters';
+import { isUnderstood, jobFilterParams, parseJobFilter, sortOf, withState, withoutTerm } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
 import { shownColumns } from '@/lib/jobs/shown-columns';
-import { naturalSort } from '@/lib/jobs/sort';
 import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
 import { cut } from '@/lib/text';
-import { guardPage } from '../guard';
+import { guardPage, unlessCut } from '../guard';
 
 const PATH = '/jobs';
 
@@ -47,7 +47,7 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
     const filter = parseJobFilter(given);
     const jar = await cookies();
     const { columns, hidden } = shownColumns(given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value);
-    const page = await listJobs(ctx, filter);
+    const page = await unlessCut(listJobs(ctx, filter).then(async (read) => ({ ...read, rows: await withColumns(ctx, read.rows, columns) })));
     const params = jobFilterParams(filter);
     const understood = isUnderstood(filter);
     const chips = filter.terms.map(chipOf);
@@ -59,7 +59,7 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
     const why = await getTranslations('search.problems');
     const problems = filter.terms.flatMap((term) => (term.kind === 'not_understood' ? [{ name: term.param, value: cut(term.source, 80), why: why(term.reason), href: `${PATH}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}` }] : []));
     const ofParams = filter.notUnderstood.map(({ name, value }) => ({ name, value: cut(value, 80), href: `${PATH}?${new URLSearchParams(jobFilterParams({ ...filter, notUnderstood: filter.notUnderstood.filter((other) => other.name !== name) }))}` }));
-    const order = filter.sort ?? naturalSort(listedStates(filter));
+    const order = sortOf(filter);
     return (
       <PollParts>
         <h1 className="sr-only">{t('title')}</h1>
@@ -79,27 +79,31 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
           <StateTabs tabs={tabs} query={query} />
           {understood && <JobChart query={String(new URLSearchParams(params))} search={search} limited={createdBounds(filter.terms, Date.now())} choice={parseChartChoice(jar.get(CHART_COOKIE)?.value)} />}
         </div>
-        <JobList
-          key={JSON.stringify(filter)}
-          door={`/api/jobs?${door}`}
-          initial={{ ...page, rows: await withColumns(ctx, page.rows, columns) }}
-          page={{ path: PATH, params }}
-          label={t('title')}
-          empty={<EmptyJobs filter={filter} path={PATH} />}
-          newestFirst={order.direction === 'desc' && order.column !== 'priority'}
-          columns={columns}
-          heads={sortHeads(filter, PATH)}
-          unfolds="details"
-          bulk={understood ? { filterQuery: String(new URLSearchParams(params)) } : null}
-          tools={
-            <>
-              {understood && <ListCount state={filter.state} query={query} />}
-              <SortSelect choices={sortChoices(filter, PATH)} />
-              <ColumnMenu columns={columns} />
-            </>
-          }
-        />
-        {understood && page.rows.length > 0 && (
+        {page ? (
+          <JobList
+            key={JSON.stringify(filter)}
+            door={`/api/jobs?${door}`}
+            initial={page}
+            page={{ path: PATH, params }}
+            label={t('title')}
+            empty={<EmptyJobs filter={filter} path={PATH} />}
+            newestFirst={order.direction === 'desc' && order.column !== 'priority'}
+            columns={columns}
+            heads={sortHeads(filter, PATH)}
+            unfolds="details"
+            bulk={understood ? { filterQuery: String(new URLSearchParams(params)) } : null}
+            tools={
+              <>
+                {understood && <ListCount state={filter.state} query={query} />}
+                <SortSelect choices={sortChoices(filter, PATH)} />
+                <ColumnMenu columns={columns} />
+              </>
+            }
+          />
+        ) : (
+          <PartFailure code="query_timeout" />
+        )}
+        {understood && page && page.rows.length > 0 && (
           <div className="mt-2 flex justify-end">
             <ExportLinks basePath={env().basePath} query={params} />
           </div>

@@ -1,4 +1,5 @@
 import { answerJson } from '@/lib/api';
+import { paramsOfRequest } from '@/lib/filter-params';
 import { chartOfList } from '@/lib/jobs/chart';
 import { readChartRequest } from '@/lib/jobs/chart-types';
 import { withColumns } from '@/lib/jobs/column-values';
@@ -9,7 +10,7 @@ import { shownColumns } from '@/lib/jobs/shown-columns';
 
 /** The list and, when asked by `include`, what else of its page is due: one request a refresh. */
 export async function GET(request: Request): Promise<Response> {
-  const params = new URL(request.url).searchParams;
+  const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
   const { columns } = shownColumns(params.get('columns'));
   const include = (params.get('include') ?? '').split(',');

@@ -1,10 +1,11 @@
 import { answerJson } from '@/lib/api';
+import { paramsOfRequest } from '@/lib/filter-params';
 import { chartOfList } from '@/lib/jobs/chart';
 import { readChartRequest } from '@/lib/jobs/chart-types';
 import { parseJobFilter } from '@/lib/jobs/filters';
 
 export async function GET(request: Request): Promise<Response> {
-  const params = new URL(request.url).searchParams;
+  const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
   return answerJson((ctx) => chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by'))));
 }

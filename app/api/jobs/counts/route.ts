@@ -1,8 +1,9 @@
 import { answerJson } from '@/lib/api';
+import { paramsOfRequest } from '@/lib/filter-params';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
 
 export async function GET(request: Request): Promise<Response> {
-  const filter = parseJobFilter(new URL(request.url).searchParams);
+  const filter = parseJobFilter(paramsOfRequest(request));
   return answerJson((ctx) => countTabs(ctx, filter));
 }

@@ -1,10 +1,11 @@
 import { exportResponse } from '@/lib/export-response';
+import { paramsOfRequest } from '@/lib/filter-params';
 import { exportJobs } from '@/lib/jobs/export';
 import { isUnderstood, parseJobFilter } from '@/lib/jobs/filters';
 
 /** The jobs of a filter as a file. */
 export function GET(request: Request): Promise<Response> {
-  const params = new URL(request.url).searchParams;
+  const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
   return exportResponse({ name: 'good-jobs', format: params.get('format'), understood: isUnderstood(filter), chunks: (ctx, format) => exportJobs(ctx, filter, format) });
 }

@@ -1,10 +1,11 @@
 import { answerJson } from '@/lib/api';
+import { paramsOfRequest } from '@/lib/filter-params';
 import { parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
 
 export async function GET(request: Request, { params }: { params: Promise<{ id: string }> }): Promise<Response> {
   const { id } = await params;
-  const filter = parseJobFilter(new URL(request.url).searchParams);
+  const filter = parseJobFilter(paramsOfRequest(request));
   return answerJson(async (ctx) => (isUuid(id) ? listBatchJobs(ctx, id, filter) : null));
 }
