@@ -3,6 +3,7 @@ import type { Ctx } from '../ctx';
 import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
 import { shownName } from '../redaction';
 import { redaction } from '../redaction/redaction';
+import { shownNames } from '../shown-names';
 import type { FileEntry } from './cron-file';
 import { type Configured, configuredCron } from './configured';
 import { describeSchedule } from './describe';
@@ -18,8 +19,8 @@ const PAGE = 50;
 /** The cron entries by key: those of CRON_FILE, those that jobs or settings name. `after`: begins behind this key. */
 export async function listCronEntries(ctx: Ctx, after: string | null): Promise<CronPage> {
   const file = configuredCron();
-  return ctx.db.read(
-    async (tx) => {
+  const page = await ctx.db.read(
+    async (tx): Promise<CronPage> => {
       const stored = await readStored(tx, ctx.gj);
       const keys = allKeys(file, stored);
       const start = after === null ? 0 : keys.findIndex((key) => key > after);
@@ -41,6 +42,8 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
     },
     { byIndexOnly: true },
   );
+  const shown = await shownNames(ctx, 'cron_key', page.rows.map(({ key }) => key));
+  return { ...page, rows: page.rows.map((row) => ({ ...row, key: shown(row.key) })) };
 }
 
 /** One entry; null: neither the file nor a job nor a setting has the key. `none`: the word for what its configuration leaves out. */
