@@ -41,7 +41,8 @@ export async function listQueues(ctx: Ctx, { range, notUnderstood }: QueueFilter
   const page = rows.slice(0, SHOWN);
   const shownName = await shownNames(ctx, 'queue_name', page.map(({ name }) => name));
   return {
-    rows: page.map((row) => ({ ...row, name: shownName(row.name) })),
+    // Their order is that of the names that are shown.
+    rows: page.map((row) => ({ ...row, name: shownName(row.name) })).sort(byUrgency),
     hidden: Math.max(0, rows.length - SHOWN),
     more: found.more || names.length > NAMES * 2,
     onlyOpen: found.onlyOpen,

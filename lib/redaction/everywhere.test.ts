@@ -121,6 +121,15 @@ test('a queue or cron key that the arguments of its jobs hide is shown by no pag
   expect(shown.metrics).toMatchObject({ omitted: 2, oldestReady: [{ queue: 'mails' }] });
 });
 
+test('a hidden cron key cannot be told by the pages that begin behind a guess, nor is it in their links', async () => {
+  for (let n = 0; n < 55; n += 1) await insert([], { cron_key: `a${String(n).padStart(2, '0')}?token=${S}`, cron_at: ago(60) });
+  const first = await listCronEntries(gj.ctx(), null);
+  expect([first.rows.length, first.next]).toEqual([50, `a49?token=${HIDDEN}`]);
+  expect((await listCronEntries(gj.ctx(), first.next)).rows.map(({ key }) => key)).toEqual([50, 51, 52, 53, 54].map((n) => `a${n}?token=${HIDDEN}`));
+  const behind = async (guess: string) => (await listCronEntries(gj.ctx(), guess)).rows[0]?.key;
+  expect(await behind('a10?token=zq')).toBe(await behind('a10?token=zz'));
+});
+
 test.each([1_000, 3_000, 6_000])('arguments that are nested %i deep break nothing, and their job shows no error', async (depth) => {
   const nested = `${'['.repeat(depth)}{"token":"${S}"}${']'.repeat(depth)}`;
   const id = randomUUID();
