@@ -9,8 +9,8 @@ import { Secrets } from './redaction/secrets';
 
 /** Jobs of one name that are looked at: of two one shows it as it is, if any does. */
 const JOBS_OF_NAME = 2;
-/** Names that are looked up at once; a page shows no more of them. */
-const MOST = 200;
+/** Names that are looked up at once: as many as any page reads. */
+const MOST = 1_000;
 /** Compressed, bytes; for the sake of a name alone no long payload is read, in lists neither. */
 const LARGEST = 20_000;
 const KEPT_MS = 60_000;
@@ -35,13 +35,26 @@ export async function shownNames(ctx: Ctx, column: 'queue_name' | 'cron_key', na
   const rules = redaction();
   const keyOf = (name: string) => JSON.stringify([ctx.gj.schema.name, column, name]);
   const now = Date.now();
-  const unknown = [...new Set(names)].filter((name) => name !== null).filter((name) => !((kept.get(keyOf(name))?.until ?? 0) > now)).slice(0, MOST);
-  if (!rules.off && unknown.length > 0) {
-    const found = await jobsOf(ctx, column, unknown, tx);
-    if (kept.size > KEPT) kept.clear();
-    if (found) for (const name of unknown) kept.set(keyOf(name), { shown: shownOf(name, found.filter((job) => job.name === name)), until: now + KEPT_MS });
+  const shown = new Map<string, string>();
+  const unknown: string[] = [];
+  for (const name of new Set(names)) {
+    if (name === null || rules.off) continue;
+    const known = kept.get(keyOf(name));
+    shown.set(name, known?.shown ?? rules.text(name));
+    if ((known?.until ?? 0) <= now && unknown.length < MOST) unknown.push(name);
   }
-  return <Name extends string | null>(name: Name) => (name === null ? name : (rules.off ? name : (kept.get(keyOf(name))?.shown ?? rules.text(name))) as Name);
+  const found = unknown.length > 0 ? await jobsOf(ctx, column, unknown, tx) : null;
+  if (found) {
+    if (kept.size + unknown.length > KEPT) kept.clear();
+    const byName = new Map<string, JobOfName[]>();
+    for (const job of found) byName.set(job.name, [...(byName.get(job.name) ?? []), job]);
+    for (const name of unknown) {
+      const as = shownOf(name, byName.get(name) ?? []);
+      shown.set(name, as);
+      kept.set(keyOf(name), { shown: as, until: now + KEPT_MS });
+    }
+  }
+  return <Name extends string | null>(name: Name) => (name === null ? name : (shown.get(name) ?? (rules.off ? name : rules.text(name)))) as Name;
 }
 
 /** index_good_jobs_on_queue_name or, without it, …_on_queue_name_and_scheduled_at of the open ones; …_on_cron_key_and_created_at_cond. Null: not in time. */
