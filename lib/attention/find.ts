@@ -3,6 +3,7 @@ import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
 import { clock } from '../good-job/clock';
 import { redactError } from '../redaction';
+import { shownNames } from '../shown-names';
 import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
@@ -63,7 +64,7 @@ export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Att
 async function check(look: Look, kind: FindingKind): Promise<Check> {
   try {
     const { finding, incomplete } = await FINDERS[kind](look);
-    if (finding) return { kind, result: 'found', finding: { ...finding, items: finding.items.map(shownItem) } as Finding };
+    if (finding) return { kind, result: 'found', finding: await shownFinding(look.ctx, finding) };
     return incomplete ? { kind, result: 'unknown', reason: 'query_timeout' } : { kind, result: 'clear' };
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'query_timeout') return { kind, result: 'unknown', reason: error.code };
@@ -72,7 +73,20 @@ async function check(look: Look, kind: FindingKind): Promise<Check> {
 }
 
 /** Each text of it as it is shown; what an error repeats of its job's arguments is hidden already. */
-const shownItem = (item: object) => Object.fromEntries(Object.entries(item).map(([name, value]: [string, unknown]) => [name, typeof value === 'string' && name !== 'where' ? redactError(value) : value]));
+async function shownFinding(ctx: Ctx, finding: Finding): Promise<Finding> {
+  const items: object[] = finding.items;
+  const queueOf = (item: object) => ('queue' in item ? item.queue : 'by' in item && item.by === 'queue' && 'name' in item ? item.name : null);
+  const shownQueue = await shownNames(ctx, 'queue_name', items.map(queueOf).filter((queue) => typeof queue === 'string'));
+  const shown = (item: object) => {
+    const queue = queueOf(item);
+    const text = (value: unknown) => (typeof value !== 'string' ? value : value === queue ? shownQueue(value) : redactError(value));
+    const changed = Object.entries(item).map(([name, value]: [string, unknown]) => [name, name === 'where' ? value : text(value)] as const);
+    // A link says the name of its queue or class too.
+    const hides = changed.some(([name, value]) => (name === 'queue' || name === 'jobClass') && value !== (item as Record<string, unknown>)[name]);
+    return Object.fromEntries(changed.map(([name, value]) => [name, name === 'where' && hides ? finding.where : value]));
+  };
+  return { ...finding, items: items.map(shown) } as Finding;
+}
 
 /** Findings first, by severity; then what is not known, then what is clear. */
 function rank(check: Check): number {

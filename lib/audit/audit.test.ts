@@ -219,6 +219,15 @@ describe('printed lines', () => {
     expect(printed(print)).toMatchObject([{ viewer: 'a', outcome: 'done', action: 'job.retry' }]);
   });
 
+  test('hold nothing that a terminal obeys or that ends a line or turns it round', () => {
+    const print = spied();
+    const reason = 'a\r\n{"audit":1}\u001b[2J\u009b2J\u007f\u2028\u202e\u{e0041}b 請求';
+    printAudit({ ...EVENT, reason });
+    printRefusedAtDoor({ requestId: 'r', error: 'bad_url', status: 400, method: 'GET', path: '/\u009b2J' }, 1);
+    for (const [line] of print.mock.calls as [string][]) expect(line).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    expect(printed(print)).toMatchObject([{ reason }, { path: '/\u009b2J' }]);
+  });
+
   test('at the door: no query, and no more than a disk can bear', () => {
     const print = spied();
     const refused = { requestId: 'r', error: 'foreign_origin', status: 403, method: 'POST', path: '/jobs?token=secret' };

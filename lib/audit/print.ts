@@ -49,7 +49,11 @@ export function printRefusedAtDoor({ path, ...refused }: RefusedAtDoor, now: num
   else print({ action: 'door', outcome: 'refused', viewer: null, ...refused, path: path.split('?', 1)[0]?.slice(0, PATH_SHOWN) });
 }
 
+/** JSON leaves as they are: what a terminal obeys beyond ASCII, what a reader of lines ends one at, what turns the direction of a text. */
+const UNFIT = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu;
+const escaped = (json: string) => json.replace(UNFIT, (sign) => sign.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''));
+
 function print(event: object, rows: string[] = []): void {
   const line = JSON.stringify({ at: new Date().toISOString(), ...event });
-  console.log(`{"audit":${rows.length > 0 ? `${line.slice(0, -1)},${rows.join(',')}}` : line}}`);
+  console.log(escaped(`{"audit":${rows.length > 0 ? `${line.slice(0, -1)},${rows.join(',')}}` : line}}`));
 }

@@ -4,6 +4,7 @@ import { discarded, settled, start } from '../../test/harness/bulk';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { startBulk } from '../bulk/start';
 import { changeJobs } from '../jobs/mutations';
+import { setRedaction } from '../redaction/config';
 import { readChanges } from './changes';
 import { exportAudit } from './export';
 import { auditFilterParams, parseAuditFilter } from './filters';
@@ -118,4 +119,20 @@ test('a change is the fields that differ, those of the payload by name, digits k
     { id: 'y', gone: true, fields: [{ name: 'a', before: '""', after: null }] },
   ]);
   expect(readChanges(null, null)).toEqual([]);
+});
+
+test('a rule that was made since hides in the words and names of old records, too', async () => {
+  await gj.client.query(`
+    INSERT INTO good_job_console.audit_events (viewer, role, request_id, action, target_type, target_ids, target_name, counts, details, reason)
+    VALUES ('old', 'admin', 'old', 'pause.pause', 'queue', '{}', 'x?internal_code=zq7kxw9vjt3m', '{}', '{}', 'for internal_code=zq7kxw9vjt3m')`);
+  setRedaction({ keys: ['internal_*'] });
+  try {
+    const filter = filterOf('viewer=old');
+    const shown: unknown[] = (await listAudit(gj.ctx(), filter)).rows;
+    expect(shown).toMatchObject([{ targetName: 'x?internal_code=[REDACTED]', reason: 'for internal_code=[REDACTED]' }]);
+    for (const format of ['csv', 'ndjson'] as const) for await (const part of exportAudit(gj.ctx(), filter, format)) shown.push(part);
+    expect(JSON.stringify(shown)).not.toContain('zq7k');
+  } finally {
+    setRedaction({});
+  }
 });

@@ -3,6 +3,7 @@ import type { Ctx } from '../ctx';
 import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
 import { shownName } from '../redaction';
 import { redaction } from '../redaction/redaction';
+import { shownNames } from '../shown-names';
 import type { FileEntry } from './cron-file';
 import { type Configured, configuredCron } from './configured';
 import { describeSchedule } from './describe';
@@ -21,22 +22,25 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
   return ctx.db.read(
     async (tx) => {
       const stored = await readStored(tx, ctx.gj);
-      const keys = allKeys(file, stored);
-      const start = after === null ? 0 : keys.findIndex((key) => key > after);
+      const all = allKeys(file, stored);
+      const shownKey = await shownNames(ctx, 'cron_key', all, tx);
+      // In the order of what is shown: where a hidden key stands among others, and which page begins behind a guess, would tell it.
+      const keys = all.map((key) => ({ key, as: shownKey(key) })).sort((a, b) => (a.as < b.as ? -1 : a.as > b.as ? 1 : 0));
+      const start = after === null ? 0 : keys.findIndex(({ as }) => as > after);
       const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
-      const runs = await readRuns(tx, ctx.gj, shown);
+      const runs = await readRuns(tx, ctx.gj, shown.map(({ key }) => key));
       const counts = countKeys(file, stored);
       const before = start < 0 ? keys.slice(-PAGE) : keys.slice(0, start);
       return {
-        rows: shown.map((key) => toRow(ctx, key, file, stored, runs.get(key))),
+        rows: shown.map(({ key, as }) => ({ ...toRow(ctx, key, file, stored, runs.get(key)), key: as })),
         ...counts,
         notInFile: keys.length - counts.enabled - counts.disabled,
         fileGiven: file.given,
         fileStale: file.stale,
         cronProcesses: stored.watch.processes,
         more: stored.keys.length >= KEYS_READ,
-        previous: start === 0 ? null : (before.at(-PAGE - 1) ?? ''),
-        next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1) ?? null) : null,
+        previous: start === 0 ? null : (before.at(-PAGE - 1)?.as ?? ''),
+        next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1)?.as ?? null) : null,
       };
     },
     { byIndexOnly: true },

@@ -5,6 +5,7 @@ import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
+import { shownNames } from '../shown-names';
 import { CHART_RANGES, CHART_SERIES, type Chart, type ChartRequest, type ChartSeries, isCreatedBound } from './chart-types';
 import { type JobFilter, isUnderstood } from './filters';
 import { type Candidates, candidates } from './recheck';
@@ -37,7 +38,13 @@ export async function chartOfList(ctx: Ctx, asked: JobFilter, request: ChartRequ
   const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, { ...asked, terms }));
   if (!isUnderstood(filter)) return chartJobs(ctx, sql`false`, request);
   const found = candidates(ctx.gj, filter);
-  return found.isDoubtful ? chartDoubtful(ctx, found, request) : chartJobs(ctx, found.condition, request);
+  const chart = await (found.isDoubtful ? chartDoubtful(ctx, found, request) : chartJobs(ctx, found.condition, request));
+  return request.by === 'queue' ? withShownQueues(ctx, chart) : chart;
+}
+
+async function withShownQueues(ctx: Ctx, chart: Chart): Promise<Chart> {
+  const shown = await shownNames(ctx, 'queue_name', chart.series.map(({ name }) => name));
+  return { ...chart, series: chart.series.map((one) => ({ ...one, name: shown(one.name) })) };
 }
 
 /** Jobs that are looked at again at most. */

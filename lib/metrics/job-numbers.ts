@@ -8,8 +8,8 @@ import type { GoodJob } from '../good-job/tables';
 import { countTabs } from '../jobs/counts';
 import { looseScan } from '../jobs/distinct-values';
 import { parseJobFilter } from '../jobs/filters';
-import { shownName } from '../redaction';
 import type { Count } from '../jobs/types';
+import { shownNames } from '../shown-names';
 
 /** Queues with series of their own at most; names come from job data. */
 export const MAX_QUEUES = 100;
@@ -75,6 +75,7 @@ const lacks = ({ gj }: Ctx, migration: string) => gj.schema.missingMigrations.so
 async function queueNames(tx: Tx, ctx: Ctx): Promise<{ queues: string[]; omitted: number }> {
   const where = lacks(ctx, 'add_index_good_jobs_queue_name') ? sql`j.finished_at IS NULL` : sql`true`;
   const found = (await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2)).map(({ value }) => value);
+  const shownName = await shownNames(ctx, 'queue_name', found, tx);
   const queues = found.filter((queue) => queue.length <= MAX_QUEUE_NAME && shownName(queue) === queue).slice(0, MAX_QUEUES);
   return { queues, omitted: found.length - queues.length };
 }

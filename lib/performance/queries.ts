@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { shownName } from '../redaction';
+import { shownNames } from '../shown-names';
 import { accuracyOf, missingIndex, sourceOf } from './source';
 import type { PerformanceFilter } from './filters';
 import { BUCKETS, type Figures, HISTOGRAM, type Measured, type Percentiles, type Performance, type Period, RANGES, type SlowExecution } from './types';
@@ -35,7 +36,13 @@ export async function measure(ctx: Ctx, filter: PerformanceFilter, jobClass: str
     inTime(ctx, (tx) => measurePeriod(tx, ctx, { period: earlier, buckets, jobClass, target: limits.targetBefore, all: false })),
     ctx.db.read((tx) => missingIndex(tx, ctx.gj, period), { byIndexOnly: true }),
   ]);
-  return { period, buckets, now, before, hint };
+  const shown = await shownNames(ctx, 'queue_name', [...now.queues, ...before.queues].map(({ name }) => name));
+  const withShownQueues = (measured: Measured): Measured => ({
+    ...measured,
+    queues: measured.queues.map((one) => ({ ...one, name: shown(one.name) })),
+    slowest: measured.slowest.map((one) => ({ ...one, queueName: shown(one.queueName) })),
+  });
+  return { period, buckets, now: withShownQueues(now), before: withShownQueues(before), hint };
 }
 
 const UNKNOWN: Measured = { accuracy: { kind: 'unknown' }, total: null, classes: [], queues: [], histogram: [], series: [], slowest: [] };

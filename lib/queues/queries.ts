@@ -7,7 +7,7 @@ import { refreshRunning } from '../good-job/running';
 import { servesQueue, threadsFor } from '../good-job/queue-strings';
 import type { Count } from '../jobs/types';
 import { type Depth, queueDepths } from './depths';
-import { shownName } from '../redaction';
+import { shownNames } from '../shown-names';
 import type { QueueFilter } from './filters';
 import { type Flow, flowWithin } from './flow';
 import { NAMES, queueNames } from './names';
@@ -38,8 +38,11 @@ export async function listQueues(ctx: Ctx, { range, notUnderstood }: QueueFilter
   if (found.unnamed || flow?.queues.has(null)) names.push(null);
   const rows = names.slice(0, NAMES * 2).map((name) => rowOf(name, { live, paused, depth: depths ? (depths.get(name) ?? NO_DEPTH) : UNKNOWN_DEPTH, flow }));
   rows.sort(byUrgency);
+  const page = rows.slice(0, SHOWN);
+  const shownName = await shownNames(ctx, 'queue_name', page.map(({ name }) => name));
   return {
-    rows: rows.slice(0, SHOWN),
+    // Their order is that of the names that are shown.
+    rows: page.map((row) => ({ ...row, name: shownName(row.name) })).sort(byUrgency),
     hidden: Math.max(0, rows.length - SHOWN),
     more: found.more || names.length > NAMES * 2,
     onlyOpen: found.onlyOpen,
@@ -67,7 +70,7 @@ function rowOf(name: string | null, of: { live: LivePools; paused: Set<string>; 
   const processes = live.byProcess.filter(({ pools }) => pools.some(({ served }) => servesQueue(served, name))).length;
   const isEmpty = depth.ready.kind === 'exact' && depth.ready.count === 0;
   return {
-    name: shownName(name),
+    name,
     ...depth,
     paused: name !== null && paused.has(name),
     processes,

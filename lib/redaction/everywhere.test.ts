@@ -6,12 +6,16 @@ import { findAttention } from '../attention/find';
 import { listCronEntries } from '../cron/entries';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
+import { chartOfList } from '../jobs/chart';
 import { completeQuery } from '../jobs/completion';
 import { withColumns } from '../jobs/column-values';
 import { getJob, getRawJob, listExecutions } from '../jobs/detail';
 import { exportJobs } from '../jobs/export';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/job-list';
+import { countQueues } from '../metrics/job-numbers';
+import { parsePerformanceFilter } from '../performance/filters';
+import { measure } from '../performance/queries';
 import { listProcesses } from '../processes/queries';
 import { parseProcessFilter } from '../processes/filters';
 import { listQueues } from '../queues/queries';
@@ -93,6 +97,37 @@ test('names repeat none, on the list, its columns, the page of the job and in it
   const names = [await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams())), await listCronEntries(gj.ctx(), null), await completeQuery(gj.ctx(), { text: 'queue:pass', at: 10 })];
   expect(JSON.stringify(names)).not.toContain(`password=${S}`);
   expect(JSON.stringify(names)).not.toContain(`token=${S}`);
+});
+
+test('a queue or cron key that the arguments of its jobs hide is shown by no page that gathers jobs, and by no link', async () => {
+  const due = { created_at: ago(7_200), scheduled_at: ago(7_200) };
+  for (let n = 0; n < 2; n += 1) await insert([{ token: S }], { ...due, queue_name: `tenant-${S}`, cron_key: `sync-${S}`, cron_at: ago(60 + n) });
+  await insert([], { ...due, queue_name: `q?api_token=${S}` });
+  await insert([{ session: 'mails' }], { ...due, queue_name: 'mails' });
+  const plain = await insert([], { ...due, queue_name: 'mails' });
+  await insertExecution(gj.client, plain, { job_class: 'EchoJob', queue_name: `tenant-${S}`, created_at: ago(60), finished_at: ago(50), duration: '10 s', serialized_params: '{}' });
+  const { checks } = await findAttention(gj.ctx());
+  const performance = (jobClass?: string) => measure(gj.ctx(), parsePerformanceFilter(new URLSearchParams()), jobClass);
+  const shown = {
+    checks, cron: await listCronEntries(gj.ctx(), null), queues: await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams())), chart: await chartOfList(gj.ctx(), asked(), { range: 'day', by: 'queue' }),
+    metrics: await countQueues(gj.ctx()), all: await performance(), one: await performance('EchoJob'),
+  };
+  for (const [name, part] of Object.entries(shown)) expect(decodeURIComponent(JSON.stringify(part)), name).not.toContain(S);
+  expect(checks.flatMap((check) => (check.result === 'found' ? [check.kind] : []))).toContain('unserved_queues');
+  expect(shown.queues.rows.map(({ name }) => name)).toEqual(expect.arrayContaining(['mails', `tenant-${HIDDEN}`, `q?api_token=${HIDDEN}`]));
+  expect(shown.chart.series.map(({ name }) => name)).toContain(`tenant-${HIDDEN}`);
+  expect(shown.cron.rows.map(({ key }) => key)).toEqual([`sync-${HIDDEN}`]);
+  expect(shown.all.now.queues.map(({ name }) => name)).toEqual([`tenant-${HIDDEN}`]);
+  expect(shown.metrics).toMatchObject({ omitted: 2, oldestReady: [{ queue: 'mails' }] });
+});
+
+test('a hidden cron key cannot be told by the pages that begin behind a guess, nor is it in their links', async () => {
+  for (let n = 0; n < 55; n += 1) await insert([], { cron_key: `a${String(n).padStart(2, '0')}?token=${S}`, cron_at: ago(60) });
+  const first = await listCronEntries(gj.ctx(), null);
+  expect([first.rows.length, first.next]).toEqual([50, `a49?token=${HIDDEN}`]);
+  expect((await listCronEntries(gj.ctx(), first.next)).rows.map(({ key }) => key)).toEqual([50, 51, 52, 53, 54].map((n) => `a${n}?token=${HIDDEN}`));
+  const behind = async (guess: string) => (await listCronEntries(gj.ctx(), guess)).rows[0]?.key;
+  expect(await behind('a10?token=zq')).toBe(await behind('a10?token=zz'));
 });
 
 test.each([1_000, 3_000, 6_000])('arguments that are nested %i deep break nothing, and their job shows no error', async (depth) => {
