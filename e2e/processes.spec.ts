@@ -1,6 +1,6 @@
 import type { Page } from 'playwright/test';
 import { RUNNING, insertJob, insertProcess } from '../test/harness/rows';
-import { en } from './support/messages';
+import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { processLock } from './support/worker';
@@ -114,4 +114,12 @@ test('without JavaScript all of it can be read, the raw state too', async ({ bro
   await card(page, LIVE).getByRole('link', { name: '生の報告内容を表示' }).click();
   await expect(card(page, LIVE).locator('pre')).toContainText('"pid": 14523');
   await context.close();
+});
+
+test('no process at all', async ({ page }) => {
+  await site.db.query('DELETE FROM good_job_processes');
+  await site.open(page, '/processes');
+  await expect(page.getByRole('main')).toContainText(en('processes.empty'));
+  await site.open(page, '/processes?locale=ja');
+  await expect(page.getByRole('main')).toContainText(ja('processes.empty'));
 });

@@ -97,7 +97,7 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
     );
   return (
     <tr className="border-b border-line last:border-0" data-name={row.name ?? ''}>
-      <th scope="row" className="max-w-80 min-w-36 px-2.5 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break">
+      <th scope="row" className="max-w-80 min-w-36 px-2.5 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break lg:min-w-60">
         {of === 'class' && isLinked ? (
           <Link href={classHref(row.name ?? '', performanceParams(filter, { sort: 'total' }))} prefetch={false} className="text-accent">
             {row.name}

@@ -319,6 +319,26 @@ describe('classes that fail every time', () => {
     expect((await look()).failing_classes).toBeUndefined();
   });
 
+  test('found although nothing of it is ever discarded: its jobs are tried again for ever', async () => {
+    await start();
+    const retrying = async (columns: Record<string, string>, count = 6, failedAt = `now() - interval '1 minute'`) => {
+      const ids = await insertJobs(gj.client, count, { ...OPEN, error: `'E: down'`, error_event: '3', scheduled_at: `now() + n * interval '1 minute'`, ...columns });
+      await gj.client.query(`INSERT INTO good_job_executions (active_job_id, created_at, updated_at, finished_at, error) SELECT id, ${failedAt}, now(), now(), 'E: down' FROM unnest($1::uuid[]) id`, [ids]);
+    };
+    await retrying({ job_class: `'StuckJob'` });
+    await retrying({ job_class: `'StuckJob'` }, 2, `now() - interval '3 days'`);
+    await retrying({ job_class: `'FewJob'` }, 4);
+    await retrying({ job_class: `'LimitedJob'`, error: `'GoodJob::ActiveJobExtensions::Concurrency::ConcurrencyExceededError: x'` });
+    await retrying({ job_class: `'FlakyJob'` });
+    await insertJob(gj.client, { ...SUCCEEDED, job_class: 'FlakyJob' });
+    const [item, ...others] = (await look()).failing_classes?.items ?? [];
+    expect(others).toEqual([]);
+    expect(item).toMatchObject({ jobClass: 'StuckJob', count: { kind: 'exact', count: 6 }, error: 'E: down' });
+    expect(await listed(item?.where)).toBe(6);
+    await insertJob(gj.client, { ...SUCCEEDED, job_class: 'StuckJob', finished_at: ago(5) });
+    expect(await kinds()).toEqual([]);
+  });
+
   test('more jobs have finished since than are looked at: a success before counts, a class that is too large is not judged', async () => {
     await start();
     await insertJobs(gj.client, 20_000, { job_class: `'BusyJob'`, error: 'NULL', error_event: 'NULL', finished_at: `now() - interval '1 minute'` });
