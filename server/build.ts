@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { EnvError } from '../lib/env-values';
 
 /** The base path that the build was made with (next.config.ts). */
 const PLACEHOLDER = '__BASE_PATH__';
@@ -12,7 +13,7 @@ const TEXT_FILE = /\.(js|json|html|css|rsc|body|meta|txt|map)$/;
  * it is removed when the process exits.
  */
 export function prepareBuild(standalone: string, basePath: string): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-'));
+  const folder = makeFolder();
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   cpSync(path.join(standalone, '.next'), path.join(folder, '.next'), { recursive: true, filter: (file) => !file.endsWith(`${path.sep}node_modules`) });
   cpSync(path.join(standalone, 'package.json'), path.join(folder, 'package.json'));
@@ -38,4 +39,14 @@ function replaceInFile(file: string, basePath: string): void {
     file,
     text.replaceAll(`\\\\/${PLACEHOLDER}`, escaped('\\\\/')).replaceAll(`\\/${PLACEHOLDER}`, escaped('\\/')).replaceAll(`/${PLACEHOLDER}`, basePath),
   );
+}
+
+/** Throws EnvError: a read-only image has to give it some place. */
+function makeFolder(): string {
+  try {
+    return mkdtempSync(path.join(tmpdir(), 'good-job-console-'));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new EnvError(`TMPDIR must be a folder that can be written to, since each server keeps its copy of the build there; ${tmpdir()} is not (${code}).`);
+  }
 }

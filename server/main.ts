@@ -94,6 +94,22 @@ function drainOnSignal(servers: Server[]): void {
   }
 }
 
+/** Why the server could not listen, in a sentence. */
+function startProblem(error: unknown): string {
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+    case 'EADDRINUSE':
+      return `PORT ${env.port} is in use by another process.`;
+    case 'EACCES':
+      return `PORT ${env.port} may not be opened by this user.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `HOST ${env.host} is no address of this machine.`;
+    default:
+      return String(error);
+  }
+}
+
 const env = await configuration();
 setRedaction(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
@@ -109,11 +125,6 @@ try {
   const port = typeof address === 'object' && address ? address.port : env.port;
   console.log(`GoodJob Console listens on http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath || '/'}`);
 } catch (error) {
-  if (error instanceof EnvError) {
-    console.error(error.message);
-    process.exit(1);
-  }
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  console.error(code === 'EADDRINUSE' ? `PORT ${env.port} is in use by another process.` : code === 'EACCES' ? `PORT ${env.port} may not be opened by this user.` : String(error));
+  console.error(error instanceof EnvError ? error.message : startProblem(error));
   process.exit(1);
 }
