@@ -9,7 +9,7 @@ import { expect, test } from './support/test';
 
 for (const [name, databaseUrl, env, said] of [
   ['sslmode', 'postgres://x@127.0.0.1:1/x?sslmode=full', {}, 'sslmode in DATABASE_URL is "full"; it must be one of disable,'],
-  ['the port of DATABASE_URL', 'postgres://x:a/b@127.0.0.1:1/x', {}, 'DATABASE_URL has a port that is not a number'],
+  ['the port of DATABASE_URL', 'postgres://x@127.0.0.1:1/x', { DATABASE_URL: 'postgres://x:a/b@127.0.0.1:1/x' }, 'DATABASE_URL has a port that is not a number'],
   ['DATABASE_CA_FILE', 'postgres://x@127.0.0.1:1/x?sslmode=verify-full', { DATABASE_CA_FILE: '/nowhere/ca.pem' }, 'DATABASE_CA_FILE names the file /nowhere/ca.pem, which cannot be read (ENOENT).'],
 ] as const) {
   test(`${name} that cannot be used ends it`, { tag: '@any-path' }, async () => {

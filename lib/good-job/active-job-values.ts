@@ -11,7 +11,8 @@ const HASH_MARKS = new Set(['_aj_symbol_keys', '_aj_ruby2_keywords', '_aj_hash_w
 export function decodeActiveJob(json: Json): Json {
   if (json.kind === 'array') return { kind: 'array', items: json.items.map(decodeActiveJob) };
   if (json.kind === 'scalar') return json;
-  const globalId = get(json, '_aj_globalid');
+  // Beside other keys it is none to Active Job either, and those must not be lost.
+  const globalId = json.entries.length === 1 ? get(json, '_aj_globalid') : undefined;
   if (globalId) return globalId;
   const serializer = stringOf(get(json, '_aj_serialized'));
   if (serializer !== undefined) return decodeSerialized(serializer, json) ?? json;

@@ -48,6 +48,7 @@ describe('decodeActiveJob', () => {
     expect(serialized('DurationSerializer', 3600)).toBe('3600');
     expect(decoded('{"_aj_serialized": "ActiveJob::Serializers::RangeSerializer", "begin": 1, "end": null, "exclude_end": true}')).toBe('1...');
     expect(decoded('{"_aj_globalid": "gid://app/User/1"}')).toBe('gid://app/User/1');
+    expect(decoded('{"_aj_globalid": "gid://app/User/1", "kept": 2}')).toEqual({ _aj_globalid: 'gid://app/User/1', kept: 2 });
   });
   it("leaves an app's own serializer as it is stored", () => {
     expect(decoded('{"_aj_serialized": "MoneySerializer", "cents": 5}')).toEqual({ _aj_serialized: 'MoneySerializer', cents: 5 });
