@@ -131,6 +131,7 @@ async function main(): Promise<void> {
   if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(', ')}.`);
   const [jobs, requests] = [wholeNumber('jobs', 1_000, 100_000_000), wholeNumber('requests', 5, 100_000)];
   if (flags.keep && !process.env.DATABASE_URL) fail('--keep needs DATABASE_URL.');
+  if (flags.keep && names.every((name) => OTHERS[name])) fail(`--keep only reads the database that it is given; ${names.join(', ')} writes to one of its own.`);
   for (const name of flags.keep ? [] : names) {
     const other = OTHERS[name];
     if (other && !(await other(SETTINGS, BENCH, log)) && flags.check) process.exitCode = 1;
