@@ -43,8 +43,10 @@ function closeUp(text: string): string {
 /** Relative in the cell; absolute with its zone on hover and focus. `iso` is UTC. */
 export function RelativeTime({ iso }: { iso: string }) {
   const format = useFormatter();
-  const now = useNow({ updateInterval: TICK });
+  const ticked = useNow({ updateInterval: TICK });
   const date = new Date(iso);
+  // Rows come between two ticks: what has just happened must not be told as what is to come.
+  const now = date > ticked && date.getTime() - ticked.getTime() < TICK ? date : ticked;
   if (Number.isNaN(date.getTime())) return <span>{iso}</span>;
   return (
     <Tooltip content={<AbsoluteText iso={iso} />}>

@@ -25,6 +25,7 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   await expect(page.locator('main')).toContainText(ja('stuck.never_completes'));
   await site.open(page, `/batches/${id}?locale=en`);
   await expect(page.locator('main')).toContainText(en('stuck.never_completes'));
+  await expect(page.getByRole('link', { name: en('stuck.check') })).toHaveAttribute('href', new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`));
 
   await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();
   await page.getByRole('dialog').getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
@@ -49,6 +50,7 @@ test('what it waits for is paused', { tag: '@any-path' }, async ({ page }) => {
   await site.db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`);
   await site.open(page, `/batches/${id}`);
   await expect(page.locator('main')).toContainText(en('stuck.paused', { count: 2, number: '2' }));
+  await expect(page.locator('main').getByRole('link', { name: en('nav.pauses') })).toHaveAttribute('href', /\/pauses$/);
   await expect(page.locator('[data-job]').first()).toContainText(en('states.paused'));
   await site.db.query(`DELETE FROM good_job_settings`);
   await expect(page.locator('main')).not.toContainText(en('stuck.paused', { count: 2, number: '2' }), { timeout: 15_000 });

@@ -34,6 +34,8 @@ test('discard, and not before it is confirmed', async ({ page }) => {
   // It is in another state now, so it has left this list: its line says which one it was.
   await expect(page.getByRole('status').filter({ hasText: id })).toContainText(en('outcomes.done.discard'));
   await expect(rowOf(page, id)).toHaveCount(0);
+  // The row took its menu along; the focus is on the line, not lost.
+  await expect(page.locator(':focus')).toContainText(id);
   expect(await row(site.db, 'good_jobs', id)).toMatchObject({ error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard', error_event: 5 });
 });
 

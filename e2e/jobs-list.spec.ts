@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type pg from 'pg';
 import type { Page } from 'playwright/test';
-import { DISCARDED, RUNNING, insertJob, params } from '../test/harness/rows';
+import { DISCARDED, RUNNING, SUCCEEDED, insertJob, params } from '../test/harness/rows';
 import { violations } from './support/axe';
 import { en } from './support/messages';
 import { idsOn } from './support/paging';
@@ -68,6 +68,7 @@ test('a discarded row says how it failed, and its label leads to the jobs that h
   await site.open(page, '/jobs?state=discarded');
   const row = page.locator('[data-job="c0ffee00-0000-4000-8000-0000000002ff"]');
   await expect(row).toContainText(en('errorEvents.retry_stopped'));
+  await expect(row.getByText(/^Net::ReadTimeout/)).toBeVisible();
   await row.getByRole('link', { name: 'nightly & co' }).click();
   await expect(page).toHaveURL(/state=discarded&label=nightly\+%26\+co$/);
   await expect(page.locator('[data-job]')).toHaveCount(1);
@@ -90,6 +91,9 @@ test('rows are chosen one by one, as a range and all at once', async ({ page }) 
   expect(await all.evaluate((input: HTMLInputElement) => input.indeterminate)).toBe(true);
   await all.click();
   await expect(chosen).toHaveCount(25);
+  // Far down the list they can be acted on without going back up.
+  await page.locator('[data-job]').last().scrollIntoViewIfNeeded();
+  await expect(page.getByRole('region', { name: en('bulk.bar') }).getByRole('button', { name: en('actions.retry.menu') })).toBeInViewport();
   await page.getByRole('button', { name: en('jobs.selectNone') }).click();
   await expect(chosen).toHaveCount(0);
 });
@@ -105,6 +109,13 @@ test('a row unfolds to its error, its arguments and, behind them, its raw JSON',
   await expect(row.getByRole('group', { name: en('jobs.raw') })).toContainText('"_good_job"');
   await page.getByRole('button', { name: en('jobs.hideDetails', { id: one }) }).click();
   await expect(row.locator('pre')).toHaveCount(0);
+});
+
+test('what ended a moment ago by a clock that is ahead has not yet to come', async ({ page }) => {
+  const one = await insertJob(site.db, { ...SUCCEEDED, finished_at: new Date(Date.now() + 4_000).toISOString() });
+  await site.open(page, '/jobs?state=succeeded');
+  await expect(page.locator(`[data-job="${one}"] time`).first()).toHaveText('now');
+  await site.db.query('DELETE FROM good_jobs WHERE id = $1', [one]);
 });
 
 test('25, 50 or 100 rows', async ({ page }) => {

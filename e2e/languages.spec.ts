@@ -80,12 +80,26 @@ test('theme and time zone are chosen, remembered and marked', async ({ page }) =
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
 });
 
+test('the display settings close by Escape and by a click elsewhere', async ({ page }) => {
+  await site.open(page, '/jobs');
+  const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
+  const panel = page.getByRole('link', { name: en('prefs.themes.dark') });
+  await settings.click();
+  await expect(panel).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(panel).toBeHidden();
+  await expect(settings).toBeFocused();
+  await settings.click();
+  await page.locator('main').click({ position: { x: 5, y: 5 } });
+  await expect(panel).toBeHidden();
+});
+
 test.describe('in another zone', () => {
   test.use({ timezoneId: 'America/New_York' });
   test('the browser’s own time zone is offered', async ({ page }) => {
     await site.open(page, `/jobs/${JOB}`);
     await page.locator(`header summary[aria-label="${en('prefs.label')}"]`).click();
-    await page.getByRole('link', { name: `${en('prefs.browserZone')} (America/New_York)` }).click();
+    await page.getByRole('link', { name: en('prefs.browserZone', { zone: 'America/New_York' }) }).click();
     await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 05:00:00 EST');
   });
 });
@@ -105,6 +119,7 @@ test('no page in Japanese has an English word of the console’s', { tag: '@any-
     await site.open(page, `${path}${path.includes('?') ? '&' : '?'}locale=ja`);
     for (const button of await page.locator('main button[aria-haspopup="menu"]').all()) {
       await button.click();
+      await expect(page.locator('[role=menu]:focus-within')).toHaveCount(1);
       await page.keyboard.press('Escape');
     }
     const shown = await page.evaluate(() => {

@@ -147,6 +147,10 @@ test('times: spans, today and exact, one in the place of the other', async ({ pa
   await page.getByRole('button', { name: en('search.time.today') }).click();
   await expect.poll(() => q(page)).toMatch(/^queue:default created:>=\d{4}-\d\d-\d\dT00:00Z$/);
   await button.click();
+  await page.getByRole('button', { name: en('search.time.yesterday') }).click();
+  const midnight = (ago: number) => `${new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10)}T00:00Z`;
+  await expect.poll(() => q(page)).toBe(`queue:default created:${midnight(1)}..${midnight(0)}`);
+  await button.click();
   await page.getByRole('button', { name: en('search.time.apply') }).click();
   await expect(page.getByText(en('search.time.bad'))).toBeVisible();
   await page.getByLabel(en('search.time.field')).selectOption('finished');
@@ -157,6 +161,15 @@ test('times: spans, today and exact, one in the place of the other', async ({ pa
   await button.click();
   await page.keyboard.press('Escape');
   await expect(page.getByLabel(en('search.time.field'))).toHaveCount(0);
+});
+
+test('the time that is offered first is that of the state', async ({ page }) => {
+  const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
+  for (const [path, field] of [['/jobs', 'created'], ['/jobs?state=discarded', 'finished'], ['/jobs?state=retried', 'scheduled'], ['/jobs?state=running', 'performed']] as const) {
+    await site.open(page, path);
+    await button.click();
+    await expect(page.getByLabel(en('search.time.field'))).toHaveValue(field);
+  }
 });
 
 test('axe finds nothing in the box, its list and its panels', { tag: '@any-path' }, async ({ page }) => {

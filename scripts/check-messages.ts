@@ -10,8 +10,8 @@ type Tree = { [key: string]: string | Tree };
 const root = process.cwd();
 const problems: string[] = [];
 
-/** Names and signs that are the same in both languages. */
-const SAME = new Set(['app.name', 'batches.onDiscard', 'batches.onFinish', 'batches.onSuccess', 'door.heading', 'processes.memory', 'processes.notTold', 'time.never']);
+/** Names and signs, which hold no word to translate. */
+const SAME = new Set(['app.name', 'audit.inRole', 'batch.expectedIn', 'batches.onDiscard', 'batches.onFinish', 'batches.onSuccess', 'door.heading', 'processes.memory', 'processes.notTold', 'time.never']);
 
 function load(locale: string): Map<string, string> {
   const flat = new Map<string, string>();

@@ -17,7 +17,7 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
         <span className="font-mono break-all">{id}</span>
         {gone && <span className="text-danger"> {t('deleted')}</span>}
       </p>
-      <table aria-label={t('changesOf', { id })} className="mt-1 w-full table-fixed border-collapse text-[13px]">
+      <table aria-label={t('changesOf', { id })} className="mt-1 w-full table-fixed border-collapse text-[13px] max-sm:[&_time]:whitespace-normal">
         <thead className="text-left text-soft">
           <tr>
             <th scope="col" className="w-2/6 py-0.5 pr-3 font-normal">

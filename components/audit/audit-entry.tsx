@@ -34,7 +34,7 @@ export function AuditEntry({ row, self, note }: { row: AuditRow; self?: string; 
           <Link href={`/audit?${new URLSearchParams({ viewer: row.viewer })}`} prefetch={false} className="text-ink no-underline hover:underline">
             {row.viewer}
           </Link>{' '}
-          <span className="text-[13px] text-soft">{[row.viewerName, row.viewerEmail].filter((text) => text && text !== row.viewer).join(' ')} ({wordOf(t, 'audit.roles', row.role)})</span>
+          <span className="text-[13px] text-soft">{[row.viewerName, row.viewerEmail].filter((text) => text && text !== row.viewer).join(' ')} {t('audit.inRole', { role: wordOf(t, 'audit.roles', row.role) })}</span>
         </p>
         <div className="min-w-0">
           <p className="font-semibold">{wordOf(t, 'audit.actions', row.action)}</p>

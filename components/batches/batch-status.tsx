@@ -8,6 +8,7 @@ import { useLive } from '../live';
 import { useCount, useDuration } from '../quantities';
 import { AbsoluteTime, RelativeTime, useAbsoluteTime } from '../time';
 import { Banner } from '../ui/banner';
+import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
 
@@ -41,11 +42,16 @@ export function BatchStatusPanel({ batch, status }: { batch: BatchRow; status: B
   );
 }
 
+/** The page that has the remedy. */
+const REMEDIES: Partial<Record<Stuck['kind'], 'attention' | 'pauses' | 'processes'>> = { lost_workers: 'attention', paused: 'pauses', no_process: 'processes', queues_unserved: 'processes' };
+
 function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   const t = useTranslations('stuck');
+  const pages = useTranslations('nav');
   const count = useCount();
   const absolute = useAbsoluteTime();
   const format = useFormatter();
+  const remedy = REMEDIES[reason.kind];
   const tone = reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
   const text = () => {
     switch (reason.kind) {
@@ -63,10 +69,16 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   return (
     <Banner tone={tone}>
       {text()}{' '}
-      {reason.kind === 'never_completes' && (
-        <Link href={`/attention/repair?repair=check_batches&id=${batchId}`} prefetch={false} className="whitespace-nowrap">
+      {reason.kind === 'never_completes' ? (
+        <Link href={`/attention/repair?repair=check_batches&id=${batchId}`} prefetch={false} className={`${buttonClass('primary')} mt-1.5 flex w-fit`}>
           {t('check')}
         </Link>
+      ) : (
+        remedy && (
+          <Link href={`/${remedy}`} prefetch={false} className="whitespace-nowrap text-inherit underline">
+            {pages(remedy)}
+          </Link>
+        )
       )}
     </Banner>
   );
@@ -80,7 +92,7 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
   if (more || !states)
     return (
       <p>
-        {t('batches.jobCountMore', { number: count(total) })} <span className="text-soft">({t('batch.atLeast')})</span>
+        {t('batches.jobCountMore', { number: count(total) })} <span className="text-soft">{t('batch.atLeast')}</span>
       </p>
     );
   if (total === 0) return <p className="text-soft">{t('batches.noJobs')}</p>;
@@ -129,7 +141,7 @@ function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
           <dd>
             {status.expectedAt ? (
               <>
-                <AbsoluteTime iso={status.expectedAt} /> (<RelativeTime iso={status.expectedAt} />)
+                <AbsoluteTime iso={status.expectedAt} /> {t.rich('expectedIn', { time: () => <RelativeTime iso={status.expectedAt ?? ''} /> })}
               </>
             ) : (
               t('expectedUnknown')

@@ -20,7 +20,7 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
           {callbacks.map(([event, name]) => (
             <li key={event} className="any-break">
               {event}: {name}
-              {event === 'on_discard' && <span className="font-sans text-soft"> ({t('actions.batch_retry.ifDiscarded')})</span>}
+              {event === 'on_discard' && <span className="font-sans text-soft"> {t('actions.batch_retry.ifDiscarded')}</span>}
             </li>
           ))}
         </ul>

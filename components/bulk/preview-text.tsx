@@ -22,7 +22,7 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
   const matching = states ? Object.values(states).reduce((sum, n) => sum + n, 0) : null;
   const others = matching !== null && total.kind === 'exact' && !more ? matching - total.count : 0;
   const lines = [
-    others > 0 && t('bulk.skips.state', { count: others, number: count(others) }),
+    others > 0 && total.count > 0 && t('bulk.skips.state', { count: others, number: count(others) }),
     skipped && skipped.running > 0 && t('bulk.skips.running', { count: skipped.running, number: count(skipped.running) }),
     skipped && skipped.blankError > 0 && t('bulk.skips.blankError', { count: skipped.blankError, number: count(skipped.blankError) }),
     skipped && skipped.unreadable > 0 && t('bulk.skips.unreadable', { count: skipped.unreadable, number: count(skipped.unreadable) }),

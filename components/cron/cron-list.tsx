@@ -12,6 +12,7 @@ import { useCount } from '../quantities';
 import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
+import { ClassName } from '../ui/class-name';
 import { buttonClass } from '../ui/button';
 import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { CronMenu } from './cron-menu';
@@ -22,7 +23,7 @@ import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
 import type { CronActed } from './use-cron-action';
 
-const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_6.5rem_6.5rem_13.25rem_6rem_2.5rem] xl:items-start xl:gap-x-3';
+const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_7.25rem_8rem_13.25rem_6.25rem_2.5rem] xl:items-start xl:gap-x-3';
 
 /** The cron entries, each with its schedule and its last runs, kept fresh. */
 export function CronList({ door, initial }: { door: string; initial: CronPage }) {
@@ -104,7 +105,7 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
           {row.description && <p className="text-[13px] any-break text-soft">{row.description}</p>}
           <CronNotes row={row} fileGiven={fileGiven} />
         </div>
-        <Cell name={t('cron.class')}>{row.jobClass ? <span className="font-mono text-[13px] any-break">{row.jobClass}</span> : <span className="text-soft">{t('jobs.noClass')}</span>}</Cell>
+        <Cell name={t('cron.class')}>{row.jobClass ? <span className="font-mono text-[13px] any-break"><ClassName name={row.jobClass} /></span> : <span className="text-soft">{t('jobs.noClass')}</span>}</Cell>
         <Cell name={t('cron.schedule')}>{row.schedule ? <ScheduleText schedule={row.schedule} /> : <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>}</Cell>
         <Cell name={t('cron.next')}>
           {row.nextAt ? <RelativeTime iso={row.nextAt} /> : <span className="text-soft">{t('time.never')}</span>}

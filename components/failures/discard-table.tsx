@@ -3,6 +3,7 @@ import { useTranslations } from 'next-intl';
 import { type FailureFilter, failureParams } from '@/lib/failures/filters';
 import { type DiscardCount, type DiscardCounts, FAILURE_RANGES, type FailureRange, RANGE_NAMES } from '@/lib/failures/types';
 import { useCountText } from '../quantities';
+import { ClassName } from '../ui/class-name';
 import { before, countHref } from './failure-links';
 
 /** GoodJob's own tables: discarded jobs by class or by exception, each number with its jobs. */
@@ -32,10 +33,10 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
         <tbody>
           {counts.rows.map((row, n) => (
             <tr key={n} className="border-b border-line">
-              <th scope="row" className="max-w-[32rem] min-w-40 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break">
+              <th scope="row" className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break">
                 {by === 'class' && row.name !== null ? (
                   <Link href={`/cleaner?${new URLSearchParams(failureParams(filter, { by: 'failure', jobClass: row.name, group: null }))}`} prefetch={false} className="text-accent">
-                    {row.name}
+                    <ClassName name={row.name} />
                   </Link>
                 ) : (
                   (row.name ?? t('noName'))

@@ -29,16 +29,17 @@ export function JobListHead({ columns, semantics, heads, all }: Props) {
         {all && (
           <span role={head} className="js-only lg:w-4">
             {table && (
-              <input
-                type="checkbox"
-                checked={all.state === 'all'}
-                ref={(input) => {
-                  if (input) input.indeterminate = all.state === 'some';
-                }}
-                onChange={(event) => all.onSelect(event.currentTarget.checked)}
-                aria-label={t('selectAll')}
-                className="block size-4 accent-accent"
-              />
+              <label className="job-tick">
+                <input
+                  type="checkbox"
+                  checked={all.state === 'all'}
+                  ref={(input) => {
+                    if (input) input.indeterminate = all.state === 'some';
+                  }}
+                  onChange={(event) => all.onSelect(event.currentTarget.checked)}
+                  aria-label={t('selectAll')}
+                />
+              </label>
             )}
           </span>
         )}

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import dynamic from 'next/dynamic';
-import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/columns';
 import type { SortHead } from '@/lib/jobs/sort-heads';
 import { useLive } from '../live';
@@ -53,6 +53,12 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
   const selection = useSelection(useMemo(() => rows.map(({ id }) => id), [rows]));
   const semantics = heads ? 'table' : 'list';
   const gone = Object.values(acted).filter(({ id }) => rows.every((row) => row.id !== id));
+  const goneIds = gone.map(({ id }) => id).join();
+  const goneLines = useRef<HTMLDivElement>(null);
+  // A row that leaves takes its menu along, and with it the focus: that goes to what the action came to.
+  useEffect(() => {
+    if (goneIds && document.activeElement === document.body) goneLines.current?.focus();
+  }, [goneIds]);
   const onActed = useCallback(
     (result: Acted) => {
       setActed((all) => ({ ...all, [result.id]: result }));
@@ -68,11 +74,15 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
   return (
     <div ref={list}>
       {(bulk || tools) && <SelectionBar ids={selection.ids} onAll={selection.selectAll} shown={rows.length} bulk={bulk} tools={tools} />}
-      {gone.map((one) => (
-        <div key={one.id} className="mb-2">
-          <ActedLine acted={one} withId />
+      {gone.length > 0 && (
+        <div ref={goneLines} tabIndex={-1}>
+          {gone.map((one) => (
+            <div key={one.id} className="mb-2">
+              <ActedLine acted={one} withId />
+            </div>
+          ))}
         </div>
-      ))}
+      )}
       {page && ((live.page.named?.length ?? 0) > 0 || live.page.labelsOfNewest) && <SearchNote search={live.page} path={page.path} params={page.params} />}
       <NewsButton news={live.news} left={live.left.size} full={live.news > 0 && live.news === rows.length} onShow={live.showLatest} />
       {rows.length === 0 ? (

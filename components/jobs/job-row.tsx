@@ -48,6 +48,8 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
   const table = semantics === 'table';
   const cell = table ? 'cell' : undefined;
   const Item = table ? 'div' : 'li';
+  // What stopped a job is what its reader has come for, unless there is a column of it.
+  const saysWhy = (job.state === 'discarded' || job.state === 'retried') && Boolean(job.error?.trim()) && !columns.includes('error');
   const closing: readonly Column[] = columns.filter((column) => column === 'time' || column === 'state');
   const showLabel = t(unfolds === 'raw' ? (unfolded ? 'jobs.hideRaw' : 'jobs.showRaw') : unfolded ? 'jobs.hideDetails' : 'jobs.showDetails', { id: job.id });
   return (
@@ -55,24 +57,26 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
       <div className={`job-row ${onSelect ? 'job-row-select' : ''}`}>
         {onSelect && (
           <span role={cell} className="js-only row-span-3 pt-px lg:pt-0">
-            <input
-              type="checkbox"
-              checked={selected}
-              // The change itself does not tell whether Shift was held.
-              onClick={(event) => onSelect(job.id, event.currentTarget.checked, event.shiftKey)}
-              onChange={() => undefined}
-              aria-label={t('jobs.select', { id: job.id })}
-              className="size-4 accent-accent"
-            />
+            <label className="job-tick">
+              <input
+                type="checkbox"
+                checked={selected}
+                // The change itself does not tell whether Shift was held.
+                onClick={(event) => onSelect(job.id, event.currentTarget.checked, event.shiftKey)}
+                onChange={() => undefined}
+                aria-label={t('jobs.select', { id: job.id })}
+              />
+            </label>
           </span>
         )}
-        <div role={cell} className="flex min-w-0 flex-1 flex-col lg:min-w-48">
-          <Link href={`/jobs/${job.id}`} prefetch={false} className="font-mono text-[13px] font-semibold any-break text-accent no-underline hover:underline">
+        <div role={cell} className="job-head">
+          <Link href={`/jobs/${job.id}`} prefetch={false} className="job-name">
             {job.jobClass ?? t('jobs.noClass')}
           </Link>
-          <span className="font-mono text-[12px] break-all text-soft">{job.id}</span>
+          <span className="job-id">{job.id}</span>
+          {saysWhy && <span className="job-error">{job.error}</span>}
         </div>
-        <div className="mt-1.5 grid grid-cols-2 gap-x-3 gap-y-0.5 lg:contents">
+        <div className="job-facts">
           {columns.filter((column) => !closing.includes(column)).map((column) => (
             <div key={column} role={cell} className={`cell ${columnClass(column)}`}>
               {/* Where there are column heads they name the cells of a table; a list has no heads for its reader. */}
@@ -85,13 +89,13 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
             </div>
           ))}
         </div>
-        <div className="mt-1.5 flex flex-wrap items-center gap-x-2 gap-y-1 lg:contents">
+        <div className="job-close">
           {closing.map((column) => (
-            <div key={column} role={cell} className={`shrink-0 text-[13px] text-soft ${columnClass(column)}`}>
+            <div key={column} role={cell} className={`job-note ${columnClass(column)}`}>
               <JobCell column={column} job={job} labelHref={labelHref} />
             </div>
           ))}
-          <span role={cell} className="ml-auto flex shrink-0 items-center justify-end lg:ml-0 lg:w-16">
+          <span role={cell} className="job-tools">
             <a href={`${basePath}/jobs/${job.id}?raw=1#raw`} className={`${buttonClass('quiet')} no-js-only px-1.5`} aria-label={t('jobs.showRaw', { id: job.id })}>
               <Icon name="unfold" />
             </a>

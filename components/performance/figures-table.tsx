@@ -3,6 +3,7 @@ import { useTranslations } from 'next-intl';
 import { SORTS, type PerformanceFilter, type Sort, performanceParams } from '@/lib/performance/filters';
 import type { Figures, Measured, Period } from '@/lib/performance/types';
 import { useCount, useDuration } from '../quantities';
+import { ClassName } from '../ui/class-name';
 import { classHref, jobsHref } from './performance-links';
 
 interface Props {
@@ -29,7 +30,7 @@ export function FiguresTable({ of, rows, before, period, filter, path, jobClass,
   const sorted = [...rows].sort((a, b) => KEYS[filter.sort](b) - KEYS[filter.sort](a) || ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
   const earlier = new Map(before.map((row) => [row.name, row]));
   const head = (sort: Sort | null, text: string, className = 'text-right') => (
-    <th scope="col" aria-sort={sort && sort === filter.sort ? (sort === 'name' ? 'ascending' : 'descending') : undefined} className={`px-2.5 py-1.5 font-normal whitespace-nowrap ${className}`}>
+    <th scope="col" aria-sort={sort && sort === filter.sort ? (sort === 'name' ? 'ascending' : 'descending') : undefined} className={`px-2 py-1.5 font-normal whitespace-nowrap ${className}`}>
       {sort && SORTS.includes(sort) && sort !== filter.sort ? (
         <Link href={`${path}?${new URLSearchParams(performanceParams(filter, { sort }))}#${of}`} prefetch={false} scroll={false} className="text-accent">
           {text}
@@ -84,7 +85,7 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
   const about = (value: number) => (sampled && value > 0 ? t('about', { value: count(value) }) : count(value));
   const time = (value: number | null) => (value === null ? never : duration(value));
   const then = (text: string | null) => hasBefore && <span className="block text-[12px] text-soft">{t('before', { value: text ?? never })}</span>;
-  const cell = 'px-2.5 py-1.5 text-right whitespace-nowrap align-top';
+  const cell = 'px-2 py-1.5 text-right whitespace-nowrap align-top';
   const named = of === 'class' ? { jobClass: row.name } : { jobClass, queueName: row.name };
   const isLinked = row.name !== null && row.name.trim() !== '';
   const number = (value: number, failed: boolean) =>
@@ -97,10 +98,10 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
     );
   return (
     <tr className="border-b border-line last:border-0" data-name={row.name ?? ''}>
-      <th scope="row" className="max-w-80 min-w-36 px-2.5 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break lg:min-w-60">
+      <th scope="row" className="max-w-80 min-w-48 px-2 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break">
         {of === 'class' && isLinked ? (
           <Link href={classHref(row.name ?? '', performanceParams(filter, { sort: 'total' }))} prefetch={false} className="text-accent">
-            {row.name}
+            <ClassName name={row.name ?? ''} />
           </Link>
         ) : (
           (row.name ?? t('noName'))

@@ -8,7 +8,7 @@ import { useCount, useCountText, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
 
-export const QUEUE_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_9rem_10rem] lg:items-baseline lg:gap-x-3';
+export const QUEUE_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_11rem_10rem] lg:items-baseline lg:gap-x-3';
 
 /** One queue: each number leads to its jobs. */
 export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
@@ -83,7 +83,7 @@ function Rate({ count, range }: { count: Count; range: Range }) {
   if (count.kind === 'unknown' || count.count === 0) return null;
   const perMinute = (count.count * 60) / RANGES[range];
   if (perMinute < 0.1) return null;
-  return <span className="whitespace-nowrap text-soft">({t('perMinute', { number: format.number(perMinute, { maximumFractionDigits: perMinute < 10 ? 1 : 0 }) })})</span>;
+  return <span className="whitespace-nowrap text-soft">{t('perMinute', { number: format.number(perMinute, { maximumFractionDigits: perMinute < 10 ? 1 : 0 }) })}</span>;
 }
 
 function Marks({ queue }: { queue: QueueRow }) {

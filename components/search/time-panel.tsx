@@ -12,6 +12,8 @@ import { timeTerm } from './time-term';
 
 const FIELDS = ['created', 'finished', 'scheduled', 'performed'] as const;
 type Field = (typeof FIELDS)[number];
+/** The time by which a state is looked at; it is that of its list's order, too. */
+const TIME_OF: Partial<Record<string, Field>> = { scheduled: 'scheduled', retried: 'scheduled', queued: 'scheduled', running: 'performed', succeeded: 'finished', discarded: 'finished' };
 const SPANS = [['1h', 'hour'], ['24h', 'day'], ['7d', 'week']] as const;
 
 /** Spans before now, and exact bounds in the viewer's zone. */
@@ -22,7 +24,7 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
   const close = useClosePopover();
   const router = useRouter();
   const zone = useTimeZone() ?? 'UTC';
-  const [field, setField] = useState<Field>(FIELDS.find((name) => chips.some(({ time }) => time === name)) ?? 'created');
+  const [field, setField] = useState<Field>(FIELDS.find((name) => chips.some(({ time }) => time === name)) ?? TIME_OF[params.state ?? ''] ?? 'created');
   const [problem, setProblem] = useState(false);
   const set = (text: string | null) => {
     const others = chips.filter(({ time }) => time !== field);
@@ -36,7 +38,11 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
     if ((!from && !to) || (from && to && from >= to)) return setProblem(true);
     set(timeTerm(field, from ? Date.parse(from) : null, to ? Date.parse(to) : null, zone));
   }
-  const today = () => set(timeTerm(field, Date.parse(zonedToUtc(`${utcToZoned(Date.now(), zone).slice(0, 10)}T00:00`, zone) ?? ''), null, zone));
+  /** When a day began in the viewer's zone, today or so many before. */
+  const dayStart = (ago: number) => {
+    const day = new Date(Date.parse(utcToZoned(Date.now(), zone).slice(0, 10)) - ago * 86_400_000);
+    return Date.parse(zonedToUtc(`${day.toISOString().slice(0, 10)}T00:00`, zone) ?? '');
+  };
   const input = 'mt-0.5 block control w-full';
   return (
     <div className="flex w-64 max-w-full max-sm:w-auto flex-col gap-3">
@@ -56,7 +62,8 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
             {spans(name)}
           </Button>
         ))}
-        <Button onClick={today}>{t('today')}</Button>
+        <Button onClick={() => set(timeTerm(field, dayStart(0), null, zone))}>{t('today')}</Button>
+        <Button onClick={() => set(timeTerm(field, dayStart(1), dayStart(0), zone))}>{t('yesterday')}</Button>
       </div>
       <form onSubmit={setRange} className="flex flex-col gap-2 border-t border-line pt-2">
         {(['from', 'to'] as const).map((name) => (

@@ -5,6 +5,7 @@ import { useLocale, useTimeZone, useTranslations } from 'next-intl';
 import { type ReactNode, useSyncExternalStore } from 'react';
 import { useLive } from '../live';
 import { buttonClass } from '../ui/button';
+import { DropDown } from '../ui/drop-down';
 import { Icon } from '../ui/icon';
 
 const LANGUAGES = [
@@ -53,18 +54,13 @@ export function Preferences() {
           {other[1]}
         </a>
       )}
-      <details className="relative">
-        <summary aria-label={t('label')} title={t('label')} className={`${buttonClass('quiet')} list-none [&::-webkit-details-marker]:hidden`}>
-          <Icon name="settings" />
-        </summary>
-        <div className="absolute right-0 z-30 mt-1 flex w-max gap-4 rounded-md border border-line-strong bg-raised p-3 shadow-lg">
-          <Group title={t('theme')}>{(['auto', 'light', 'dark'] as const).map((name) => choice('_theme', name, t(`themes.${name}`), theme === name))}</Group>
-          <Group title={t('timeZone')}>
-            {ZONES.map(([name, label]) => choice('_time_zone', name, label, zone === name))}
-            {browserZone && !ZONES.some(([name]) => name === browserZone) && choice('_time_zone', browserZone, `${t('browserZone')} (${browserZone})`, zone === browserZone)}
-          </Group>
-        </div>
-      </details>
+      <DropDown summary={<Icon name="settings" />} label={t('label')} className="flex w-max gap-4">
+        <Group title={t('theme')}>{(['auto', 'light', 'dark'] as const).map((name) => choice('_theme', name, t(`themes.${name}`), theme === name))}</Group>
+        <Group title={t('timeZone')}>
+          {ZONES.map(([name, label]) => choice('_time_zone', name, label, zone === name))}
+          {browserZone && !ZONES.some(([name]) => name === browserZone) && choice('_time_zone', browserZone, t('browserZone', { zone: browserZone }), zone === browserZone)}
+        </Group>
+      </DropDown>
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { headers } from 'next/headers';
 import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/viewer';
 import { env } from '@/lib/env';
 import { buttonClass } from '../ui/button';
+import { DropDown } from '../ui/drop-down';
 
 /** Who is signed in, as what, and the way out where the console itself signs people in. */
 export async function SignedIn() {
@@ -12,23 +13,25 @@ export async function SignedIn() {
   const t = await getTranslations('app');
   const role = t(`roles.${viewer.role}`);
   return (
-    <details className="relative">
-      <summary className={`${buttonClass('quiet')} list-none [&::-webkit-details-marker]:hidden`}>
-        <span className="sr-only">{t('signedInAs')} </span>
-        <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">{viewer.id}</span>
-        <span className="ml-1.5 hidden text-soft sm:inline">{role}</span>
-      </summary>
-      <div className="absolute right-0 z-30 mt-1 w-72 max-w-[calc(100vw-2rem)] rounded-md border border-line-strong bg-raised p-3 shadow-lg">
-        <p className="text-[13px] text-soft">{t('signedInAs')}</p>
-        <p className="font-medium break-all">{viewer.id}</p>
-        <p className="mt-2 font-medium">{role}</p>
-        <p>{t(`roleMeans.${viewer.role}`)}</p>
-        {auth.mode === 'oidc' && (
-          <form method="post" action={`${basePath}/auth/sign-out`} className="mt-3">
-            <button className={buttonClass()}>{t('signOut')}</button>
-          </form>
-        )}
-      </div>
-    </details>
+    <DropDown
+      className="w-72 max-w-[calc(100vw-2rem)]"
+      summary={
+        <>
+          <span className="sr-only">{t('signedInAs')} </span>
+          <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">{viewer.id}</span>
+          <span className="ml-1.5 hidden text-soft sm:inline">{role}</span>
+        </>
+      }
+    >
+      <p className="text-[13px] text-soft">{t('signedInAs')}</p>
+      <p className="font-medium break-all">{viewer.id}</p>
+      <p className="mt-2 font-medium">{role}</p>
+      <p>{t(`roleMeans.${viewer.role}`)}</p>
+      {auth.mode === 'oidc' && (
+        <form method="post" action={`${basePath}/auth/sign-out`} className="mt-3">
+          <button className={buttonClass()}>{t('signOut')}</button>
+        </form>
+      )}
+    </DropDown>
   );
 }
