@@ -321,13 +321,14 @@ describe('classes that fail every time', () => {
 
   test('found although nothing of it is ever discarded: its jobs are tried again for ever', async () => {
     await start();
-    const retrying = async (columns: Record<string, string>, count = 6, failedAt = `now() - interval '1 minute'`) => {
+    const retrying = async (columns: Record<string, string>, count = 6, failedAt = `now() - interval '20 minutes'`) => {
       const ids = await insertJobs(gj.client, count, { ...OPEN, error: `'E: down'`, error_event: '3', scheduled_at: `now() + n * interval '1 minute'`, ...columns });
       await gj.client.query(`INSERT INTO good_job_executions (active_job_id, created_at, updated_at, finished_at, error) SELECT id, ${failedAt}, now(), now(), 'E: down' FROM unnest($1::uuid[]) id`, [ids]);
     };
     await retrying({ job_class: `'StuckJob'` });
     await retrying({ job_class: `'StuckJob'` }, 2, `now() - interval '3 days'`);
     await retrying({ job_class: `'FewJob'` }, 4);
+    await retrying({ job_class: `'NewJob'` }, 6, `now() - interval '1 minute'`);
     await retrying({ job_class: `'LimitedJob'`, error: `'GoodJob::ActiveJobExtensions::Concurrency::ConcurrencyExceededError: x'` });
     await retrying({ job_class: `'FlakyJob'` });
     await insertJob(gj.client, { ...SUCCEEDED, job_class: 'FlakyJob' });
