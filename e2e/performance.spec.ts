@@ -34,7 +34,7 @@ test('figures by class and by queue, beside the day before', async ({ page }) =>
   const row = page.locator('[data-figures="class"] tbody tr').first();
   await expect(row.getByRole('rowheader')).toHaveText(NAME);
   // Executions, failures, total, average, shortest, longest, p50, p95, p99 of run and wait.
-  const cells = (await row.getByRole('cell').allTextContents()).map((text) => text.replace(/before.*/, ''));
+  const cells = (await row.getByRole('cell').allTextContents()).map((text) => text.replace(/was .*/, ''));
   expect(cells).toEqual(['20', '5', '3 min 30 s', '11 s', '1 s', '20 s', '11 s', '19 s', '20 s', '2 min', '2 min', '2 min']);
   const gone = page.locator('[data-figures="class"] tbody tr').filter({ hasText: 'Gone' });
   await expect(gone.getByRole('cell').nth(2)).toContainText('1 min');
