@@ -96,7 +96,7 @@ test('jobs of a killed worker: seen, all released at once, gone', { tag: '@any-p
   for (const id of ids) expect((await row(site.db, 'good_jobs', id)).locked_by_id).toBeNull();
 });
 
-test('one that is held again meanwhile is left alone, and says so', async ({ page }) => {
+test('one that is held again meanwhile is left alone, and says so', { tag: '@any-path' }, async ({ page }) => {
   const [gone, other] = [await start(), await start()];
   const id = await insertJob(site.db, { scheduled_at: ago(90) });
   await gone.run(id);
@@ -133,7 +133,7 @@ test('what a pause holds back, a queue that nobody serves, a class that only fai
   expect(await site.value(`SELECT (value -> 'queues')::text FROM good_job_settings`)).toBe('[]');
 });
 
-test('a target that cannot be read is nothing at all', async ({ page, problems }) => {
+test('a target that cannot be read is nothing at all', { tag: '@any-path' }, async ({ page, problems }) => {
   problems.allowStatus(404);
   for (const query of ['', '?repair=bogus', '?repair=check_batches&id=bogus', '?repair=unpause&by=queue']) expect((await site.open(page, `/attention/repair${query}`)).status(), query).toBe(404);
 });
@@ -155,7 +155,7 @@ test.describe('without JavaScript', () => {
   });
 });
 
-test('who may only look sees why, and no repair', async ({ page, basePath }) => {
+test('who may only look sees why, and no repair', { tag: '@any-path' }, async ({ page, basePath }) => {
   let id = '';
   const readOnly = await startSite('attention read only', basePath, { env: { READ_ONLY: '1' }, seed: async (db) => void (id = await insertBatch(db)) });
   try {

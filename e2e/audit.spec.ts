@@ -44,7 +44,7 @@ test('an act with its reason is in the audit, with what it changed, and on the j
   await expect(entries(page)).toHaveCount(1);
 });
 
-test('a batch retry is on the batch’s page, and a bulk run on those of its jobs', async ({ page }) => {
+test('a batch retry is on the batch’s page, and a bulk run on those of its jobs', { tag: '@any-path' }, async ({ page }) => {
   const batch = await insertBatch(site.db);
   const id = await insertJob(site.db, { ...DISCARDED, batch_id: batch });
   await site.open(page, `/batches/${batch}/retry`);
@@ -122,7 +122,7 @@ test('the file holds all that matches, and nothing that a spreadsheet would calc
   expect(csv).toContain(`"'=HYPERLINK(""http://x"")"`);
 });
 
-test('new records come in by themselves', async ({ page }) => {
+test('new records come in by themselves', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/audit');
   await expect(page.locator('main')).toContainText(en('audit.empty'));
   await insertRecords(1, '', '');

@@ -71,7 +71,7 @@ test('the counts lead to the jobs that they count', async ({ page }) => {
   await expect.poll(() => idsOn(page, 'job', MEMBERS)).toEqual(queued.slice(0, 25));
 });
 
-test('an attempt that failed tells its error on hover and on focus', async ({ page }) => {
+test('an attempt that failed tells its error on hover and on focus', { tag: '@any-path' }, async ({ page }) => {
   const [id = ''] = await members('error IS NOT NULL');
   await site.open(page, `/batches/${batchId}?state=discarded`);
   const attempts = page.locator(`[data-job="${id}"]`).getByRole('button', { name: en('jobs.errorOf', { attempts: 1, error: 'RuntimeError: boom' }) });
@@ -85,7 +85,7 @@ test('an attempt that failed tells its error on hover and on focus', async ({ pa
   await expect(page.getByRole('tooltip')).toHaveCount(0);
 });
 
-test('the list refreshes, but not while something is unfolded or the switch in the header is off', async ({ page }) => {
+test('the list refreshes, but not while something is unfolded or the switch in the header is off', { tag: '@any-path' }, async ({ page }) => {
   await page.clock.install();
   await site.open(page, `/batches/${batchId}`);
   let polls = 0;

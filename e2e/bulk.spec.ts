@@ -71,7 +71,7 @@ test('the selected rows', async ({ page }) => {
   for (const [id, done] of [[first, true], [second, false], [third, true]] as const) expect((await row(site.db, 'good_jobs', id)).finished_at !== null).toBe(done);
 });
 
-test('reschedule to a time; the dialog is worked by keyboard and gives the focus back', async ({ page }) => {
+test('reschedule to a time; the dialog is worked by keyboard and gives the focus back', { tag: '@any-path' }, async ({ page }) => {
   await insertJobs(site.db, 3, { performed_at: 'NULL', finished_at: 'NULL', error: 'NULL', error_event: 'NULL' });
   await site.open(page, '/jobs?state=queued');
   const button = bar(page).getByRole('button', { name: en('actions.reschedule.menu') });

@@ -40,7 +40,7 @@ test('it opens when it is asked for, and is found as it was left', async ({ page
   await expect(page.getByRole('button', { name: en('chart.show') })).toBeVisible();
 });
 
-test('its table has the same numbers, under the filter of the list', async ({ page }) => {
+test('its table has the same numbers, under the filter of the list', { tag: '@any-path' }, async ({ page }) => {
   await openChart(page, '/jobs');
   await page.getByRole('button', { name: en('chart.asTable') }).click();
   const table = page.getByRole('table', { name: en('chart.title') });
@@ -77,7 +77,7 @@ test('dragging across it sets the time filter, and another replaces it', async (
   await expect.poll(() => q(page)).toBeNull();
 });
 
-test('the keys set it too', async ({ page }) => {
+test('the keys set it too', { tag: '@any-path' }, async ({ page }) => {
   await openChart(page);
   await plot(page).focus();
   for (let n = 0; n < 5; n += 1) await page.keyboard.press('ArrowLeft');

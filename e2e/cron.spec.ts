@@ -76,7 +76,7 @@ test('disable and enable ask first, are done and on record', async ({ page }) =>
   expect(rows).toEqual(['cron.disable', 'cron.enable'].map((action) => ({ action, target_type: 'cron_key', target_name: 'every_minute' })));
 });
 
-test('the list lives: what changes in the database comes to the screen by itself', async ({ page }) => {
+test('the list lives: what changes in the database comes to the screen by itself', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/cron_entries');
   await expect(row(page, 'every_minute')).toContainText(en('cron.noRuns'));
   await insertJob(site.db, { ...DISCARDED, cron_key: 'every_minute', cron_at: at(Date.now()) });

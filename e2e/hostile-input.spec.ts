@@ -47,7 +47,7 @@ test('markup in every text column is text on every page', { tag: '@any-path' }, 
   }
 });
 
-test('also in menus, dialogs, tooltips and unfolded JSON', async ({ page }) => {
+test('also in menus, dialogs, tooltips and unfolded JSON', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, `/batches/${BATCH}`);
   await page.getByRole('button', { name: en('jobs.showRaw', { id: JOB }) }).click();
   await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText(JSON.stringify(EVIL));
@@ -127,7 +127,7 @@ test('a condition that cannot be read stays visible, and lists nothing', { tag: 
   await expect(page.locator('[data-batch]')).toHaveCount(1);
 });
 
-test('repeated, empty and unknown parameters change nothing that they should not', async ({ page }) => {
+test('repeated, empty and unknown parameters change nothing that they should not', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=queued&state=discarded&job_class=&utm_source=mail&__proto__=1&constructor=x');
   await expect(page.locator(`[data-job="${LARGE}"]`)).toBeVisible();
   await site.open(page, `/jobs/${LARGE}?did=%3Cscript%3E&outcome=done`);

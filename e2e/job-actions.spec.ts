@@ -39,7 +39,7 @@ test('discard, and not before it is confirmed', async ({ page }) => {
   expect(await row(site.db, 'good_jobs', id)).toMatchObject({ error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard', error_event: 5 });
 });
 
-test('a job that a worker holds is not discarded; by force it is', async ({ page }) => {
+test('a job that a worker holds is not discarded; by force it is', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertJob(site.db, RUNNING);
   const letGo = await holdJob(site, id);
   await site.open(page, '/jobs');
@@ -53,7 +53,7 @@ test('a job that a worker holds is not discarded; by force it is', async ({ page
   await letGo();
 });
 
-test('a job of a live skiplocked worker names the process that holds it', async ({ page }) => {
+test('a job of a live skiplocked worker names the process that holds it', { tag: '@any-path' }, async ({ page }) => {
   const process = await insertProcess(site.db);
   const id = await insertJob(site.db, { ...RUNNING, locked_by_id: process, locked_at: new Date().toISOString(), lock_type: 1 });
   await site.open(page, '/jobs');
@@ -71,7 +71,7 @@ test('run now', async ({ page }) => {
   expect(await site.value<boolean>(`SELECT abs(extract(epoch FROM scheduled_at - clock_timestamp() AT TIME ZONE 'UTC')) < 30 FROM good_jobs WHERE id = $1`, id)).toBe(true);
 });
 
-test('reschedule to a time, in the reader’s own time zone', async ({ page, context }) => {
+test('reschedule to a time, in the reader’s own time zone', { tag: '@any-path' }, async ({ page, context }) => {
   const id = await insertJob(site.db);
   await context.addCookies([{ name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin }]);
   await site.open(page, '/jobs');
@@ -86,7 +86,7 @@ test('reschedule to a time, in the reader’s own time zone', async ({ page, con
   await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2031-05-06 07:08:00 JST');
 });
 
-test('a time that is no time is asked for again, nothing is sent', async ({ page }) => {
+test('a time that is no time is asked for again, nothing is sent', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertJob(site.db);
   await site.open(page, '/jobs');
   const dialog = await choose(page, id, 'reschedule');
@@ -107,7 +107,7 @@ test('destroy takes its executions with it', async ({ page }) => {
   expect(await site.value('SELECT (SELECT count(*) FROM good_jobs WHERE id = $1) + (SELECT count(*) FROM good_job_executions WHERE active_job_id = $1)', id)).toBe('0');
 });
 
-test('destroyed or changed elsewhere in the meantime: it says so', async ({ page }) => {
+test('destroyed or changed elsewhere in the meantime: it says so', { tag: '@any-path' }, async ({ page }) => {
   const [gone, changed] = [await insertJob(site.db), await insertJob(site.db)];
   await page.addInitScript(() => localStorage.setItem('gjc_live', 'off')); // no refresh may come first
   await site.open(page, '/jobs');
@@ -121,14 +121,14 @@ test('destroyed or changed elsewhere in the meantime: it says so', async ({ page
   expect(await row(site.db, 'good_jobs', changed)).toMatchObject({ error: null, error_event: null });
 });
 
-test('what cannot be run again is refused with the reason', async ({ page }) => {
+test('what cannot be run again is refused with the reason', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertJob(site.db, { ...DISCARDED, serialized_params: '{"arguments": []}' });
   await site.open(page, '/jobs');
   await act(page, id, 'retry');
   await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.refused.params_without_job_class'));
 });
 
-test('discarding the last open job completes its batch', async ({ page }) => {
+test('discarding the last open job completes its batch', { tag: '@any-path' }, async ({ page }) => {
   const batch = await insertBatch(site.db, { on_discard: 'OnDiscardJob', on_finish: 'OnFinishJob', on_success: 'OnSuccessJob' });
   await insertJob(site.db, { batch_id: batch, ...SUCCEEDED });
   const id = await insertJob(site.db, { batch_id: batch });

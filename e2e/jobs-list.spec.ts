@@ -24,7 +24,7 @@ async function seed(db: pg.Client): Promise<void> {
 const site = useSite('jobs list', { seed });
 const head = (page: Page, column: 'created' | 'priority' | 'time' | 'scheduled') => page.getByRole('columnheader', { name: en(`jobs.columns.${column}`) });
 
-test('column heads sort, both ways, and say so', async ({ page }) => {
+test('column heads sort, both ways, and say so', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=queued&columns=queue,priority,created,time,state');
   await expect(head(page, 'time')).toHaveAttribute('aria-sort', 'ascending');
   expect((await idsOn(page, 'job'))[0]).toBe(id(29));
@@ -42,7 +42,7 @@ test('column heads sort, both ways, and say so', async ({ page }) => {
   await expect(page.getByRole('columnheader', { name: en('jobs.columns.queue') }).getByRole('link')).toHaveCount(0);
 });
 
-test('columns are chosen, a path of the arguments too, and stay', async ({ page }) => {
+test('columns are chosen, a path of the arguments too, and stay', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=queued&limit=3');
   const menu = page.getByRole('button', { name: en('columnMenu.label') });
   await menu.click();
@@ -125,14 +125,14 @@ test('25, 50 or 100 rows', async ({ page }) => {
   await expect.poll(() => idsOn(page, 'job')).toHaveLength(32);
 });
 
-test('tabs and list say how many jobs they have', async ({ page }) => {
+test('tabs and list say how many jobs they have', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=queued');
   await expect(page.getByRole('link', { name: `${en('states.queued')} 30` })).toHaveAttribute('aria-current', 'page');
   await expect(page.getByRole('link', { name: `${en('states.all')} 32` })).toBeVisible();
   await expect(page.getByText(en('counts.jobs.exact', { count: 30, number: '30' }))).toHaveAttribute('title', en('counts.exact'));
 });
 
-test('an empty list says what to do', async ({ page }) => {
+test('an empty list says what to do', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=discarded&q=class%3ANothing');
   await expect(page.locator('main')).toContainText(en('jobs.emptyQuery'));
   await page.getByRole('link', { name: en('jobs.allStates') }).click();

@@ -138,7 +138,7 @@ test('no page in Japanese has an English word of the console’s', { tag: '@any-
   }
 });
 
-test('numbers, plurals and durations read as the language writes them', async ({ page }) => {
+test('numbers, plurals and durations read as the language writes them', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertBatch(site.db, { enqueued_at: '2026-11-20T10:00:00Z', jobs_finished_at: '2026-11-20T13:25:00Z', finished_at: '2026-11-20T13:25:00Z' });
   await site.db.query(
     `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, performed_at, finished_at, scheduled_at, created_at, updated_at)

@@ -28,7 +28,7 @@ async function asks(page: Page): Promise<(ms: number) => Promise<string[]>> {
   };
 }
 
-test('new rows are announced, and shown when they are asked for', async ({ page }) => {
+test('new rows are announced, and shown when they are asked for', { tag: '@any-path' }, async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/jobs');
   const before = await idsOn(page, 'job');

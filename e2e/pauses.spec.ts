@@ -60,7 +60,7 @@ test('the name is completed with what the database has', async ({ page }) => {
   await expect(page.locator('datalist option')).toHaveAttribute('value', 'mailers');
 });
 
-test('a pause that is there already is no change, and says so; the list lives', async ({ page }) => {
+test('a pause that is there already is no change, and says so; the list lives', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/pauses');
   await site.db.query(`UPDATE good_job_settings SET value = '{"queues": ["mailers", "other"]}' WHERE key = 'pauses'`);
   await expect(paused(page, 'queue', 'other')).toBeVisible({ timeout: 15_000 });

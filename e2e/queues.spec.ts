@@ -47,7 +47,7 @@ test('what each queue holds, who serves it, and what became of its jobs', async 
 });
 
 for (const [label, count] of [['states.queued', 3], ['states.running', 1], ['queues.finished', 4], ['states.discarded', 2]] as const)
-  test(`${label} leads to its jobs`, async ({ page }) => {
+  test(`${label} leads to its jobs`, { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, '/queues');
     await cell(page, 'mail', en(label)).getByRole('link').click();
     await page.waitForURL(/\/jobs\?/);
