@@ -2,7 +2,7 @@ import { defineConfig } from 'playwright/test';
 import type { WorkerOptions } from './e2e/support/test';
 
 /** Specs in which the base path plays no part: one run says it all. Single tests of that kind have the tag `@any-path`. */
-const SAME_AT_ANY_PATH = ['**/accessibility*.spec.ts', '**/database-*.spec.ts', '**/schema-*.spec.ts', '**/sign-in*.spec.ts', '**/permission-*.spec.ts', '**/hostile-columns.spec.ts'];
+const SAME_AT_ANY_PATH = ['**/accessibility*.spec.ts', '**/database-*.spec.ts', '**/schema-*.spec.ts', '**/sign-in*.spec.ts', '**/permission-*.spec.ts', '**/hostile-*.spec.ts', '**/batch-stuck.spec.ts', '**/redaction.spec.ts', '**/performance.spec.ts', '**/gj-real.spec.ts'];
 
 export default defineConfig<object, WorkerOptions>({
   testDir: 'e2e',

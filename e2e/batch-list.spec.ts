@@ -52,7 +52,7 @@ test('a shared address of a page shows the same rows although its row is gone', 
 });
 
 for (const [state, where] of Object.entries(STATES) as [keyof typeof STATES, string][]) {
-  test(`the tab of ${state} batches lists those and no others`, async ({ page }) => {
+  test(`the tab of ${state} batches lists those and no others`, { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, '/batches');
     await page.getByRole('navigation', { name: en('jobs.tabs') }).getByRole('link', { name: en(`batchStates.${state}`), exact: true }).click();
     await page.waitForURL(new RegExp(`state=${state}$`));

@@ -63,7 +63,7 @@ test('from the row of the list, with the outcome at the row', async ({ page }) =
   expect(await row(site.db, 'good_job_batches', id)).toMatchObject({ discarded_at: null, finished_at: null });
 });
 
-test('a batch without a discarded job does not offer it, and its row says why', async ({ page }) => {
+test('a batch without a discarded job does not offer it, and its row says why', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertBatch(site.db, { description: 'All well', created_at: '2027-02-01T00:00:00Z' });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
   await site.open(page, '/batches');
@@ -90,7 +90,7 @@ test('it completes a batch that can complete at once, and its callbacks are enqu
   await expect(page.getByRole('region', { name: en('batch.callbackJobs') }).locator('[data-job]')).toHaveCount(2);
 });
 
-test('the dialog works by keyboard alone and gives the focus back', async ({ page }) => {
+test('the dialog works by keyboard alone and gives the focus back', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertBatch(site.db, { description: 'By hand', ...FINISHED });
   await insertJob(site.db, { batch_id: id, ...DISCARDED });
   await site.open(page, `/batches/${id}`);
@@ -109,7 +109,7 @@ test('the dialog works by keyboard alone and gives the focus back', async ({ pag
   expect(await openJobs(site.db, id)).toBe(1);
 });
 
-test('a batch that is gone in the meantime is said to be gone', async ({ page, problems }) => {
+test('a batch that is gone in the meantime is said to be gone', { tag: '@any-path' }, async ({ page, problems }) => {
   problems.allowStatus(404); // its progress, asked for again
   const id = await insertBatch(site.db, { description: 'Cleaned up', ...FINISHED });
   await site.open(page, `/batches/${id}`);

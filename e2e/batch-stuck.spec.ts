@@ -8,7 +8,7 @@ import { holdJob } from './support/worker';
 const site = useSite('batch stuck');
 const soon = new Date(Date.now() + 3 * 3_600_000);
 
-test('the app never enqueued it', { tag: '@any-path' }, async ({ page }) => {
+test('the app never enqueued it', async ({ page }) => {
   const id = await insertBatch(site.db, { enqueued_at: null });
   await insertJob(site.db, { batch_id: id });
   for (const [locale, say] of [['en', en], ['ja', ja]] as const) {
@@ -44,7 +44,7 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   await expect(page.locator('main')).toContainText(en('stuck.callbacks_open', { count: 1, number: '1' }), { timeout: 15_000 });
 });
 
-test('what it waits for is paused', { tag: '@any-path' }, async ({ page }) => {
+test('what it waits for is paused', async ({ page }) => {
   const id = await insertBatch(site.db);
   for (const queue_name of ['held', 'held']) await insertJob(site.db, { batch_id: id, queue_name });
   await site.db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`);
@@ -56,7 +56,7 @@ test('what it waits for is paused', { tag: '@any-path' }, async ({ page }) => {
   await expect(page.locator('main')).not.toContainText(en('stuck.paused', { count: 2, number: '2' }), { timeout: 15_000 });
 });
 
-test('the worker of a running job is lost; of one that is held it is not', { tag: '@any-path' }, async ({ page }) => {
+test('the worker of a running job is lost; of one that is held it is not', async ({ page }) => {
   const id = await insertBatch(site.db);
   const [lost, held] = [await insertJob(site.db, { batch_id: id, ...RUNNING }), await insertJob(site.db, { batch_id: id, ...RUNNING })];
   const letGo = await holdJob(site, held);
@@ -67,7 +67,7 @@ test('the worker of a running job is lost; of one that is held it is not', { tag
   await letGo();
 });
 
-test('everything open is scheduled for later: it says until when, in the reader’s time zone', { tag: '@any-path' }, async ({ page, context }) => {
+test('everything open is scheduled for later: it says until when, in the reader’s time zone', async ({ page, context }) => {
   const id = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: id, scheduled_at: soon.toISOString() });
   await insertJob(site.db, { batch_id: id, scheduled_at: new Date(soon.getTime() + 60_000).toISOString(), error: 'E: x', executions_count: 1 });
@@ -77,7 +77,7 @@ test('everything open is scheduled for later: it says until when, in the reader�
   await expect(page.locator('main')).toContainText(en('stuck.waits_until', { count: 2, number: '2', time: `${local.slice(0, 10)} ${local.slice(11, 19)} JST` }));
 });
 
-test('nobody is there to take what is ready', { tag: '@any-path' }, async ({ page }) => {
+test('nobody is there to take what is ready', async ({ page }) => {
   const id = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: id });
   await site.open(page, `/batches/${id}`);
@@ -88,7 +88,7 @@ test('nobody is there to take what is ready', { tag: '@any-path' }, async ({ pag
   await site.db.query('DELETE FROM good_job_processes WHERE id = $1', [process]);
 });
 
-test('its jobs are done and a callback job failed', { tag: '@any-path' }, async ({ page }) => {
+test('its jobs are done and a callback job failed', async ({ page }) => {
   const id = await insertBatch(site.db, { jobs_finished_at: '2026-11-20T10:00:00Z', finished_at: '2026-11-20T10:00:00Z', on_finish: 'DoneJob' });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
   await insertJob(site.db, { batch_callback_id: id, job_class: 'DoneJob', ...DISCARDED });

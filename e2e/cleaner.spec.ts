@@ -73,7 +73,7 @@ test('a group is acted on, and nothing but the group', async ({ page }) => {
   expect(await site.value<string>(`SELECT filter FROM good_job_console.bulk_runs`)).toMatch(/^job_class=InvoiceJob&q=failure%3A[0-9a-f]{16}%40/);
 });
 
-test("GoodJob's own tables: discarded jobs by class and by exception, each number with its jobs", async ({ page }) => {
+test("GoodJob's own tables: discarded jobs by class and by exception, each number with its jobs", { tag: '@any-path' }, async ({ page }) => {
   for (const [by, name] of [['class', 'OldJob'], ['exception', 'RuntimeError']] as const) {
     await site.open(page, `/cleaner?by=${by}`);
     const row = page.getByRole('row').filter({ hasText: name });
@@ -99,7 +99,7 @@ test('without JavaScript a group unfolds, and its jobs are listed', async ({ bro
   await context.close();
 });
 
-test('what cannot be read is shown, and nothing is listed', async ({ page }) => {
+test('what cannot be read is shown, and nothing is listed', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/cleaner?finished_since=yesterday&by=colour');
   await expect(page.getByRole('alert').filter({ hasText: 'yesterday' })).toBeVisible();
   await expect(page.locator('[data-failure]')).toHaveCount(0);

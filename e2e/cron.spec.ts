@@ -119,7 +119,7 @@ test('a key of any letters has a page, and is enqueued as its last job', async (
   expect(await site.value('SELECT labels FROM good_jobs WHERE cron_key = $1 AND finished_at IS NULL', ODD)).toEqual(['kept']);
 });
 
-test('what cannot be enqueued says why; an unknown key is a 404', async ({ page, problems }) => {
+test('what cannot be enqueued says why; an unknown key is a 404', { tag: '@any-path' }, async ({ page, problems }) => {
   await site.open(page, '/cron_entries/broken');
   await expect(page.getByText(en('cron.refused.entry_invalid'))).toBeVisible();
   await expect(page.getByRole('link', { name: en('cron.enqueue.menu') })).toHaveAttribute('aria-disabled', 'true');

@@ -6,7 +6,7 @@ import { expect, test } from './support/test';
 /* 13,600 rows that a real GoodJob 4.19.2 wrote, among them markup, Japanese, crashes and batches of every kind. */
 const site = useSite('gj real', { seed: (_db, url) => loadGjReal(url) });
 
-test('every batch opens from the list, with its jobs', { tag: '@any-path' }, async ({ page }) => {
+test('every batch opens from the list, with its jobs', async ({ page }) => {
   await site.open(page, '/batches');
   const seen = new Set<string>();
   for (;;) {
@@ -33,7 +33,7 @@ test('every batch opens from the list, with its jobs', { tag: '@any-path' }, asy
   }
 });
 
-test('jobs of every state and every kind of error open', { tag: '@any-path' }, async ({ page }) => {
+test('jobs of every state and every kind of error open', async ({ page }) => {
   const { rows } = await site.db.query<{ id: string; error: string | null }>(`
     SELECT DISTINCT ON (job_class, error_event, finished_at IS NULL) id, error FROM good_jobs ORDER BY job_class, error_event, finished_at IS NULL, executions_count DESC NULLS LAST LIMIT 16`);
   expect(rows.length).toBeGreaterThan(10);

@@ -38,7 +38,7 @@ async function harmless(page: Page): Promise<void> {
   expect(await page.locator('main img, main script').count()).toBe(0);
 }
 
-test('markup in every text column is text on every page', { tag: '@any-path' }, async ({ page }) => {
+test('markup in every text column is text on every page', async ({ page }) => {
   for (const path of ['/jobs', `/jobs?label=${encodeURIComponent(EVIL)}&queue_name=${encodeURIComponent(EVIL)}`, `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/destroy`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}?job_class=${encodeURIComponent(EVIL)}`, `/batches/${BATCH}/retry`]) {
     const response = await site.open(page, path);
     expect(response.status(), path).toBe(200);
@@ -47,7 +47,7 @@ test('markup in every text column is text on every page', { tag: '@any-path' }, 
   }
 });
 
-test('also in menus, dialogs, tooltips and unfolded JSON', { tag: '@any-path' }, async ({ page }) => {
+test('also in menus, dialogs, tooltips and unfolded JSON', async ({ page }) => {
   await site.open(page, `/batches/${BATCH}`);
   await page.getByRole('button', { name: en('jobs.showRaw', { id: JOB }) }).click();
   await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText(JSON.stringify(EVIL));
@@ -85,7 +85,7 @@ test('numbers and keys are shown, copied and kept to the letter', async ({ page 
   expect(await stored()).toBe(before);
 });
 
-test('an argument of 300 kB is cut, and all of it is one link away', { tag: '@any-path' }, async ({ page }) => {
+test('an argument of 300 kB is cut, and all of it is one link away', async ({ page }) => {
   const response = await site.open(page, `/jobs/${LARGE}`);
   expect((await response.body()).length).toBeLessThan(200_000);
   const args = page.locator('section[aria-labelledby="arguments"]');
@@ -111,7 +111,7 @@ test('an id that is none is a 404 in the reader’s language', async ({ page, pr
   for (const path of ['/api/jobs/1/raw', `/api/batches/x/status`, `/api/executions/${JOB}/raw`, `/api/batches/${JOB}/status`]) expect((await page.request.get(site.url(path))).status(), path).toBe(404);
 });
 
-test('a condition that cannot be read stays visible, and lists nothing', { tag: '@any-path' }, async ({ page }) => {
+test('a condition that cannot be read stays visible, and lists nothing', async ({ page }) => {
   for (const [query, name] of [['state=bogus', 'state'], ['after_id=1', 'after_id'], ['before_id=%3Cscript%3E', 'before_id'], [`after_id=${JOB}&after_at=yesterday`, 'after_'], ['limit=100000', 'limit'], [`job_class=${'x'.repeat(10_000)}`, 'job_class'], [`state=${encodeURIComponent(EVIL)}`, 'state'], ['q=state%3A', 'q']] as const) {
     for (const list of name === 'state' ? ['/jobs', `/batches/${BATCH}`] : ['/jobs']) {
       const response = await page.goto(site.url(`${list}?${query}`));
@@ -127,7 +127,7 @@ test('a condition that cannot be read stays visible, and lists nothing', { tag: 
   await expect(page.locator('[data-batch]')).toHaveCount(1);
 });
 
-test('repeated, empty and unknown parameters change nothing that they should not', { tag: '@any-path' }, async ({ page }) => {
+test('repeated, empty and unknown parameters change nothing that they should not', async ({ page }) => {
   await site.open(page, '/jobs?state=queued&state=discarded&job_class=&utm_source=mail&__proto__=1&constructor=x');
   await expect(page.locator(`[data-job="${LARGE}"]`)).toBeVisible();
   await site.open(page, `/jobs/${LARGE}?did=%3Cscript%3E&outcome=done`);

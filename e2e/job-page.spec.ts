@@ -59,7 +59,7 @@ test('retry by keyboard alone; Escape leaves everything as it was', async ({ pag
   await expect(page.locator('h1 + span')).toHaveText(en('states.queued'));
 });
 
-test('from the row’s menu by keyboard: the focus comes back to the row', async ({ page }) => {
+test('from the row’s menu by keyboard: the focus comes back to the row', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertJob(site.db);
   await site.open(page, '/jobs');
   const menu = page.getByRole('button', { name: en('jobs.menu', { id }) });
@@ -122,7 +122,7 @@ test('after it is destroyed the list says so, and its address that there is noth
   await expect(page.getByRole('heading', { level: 1, name: en('jobs.title') })).toBeVisible();
 });
 
-test('an action that is not offered keeps its place and says why on focus', async ({ page }) => {
+test('an action that is not offered keeps its place and says why on focus', { tag: '@any-path' }, async ({ page }) => {
   const id = await insertJob(site.db, SUCCEEDED);
   await site.open(page, `/jobs/${id}`);
   const discard = page.getByRole('button', { name: en('actions.discard.name'), exact: true });

@@ -80,7 +80,7 @@ test('theme and time zone are chosen, remembered and marked', async ({ page }) =
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
 });
 
-test('the display settings close by Escape and by a click elsewhere', async ({ page }) => {
+test('the display settings close by Escape and by a click elsewhere', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs');
   const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
   const panel = page.getByRole('link', { name: en('prefs.themes.dark') });
@@ -96,7 +96,7 @@ test('the display settings close by Escape and by a click elsewhere', async ({ p
 
 test.describe('in another zone', () => {
   test.use({ timezoneId: 'America/New_York' });
-  test('the browser’s own time zone is offered', async ({ page }) => {
+  test('the browser’s own time zone is offered', { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, `/jobs/${JOB}`);
     await page.locator(`header summary[aria-label="${en('prefs.label')}"]`).click();
     await page.getByRole('link', { name: en('prefs.browserZone', { zone: 'America/New_York' }) }).click();

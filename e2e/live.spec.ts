@@ -45,7 +45,7 @@ test('new rows are announced, and shown when they are asked for', { tag: '@any-p
   await expect(news(page, '2')).toHaveCount(0);
 });
 
-test('a row that has left the list stays in its place and says so', async ({ page }) => {
+test('a row that has left the list stays in its place and says so', { tag: '@any-path' }, async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/jobs?state=queued');
   const before = await idsOn(page, 'job');
@@ -141,7 +141,7 @@ test('it rests while rows are chosen, a menu or panel is open, the page scrolls 
   expect(scrolled, 'scrolling').toBe(0);
 });
 
-test('failures slow it down and leave the rows, with their time', async ({ page, problems }) => {
+test('failures slow it down and leave the rows, with their time', { tag: '@any-path' }, async ({ page, problems }) => {
   problems.allow(/Failed to load resource/);
   problems.allowStatus(500);
   await page.clock.install();

@@ -24,7 +24,7 @@ const site = useSite('performance', {
   },
 });
 
-test('figures by class and by queue, beside the day before', { tag: '@any-path' }, async ({ page }) => {
+test('figures by class and by queue, beside the day before', async ({ page }) => {
   await site.open(page, '/performance');
   await expect(page.locator('[data-accuracy="exact"]')).toBeVisible();
   const total = (key: string) => page.locator(`[data-figure="${key}"]`);
@@ -45,7 +45,7 @@ test('figures by class and by queue, beside the day before', { tag: '@any-path' 
   await expect(page.locator('[data-figures="class"] th[aria-sort="descending"]')).toHaveText(en('performance.failures'));
 });
 
-test('every chart has its numbers as a table', { tag: '@any-path' }, async ({ page }) => {
+test('every chart has its numbers as a table', async ({ page }) => {
   await site.open(page, '/performance');
   const histogram = page.getByRole('figure', { name: en('performance.histogram') });
   await expect(histogram.locator('canvas')).toBeVisible();

@@ -67,7 +67,7 @@ test('the jobs that it runs, and all of them in the list of jobs', async ({ page
   await expect(page.locator('[data-job]')).toHaveCount(6);
 });
 
-test('live, late and dead are told apart, counted, and listed alone', async ({ page }) => {
+test('live, late and dead are told apart, counted, and listed alone', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/processes');
   for (const [id, state] of [[LIVE, 'live'], [STALE, 'stale'], [DEAD, 'dead'], [ODD, 'dead']] as const) await expect(card(page, id).locator('.badge')).toHaveText(en(`processes.states.${state}`));
   await expect(card(page, DEAD)).toContainText(en('processes.heldJobs'));
@@ -78,7 +78,7 @@ test('live, late and dead are told apart, counted, and listed alone', async ({ p
   await expect(card(page, STALE)).toContainText(en('processes.noSchedulers'));
 });
 
-test('a state of wrong types is shown as far as it can be', async ({ page }) => {
+test('a state of wrong types is shown as far as it can be', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/processes');
   const odd = card(page, ODD);
   await expect(odd).toContainText('<b>bold</b>');
@@ -87,7 +87,7 @@ test('a state of wrong types is shown as far as it can be', async ({ page }) => 
   await expect(odd.locator('pre')).toContainText('"memory": "much"');
 });
 
-test('a worker that is killed turns up as dead by itself', async ({ page }) => {
+test('a worker that is killed turns up as dead by itself', { tag: '@any-path' }, async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/processes');
   await site.db.query('SELECT pg_advisory_unlock_all()');
@@ -101,7 +101,7 @@ test('a worker that is killed turns up as dead by itself', async ({ page }) => {
   await expect(card(page, LIVE).locator('.badge')).toHaveText(en('processes.states.live'));
 });
 
-test('a state that is not understood is said, and nothing is listed', async ({ page }) => {
+test('a state that is not understood is said, and nothing is listed', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/processes?state=gone');
   await expect(page.getByRole('alert').filter({ hasText: 'state = gone' })).toBeVisible();
   await expect(page.locator('[data-process]')).toHaveCount(0);
@@ -118,7 +118,7 @@ test('without JavaScript all of it can be read, the raw state too', async ({ bro
   await context.close();
 });
 
-test('no process at all', async ({ page }) => {
+test('no process at all', { tag: '@any-path' }, async ({ page }) => {
   await site.db.query('DELETE FROM good_job_processes');
   await site.open(page, '/processes');
   await expect(page.getByRole('main')).toContainText(en('processes.empty'));

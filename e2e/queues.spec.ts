@@ -71,7 +71,7 @@ test('the processes that serve a queue', async ({ page }) => {
   await expect(page.getByText(en('processes.emptyFilter'))).toBeVisible();
 });
 
-test('a queue is seen to be unserved when its worker is killed, and served again', async ({ page }) => {
+test('a queue is seen to be unserved when its worker is killed, and served again', { tag: '@any-path' }, async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/queues');
   await expect(queue(page, HOSTILE)).not.toContainText(en('queues.unserved'));
@@ -84,7 +84,7 @@ test('a queue is seen to be unserved when its worker is killed, and served again
   await expect(queue(page, HOSTILE)).not.toContainText(en('queues.unserved'));
 });
 
-test('a range that is not understood is said, and nothing is listed', async ({ page }) => {
+test('a range that is not understood is said, and nothing is listed', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/queues?range=2h');
   await expect(page.getByRole('alert').filter({ hasText: 'range = 2h' })).toBeVisible();
   await expect(page.locator('[data-queue]')).toHaveCount(0);

@@ -100,7 +100,7 @@ test('names and values are completed, by keys and by pointer', async ({ page }) 
   await expect(list).toHaveCount(0);
 });
 
-test('an input method has the keys for itself until it is done', async ({ page, context }) => {
+test('an input method has the keys for itself until it is done', { tag: '@any-path' }, async ({ page, context }) => {
   await site.open(page, '/jobs');
   const asked: string[] = [];
   page.on('request', (request) => /completion|[?&]q=/.test(request.url()) && asked.push(request.url()));
@@ -136,7 +136,7 @@ test('what is not understood says so, lists nothing, and goes by itself', async 
   await expect.poll(() => idsOn(page, 'job')).toEqual([INVOICE, REPORT].sort().reverse());
 });
 
-test('times: spans, today and exact, one in the place of the other', async ({ page }) => {
+test('times: spans, today and exact, one in the place of the other', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?q=queue%3Adefault');
   const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
   await button.click();
@@ -163,7 +163,7 @@ test('times: spans, today and exact, one in the place of the other', async ({ pa
   await expect(page.getByLabel(en('search.time.field'))).toHaveCount(0);
 });
 
-test('the time that is offered first is that of the state', async ({ page }) => {
+test('the time that is offered first is that of the state', { tag: '@any-path' }, async ({ page }) => {
   const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
   for (const [path, field] of [['/jobs', 'created'], ['/jobs?state=discarded', 'finished'], ['/jobs?state=retried', 'scheduled'], ['/jobs?state=running', 'performed']] as const) {
     await site.open(page, path);
