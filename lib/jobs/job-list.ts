@@ -126,7 +126,7 @@ class Reading {
       const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
       const known = knownSelected(all);
-      const selected = known.all ? known.selected : await this.selectInTime(all);
+      const selected = known.all ? known.selected : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
       if (selected && (selected.count <= FEW || !(await walk.step(firstWindow * GROWTH)))) {
         const found = await this.byTerm(selected.term.condition, selected.count <= FEW ? undefined : MANY_MS).catch((error: unknown) => {
           // So many rows were too slow to read: how far the list's own order was walked still holds.
@@ -153,7 +153,7 @@ class Reading {
     await byOrderOnly(tx);
     if (await walk.step(firstWindow)) return this.answer(walk);
     const known = knownSelected(terms);
-    const selected = known.all ? known.selected : await this.selectInTime(terms);
+    const selected = known.all ? known.selected : await this.selectByIndexes(terms);
     if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
     const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
     if (optional.terms.length === 0) {
@@ -175,13 +175,19 @@ class Reading {
     return { ...page, ...(further.direction === 'after' ? { next: further } : { previous: further }), searched: { at, looked: walk.looked } };
   }
 
+  private async selectByIndexes(terms: IndexTerm[]): Promise<Selected | null> {
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on`);
+    const selected = await select(this.tx, this.gj, terms);
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = off`);
+    return selected;
+  }
+
   /**
-   * The most selective term. Letters that half of the texts have (`000`) cost their index seconds before the first row
-   * comes: such a term is none that selects. Nothing was written, so the savepoint gives back the settings.
+   * The same with terms of a text. Letters that half of the texts have (`000`) cost their index seconds before the first
+   * row comes: such a term is none that selects. Nothing was written, so the savepoint gives back the settings.
    */
   private async selectInTime(terms: IndexTerm[]): Promise<Selected | null> {
     const { tx, gj } = this;
-    if (terms.length === 0) return null;
     await tx.query(sql`SAVEPOINT selecting; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(this.options.selectMs))}`);
     const selected = await select(tx, gj, terms).catch((error: unknown) => {
       if (codeOf(error) !== '57014') throw error;

@@ -117,13 +117,14 @@ export class Walk {
   /** The same where each candidate is looked at again: no more than its id is read of one that is left out. */
   private async partAgain(size: number, limit: number, also: Sql): Promise<{ last: { id: string; n: number; sortAt: string } | undefined; full: boolean }> {
     const started = performance.now();
-    const read = await this.tx.query<{ id: string; n: number; fits: boolean }>(this.found(size, limit, also));
+    const read = await this.tx.query<{ id: string; n: number; fits: boolean; sortAt: string | null }>(sql`
+      SELECT page.id, page.n, page.fits, CASE WHEN page.n = max(page.n) OVER () THEN (SELECT ${this.options.order.sortAt} FROM ${this.gj.jobs} j WHERE j.id = page.id) END AS "sortAt"
+        FROM (${this.found(size, limit, also)}) page`);
     this.searchedMs += performance.now() - started;
     read.sort((a, b) => a.n - b.n);
     await this.keep(read.filter(({ fits }) => fits).map(({ id }) => id));
     const last = read.at(-1);
-    const sortAt = last && (await this.sortAtOf(last.id));
-    return { last: last && sortAt !== undefined ? { ...last, sortAt } : undefined, full: read.length === limit };
+    return { last: last && last.sortAt !== null ? { ...last, sortAt: last.sortAt } : undefined, full: read.length === limit };
   }
 
   private async keep(ids: readonly string[]): Promise<void> {
