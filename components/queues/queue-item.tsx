@@ -115,7 +115,7 @@ function Served({ queue }: { queue: QueueRow }) {
   const text = t('processes', { count: processes, number: count(processes) });
   return (
     <>
-      {name ? <Link href={`/processes?${new URLSearchParams({ queue_name: name })}`} prefetch={false} className="whitespace-nowrap text-accent no-underline hover:underline">{text}</Link> : text}
+      {name ? <Link href={`/processes?${new URLSearchParams({ queue_name: name })}`} prefetch={false} className="whitespace-nowrap text-accent underline">{text}</Link> : text}
       <span className="text-soft">
         {' '}
         <span className="whitespace-nowrap">· {threads === null ? t('threadsUnknown') : t('threads', { count: threads, number: count(threads) })}</span>
