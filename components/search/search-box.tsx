@@ -3,6 +3,7 @@
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { type KeyboardEvent, type ReactNode, Suspense, lazy, useId, useOptimistic, useRef, useState, useTransition } from 'react';
+import { flushSync } from 'react-dom';
 import type { ChipTerm } from '../jobs/query-terms';
 import { useHold } from '../live';
 import { buttonClass } from '../ui/button';
@@ -67,22 +68,24 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
   const submit = () => {
     if (text.trim() || edited) search(edited ? chips.flatMap((chip, n) => (n === edited.n ? chipOfText() : [chip])) : [...chips, ...chipOfText()]);
   };
-  const place = (at: number) => {
-    setCaret(at);
-    requestAnimationFrame(() => input.current?.setSelectionRange(at, at));
+  /** At once: a frame later the caret would go back behind what a fast hand has typed since. */
+  const write = (value: string, at: number) => {
+    flushSync(() => {
+      setText(value);
+      setCaret(at);
+    });
+    input.current?.setSelectionRange(at, at);
   };
   function edit(n: number) {
     const chip = chips[n];
     if (!chip) return;
     setEdited({ n, text: chip.text });
-    setText(chip.text);
-    place(chip.text.length);
+    write(chip.text, chip.text.length);
     input.current?.focus();
   }
   function choose(option: Option) {
     const next = text.slice(0, typed.start) + option.insert + text.slice(typed.end).replace(/^\s+/, option.insert.endsWith(' ') ? '' : ' ');
-    setText(next);
-    place(typed.start + option.insert.length);
+    write(next, typed.start + option.insert.length);
     setActive(-1);
     setOpen(!option.insert.endsWith(' '));
   }
