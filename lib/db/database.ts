@@ -119,8 +119,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     async write(fn) {
       try {
-        // Not READ WRITE: that would write where `default_transaction_read_only` says not to. The locks go by READ COMMITTED, whatever the default is.
-        return await run(begin('ISOLATION LEVEL READ COMMITTED', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS), 'COMMIT', fn);
+        // Not READ WRITE: that would write where `default_transaction_read_only` says not to.
+        return await run(begin('', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS), 'COMMIT', fn);
       } catch (error) {
         throw toConsoleError(error);
       }
