@@ -13,7 +13,6 @@ const config: NextConfig = {
   transpilePackages: ['pg'],
   images: { unoptimized: true },
   typescript: { ignoreBuildErrors: true },
-  experimental: { authInterrupts: true },
   outputFileTracingExcludes: { '*': ['node_modules/sharp/**', 'node_modules/@img/**'] },
 };
 

@@ -5,8 +5,6 @@ import { useRef, useState } from 'react';
 import type { BatchRow } from '@/lib/batches/types';
 import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
-import { buttonClass } from '../ui/button';
-import { Icon } from '../ui/icon';
 import { Menu } from '../ui/menu';
 import { type BatchActed, RetryDialog } from './retry-dialog';
 
@@ -17,18 +15,14 @@ export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; disc
   const denied = useDenials()['batch.retry'];
   const [open, setOpen] = useState(false);
   const [asking, setAsking] = useState(false);
-  const trigger = useRef<HTMLButtonElement>(null);
+  const trigger = useRef<HTMLElement>(null);
   useHold(open);
   const reason = denied ?? (batch.discardedAt || discarded > 0 ? null : 'noDiscarded');
   return (
     <>
-      {!reason && (
-        <a href={`${basePath}/batches/${batch.id}/retry`} className={`${buttonClass('quiet')} no-js-only`} aria-label={t('batches.menu', { id: batch.id })}>
-          <Icon name="more" />
-        </a>
-      )}
       <Menu
         label={t('batches.menu', { id: batch.id })}
+        href={`${basePath}/batches/${batch.id}${reason ? '' : '/retry'}`}
         open={open}
         onOpenChange={setOpen}
         trigger={trigger}

@@ -5,8 +5,6 @@ import { useRef, useState } from 'react';
 import type { CronRow } from '@/lib/cron/types';
 import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
-import { buttonClass } from '../ui/button';
-import { Icon } from '../ui/icon';
 import { Menu } from '../ui/menu';
 import { type CronActed, cronActions, useCronAction, whyNotCron } from './use-cron-action';
 
@@ -16,16 +14,14 @@ export function CronMenu({ row, onActed }: { row: CronRow; onActed: (acted: Cron
   const { basePath } = useLive();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
-  const trigger = useRef<HTMLButtonElement>(null);
+  const trigger = useRef<HTMLElement>(null);
   const { ask, dialog } = useCronAction(row, onActed, trigger);
   useHold(open);
   return (
     <>
-      <a href={`${basePath}/cron_entries/${encodeURIComponent(row.key)}#actions`} className={`${buttonClass('quiet')} no-js-only`} aria-label={t('cron.menu', { key: row.key })}>
-        <Icon name="more" />
-      </a>
       <Menu
         label={t('cron.menu', { key: row.key })}
+        href={`${basePath}/cron_entries/${encodeURIComponent(row.key)}#actions`}
         open={open}
         onOpenChange={setOpen}
         trigger={trigger}

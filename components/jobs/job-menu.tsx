@@ -6,8 +6,6 @@ import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
-import { buttonClass } from '../ui/button';
-import { Icon } from '../ui/icon';
 import { Menu } from '../ui/menu';
 import type { Acted } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
@@ -22,7 +20,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const [action, setAction] = useState<JobAction | null>(null);
-  const trigger = useRef<HTMLButtonElement>(null);
+  const trigger = useRef<HTMLElement>(null);
   useHold(open || action !== null);
   const items = () =>
     MENU_ACTIONS.map((name) => {
@@ -31,10 +29,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
     });
   return (
     <>
-      <a href={`${basePath}/jobs/${job.id}#actions`} className={`${buttonClass('quiet')} no-js-only`} aria-label={t('jobs.menu', { id: job.id })}>
-        <Icon name="more" />
-      </a>
-      <Menu label={t('jobs.menu', { id: job.id })} open={open} onOpenChange={setOpen} trigger={trigger} items={items} />
+      <Menu label={t('jobs.menu', { id: job.id })} href={`${basePath}/jobs/${job.id}#actions`} open={open} onOpenChange={setOpen} trigger={trigger} items={items} />
       {action && (
         <Suspense>
           <ActionDialog action={action} job={job} returnTo={trigger} onActed={onActed} onClose={() => setAction(null)} />

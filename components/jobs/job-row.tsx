@@ -6,8 +6,8 @@ import { Suspense, lazy, memo, useId, useState } from 'react';
 import type { Column } from '@/lib/jobs/columns';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
-import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
+import { LinkButton } from '../ui/link-button';
 import type { Acted } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
@@ -96,12 +96,9 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
             </div>
           ))}
           <span role={cell} className="job-tools">
-            <a href={`${basePath}/jobs/${job.id}?raw=1#raw`} className={`${buttonClass('quiet')} no-js-only px-1.5`} aria-label={t('jobs.showRaw', { id: job.id })}>
-              <Icon name="unfold" />
-            </a>
-            <button type="button" aria-expanded={unfolded} aria-controls={details} aria-label={showLabel} title={showLabel} onClick={() => setUnfolded(!unfolded)} className={`${buttonClass('quiet')} js-only px-1.5`}>
+            <LinkButton href={`${basePath}/jobs/${job.id}?raw=1#raw`} aria-expanded={unfolded} aria-controls={details} aria-label={showLabel} title={showLabel} onPress={() => setUnfolded(!unfolded)}>
               <Icon name={unfolded ? 'fold' : 'unfold'} />
-            </button>
+            </LinkButton>
             <JobMenu job={job} onActed={onActed} />
           </span>
         </div>

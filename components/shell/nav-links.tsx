@@ -17,7 +17,7 @@ export function NavLinks({ attention, numbers }: { attention: ReactNode; numbers
     <ul className={className}>
       {PAGES.map((page) => (
         <li key={page}>
-          <Link href={`/${page}`} prefetch={false} aria-current={page === here ? 'page' : undefined} className={`flex items-center gap-1.5 rounded-md px-2.5 py-1 whitespace-nowrap no-underline ${page === here ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-canvas'}`}>
+          <Link href={`/${page}`} prefetch={false} aria-current={page === here ? 'page' : undefined} className="nav-link">
             {t(page)}
             {page === 'attention' ? attention : numbers[page]}
           </Link>

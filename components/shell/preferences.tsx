@@ -41,7 +41,7 @@ export function Preferences() {
   };
   const choice = (name: string, value: string, label: string, current: boolean, lang?: string) => (
     <li key={value}>
-      <a href={href(name, value)} lang={lang} aria-current={current ? 'true' : undefined} className={`block rounded px-2 py-1 whitespace-nowrap no-underline ${current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}>
+      <a href={href(name, value)} lang={lang} aria-current={current ? 'true' : undefined} className="choice">
         {label}
       </a>
     </li>

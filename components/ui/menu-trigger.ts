@@ -1,11 +1,12 @@
 import type { RefObject } from 'react';
-import { buttonClass } from './button';
 
 export interface MenuProps {
   label: string;
+  /** The page that has the same, for a reader without JavaScript; with the base path. */
+  href: string;
   open: boolean;
   onOpenChange: (open: boolean) => void;
-  trigger: RefObject<HTMLButtonElement | null>;
+  trigger: RefObject<HTMLElement | null>;
   items: () => MenuItem[];
 }
 
@@ -17,5 +18,3 @@ export interface MenuItem {
   destructive?: boolean;
   onSelect: () => void;
 }
-
-export const TRIGGER_CLASS = `${buttonClass('quiet')} js-only px-1.5`;

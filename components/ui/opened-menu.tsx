@@ -1,14 +1,20 @@
 'use client';
 
 import * as Radix from '@radix-ui/react-dropdown-menu';
+import type { RefObject } from 'react';
+import { buttonClass } from './button';
 import { Icon } from './icon';
-import { type MenuProps, TRIGGER_CLASS } from './menu-trigger';
+import type { MenuProps } from './menu-trigger';
 
 /** The menu from its first use on. */
 export default function OpenedMenu({ label, open, onOpenChange, trigger, items, byKeyboard }: MenuProps & { byKeyboard: boolean }) {
   return (
     <Radix.Root modal={false} open={open} onOpenChange={onOpenChange}>
-      <Radix.Trigger ref={trigger} className={TRIGGER_CLASS} aria-label={label}>
+      <Radix.Trigger
+        ref={trigger as RefObject<HTMLButtonElement | null>}
+        className={`${buttonClass('quiet')} px-1.5`}
+        aria-label={label}
+      >
         <Icon name="more" />
       </Radix.Trigger>
       <Radix.Portal>

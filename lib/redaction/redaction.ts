@@ -6,6 +6,7 @@ import { inPair } from './forms';
 import { Keys, plainName } from './keys';
 import { type PathRules, isHiddenForSome, isWithin, rulesOf } from './paths';
 import { Secrets } from './secrets';
+import type { Span } from './shapes';
 import { secretSpans } from './text';
 
 /** What stands in the place of anything hidden, in every language and format. */
@@ -16,6 +17,7 @@ export const READ_BEYOND = 2_000;
 /** JSON inside a string is read as JSON up to this many characters, and so often inside itself. */
 const NESTED_LENGTH = 500_000;
 const NESTED_DEPTH = 3;
+const NAME_LENGTH = 100;
 
 export interface JsonOptions {
   /** The job's class, for its own rules; null: it has none, or this is no job's. */
@@ -56,6 +58,7 @@ const ERRORS = new Set(['error', 'error_backtrace']);
 export class Redaction {
   private readonly keys: Keys;
   private readonly rules = new Map<string, PathRules>();
+  private readonly spans = new Map<string, readonly Span[]>();
 
   constructor(readonly config: RedactionConfig = DEFAULT_CONFIG) {
     this.keys = new Keys(config);
@@ -93,7 +96,7 @@ export class Redaction {
   /** Text with what is secret in it hidden; what was hidden is added to `secrets`, and what they know is hidden too. */
   text(text: string, secrets?: Secrets, marker = HIDDEN): string {
     if (this.off || /^\w{0,11}$/.test(text)) return secrets ? secrets.hideIn(text, marker) : text;
-    const spans = secretSpans(text, this.keys);
+    const spans = this.spansOf(text);
     let at = 0;
     let shown = '';
     for (const { from, to } of spans) {
@@ -117,6 +120,17 @@ export class Redaction {
   /** The same of plain data. */
   plain<T>(value: T, options: JsonOptions = {}): T {
     return this.off ? value : (JSON.parse(compactJson(this.json(parseJson(JSON.stringify(value)), options))) as T);
+  }
+
+  /** Classes, queues and labels are few and come again in each row of each list. */
+  private spansOf(text: string): readonly Span[] {
+    if (text.length > NAME_LENGTH) return secretSpans(text, this.keys);
+    const known = this.spans.get(text);
+    if (known) return known;
+    if (this.spans.size > 2_000) this.spans.clear();
+    const spans = secretSpans(text, this.keys);
+    this.spans.set(text, spans);
+    return spans;
   }
 
   private rulesFor(jobClass: string | null): PathRules {
