@@ -12,7 +12,7 @@ import { countTabs } from './counts';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
 import { listJobs } from './job-list';
-import { listBatchJobs } from './list';
+import { listBatchJobs } from './batch-jobs';
 
 /*
  * However many jobs have a secret, the right beginning of it is answered as a wrong one is: the same rows, numbers, and

@@ -6,7 +6,7 @@ import { JOB_STATES } from '../good-job/states';
 import { type Cursor, type Page, cursorParams } from '../paging';
 import { isUnderstood, parseJobFilter } from './filters';
 import { listJobs } from './job-list';
-import { listBatchJobs } from './list';
+import { listBatchJobs } from './batch-jobs';
 import type { JobRow } from './types';
 
 let console_: TestConsole;

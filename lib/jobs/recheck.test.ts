@@ -18,7 +18,7 @@ import { getJob, getRawExecution, getRawJob, listExecutions } from './detail';
 import { exportJobs } from './export';
 import { isUnderstood, parseJobFilter } from './filters';
 import { listJobs } from './job-list';
-import { listBatchJobs } from './list';
+import { listBatchJobs } from './batch-jobs';
 
 /*
  * A secret is planted wherever a job can have one. Whoever asks for any part of it must be told the very same as for a

@@ -8,7 +8,8 @@ import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { getJob, listExecutions } from '../../lib/jobs/detail';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { listBatchJobs, listCallbackJobs } from '../../lib/jobs/list';
+import { listBatchJobs } from '../../lib/jobs/batch-jobs';
+import { listCallbackJobs } from '../../lib/jobs/list';
 import { type BatchSubject, findSubjects } from './batch-subjects';
 import type { Case, Group, Target, WritePlan } from './cases';
 

@@ -17,7 +17,8 @@ import { type Ctx, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
 import { isUnderstood, type JobFilter, jobFilterParams, notUnderstoodOf, parseJobFilter } from '@/lib/jobs/filters';
-import { listBatchJobs, listCallbackJobs } from '@/lib/jobs/list';
+import { listBatchJobs } from '@/lib/jobs/batch-jobs';
+import { listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
 

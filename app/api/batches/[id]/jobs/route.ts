@@ -1,7 +1,7 @@
 import { answerJson } from '@/lib/api';
 import { paramsOfRequest } from '@/lib/filter-params';
 import { parseJobFilter } from '@/lib/jobs/filters';
-import { listBatchJobs } from '@/lib/jobs/list';
+import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import { isUuid } from '@/lib/text';
 
 export async function GET(request: Request, { params }: { params: Promise<{ id: string }> }): Promise<Response> {

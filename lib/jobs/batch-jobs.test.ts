@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { insertBatch } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { type Cursor, cursorParams } from '../paging';
+import { listBatchJobs } from './batch-jobs';
+import { parseJobFilter } from './filters';
+
+let console_: TestConsole;
+const MEMBERS = 5_200;
+const LIMIT = 25;
+const ORDER = 'created_at DESC, coalesce(scheduled_at, created_at) DESC, id';
+
+beforeAll(async () => {
+  console_ = await TestConsole.open('batch_jobs');
+});
+afterAll(() => console_.close());
+
+/** Of yesterday: each a second after the one before, or all at once. */
+async function largeBatch(step: '1 second' | '0 seconds'): Promise<string> {
+  const batch = await insertBatch(console_.client);
+  await console_.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, job_class, scheduled_at, performed_at, finished_at, created_at, updated_at, batch_id, executions_count)
+     SELECT id, id, 'default', 0, '{}', CASE WHEN n % 3 = 0 THEN 'ThirdJob' ELSE 'OtherJob' END, at, at, at, at, at, $1, 1
+       FROM (SELECT gen_random_uuid() AS id, n, now() - interval '1 day' + n * $3::interval AS at FROM generate_series(1, $2::int) n) s`,
+    [batch, MEMBERS, step],
+  );
+  await console_.client.query('VACUUM ANALYZE good_jobs');
+  return batch;
+}
+
+async function listed(batch: string, query: string, cursor: Cursor | null = null): Promise<{ ids: string[]; next: Cursor | null }> {
+  const page = await listBatchJobs(console_.ctx(), batch, parseJobFilter(new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(query)), ...(cursor ? cursorParams(cursor) : {}) })));
+  return { ids: page.rows.map(({ id }) => id), next: page.next };
+}
+
+async function members(batch: string, where = 'true'): Promise<string[]> {
+  return (await console_.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE batch_id = $1 AND ${where} ORDER BY ${ORDER}`, [batch])).rows.map(({ id }) => id);
+}
+
+describe.each(['1 second', '0 seconds'] as const)('pages of a large batch whose jobs are %s apart', (step) => {
+  it('are those of all its members, whatever has happened since they were looked at', async () => {
+    const batch = await largeBatch(step);
+    const start = await members(batch);
+    const cursors = [null, ...[24, 3_000].map((n): Cursor => ({ direction: 'after', id: start[n] ?? '', at: null })), { direction: 'before', id: start[4_000] ?? '', at: null } as const];
+    const check = async (what: string) => {
+      for (const query of ['', 'job_class=ThirdJob'])
+        for (const cursor of cursors) {
+          const all = await members(batch, query ? "job_class = 'ThirdJob'" : 'true');
+          let expected = all.slice(0, LIMIT);
+          if (cursor) {
+            // The cursor's row may be of another class: what is on its one side of all members.
+            const every = await members(batch);
+            const at = every.indexOf(cursor.id);
+            const beside = new Set(cursor.direction === 'after' ? every.slice(at + 1) : every.slice(0, at));
+            const side = all.filter((id) => beside.has(id));
+            expected = cursor.direction === 'after' ? side.slice(0, LIMIT) : side.slice(-LIMIT);
+          }
+          expect((await listed(batch, query, cursor)).ids, `${what}: ${query} ${JSON.stringify(cursor)}`).toEqual(expected);
+        }
+    };
+    await check('at first');
+    await check('again');
+    const change = (text: string, ...values: unknown[]) => console_.client.query(text, values);
+    const somewhere = start.filter((_, n) => n > 100 && n % 700 === 0 && n !== 3_000);
+    await change("UPDATE good_jobs SET scheduled_at = now(), finished_at = NULL WHERE id = $1", somewhere[0]);
+    await check('one elsewhere is retried');
+    await change("UPDATE good_jobs SET scheduled_at = now() + interval '3 days', finished_at = NULL WHERE id = $1", start[3]);
+    await check('one on the first page is to run in three days');
+    await change('DELETE FROM good_jobs WHERE id = $1', start[5]);
+    await check('one on the first page is destroyed');
+    await change('DELETE FROM good_jobs WHERE id = $1', somewhere[1]);
+    await check('one elsewhere is destroyed');
+    await change(`INSERT INTO good_jobs (active_job_id, queue_name, job_class, serialized_params, batch_id, created_at, updated_at, scheduled_at) SELECT gen_random_uuid(), 'default', 'ThirdJob', '{}', $1, now() - n * interval '1 minute', now(), now() FROM generate_series(0, 3) n`, batch);
+    await check('four have joined');
+    await change("UPDATE good_jobs SET scheduled_at = now() WHERE id = $1", start[3]);
+    await check('the one that was to run in three days is to run now');
+    await change(`DELETE FROM good_jobs WHERE batch_id = $1 AND created_at > now() - interval '1 hour'`, batch);
+    await check('those that had joined are gone');
+  });
+});
+
+it('reads all members again after five minutes: a job with times of long ago is on its page by then', async () => {
+  const batch = await largeBatch('1 second');
+  const before = await listed(batch, '');
+  const late = (await console_.client.query<{ id: string }>(`INSERT INTO good_jobs (active_job_id, queue_name, serialized_params, batch_id, created_at, updated_at, scheduled_at) SELECT gen_random_uuid(), 'default', '{}', $1, at, at, at FROM (SELECT max(created_at) + interval '1 minute' AS at FROM good_jobs WHERE batch_id = $1) s RETURNING id`, [batch])).rows[0];
+  // That it is not seen yet shows that the page was not made of all members once more.
+  expect((await listed(batch, '')).ids).toEqual(before.ids);
+  const now = Date.now();
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(now + 5 * 60_000 + 1);
+  try {
+    expect((await listed(batch, '')).ids).toEqual([late?.id, ...before.ids.slice(0, -1)]);
+  } finally {
+    clock.mockRestore();
+  }
+});
