@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { completeQuery } from './completion';
@@ -39,4 +39,20 @@ it('completes values, those that begin with it first', async () => {
   expect(await complete('created:>2|')).toEqual(['created:>24h']);
   expect(await complete('attempt_failed:>2|')).toEqual(['attempt_failed:>24h']);
   expect(await complete('batch:x|')).toEqual([]);
+});
+
+it('answers with what it knows, and has read it again by the next time', async () => {
+  expect(await complete('label:年|')).toEqual([]);
+  await insertJob(console_.client, { labels: ['年次'] });
+  const now = Date.now();
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(now + 10_001);
+  try {
+    expect(await complete('label:年|')).toEqual([]);
+    await vi.waitFor(async () => expect(await complete('label:年|')).toEqual(['label:年次']));
+    await console_.client.query(`DELETE FROM good_jobs WHERE labels = '{年次}'`);
+    clock.mockReturnValue(now + 11 * 60_000);
+    expect(await complete('label:年|')).toEqual([]);
+  } finally {
+    clock.mockRestore();
+  }
 });

@@ -17,11 +17,14 @@ export interface Completion {
 }
 
 const ITEMS = 20;
-const KEPT_MS = 10_000;
+/** Values as old as that are read again behind the answer, ms: a reader who types waits for nobody. */
+const FRESH_MS = 10_000;
+/** Older ones are waited for. */
+const KEPT_MS = 10 * 60_000;
 const SPANS = ['>1h', '>24h', '>7d', '<1h', '<24h'];
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, Values & { until: number }> };
-const kept = (shared.goodJobConsoleValues ??= new Map<string, Values & { until: number }>());
+const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, Kept> };
+const kept = (shared.goodJobConsoleValues ??= new Map<string, Kept>());
 
 /** What the word at the cursor of a query could become: a field, or a value of its field. */
 export async function completeQuery(ctx: Ctx, { text, at }: { text: string; at: number }): Promise<Completion> {
@@ -86,13 +89,26 @@ interface Values {
   all: boolean;
 }
 
+interface Kept extends Values {
+  readAt: number;
+  /** Nobody reads them again before that. */
+  until: number;
+}
+
 async function remembered(ctx: Ctx, name: string, read: (tx: Tx) => Promise<Values>): Promise<Values> {
   const key = `${ctx.gj.schema.name} ${name}`;
   const known = kept.get(key);
-  if (known && known.until > Date.now()) return known;
-  const found = await ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true });
-  kept.set(key, { ...found, until: Date.now() + KEPT_MS });
-  return found;
+  const now = Date.now();
+  if (known && known.until > now) return known;
+  const reading = ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true }).then((found) => {
+    kept.set(key, { ...found, readAt: Date.now(), until: Date.now() + FRESH_MS });
+    return found;
+  });
+  if (!known || known.readAt + KEPT_MS < now) return reading;
+  known.until = now + FRESH_MS;
+  // What is known was an answer a moment ago; it is asked for again soon.
+  reading.catch(() => undefined);
+  return known;
 }
 
 /** Those of the newest jobs. A name of which something is hidden is none to search for. */
