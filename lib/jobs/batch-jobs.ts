@@ -129,12 +129,10 @@ async function searchBatch(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilt
         FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${found.unchecked} OFFSET 0) j WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1})
     SELECT j.id, j.created_at AS "createdAt", coalesce((${found.condition}), false) AS fits FROM page JOIN ${gj.jobs} j ON j.id = page.id ORDER BY page.n`);
   const looked = members.slice(0, SEARCHED);
-  const kept = await found.first(tx, looked.filter(({ fits }) => fits).map(({ id }) => id), limit + 1);
-  const rows = await tx.query<ReadJobRow>(sql`
-    SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM unnest(${kept}::uuid[]) WITH ORDINALITY AS kept(id, n) JOIN ${gj.jobs} j ON j.id = kept.id ORDER BY kept.n`);
+  const rows = await found.first<ReadJobRow>(tx, looked.filter(({ fits }) => fits).map(({ id }) => id), limit + 1, jobRowColumns(gj, sql`j.created_at`));
   const page = toPage(rows.map((row) => shownRow(row)), cursor, limit);
   const last = looked.at(-1);
-  if (kept.length > limit || members.length <= SEARCHED || !last) return { ...page, searched: null };
+  if (rows.length > limit || members.length <= SEARCHED || !last) return { ...page, searched: null };
   const further: Cursor = { direction: cursor?.direction ?? 'after', id: last.id, at: last.createdAt };
   return { ...page, ...(further.direction === 'after' ? { next: further } : { previous: further }), searched: { at: last.createdAt, looked: looked.length } };
 }

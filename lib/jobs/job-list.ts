@@ -16,7 +16,7 @@ import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
 import type { JobPage } from './types';
-import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly, rowsOf } from './walk';
+import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly } from './walk';
 
 const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null, named: [], hint: null, labelsOfNewest: false };
 
@@ -219,8 +219,8 @@ class Reading {
     const conditions = join([found.condition, ...(cursor ? [beyondCursor(order, order.keys, cursor)] : [])], ' AND ');
     if (found.isDoubtful) {
       const read = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${from} j WHERE ${conditions} ${sort}`);
-      const rows = await rowsOf(tx, gj, order, await found.first(tx, read.map(({ id }) => id), wanted));
-      return { ...toPage(rows, cursor, filter.limit), searched: null };
+      const rows = await found.first<ReadJobRow>(tx, read.map(({ id }) => id), wanted, jobRowColumns(gj, order.sortAt));
+      return { ...toPage(rows.map((row) => shownRow(row)), cursor, filter.limit), searched: null };
     }
     const rows = await tx.query<ReadJobRow>(sql`
       SELECT ${jobRowColumns(gj, order.sortAt)}

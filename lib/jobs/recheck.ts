@@ -35,12 +35,12 @@ interface ReadRow {
   doubtful: boolean;
   fits: boolean;
   large: boolean;
-  job_class: string | null;
-  queue_name: string | null;
-  cron_key: string | null;
-  error: string | null;
-  labels: string[] | null;
-  arguments: string | null;
+  storedClass: string | null;
+  storedQueue: string | null;
+  storedCronKey: string | null;
+  storedError: string | null;
+  storedLabels: string[] | null;
+  storedArguments: string | null;
 }
 
 /** Jobs that are found in two steps: by `condition`, and of those by `keep`. */
@@ -78,43 +78,45 @@ export class Candidates implements Found {
   async keep(tx: Tx, ids: readonly string[]): Promise<Set<string>> {
     if (!this.isDoubtful) return new Set(ids);
     const kept = new Set<string>();
-    for (let from = 0; from < ids.length; from += CHUNK) for (const id of await this.keepSome(tx, ids.slice(from, from + CHUNK))) kept.add(id);
+    for (let from = 0; from < ids.length; from += CHUNK) for (const { id } of await this.keepSome(tx, ids.slice(from, from + CHUNK), sql`j.id`)) kept.add(id);
     return kept;
   }
 
-  /** The first `wanted` of them that are kept, in their order; no more are looked at than that takes. */
-  async first(tx: Tx, ids: readonly string[], wanted: number): Promise<string[]> {
-    const kept: string[] = [];
+  /** The first `wanted` of them that are kept, in their order, with these columns of `j`, among which is `id`; no more are looked at than that takes. */
+  async first<Row extends { id: string }>(tx: Tx, ids: readonly string[], wanted: number, columns: Sql): Promise<Row[]> {
+    const kept: Row[] = [];
     for (let from = 0; from < ids.length && kept.length < wanted; from += CHUNK) {
       const some = ids.slice(from, from + CHUNK);
-      const fits = new Set(await this.keepSome(tx, some));
-      kept.push(...some.filter((id) => fits.has(id)));
+      const rows = new Map((await this.keepSome<Row>(tx, some, columns)).map((row) => [row.id, row]));
+      kept.push(...some.flatMap((id) => rows.get(id) ?? []));
     }
     return kept.slice(0, wanted);
   }
 
-  private async keepSome(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  private async keepSome<Row extends { id: string }>(tx: Tx, ids: readonly string[], columns: Sql): Promise<Row[]> {
     const { gj, checked } = this;
     const all = join(checked.map((term) => termCondition(gj, term)), ' AND ');
     // A term that is not in the row at all is not in what is shown of it.
     const doubtful = checked.some(({ negated }) => !negated) ? sql`true` : sql`coalesce(${join(checked.map((term) => sql`(${plainCondition(gj, term)})`), ' OR ')}, false)`;
-    const rows = await tx.query<ReadRow>(sql`
-      SELECT j.id, j.doubtful, coalesce((${all}), false) AS fits, j.large, j.job_class, j.queue_name, j.cron_key, j.error, j.labels,
-             CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END AS arguments
+    const read = await tx.query<Row & ReadRow>(sql`
+      SELECT ${columns}, j.doubtful, coalesce((${all}), false) AS fits, j.large, j.job_class AS "storedClass", j.queue_name AS "storedQueue", j.cron_key AS "storedCronKey", j.error AS "storedError", j.labels AS "storedLabels",
+             CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END AS "storedArguments"
         FROM (SELECT j.*, ${doubtful} AS doubtful, coalesce(pg_column_size(j.serialized_params), 0) > ${LARGEST} AS large
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
-    const kept: string[] = [];
+    const kept = new Set<string>();
     const changed: Json[] = [];
-    for (const row of rows) {
+    for (const row of read) {
       const shown = row.doubtful ? shownOf(row) : null;
       if (shown) changed.push(shown);
-      else if (row.fits) kept.push(row.id);
+      else if (row.fits) kept.add(row.id);
     }
-    if (changed.length === 0) return kept;
+    const rows = () => read.filter(({ id }) => kept.has(id)).map(({ doubtful: _, fits: _f, large: _l, storedClass: _c, storedQueue: _q, storedCronKey: _k, storedError: _e, storedLabels: _n, storedArguments: _a, ...row }) => row as unknown as Row);
+    if (changed.length === 0) return rows();
     const again = await tx.query<{ id: string }>(sql`
       SELECT j.id FROM json_to_recordset(${compactJson({ kind: 'array', items: changed })}::json)
         AS j(id uuid, job_class text, queue_name text, cron_key text, error text, labels text[], serialized_params jsonb) WHERE ${all}`);
-    return [...kept, ...again.map(({ id }) => id)];
+    for (const { id } of again) kept.add(id);
+    return rows();
   }
 }
 
@@ -122,15 +124,15 @@ export class Candidates implements Found {
 function shownOf(row: ReadRow): Json | null {
   const rules = redaction();
   const secrets = new Secrets();
-  const stored = row.arguments === null ? null : parseJson(row.arguments);
-  const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
+  const stored = row.storedArguments === null ? null : parseJson(row.storedArguments);
+  const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.storedClass, secrets, marker: MARKER });
   // Postgres takes no half of a surrogate pair.
   const wellFormed = (given: string) => Buffer.from(given).toString();
   const text = <T extends string | null>(given: T) => (given === null ? given : wellFormed(rules.text(given, secrets, MARKER)));
   // Of arguments too large to be looked into nobody knows what they hide in the error.
-  const error = row.error === null ? null : row.large && row.error ? MARKER : wellFormed(rules.told(row.error, secrets, MARKER));
-  const plain = { job_class: row.job_class && rules.text(row.job_class, undefined, MARKER), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error };
-  const labels = row.labels?.map(text) ?? null;
+  const error = row.storedError === null ? null : row.large && row.storedError ? MARKER : wellFormed(rules.told(row.storedError, secrets, MARKER));
+  const plain = { job_class: row.storedClass && rules.text(row.storedClass, undefined, MARKER), queue_name: text(row.storedQueue), cron_key: text(row.storedCronKey), error };
+  const labels = row.storedLabels?.map(text) ?? null;
   if (!row.large && !secrets.hidden) return null;
   return object([
     ['id', scalar(row.id)],

@@ -129,7 +129,8 @@ export class Walk {
 
   private async keep(ids: readonly string[]): Promise<void> {
     const { order, filter, wanted } = this.options;
-    this.rows.push(...(await rowsOf(this.tx, this.gj, order, await filter.first(this.tx, ids, wanted - this.rows.length))));
+    const rows = await filter.first<ReadJobRow>(this.tx, ids, wanted - this.rows.length, jobRowColumns(this.gj, order.sortAt));
+    this.rows.push(...rows.map((row) => shownRow(row)));
   }
 
   private async sortAtOf(id: string): Promise<string | undefined> {
@@ -193,13 +194,6 @@ export class Walk {
       }
     }
   }
-}
-
-/** Rows by their ids, in this order. */
-export async function rowsOf(tx: Tx, gj: GoodJob, order: ListOrder, ids: readonly string[]): Promise<JobRow[]> {
-  if (ids.length === 0) return [];
-  const rows = await tx.query<ReadJobRow>(sql`SELECT ${jobRowColumns(gj, order.sortAt)} FROM unnest(${[...ids]}::uuid[]) WITH ORDINALITY AS page(id, n) JOIN ${gj.jobs} j ON j.id = page.id ORDER BY page.n`);
-  return rows.map((row) => shownRow(row));
 }
 
 /**
