@@ -132,7 +132,7 @@ test.describe('without JavaScript', () => {
 
   test('the pages are readable, and a confirmation page acts', async ({ page }) => {
     await page.goto(site.url('/cron_entries'));
-    await page.getByRole('link', { name: en('cron.menu', { key: 'seldom' }) }).click();
+    await page.getByRole('button', { name: en('cron.menu', { key: 'seldom' }) }).click();
     await page.getByRole('link', { name: en('cron.enable.menu') }).click();
     await page.getByRole('button', { name: en('cron.enable.confirm') }).click();
     await expect(page.getByText(en('cron.enable.done'))).toBeVisible();

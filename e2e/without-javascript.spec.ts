@@ -18,7 +18,7 @@ const site = useSite('without javascript', {
 /** From the list to the confirmation page, as the links lead. */
 async function ask(page: Page, id: string, action: JobAction): Promise<void> {
   await page.goto(site.url('/jobs'));
-  await page.getByRole('link', { name: en('jobs.menu', { id }) }).click();
+  await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
   await page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: en(`actions.${action}.title`) })).toBeVisible();
   await expect(page.locator('main')).toContainText(id);
@@ -42,7 +42,7 @@ test('lists page forwards and back', async ({ page }) => {
 test('raw JSON is a link', async ({ page }) => {
   const id = await insertJob(site.db, { job_class: 'RawJob' });
   await page.goto(site.url('/jobs'));
-  await page.getByRole('link', { name: en('jobs.showRaw', { id }) }).click();
+  await page.getByRole('button', { name: en('jobs.showRaw', { id }) }).click();
   await expect(page.locator('#raw pre')).toContainText('"job_class": "RawJob"');
   await page.goto(site.url(`/jobs/${id}`));
   await page.getByRole('link', { name: en('jobs.rawShow') }).click();
@@ -118,7 +118,7 @@ test('batch retry, from the list', async ({ page }) => {
   await insertJob(site.db, { batch_id: id, ...DISCARDED });
   await insertJob(site.db, { batch_id: id, ...DISCARDED, serialized_params: 'null' });
   await page.goto(site.url('/batches'));
-  await page.getByRole('link', { name: en('batches.menu', { id }) }).click();
+  await page.getByRole('button', { name: en('batches.menu', { id }) }).click();
   for (const text of ['on_finish: MailDoneJob', 'Mail run']) await expect(page.locator('main')).toContainText(text);
   await confirm(page, 'batch_retry');
   await expect(page.getByRole('status')).toContainText(en('actions.batch_retry.result', { count: 1, number: '1' }));

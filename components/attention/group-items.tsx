@@ -3,6 +3,7 @@
 import { useTranslations } from 'next-intl';
 import Link from 'next/link';
 import type { DiscardedCallback, FailingClass, OverdueKey, PausedJobs, RepairTarget, WaitingQueue } from '@/lib/attention/types';
+import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { buttonClass } from '../ui/button';
@@ -83,6 +84,13 @@ export function ClassItem({ failing: { jobClass, since, lastAt, count, error, wh
 
 export function CallbackItem({ job }: { job: DiscardedCallback }) {
   const t = useTranslations();
+  const denied = useDenials()['job.retry'];
+  const retry = (
+    <>
+      {t('actions.retry.menu')}
+      <span className="sr-only"> {job.id}</span>
+    </>
+  );
   return (
     <Item
       id={job.id}
@@ -102,10 +110,15 @@ export function CallbackItem({ job }: { job: DiscardedCallback }) {
         </>
       }
       action={
-        <Link href={`/jobs/${job.id}/retry`} prefetch={false} className={buttonClass()}>
-          {t('actions.retry.menu')}
-          <span className="sr-only"> {job.id}</span>
-        </Link>
+        denied ? (
+          <button type="button" aria-disabled="true" title={t(`actions.why.${denied}`)} className={buttonClass()}>
+            {retry}
+          </button>
+        ) : (
+          <Link href={`/jobs/${job.id}/retry`} prefetch={false} className={buttonClass()}>
+            {retry}
+          </Link>
+        )
       }
     >
       <Link href={`/jobs/${job.id}`} prefetch={false} className={LINK}>
