@@ -50,7 +50,7 @@ for (const locale of ['ja', 'en'] as const) {
 
     test('menu, dialogs and settings', async ({ page }) => {
       await site.open(page, `/batches/${BATCH}`);
-      await page.locator(`[data-job="${JOB}"] button[aria-haspopup="menu"]`).click();
+      await page.locator(`[data-job="${JOB}"] [aria-haspopup="menu"]`).click();
       await expect(page.getByRole('menu')).toBeVisible();
       expect(await violations(page, { floating: true }), 'menu').toEqual([]);
       await page.getByRole('menuitem').first().click();

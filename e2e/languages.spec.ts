@@ -117,7 +117,7 @@ test('no page in Japanese has an English word of the console’s', { tag: '@any-
   const pages = ['/jobs', '/jobs?state=bogus', '/jobs?state=running', `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/destroy`, '/batches', '/batches?state=pending', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing', `/jobs?did=retry&outcome=locked`];
   for (const path of pages) {
     await site.open(page, `${path}${path.includes('?') ? '&' : '?'}locale=ja`);
-    for (const button of await page.locator('main button[aria-haspopup="menu"]').all()) {
+    for (const button of await page.locator('main [aria-haspopup="menu"]').all()) {
       await button.click();
       await expect(page.locator('[role=menu]:focus-within')).toHaveCount(1);
       await page.keyboard.press('Escape');

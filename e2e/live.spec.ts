@@ -101,7 +101,7 @@ test('it rests while rows are chosen, a menu or panel is open, the page scrolls 
   await box.click();
   await goesOn();
 
-  await page.locator('[data-job] button[aria-haspopup="menu"]').first().click();
+  await page.locator('[data-job] [aria-haspopup="menu"]').first().click();
   await expect(page.getByRole('menu')).toBeVisible();
   await rests('menu');
   await page.keyboard.press('Escape');

@@ -42,7 +42,7 @@ test('lists page forwards and back', async ({ page }) => {
 test('raw JSON is a link', async ({ page }) => {
   const id = await insertJob(site.db, { job_class: 'RawJob' });
   await page.goto(site.url('/jobs'));
-  await page.getByRole('button', { name: en('jobs.showRaw', { id }) }).click();
+  await page.getByRole('button', { name: en('jobs.showDetails', { id }) }).click();
   await expect(page.locator('#raw pre')).toContainText('"job_class": "RawJob"');
   await page.goto(site.url(`/jobs/${id}`));
   await page.getByRole('link', { name: en('jobs.rawShow') }).click();

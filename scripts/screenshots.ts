@@ -29,7 +29,7 @@ interface Shot {
 async function shotsOf(db: pg.Client): Promise<Shot[]> {
   const job = async (condition: string) => (await db.query<{ id: string }>(`SELECT id FROM good_jobs WHERE ${condition} ORDER BY created_at DESC LIMIT 1`)).rows[0]?.id ?? '';
   const discarded = await job('finished_at IS NOT NULL AND error IS NOT NULL AND executions_count > 1');
-  const openMenu = (page: Page) => page.locator('[data-job] button[aria-haspopup="menu"]').first().click();
+  const openMenu = (page: Page) => page.locator('[data-job] [aria-haspopup="menu"]').first().click();
   return [
     { name: 'jobs', path: '/jobs' },
     { name: 'cron', path: '/cron_entries' },

@@ -6,7 +6,7 @@ import type { Attention, RepairTarget } from '@/lib/attention/types';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { RefreshNote } from '../refresh-note';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 import { useLiveQuery } from '../use-live-query';
 import { Checked } from './checked';

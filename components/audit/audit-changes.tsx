@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
 import type { RowChange } from '@/lib/audit/types';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { MAX_ROWS } from '@/lib/audit/bounds';
 import type { AuditRow } from '@/lib/audit/types';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 import { AuditChanges } from './audit-changes';
 import { AuditTarget } from './audit-target';
 import { OutcomeBadge } from './outcome-badge';

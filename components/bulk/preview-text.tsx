@@ -3,7 +3,7 @@ import type { BulkAction, BulkCount, BulkPreview } from '@/lib/bulk/types';
 import { JOB_STATES } from '@/lib/good-job/states';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 
 /** A number that says what it is: `1,234`, `200,000+`, `~2,900,000`. */

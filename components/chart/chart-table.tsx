@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/chart-types';
-import { useAbsoluteTime } from '../time';
+import { useAbsoluteTime } from '../absolute-time';
 import { Button } from '../ui/button';
 import type { Span } from './chart-plot';
 

@@ -5,7 +5,8 @@ import LazyBulkBar from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
 import { useCount } from '../quantities';
-import { AbsoluteTime, RelativeTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
+import { RelativeTime } from '../time';
 import { buttonClass } from '../ui/button';
 import { groupQuery } from './failure-links';
 

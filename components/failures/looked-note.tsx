@@ -2,7 +2,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { FailurePage } from '@/lib/failures/types';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 
 /** How many failures were looked at, how far back, and a way to go on. */
 export function LookedNote({ page, deeperHref }: { page: FailurePage; deeperHref: string | null }) {

@@ -2,7 +2,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { JobDetail } from '@/lib/jobs/types';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 
 /** What the row says of the job, with links to what it belongs to. */
 export function JobFacts({ job }: { job: JobDetail }) {

@@ -5,7 +5,7 @@ import { useTranslations } from 'next-intl';
 import type { ActionResult } from '@/lib/action';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
-import { useAbsoluteTime } from '../time';
+import { useAbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 import type { Acted } from './action-dialog';
 

@@ -5,7 +5,7 @@ import { useTranslations } from 'next-intl';
 import { cursorParams } from '@/lib/paging';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
-import { useAbsoluteTime } from '../time';
+import { useAbsoluteTime } from '../absolute-time';
 import { buttonClass } from '../ui/button';
 import type { ListPage } from './use-live-rows';
 

@@ -2,7 +2,7 @@ import { useTranslations } from 'next-intl';
 import { type Step, timelineOf } from '@/lib/jobs/timeline';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { useDuration } from '../quantities';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 import { Icon, type IconName } from '../ui/icon';
 
 const ICONS: Record<Step['kind'], IconName> = { enqueued: 'queued', retried_by_hand: 'retried', due: 'scheduled', waited: 'scheduled', backoff: 'scheduled', attempt: 'running', finished: 'succeeded' };

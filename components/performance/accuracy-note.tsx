@@ -1,7 +1,7 @@
 import { useFormatter, useTranslations } from 'next-intl';
 import type { Performance } from '@/lib/performance/types';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 import { Banner } from '../ui/banner';
 
 /** Which period, how it was read, and the index that would help. */

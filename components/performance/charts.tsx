@@ -4,7 +4,7 @@ import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
 import { OTHER, PALETTE } from '../chart/series-look';
 import { useCount, useDuration } from '../quantities';
-import { AbsoluteTime } from '../time';
+import { AbsoluteTime } from '../absolute-time';
 import { NumberTable } from './number-table';
 
 const useWords = () => {

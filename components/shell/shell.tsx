@@ -3,7 +3,7 @@ import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { env } from '@/lib/env';
 import type { NavigationCounts } from '@/lib/navigation/counts';
-import { IconSprite } from '../ui/icon';
+import { IconSprite } from '../ui/icon-sprite';
 import { LiveSelect } from './live-select';
 import { useNavCounts } from './nav-counts';
 import { NavLinks } from './nav-links';

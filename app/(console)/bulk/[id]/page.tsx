@@ -4,7 +4,7 @@ import { Breadcrumb } from '@/components/breadcrumb';
 import { RunView } from '@/components/bulk/run-view';
 import { Samples } from '@/components/bulk/samples';
 import { TargetText } from '@/components/bulk/target-text';
-import { AbsoluteTime } from '@/components/time';
+import { AbsoluteTime } from '@/components/absolute-time';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/queries';
 import { requireCtx } from '@/lib/ctx';
