@@ -19,8 +19,8 @@ afterAll(() => console_.close());
 async function largeBatch(step: '1 second' | '0 seconds'): Promise<string> {
   const batch = await insertBatch(console_.client);
   await console_.client.query(
-    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, job_class, scheduled_at, performed_at, finished_at, created_at, updated_at, batch_id, executions_count)
-     SELECT id, id, 'default', 0, '{}', CASE WHEN n % 3 = 0 THEN 'ThirdJob' ELSE 'OtherJob' END, at, at, at, at, at, $1, 1
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, job_class, scheduled_at, performed_at, finished_at, created_at, updated_at, batch_id, executions_count, error)
+     SELECT id, id, 'default', 0, '{}', CASE WHEN n % 3 = 0 THEN 'ThirdJob' ELSE 'OtherJob' END, at, at, at, at, at, $1, 1, CASE WHEN n % 50 = 0 THEN 'E: x' END
        FROM (SELECT gen_random_uuid() AS id, n, now() - interval '1 day' + n * $3::interval AS at FROM generate_series(1, $2::int) n) s`,
     [batch, MEMBERS, step],
   );
@@ -43,12 +43,12 @@ describe.each(['1 second', '0 seconds'] as const)('pages of a large batch whose 
     const start = await members(batch);
     const cursors = [null, ...[24, 3_000].map((n): Cursor => ({ direction: 'after', id: start[n] ?? '', at: null })), { direction: 'before', id: start[4_000] ?? '', at: null } as const];
     const check = async (what: string) => {
-      for (const query of ['', 'job_class=ThirdJob'])
+      for (const [query, where] of [['', 'true'], ['job_class=ThirdJob', "job_class = 'ThirdJob'"], ['state=succeeded', 'finished_at IS NOT NULL AND error IS NULL'], ['state=discarded', 'finished_at IS NOT NULL AND error IS NOT NULL']] as const)
         for (const cursor of cursors) {
-          const all = await members(batch, query ? "job_class = 'ThirdJob'" : 'true');
+          const all = await members(batch, where);
           let expected = all.slice(0, LIMIT);
           if (cursor) {
-            // The cursor's row may be of another class: what is on its one side of all members.
+            // The cursor's row may be none of these: what is on its one side of all members.
             const every = await members(batch);
             const at = every.indexOf(cursor.id);
             const beside = new Set(cursor.direction === 'after' ? every.slice(at + 1) : every.slice(0, at));
@@ -66,6 +66,10 @@ describe.each(['1 second', '0 seconds'] as const)('pages of a large batch whose 
     await check('one elsewhere is retried');
     await change("UPDATE good_jobs SET scheduled_at = now() + interval '3 days', finished_at = NULL WHERE id = $1", start[3]);
     await check('one on the first page is to run in three days');
+    await change("UPDATE good_jobs SET error = 'E: x', finished_at = now() WHERE id = $1", somewhere[2]);
+    await check('one elsewhere is discarded');
+    await change('UPDATE good_jobs SET error = NULL, finished_at = now() WHERE id = $1', somewhere[0]);
+    await check('the one that was retried succeeds');
     await change('DELETE FROM good_jobs WHERE id = $1', start[5]);
     await check('one on the first page is destroyed');
     await change('DELETE FROM good_jobs WHERE id = $1', somewhere[1]);

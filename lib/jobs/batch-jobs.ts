@@ -139,19 +139,20 @@ async function searchBatch(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilt
 
 const inOrder = (cursor: Cursor | null): Sql => (cursor?.direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`);
 
-/** Null: what the page holds may change without a time of a job that says so. Terms of a class alone do not. */
+/** Null: what the page holds may change without a time of a job that says so. A class does not, and a job that has finished says when. */
 function keyOf(batchId: string, { state, terms, cursor, limit }: JobFilter, place: BatchPlace | null): string | null {
-  if (state !== null || !terms.every((term) => term.kind === 'match' && term.field === 'class')) return null;
-  return JSON.stringify([batchId, terms, cursor, place, limit]);
+  if ((state !== null && state !== 'succeeded' && state !== 'discarded') || !terms.every((term) => term.kind === 'match' && term.field === 'class')) return null;
+  return JSON.stringify([batchId, state, terms, cursor, place, limit]);
 }
 
-/** A page's own rows, and the members that were created, or came to be due at another time, after that moment. */
-const membersSince = (gj: GoodJob, batchId: string, ids: readonly string[], since: number, condition: Sql): Sql => {
+/** A page's own rows, and the members that were created, came to be due at another time, or finished after that moment. */
+const membersSince = (gj: GoodJob, batchId: string, state: JobFilter['state'], ids: readonly string[], since: number, condition: Sql): Sql => {
   const after = new Date(since).toISOString();
   const members = sql`SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId}`;
+  const finished = sql`UNION ${members} AND j.finished_at >= ${after}`;
   return sql`
     WITH candidate AS MATERIALIZED (
-      SELECT id FROM unnest(${ids}::uuid[]) id UNION ${members} AND j.created_at >= ${after} UNION ${members} AND j.scheduled_at >= ${after})
+      SELECT id FROM unnest(${ids}::uuid[]) id UNION ${members} AND j.created_at >= ${after} UNION ${members} AND j.scheduled_at >= ${after} ${state === null ? sql`` : finished})
     SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM candidate JOIN ${gj.jobs} j USING (id) WHERE j.batch_id = ${batchId} AND ${condition}`;
 };
 
@@ -175,7 +176,7 @@ async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFi
   const keep = (rows: readonly JobRow[], scannedAt: number) => key !== null && keepPage(gj.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
   const known = key && knownPage(gj.schema, key);
   if (known) {
-    const rows = await read(membersSince(gj, batchId, known.ids, known.readAt - LOOK_BACK_MS, condition), sql`true`);
+    const rows = await read(membersSince(gj, batchId, filter.state, known.ids, known.readAt - LOOK_BACK_MS, condition), sql`true`);
     if (stillHolds(known, rows, limit)) {
       keep(rows, known.scannedAt);
       return toPage(rows, cursor, limit);

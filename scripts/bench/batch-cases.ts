@@ -103,7 +103,7 @@ export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group>
       })),
     ],
     writes: batches.filter(({ flavour, nominal }) => flavour === 'ascending' && nominal !== 10_000).flatMap(writesOn),
-    about: [`${totalJobs.toLocaleString('en')} jobs`, ...batches.map(({ id, jobs: n, nominal, age, flavour }) => `"${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}" is ${id} with ${n.toLocaleString('en')} jobs`), ...jobs.map(({ kind, id, executions }) => `"job page, ${kind}" is ${id} with ${executions} executions`)],
+    about: [`${totalJobs.toLocaleString('en')} jobs`, 'Of a batch with 5,000 jobs or more the first look at a page reads all its members, and is kept (lib/jobs/known-pages.ts): that is in the warming up.', ...batches.map(({ id, jobs: n, nominal, age, flavour }) => `"${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}" is ${id} with ${n.toLocaleString('en')} jobs`), ...jobs.map(({ kind, id, executions }) => `"job page, ${kind}" is ${id} with ${executions} executions`)],
     skipped: wanted.filter((name) => !has.has(name)).map((name) => `no batch of about ${name.replace(' ', ' jobs, ').replace(' bulk', ', enqueued in bulk,')} (old: at least 500,000 jobs are newer)`),
   };
 }
