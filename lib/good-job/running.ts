@@ -44,7 +44,8 @@ export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
   const known = remembered.get(gj.schema);
   const unheld = known && (known.refreshing || known.until > Date.now()) ? known : await lookForUnheld(tx, gj);
   if (unheld.ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
-  return sql`j.id IN (SELECT l.id FROM ${gj.jobs} l WHERE l.locked_by_id IS NOT NULL AND l.finished_at IS NULL AND l.performed_at IS NOT NULL
+  // OFFSET 0: that they have not finished is asked of the held ones alone, and not of an index of all unfinished jobs.
+  return sql`j.id IN (SELECT l.id FROM (SELECT h.id, h.finished_at, h.performed_at FROM ${gj.jobs} h WHERE h.locked_by_id IS NOT NULL OFFSET 0) l WHERE l.finished_at IS NULL AND l.performed_at IS NOT NULL
     UNION ALL SELECT unnest(${unheld.ids}::uuid[]))`;
 }
 
