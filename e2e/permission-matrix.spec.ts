@@ -101,13 +101,13 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
   }
 }
 
-for (const [pattern, { path, anybody, permission = null }] of Object.entries(ROUTES)) {
+for (const [pattern, { path, anybody, permission = null, status = 200 }] of Object.entries(ROUTES)) {
   test(`${pattern}: ${anybody ? 'for anybody' : permission ? `needs ${permission}` : 'needs to be let in'}`, async () => {
     for (const site of [open, readOnly]) {
       const before = await fingerprint(site);
       const address = site.url(path(site === readOnly ? readOnlyRows : rows));
       for (const who of WHO) {
-        const expected = anybody ? 200 : (turnedAway(who) ?? (denied(who, permission, site === readOnly) ? 403 : 200));
+        const expected = anybody ? status : (turnedAway(who) ?? (denied(who, permission, site === readOnly) ? 403 : status));
         const answer = await fetch(address, { headers: headersOf(who), redirect: 'manual' });
         const text = await answer.text();
         // `/` leads to `/jobs`.

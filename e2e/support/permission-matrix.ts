@@ -29,6 +29,8 @@ export interface RouteCase {
   anybody?: true;
   /** What it needs beyond being let in. */
   permission?: Permission;
+  /** What it answers with; 200 if not given. */
+  status?: number;
 }
 
 /** What routes show. */
@@ -161,6 +163,7 @@ const at = (path: string): RouteCase => ({ path: () => path });
 /** By pattern, pages and doors that answer GET. */
 export const ROUTES: Record<string, RouteCase> = {
   '/': at('/'),
+  '/[...path]': { path: () => '/no/such/page', status: 404 },
   '/jobs': at('/jobs'),
   '/jobs/[id]': { path: ({ job }) => `/jobs/${job}` },
   '/jobs/[id]/[action]': { path: ({ job }) => `/jobs/${job}/retry` },

@@ -15,14 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => console_.close());
 
-/** Of yesterday: each a second after the one before, or all at once. */
-async function largeBatch(step: '1 second' | '0 seconds'): Promise<string> {
+/** Each job a second after the one before, or all at once. */
+async function largeBatch(step: '1 second' | '0 seconds', age = '1 day'): Promise<string> {
   const batch = await insertBatch(console_.client);
   await console_.client.query(
     `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, job_class, scheduled_at, performed_at, finished_at, created_at, updated_at, batch_id, executions_count, error)
      SELECT id, id, 'default', 0, '{}', CASE WHEN n % 3 = 0 THEN 'ThirdJob' ELSE 'OtherJob' END, at, at, at, at, at, $1, 1, CASE WHEN n % 50 = 0 THEN 'E: x' END
-       FROM (SELECT gen_random_uuid() AS id, n, now() - interval '1 day' + n * $3::interval AS at FROM generate_series(1, $2::int) n) s`,
-    [batch, MEMBERS, step],
+       FROM (SELECT gen_random_uuid() AS id, n, now() - $4::interval + n * $3::interval AS at FROM generate_series(1, $2::int) n) s`,
+    [batch, MEMBERS, step, age],
   );
   await console_.client.query('VACUUM ANALYZE good_jobs');
   return batch;
@@ -37,9 +37,9 @@ async function members(batch: string, where = 'true'): Promise<string[]> {
   return (await console_.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE batch_id = $1 AND ${where} ORDER BY ${ORDER}`, [batch])).rows.map(({ id }) => id);
 }
 
-describe.each(['1 second', '0 seconds'] as const)('pages of a large batch whose jobs are %s apart', (step) => {
+describe.each([['1 second', '1 day'], ['0 seconds', '1 day'], ['0 seconds', '1 minute']] as const)('pages of a large batch whose jobs are %s apart, after %s', (step, age) => {
   it('are those of all its members, whatever has happened since they were looked at', async () => {
-    const batch = await largeBatch(step);
+    const batch = await largeBatch(step, age);
     const start = await members(batch);
     const cursors = [null, ...[24, 3_000].map((n): Cursor => ({ direction: 'after', id: start[n] ?? '', at: null })), { direction: 'before', id: start[4_000] ?? '', at: null } as const];
     const check = async (what: string) => {
