@@ -147,10 +147,10 @@ function keyOf(batchId: string, { state, terms, cursor, limit }: JobFilter, plac
   return JSON.stringify([batchId, state, terms, cursor, place, limit]);
 }
 
-/** A page's own rows, and the members that were created, came to be due at another time, or finished after that moment; nothing where they are too many. */
+/** A page's own rows, and the members that were created, came to be due at another time, or finished after that moment (what has waited since for a day to come was not written since); nothing where they are too many. */
 const membersSince = (gj: GoodJob, batchId: string, state: JobFilter['state'], ids: readonly string[], since: number, condition: Sql): Sql => {
   const after = new Date(since).toISOString();
-  const joined = (column: 'created_at' | 'scheduled_at' | 'finished_at') => sql`UNION (SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} LIMIT ${JOINED + 1})`;
+  const joined = (column: 'created_at' | 'scheduled_at' | 'finished_at') => sql`UNION (SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} AND j.updated_at >= ${after} LIMIT ${JOINED + 1})`;
   return sql`
     WITH candidate AS MATERIALIZED (
       SELECT id FROM unnest(${ids}::uuid[]) id ${joined('created_at')} ${joined('scheduled_at')} ${state === null ? sql`` : joined('finished_at')})
