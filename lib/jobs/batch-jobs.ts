@@ -141,8 +141,12 @@ async function searchBatch(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilt
 
 const inOrder = (cursor: Cursor | null): Sql => (cursor?.direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`);
 
+/** What finds the jobs of a time, without which all members would have to be looked at for each. */
+const BY_TIME = ['add_index_good_jobs_created_at', 'add_index_good_jobs_scheduled_at_and_queue_name', 'add_index_good_jobs_finished_at_for_cleanup'];
+
 /** Null: what the page holds may change without a time of a job that says so. A class does not, and a job that has finished says when. */
-function keyOf(batchId: string, { state, terms, cursor, limit }: JobFilter, place: BatchPlace | null): string | null {
+function keyOf(gj: GoodJob, batchId: string, { state, terms, cursor, limit }: JobFilter, place: BatchPlace | null): string | null {
+  if (gj.schema.missingMigrations.some(({ migration }) => BY_TIME.includes(migration))) return null;
   if ((state !== null && state !== 'succeeded' && state !== 'discarded') || !terms.every((term) => term.kind === 'match' && term.field === 'class')) return null;
   return JSON.stringify([batchId, state, terms, cursor, place, limit]);
 }
@@ -173,7 +177,7 @@ async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFi
     return rows.map((row) => shownRow(row));
   };
   const readAt = Date.now();
-  const key = keyOf(batchId, filter, place);
+  const key = keyOf(gj, batchId, filter, place);
   const keep = (rows: readonly JobRow[], scannedAt: number) => key !== null && rows.length > 0 && keepPage(gj.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
   const known = key && knownPage(gj.schema, key);
   if (known) {

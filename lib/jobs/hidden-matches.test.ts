@@ -61,7 +61,8 @@ async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Prom
   for (const state of [null, 'queued', 'discarded'] as const) told.push(await listJobs(ctx, { ...filter, state }), await listJobs(ctx, { ...filter, state, limit: 10 }, { indexedWindow: 5_000 }));
   told.push(await listJobs(ctx, { ...filter, sort: { column: 'created', direction: 'asc' } }, { indexedWindow: 5_000 }), await listJobs(ctx, filter, { exact: true }));
   told.push(await listBatchJobs(ctx, batchId, filter), await countTabs(ctx, filter));
-  told.push(await chartOfList(ctx, filter, { range: 'day', by: 'class' }));
+  // Where it begins the clock alone says, and half past is between two answers now and then.
+  told.push({ ...(await chartOfList(ctx, filter, { range: 'day', by: 'class' })), start: 0 });
   for (const typed of [text, `label:${text}`, `queue:tenant-${text}`, `cron:sync-${text}`]) told.push((await completeQuery(ctx, { text: typed, at: typed.length })).items);
   if (wholly) {
     for (const action of ['retry', 'discard'] as BulkAction[]) {
@@ -107,7 +108,7 @@ describe('a hidden match shows in no answer', () => {
   }, 600_000);
 
   it('with them', async () => {
-    await console_.client.query(`CREATE EXTENSION pg_trgm; CREATE INDEX ON good_jobs USING gin (((serialized_params -> 'arguments')::text) gin_trgm_ops);
+    await console_.client.query(`CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE INDEX ON good_jobs USING gin (((serialized_params -> 'arguments')::text) gin_trgm_ops);
       CREATE INDEX ON good_jobs USING gin (error gin_trgm_ops); CREATE INDEX ON good_jobs USING gin ((serialized_params -> 'arguments') jsonb_path_ops); ANALYZE good_jobs`);
     const ctx = await console_.withoutIndexes([], options);
     for (const q of ['zq7k', 'vm3j']) {
