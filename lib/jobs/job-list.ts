@@ -27,7 +27,7 @@ const SELECT_MS = 300;
 /** To read and sort many of them. */
 const MANY_MS = 400;
 /** For a schema without the index of the order: all jobs are sorted, and no page may take longer. */
-const UNINDEXED_MS = 1_800;
+const UNINDEXED_MS = 1_500;
 /** What has to read the arguments does so for the first of them alone. */
 const UNINDEXED_WINDOW = 20_000;
 /** Jobs of an indexed term that are all read where each one found must be looked at again. */
