@@ -79,8 +79,7 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
   for (const one of cases) {
     test(`${name}, ${one.name}: needs ${one.permission ?? 'to be let in'}`, async () => {
       const action = builtActions().get(name);
-      test.skip(!action, 'No page uses it yet.');
-      if (!action) return;
+      if (!action) throw new Error(`No page uses ${name}.`);
       for (const site of [open, readOnly]) {
         const isReadOnly = site === readOnly;
         for (const who of WHO) {

@@ -60,26 +60,24 @@ describe.each([['1 second', '1 day'], ['0 seconds', '1 day'], ['0 seconds', '1 m
     };
     await check('at first');
     await check('again');
-    const change = (text: string, ...values: unknown[]) => console_.client.query(text, values);
     const somewhere = start.filter((_, n) => n > 100 && n % 700 === 0 && n !== 3_000);
-    await change("UPDATE good_jobs SET updated_at = now(), scheduled_at = now(), finished_at = NULL WHERE id = $1", somewhere[0]);
-    await check('one elsewhere is retried');
-    await change("UPDATE good_jobs SET updated_at = now(), scheduled_at = now() + interval '3 days', finished_at = NULL WHERE id = $1", start[3]);
-    await check('one on the first page is to run in three days');
-    await change("UPDATE good_jobs SET updated_at = now(), error = 'E: x', finished_at = now() WHERE id = $1", somewhere[2]);
-    await check('one elsewhere is discarded');
-    await change('UPDATE good_jobs SET updated_at = now(), error = NULL, finished_at = now() WHERE id = $1', somewhere[0]);
-    await check('the one that was retried succeeds');
-    await change('DELETE FROM good_jobs WHERE id = $1', start[5]);
-    await check('one on the first page is destroyed');
-    await change('DELETE FROM good_jobs WHERE id = $1', somewhere[1]);
-    await check('one elsewhere is destroyed');
-    await change(`INSERT INTO good_jobs (active_job_id, queue_name, job_class, serialized_params, batch_id, created_at, updated_at, scheduled_at) SELECT gen_random_uuid(), 'default', 'ThirdJob', '{}', $1, now() - n * interval '1 minute', now(), now() FROM generate_series(0, 3) n`, batch);
-    await check('four have joined');
-    await change("UPDATE good_jobs SET updated_at = now(), scheduled_at = now() WHERE id = $1", start[3]);
-    await check('the one that was to run in three days is to run now');
-    await change(`DELETE FROM good_jobs WHERE batch_id = $1 AND created_at > now() - interval '1 hour'`, batch);
-    await check('those that had joined are gone');
+    const set = (columns: string) => `UPDATE good_jobs SET updated_at = now(), ${columns} WHERE id = $1`;
+    const DESTROY = 'DELETE FROM good_jobs WHERE id = $1';
+    const changes: [what: string, text: string, id: string | undefined][] = [
+      ['one elsewhere is retried', set('scheduled_at = now(), finished_at = NULL'), somewhere[0]],
+      ['one on the first page is to run in three days', set("scheduled_at = now() + interval '3 days', finished_at = NULL"), start[3]],
+      ['one elsewhere is discarded', set("error = 'E: x', finished_at = now()"), somewhere[2]],
+      ['the one that was retried succeeds', set('error = NULL, finished_at = now()'), somewhere[0]],
+      ['one on the first page is destroyed', DESTROY, start[5]],
+      ['one elsewhere is destroyed', DESTROY, somewhere[1]],
+      ['four have joined', `INSERT INTO good_jobs (active_job_id, queue_name, job_class, serialized_params, batch_id, created_at, updated_at, scheduled_at) SELECT gen_random_uuid(), 'default', 'ThirdJob', '{}', $1, now() - n * interval '1 minute', now(), now() FROM generate_series(0, 3) n`, batch],
+      ['the one that was to run in three days is to run now', set('scheduled_at = now()'), start[3]],
+      ['those that had joined are gone', `DELETE FROM good_jobs WHERE batch_id = $1 AND created_at > now() - interval '1 hour'`, batch],
+    ];
+    for (const [what, text, id] of changes) {
+      await console_.client.query(text, [id]);
+      await check(what);
+    }
   });
 });
 

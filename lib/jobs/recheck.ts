@@ -30,17 +30,18 @@ export function isChecked(term: Term): term is UnderstoodTerm {
   return term.kind === 'match' && (term.field === 'error' || (term.field !== 'state' && term.values.some((value) => wildcard(value) !== null)));
 }
 
-interface ReadRow {
+/** What a job is looked at again by. */
+interface Stored {
   id: string;
   doubtful: boolean;
   fits: boolean;
   large: boolean;
-  storedClass: string | null;
-  storedQueue: string | null;
-  storedCronKey: string | null;
-  storedError: string | null;
-  storedLabels: string[] | null;
-  storedArguments: string | null;
+  job_class: string | null;
+  queue_name: string | null;
+  cron_key: string | null;
+  error: string | null;
+  labels: string[] | null;
+  arguments: string | null;
 }
 
 /** Jobs that are found in two steps: by `condition`, and of those by `keep`. */
@@ -98,19 +99,21 @@ export class Candidates implements Found {
     const all = join(checked.map((term) => termCondition(gj, term)), ' AND ');
     // A term that is not in the row at all is not in what is shown of it.
     const doubtful = checked.some(({ negated }) => !negated) ? sql`true` : sql`coalesce(${join(checked.map((term) => sql`(${plainCondition(gj, term)})`), ' OR ')}, false)`;
-    const read = await tx.query<Row & ReadRow>(sql`
-      SELECT ${columns}, j.doubtful, coalesce((${all}), false) AS fits, j.large, j.job_class AS "storedClass", j.queue_name AS "storedQueue", j.cron_key AS "storedCronKey", j.error AS "storedError", j.labels AS "storedLabels",
-             CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END AS "storedArguments"
+    // One column, so that nothing of it goes along with the row by mistake.
+    const read = await tx.query<{ id: string; stored: string }>(sql`
+      SELECT ${columns}, json_build_object('id', j.id, 'doubtful', j.doubtful, 'fits', coalesce((${all}), false), 'large', j.large, 'job_class', j.job_class, 'queue_name', j.queue_name,
+               'cron_key', j.cron_key, 'error', j.error, 'labels', j.labels, 'arguments', CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END)::text AS stored
         FROM (SELECT j.*, ${doubtful} AS doubtful, coalesce(pg_column_size(j.serialized_params), 0) > ${LARGEST} AS large
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const kept = new Set<string>();
     const changed: Json[] = [];
-    for (const row of read) {
+    for (const { stored } of read) {
+      const row = JSON.parse(stored) as Stored;
       const shown = row.doubtful ? shownOf(row) : null;
       if (shown) changed.push(shown);
       else if (row.fits) kept.add(row.id);
     }
-    const rows = () => read.filter(({ id }) => kept.has(id)).map(({ doubtful: _, fits: _f, large: _l, storedClass: _c, storedQueue: _q, storedCronKey: _k, storedError: _e, storedLabels: _n, storedArguments: _a, ...row }) => row as unknown as Row);
+    const rows = () => read.filter(({ id }) => kept.has(id)).map(({ stored: _, ...row }) => row as Row);
     if (changed.length === 0) return rows();
     const again = await tx.query<{ id: string }>(sql`
       SELECT j.id FROM json_to_recordset(${compactJson({ kind: 'array', items: changed })}::json)
@@ -121,18 +124,18 @@ export class Candidates implements Found {
 }
 
 /** The row with what is hidden of it taken out; null: nothing is. */
-function shownOf(row: ReadRow): Json | null {
+function shownOf(row: Stored): Json | null {
   const rules = redaction();
   const secrets = new Secrets();
-  const stored = row.storedArguments === null ? null : parseJson(row.storedArguments);
-  const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.storedClass, secrets, marker: MARKER });
+  const stored = row.arguments === null ? null : parseJson(row.arguments);
+  const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
   // Postgres takes no half of a surrogate pair.
   const wellFormed = (given: string) => Buffer.from(given).toString();
   const text = <T extends string | null>(given: T) => (given === null ? given : wellFormed(rules.text(given, secrets, MARKER)));
   // Of arguments too large to be looked into nobody knows what they hide in the error.
-  const error = row.storedError === null ? null : row.large && row.storedError ? MARKER : wellFormed(rules.told(row.storedError, secrets, MARKER));
-  const plain = { job_class: row.storedClass && rules.text(row.storedClass, undefined, MARKER), queue_name: text(row.storedQueue), cron_key: text(row.storedCronKey), error };
-  const labels = row.storedLabels?.map(text) ?? null;
+  const error = row.error === null ? null : row.large && row.error ? MARKER : wellFormed(rules.told(row.error, secrets, MARKER));
+  const plain = { job_class: row.job_class && rules.text(row.job_class, undefined, MARKER), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error };
+  const labels = row.labels?.map(text) ?? null;
   if (!row.large && !secrets.hidden) return null;
   return object([
     ['id', scalar(row.id)],
