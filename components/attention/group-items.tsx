@@ -7,6 +7,7 @@ import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { buttonClass } from '../ui/button';
+import { DeniedButton } from './denied-button';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
 import type { Count } from '@/lib/jobs/types';
@@ -111,9 +112,7 @@ export function CallbackItem({ job }: { job: DiscardedCallback }) {
       }
       action={
         denied ? (
-          <button type="button" aria-disabled="true" title={t(`actions.why.${denied}`)} className={buttonClass()}>
-            {retry}
-          </button>
+          <DeniedButton why={denied}>{retry}</DeniedButton>
         ) : (
           <Link href={`/jobs/${job.id}/retry`} prefetch={false} className={buttonClass()}>
             {retry}
