@@ -19,11 +19,16 @@ const config: NextConfig = {
 // Messages are compiled with the build: neither server nor browser parses them, and the browser needs no parser.
 const withIntl = createNextIntlPlugin({
   requestConfig: './lib/i18n/request.ts',
-  experimental: { messages: { path: './messages', format: 'json', locales: 'infer', precompile: true } },
+  experimental: {
+    messages: { path: './messages', format: 'json', locales: 'infer', precompile: true },
+  },
 })(config);
 
 // The last loader runs first: what the browser gets is chosen before it is compiled.
-const rule = Object.values(withIntl.turbopack?.rules ?? {}).flat().find((one) => typeof one === 'object' && 'loaders' in one);
-if (rule && typeof rule === 'object' && 'loaders' in rule) rule.loaders?.push('./lib/i18n/client-messages-loader.mjs');
+const rule = Object.values(withIntl.turbopack?.rules ?? {})
+  .flat()
+  .find((one) => typeof one === 'object' && 'loaders' in one);
+if (rule && typeof rule === 'object' && 'loaders' in rule)
+  rule.loaders?.push('./lib/i18n/client-messages-loader.mjs');
 
 export default withIntl;

@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url'
-import { configDefaults, defineConfig } from 'vitest/config'
+import { fileURLToPath } from 'node:url';
+import { configDefaults, defineConfig } from 'vitest/config';
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   resolve: {
@@ -23,4 +23,4 @@ export default defineConfig({
     // A shared machine stalls now and then; what fails twice is no stall.
     retry: process.env.CI ? 1 : 0,
   },
-})
+});

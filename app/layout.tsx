@@ -11,13 +11,21 @@ import './globals.css';
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations('app');
-  return { title: { default: t('name'), template: `%s – ${t('name')}` }, robots: { index: false, follow: false } };
+  return {
+    title: { default: t('name'), template: `%s – ${t('name')}` },
+    robots: { index: false, follow: false },
+  };
 }
 
 export const viewport: Viewport = { width: 'device-width', initialScale: 1 };
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
-  const [locale, now, timeZone, request] = await Promise.all([getLocale(), getNow(), getTimeZone(), headers()]);
+  const [locale, now, timeZone, request] = await Promise.all([
+    getLocale(),
+    getNow(),
+    getTimeZone(),
+    headers(),
+  ]);
   return (
     <html lang={locale} data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}>
       <body>

@@ -1,7 +1,13 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 
-export function Breadcrumb({ items, current }: { items: { href: string; text: string }[]; current: string }) {
+export function Breadcrumb({
+  items,
+  current,
+}: {
+  items: { href: string; text: string }[];
+  current: string;
+}) {
   const t = useTranslations('common');
   return (
     <nav aria-label={t('breadcrumb')}>

@@ -8,7 +8,23 @@ import { Banner } from './ui/banner';
 import { Button, buttonClass } from './ui/button';
 
 /** A page that asks before an action, for readers without JavaScript: a form, its effect in words, and a way back. */
-export function ConfirmPage({ title, action, back, confirm, danger = false, denied, children }: { title: string; action: (form: FormData) => Promise<void>; back: string; confirm: string; danger?: boolean; denied?: Denial; children: ReactNode }) {
+export function ConfirmPage({
+  title,
+  action,
+  back,
+  confirm,
+  danger = false,
+  denied,
+  children,
+}: {
+  title: string;
+  action: (form: FormData) => Promise<void>;
+  back: string;
+  confirm: string;
+  danger?: boolean;
+  denied?: Denial;
+  children: ReactNode;
+}) {
   const t = useTranslations('actions');
   return (
     <form action={action} className="mx-auto max-w-xl py-6">

@@ -20,7 +20,12 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
       () => setResult('failed'),
     );
   return (
-    <button type="button" onClick={copy} className={`${buttonClass('quiet')} js-only`} aria-label={label ? `${t('copy')}: ${label}` : undefined}>
+    <button
+      type="button"
+      onClick={copy}
+      className={`${buttonClass('quiet')} js-only`}
+      aria-label={label ? `${t('copy')}: ${label}` : undefined}
+    >
       <Icon name="copy" />
       <span aria-live="polite">{t(result ?? 'copy')}</span>
     </button>

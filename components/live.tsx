@@ -1,7 +1,17 @@
 'use client';
 
 import { useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import {
+  type ReactNode,
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react';
 
 /** Seconds between two refreshes that a viewer may choose; 0 is off. */
 const CHOICES = [0, 2, 5, 10, 30] as const;
@@ -87,10 +97,26 @@ function useScrolling(): boolean {
 }
 
 /** How often what is on the screen refreshes: the viewer's setting, and when it rests. `floor`: seconds, the server's. */
-export function LiveProvider({ basePath, floor, children }: { basePath: string; floor: number; children: ReactNode }) {
+export function LiveProvider({
+  basePath,
+  floor,
+  children,
+}: {
+  basePath: string;
+  floor: number;
+  children: ReactNode;
+}) {
   const client = useQueryClient();
-  const stored = useSyncExternalStore(subscribe, () => localStorage.getItem(STORED), () => null);
-  const hidden = useSyncExternalStore(subscribeToVisibility, () => document.hidden, () => false);
+  const stored = useSyncExternalStore(
+    subscribe,
+    () => localStorage.getItem(STORED),
+    () => null,
+  );
+  const hidden = useSyncExternalStore(
+    subscribeToVisibility,
+    () => document.hidden,
+    () => false,
+  );
   const scrolling = useScrolling();
   const [holds, setHolds] = useState(0);
   const refreshed = useRef(0);
@@ -103,12 +129,22 @@ export function LiveProvider({ basePath, floor, children }: { basePath: string; 
     void client.invalidateQueries();
   }, [client]);
   const epoch = useCallback(() => refreshed.current, []);
-  const choices = useMemo(() => [...new Set(CHOICES.map((n) => (n === 0 ? 0 : Math.max(n, floor))))], [floor]);
+  const choices = useMemo(
+    () => [...new Set(CHOICES.map((n) => (n === 0 ? 0 : Math.max(n, floor))))],
+    [floor],
+  );
   const chosen = stored === 'off' ? 0 : Number(stored ?? NaN);
   const seconds = choices.includes(chosen) ? chosen : Math.max(DEFAULT_SECONDS, floor);
-  const interval: number | false = seconds > 0 && holds === 0 && !hidden && !scrolling ? seconds * 1000 : false;
-  const live = useMemo(() => ({ basePath, hold, refresh, epoch }), [basePath, hold, refresh, epoch]);
-  const pace = useMemo(() => ({ seconds, choices, setSeconds, interval }), [seconds, choices, interval]);
+  const interval: number | false =
+    seconds > 0 && holds === 0 && !hidden && !scrolling ? seconds * 1000 : false;
+  const live = useMemo(
+    () => ({ basePath, hold, refresh, epoch }),
+    [basePath, hold, refresh, epoch],
+  );
+  const pace = useMemo(
+    () => ({ seconds, choices, setSeconds, interval }),
+    [seconds, choices, interval],
+  );
   return (
     <LiveContext value={live}>
       <PaceContext value={pace}>{children}</PaceContext>

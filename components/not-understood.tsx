@@ -19,12 +19,20 @@ export function NotUnderstoodChips({ chips, clearHref }: Props) {
         <p>{t('notUnderstoodHint')}</p>
         <ul className="mt-1.5 flex flex-wrap gap-1.5">
           {chips.map(({ name, value, href, why }) => (
-            <li key={`${name} ${value}`} className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-canvas px-2 py-0.5">
+            <li
+              key={`${name} ${value}`}
+              className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-canvas px-2 py-0.5"
+            >
               <span className="text-[13px] any-break">
                 <span className="font-mono">{t('notUnderstood', { name, value })}</span>
                 {why && <span className="text-soft"> {why}</span>}
               </span>
-              <Link href={href ?? clearHref} prefetch={false} aria-label={t('remove', { name })} className="px-1 no-underline">
+              <Link
+                href={href ?? clearHref}
+                prefetch={false}
+                aria-label={t('remove', { name })}
+                className="px-1 no-underline"
+              >
                 ×
               </Link>
             </li>

@@ -4,14 +4,31 @@ import { type Cursor, cursorParams } from '@/lib/paging';
 import { buttonClass } from './ui/button';
 
 /** Links to the pages before and after this one; stable, they may be shared. */
-export function Pager({ path, params, previous, next, newestFirst = true }: { path: string; params: Record<string, string>; previous: Cursor | null; next: Cursor | null; newestFirst?: boolean }) {
+export function Pager({
+  path,
+  params,
+  previous,
+  next,
+  newestFirst = true,
+}: {
+  path: string;
+  params: Record<string, string>;
+  previous: Cursor | null;
+  next: Cursor | null;
+  newestFirst?: boolean;
+}) {
   const t = useTranslations('paging');
   if (!previous && !next) return <span />;
-  const href = (cursor: Cursor) => `${path}?${new URLSearchParams({ ...params, ...cursorParams(cursor) })}`;
+  const href = (cursor: Cursor) =>
+    `${path}?${new URLSearchParams({ ...params, ...cursorParams(cursor) })}`;
   return (
     <nav aria-label={t('label')} className="flex flex-wrap items-center gap-2">
       {previous && (
-        <Link href={Object.keys(params).length > 0 ? `${path}?${new URLSearchParams(params)}` : path} prefetch={false} className={buttonClass()}>
+        <Link
+          href={Object.keys(params).length > 0 ? `${path}?${new URLSearchParams(params)}` : path}
+          prefetch={false}
+          className={buttonClass()}
+        >
           {t('first')}
         </Link>
       )}

@@ -21,7 +21,13 @@ interface ProviderProps {
   children: ReactNode;
 }
 
-export function PermissionsProvider({ denials, bulkRuns, bulkLimit, reasonRequired, children }: ProviderProps) {
+export function PermissionsProvider({
+  denials,
+  bulkRuns,
+  bulkLimit,
+  reasonRequired,
+  children,
+}: ProviderProps) {
   const bulk = useMemo(() => ({ kept: bulkRuns, limit: bulkLimit }), [bulkRuns, bulkLimit]);
   return (
     <Context value={denials}>

@@ -5,8 +5,19 @@ import { type ReactNode, useState } from 'react';
 import { LiveProvider } from './live';
 
 /** What client components need around them. */
-export function Providers({ basePath, liveFloor, children }: { basePath: string; liveFloor: number; children: ReactNode }) {
-  const [client] = useState(() => new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: false } } }));
+export function Providers({
+  basePath,
+  liveFloor,
+  children,
+}: {
+  basePath: string;
+  liveFloor: number;
+  children: ReactNode;
+}) {
+  const [client] = useState(
+    () =>
+      new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: false } } }),
+  );
   return (
     <QueryClientProvider client={client}>
       <LiveProvider basePath={basePath} floor={liveFloor}>

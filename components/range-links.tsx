@@ -1,13 +1,24 @@
 import Link from 'next/link';
 
 /** A choice among a few, as links; the one that is chosen is marked. */
-export function RangeLinks({ label, choices }: { label: string; choices: { href: string; text: string; current: boolean }[] }) {
+export function RangeLinks({
+  label,
+  choices,
+}: {
+  label: string;
+  choices: { href: string; text: string; current: boolean }[];
+}) {
   return (
     <nav aria-label={label}>
       <ul className="flex flex-wrap overflow-hidden rounded-md border border-line-strong">
         {choices.map(({ href, text, current }) => (
           <li key={href} className="border-line-strong not-first:border-l">
-            <Link href={href} prefetch={false} aria-current={current ? 'true' : undefined} className={`block px-2.5 py-1 text-[13px] whitespace-nowrap no-underline -outline-offset-2 ${current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}>
+            <Link
+              href={href}
+              prefetch={false}
+              aria-current={current ? 'true' : undefined}
+              className={`block px-2.5 py-1 text-[13px] whitespace-nowrap no-underline -outline-offset-2 ${current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}
+            >
               {text}
             </Link>
           </li>

@@ -12,7 +12,11 @@ import { JsonBlock } from './ui/json-block';
 export function RawJson({ path, label }: { path: string; label: string }) {
   const t = useTranslations();
   const { basePath } = useLive();
-  const { data, error, refetch } = useQuery({ queryKey: [path], queryFn: () => fetchJson<string>(basePath + path), staleTime: 0 });
+  const { data, error, refetch } = useQuery({
+    queryKey: [path],
+    queryFn: () => fetchJson<string>(basePath + path),
+    staleTime: 0,
+  });
   if (data !== undefined)
     return (
       <div>

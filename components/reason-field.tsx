@@ -7,7 +7,13 @@ export function ReasonField({ required }: { required: boolean }) {
   return (
     <label className="mt-3 block">
       <span className="block text-[13px] text-soft">{t(required ? 'required' : 'label')}</span>
-      <textarea name="reason" rows={2} maxLength={MAX_REASON} required={required} className="control block w-full" />
+      <textarea
+        name="reason"
+        rows={2}
+        maxLength={MAX_REASON}
+        required={required}
+        className="control block w-full"
+      />
     </label>
   );
 }

@@ -11,7 +11,15 @@ export function RefreshNote({ at, error }: { at: number; error: unknown }) {
   return (
     <p role="status" className="text-[13px] text-warn">
       {code && <>{t(`errors.${code}`)} </>}
-      {t('live.failed', { time: format.dateTime(new Date(at), { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' }) })}
+      {t('live.failed', {
+        time: format.dateTime(new Date(at), {
+          hour: '2-digit',
+          minute: '2-digit',
+          second: '2-digit',
+          hourCycle: 'h23',
+          timeZoneName: 'short',
+        }),
+      })}
     </p>
   );
 }

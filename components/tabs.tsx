@@ -1,13 +1,24 @@
 import Link from 'next/link';
 
 /** Links that choose one value of a filter; the one that is chosen is marked. */
-export function Tabs({ label, tabs }: { label: string; tabs: { href: string; text: string; current: boolean }[] }) {
+export function Tabs({
+  label,
+  tabs,
+}: {
+  label: string;
+  tabs: { href: string; text: string; current: boolean }[];
+}) {
   return (
     <nav aria-label={label} className="mb-3 border-b border-line">
       <ul className="-mb-px flex flex-wrap gap-x-1">
         {tabs.map(({ href, text, current }) => (
           <li key={href}>
-            <Link href={href} prefetch={false} aria-current={current ? 'page' : undefined} className={`block border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}>
+            <Link
+              href={href}
+              prefetch={false}
+              aria-current={current ? 'page' : undefined}
+              className={`block border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}
+            >
               {text}
             </Link>
           </li>

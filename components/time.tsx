@@ -5,7 +5,9 @@ import { lazy } from 'react';
 import { Tooltip } from './ui/tooltip';
 
 // Formatted when it is looked at, not with the list.
-const AbsoluteTime = lazy(() => import('./absolute-time').then(({ AbsoluteTime: component }) => ({ default: component })));
+const AbsoluteTime = lazy(() =>
+  import('./absolute-time').then(({ AbsoluteTime: component }) => ({ default: component })),
+);
 
 /** How often relative times move on, ms. */
 const TICK = 10_000;

@@ -7,7 +7,9 @@ export function useOnScreen(ref: RefObject<HTMLElement | null>): boolean {
   const [onScreen, setOnScreen] = useState(true);
   useEffect(() => {
     if (!ref.current) return;
-    const observer = new IntersectionObserver((entries) => setOnScreen(entries.at(-1)?.isIntersecting ?? true));
+    const observer = new IntersectionObserver((entries) =>
+      setOnScreen(entries.at(-1)?.isIntersecting ?? true),
+    );
     observer.observe(ref.current);
     return () => observer.disconnect();
   }, [ref]);
@@ -32,7 +34,12 @@ interface Options<T> {
  * A query that keeps itself fresh at the viewer's pace while what it fills is on the screen. A slow or failed answer
  * doubles the time until the next (a failed one to FAILED times at most), a quick one halves it again.
  */
-export function useLiveQuery<T>({ key, fetch, initial, wanted = true }: Options<T>): UseQueryResult<T> {
+export function useLiveQuery<T>({
+  key,
+  fetch,
+  initial,
+  wanted = true,
+}: Options<T>): UseQueryResult<T> {
   const { interval } = usePace();
   const pace = useRef(1);
   const timed = async (signal: AbortSignal) => {
@@ -54,6 +61,9 @@ export function useLiveQuery<T>({ key, fetch, initial, wanted = true }: Options<
     staleTime: 1000,
     // The next refresh is soon enough.
     retry: false,
-    refetchInterval: ({ state }) => (interval !== false && (typeof wanted === 'function' ? wanted(state.data) : wanted) ? interval * pace.current : false),
+    refetchInterval: ({ state }) =>
+      interval !== false && (typeof wanted === 'function' ? wanted(state.data) : wanted)
+        ? interval * pace.current
+        : false,
   });
 }

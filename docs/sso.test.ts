@@ -11,46 +11,85 @@ import { ENV_NAMES, readEnv } from '../lib/env';
 /* What docs/sso.md shows is what the console reads, the database needs and nginx takes. */
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
 const text = read('sso.md');
-const blocks = (kind: string) => [...text.matchAll(new RegExp(`^## (.+)$|^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].reduce<{ under: string; found: { under: string; block: string }[] }>(
-  ({ under, found }, [, heading, block]) => (heading ? { under: heading, found } : { under, found: [...found, { under, block: block ?? '' }] }), { under: '', found: [] }).found;
+const blocks = (kind: string) =>
+  [...text.matchAll(new RegExp(`^## (.+)$|^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].reduce<{
+    under: string;
+    found: { under: string; block: string }[];
+  }>(
+    ({ under, found }, [, heading, block]) =>
+      heading
+        ? { under: heading, found }
+        : { under, found: [...found, { under, block: block ?? '' }] },
+    { under: '', found: [] },
+  ).found;
 const known = new Set<string>(ENV_NAMES);
 
 describe('docs/sso.md', () => {
-  it.each(blocks('env'))('the configuration under "$under" is one that the console starts with', ({ block }) => {
-    const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    const pairs = lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const);
-    for (const [name, value] of pairs) {
-      expect(known, name).toContain(name);
-      expect(value, name).not.toBe('');
-    }
-    expect(() => readEnv({ DATABASE_URL: 'postgres://localhost/app', ...Object.fromEntries(pairs) })).not.toThrow();
-  });
+  it.each(blocks('env'))(
+    'the configuration under "$under" is one that the console starts with',
+    ({ block }) => {
+      const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      const pairs = lines.map(
+        (line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const,
+      );
+      for (const [name, value] of pairs) {
+        expect(known, name).toContain(name);
+        expect(value, name).not.toBe('');
+      }
+      expect(() =>
+        readEnv({ DATABASE_URL: 'postgres://localhost/app', ...Object.fromEntries(pairs) }),
+      ).not.toThrow();
+    },
+  );
 
   it('names no variable that there is not', () => {
-    const named = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)].map(([, name = '']) => name);
+    const named = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)].map(
+      ([, name = '']) => name,
+    );
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
   it('grants what npm run setup prints', () => {
-    const statements = blocks('sql').flatMap(({ block }) => block.split('\n')).filter((line) => line.startsWith('GRANT'));
+    const statements = blocks('sql')
+      .flatMap(({ block }) => block.split('\n'))
+      .filter((line) => line.startsWith('GRANT'));
     const { read: toRead, operate, record } = grantsFor('public', 'good_job_console');
-    expect(statements).toEqual([...grantsFor('public', 'good_job_console_ro').read, ...toRead, ...operate, ...record]);
+    expect(statements).toEqual([
+      ...grantsFor('public', 'good_job_console_ro').read,
+      ...toRead,
+      ...operate,
+      ...record,
+    ]);
   });
 
   it('has scrape configurations and rules that are YAML', () => {
     for (const { block } of blocks('yaml')) expect(parse(block)).toBeTypeOf('object');
   });
 
-  it.skipIf(!findNginx() && process.env.CI !== 'true')('has configurations that nginx takes', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));
-    for (const { block } of blocks('nginx')) {
-      // Without the certificate, which is the reader's own.
-      const server = block.replace('listen 443 ssl;', `listen unix:${folder}/socket;`).replaceAll(/^.*ssl_certificate.*$/gm, '');
-      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
-      writeFileSync(path.join(folder, 'nginx.conf'), `pid ${folder}/nginx.pid; events {} http { access_log off; ${temporary} ${server} }`);
-      execFileSync(findNginx() ?? 'nginx', ['-t', '-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')], { stdio: 'pipe' });
-    }
-    rmSync(folder, { recursive: true, force: true });
-  });
+  it.skipIf(!findNginx() && process.env.CI !== 'true')(
+    'has configurations that nginx takes',
+    () => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));
+      for (const { block } of blocks('nginx')) {
+        // Without the certificate, which is the reader's own.
+        const server = block
+          .replace('listen 443 ssl;', `listen unix:${folder}/socket;`)
+          .replaceAll(/^.*ssl_certificate.*$/gm, '');
+        const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+          .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+          .join(' ');
+        writeFileSync(
+          path.join(folder, 'nginx.conf'),
+          `pid ${folder}/nginx.pid; events {} http { access_log off; ${temporary} ${server} }`,
+        );
+        execFileSync(
+          findNginx() ?? 'nginx',
+          ['-t', '-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')],
+          { stdio: 'pipe' },
+        );
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  );
 });

@@ -1,4 +1,12 @@
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertExecution,
+  insertJob,
+  insertProcess,
+} from '../test/harness/rows';
 import { violations } from './support/axe';
 import { en, ja } from './support/messages';
 import { useSite } from './support/site';
@@ -14,22 +22,120 @@ const site = useSite('accessibility', {
   sql: ['DROP INDEX index_good_jobs_on_created_at'],
   consoleSchema: false,
   async seed(db) {
-    await insertBatch(db, { id: BATCH, description: '請求書の一括発行（2026年11月分）', on_finish: LONG, on_success: LONG, discarded_at: new Date().toISOString() });
-    for (const shape of [{}, RUNNING, SUCCEEDED, { scheduled_at: new Date(Date.now() + 3_600_000).toISOString() }, { scheduled_at: new Date(Date.now() + 3_600_000).toISOString(), error: 'E: x', executions_count: 2 }])
-      await insertJob(db, { batch_id: BATCH, job_class: LONG, labels: ['nightly', '日次レポート'], queue_name: '低優先度キュー', ...shape });
-    await insertJob(db, { id: JOB, batch_id: BATCH, job_class: LONG, cron_key: 'nightly_report', concurrency_key: LONG, ...DISCARDED, error: `Net::ReadTimeout: ${'x'.repeat(300)}` });
-    await insertExecution(db, JOB, { ...{ job_class: LONG, serialized_params: '{"executions": 0}', error: 'Net::ReadTimeout: read', error_event: 1, finished_at: new Date().toISOString() }, error_backtrace: ['/app/jobs/x.rb:1:in `perform\'', '/usr/gems/activejob/y.rb:2'], duration: 'PT1.5S' });
+    await insertBatch(db, {
+      id: BATCH,
+      description: '請求書の一括発行（2026年11月分）',
+      on_finish: LONG,
+      on_success: LONG,
+      discarded_at: new Date().toISOString(),
+    });
+    for (const shape of [
+      {},
+      RUNNING,
+      SUCCEEDED,
+      { scheduled_at: new Date(Date.now() + 3_600_000).toISOString() },
+      {
+        scheduled_at: new Date(Date.now() + 3_600_000).toISOString(),
+        error: 'E: x',
+        executions_count: 2,
+      },
+    ])
+      await insertJob(db, {
+        batch_id: BATCH,
+        job_class: LONG,
+        labels: ['nightly', '日次レポート'],
+        queue_name: '低優先度キュー',
+        ...shape,
+      });
+    await insertJob(db, {
+      id: JOB,
+      batch_id: BATCH,
+      job_class: LONG,
+      cron_key: 'nightly_report',
+      concurrency_key: LONG,
+      ...DISCARDED,
+      error: `Net::ReadTimeout: ${'x'.repeat(300)}`,
+    });
+    await insertExecution(db, JOB, {
+      ...{
+        job_class: LONG,
+        serialized_params: '{"executions": 0}',
+        error: 'Net::ReadTimeout: read',
+        error_event: 1,
+        finished_at: new Date().toISOString(),
+      },
+      error_backtrace: ["/app/jobs/x.rb:1:in `perform'", '/usr/gems/activejob/y.rb:2'],
+      duration: 'PT1.5S',
+    });
     await insertJob(db, { batch_callback_id: BATCH, job_class: LONG });
     await insertJob(db, { queue_name: '誰も処理しないキュー', job_class: LONG });
-    for (const updated_at of [0, 60, 600].map((seconds) => new Date(Date.now() - seconds * 1000).toISOString())) {
-      const id = await insertProcess(db, { updated_at, state: JSON.stringify({ hostname: LONG, pid: 1, memory: 90_000, proctitle: `/usr/bin/${LONG}`, cron_enabled: true, schedulers: [{ queues: `-誰も処理しないキュー,${LONG},${LONG}`, max_threads: 5, active_threads: 1, succeeded_executions_count: 1 }] }) });
-      await insertJob(db, { ...RUNNING, locked_by_id: id, job_class: LONG, queue_name: '低優先度キュー' });
+    for (const updated_at of [0, 60, 600].map((seconds) =>
+      new Date(Date.now() - seconds * 1000).toISOString(),
+    )) {
+      const id = await insertProcess(db, {
+        updated_at,
+        state: JSON.stringify({
+          hostname: LONG,
+          pid: 1,
+          memory: 90_000,
+          proctitle: `/usr/bin/${LONG}`,
+          cron_enabled: true,
+          schedulers: [
+            {
+              queues: `-誰も処理しないキュー,${LONG},${LONG}`,
+              max_threads: 5,
+              active_threads: 1,
+              succeeded_executions_count: 1,
+            },
+          ],
+        }),
+      });
+      await insertJob(db, {
+        ...RUNNING,
+        locked_by_id: id,
+        job_class: LONG,
+        queue_name: '低優先度キュー',
+      });
     }
-    await db.query(`INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())`, [JSON.stringify({ queues: ['低優先度キュー'], job_classes: [LONG], labels: ['nightly'] })]);
+    await db.query(
+      `INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())`,
+      [JSON.stringify({ queues: ['低優先度キュー'], job_classes: [LONG], labels: ['nightly'] })],
+    );
   },
 });
 
-const PAGES = ['/jobs', '/jobs?state=discarded', '/jobs?state=bogus', `/jobs/${JOB}`, `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/reschedule`, `/jobs/${JOB}/reveal`, '/batches', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/attention', '/attention/repair?repair=release_jobs', '/cron_entries', '/cron_entries/nightly_report', '/cron_entries/nightly_report/enqueue', '/pauses', '/pauses/pause?type=label&value=nightly', '/queues', '/queues?range=2h', '/processes', '/processes?state=dead', '/cleaner?finished_since=7_days_ago', '/cleaner?by=class', '/cleaner?by=exception', '/performance', `/performance/${encodeURIComponent(LONG)}`, '/performance/Nothing', '/audit', '/nothing'];
+const PAGES = [
+  '/jobs',
+  '/jobs?state=discarded',
+  '/jobs?state=bogus',
+  `/jobs/${JOB}`,
+  `/jobs/${JOB}?raw=1`,
+  `/jobs/${JOB}/retry`,
+  `/jobs/${JOB}/reschedule`,
+  `/jobs/${JOB}/reveal`,
+  '/batches',
+  `/batches/${BATCH}`,
+  `/batches/${BATCH}/retry`,
+  '/attention',
+  '/attention/repair?repair=release_jobs',
+  '/cron_entries',
+  '/cron_entries/nightly_report',
+  '/cron_entries/nightly_report/enqueue',
+  '/pauses',
+  '/pauses/pause?type=label&value=nightly',
+  '/queues',
+  '/queues?range=2h',
+  '/processes',
+  '/processes?state=dead',
+  '/cleaner?finished_since=7_days_ago',
+  '/cleaner?by=class',
+  '/cleaner?by=exception',
+  '/performance',
+  `/performance/${encodeURIComponent(LONG)}`,
+  '/performance/Nothing',
+  '/audit',
+  '/nothing',
+];
 
 for (const locale of ['ja', 'en'] as const) {
   test.describe(locale, () => {
@@ -42,7 +148,10 @@ for (const locale of ['ja', 'en'] as const) {
         await site.open(page, path);
         expect(await violations(page), path).toEqual([]);
         await page.setViewportSize({ width: 390, height: 844 });
-        const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+        const [wide, room] = await page.evaluate(() => [
+          document.documentElement.scrollWidth,
+          window.innerWidth,
+        ]);
         expect(wide, path).toBeLessThanOrEqual(room ?? 0);
         await page.setViewportSize({ width: 1280, height: 720 });
       }
@@ -61,7 +170,9 @@ for (const locale of ['ja', 'en'] as const) {
       await expect(page.getByRole('dialog')).toBeVisible();
       expect(await violations(page), 'batch retry dialog').toEqual([]);
       await page.keyboard.press('Escape');
-      await page.locator(`header summary[aria-label="${{ en, ja }[locale]('prefs.label')}"]`).click();
+      await page
+        .locator(`header summary[aria-label="${{ en, ja }[locale]('prefs.label')}"]`)
+        .click();
       expect(await violations(page), 'settings').toEqual([]);
     });
   });

@@ -13,14 +13,18 @@ const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOStri
 const finding = (page: Page, kind: string) => page.locator(`[data-finding="${kind}"]`);
 const processes: GoodJobProcess[] = [];
 
-async function start(options: Parameters<typeof GoodJobProcess.start>[1] = {}): Promise<GoodJobProcess> {
+async function start(
+  options: Parameters<typeof GoodJobProcess.start>[1] = {},
+): Promise<GoodJobProcess> {
   const started = await GoodJobProcess.start(site.databaseUrl, options);
   processes.push(started);
   return started;
 }
 
 test.beforeEach(async () => {
-  await site.db.query('TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings, good_job_console.audit_events');
+  await site.db.query(
+    'TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings, good_job_console.audit_events',
+  );
   await start();
 });
 test.afterEach(async () => {
@@ -36,17 +40,28 @@ async function openUntil(page: Page, path: string, kinds: string[]): Promise<voi
   }).toPass({ timeout: 30_000 });
 }
 
-test('a calm page when nothing is found, with what was checked', { tag: '@any-path' }, async ({ page }) => {
-  await insertJob(site.db, SUCCEEDED);
-  for (const [locale, say] of [['en', en], ['ja', ja]] as const) {
-    await openUntil(page, `/attention?locale=${locale}`, []);
-    await expect(page.getByRole('heading', { level: 1, name: say('attention.title') })).toBeVisible();
-    await expect(page.locator('main')).toContainText(say('attention.nothing'));
-    await expect(page.locator('[data-check]')).toHaveCount(11);
-    await expect(page.locator('[data-check="hanging_batches"]')).toContainText(say('attention.kinds.hanging_batches'));
-    expect(await violations(page)).toEqual([]);
-  }
-});
+test(
+  'a calm page when nothing is found, with what was checked',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await insertJob(site.db, SUCCEEDED);
+    for (const [locale, say] of [
+      ['en', en],
+      ['ja', ja],
+    ] as const) {
+      await openUntil(page, `/attention?locale=${locale}`, []);
+      await expect(
+        page.getByRole('heading', { level: 1, name: say('attention.title') }),
+      ).toBeVisible();
+      await expect(page.locator('main')).toContainText(say('attention.nothing'));
+      await expect(page.locator('[data-check]')).toHaveCount(11);
+      await expect(page.locator('[data-check="hanging_batches"]')).toContainText(
+        say('attention.kinds.hanging_batches'),
+      );
+      expect(await violations(page)).toEqual([]);
+    }
+  },
+);
 
 test('a batch that never finishes: seen, checked, gone', async ({ page }) => {
   const id = await insertBatch(site.db, { description: 'Nightly', on_finish: 'DoneJob' });
@@ -54,18 +69,28 @@ test('a batch that never finishes: seen, checked, gone', async ({ page }) => {
   await openUntil(page, '/attention', ['hanging_batches']);
   const section = finding(page, 'hanging_batches');
   await expect(section).toContainText(en('attention.why.hanging_batches'));
-  await expect(section.getByRole('link', { name: 'Nightly' })).toHaveAttribute('href', new RegExp(`/batches/${id}$`));
-  await section.locator(`[data-item="${id}"]`).getByRole('link', { name: en('attention.repairs.check_batches.menu') }).click();
+  await expect(section.getByRole('link', { name: 'Nightly' })).toHaveAttribute(
+    'href',
+    new RegExp(`/batches/${id}$`),
+  );
+  await section
+    .locator(`[data-item="${id}"]`)
+    .getByRole('link', { name: en('attention.repairs.check_batches.menu') })
+    .click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText(en('attention.repairs.check_batches.effect'));
   await expect(dialog).toContainText(id);
   expect(await violations(page)).toEqual([]);
   await dialog.getByRole('button', { name: en('attention.repairs.check_batches.confirm') }).click();
-  await expect(page.locator('[data-repaired]')).toContainText(en('attention.repairs.check_batches.done', { count: 1, number: '1' }));
+  await expect(page.locator('[data-repaired]')).toContainText(
+    en('attention.repairs.check_batches.done', { count: 1, number: '1' }),
+  );
   await expect(section).toHaveCount(0);
   await expect(page.locator('main')).toContainText(en('attention.nothing'));
   expect((await row(site.db, 'good_job_batches', id)).jobs_finished_at).not.toBeNull();
-  expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe('DoneJob');
+  expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe(
+    'DoneJob',
+  );
   expect(await site.value('SELECT action FROM good_job_console.audit_events')).toBe('batch.check');
 });
 
@@ -75,68 +100,138 @@ test('the batch’s own page leads to the check', async ({ page }) => {
   await site.open(page, `/batches/${id}`);
   await page.getByRole('link', { name: en('stuck.check') }).click();
   await page.getByRole('button', { name: en('attention.repairs.check_batches.confirm') }).click();
-  await expect(page.getByRole('status').filter({ hasText: en('attention.repairs.check_batches.done', { count: 1, number: '1' }) })).toBeVisible();
+  await expect(
+    page
+      .getByRole('status')
+      .filter({ hasText: en('attention.repairs.check_batches.done', { count: 1, number: '1' }) }),
+  ).toBeVisible();
   expect((await row(site.db, 'good_job_batches', id)).finished_at).not.toBeNull();
 });
 
-test('jobs of a killed worker: seen, all released at once, gone', { tag: '@any-path' }, async ({ page }) => {
-  const worker = await start({ strategy: 'hybrid' });
-  const ids = [await insertJob(site.db, { job_class: 'LongJob', scheduled_at: ago(90) }), await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(90) })];
-  for (const id of ids) await worker.run(id);
-  await openUntil(page, '/attention?locale=ja', []);
-  await worker.die();
-  const section = finding(page, 'lost_jobs');
-  await expect(section, 'the page is live').toBeVisible({ timeout: 20_000 });
-  await expect(section).toContainText(ja('attention.units.jobs', { count: 2, number: '2' }));
-  await expect(section.getByRole('link', { name: 'LongJob' })).toHaveAttribute('href', new RegExp(`/jobs/${ids[0]}$`));
-  await section.getByRole('link', { name: ja('attention.repairs.release_jobs.allMenu') }).click();
-  await page.getByRole('dialog').getByRole('button', { name: ja('attention.repairs.release_jobs.confirm') }).click();
-  await expect(page.locator('[data-repaired]')).toContainText(ja('attention.repairs.release_jobs.done', { count: 2, number: '2' }));
-  await expect(section).toHaveCount(0);
-  for (const id of ids) expect((await row(site.db, 'good_jobs', id)).locked_by_id).toBeNull();
-});
+test(
+  'jobs of a killed worker: seen, all released at once, gone',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const worker = await start({ strategy: 'hybrid' });
+    const ids = [
+      await insertJob(site.db, { job_class: 'LongJob', scheduled_at: ago(90) }),
+      await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(90) }),
+    ];
+    for (const id of ids) await worker.run(id);
+    await openUntil(page, '/attention?locale=ja', []);
+    await worker.die();
+    const section = finding(page, 'lost_jobs');
+    await expect(section, 'the page is live').toBeVisible({ timeout: 20_000 });
+    await expect(section).toContainText(ja('attention.units.jobs', { count: 2, number: '2' }));
+    await expect(section.getByRole('link', { name: 'LongJob' })).toHaveAttribute(
+      'href',
+      new RegExp(`/jobs/${ids[0]}$`),
+    );
+    await section.getByRole('link', { name: ja('attention.repairs.release_jobs.allMenu') }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: ja('attention.repairs.release_jobs.confirm') })
+      .click();
+    await expect(page.locator('[data-repaired]')).toContainText(
+      ja('attention.repairs.release_jobs.done', { count: 2, number: '2' }),
+    );
+    await expect(section).toHaveCount(0);
+    for (const id of ids) expect((await row(site.db, 'good_jobs', id)).locked_by_id).toBeNull();
+  },
+);
 
-test('one that is held again meanwhile is left alone, and says so', { tag: '@any-path' }, async ({ page }) => {
-  const [gone, other] = [await start(), await start()];
-  const id = await insertJob(site.db, { scheduled_at: ago(90) });
-  await gone.run(id);
-  await gone.die();
-  await openUntil(page, '/attention', ['lost_jobs']);
-  await finding(page, 'lost_jobs').getByRole('link', { name: en('attention.repairs.release_jobs.allMenu') }).click();
-  // By its row: what the operator saw is what is sent.
-  await page.getByRole('button', { name: en('actions.cancel') }).click();
-  await finding(page, 'lost_jobs').locator(`[data-item="${id}"]`).getByRole('link', { name: en('attention.repairs.release_jobs.menu') }).click();
-  await other.run(id);
-  await page.getByRole('dialog').getByRole('button', { name: en('attention.repairs.release_jobs.confirm') }).click();
-  await expect(page.locator('[data-repaired]')).toContainText(en('attention.notDone.locked', { count: 1, number: '1' }));
-  expect((await row(site.db, 'good_jobs', id)).locked_by_id).toBe(other.id);
-});
+test(
+  'one that is held again meanwhile is left alone, and says so',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const [gone, other] = [await start(), await start()];
+    const id = await insertJob(site.db, { scheduled_at: ago(90) });
+    await gone.run(id);
+    await gone.die();
+    await openUntil(page, '/attention', ['lost_jobs']);
+    await finding(page, 'lost_jobs')
+      .getByRole('link', { name: en('attention.repairs.release_jobs.allMenu') })
+      .click();
+    // By its row: what the operator saw is what is sent.
+    await page.getByRole('button', { name: en('actions.cancel') }).click();
+    await finding(page, 'lost_jobs')
+      .locator(`[data-item="${id}"]`)
+      .getByRole('link', { name: en('attention.repairs.release_jobs.menu') })
+      .click();
+    await other.run(id);
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('attention.repairs.release_jobs.confirm') })
+      .click();
+    await expect(page.locator('[data-repaired]')).toContainText(
+      en('attention.notDone.locked', { count: 1, number: '1' }),
+    );
+    expect((await row(site.db, 'good_jobs', id)).locked_by_id).toBe(other.id);
+  },
+);
 
-test('what a pause holds back, a queue that nobody serves, a class that only fails, discarded callbacks', { tag: '@any-path' }, async ({ page }) => {
-  await processes[0]?.die();
-  await start({ queues: ['-mail'] });
-  await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(120) });
-  await insertJob(site.db, { queue_name: 'held', scheduled_at: ago(120) });
-  await insertJob(site.db, { queue_name: 'slow', scheduled_at: ago(1_200) });
-  // Who has no success at all may not keep them.
-  await insertJob(site.db, { ...SUCCEEDED, job_class: 'WellJob', finished_at: ago(7_200) });
-  await insertJobs(site.db, 6, { job_class: `'BadJob'`, batch_callback_id: 'gen_random_uuid()' });
-  await site.db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`);
-  await openUntil(page, '/attention', ['unserved_queues', 'late_jobs', 'failing_classes', 'discarded_callbacks', 'paused_jobs']);
-  await expect(finding(page, 'unserved_queues').getByRole('link', { name: `${en('attention.queuedJobs')} mail` })).toHaveAttribute('href', /state=queued&queue_name=mail/);
-  await expect(finding(page, 'late_jobs')).toContainText(en('attention.why.late_jobs', { minutes: 15 }));
-  await expect(finding(page, 'failing_classes').getByRole('link', { name: `${en('attention.actOnThem')} BadJob` })).toHaveAttribute('href', /state=discarded&job_class=BadJob&q=finished/);
-  expect(await violations(page)).toEqual([]);
-  await finding(page, 'paused_jobs').getByRole('link', { name: en('attention.repairs.unpause.menu') }).click();
-  await page.getByRole('dialog').getByRole('button', { name: en('attention.repairs.unpause.confirm') }).click();
-  await expect(finding(page, 'paused_jobs')).toHaveCount(0);
-  expect(await site.value(`SELECT (value -> 'queues')::text FROM good_job_settings`)).toBe('[]');
-});
+test(
+  'what a pause holds back, a queue that nobody serves, a class that only fails, discarded callbacks',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await processes[0]?.die();
+    await start({ queues: ['-mail'] });
+    await insertJob(site.db, { queue_name: 'mail', scheduled_at: ago(120) });
+    await insertJob(site.db, { queue_name: 'held', scheduled_at: ago(120) });
+    await insertJob(site.db, { queue_name: 'slow', scheduled_at: ago(1_200) });
+    // Who has no success at all may not keep them.
+    await insertJob(site.db, { ...SUCCEEDED, job_class: 'WellJob', finished_at: ago(7_200) });
+    await insertJobs(site.db, 6, { job_class: `'BadJob'`, batch_callback_id: 'gen_random_uuid()' });
+    await site.db.query(
+      `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`,
+    );
+    await openUntil(page, '/attention', [
+      'unserved_queues',
+      'late_jobs',
+      'failing_classes',
+      'discarded_callbacks',
+      'paused_jobs',
+    ]);
+    await expect(
+      finding(page, 'unserved_queues').getByRole('link', {
+        name: `${en('attention.queuedJobs')} mail`,
+      }),
+    ).toHaveAttribute('href', /state=queued&queue_name=mail/);
+    await expect(finding(page, 'late_jobs')).toContainText(
+      en('attention.why.late_jobs', { minutes: 15 }),
+    );
+    await expect(
+      finding(page, 'failing_classes').getByRole('link', {
+        name: `${en('attention.actOnThem')} BadJob`,
+      }),
+    ).toHaveAttribute('href', /state=discarded&job_class=BadJob&q=finished/);
+    expect(await violations(page)).toEqual([]);
+    await finding(page, 'paused_jobs')
+      .getByRole('link', { name: en('attention.repairs.unpause.menu') })
+      .click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('attention.repairs.unpause.confirm') })
+      .click();
+    await expect(finding(page, 'paused_jobs')).toHaveCount(0);
+    expect(await site.value(`SELECT (value -> 'queues')::text FROM good_job_settings`)).toBe('[]');
+  },
+);
 
-test('a target that cannot be read is nothing at all', { tag: '@any-path' }, async ({ page, problems }) => {
-  problems.allowStatus(404);
-  for (const query of ['', '?repair=bogus', '?repair=check_batches&id=bogus', '?repair=unpause&by=queue']) expect((await site.open(page, `/attention/repair${query}`)).status(), query).toBe(404);
-});
+test(
+  'a target that cannot be read is nothing at all',
+  { tag: '@any-path' },
+  async ({ page, problems }) => {
+    problems.allowStatus(404);
+    for (const query of [
+      '',
+      '?repair=bogus',
+      '?repair=check_batches&id=bogus',
+      '?repair=unpause&by=queue',
+    ])
+      expect((await site.open(page, `/attention/repair${query}`)).status(), query).toBe(404);
+  },
+);
 
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false, locale: 'ja' });
@@ -146,26 +241,41 @@ test.describe('without JavaScript', () => {
       await page.goto(site.url('/attention'));
       await expect(finding(page, 'hanging_batches')).toContainText('月次締め', { timeout: 500 });
     }).toPass({ timeout: 30_000 });
-    await finding(page, 'hanging_batches').getByRole('link', { name: ja('attention.repairs.check_batches.allMenu') }).click();
+    await finding(page, 'hanging_batches')
+      .getByRole('link', { name: ja('attention.repairs.check_batches.allMenu') })
+      .click();
     await expect(page.locator('main')).toContainText(ja('attention.repairs.check_batches.effect'));
     await page.getByRole('button', { name: ja('attention.repairs.check_batches.confirm') }).click();
-    await expect(page.getByRole('status')).toContainText(ja('attention.repairs.check_batches.done', { count: 1, number: '1' }));
+    await expect(page.getByRole('status')).toContainText(
+      ja('attention.repairs.check_batches.done', { count: 1, number: '1' }),
+    );
     await expect(finding(page, 'hanging_batches')).toHaveCount(0);
     expect((await row(site.db, 'good_job_batches', id)).finished_at).not.toBeNull();
   });
 });
 
-test('who may only look sees why, and no repair', { tag: '@any-path' }, async ({ page, basePath }) => {
-  let id = '';
-  const readOnly = await startSite('attention read only', basePath, { env: { READ_ONLY: '1' }, seed: async (db) => void (id = await insertBatch(db)) });
-  try {
-    await readOnly.open(page, '/attention');
-    const all = finding(page, 'hanging_batches').getByRole('button', { name: en('attention.repairs.check_batches.allMenu') });
-    await expect(all).toHaveAttribute('aria-disabled', 'true');
-    await expect(all).toHaveAttribute('title', en('actions.why.read_only'));
-    await readOnly.open(page, `/attention/repair?repair=check_batches&id=${id}`);
-    await expect(page.getByRole('button', { name: en('attention.repairs.check_batches.confirm') })).toBeDisabled();
-  } finally {
-    await readOnly.stop();
-  }
-});
+test(
+  'who may only look sees why, and no repair',
+  { tag: '@any-path' },
+  async ({ page, basePath }) => {
+    let id = '';
+    const readOnly = await startSite('attention read only', basePath, {
+      env: { READ_ONLY: '1' },
+      seed: async (db) => void (id = await insertBatch(db)),
+    });
+    try {
+      await readOnly.open(page, '/attention');
+      const all = finding(page, 'hanging_batches').getByRole('button', {
+        name: en('attention.repairs.check_batches.allMenu'),
+      });
+      await expect(all).toHaveAttribute('aria-disabled', 'true');
+      await expect(all).toHaveAttribute('title', en('actions.why.read_only'));
+      await readOnly.open(page, `/attention/repair?repair=check_batches&id=${id}`);
+      await expect(
+        page.getByRole('button', { name: en('attention.repairs.check_batches.confirm') }),
+      ).toBeDisabled();
+    } finally {
+      await readOnly.stop();
+    }
+  },
+);

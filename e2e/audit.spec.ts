@@ -14,7 +14,9 @@ const entries = (page: Page) => page.locator('[data-audit]');
 const recordOf = (page: Page, text: string) => entries(page).filter({ hasText: text });
 
 test.beforeEach(async () => {
-  await site.db.query('DELETE FROM good_jobs; DELETE FROM good_job_batches; DELETE FROM good_job_console.audit_events');
+  await site.db.query(
+    'DELETE FROM good_jobs; DELETE FROM good_job_batches; DELETE FROM good_job_console.audit_events',
+  );
 });
 
 async function retryWithReason(page: Page, id: string, reason: string): Promise<void> {
@@ -22,52 +24,82 @@ async function retryWithReason(page: Page, id: string, reason: string): Promise<
   const dialog = await choose(page, id, 'retry');
   await dialog.getByLabel(en('actions.reason.label')).fill(reason);
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-  await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
+    en('outcomes.done.retry'),
+  );
 }
 
-test('an act with its reason is in the audit, with what it changed, and on the job’s own page', async ({ page }) => {
+test('an act with its reason is in the audit, with what it changed, and on the job’s own page', async ({
+  page,
+}) => {
   const id = await insertJob(site.db, DISCARDED);
   await retryWithReason(page, id, 'Customer <b>asks</b> for it');
   await site.open(page, '/audit');
   const record = recordOf(page, id);
-  for (const text of ['local', en('audit.actions.job.retry'), en('audit.outcomes.done'), 'Customer <b>asks</b> for it']) await expect(record).toContainText(text);
+  for (const text of [
+    'local',
+    en('audit.actions.job.retry'),
+    en('audit.outcomes.done'),
+    'Customer <b>asks</b> for it',
+  ])
+    await expect(record).toContainText(text);
   await record.getByText(en('audit.showDetails')).click();
   const changes = record.getByRole('table', { name: en('audit.changesOf', { id }) });
-  await expect(changes.getByRole('row', { name: 'error_event' })).toHaveText(/error_event\s*unhandled\s*retried/);
-  await expect(changes.getByRole('row', { name: 'serialized_params.executions' })).toContainText('1');
+  await expect(changes.getByRole('row', { name: 'error_event' })).toHaveText(
+    /error_event\s*unhandled\s*retried/,
+  );
+  await expect(changes.getByRole('row', { name: 'serialized_params.executions' })).toContainText(
+    '1',
+  );
   await expect(changes.getByRole('row', { name: 'queue_name' })).toHaveCount(0);
   expect(await violations(page)).toEqual([]);
   await record.getByRole('link', { name: id }).click();
-  await expect(page.getByRole('list', { name: en('audit.history.title') })).toContainText('Customer <b>asks</b> for it');
+  await expect(page.getByRole('list', { name: en('audit.history.title') })).toContainText(
+    'Customer <b>asks</b> for it',
+  );
   await page.getByRole('link', { name: en('audit.history.all') }).click();
   await expect(page).toHaveURL(site.url(`/audit?target=${id}`));
   await expect(entries(page)).toHaveCount(1);
 });
 
-test('a batch retry is on the batch’s page, and a bulk run on those of its jobs', { tag: '@any-path' }, async ({ page }) => {
-  const batch = await insertBatch(site.db);
-  const id = await insertJob(site.db, { ...DISCARDED, batch_id: batch });
-  await site.open(page, `/batches/${batch}/retry`);
-  await page.getByLabel(en('actions.reason.label')).fill('all again');
-  await page.getByRole('button', { name: en('actions.batch_retry.confirm'), exact: true }).click();
-  const history = page.getByRole('list', { name: en('audit.history.title') });
-  await expect(history).toContainText(en('audit.actions.batch.retry'));
-  await expect(history).toContainText('all again');
-  const other = await insertJob(site.db, { ...SUCCEEDED, job_class: 'OtherJob' });
-  await site.open(page, '/jobs?job_class=OtherJob');
-  await page.getByRole('checkbox', { name: en('jobs.select', { id: other }) }).check();
-  await page.getByRole('button', { name: en('actions.destroy.menu') }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel(en('actions.reason.label')).fill('privacy request');
-  await dialog.getByRole('button', { name: en('bulk.confirms.destroy', { count: 1, number: '1' }) }).click();
-  await expect(page.getByRole('link', { name: en('bulk.open') })).toBeVisible();
-  await expect.poll(() => site.value('SELECT counts FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1')).toEqual({ done: 1 });
-  await site.open(page, `/audit?target=${other}`);
-  await expect(recordOf(page, other)).toContainText('privacy request');
-  await expect(recordOf(page, other).getByRole('link', { name: en('audit.bulkRun') })).toBeVisible();
-  await site.open(page, `/jobs/${id}`);
-  await expect(page.locator('main')).toContainText(en('audit.history.none'));
-});
+test(
+  'a batch retry is on the batch’s page, and a bulk run on those of its jobs',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const batch = await insertBatch(site.db);
+    const id = await insertJob(site.db, { ...DISCARDED, batch_id: batch });
+    await site.open(page, `/batches/${batch}/retry`);
+    await page.getByLabel(en('actions.reason.label')).fill('all again');
+    await page
+      .getByRole('button', { name: en('actions.batch_retry.confirm'), exact: true })
+      .click();
+    const history = page.getByRole('list', { name: en('audit.history.title') });
+    await expect(history).toContainText(en('audit.actions.batch.retry'));
+    await expect(history).toContainText('all again');
+    const other = await insertJob(site.db, { ...SUCCEEDED, job_class: 'OtherJob' });
+    await site.open(page, '/jobs?job_class=OtherJob');
+    await page.getByRole('checkbox', { name: en('jobs.select', { id: other }) }).check();
+    await page.getByRole('button', { name: en('actions.destroy.menu') }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(en('actions.reason.label')).fill('privacy request');
+    await dialog
+      .getByRole('button', { name: en('bulk.confirms.destroy', { count: 1, number: '1' }) })
+      .click();
+    await expect(page.getByRole('link', { name: en('bulk.open') })).toBeVisible();
+    await expect
+      .poll(() =>
+        site.value('SELECT counts FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1'),
+      )
+      .toEqual({ done: 1 });
+    await site.open(page, `/audit?target=${other}`);
+    await expect(recordOf(page, other)).toContainText('privacy request');
+    await expect(
+      recordOf(page, other).getByRole('link', { name: en('audit.bulkRun') }),
+    ).toBeVisible();
+    await site.open(page, `/jobs/${id}`);
+    await expect(page.locator('main')).toContainText(en('audit.history.none'));
+  },
+);
 
 async function insertRecords(count: number, columns: string, values: string): Promise<void> {
   await site.db.query(
@@ -77,7 +109,10 @@ async function insertRecords(count: number, columns: string, values: string): Pr
   );
 }
 
-test('filters by the address; pages both ways; what is not understood empties the list', async ({ page, context }) => {
+test('filters by the address; pages both ways; what is not understood empties the list', async ({
+  page,
+  context,
+}) => {
   await insertRecords(60, ', reason', `, 'reason ' || n`);
   await site.open(page, '/audit');
   await expect(entries(page)).toHaveCount(25);
@@ -85,7 +120,9 @@ test('filters by the address; pages both ways; what is not understood empties th
   await expect(entries(page).first()).toContainText('reason 35');
   await page.getByRole('link', { name: en('paging.newer') }).click();
   await expect(entries(page).first()).toContainText('reason 60');
-  await context.addCookies([{ name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin }]);
+  await context.addCookies([
+    { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
+  ]);
   await site.open(page, '/audit?limit=50');
   await page.getByLabel(en('audit.filter.viewer')).fill('user1');
   await page.getByLabel(en('audit.filter.action')).selectOption('job.retry');
@@ -96,25 +133,46 @@ test('filters by the address; pages both ways; what is not understood empties th
   await expect(page).toHaveURL(/to=2026-03-02T00%3A00%2B09%3A00/);
   await expect(entries(page)).toHaveCount(1);
   await expect(entries(page)).toContainText('reason 4');
-  for (const query of ['outcome=perhaps', 'action=job.eat', 'from=yesterday', 'limit=101', 'after_id=x', 'from=2026-03-02T00:00Z&to=2026-03-01T00:00Z']) {
+  for (const query of [
+    'outcome=perhaps',
+    'action=job.eat',
+    'from=yesterday',
+    'limit=101',
+    'after_id=x',
+    'from=2026-03-02T00:00Z&to=2026-03-01T00:00Z',
+  ]) {
     await site.open(page, `/audit?${query}`);
-    await expect(page.getByRole('alert').first(), query).toContainText(en('filter.notUnderstoodHint'));
+    await expect(page.getByRole('alert').first(), query).toContainText(
+      en('filter.notUnderstoodHint'),
+    );
     await expect(entries(page)).toHaveCount(0);
-    expect((await page.request.get(site.url(`/api/audit/export?${query}`))).status(), query).toBe(400);
+    expect((await page.request.get(site.url(`/api/audit/export?${query}`))).status(), query).toBe(
+      400,
+    );
   }
   await site.open(page, '/audit?request_id=request-7');
   await expect(entries(page)).toHaveCount(1);
 });
 
-test('the file holds all that matches, and nothing that a spreadsheet would calculate', async ({ page }) => {
-  await insertRecords(700, ', reason, before', `, '=HYPERLINK("http://x")', '{"a": {"n": 12345678901234567890}}'`);
+test('the file holds all that matches, and nothing that a spreadsheet would calculate', async ({
+  page,
+}) => {
+  await insertRecords(
+    700,
+    ', reason, before',
+    `, '=HYPERLINK("http://x")', '{"a": {"n": 12345678901234567890}}'`,
+  );
   await site.open(page, '/audit?action=job.retry');
-  const [csv, ndjson] = await Promise.all(['CSV', 'NDJSON'].map(async (name) => {
-    const href = await page.getByRole('link', { name, exact: true }).getAttribute('href');
-    const answer = await page.request.get(site.server.origin + href);
-    expect(answer.headers()['content-disposition']).toMatch(/attachment; filename="good-job-audit-/);
-    return answer.text();
-  }));
+  const [csv, ndjson] = await Promise.all(
+    ['CSV', 'NDJSON'].map(async (name) => {
+      const href = await page.getByRole('link', { name, exact: true }).getAttribute('href');
+      const answer = await page.request.get(site.server.origin + href);
+      expect(answer.headers()['content-disposition']).toMatch(
+        /attachment; filename="good-job-audit-/,
+      );
+      return answer.text();
+    }),
+  );
   const lines = ndjson?.trim().split('\n') ?? [];
   expect(lines).toHaveLength(350);
   expect(lines[0]).toContain('"before":{"a":{"n":12345678901234567890}}');
@@ -131,70 +189,122 @@ test('new records come in by themselves', { tag: '@any-path' }, async ({ page })
 
 test('in Japanese, on a phone, without JavaScript', async ({ browser }) => {
   const id = await insertJob(site.db, DISCARDED);
-  const context = await browser.newContext({ javaScriptEnabled: false, locale: 'ja', viewport: { width: 390, height: 844 } });
+  const context = await browser.newContext({
+    javaScriptEnabled: false,
+    locale: 'ja',
+    viewport: { width: 390, height: 844 },
+  });
   const page = await context.newPage();
   await page.goto(site.url(`/jobs/${id}/retry`));
   await page.getByLabel(ja('actions.reason.label')).fill('障害が復旧したため');
   await page.getByRole('button', { name: ja('actions.retry.confirm'), exact: true }).click();
-  await expect(page.getByRole('list', { name: ja('audit.history.title') })).toContainText('障害が復旧したため');
+  await expect(page.getByRole('list', { name: ja('audit.history.title') })).toContainText(
+    '障害が復旧したため',
+  );
   await page.goto(site.url('/audit'));
   await recordOf(page, id).getByText(ja('audit.showDetails')).click();
   await expect(recordOf(page, id).getByRole('table')).toContainText('finished_at');
   await page.getByLabel(ja('audit.filter.viewer')).fill('nobody');
   await page.getByRole('button', { name: ja('filter.apply') }).click();
   await expect(page.locator('main')).toContainText(ja('audit.emptyFilter'));
-  expect(await page.evaluate(() => document.documentElement.scrollWidth).catch(() => 390)).toBeLessThanOrEqual(390);
+  expect(
+    await page.evaluate(() => document.documentElement.scrollWidth).catch(() => 390),
+  ).toBeLessThanOrEqual(390);
   await context.close();
 });
 
-test('where a reason is required: the form asks, and an act without one is refused and on record', { tag: '@any-path' }, async ({ page, basePath }) => {
-  const strict = await startSite('audit reason', basePath, { env: { AUDIT_REASON: 'required' } });
-  try {
-    const id = await insertJob(strict.db, DISCARDED);
-    await strict.open(page, '/jobs');
-    const dialog = await choose(page, id, 'retry');
-    const reason = dialog.getByLabel(en('actions.reason.required'));
-    await expect(reason).toHaveAttribute('required', '');
-    await reason.fill('   ');
-    await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('errors.reason_required'));
-    await strict.open(page, `/audit?target=${id}`);
-    await expect(entries(page)).toContainText(en('audit.outcomes.refused'));
-    await expect(entries(page)).toContainText(en('errors.reason_required'));
-    // What cannot be read is on record without what it was.
-    await page.goto(strict.url(`/jobs/${id}/retry`));
-    await page.locator('input[name="id"]').evaluate((input: HTMLInputElement) => (input.value = 'no-such-id'));
-    await page.getByLabel(en('actions.reason.required')).fill('x');
-    await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-    await page.waitForURL(/outcome=bad_request/);
-    await expect.poll(() => strict.value(`SELECT jsonb_build_object('outcome', outcome, 'error', error, 'details', details) FROM good_job_console.audit_events WHERE action = 'unreadable'`)).toEqual({ outcome: 'refused', error: 'bad_request', details: { action: 'changeJob' } });
-    await page.goto('about:blank');
-  } finally {
-    await strict.stop();
-  }
-});
-
-test('without the schema, or with an older one, the page says what to run and acts are printed', { tag: '@any-path' }, async ({ page, basePath }) => {
-  const older = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.filter(({ version }) => version < 5).map(({ statements }) => statements)];
-  for (const [name, sql, says] of [['none', [], 'needsSchema'], ['older', older, 'needsNewerSchema']] as const) {
-    const bare = await startSite(`audit ${name}`, basePath, { consoleSchema: false, sql: [...sql] });
+test(
+  'where a reason is required: the form asks, and an act without one is refused and on record',
+  { tag: '@any-path' },
+  async ({ page, basePath }) => {
+    const strict = await startSite('audit reason', basePath, { env: { AUDIT_REASON: 'required' } });
     try {
-      const id = await insertJob(bare.db, DISCARDED);
-      await bare.open(page, '/audit');
-      await expect(page.locator('main')).toContainText(en(`audit.${says}`));
-      if (name === 'older') await expect(page.locator('main')).toContainText(en('banners.outdatedConsoleSchema'));
-      await bare.open(page, '/jobs');
+      const id = await insertJob(strict.db, DISCARDED);
+      await strict.open(page, '/jobs');
       const dialog = await choose(page, id, 'retry');
-      await dialog.getByLabel(en('actions.reason.label')).fill('printed reason');
+      const reason = dialog.getByLabel(en('actions.reason.required'));
+      await expect(reason).toHaveAttribute('required', '');
+      await reason.fill('   ');
       await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-      await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('outcomes.done.retry'));
-      const line = bare.server.output().split('\n').find((one) => one.startsWith('{"audit":') && one.includes(id)) ?? '{}';
-      expect(JSON.parse(line)).toMatchObject({ audit: { viewer: 'local', action: 'job.retry', outcome: 'done', reason: 'printed reason', targetIds: [id] } });
-      await bare.open(page, `/jobs/${id}`);
-      await expect(page.getByRole('region', { name: en('audit.history.title') })).toBeVisible();
+      await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
+        en('errors.reason_required'),
+      );
+      await strict.open(page, `/audit?target=${id}`);
+      await expect(entries(page)).toContainText(en('audit.outcomes.refused'));
+      await expect(entries(page)).toContainText(en('errors.reason_required'));
+      // What cannot be read is on record without what it was.
+      await page.goto(strict.url(`/jobs/${id}/retry`));
+      await page
+        .locator('input[name="id"]')
+        .evaluate((input: HTMLInputElement) => (input.value = 'no-such-id'));
+      await page.getByLabel(en('actions.reason.required')).fill('x');
+      await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+      await page.waitForURL(/outcome=bad_request/);
+      await expect
+        .poll(() =>
+          strict.value(
+            `SELECT jsonb_build_object('outcome', outcome, 'error', error, 'details', details) FROM good_job_console.audit_events WHERE action = 'unreadable'`,
+          ),
+        )
+        .toEqual({ outcome: 'refused', error: 'bad_request', details: { action: 'changeJob' } });
       await page.goto('about:blank');
     } finally {
-      await bare.stop();
+      await strict.stop();
     }
-  }
-});
+  },
+);
+
+test(
+  'without the schema, or with an older one, the page says what to run and acts are printed',
+  { tag: '@any-path' },
+  async ({ page, basePath }) => {
+    const older = [
+      'CREATE SCHEMA good_job_console',
+      ...MIGRATIONS.filter(({ version }) => version < 5).map(({ statements }) => statements),
+    ];
+    for (const [name, sql, says] of [
+      ['none', [], 'needsSchema'],
+      ['older', older, 'needsNewerSchema'],
+    ] as const) {
+      const bare = await startSite(`audit ${name}`, basePath, {
+        consoleSchema: false,
+        sql: [...sql],
+      });
+      try {
+        const id = await insertJob(bare.db, DISCARDED);
+        await bare.open(page, '/audit');
+        await expect(page.locator('main')).toContainText(en(`audit.${says}`));
+        if (name === 'older')
+          await expect(page.locator('main')).toContainText(en('banners.outdatedConsoleSchema'));
+        await bare.open(page, '/jobs');
+        const dialog = await choose(page, id, 'retry');
+        await dialog.getByLabel(en('actions.reason.label')).fill('printed reason');
+        await dialog
+          .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
+          .click();
+        await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
+          en('outcomes.done.retry'),
+        );
+        const line =
+          bare.server
+            .output()
+            .split('\n')
+            .find((one) => one.startsWith('{"audit":') && one.includes(id)) ?? '{}';
+        expect(JSON.parse(line)).toMatchObject({
+          audit: {
+            viewer: 'local',
+            action: 'job.retry',
+            outcome: 'done',
+            reason: 'printed reason',
+            targetIds: [id],
+          },
+        });
+        await bare.open(page, `/jobs/${id}`);
+        await expect(page.getByRole('region', { name: en('audit.history.title') })).toBeVisible();
+        await page.goto('about:blank');
+      } finally {
+        await bare.stop();
+      }
+    }
+  },
+);

@@ -17,18 +17,37 @@ async function seed(db: pg.Client): Promise<void> {
   for (let n = 0; n < 64; n += 1) {
     // Every third shares its moment with the two before it, so that pages break inside it.
     const created_at = day(Math.floor(n / 3));
-    const shape = [{ enqueued_at: null }, {}, { finished_at: created_at, jobs_finished_at: created_at }, { discarded_at: created_at }][n % 4];
-    await insertBatch(db, { created_at, description: n % 5 ? `Import ${n}` : null, on_finish: n % 2 ? 'ImportDoneJob' : null, ...shape });
+    const shape = [
+      { enqueued_at: null },
+      {},
+      { finished_at: created_at, jobs_finished_at: created_at },
+      { discarded_at: created_at },
+    ][n % 4];
+    await insertBatch(db, {
+      created_at,
+      description: n % 5 ? `Import ${n}` : null,
+      on_finish: n % 2 ? 'ImportDoneJob' : null,
+      ...shape,
+    });
   }
 }
 
 const site = useSite('batch list', { seed });
-const ordered = async (where = 'true') => (await site.db.query<{ id: string }>(`SELECT id FROM good_job_batches WHERE ${where} ORDER BY created_at DESC, id DESC`)).rows.map(({ id }) => id);
+const ordered = async (where = 'true') =>
+  (
+    await site.db.query<{ id: string }>(
+      `SELECT id FROM good_job_batches WHERE ${where} ORDER BY created_at DESC, id DESC`,
+    )
+  ).rows.map(({ id }) => id);
 
-test('pages show every batch once, forwards and back, also while new ones come', async ({ page }) => {
+test('pages show every batch once, forwards and back, also while new ones come', async ({
+  page,
+}) => {
   const before = await ordered();
   await site.open(page, '/batches');
-  const older = await walk(page, 'batch', en('paging.older'), { between: async () => void (await insertBatch(site.db, { description: 'Newcomer' })) });
+  const older = await walk(page, 'batch', en('paging.older'), {
+    between: async () => void (await insertBatch(site.db, { description: 'Newcomer' })),
+  });
   expect(older.flat()).toEqual(before);
   expect(older.map((rows) => rows.length)).toEqual([25, 25, 14]);
 
@@ -40,41 +59,80 @@ test('pages show every batch once, forwards and back, also while new ones come',
   await expect.poll(() => idsOn(page, 'batch')).toEqual(after.slice(0, 25));
 });
 
-test('a shared address of a page shows the same rows although its row is gone', async ({ page }) => {
+test('a shared address of a page shows the same rows although its row is gone', async ({
+  page,
+}) => {
   await site.open(page, '/batches');
   await page.getByRole('link', { name: en('paging.older'), exact: true }).click();
   await page.waitForURL(/after_id=/);
   await expect(page.getByRole('link', { name: en('paging.newer'), exact: true })).toBeVisible();
   const rows = await idsOn(page, 'batch');
-  await site.db.query('DELETE FROM good_job_batches WHERE id = $1', [new URL(page.url()).searchParams.get('after_id')]);
+  await site.db.query('DELETE FROM good_job_batches WHERE id = $1', [
+    new URL(page.url()).searchParams.get('after_id'),
+  ]);
   await page.reload();
   expect(await idsOn(page, 'batch')).toEqual(rows);
 });
 
 for (const [state, where] of Object.entries(STATES) as [keyof typeof STATES, string][]) {
-  test(`the tab of ${state} batches lists those and no others`, { tag: '@any-path' }, async ({ page }) => {
-    await site.open(page, '/batches');
-    await page.getByRole('navigation', { name: en('jobs.tabs') }).getByRole('link', { name: en(`batchStates.${state}`), exact: true }).click();
-    await page.waitForURL(new RegExp(`state=${state}$`));
-    const expected = await ordered(where);
-    await expect.poll(() => idsOn(page, 'batch')).toEqual(expected.slice(0, 25));
-    await expect(page.getByRole('link', { name: en(`batchStates.${state}`), exact: true })).toHaveAttribute('aria-current', 'page');
-  });
+  test(
+    `the tab of ${state} batches lists those and no others`,
+    { tag: '@any-path' },
+    async ({ page }) => {
+      await site.open(page, '/batches');
+      await page
+        .getByRole('navigation', { name: en('jobs.tabs') })
+        .getByRole('link', { name: en(`batchStates.${state}`), exact: true })
+        .click();
+      await page.waitForURL(new RegExp(`state=${state}$`));
+      const expected = await ordered(where);
+      await expect.poll(() => idsOn(page, 'batch')).toEqual(expected.slice(0, 25));
+      await expect(
+        page.getByRole('link', { name: en(`batchStates.${state}`), exact: true }),
+      ).toHaveAttribute('aria-current', 'page');
+    },
+  );
 }
 
-test('a row tells description, callback, times and its jobs by state', { tag: '@any-path' }, async ({ page }) => {
-  const { db } = site;
-  const id = await insertBatch(db, { description: '月次請求 <b>2026-11</b>', on_finish: 'Billing::DoneJob', created_at: new Date(Date.now() + 60_000).toISOString() });
-  for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, RUNNING, {}]) await insertJob(db, { batch_id: id, ...shape });
-  await site.open(page, '/batches');
-  const row = page.locator(`[data-batch="${id}"]`);
-  await expect(row.getByRole('link', { name: '月次請求 <b>2026-11</b>' })).toBeVisible();
-  for (const text of [id, `${en('batches.onFinish')}: Billing::DoneJob`, en('batchStates.running'), en('batches.doneOf', { done: '3', total: '5' }), `${en('states.succeeded')} 2`, `${en('states.running')} 1`]) await expect(row).toContainText(text);
-  await expect(row.getByRole('img', { name: en('batch.progressLabel', { done: '3', total: '5' }) })).toBeVisible();
+test(
+  'a row tells description, callback, times and its jobs by state',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const { db } = site;
+    const id = await insertBatch(db, {
+      description: '月次請求 <b>2026-11</b>',
+      on_finish: 'Billing::DoneJob',
+      created_at: new Date(Date.now() + 60_000).toISOString(),
+    });
+    for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, RUNNING, {}])
+      await insertJob(db, { batch_id: id, ...shape });
+    await site.open(page, '/batches');
+    const row = page.locator(`[data-batch="${id}"]`);
+    await expect(row.getByRole('link', { name: '月次請求 <b>2026-11</b>' })).toBeVisible();
+    for (const text of [
+      id,
+      `${en('batches.onFinish')}: Billing::DoneJob`,
+      en('batchStates.running'),
+      en('batches.doneOf', { done: '3', total: '5' }),
+      `${en('states.succeeded')} 2`,
+      `${en('states.running')} 1`,
+    ])
+      await expect(row).toContainText(text);
+    await expect(
+      row.getByRole('img', { name: en('batch.progressLabel', { done: '3', total: '5' }) }),
+    ).toBeVisible();
 
-  // It lives: what changes in the database comes to the screen by itself, with nobody's hand.
-  await db.query('UPDATE good_jobs SET finished_at = now(), performed_at = now() WHERE batch_id = $1 AND finished_at IS NULL', [id]);
-  await expect(row).toContainText(en('batches.doneOf', { done: '5', total: '5' }), { timeout: 15_000 });
-  await row.getByRole('link', { name: /月次請求/ }).click();
-  await expect(page.getByRole('heading', { level: 1, name: '月次請求 <b>2026-11</b>' })).toBeVisible();
-});
+    // It lives: what changes in the database comes to the screen by itself, with nobody's hand.
+    await db.query(
+      'UPDATE good_jobs SET finished_at = now(), performed_at = now() WHERE batch_id = $1 AND finished_at IS NULL',
+      [id],
+    );
+    await expect(row).toContainText(en('batches.doneOf', { done: '5', total: '5' }), {
+      timeout: 15_000,
+    });
+    await row.getByRole('link', { name: /月次請求/ }).click();
+    await expect(
+      page.getByRole('heading', { level: 1, name: '月次請求 <b>2026-11</b>' }),
+    ).toBeVisible();
+  },
+);

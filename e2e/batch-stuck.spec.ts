@@ -1,4 +1,12 @@
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row } from '../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+  row,
+} from '../test/harness/rows';
 import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -11,25 +19,43 @@ const soon = new Date(Date.now() + 3 * 3_600_000);
 test('the app never enqueued it', async ({ page }) => {
   const id = await insertBatch(site.db, { enqueued_at: null });
   await insertJob(site.db, { batch_id: id });
-  for (const [locale, say] of [['en', en], ['ja', ja]] as const) {
+  for (const [locale, say] of [
+    ['en', en],
+    ['ja', ja],
+  ] as const) {
     await site.open(page, `/batches/${id}?locale=${locale}`);
     await expect(page.locator('main')).toContainText(say('stuck.not_enqueued'));
   }
 });
 
-test('its last open job was discarded by hand: it hangs for ever, until it is retried', async ({ page }) => {
+test('its last open job was discarded by hand: it hangs for ever, until it is retried', async ({
+  page,
+}) => {
   const id = await insertBatch(site.db, { on_finish: 'DoneJob' });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
-  const discarded = await insertJob(site.db, { batch_id: id, ...DISCARDED, error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard', error_event: 5 });
+  const discarded = await insertJob(site.db, {
+    batch_id: id,
+    ...DISCARDED,
+    error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
+    error_event: 5,
+  });
   await site.open(page, `/batches/${id}?locale=ja`);
   await expect(page.locator('main')).toContainText(ja('stuck.never_completes'));
   await site.open(page, `/batches/${id}?locale=en`);
   await expect(page.locator('main')).toContainText(en('stuck.never_completes'));
-  await expect(page.getByRole('link', { name: en('stuck.check') })).toHaveAttribute('href', new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`));
+  await expect(page.getByRole('link', { name: en('stuck.check') })).toHaveAttribute(
+    'href',
+    new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`),
+  );
 
   await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();
-  await page.getByRole('dialog').getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
-  await expect(page.locator('main')).toContainText(en('actions.batch_retry.result', { count: 1, number: '1' }));
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en('actions.batch_retry.confirm') })
+    .click();
+  await expect(page.locator('main')).toContainText(
+    en('actions.batch_retry.result', { count: 1, number: '1' }),
+  );
   await expect(page.locator('main')).not.toContainText(en('stuck.never_completes'));
 
   // Discarded again, this time here: the batch completes and its callback runs.
@@ -37,44 +63,81 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   await expect(member).toContainText(en('states.queued'));
   await member.getByRole('button', { name: en('jobs.menu', { id: discarded }) }).click();
   await page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true }).click();
-  await page.getByRole('dialog').getByRole('button', { name: en('actions.discard.confirm'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en('actions.discard.confirm'), exact: true })
+    .click();
   await expect(member).toContainText(en('outcomes.done.discard'));
   expect((await row(site.db, 'good_job_batches', id)).jobs_finished_at).not.toBeNull();
-  expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe('DoneJob');
-  await expect(page.locator('main')).toContainText(en('stuck.callbacks_open', { count: 1, number: '1' }), { timeout: 15_000 });
+  expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe(
+    'DoneJob',
+  );
+  await expect(page.locator('main')).toContainText(
+    en('stuck.callbacks_open', { count: 1, number: '1' }),
+    { timeout: 15_000 },
+  );
 });
 
 test('what it waits for is paused', async ({ page }) => {
   const id = await insertBatch(site.db);
   for (const queue_name of ['held', 'held']) await insertJob(site.db, { batch_id: id, queue_name });
-  await site.db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`);
+  await site.db.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`,
+  );
   await site.open(page, `/batches/${id}`);
   await expect(page.locator('main')).toContainText(en('stuck.paused', { count: 2, number: '2' }));
-  await expect(page.locator('main').getByRole('link', { name: en('nav.pauses') })).toHaveAttribute('href', /\/pauses$/);
+  await expect(page.locator('main').getByRole('link', { name: en('nav.pauses') })).toHaveAttribute(
+    'href',
+    /\/pauses$/,
+  );
   await expect(page.locator('[data-job]').first()).toContainText(en('states.paused'));
   await site.db.query(`DELETE FROM good_job_settings`);
-  await expect(page.locator('main')).not.toContainText(en('stuck.paused', { count: 2, number: '2' }), { timeout: 15_000 });
+  await expect(page.locator('main')).not.toContainText(
+    en('stuck.paused', { count: 2, number: '2' }),
+    { timeout: 15_000 },
+  );
 });
 
 test('the worker of a running job is lost; of one that is held it is not', async ({ page }) => {
   const id = await insertBatch(site.db);
-  const [lost, held] = [await insertJob(site.db, { batch_id: id, ...RUNNING }), await insertJob(site.db, { batch_id: id, ...RUNNING })];
+  const [lost, held] = [
+    await insertJob(site.db, { batch_id: id, ...RUNNING }),
+    await insertJob(site.db, { batch_id: id, ...RUNNING }),
+  ];
   const letGo = await holdJob(site, held);
   await site.open(page, `/batches/${id}`);
-  await expect(page.locator('main')).toContainText(en('stuck.lost_workers', { count: 1, number: '1' }));
+  await expect(page.locator('main')).toContainText(
+    en('stuck.lost_workers', { count: 1, number: '1' }),
+  );
   await expect(page.locator(`[data-job="${lost}"]`)).toContainText(en('states.lostWorker'));
   await expect(page.locator(`[data-job="${held}"]`)).not.toContainText(en('states.lostWorker'));
   await letGo();
 });
 
-test('everything open is scheduled for later: it says until when, in the reader’s time zone', async ({ page, context }) => {
+test('everything open is scheduled for later: it says until when, in the reader’s time zone', async ({
+  page,
+  context,
+}) => {
   const id = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: id, scheduled_at: soon.toISOString() });
-  await insertJob(site.db, { batch_id: id, scheduled_at: new Date(soon.getTime() + 60_000).toISOString(), error: 'E: x', executions_count: 1 });
-  await context.addCookies([{ name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin }]);
+  await insertJob(site.db, {
+    batch_id: id,
+    scheduled_at: new Date(soon.getTime() + 60_000).toISOString(),
+    error: 'E: x',
+    executions_count: 1,
+  });
+  await context.addCookies([
+    { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
+  ]);
   await site.open(page, `/batches/${id}`);
   const local = new Date(soon.getTime() + 9 * 3_600_000).toISOString();
-  await expect(page.locator('main')).toContainText(en('stuck.waits_until', { count: 2, number: '2', time: `${local.slice(0, 10)} ${local.slice(11, 19)} JST` }));
+  await expect(page.locator('main')).toContainText(
+    en('stuck.waits_until', {
+      count: 2,
+      number: '2',
+      time: `${local.slice(0, 10)} ${local.slice(11, 19)} JST`,
+    }),
+  );
 });
 
 test('nobody is there to take what is ready', async ({ page }) => {
@@ -89,22 +152,42 @@ test('nobody is there to take what is ready', async ({ page }) => {
 });
 
 test('its jobs are done and a callback job failed', async ({ page }) => {
-  const id = await insertBatch(site.db, { jobs_finished_at: '2026-11-20T10:00:00Z', finished_at: '2026-11-20T10:00:00Z', on_finish: 'DoneJob' });
+  const id = await insertBatch(site.db, {
+    jobs_finished_at: '2026-11-20T10:00:00Z',
+    finished_at: '2026-11-20T10:00:00Z',
+    on_finish: 'DoneJob',
+  });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
   await insertJob(site.db, { batch_callback_id: id, job_class: 'DoneJob', ...DISCARDED });
   await site.open(page, `/batches/${id}`);
-  await expect(page.locator('main')).toContainText(en('stuck.callbacks_discarded', { count: 1, number: '1' }));
+  await expect(page.locator('main')).toContainText(
+    en('stuck.callbacks_discarded', { count: 1, number: '1' }),
+  );
 });
 
 test('one that moves tells its expected end and holds no reason', async ({ page }) => {
   const worker = await insertProcess(site.db);
-  const id = await insertBatch(site.db, { enqueued_at: new Date(Date.now() - 60_000).toISOString() });
-  for (let n = 0; n < 6; n += 1) await insertJob(site.db, { batch_id: id, ...SUCCEEDED, finished_at: new Date(Date.now() - 5_000).toISOString() });
+  const id = await insertBatch(site.db, {
+    enqueued_at: new Date(Date.now() - 60_000).toISOString(),
+  });
+  for (let n = 0; n < 6; n += 1)
+    await insertJob(site.db, {
+      batch_id: id,
+      ...SUCCEEDED,
+      finished_at: new Date(Date.now() - 5_000).toISOString(),
+    });
   for (let n = 0; n < 6; n += 1) await insertJob(site.db, { batch_id: id });
   await site.open(page, `/batches/${id}`);
   const status = page.getByRole('region', { name: en('batch.status') });
   await expect(status).toContainText(`${en('batch.percent', { percent: '50%' })}`);
-  await expect(status.locator('dd').last()).toContainText(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in \d+ (seconds|minutes?)\)|now/);
-  for (const text of [en('stuck.not_enqueued'), en('stuck.never_completes'), 'ready, but no GoodJob process']) await expect(page.locator('main')).not.toContainText(text);
+  await expect(status.locator('dd').last()).toContainText(
+    /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in \d+ (seconds|minutes?)\)|now/,
+  );
+  for (const text of [
+    en('stuck.not_enqueued'),
+    en('stuck.never_completes'),
+    'ready, but no GoodJob process',
+  ])
+    await expect(page.locator('main')).not.toContainText(text);
   await site.db.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
 });

@@ -11,7 +11,8 @@ const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOSt
 
 /** Three jobs ten minutes ago, one of them discarded, and one two hours ago. */
 async function seed(db: pg.Client): Promise<void> {
-  for (const shape of [DISCARDED, SUCCEEDED, SUCCEEDED]) await insertJob(db, { ...shape, created_at: ago(10), queue_name: 'mailers' });
+  for (const shape of [DISCARDED, SUCCEEDED, SUCCEEDED])
+    await insertJob(db, { ...shape, created_at: ago(10), queue_name: 'mailers' });
   await insertJob(db, { ...SUCCEEDED, created_at: ago(120), queue_name: 'reports' });
 }
 
@@ -33,27 +34,43 @@ test('it opens when it is asked for, and is found as it was left', async ({ page
   await page.getByRole('combobox', { name: en('chart.by'), exact: true }).selectOption('queue');
   await expect(page.getByText('reports').first()).toBeVisible();
   await site.open(page, '/jobs?state=succeeded');
-  await expect(page.getByRole('combobox', { name: en('chart.range'), exact: true })).toHaveValue('day');
+  await expect(page.getByRole('combobox', { name: en('chart.range'), exact: true })).toHaveValue(
+    'day',
+  );
   await expect(plot(page).locator('canvas')).toBeVisible();
   await page.getByRole('button', { name: en('chart.hide') }).click();
   await site.open(page, '/jobs');
   await expect(page.getByRole('button', { name: en('chart.show') })).toBeVisible();
 });
 
-test('its table has the same numbers, under the filter of the list', { tag: '@any-path' }, async ({ page }) => {
-  await openChart(page, '/jobs');
-  await page.getByRole('button', { name: en('chart.asTable') }).click();
-  const table = page.getByRole('table', { name: en('chart.title') });
-  await expect(table.getByRole('columnheader')).toHaveText([en('chart.from'), en('chart.total'), en('states.succeeded'), en('states.discarded')]);
-  await expect(table.locator('tbody tr')).toHaveCount(1);
-  await expect(table.locator('tbody td').first()).toHaveText('3');
-  await site.open(page, '/jobs?state=discarded');
-  await page.getByRole('button', { name: en('chart.asTable') }).click();
-  await expect(page.getByRole('table', { name: en('chart.title') }).locator('tbody td').first()).toHaveText('1');
-  await page.getByRole('button', { name: en('chart.pick') }).click();
-  await expect.poll(() => q(page)).toMatch(/^created:.+Z\.\..+Z$/);
-  await expect.poll(() => idsOn(page, 'job')).toHaveLength(1);
-});
+test(
+  'its table has the same numbers, under the filter of the list',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await openChart(page, '/jobs');
+    await page.getByRole('button', { name: en('chart.asTable') }).click();
+    const table = page.getByRole('table', { name: en('chart.title') });
+    await expect(table.getByRole('columnheader')).toHaveText([
+      en('chart.from'),
+      en('chart.total'),
+      en('states.succeeded'),
+      en('states.discarded'),
+    ]);
+    await expect(table.locator('tbody tr')).toHaveCount(1);
+    await expect(table.locator('tbody td').first()).toHaveText('3');
+    await site.open(page, '/jobs?state=discarded');
+    await page.getByRole('button', { name: en('chart.asTable') }).click();
+    await expect(
+      page
+        .getByRole('table', { name: en('chart.title') })
+        .locator('tbody td')
+        .first(),
+    ).toHaveText('1');
+    await page.getByRole('button', { name: en('chart.pick') }).click();
+    await expect.poll(() => q(page)).toMatch(/^created:.+Z\.\..+Z$/);
+    await expect.poll(() => idsOn(page, 'job')).toHaveLength(1);
+  },
+);
 
 test('dragging across it sets the time filter, and another replaces it', async ({ page }) => {
   await openChart(page);
@@ -66,7 +83,9 @@ test('dragging across it sets the time filter, and another replaces it', async (
     await page.mouse.up();
   };
   await drag(0.75, 0.95);
-  await expect.poll(() => q(page)).toMatch(/^created:\d{4}-\d\d-\d\dT\d\d:\d\dZ\.\.\d{4}-\d\d-\d\dT\d\d:\d\dZ$/);
+  await expect
+    .poll(() => q(page))
+    .toMatch(/^created:\d{4}-\d\d-\d\dT\d\d:\d\dZ\.\.\d{4}-\d\d-\d\dT\d\d:\d\dZ$/);
   await expect.poll(() => idsOn(page, 'job')).toHaveLength(3);
   const first = q(page);
   await drag(0.1, 0.3);

@@ -8,12 +8,21 @@ import { connect, hydrated, startSite } from './support/site';
 import { expect, test } from './support/test';
 
 /* The database goes away under an open page and comes back; the console is never restarted. */
-const SCHEMA = readFileSync(new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url), 'utf8');
+const SCHEMA = readFileSync(
+  new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url),
+  'utf8',
+);
 
-test('killed under an open page, started again: the page tells, then goes on, and acts', async ({ page, problems }) => {
+test('killed under an open page, started again: the page tells, then goes on, and acts', async ({
+  page,
+  problems,
+}) => {
   test.setTimeout(120_000);
   problems.allowStatus(503);
-  const postgres = await startPostgres({ ...(await testServerOptions()), settings: { fsync: 'on' } });
+  const postgres = await startPostgres({
+    ...(await testServerOptions()),
+    settings: { fsync: 'on' },
+  });
   const url = await postgres.createDatabase('recovery');
   const db = await connect(url);
   await db.query(SCHEMA);
@@ -31,8 +40,14 @@ test('killed under an open page, started again: the page tells, then goes on, an
     await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
     await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
     await page.getByRole('menuitem', { name: en('actions.retry.menu') }).click();
-    await page.getByRole('dialog').getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('errors.database_down'), { timeout: 20_000 });
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
+      .click();
+    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
+      en('errors.database_down'),
+      { timeout: 20_000 },
+    );
     const other = await page.context().newPage();
     expect((await other.goto(`${console_.origin}/jobs/${id}`))?.status()).toBe(503);
     await expect(other.getByRole('alert').first()).toHaveText(en('errors.database_down'));
@@ -41,8 +56,13 @@ test('killed under an open page, started again: the page tells, then goes on, an
     await expect(note).toHaveCount(0, { timeout: 30_000 });
     await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
     await page.getByRole('menuitem', { name: en('actions.retry.menu') }).click();
-    await page.getByRole('dialog').getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('outcomes.done.retry'));
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
+      .click();
+    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
+      en('outcomes.done.retry'),
+    );
     await other.getByRole('link', { name: en('errors.retry') }).click();
     await expect(other.getByRole('heading', { level: 1 })).toHaveText('TestJob');
     const after = await connect(url);
@@ -54,7 +74,11 @@ test('killed under an open page, started again: the page tells, then goes on, an
   }
 });
 
-test('a query of half a minute is cut after some seconds; the rest of the page stands', async ({ page, problems, basePath }) => {
+test('a query of half a minute is cut after some seconds; the rest of the page stands', async ({
+  page,
+  problems,
+  basePath,
+}) => {
   problems.allowStatus(503);
   // What a page was still loading when the next one was opened.
   problems.allow(/ChunkLoadError/);
@@ -69,8 +93,12 @@ test('a query of half a minute is cut after some seconds; the rest of the page s
     expect((await page.goto(site.url(`/batches/${batch}`)))?.status()).toBe(200);
     // Every row of good_jobs takes half a minute from now on.
     await site.db.query('ALTER TABLE good_jobs RENAME TO good_jobs_stored');
-    await site.db.query(`CREATE FUNCTION half_a_minute() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_sleep(30); RETURN true; END $$`);
-    await site.db.query('CREATE VIEW good_jobs AS SELECT * FROM good_jobs_stored WHERE half_a_minute()');
+    await site.db.query(
+      `CREATE FUNCTION half_a_minute() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_sleep(30); RETURN true; END $$`,
+    );
+    await site.db.query(
+      'CREATE VIEW good_jobs AS SELECT * FROM good_jobs_stored WHERE half_a_minute()',
+    );
     const started = Date.now();
     const response = await page.goto(site.url('/jobs'));
     expect(Date.now() - started).toBeLessThan(8_000);
@@ -80,46 +108,69 @@ test('a query of half a minute is cut after some seconds; the rest of the page s
     await page.goto(site.url(`/batches/${batch}`));
     expect(Date.now() - started).toBeLessThan(20_000);
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Slow batch');
-    await expect(page.getByRole('group', { name: en('batch.attributes') })).toContainText('"description": "Slow batch"');
-    await expect(page.getByRole('region', { name: en('batch.batchedJobs') }).getByRole('alert')).toContainText(en('errors.query_timeout'));
+    await expect(page.getByRole('group', { name: en('batch.attributes') })).toContainText(
+      '"description": "Slow batch"',
+    );
+    await expect(
+      page.getByRole('region', { name: en('batch.batchedJobs') }).getByRole('alert'),
+    ).toContainText(en('errors.query_timeout'));
     await page.goto('about:blank');
 
     await site.db.query('DROP VIEW good_jobs');
     await site.db.query('ALTER TABLE good_jobs_stored RENAME TO good_jobs');
-    await expect(async () => expect((await page.goto(site.url('/jobs')))?.status()).toBe(200)).toPass({ timeout: 20_000 });
+    await expect(async () =>
+      expect((await page.goto(site.url('/jobs')))?.status()).toBe(200),
+    ).toPass({ timeout: 20_000 });
   } finally {
     await site.stop();
   }
 });
 
-test('read-only for a while: an action says so and changes nothing, and works once the database takes writes again', async ({ page, problems, basePath }) => {
+test('read-only for a while: an action says so and changes nothing, and works once the database takes writes again', async ({
+  page,
+  problems,
+  basePath,
+}) => {
   problems.allowStatus(403);
   problems.allow(/ChunkLoadError/);
   let id = '';
-  const site = await startSite('read-only', basePath, { seed: async (db) => void (id = await insertJob(db, DISCARDED)) });
+  const site = await startSite('read-only', basePath, {
+    seed: async (db) => void (id = await insertJob(db, DISCARDED)),
+  });
   const name = await site.value<string>('SELECT current_database()');
   // As a failover or a maintenance does: who is connected comes back to other settings.
   const setReadOnly = async (on: boolean) => {
-    await site.db.query(`ALTER DATABASE "${name}" SET default_transaction_read_only TO ${on ? 'on' : 'off'}`);
-    await site.db.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+    await site.db.query(
+      `ALTER DATABASE "${name}" SET default_transaction_read_only TO ${on ? 'on' : 'off'}`,
+    );
+    await site.db.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
   };
   const retry = async () => {
     await page.getByRole('link', { name: en('actions.retry.menu'), exact: true }).click();
-    await page.getByRole('dialog').getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
+      .click();
   };
   try {
     await site.open(page, `/jobs/${id}`);
     await setReadOnly(true);
     await retry();
     await expect(page.locator('main').getByRole('status')).toHaveText(en('errors.read_only'));
-    expect(await site.value('SELECT finished_at IS NOT NULL FROM good_jobs WHERE id = $1', id)).toBe(true);
+    expect(
+      await site.value('SELECT finished_at IS NOT NULL FROM good_jobs WHERE id = $1', id),
+    ).toBe(true);
     await site.open(page, `/jobs/${id}`);
     await expect(page.locator('main')).toContainText(en('banners.readOnly'));
 
     await setReadOnly(false);
     await expect(async () => {
       await site.open(page, `/jobs/${id}`);
-      await expect(page.getByRole('link', { name: en('actions.retry.menu'), exact: true })).toBeVisible({ timeout: 500 });
+      await expect(
+        page.getByRole('link', { name: en('actions.retry.menu'), exact: true }),
+      ).toBeVisible({ timeout: 500 });
     }).toPass({ timeout: 15_000 });
     await retry();
     await expect(page.locator('main').getByRole('status')).toHaveText(en('outcomes.done.retry'));
@@ -135,7 +186,9 @@ test('grants that come later are enough: no restart', async ({ page, problems, b
   const site = await startSite('later grants', basePath, {
     seed: async (db) => void (await insertJob(db, DISCARDED)),
     serverUrl: async (url, db) => {
-      await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'granted'; GRANT USAGE ON SCHEMA public, good_job_console TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA good_job_console TO ${role}`);
+      await db.query(
+        `CREATE ROLE ${role} LOGIN PASSWORD 'granted'; GRANT USAGE ON SCHEMA public, good_job_console TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA good_job_console TO ${role}`,
+      );
       return Object.assign(new URL(url), { username: role, password: 'granted' }).href;
     },
   });
@@ -145,7 +198,9 @@ test('grants that come later are enough: no restart', async ({ page, problems, b
     await site.db.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`);
     await expect(async () => {
       await site.open(page, '/jobs');
-      await expect(page.locator('main')).not.toContainText('may not change good_jobs', { timeout: 500 });
+      await expect(page.locator('main')).not.toContainText('may not change good_jobs', {
+        timeout: 500,
+      });
     }).toPass({ timeout: 15_000 });
   } finally {
     await site.stop();

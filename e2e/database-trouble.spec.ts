@@ -8,9 +8,15 @@ import { connect, startSite } from './support/site';
 import { expect, test } from './support/test';
 
 /* The database is down, slow, restarted or read-only: a page that says so, with a status that says so, and no restart of the console. */
-const SCHEMA = readFileSync(new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url), 'utf8');
+const SCHEMA = readFileSync(
+  new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url),
+  'utf8',
+);
 
-test('restarted in the middle nobody notices; down it is a clear page', async ({ page, problems }) => {
+test('restarted in the middle nobody notices; down it is a clear page', async ({
+  page,
+  problems,
+}) => {
   problems.allowStatus(503);
   const postgres = await startPostgres(await testServerOptions());
   const url = await postgres.createDatabase('trouble');
@@ -43,7 +49,9 @@ test('restarted in the middle nobody notices; down it is a clear page', async ({
 
 test('a database that is not there is no reason not to start', async ({ page, problems }) => {
   problems.allowStatus(503);
-  const console_ = await startConsole({ databaseUrl: 'postgres://nobody:secret@127.0.0.1:1/nothing' });
+  const console_ = await startConsole({
+    databaseUrl: 'postgres://nobody:secret@127.0.0.1:1/nothing',
+  });
   try {
     const answer = await page.goto(`${console_.origin}/batches?locale=en`);
     expect(answer?.status()).toBe(503);
@@ -55,7 +63,11 @@ test('a database that is not there is no reason not to start', async ({ page, pr
   }
 });
 
-test('a query that takes too long is cut, with a sentence', async ({ page, problems, basePath }) => {
+test('a query that takes too long is cut, with a sentence', async ({
+  page,
+  problems,
+  basePath,
+}) => {
   problems.allowStatus(503);
   const site = await startSite('trouble slow', basePath);
   const locker = await connect(site.databaseUrl);
@@ -71,7 +83,11 @@ test('a query that takes too long is cut, with a sentence', async ({ page, probl
     await expect(page.getByRole('main').getByRole('alert')).toContainText(ja('errors.partial'));
     // The search is still there to be made a narrower one, and the tabs to be gone to.
     await expect(page.getByRole('combobox', { name: ja('search.label') })).toBeVisible();
-    await expect(page.getByRole('navigation', { name: ja('jobs.tabs') }).getByRole('link', { name: ja('states.discarded') })).toBeVisible();
+    await expect(
+      page
+        .getByRole('navigation', { name: ja('jobs.tabs') })
+        .getByRole('link', { name: ja('states.discarded') }),
+    ).toBeVisible();
     await locker.query('ROLLBACK');
     expect((await page.goto(site.url('/jobs?locale=ja')))?.status()).toBe(200);
   } finally {
@@ -80,13 +96,21 @@ test('a query that takes too long is cut, with a sentence', async ({ page, probl
   }
 });
 
-test('what is on the screen stays when a refresh fails, and says how old it is', async ({ page, problems, basePath }) => {
+test('what is on the screen stays when a refresh fails, and says how old it is', async ({
+  page,
+  problems,
+  basePath,
+}) => {
   problems.allowStatus(503);
-  const site = await startSite('trouble refresh', basePath, { seed: async (db) => void (await insertJob(db, DISCARDED)) });
+  const site = await startSite('trouble refresh', basePath, {
+    seed: async (db) => void (await insertJob(db, DISCARDED)),
+  });
   try {
     await page.goto(site.url('/jobs?locale=en'));
     await expect(page.locator('[data-job]')).toHaveCount(1);
-    await page.route('**/api/jobs**', (route) => route.fulfill({ status: 503, json: { error: 'database_down' } }));
+    await page.route('**/api/jobs**', (route) =>
+      route.fulfill({ status: 503, json: { error: 'database_down' } }),
+    );
     await expect(page.getByText('Could not refresh')).toBeVisible({ timeout: 20_000 });
     await expect(page.locator('[data-job]')).toHaveCount(1);
   } finally {
@@ -96,21 +120,35 @@ test('what is on the screen stays when a refresh fails, and says how old it is',
 
 for (const [name, options] of [
   ['READ_ONLY=1', { env: { READ_ONLY: '1' } }],
-  ['a role that may only read', {
-    serverUrl: async (url: string, db: import('pg').Client) => {
-      const role = `reader_${Math.random().toString(36).slice(2, 10)}`;
-      await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
-      return Object.assign(new URL(url), { username: role, password: 'reader' }).href;
+  [
+    'a role that may only read',
+    {
+      serverUrl: async (url: string, db: import('pg').Client) => {
+        const role = `reader_${Math.random().toString(36).slice(2, 10)}`;
+        await db.query(
+          `CREATE ROLE ${role} LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
+        );
+        return Object.assign(new URL(url), { username: role, password: 'reader' }).href;
+      },
     },
-  }],
+  ],
 ] as const) {
-  test(`${name}: says so, offers nothing, and does nothing when it is asked all the same`, async ({ page, basePath, problems }) => {
+  test(`${name}: says so, offers nothing, and does nothing when it is asked all the same`, async ({
+    page,
+    basePath,
+    problems,
+  }) => {
     problems.allowStatus(403);
     let id = '';
-    const site = await startSite(`trouble ${name}`, basePath, { ...options, seed: async (db) => void (id = await insertJob(db, DISCARDED)) });
+    const site = await startSite(`trouble ${name}`, basePath, {
+      ...options,
+      seed: async (db) => void (id = await insertJob(db, DISCARDED)),
+    });
     try {
       await page.goto(site.url(`/jobs/${id}?locale=en`));
-      await expect(page.locator('main')).toContainText(name === 'READ_ONLY=1' ? en('banners.readOnly') : 'may not change good_jobs');
+      await expect(page.locator('main')).toContainText(
+        name === 'READ_ONLY=1' ? en('banners.readOnly') : 'may not change good_jobs',
+      );
       await expect(page.getByRole('link', { name: en('actions.retry.menu') })).toHaveCount(0);
       await page.goto(site.url(`/jobs/${id}/retry?locale=en`));
       const confirm = page.getByRole('button', { name: en('actions.retry.confirm') });
@@ -118,7 +156,9 @@ for (const [name, options] of [
       await confirm.evaluate((button: HTMLButtonElement) => (button.disabled = false));
       await confirm.click();
       await expect(page.locator('main')).toContainText(en('errors.read_only'));
-      expect(await site.value('SELECT finished_at IS NOT NULL FROM good_jobs WHERE id = $1', id)).toBe(true);
+      expect(
+        await site.value('SELECT finished_at IS NOT NULL FROM good_jobs WHERE id = $1', id),
+      ).toBe(true);
       await page.goto('about:blank');
     } finally {
       await site.stop();

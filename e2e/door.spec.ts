@@ -12,13 +12,31 @@ interface Answer {
   body: string;
 }
 
-function send(path: string, { method = 'GET', headers = {}, body = '' }: { method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<Answer> {
+function send(
+  path: string,
+  {
+    method = 'GET',
+    headers = {},
+    body = '',
+  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = httpRequest({ host: '127.0.0.1', port: site.server.port, path, method, headers: { Host: `localhost:${site.server.port}`, ...headers } }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }));
-    });
+    const sent = httpRequest(
+      {
+        host: '127.0.0.1',
+        port: site.server.port,
+        path,
+        method,
+        headers: { Host: `localhost:${site.server.port}`, ...headers },
+      },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }),
+        );
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });
@@ -26,41 +44,93 @@ function send(path: string, { method = 'GET', headers = {}, body = '' }: { metho
 const at = (path: string) => site.server.basePath + path;
 
 test('only this machine is answered, by its own name', async () => {
-  for (const host of ['evil.example', 'localhost.evil.example', `127.0.0.1.nip.io:${site.server.port}`, '10.0.0.1']) {
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example',
+    `127.0.0.1.nip.io:${site.server.port}`,
+    '10.0.0.1',
+  ]) {
     const answer = await send(at('/jobs'), { headers: { Host: host, 'Accept-Language': 'ja' } });
     expect(answer.status, host).toBe(403);
     expect(answer.body, host).toContain('localhost、127.0.0.1');
     expect(answer.body, host).not.toContain('evil');
   }
-  expect((await send(at('/jobs'), { headers: { Host: `127.0.0.1:${site.server.port}` } })).status).toBe(200);
+  expect(
+    (await send(at('/jobs'), { headers: { Host: `127.0.0.1:${site.server.port}` } })).status,
+  ).toBe(200);
 });
 
 test('a request that came through a proxy is not answered', async () => {
-  for (const name of ['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Real-IP']) expect((await send(at('/jobs'), { headers: { [name]: 'x' } })).status, name).toBe(403);
+  for (const name of [
+    'Forwarded',
+    'X-Forwarded-For',
+    'X-Forwarded-Host',
+    'X-Forwarded-Proto',
+    'X-Real-IP',
+  ])
+    expect((await send(at('/jobs'), { headers: { [name]: 'x' } })).status, name).toBe(403);
 });
 
 test('a change needs proof that it comes from our own page, and nothing happens without', async () => {
   const id = await insertJob(site.db, SUCCEEDED);
   const page = await send(at(`/jobs/${id}/destroy`));
-  const fields = [...page.body.matchAll(/name="(\$ACTION_[^"]+)"(?: value="([^"]*)")?/g)].map(([, name = '', value = '']) => [name, value.replaceAll('&quot;', '"')] as const);
+  const fields = [...page.body.matchAll(/name="(\$ACTION_[^"]+)"(?: value="([^"]*)")?/g)].map(
+    ([, name = '', value = '']) => [name, value.replaceAll('&quot;', '"')] as const,
+  );
   expect(fields.length).toBeGreaterThan(0);
   const boundary = 'x'.repeat(20);
-  const body = [...fields, ['id', id], ['action', 'destroy']].map(([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`).join('') + `--${boundary}--\r\n`;
-  const post = (headers: Record<string, string>) => send(at(`/jobs/${id}/destroy`), { method: 'POST', headers: { 'Content-Type': `multipart/form-data; boundary=${boundary}`, 'Content-Length': String(Buffer.byteLength(body)), ...headers }, body });
+  const body =
+    [...fields, ['id', id], ['action', 'destroy']]
+      .map(
+        ([name, value]) =>
+          `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+      )
+      .join('') + `--${boundary}--\r\n`;
+  const post = (headers: Record<string, string>) =>
+    send(at(`/jobs/${id}/destroy`), {
+      method: 'POST',
+      headers: {
+        'Content-Type': `multipart/form-data; boundary=${boundary}`,
+        'Content-Length': String(Buffer.byteLength(body)),
+        ...headers,
+      },
+      body,
+    });
   const own = `http://localhost:${site.server.port}`;
-  for (const headers of [{}, { Origin: 'null' }, { Origin: 'http://evil.example' }, { Origin: 'http://localhost:1' }, { 'Sec-Fetch-Site': 'same-site' }, { Origin: 'http://evil.example', 'Sec-Fetch-Site': 'same-origin' }]) {
-    expect((await post(headers as Record<string, string>)).status, JSON.stringify(headers)).toBe(403);
+  for (const headers of [
+    {},
+    { Origin: 'null' },
+    { Origin: 'http://evil.example' },
+    { Origin: 'http://localhost:1' },
+    { 'Sec-Fetch-Site': 'same-site' },
+    { Origin: 'http://evil.example', 'Sec-Fetch-Site': 'same-origin' },
+  ]) {
+    expect((await post(headers as Record<string, string>)).status, JSON.stringify(headers)).toBe(
+      403,
+    );
     expect((await row(site.db, 'good_jobs', id)).id).toBe(id);
   }
   expect((await post({ Origin: own })).status).toBe(303);
-  expect(await site.value<string>('SELECT count(*)::text FROM good_jobs WHERE id = $1', id)).toBe('0');
+  expect(await site.value<string>('SELECT count(*)::text FROM good_jobs WHERE id = $1', id)).toBe(
+    '0',
+  );
 });
 
 test('no other method, no large body, no bytes that are not text', async () => {
-  for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) expect((await send(at('/jobs'), { method })).status, method).toBe(405);
+  for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
+    expect((await send(at('/jobs'), { method })).status, method).toBe(405);
   const own = { Origin: `http://localhost:${site.server.port}` };
-  expect((await send(at('/jobs'), { method: 'POST', headers: { ...own, 'Content-Length': '2000000' } })).status).toBe(413);
-  for (const path of ['/jobs/%ff', '/jobs?state=%00', '/jobs/%ED%A0%80', '/jobs?job_class=%C3%28', '/100%']) {
+  expect(
+    (await send(at('/jobs'), { method: 'POST', headers: { ...own, 'Content-Length': '2000000' } }))
+      .status,
+  ).toBe(413);
+  for (const path of [
+    '/jobs/%ff',
+    '/jobs?state=%00',
+    '/jobs/%ED%A0%80',
+    '/jobs?job_class=%C3%28',
+    '/100%',
+  ]) {
     const answer = await send(at(path), { headers: { 'Accept-Language': 'ja' } });
     expect(answer.status, path).toBe(400);
     expect(answer.body, path).toContain('アドレスに文字として扱えない部分');
@@ -69,19 +139,36 @@ test('no other method, no large body, no bytes that are not text', async () => {
 
 test('a large body without a length is cut off too, whatever it says it is', async () => {
   const own = { Origin: `http://localhost:${site.server.port}`, 'Transfer-Encoding': 'chunked' };
-  for (const headers of [{ 'Content-Type': 'multipart/form-data; boundary=x' }, { 'Content-Type': 'text/plain', 'Next-Action': '0'.repeat(42) }, {}]) {
-    const answer = await send(at('/jobs'), { method: 'POST', headers: { ...own, ...headers } as Record<string, string>, body: 'x'.repeat(3_000_000) });
+  for (const headers of [
+    { 'Content-Type': 'multipart/form-data; boundary=x' },
+    { 'Content-Type': 'text/plain', 'Next-Action': '0'.repeat(42) },
+    {},
+  ]) {
+    const answer = await send(at('/jobs'), {
+      method: 'POST',
+      headers: { ...own, ...headers } as Record<string, string>,
+      body: 'x'.repeat(3_000_000),
+    });
     expect(answer.status, JSON.stringify(headers)).toBe(413);
   }
 });
 
 test('every answer carries the policy and is kept by nobody', async () => {
   const policies = new Set<string>();
-  for (const path of ['/jobs', '/batches', '/nothing', '/api/jobs', '/healthz', '/jobs?state=%00']) {
+  for (const path of [
+    '/jobs',
+    '/batches',
+    '/nothing',
+    '/api/jobs',
+    '/healthz',
+    '/jobs?state=%00',
+  ]) {
     const { headers } = await send(at(path));
     const policy = String(headers['content-security-policy']);
     policies.add(policy);
-    expect(policy, path).toMatch(/^default-src 'none'; script-src 'nonce-[A-Za-z0-9+/=]{24}' 'strict-dynamic'; style-src 'self'/);
+    expect(policy, path).toMatch(
+      /^default-src 'none'; script-src 'nonce-[A-Za-z0-9+/=]{24}' 'strict-dynamic'; style-src 'self'/,
+    );
     expect(policy, path).not.toContain('unsafe');
     expect(headers['x-content-type-options'], path).toBe('nosniff');
     expect(headers['x-frame-options'], path).toBe('DENY');
@@ -93,11 +180,20 @@ test('every answer carries the policy and is kept by nobody', async () => {
 });
 
 test('probes are answered by any name and say nothing', async () => {
-  for (const [path, body] of [['/healthz', 'ok\n'], ['/readyz', 'ready\n']] as const) expect(await send(at(path), { headers: { Host: '10.1.2.3' } })).toMatchObject({ status: 200, body });
+  for (const [path, body] of [
+    ['/healthz', 'ok\n'],
+    ['/readyz', 'ready\n'],
+  ] as const)
+    expect(await send(at(path), { headers: { Host: '10.1.2.3' } })).toMatchObject({
+      status: 200,
+      body,
+    });
 });
 
 test('a preference is set by a link and leaves the address', async () => {
-  const answer = await send(at('/jobs?state=discarded&_locale=ja&_theme=dark&_time_zone=Asia%2FTokyo'));
+  const answer = await send(
+    at('/jobs?state=discarded&_locale=ja&_theme=dark&_time_zone=Asia%2FTokyo'),
+  );
   expect(answer.status).toBe(303);
   expect(answer.headers.location).toBe(at('/jobs?state=discarded'));
   expect(answer.headers['set-cookie']).toHaveLength(3);

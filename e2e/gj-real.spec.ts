@@ -10,7 +10,8 @@ test('every batch opens from the list, with its jobs', async ({ page }) => {
   await site.open(page, '/batches');
   const seen = new Set<string>();
   for (;;) {
-    for (const row of await page.locator('[data-batch]').all()) seen.add((await row.getAttribute('data-batch')) ?? '');
+    for (const row of await page.locator('[data-batch]').all())
+      seen.add((await row.getAttribute('data-batch')) ?? '');
     const older = page.getByRole('link', { name: en('paging.older') });
     if ((await older.count()) === 0) break;
     const url = page.url();
@@ -22,8 +23,14 @@ test('every batch opens from the list, with its jobs', async ({ page }) => {
 
   for (const id of [...seen].slice(0, 4)) {
     await site.open(page, `/batches/${id}?locale=ja`);
-    const shown = await page.getByRole('region', { name: ja('batch.batchedJobs') }).locator('[data-job]').count();
-    const members = await site.value<number>('SELECT count(*)::int FROM good_jobs WHERE batch_id = $1', id);
+    const shown = await page
+      .getByRole('region', { name: ja('batch.batchedJobs') })
+      .locator('[data-job]')
+      .count();
+    const members = await site.value<number>(
+      'SELECT count(*)::int FROM good_jobs WHERE batch_id = $1',
+      id,
+    );
     expect(shown).toBe(Math.min(members, 25));
     const folded = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
     if ((await folded.count()) > 0) {
@@ -42,7 +49,12 @@ test('jobs of every state and every kind of error open', async ({ page }) => {
     expect(response?.status()).toBe(200);
     await expect(page.getByRole('heading', { name: en('job.executions') })).toBeVisible();
     if (error?.trim()) await expect(page.locator('main')).toContainText(error.trim().slice(0, 40));
-    const attempts = await site.value<number>('SELECT least(count(*), 100)::int FROM good_job_executions WHERE active_job_id = $1', id);
-    await expect(page.getByRole('heading', { name: new RegExp(`^${en('job.attempt', { number: '' })}`) })).toHaveCount(attempts);
+    const attempts = await site.value<number>(
+      'SELECT least(count(*), 100)::int FROM good_job_executions WHERE active_job_id = $1',
+      id,
+    );
+    await expect(
+      page.getByRole('heading', { name: new RegExp(`^${en('job.attempt', { number: '' })}`) }),
+    ).toHaveCount(attempts);
   }
 });

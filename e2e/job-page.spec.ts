@@ -1,42 +1,120 @@
 import type { Page } from 'playwright/test';
 import type { JobAction } from '../lib/good-job/actions';
-import { DISCARDED, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, params, row } from '../test/harness/rows';
+import {
+  DISCARDED,
+  SUCCEEDED,
+  insertBatch,
+  insertExecution,
+  insertJob,
+  insertProcess,
+  params,
+  row,
+} from '../test/harness/rows';
 import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { holdJob } from './support/worker';
 
 const site = useSite('job page');
-const link = (page: Page, action: JobAction) => page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true });
-const confirm = (page: Page, action: JobAction) => page.getByRole('dialog').getByRole('button', { name: en(`actions.${action}.confirm`), exact: true });
+const link = (page: Page, action: JobAction) =>
+  page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true });
+const confirm = (page: Page, action: JobAction) =>
+  page
+    .getByRole('dialog')
+    .getByRole('button', { name: en(`actions.${action}.confirm`), exact: true });
 
 test('everything that is known of a job', async ({ page }) => {
   const batch = await insertBatch(site.db);
   const worker = await insertProcess(site.db);
-  const id = await insertJob(site.db, { ...DISCARDED, batch_id: batch, batch_callback_id: batch, cron_key: 'nightly', concurrency_key: 'Mail-7', labels: ['urgent', '重要'], priority: -5, queue_name: 'mail', job_class: 'MailJob', executions_count: 2, locked_by_id: worker });
+  const id = await insertJob(site.db, {
+    ...DISCARDED,
+    batch_id: batch,
+    batch_callback_id: batch,
+    cron_key: 'nightly',
+    concurrency_key: 'Mail-7',
+    labels: ['urgent', '重要'],
+    priority: -5,
+    queue_name: 'mail',
+    job_class: 'MailJob',
+    executions_count: 2,
+    locked_by_id: worker,
+  });
   const attempt = { job_class: 'MailJob', queue_name: 'mail', process_id: worker };
-  await insertExecution(site.db, id, { ...attempt, created_at: '2026-11-20T10:00:02Z', scheduled_at: '2026-11-20T10:00:00Z', finished_at: '2026-11-20T10:00:03.5Z', duration: 'PT1.5S', serialized_params: params(id, { executions: 0, enqueued_at: '2026-11-20T10:00:00Z' }), error: 'Net::ReadTimeout: first', error_event: 3 });
-  const last = await insertExecution(site.db, id, { ...attempt, created_at: '2026-11-20T10:00:20Z', scheduled_at: '2026-11-20T10:00:18Z', finished_at: '2026-11-20T10:00:20.25Z', duration: 'PT0.25S', serialized_params: params(id, { executions: 1, enqueued_at: '2026-11-20T10:00:03Z' }), error: 'Net::ReadTimeout: second', error_event: 5, error_backtrace: ['/app/jobs/mail_job.rb:7:in `perform\'', '/usr/lib/ruby/gems/3.3/gems/activejob/x.rb:1', '/app/models/mail.rb:3'] });
+  await insertExecution(site.db, id, {
+    ...attempt,
+    created_at: '2026-11-20T10:00:02Z',
+    scheduled_at: '2026-11-20T10:00:00Z',
+    finished_at: '2026-11-20T10:00:03.5Z',
+    duration: 'PT1.5S',
+    serialized_params: params(id, { executions: 0, enqueued_at: '2026-11-20T10:00:00Z' }),
+    error: 'Net::ReadTimeout: first',
+    error_event: 3,
+  });
+  const last = await insertExecution(site.db, id, {
+    ...attempt,
+    created_at: '2026-11-20T10:00:20Z',
+    scheduled_at: '2026-11-20T10:00:18Z',
+    finished_at: '2026-11-20T10:00:20.25Z',
+    duration: 'PT0.25S',
+    serialized_params: params(id, { executions: 1, enqueued_at: '2026-11-20T10:00:03Z' }),
+    error: 'Net::ReadTimeout: second',
+    error_event: 5,
+    error_backtrace: [
+      "/app/jobs/mail_job.rb:7:in `perform'",
+      '/usr/lib/ruby/gems/3.3/gems/activejob/x.rb:1',
+      '/app/models/mail.rb:3',
+    ],
+  });
   await site.open(page, `/jobs/${id}`);
 
   const details = page.getByRole('region', { name: en('job.details') });
-  for (const text of ['mail', '-5', 'urgent', '重要', 'nightly', 'Mail-7', en('errorEvents.unhandled'), 'RuntimeError: boom']) await expect(details).toContainText(text);
+  for (const text of [
+    'mail',
+    '-5',
+    'urgent',
+    '重要',
+    'nightly',
+    'Mail-7',
+    en('errorEvents.unhandled'),
+    'RuntimeError: boom',
+  ])
+    await expect(details).toContainText(text);
   await expect(details.getByRole('link', { name: batch })).toHaveCount(2);
-  const attempts = page.getByRole('region', { name: en('job.executions') }).getByRole('heading', { level: 3 });
-  await expect(attempts).toHaveText([en('job.attempt', { number: '2' }), en('job.attempt', { number: '1' })]);
+  const attempts = page
+    .getByRole('region', { name: en('job.executions') })
+    .getByRole('heading', { level: 3 });
+  await expect(attempts).toHaveText([
+    en('job.attempt', { number: '2' }),
+    en('job.attempt', { number: '1' }),
+  ]);
   const newest = page.locator(`[id="${last}"]`);
-  for (const text of [`${en('job.queueWait')} 2 s`, `${en('job.runTime')} 250 ms`, worker, 'Net::ReadTimeout: second']) await expect(newest).toContainText(text);
+  for (const text of [
+    `${en('job.queueWait')} 2 s`,
+    `${en('job.runTime')} 250 ms`,
+    worker,
+    'Net::ReadTimeout: second',
+  ])
+    await expect(newest).toContainText(text);
   // The app's own frames are on the screen, the others folded.
   await expect(newest.getByText('/app/models/mail.rb:3')).toBeVisible();
   await expect(newest.getByText('activejob/x.rb:1')).toBeHidden();
   await newest.getByText(en('job.otherFrames', { count: 1 })).click();
   await expect(newest.getByText('activejob/x.rb:1')).toBeVisible();
   await newest.getByRole('button', { name: en('jobs.showRaw', { id: last }) }).click();
-  await expect(newest.getByRole('group', { name: en('jobs.raw') })).toContainText('"_good_job_execution"');
+  await expect(newest.getByRole('group', { name: en('jobs.raw') })).toContainText(
+    '"_good_job_execution"',
+  );
   await page.getByRole('button', { name: en('jobs.rawShow'), exact: true }).click();
   await expect(page.locator('#raw pre')).toContainText(`"concurrency_key": "Mail-7"`);
   const timeline = page.getByRole('region', { name: en('job.timeline') }).getByRole('listitem');
-  await expect(timeline).toHaveText([/^Enqueued/, /^Waited/, /Attempt 1/, /^Back-off/, /Attempt 2/, /^Finished/]);
+  await expect(timeline).toHaveText([
+    /^Enqueued/,
+    /^Waited/,
+    /Attempt 1/,
+    /^Back-off/,
+    /Attempt 2/,
+    /^Finished/,
+  ]);
   await details.getByRole('link', { name: batch }).first().click();
   await page.waitForURL(new RegExp(`/batches/${batch}$`));
 });
@@ -44,7 +122,13 @@ test('everything that is known of a job', async ({ page }) => {
 test('retry by keyboard alone; Escape leaves everything as it was', async ({ page }) => {
   const id = await insertJob(site.db, DISCARDED);
   await site.open(page, `/jobs/${id}`);
-  for (let n = 0; n < 40 && !(await link(page, 'retry').evaluate((element) => element === document.activeElement)); n += 1) await page.keyboard.press('Tab');
+  for (
+    let n = 0;
+    n < 40 &&
+    !(await link(page, 'retry').evaluate((element) => element === document.activeElement));
+    n += 1
+  )
+    await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await expect(confirm(page, 'retry')).toBeFocused();
   await page.keyboard.press('Escape');
@@ -59,39 +143,58 @@ test('retry by keyboard alone; Escape leaves everything as it was', async ({ pag
   await expect(page.locator('h1 + span')).toHaveText(en('states.queued'));
 });
 
-test('from the row’s menu by keyboard: the focus comes back to the row', { tag: '@any-path' }, async ({ page }) => {
-  const id = await insertJob(site.db);
-  await site.open(page, '/jobs');
-  const menu = page.getByRole('button', { name: en('jobs.menu', { id }) });
-  await menu.focus();
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
-  await page.keyboard.press('ArrowDown');
-  await expect(page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true })).toBeFocused();
-  await page.keyboard.press('Enter');
-  // What destroys asks with "Cancel" under the finger.
-  await expect(page.getByRole('dialog', { name: en('actions.discard.title') }).getByRole('button', { name: en('actions.cancel') })).toBeFocused();
-  await page.keyboard.press('Escape');
-  await expect(menu).toBeFocused();
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
-  await page.keyboard.press('Escape');
-  await expect(page.getByRole('menu')).toHaveCount(0);
-  await expect(menu).toBeFocused();
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
-  await page.keyboard.press('ArrowDown');
-  await expect(page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true })).toBeFocused();
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('dialog').getByRole('button', { name: en('actions.cancel') })).toBeFocused();
-  await page.keyboard.press('Tab');
-  await expect(confirm(page, 'discard')).toBeFocused();
-  await page.keyboard.press('Enter');
-  await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(en('outcomes.done.discard'));
-  await expect(menu).toBeFocused();
-});
+test(
+  'from the row’s menu by keyboard: the focus comes back to the row',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const id = await insertJob(site.db);
+    await site.open(page, '/jobs');
+    const menu = page.getByRole('button', { name: en('jobs.menu', { id }) });
+    await menu.focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
+    await page.keyboard.press('ArrowDown');
+    await expect(
+      page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true }),
+    ).toBeFocused();
+    await page.keyboard.press('Enter');
+    // What destroys asks with "Cancel" under the finger.
+    await expect(
+      page
+        .getByRole('dialog', { name: en('actions.discard.title') })
+        .getByRole('button', { name: en('actions.cancel') }),
+    ).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(menu).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('menu')).toHaveCount(0);
+    await expect(menu).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menuitem', { name: en('actions.reschedule.menu') })).toBeFocused();
+    await page.keyboard.press('ArrowDown');
+    await expect(
+      page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true }),
+    ).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(
+      page.getByRole('dialog').getByRole('button', { name: en('actions.cancel') }),
+    ).toBeFocused();
+    await page.keyboard.press('Tab');
+    await expect(confirm(page, 'discard')).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
+      en('outcomes.done.discard'),
+    );
+    await expect(menu).toBeFocused();
+  },
+);
 
-test('locked, conflict and missing are said where the action was asked for', async ({ page, problems }) => {
+test('locked, conflict and missing are said where the action was asked for', async ({
+  page,
+  problems,
+}) => {
   problems.allowStatus(404); // the page of a job that is gone
   const id = await insertJob(site.db);
   const letGo = await holdJob(site, id);
@@ -107,7 +210,10 @@ test('locked, conflict and missing are said where the action was asked for', asy
   await expect(page.locator('h1 + span')).toHaveText(en('states.succeeded'));
 });
 
-test('after it is destroyed the list says so, and its address that there is nothing', async ({ page, problems }) => {
+test('after it is destroyed the list says so, and its address that there is nothing', async ({
+  page,
+  problems,
+}) => {
   problems.allowStatus(404);
   const id = await insertJob(site.db, SUCCEEDED);
   await site.open(page, `/jobs/${id}`);
@@ -122,14 +228,18 @@ test('after it is destroyed the list says so, and its address that there is noth
   await expect(page.getByRole('heading', { level: 1, name: en('jobs.title') })).toBeVisible();
 });
 
-test('an action that is not offered keeps its place and says why on focus', { tag: '@any-path' }, async ({ page }) => {
-  const id = await insertJob(site.db, SUCCEEDED);
-  await site.open(page, `/jobs/${id}`);
-  const discard = page.getByRole('button', { name: en('actions.discard.name'), exact: true });
-  await expect(discard).toHaveAttribute('aria-disabled', 'true');
-  await discard.focus();
-  await expect(page.getByRole('tooltip')).toHaveText(en('actions.why.finished'));
-});
+test(
+  'an action that is not offered keeps its place and says why on focus',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const id = await insertJob(site.db, SUCCEEDED);
+    await site.open(page, `/jobs/${id}`);
+    const discard = page.getByRole('button', { name: en('actions.discard.name'), exact: true });
+    await expect(discard).toHaveAttribute('aria-disabled', 'true');
+    await discard.focus();
+    await expect(page.getByRole('tooltip')).toHaveText(en('actions.why.finished'));
+  },
+);
 
 test('the confirmation page, opened in a tab of its own, acts and says so', async ({ page }) => {
   const id = await insertJob(site.db, DISCARDED);

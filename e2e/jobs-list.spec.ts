@@ -8,21 +8,39 @@ import { idsOn } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
-const ids = Array.from({ length: 30 }, (_, n) => `c0ffee00-0000-4000-8000-0000000001${String(n).padStart(2, '0')}`);
+const ids = Array.from(
+  { length: 30 },
+  (_, n) => `c0ffee00-0000-4000-8000-0000000001${String(n).padStart(2, '0')}`,
+);
 const id = (n: number) => ids[n] ?? '';
 
 /** 30 queued jobs, the first the newest, with priorities that go the other way, and one discarded. */
 async function seed(db: pg.Client): Promise<void> {
   for (const [n, one] of ids.entries()) {
     const at = new Date(Date.UTC(2026, 0, 1, 0, 60 - n)).toISOString();
-    await insertJob(db, { id: one, created_at: at, scheduled_at: at, priority: n, serialized_params: params(one, { arguments: [{ invoice_id: 4700 + n, lines: [] }] }) });
+    await insertJob(db, {
+      id: one,
+      created_at: at,
+      scheduled_at: at,
+      priority: n,
+      serialized_params: params(one, { arguments: [{ invoice_id: 4700 + n, lines: [] }] }),
+    });
   }
-  await insertJob(db, { id: 'c0ffee00-0000-4000-8000-0000000002ff', ...DISCARDED, error_event: 4, labels: ['nightly & co'], error: `Net::ReadTimeout: ${'x'.repeat(400)} END`, created_at: '2020-01-01T00:00:00Z', serialized_params: params('x', { arguments: ['日本語'] }) });
+  await insertJob(db, {
+    id: 'c0ffee00-0000-4000-8000-0000000002ff',
+    ...DISCARDED,
+    error_event: 4,
+    labels: ['nightly & co'],
+    error: `Net::ReadTimeout: ${'x'.repeat(400)} END`,
+    created_at: '2020-01-01T00:00:00Z',
+    serialized_params: params('x', { arguments: ['日本語'] }),
+  });
   await insertJob(db, { ...RUNNING, created_at: '2020-01-02T00:00:00Z' });
 }
 
 const site = useSite('jobs list', { seed });
-const head = (page: Page, column: 'created' | 'priority' | 'time' | 'scheduled') => page.getByRole('columnheader', { name: en(`jobs.columns.${column}`) });
+const head = (page: Page, column: 'created' | 'priority' | 'time' | 'scheduled') =>
+  page.getByRole('columnheader', { name: en(`jobs.columns.${column}`) });
 
 test('column heads sort, both ways, and say so', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=queued&columns=queue,priority,created,time,state');
@@ -35,36 +53,50 @@ test('column heads sort, both ways, and say so', { tag: '@any-path' }, async ({ 
   await expect(head(page, 'priority')).toHaveAttribute('aria-sort', 'descending');
   await expect.poll(async () => (await idsOn(page, 'job'))[0]).toBe(id(29));
   await expect(head(page, 'time')).not.toHaveAttribute('aria-sort', /./);
-  await page.getByRole('combobox', { name: en('sort.label') }).selectOption(en('sort.newest', { column: en('jobs.columns.created') }));
+  await page
+    .getByRole('combobox', { name: en('sort.label') })
+    .selectOption(en('sort.newest', { column: en('jobs.columns.created') }));
   await page.waitForURL(/sort=-created/);
   await expect.poll(async () => (await idsOn(page, 'job'))[0]).toBe(id(0));
   // What no index of the schema has in order is no link.
-  await expect(page.getByRole('columnheader', { name: en('jobs.columns.queue') }).getByRole('link')).toHaveCount(0);
+  await expect(
+    page.getByRole('columnheader', { name: en('jobs.columns.queue') }).getByRole('link'),
+  ).toHaveCount(0);
 });
 
-test('columns are chosen, a path of the arguments too, and stay', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, '/jobs?state=queued&limit=3');
-  const menu = page.getByRole('button', { name: en('columnMenu.label') });
-  await menu.click();
-  await page.getByLabel(en('jobs.columns.labels'), { exact: true }).uncheck();
-  await expect(page.getByRole('columnheader', { name: en('jobs.columns.labels') })).toHaveCount(0);
-  await page.getByLabel(en('columnMenu.path')).fill('no path');
-  await page.keyboard.press('Enter');
-  await expect(page.getByText(en('columnMenu.badPath'))).toBeVisible();
-  await page.getByLabel(en('columnMenu.path')).fill('args.0.invoice_id');
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('columnheader', { name: 'args.0.invoice_id' })).toBeVisible();
-  await expect(page.locator(`[data-job="${id(29)}"]`)).toContainText('4729');
-  await site.open(page, '/jobs?state=queued&limit=3');
-  await expect(page.getByRole('columnheader', { name: 'args.0.invoice_id' })).toBeVisible();
-  await expect(page.getByRole('columnheader', { name: en('jobs.columns.labels') })).toHaveCount(0);
-  await menu.click();
-  await page.getByRole('button', { name: en('columnMenu.reset') }).click();
-  await expect(page.getByRole('columnheader', { name: 'args.0.invoice_id' })).toHaveCount(0);
-  await expect(page.getByRole('columnheader', { name: en('jobs.columns.labels') })).toBeVisible();
-});
+test(
+  'columns are chosen, a path of the arguments too, and stay',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, '/jobs?state=queued&limit=3');
+    const menu = page.getByRole('button', { name: en('columnMenu.label') });
+    await menu.click();
+    await page.getByLabel(en('jobs.columns.labels'), { exact: true }).uncheck();
+    await expect(page.getByRole('columnheader', { name: en('jobs.columns.labels') })).toHaveCount(
+      0,
+    );
+    await page.getByLabel(en('columnMenu.path')).fill('no path');
+    await page.keyboard.press('Enter');
+    await expect(page.getByText(en('columnMenu.badPath'))).toBeVisible();
+    await page.getByLabel(en('columnMenu.path')).fill('args.0.invoice_id');
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('columnheader', { name: 'args.0.invoice_id' })).toBeVisible();
+    await expect(page.locator(`[data-job="${id(29)}"]`)).toContainText('4729');
+    await site.open(page, '/jobs?state=queued&limit=3');
+    await expect(page.getByRole('columnheader', { name: 'args.0.invoice_id' })).toBeVisible();
+    await expect(page.getByRole('columnheader', { name: en('jobs.columns.labels') })).toHaveCount(
+      0,
+    );
+    await menu.click();
+    await page.getByRole('button', { name: en('columnMenu.reset') }).click();
+    await expect(page.getByRole('columnheader', { name: 'args.0.invoice_id' })).toHaveCount(0);
+    await expect(page.getByRole('columnheader', { name: en('jobs.columns.labels') })).toBeVisible();
+  },
+);
 
-test('a discarded row says how it failed, and its label leads to the jobs that have it', async ({ page }) => {
+test('a discarded row says how it failed, and its label leads to the jobs that have it', async ({
+  page,
+}) => {
   await site.open(page, '/jobs?state=discarded');
   const row = page.locator('[data-job="c0ffee00-0000-4000-8000-0000000002ff"]');
   await expect(row).toContainText(en('errorEvents.retry_stopped'));
@@ -78,7 +110,8 @@ test('a discarded row says how it failed, and its label leads to the jobs that h
 
 test('rows are chosen one by one, as a range and all at once', async ({ page }) => {
   await site.open(page, '/jobs?state=queued');
-  const box = (n: number) => page.getByRole('checkbox', { name: en('jobs.select', { id: id(29 - n) }) });
+  const box = (n: number) =>
+    page.getByRole('checkbox', { name: en('jobs.select', { id: id(29 - n) }) });
   const chosen = page.locator('[data-job] input:checked');
   await box(2).click();
   await expect(chosen).toHaveCount(1);
@@ -93,12 +126,18 @@ test('rows are chosen one by one, as a range and all at once', async ({ page }) 
   await expect(chosen).toHaveCount(25);
   // Far down the list they can be acted on without going back up.
   await page.locator('[data-job]').last().scrollIntoViewIfNeeded();
-  await expect(page.getByRole('region', { name: en('bulk.bar') }).getByRole('button', { name: en('actions.retry.menu') })).toBeInViewport();
+  await expect(
+    page
+      .getByRole('region', { name: en('bulk.bar') })
+      .getByRole('button', { name: en('actions.retry.menu') }),
+  ).toBeInViewport();
   await page.getByRole('button', { name: en('jobs.selectNone') }).click();
   await expect(chosen).toHaveCount(0);
 });
 
-test('a row unfolds to its error, its arguments and, behind them, its raw JSON', async ({ page }) => {
+test('a row unfolds to its error, its arguments and, behind them, its raw JSON', async ({
+  page,
+}) => {
   const one = 'c0ffee00-0000-4000-8000-0000000002ff';
   await site.open(page, '/jobs?state=discarded');
   await page.getByRole('button', { name: en('jobs.showDetails', { id: one }) }).click();
@@ -112,7 +151,10 @@ test('a row unfolds to its error, its arguments and, behind them, its raw JSON',
 });
 
 test('what ended a moment ago by a clock that is ahead has not yet to come', async ({ page }) => {
-  const one = await insertJob(site.db, { ...SUCCEEDED, finished_at: new Date(Date.now() + 4_000).toISOString() });
+  const one = await insertJob(site.db, {
+    ...SUCCEEDED,
+    finished_at: new Date(Date.now() + 4_000).toISOString(),
+  });
   await site.open(page, '/jobs?state=succeeded');
   await expect(page.locator(`[data-job="${one}"] time`).first()).toHaveText('now');
   await site.db.query('DELETE FROM good_jobs WHERE id = $1', [one]);
@@ -121,15 +163,23 @@ test('what ended a moment ago by a clock that is ahead has not yet to come', asy
 test('25, 50 or 100 rows', async ({ page }) => {
   await site.open(page, '/jobs');
   expect(await idsOn(page, 'job')).toHaveLength(25);
-  await page.getByRole('navigation', { name: en('paging.sizes') }).getByRole('link', { name: '50' }).click();
+  await page
+    .getByRole('navigation', { name: en('paging.sizes') })
+    .getByRole('link', { name: '50' })
+    .click();
   await expect.poll(() => idsOn(page, 'job')).toHaveLength(32);
 });
 
 test('tabs and list say how many jobs they have', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/jobs?state=queued');
-  await expect(page.getByRole('link', { name: `${en('states.queued')} 30` })).toHaveAttribute('aria-current', 'page');
+  await expect(page.getByRole('link', { name: `${en('states.queued')} 30` })).toHaveAttribute(
+    'aria-current',
+    'page',
+  );
   await expect(page.getByRole('link', { name: `${en('states.all')} 32` })).toBeVisible();
-  await expect(page.getByText(en('counts.jobs.exact', { count: 30, number: '30' }))).toHaveAttribute('title', en('counts.exact'));
+  await expect(
+    page.getByText(en('counts.jobs.exact', { count: 30, number: '30' })),
+  ).toHaveAttribute('title', en('counts.exact'));
 });
 
 test('an empty list says what to do', { tag: '@any-path' }, async ({ page }) => {
@@ -143,27 +193,53 @@ test('an empty list says what to do', { tag: '@any-path' }, async ({ page }) => 
   await expect(page.locator('main')).toContainText(en('jobs.emptyState'));
 });
 
-test('the page is light: its scripts, and its HTML with 25 rows', { tag: '@any-path' }, async ({ page }) => {
-  for (const locale of ['en', 'ja']) {
-    const response = await page.request.get(site.url(`/jobs?locale=${locale}`));
-    const html = await response.text();
-    expect(Buffer.byteLength(html)).toBeLessThanOrEqual(150_000);
-    const tags = html.match(/<(?:script|link)\b[^>]*>/g) ?? [];
-    const scripts = new Set(tags.filter((tag) => !/noModule/i.test(tag) && (tag.startsWith('<script') || tag.includes('as="script"'))).map((tag) => /(?:src|href)="([^"]+)"/.exec(tag)?.[1]));
-    const sizes = await Promise.all([...scripts].filter((src) => src !== undefined).map(async (src) => gzipSync(await (await page.request.get(new URL(src, site.server.origin).href)).body()).length));
-    expect(sizes.length).toBeGreaterThan(5);
-    expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(180_000);
-  }
-});
+test(
+  'the page is light: its scripts, and its HTML with 25 rows',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    for (const locale of ['en', 'ja']) {
+      const response = await page.request.get(site.url(`/jobs?locale=${locale}`));
+      const html = await response.text();
+      expect(Buffer.byteLength(html)).toBeLessThanOrEqual(150_000);
+      const tags = html.match(/<(?:script|link)\b[^>]*>/g) ?? [];
+      const scripts = new Set(
+        tags
+          .filter(
+            (tag) =>
+              !/noModule/i.test(tag) && (tag.startsWith('<script') || tag.includes('as="script"')),
+          )
+          .map((tag) => /(?:src|href)="([^"]+)"/.exec(tag)?.[1]),
+      );
+      const sizes = await Promise.all(
+        [...scripts]
+          .filter((src) => src !== undefined)
+          .map(
+            async (src) =>
+              gzipSync(await (await page.request.get(new URL(src, site.server.origin).href)).body())
+                .length,
+          ),
+      );
+      expect(sizes.length).toBeGreaterThan(5);
+      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(180_000);
+    }
+  },
+);
 
-test('axe finds nothing in a list that is sorted, chosen from and unfolded', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, '/jobs?state=queued&columns=queue,priority,labels,attempts,created,error,cron,args.0.invoice_id,time,state');
-  await page.getByRole('checkbox', { name: en('jobs.select', { id: id(29) }) }).click();
-  await page.getByRole('button', { name: en('jobs.showDetails', { id: id(28) }) }).click();
-  await expect(page.locator(`[data-job="${id(28)}"] pre`)).toBeVisible();
-  await expect(page.getByRole('region', { name: en('bulk.bar') })).toBeVisible();
-  expect(await violations(page)).toEqual([]);
-  await page.getByRole('button', { name: en('columnMenu.label') }).click();
-  await expect(page.getByLabel(en('columnMenu.path'))).toBeVisible();
-  expect(await violations(page, { floating: true }), 'columns').toEqual([]);
-});
+test(
+  'axe finds nothing in a list that is sorted, chosen from and unfolded',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(
+      page,
+      '/jobs?state=queued&columns=queue,priority,labels,attempts,created,error,cron,args.0.invoice_id,time,state',
+    );
+    await page.getByRole('checkbox', { name: en('jobs.select', { id: id(29) }) }).click();
+    await page.getByRole('button', { name: en('jobs.showDetails', { id: id(28) }) }).click();
+    await expect(page.locator(`[data-job="${id(28)}"] pre`)).toBeVisible();
+    await expect(page.getByRole('region', { name: en('bulk.bar') })).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: en('columnMenu.label') }).click();
+    await expect(page.getByLabel(en('columnMenu.path'))).toBeVisible();
+    expect(await violations(page, { floating: true }), 'columns').toEqual([]);
+  },
+);

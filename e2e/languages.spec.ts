@@ -13,17 +13,45 @@ const site = useSite('languages', {
   sql: ['DROP INDEX index_good_jobs_on_created_at'],
   consoleSchema: false,
   async seed(db) {
-    await insertBatch(db, { id: BATCH, description: '月次請求', on_finish: 'Kanryo', discarded_at: at });
+    await insertBatch(db, {
+      id: BATCH,
+      description: '月次請求',
+      on_finish: 'Kanryo',
+      discarded_at: at,
+    });
     const id = JOB;
-    await insertJob(db, { id, batch_id: BATCH, ...DISCARDED, job_class: 'Seikyu', queue_name: 'q1', labels: ['至急'], cron_key: 'k1', concurrency_key: 'k2', error: 'E: 失敗', created_at: at, serialized_params: params(id, { arguments: [1], queue_name: 'q1' }) });
-    await insertExecution(db, id, { created_at: at, scheduled_at: at, finished_at: at, duration: 'PT1.5S', serialized_params: params(id), error: 'E: 失敗', error_event: 1, error_backtrace: ['/app/a.rb:1', '/usr/gems/b/b.rb:2'] });
+    await insertJob(db, {
+      id,
+      batch_id: BATCH,
+      ...DISCARDED,
+      job_class: 'Seikyu',
+      queue_name: 'q1',
+      labels: ['至急'],
+      cron_key: 'k1',
+      concurrency_key: 'k2',
+      error: 'E: 失敗',
+      created_at: at,
+      serialized_params: params(id, { arguments: [1], queue_name: 'q1' }),
+    });
+    await insertExecution(db, id, {
+      created_at: at,
+      scheduled_at: at,
+      finished_at: at,
+      duration: 'PT1.5S',
+      serialized_params: params(id),
+      error: 'E: 失敗',
+      error_event: 1,
+      error_backtrace: ['/app/a.rb:1', '/usr/gems/b/b.rb:2'],
+    });
     await insertJob(db, { batch_callback_id: BATCH, job_class: 'Kanryo', queue_name: 'q1' });
   },
 });
 
 const heading = (page: Page) => page.getByRole('heading', { level: 1 });
 
-test('the address wins over the cookie, the cookie over the browser, the browser over the default', async ({ browser }) => {
+test('the address wins over the cookie, the cookie over the browser, the browser over the default', async ({
+  browser,
+}) => {
   const context = await browser.newContext({ locale: 'ja-JP' });
   const page = await context.newPage();
   await page.goto(site.url('/jobs'));
@@ -63,92 +91,157 @@ test('the switch keeps the page and its query, and stays for the next one', asyn
 test('theme and time zone are chosen, remembered and marked', async ({ page }) => {
   await site.open(page, `/jobs/${JOB}`);
   const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
-  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const background = () =>
+    page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
   await settings.click();
   await page.getByRole('link', { name: en('prefs.themes.dark') }).click();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   expect(await background()).not.toBe(light);
   await settings.click();
-  await expect(page.getByRole('link', { name: en('prefs.themes.dark') })).toHaveAttribute('aria-current', 'true');
+  await expect(page.getByRole('link', { name: en('prefs.themes.dark') })).toHaveAttribute(
+    'aria-current',
+    'true',
+  );
 
-  await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 10:00:00 UTC');
+  await expect(page.getByRole('region', { name: en('job.details') })).toContainText(
+    '2026-11-20 10:00:00 UTC',
+  );
   await page.getByRole('link', { name: 'JST' }).click();
-  await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 19:00:00 JST');
+  await expect(page.getByRole('region', { name: en('job.details') })).toContainText(
+    '2026-11-20 19:00:00 JST',
+  );
   await site.open(page, `/jobs/${JOB}?locale=ja`);
-  await expect(page.getByRole('region', { name: ja('job.details') })).toContainText('2026/11/20 19:00:00 JST');
+  await expect(page.getByRole('region', { name: ja('job.details') })).toContainText(
+    '2026/11/20 19:00:00 JST',
+  );
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
 });
 
-test('the display settings close by Escape and by a click elsewhere', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, '/jobs');
-  const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
-  const panel = page.getByRole('link', { name: en('prefs.themes.dark') });
-  await settings.click();
-  await expect(panel).toBeVisible();
-  await page.keyboard.press('Escape');
-  await expect(panel).toBeHidden();
-  await expect(settings).toBeFocused();
-  await settings.click();
-  await page.locator('main').click({ position: { x: 5, y: 5 } });
-  await expect(panel).toBeHidden();
-});
+test(
+  'the display settings close by Escape and by a click elsewhere',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, '/jobs');
+    const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
+    const panel = page.getByRole('link', { name: en('prefs.themes.dark') });
+    await settings.click();
+    await expect(panel).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(panel).toBeHidden();
+    await expect(settings).toBeFocused();
+    await settings.click();
+    await page.locator('main').click({ position: { x: 5, y: 5 } });
+    await expect(panel).toBeHidden();
+  },
+);
 
 test.describe('in another zone', () => {
   test.use({ timezoneId: 'America/New_York' });
   test('the browser’s own time zone is offered', { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, `/jobs/${JOB}`);
     await page.locator(`header summary[aria-label="${en('prefs.label')}"]`).click();
-    await page.getByRole('link', { name: en('prefs.browserZone', { zone: 'America/New_York' }) }).click();
-    await expect(page.getByRole('region', { name: en('job.details') })).toContainText('2026-11-20 05:00:00 EST');
+    await page
+      .getByRole('link', { name: en('prefs.browserZone', { zone: 'America/New_York' }) })
+      .click();
+    await expect(page.getByRole('region', { name: en('job.details') })).toContainText(
+      '2026-11-20 05:00:00 EST',
+    );
   });
 });
 
 /** Every English text that has words of its own, without those that are the same in both languages. */
 function englishTexts(): Set<string> {
-  const texts = (of: unknown): string[] => (typeof of === 'object' && of !== null ? Object.values(of).flatMap(texts) : [String(of)]);
+  const texts = (of: unknown): string[] =>
+    typeof of === 'object' && of !== null ? Object.values(of).flatMap(texts) : [String(of)];
   const same = new Set(texts(MESSAGES.ja));
   return new Set(texts(MESSAGES.en).filter((text) => /[a-z]{3}/i.test(text) && !same.has(text)));
 }
 
-test('no page in Japanese has an English word of the console’s', { tag: '@any-path' }, async ({ page, problems }) => {
-  problems.allowStatus(404);
-  const english = englishTexts();
-  const pages = ['/jobs', '/jobs?state=bogus', '/jobs?state=running', `/jobs/${JOB}?raw=1`, `/jobs/${JOB}/retry`, `/jobs/${JOB}/destroy`, '/batches', '/batches?state=pending', `/batches/${BATCH}`, `/batches/${BATCH}/retry`, '/nothing', `/jobs?did=retry&outcome=locked`];
-  for (const path of pages) {
-    await site.open(page, `${path}${path.includes('?') ? '&' : '?'}locale=ja`);
-    for (const button of await page.locator('main [aria-haspopup="menu"]').all()) {
-      await button.click();
-      await expect(page.locator('[role=menu]:focus-within')).toHaveCount(1);
-      await page.keyboard.press('Escape');
-    }
-    const shown = await page.evaluate(() => {
-      const found: string[] = [document.title];
-      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
-      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-        if (node instanceof Element) for (const name of ['aria-label', 'title', 'placeholder', 'alt']) found.push(node.getAttribute(name) ?? '');
-        else if (!node.parentElement?.closest('script, style, pre, [lang=en]')) found.push(node.textContent ?? '');
+test(
+  'no page in Japanese has an English word of the console’s',
+  { tag: '@any-path' },
+  async ({ page, problems }) => {
+    problems.allowStatus(404);
+    const english = englishTexts();
+    const pages = [
+      '/jobs',
+      '/jobs?state=bogus',
+      '/jobs?state=running',
+      `/jobs/${JOB}?raw=1`,
+      `/jobs/${JOB}/retry`,
+      `/jobs/${JOB}/destroy`,
+      '/batches',
+      '/batches?state=pending',
+      `/batches/${BATCH}`,
+      `/batches/${BATCH}/retry`,
+      '/nothing',
+      `/jobs?did=retry&outcome=locked`,
+    ];
+    for (const path of pages) {
+      await site.open(page, `${path}${path.includes('?') ? '&' : '?'}locale=ja`);
+      for (const button of await page.locator('main [aria-haspopup="menu"]').all()) {
+        await button.click();
+        await expect(page.locator('[role=menu]:focus-within')).toHaveCount(1);
+        await page.keyboard.press('Escape');
       }
-      return found.map((text) => text.trim()).filter(Boolean);
-    });
-    expect(shown.filter((text) => english.has(text)), path).toEqual([]);
-    // And none that is put together of words that no row brought along.
-    const allowed = /GoodJob|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin\/rails|good_job|add_index|on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\.rb:|bogus|state|DATABASE_URL|RuntimeError|created_at/;
-    expect(shown.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)), path).toEqual([]);
-  }
-});
+      const shown = await page.evaluate(() => {
+        const found: string[] = [document.title];
+        const walker = document.createTreeWalker(
+          document.body,
+          NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT,
+        );
+        for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+          if (node instanceof Element)
+            for (const name of ['aria-label', 'title', 'placeholder', 'alt'])
+              found.push(node.getAttribute(name) ?? '');
+          else if (!node.parentElement?.closest('script, style, pre, [lang=en]'))
+            found.push(node.textContent ?? '');
+        }
+        return found.map((text) => text.trim()).filter(Boolean);
+      });
+      expect(
+        shown.filter((text) => english.has(text)),
+        path,
+      ).toEqual([]);
+      // And none that is put together of words that no row brought along.
+      const allowed =
+        /GoodJob|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin\/rails|good_job|add_index|on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\.rb:|bogus|state|DATABASE_URL|RuntimeError|created_at/;
+      expect(
+        shown.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)),
+        path,
+      ).toEqual([]);
+    }
+  },
+);
 
-test('numbers, plurals and durations read as the language writes them', { tag: '@any-path' }, async ({ page }) => {
-  const id = await insertBatch(site.db, { enqueued_at: '2026-11-20T10:00:00Z', jobs_finished_at: '2026-11-20T13:25:00Z', finished_at: '2026-11-20T13:25:00Z' });
-  await site.db.query(
-    `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, performed_at, finished_at, scheduled_at, created_at, updated_at)
+test(
+  'numbers, plurals and durations read as the language writes them',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const id = await insertBatch(site.db, {
+      enqueued_at: '2026-11-20T10:00:00Z',
+      jobs_finished_at: '2026-11-20T13:25:00Z',
+      finished_at: '2026-11-20T13:25:00Z',
+    });
+    await site.db.query(
+      `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, performed_at, finished_at, scheduled_at, created_at, updated_at)
      SELECT u, u, 'Seikyu', 'q1', 0, '{}', $1, now(), now(), now(), now(), now() FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, 12345)) n`,
-    [id],
-  );
-  await site.open(page, `/batches/${id}?locale=ja`);
-  await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText('1万2,345件中1万2,345件終了');
-  await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText(ja('duration.h', { h: 3, min: 25 }));
-  await site.open(page, `/batches/${id}?locale=en`);
-  await expect(page.getByRole('region', { name: en('batch.status') })).toContainText('12,345 of 12,345 done');
-  await expect(page.getByRole('region', { name: en('batch.status') })).toContainText('3 h 25 min');
-});
+      [id],
+    );
+    await site.open(page, `/batches/${id}?locale=ja`);
+    await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText(
+      '1万2,345件中1万2,345件終了',
+    );
+    await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText(
+      ja('duration.h', { h: 3, min: 25 }),
+    );
+    await site.open(page, `/batches/${id}?locale=en`);
+    await expect(page.getByRole('region', { name: en('batch.status') })).toContainText(
+      '12,345 of 12,345 done',
+    );
+    await expect(page.getByRole('region', { name: en('batch.status') })).toContainText(
+      '3 h 25 min',
+    );
+  },
+);

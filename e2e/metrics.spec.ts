@@ -10,12 +10,19 @@ const site = useSite('metrics', {
     await insertJob(db, { queue_name: 'mail', ...DISCARDED });
   },
 });
-const metrics = (url: string, headers: Record<string, string> = {}) => fetch(url, { headers }).then(async (answer) => ({ status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() }));
+const metrics = (url: string, headers: Record<string, string> = {}) =>
+  fetch(url, { headers }).then(async (answer) => ({
+    status: answer.status,
+    type: answer.headers.get('content-type'),
+    text: await answer.text(),
+  }));
 
 test('this machine reads them: jobs, requests, connections; a queue’s name writes no line', async () => {
   for (const path of ['/jobs', '/api/jobs']) await (await fetch(site.url(path))).text();
   // A request counts when its answer is over, which the client sees a moment before the server.
-  await expect.poll(async () => (await metrics(site.url('/metrics'))).text).toMatch(/route="api",status="200"/);
+  await expect
+    .poll(async () => (await metrics(site.url('/metrics'))).text)
+    .toMatch(/route="api",status="200"/);
   const { status, type, text } = await metrics(site.url('/metrics'));
   expect(status).toBe(200);
   expect(type).toContain('text/plain; version=0.0.4');
@@ -29,8 +36,17 @@ test('this machine reads them: jobs, requests, connections; a queue’s name wri
 });
 
 test('nobody does through a proxy, by another name or in another spelling', async () => {
-  for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP']) expect((await metrics(site.url('/metrics'), { [name]: '10.0.0.1' })).status, name).toBe(404);
-  for (const path of ['/metrics/', '/%6detrics', '/Metrics', '/metrics;x', '/metrics/x', '//metrics', '/jobs/..%2fmetrics']) {
+  for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP'])
+    expect((await metrics(site.url('/metrics'), { [name]: '10.0.0.1' })).status, name).toBe(404);
+  for (const path of [
+    '/metrics/',
+    '/%6detrics',
+    '/Metrics',
+    '/metrics;x',
+    '/metrics/x',
+    '//metrics',
+    '/jobs/..%2fmetrics',
+  ]) {
     const { text } = await metrics(site.url(path), { 'X-Forwarded-For': '10.0.0.1' });
     expect(text, path).not.toContain('good_job_jobs');
   }
@@ -39,11 +55,23 @@ test('nobody does through a proxy, by another name or in another spelling', asyn
 test('behind sign-in: who has the token, and nobody else', async ({ basePath }) => {
   const METRICS_TOKEN = 'a-token-of-the-browser-tests';
   const AUTH_PROXY_SECRET = 'the-secret-of-the-proxy-and-the-console';
-  const signedIn = { 'X-Auth-Proxy-Secret': AUTH_PROXY_SECRET, 'X-Forwarded-User': 'admin', 'X-Forwarded-Groups': 'admins' };
-  const guarded = await startSite('metrics with a token', basePath, { env: { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET, METRICS_TOKEN, ...ROLE_ENV } });
+  const signedIn = {
+    'X-Auth-Proxy-Secret': AUTH_PROXY_SECRET,
+    'X-Forwarded-User': 'admin',
+    'X-Forwarded-Groups': 'admins',
+  };
+  const guarded = await startSite('metrics with a token', basePath, {
+    env: { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET, METRICS_TOKEN, ...ROLE_ENV },
+  });
   try {
-    for (const headers of [{}, signedIn, { Authorization: 'Bearer guess' }]) expect((await metrics(guarded.url('/metrics'), headers as Record<string, string>)).status).toBe(401);
-    const { status, text } = await metrics(guarded.url('/metrics'), { Authorization: `Bearer ${METRICS_TOKEN}`, 'X-Forwarded-For': '10.0.0.1' });
+    for (const headers of [{}, signedIn, { Authorization: 'Bearer guess' }])
+      expect(
+        (await metrics(guarded.url('/metrics'), headers as Record<string, string>)).status,
+      ).toBe(401);
+    const { status, text } = await metrics(guarded.url('/metrics'), {
+      Authorization: `Bearer ${METRICS_TOKEN}`,
+      'X-Forwarded-For': '10.0.0.1',
+    });
     expect(status).toBe(200);
     expect(text).toContain('good_job_collected{part="queues"} 1');
     expect(text).not.toContain(METRICS_TOKEN);

@@ -12,38 +12,58 @@ const site = useSite('pauses', {
     await insertJob(db, { queue_name: 'mailers', ...SUCCEEDED });
   },
 });
-const pauses = () => site.value<Record<string, string[]>>(`SELECT value FROM good_job_settings WHERE key = 'pauses'`);
-const paused = (page: Page, kind: string, name: string): Locator => page.locator(`[data-pause=${JSON.stringify(`${kind} ${name}`)}]`);
+const pauses = () =>
+  site.value<Record<string, string[]>>(`SELECT value FROM good_job_settings WHERE key = 'pauses'`);
+const paused = (page: Page, kind: string, name: string): Locator =>
+  page.locator(`[data-pause=${JSON.stringify(`${kind} ${name}`)}]`);
 
 async function add(page: Page, kind: 'queue' | 'job_class' | 'label', name: string): Promise<void> {
   const form = page.getByRole('form', { name: en('pauses.add') });
   await form.getByLabel(en('pauses.kind')).selectOption({ label: en(`pauses.kinds.${kind}`) });
   await form.getByLabel(en('pauses.name')).fill(name);
   await form.getByRole('button', { name: en('pauses.pause.menu') }).click();
-  await page.getByRole('dialog', { name: en(`pauses.pause.title.${kind}`) }).getByRole('button', { name: en('pauses.pause.confirm') }).click();
+  await page
+    .getByRole('dialog', { name: en(`pauses.pause.title.${kind}`) })
+    .getByRole('button', { name: en('pauses.pause.confirm') })
+    .click();
   await expect(page.getByText(en('pauses.pause.done', { name }))).toBeVisible();
 }
 
-test('queues, classes and labels are paused, listed with what waits, and resumed', async ({ page }) => {
+test('queues, classes and labels are paused, listed with what waits, and resumed', async ({
+  page,
+}) => {
   await site.open(page, '/pauses');
   await expect(page.getByText(en('pauses.empty'))).toBeVisible();
   await expect(page.getByText('config.good_job.enable_pauses = true')).toBeVisible();
   await add(page, 'queue', 'mailers');
   await add(page, 'job_class', 'MailJob');
   await add(page, 'label', LABEL);
-  expect(await pauses()).toEqual({ queues: ['mailers'], job_classes: ['MailJob'], labels: [LABEL] });
+  expect(await pauses()).toEqual({
+    queues: ['mailers'],
+    job_classes: ['MailJob'],
+    labels: [LABEL],
+  });
   await expect(paused(page, 'queue', 'mailers')).toContainText('2 jobs wait');
-  await expect(page.getByRole('region', { name: en('pauses.kinds.label') })).toContainText('One job waits');
+  await expect(page.getByRole('region', { name: en('pauses.kinds.label') })).toContainText(
+    'One job waits',
+  );
 
   await page.getByRole('link', { name: en('pauses.unpause.menuOf', { name: LABEL }) }).click();
-  await page.getByRole('dialog', { name: en('pauses.unpause.title.label') }).getByRole('button', { name: en('pauses.unpause.confirm') }).click();
+  await page
+    .getByRole('dialog', { name: en('pauses.unpause.title.label') })
+    .getByRole('button', { name: en('pauses.unpause.confirm') })
+    .click();
   await expect(page.getByText(en('pauses.unpause.done', { name: LABEL }))).toBeVisible();
   await expect(page.getByRole('region', { name: en('pauses.kinds.label') })).toBeHidden();
   expect((await pauses()).labels).toEqual([]);
-  const { rows } = await site.db.query<Record<string, string>>('SELECT action, target_type, target_name FROM good_job_console.audit_events ORDER BY id');
+  const { rows } = await site.db.query<Record<string, string>>(
+    'SELECT action, target_type, target_name FROM good_job_console.audit_events ORDER BY id',
+  );
   expect(rows).toEqual([
-    { action: 'pause.pause', target_type: 'queue', target_name: 'mailers' }, { action: 'pause.pause', target_type: 'job_class', target_name: 'MailJob' },
-    { action: 'pause.pause', target_type: 'label', target_name: LABEL }, { action: 'pause.unpause', target_type: 'label', target_name: LABEL },
+    { action: 'pause.pause', target_type: 'queue', target_name: 'mailers' },
+    { action: 'pause.pause', target_type: 'job_class', target_name: 'MailJob' },
+    { action: 'pause.pause', target_type: 'label', target_name: LABEL },
+    { action: 'pause.unpause', target_type: 'label', target_name: LABEL },
   ]);
 });
 
@@ -56,20 +76,32 @@ test('the number of jobs that wait leads to them', async ({ page }) => {
 
 test('the name is completed with what the database has', async ({ page }) => {
   await site.open(page, '/pauses');
-  await page.getByRole('form', { name: en('pauses.add') }).getByLabel(en('pauses.name')).fill('mai');
+  await page
+    .getByRole('form', { name: en('pauses.add') })
+    .getByLabel(en('pauses.name'))
+    .fill('mai');
   await expect(page.locator('datalist option')).toHaveAttribute('value', 'mailers');
 });
 
-test('a pause that is there already is no change, and says so; the list lives', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, '/pauses');
-  await site.db.query(`UPDATE good_job_settings SET value = '{"queues": ["mailers", "other"]}' WHERE key = 'pauses'`);
-  await expect(paused(page, 'queue', 'other')).toBeVisible({ timeout: 15_000 });
-  const form = page.getByRole('form', { name: en('pauses.add') });
-  await form.getByLabel(en('pauses.name')).fill('other');
-  await form.getByRole('button', { name: en('pauses.pause.menu') }).click();
-  await page.getByRole('dialog').getByRole('button', { name: en('pauses.pause.confirm') }).click();
-  await expect(page.getByText(en('pauses.pause.unchanged', { name: 'other' }))).toBeVisible();
-});
+test(
+  'a pause that is there already is no change, and says so; the list lives',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, '/pauses');
+    await site.db.query(
+      `UPDATE good_job_settings SET value = '{"queues": ["mailers", "other"]}' WHERE key = 'pauses'`,
+    );
+    await expect(paused(page, 'queue', 'other')).toBeVisible({ timeout: 15_000 });
+    const form = page.getByRole('form', { name: en('pauses.add') });
+    await form.getByLabel(en('pauses.name')).fill('other');
+    await form.getByRole('button', { name: en('pauses.pause.menu') }).click();
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('pauses.pause.confirm') })
+      .click();
+    await expect(page.getByText(en('pauses.pause.unchanged', { name: 'other' }))).toBeVisible();
+  },
+);
 
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
@@ -78,7 +110,9 @@ test.describe('without JavaScript', () => {
     await page.goto(site.url('/pauses'));
     await page.getByLabel(en('pauses.name')).fill('low');
     await page.getByRole('button', { name: en('pauses.pause.menu') }).click();
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText(en('pauses.pause.title.queue'));
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(
+      en('pauses.pause.title.queue'),
+    );
     await page.getByRole('button', { name: en('pauses.pause.confirm') }).click();
     await expect(page.getByText(en('pauses.pause.done', { name: 'low' }))).toBeVisible();
     expect((await pauses()).queues).toContain('low');

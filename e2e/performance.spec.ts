@@ -12,15 +12,39 @@ const site = useSite('performance', {
   async seed(db) {
     for (let n = 0; n < 20; n += 1) {
       const at = minutesAgo(30 + n);
-      const id = await insertJob(db, { ...SUCCEEDED, job_class: NAME, queue_name: 'reports', performed_at: at, finished_at: at });
+      const id = await insertJob(db, {
+        ...SUCCEEDED,
+        job_class: NAME,
+        queue_name: 'reports',
+        performed_at: at,
+        finished_at: at,
+      });
       slowest = await insertExecution(db, id, {
-        job_class: NAME, queue_name: 'reports', created_at: at, scheduled_at: minutesAgo(32 + n), finished_at: at, duration: `PT${n + 1}S`, ...(n < 5 ? { error: 'RuntimeError: boom', error_event: 3 } : {}),
+        job_class: NAME,
+        queue_name: 'reports',
+        created_at: at,
+        scheduled_at: minutesAgo(32 + n),
+        finished_at: at,
+        duration: `PT${n + 1}S`,
+        ...(n < 5 ? { error: 'RuntimeError: boom', error_event: 3 } : {}),
       });
       slowestJob = id;
     }
     // Of a job that is gone, of a worker that left no duration, of the day before.
-    await insertExecution(db, 'c0ffee00-0000-4000-8000-0000000000aa', { job_class: 'Gone', queue_name: 'default', created_at: minutesAgo(60), finished_at: minutesAgo(59) });
-    for (let n = 0; n < 3; n += 1) await insertExecution(db, 'c0ffee00-0000-4000-8000-0000000000aa', { job_class: NAME, queue_name: 'reports', created_at: minutesAgo(2_000), finished_at: minutesAgo(1_999), duration: 'PT60S' });
+    await insertExecution(db, 'c0ffee00-0000-4000-8000-0000000000aa', {
+      job_class: 'Gone',
+      queue_name: 'default',
+      created_at: minutesAgo(60),
+      finished_at: minutesAgo(59),
+    });
+    for (let n = 0; n < 3; n += 1)
+      await insertExecution(db, 'c0ffee00-0000-4000-8000-0000000000aa', {
+        job_class: NAME,
+        queue_name: 'reports',
+        created_at: minutesAgo(2_000),
+        finished_at: minutesAgo(1_999),
+        duration: 'PT60S',
+      });
   },
 });
 
@@ -34,15 +58,35 @@ test('figures by class and by queue, beside the day before', async ({ page }) =>
   const row = page.locator('[data-figures="class"] tbody tr').first();
   await expect(row.getByRole('rowheader')).toHaveText(NAME);
   // Executions, failures, total, average, shortest, longest, p50, p95, p99 of run and wait.
-  const cells = (await row.getByRole('cell').allTextContents()).map((text) => text.replace(/was .*/, ''));
-  expect(cells).toEqual(['20', '5', '3 min 30 s', '11 s', '1 s', '20 s', '11 s', '19 s', '20 s', '2 min', '2 min', '2 min']);
+  const cells = (await row.getByRole('cell').allTextContents()).map((text) =>
+    text.replace(/was .*/, ''),
+  );
+  expect(cells).toEqual([
+    '20',
+    '5',
+    '3 min 30 s',
+    '11 s',
+    '1 s',
+    '20 s',
+    '11 s',
+    '19 s',
+    '20 s',
+    '2 min',
+    '2 min',
+    '2 min',
+  ]);
   const gone = page.locator('[data-figures="class"] tbody tr').filter({ hasText: 'Gone' });
   await expect(gone.getByRole('cell').nth(2)).toContainText('1 min');
   await expect(page.locator('[data-figures="queue"] tbody tr')).toHaveCount(2);
   await expect(page.locator('canvas').first()).toBeVisible();
 
-  await page.locator('[data-figures="class"] thead').getByRole('link', { name: en('performance.failures') }).click();
-  await expect(page.locator('[data-figures="class"] th[aria-sort="descending"]')).toHaveText(en('performance.failures'));
+  await page
+    .locator('[data-figures="class"] thead')
+    .getByRole('link', { name: en('performance.failures') })
+    .click();
+  await expect(page.locator('[data-figures="class"] th[aria-sort="descending"]')).toHaveText(
+    en('performance.failures'),
+  );
 });
 
 test('every chart has its numbers as a table', async ({ page }) => {
@@ -58,7 +102,9 @@ test('every chart has its numbers as a table', async ({ page }) => {
   await expect(chart.locator('thead')).toContainText(NAME);
 });
 
-test('one class, by its percent-encoded name: histogram, slowest executions, queues', async ({ page }) => {
+test('one class, by its percent-encoded name: histogram, slowest executions, queues', async ({
+  page,
+}) => {
   await site.open(page, '/performance');
   await page.locator('[data-figures="class"]').getByRole('link', { name: NAME }).click();
   await page.waitForURL(`**/performance/${encodeURIComponent(NAME)}`);
@@ -89,7 +135,9 @@ test('an own period by a form that needs no JavaScript', async ({ browser }) => 
   await page.locator('input[name="to"]').fill(at(1_900));
   await page.getByRole('button', { name: en('performance.apply') }).click();
   await expect(page.locator('[data-figure="executions"]')).toContainText('3');
-  await expect(page.getByRole('figure', { name: en('performance.histogram') }).locator('table')).toBeVisible();
+  await expect(
+    page.getByRole('figure', { name: en('performance.histogram') }).locator('table'),
+  ).toBeVisible();
   await context.close();
 });
 
@@ -98,7 +146,9 @@ test('a class that there is not is a page that says so', async ({ page, problems
   for (const name of ['No::Such', '%F0%9F%98%80', `${'x'.repeat(900)}`]) {
     const response = await page.goto(site.url(`/performance/${name}`));
     expect(response?.status(), name).toBe(404);
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText(en('performance.unknownClass'));
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(
+      en('performance.unknownClass'),
+    );
   }
   expect((await page.goto(site.url('/performance/No%3A%3ASuch?locale=ja')))?.status()).toBe(404);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(ja('performance.unknownClass'));

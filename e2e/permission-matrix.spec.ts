@@ -1,7 +1,19 @@
 import { PERMISSIONS, ROLES, type Permission } from '../lib/auth/permissions';
 import { ACCOUNTS, ROLE_ENV } from './support/accounts';
-import { type BuiltAction, builtActions, builtRoutes, exportedActions, writingRoutes } from './support/built-doors';
-import { ACTIONS, type ActionCall, ROUTES, type Rows, insertRows } from './support/permission-matrix';
+import {
+  type BuiltAction,
+  builtActions,
+  builtRoutes,
+  exportedActions,
+  writingRoutes,
+} from './support/built-doors';
+import {
+  ACTIONS,
+  type ActionCall,
+  ROUTES,
+  type Rows,
+  insertRows,
+} from './support/permission-matrix';
 import { en } from './support/messages';
 import { type Site, useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
@@ -11,11 +23,20 @@ import { expect, httpTest as test } from './support/test';
  * browser behind the proxy would, on the built server and a real database.
  */
 const SECRET = 'the-secret-of-the-proxy-and-the-console';
-const env = { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ...ROLE_ENV, WRITE_RATE_LIMIT: '0', SEARCH_RATE_LIMIT: '0' };
+const env = {
+  AUTH_MODE: 'proxy-header',
+  AUTH_PROXY_SECRET: SECRET,
+  ...ROLE_ENV,
+  WRITE_RATE_LIMIT: '0',
+  SEARCH_RATE_LIMIT: '0',
+};
 let rows: Rows;
 let readOnlyRows: Rows;
 const open = useSite('matrix', { env, seed: async (db) => void (rows = await insertRows(db)) });
-const readOnly = useSite('matrix read-only', { env: { ...env, READ_ONLY: '1' }, seed: async (db) => void (readOnlyRows = await insertRows(db)) });
+const readOnly = useSite('matrix read-only', {
+  env: { ...env, READ_ONLY: '1' },
+  seed: async (db) => void (readOnlyRows = await insertRows(db)),
+});
 
 /** `forged` names an admin without the proxy's secret; `none` came through the proxy and signed in nowhere. */
 const WHO = ['forged', 'none', 'nobody', ...ROLES] as const;
@@ -23,26 +44,51 @@ type Who = (typeof WHO)[number];
 const isRole = (who: Who): who is (typeof ROLES)[number] => ROLES.some((role) => role === who);
 
 function headersOf(who: Who): Record<string, string> {
-  if (who === 'forged') return { 'X-Forwarded-User': 'admin', 'X-Forwarded-Groups': 'admins', 'X-Auth-Proxy-Secret': 'x'.repeat(SECRET.length) };
+  if (who === 'forged')
+    return {
+      'X-Forwarded-User': 'admin',
+      'X-Forwarded-Groups': 'admins',
+      'X-Auth-Proxy-Secret': 'x'.repeat(SECRET.length),
+    };
   const account = ACCOUNTS.find(({ name }) => name === who);
-  return { 'X-Auth-Proxy-Secret': SECRET, ...(account ? { 'X-Forwarded-User': account.name, 'X-Forwarded-Groups': account.groups.join(',') } : {}) };
+  return {
+    'X-Auth-Proxy-Secret': SECRET,
+    ...(account
+      ? { 'X-Forwarded-User': account.name, 'X-Forwarded-Groups': account.groups.join(',') }
+      : {}),
+  };
 }
 
 /** What everybody sees instead of an answer; null: they are let in. */
-const turnedAway = (who: Who) => (who === 'forged' || who === 'none' ? 401 : who === 'nobody' ? 403 : null);
+const turnedAway = (who: Who) =>
+  who === 'forged' || who === 'none' ? 401 : who === 'nobody' ? 403 : null;
 
-function denied(who: Who, permission: Permission | null, isReadOnly: boolean): 'read_only' | 'forbidden' | null {
+function denied(
+  who: Who,
+  permission: Permission | null,
+  isReadOnly: boolean,
+): 'read_only' | 'forbidden' | null {
   if (permission === null || !isRole(who)) return null;
   if (isReadOnly) return 'read_only';
   return ROLES.indexOf(who) >= ROLES.indexOf(PERMISSIONS[permission]) ? null : 'forbidden';
 }
 
-async function call(site: Site, { id, page }: BuiltAction, given: ActionCall, who: Who, from: Rows): Promise<{ status: number; text: string }> {
+async function call(
+  site: Site,
+  { id, page }: BuiltAction,
+  given: ActionCall,
+  who: Who,
+  from: Rows,
+): Promise<{ status: number; text: string }> {
   const headers: Record<string, string> = { ...headersOf(who), Origin: site.server.origin };
   const address = site.url(ROUTES[page]?.path(from) ?? page);
   let body: string | FormData;
   if ('args' in given) {
-    Object.assign(headers, { 'Next-Action': id, 'Content-Type': 'text/plain;charset=UTF-8', Accept: 'text/x-component' });
+    Object.assign(headers, {
+      'Next-Action': id,
+      'Content-Type': 'text/plain;charset=UTF-8',
+      Accept: 'text/x-component',
+    });
     body = JSON.stringify(given.args);
   } else if ('stateForm' in given) {
     Object.assign(headers, { 'Next-Action': id, Accept: 'text/x-component' });
@@ -55,7 +101,10 @@ async function call(site: Site, { id, page }: BuiltAction, given: ActionCall, wh
     for (const [name, value] of Object.entries(given.form)) body.set(name, value);
   }
   const answer = await fetch(address, { method: 'POST', headers, body, redirect: 'manual' });
-  return { status: answer.status, text: `${answer.headers.get('location') ?? ''}\n${await answer.text()}` };
+  return {
+    status: answer.status,
+    text: `${answer.headers.get('location') ?? ''}\n${await answer.text()}`,
+  };
 }
 
 /** Everything but the record of who tried what. */
@@ -63,7 +112,10 @@ async function fingerprint(site: Site): Promise<string> {
   const { rows: tables } = await site.db.query<{ name: string }>(
     `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('public', 'good_job_console') AND tablename <> 'audit_events' ORDER BY 1`,
   );
-  const parts = tables.map(({ name }) => `SELECT md5(coalesce(string_agg(t::text, ';' ORDER BY t::text), '')) AS sum FROM ${name} t`);
+  const parts = tables.map(
+    ({ name }) =>
+      `SELECT md5(coalesce(string_agg(t::text, ';' ORDER BY t::text), '')) AS sum FROM ${name} t`,
+  );
   const { rows: sums } = await site.db.query<{ sum: string }>(parts.join(' UNION ALL '));
   return sums.map(({ sum }) => sum).join();
 }
@@ -86,35 +138,64 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
           const label = `${who}${isReadOnly ? ', READ_ONLY=1' : ''}`;
           const given = await one.given(site.db);
           const before = await fingerprint(site);
-          const { status, text } = await call(site, action, given, who, isReadOnly ? readOnlyRows : rows);
+          const { status, text } = await call(
+            site,
+            action,
+            given,
+            who,
+            isReadOnly ? readOnlyRows : rows,
+          );
           const refusal = denied(who, one.permission, isReadOnly);
           const away = turnedAway(who);
           if (away !== null) expect(status, label).toBe(away);
           else expect(status, `${label}: ${text.slice(0, 300)}`).toBeLessThan(400);
-          if (refusal) expect(text.includes(refusal) || text.includes(en(`errors.${refusal}`)), `${label}: ${refusal}: ${text.slice(0, 1500)}`).toBe(true);
-          if (away !== null || refusal || one.permission === null || one.shows) expect(await fingerprint(site), `${label}: nothing is changed`).toBe(before);
-          else expect(await fingerprint(site), `${label}: it is done (${text.slice(0, 300)})`).not.toBe(before);
+          if (refusal)
+            expect(
+              text.includes(refusal) || text.includes(en(`errors.${refusal}`)),
+              `${label}: ${refusal}: ${text.slice(0, 1500)}`,
+            ).toBe(true);
+          if (away !== null || refusal || one.permission === null || one.shows)
+            expect(await fingerprint(site), `${label}: nothing is changed`).toBe(before);
+          else
+            expect(
+              await fingerprint(site),
+              `${label}: it is done (${text.slice(0, 300)})`,
+            ).not.toBe(before);
         }
       }
     });
   }
 }
 
-for (const [pattern, { path, anybody, permission = null, status = 200 }] of Object.entries(ROUTES)) {
+for (const [pattern, { path, anybody, permission = null, status = 200 }] of Object.entries(
+  ROUTES,
+)) {
   test(`${pattern}: ${anybody ? 'for anybody' : permission ? `needs ${permission}` : 'needs to be let in'}`, async () => {
     for (const site of [open, readOnly]) {
       const before = await fingerprint(site);
       const address = site.url(path(site === readOnly ? readOnlyRows : rows));
       for (const who of WHO) {
-        const expected = anybody ? status : (turnedAway(who) ?? (denied(who, permission, site === readOnly) ? 403 : status));
+        const expected = anybody
+          ? status
+          : (turnedAway(who) ?? (denied(who, permission, site === readOnly) ? 403 : status));
         const answer = await fetch(address, { headers: headersOf(who), redirect: 'manual' });
         const text = await answer.text();
         // `/` leads to `/jobs`.
-        expect(pattern === '/' && expected === 200 ? [200, 307, 308] : [expected], `${who} ${address}: ${text.slice(0, 300)}`).toContain(answer.status);
-        if (expected >= 400) for (const id of Object.values(site === readOnly ? readOnlyRows : rows) as string[]) if (!address.includes(id)) expect(text, `${who} ${address}`).not.toContain(id);
-        const post = await fetch(address, { method: 'POST', headers: { ...headersOf(who), Origin: site.server.origin }, redirect: 'manual' });
+        expect(
+          pattern === '/' && expected === 200 ? [200, 307, 308] : [expected],
+          `${who} ${address}: ${text.slice(0, 300)}`,
+        ).toContain(answer.status);
+        if (expected >= 400)
+          for (const id of Object.values(site === readOnly ? readOnlyRows : rows) as string[])
+            if (!address.includes(id)) expect(text, `${who} ${address}`).not.toContain(id);
+        const post = await fetch(address, {
+          method: 'POST',
+          headers: { ...headersOf(who), Origin: site.server.origin },
+          redirect: 'manual',
+        });
         await post.arrayBuffer();
-        if (pattern.startsWith('/api/')) expect(post.status, `POST by ${who}`).toBeGreaterThanOrEqual(400);
+        if (pattern.startsWith('/api/'))
+          expect(post.status, `POST by ${who}`).toBeGreaterThanOrEqual(400);
       }
       expect(await fingerprint(site), 'looking changes nothing').toBe(before);
     }

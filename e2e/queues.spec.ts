@@ -12,25 +12,60 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).
 
 const site = useSite('queues', {
   async seed(db) {
-    const state = JSON.stringify({ hostname: 'worker-1', pid: 7, schedulers: [{ queues: '-nobody', max_threads: 4 }, { queues: '+mail,default', max_threads: 2 }] });
+    const state = JSON.stringify({
+      hostname: 'worker-1',
+      pid: 7,
+      schedulers: [
+        { queues: '-nobody', max_threads: 4 },
+        { queues: '+mail,default', max_threads: 2 },
+      ],
+    });
     await insertProcess(db, { id: WORKER, lock_type: 0, state });
-    for (let n = 0; n < 3; n += 1) await insertJob(db, { queue_name: 'mail', scheduled_at: new Date().toISOString() });
+    for (let n = 0; n < 3; n += 1)
+      await insertJob(db, { queue_name: 'mail', scheduled_at: new Date().toISOString() });
     await insertJob(db, { queue_name: 'mail', ...RUNNING });
-    for (const minutes of [2, 30, 300]) await insertJob(db, { queue_name: 'mail', ...SUCCEEDED, scheduled_at: minutesAgo(minutes + 1), performed_at: minutesAgo(minutes + 0.5), finished_at: minutesAgo(minutes) });
-    for (const minutes of [3, 40]) await insertJob(db, { queue_name: 'mail', ...DISCARDED, scheduled_at: minutesAgo(minutes), performed_at: minutesAgo(minutes), finished_at: minutesAgo(minutes) });
+    for (const minutes of [2, 30, 300])
+      await insertJob(db, {
+        queue_name: 'mail',
+        ...SUCCEEDED,
+        scheduled_at: minutesAgo(minutes + 1),
+        performed_at: minutesAgo(minutes + 0.5),
+        finished_at: minutesAgo(minutes),
+      });
+    for (const minutes of [3, 40])
+      await insertJob(db, {
+        queue_name: 'mail',
+        ...DISCARDED,
+        scheduled_at: minutesAgo(minutes),
+        performed_at: minutesAgo(minutes),
+        finished_at: minutesAgo(minutes),
+      });
     await insertJob(db, { queue_name: 'nobody', scheduled_at: minutesAgo(10) });
     await insertJob(db, { queue_name: HOSTILE, scheduled_at: minutesAgo(2) });
-    await db.query(`INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', '{"queues": ["held"]}')`);
+    await db.query(
+      `INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', '{"queues": ["held"]}')`,
+    );
     await db.query(`SELECT pg_advisory_lock(${processLock(WORKER)})`);
   },
 });
 
-const queue = (page: Page, name: string): Locator => page.locator(`[data-queue=${JSON.stringify(name)}]`);
-const cell = (page: Page, name: string, label: string): Locator => queue(page, name).locator('dl > div').filter({ has: page.locator('dt', { hasText: new RegExp(`^${label.replaceAll('/', '\\/')}$`) }) }).locator('dd');
+const queue = (page: Page, name: string): Locator =>
+  page.locator(`[data-queue=${JSON.stringify(name)}]`);
+const cell = (page: Page, name: string, label: string): Locator =>
+  queue(page, name)
+    .locator('dl > div')
+    .filter({
+      has: page.locator('dt', { hasText: new RegExp(`^${label.replaceAll('/', '\\/')}$`) }),
+    })
+    .locator('dd');
 
 test('what each queue holds, who serves it, and what became of its jobs', async ({ page }) => {
   await site.open(page, '/queues');
-  expect(await page.locator('[data-queue]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-queue')))).toEqual(['nobody', HOSTILE, 'default', 'held', 'mail']);
+  expect(
+    await page
+      .locator('[data-queue]')
+      .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-queue'))),
+  ).toEqual(['nobody', HOSTILE, 'default', 'held', 'mail']);
   await expect(cell(page, 'mail', en('states.queued'))).toHaveText('3');
   await expect(cell(page, 'mail', en('states.running'))).toHaveText('1');
   await expect(cell(page, 'mail', en('queues.finished'))).toContainText('4');
@@ -39,14 +74,21 @@ test('what each queue holds, who serves it, and what became of its jobs', async 
   await expect(cell(page, 'mail', en('queues.servedBy'))).toHaveText('1 process · 6 threads');
   await expect(queue(page, 'nobody')).toContainText(en('queues.unserved'));
   await expect(queue(page, 'mail')).not.toContainText(en('queues.unserved'));
-  await expect(queue(page, 'held').getByRole('link', { name: en('states.paused') })).toHaveAttribute('href', /\/pauses$/);
+  await expect(
+    queue(page, 'held').getByRole('link', { name: en('states.paused') }),
+  ).toHaveAttribute('href', /\/pauses$/);
   await page.getByRole('link', { name: en('queues.ranges.15m') }).click();
   await expect(cell(page, 'mail', en('queues.finished'))).toContainText('2');
   await page.getByRole('link', { name: en('queues.ranges.24h') }).click();
   await expect(cell(page, 'mail', en('queues.finished'))).toContainText('5');
 });
 
-for (const [label, count] of [['states.queued', 3], ['states.running', 1], ['queues.finished', 4], ['states.discarded', 2]] as const)
+for (const [label, count] of [
+  ['states.queued', 3],
+  ['states.running', 1],
+  ['queues.finished', 4],
+  ['states.discarded', 2],
+] as const)
   test(`${label} leads to its jobs`, { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, '/queues');
     await cell(page, 'mail', en(label)).getByRole('link').click();
@@ -71,26 +113,36 @@ test('the processes that serve a queue', async ({ page }) => {
   await expect(page.getByText(en('processes.emptyFilter'))).toBeVisible();
 });
 
-test('a queue is seen to be unserved when its worker is killed, and served again', { tag: '@any-path' }, async ({ page }) => {
-  await page.clock.install();
-  await site.open(page, '/queues');
-  await expect(queue(page, HOSTILE)).not.toContainText(en('queues.unserved'));
-  await site.db.query('SELECT pg_advisory_unlock_all()');
-  await page.clock.runFor(6_000);
-  await expect(queue(page, HOSTILE)).toContainText(en('queues.unserved'));
-  await expect(page.getByText(en('queues.noProcess'))).toBeVisible();
-  await site.db.query(`SELECT pg_advisory_lock(${processLock(WORKER)})`);
-  await page.clock.runFor(6_000);
-  await expect(queue(page, HOSTILE)).not.toContainText(en('queues.unserved'));
-});
+test(
+  'a queue is seen to be unserved when its worker is killed, and served again',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await page.clock.install();
+    await site.open(page, '/queues');
+    await expect(queue(page, HOSTILE)).not.toContainText(en('queues.unserved'));
+    await site.db.query('SELECT pg_advisory_unlock_all()');
+    await page.clock.runFor(6_000);
+    await expect(queue(page, HOSTILE)).toContainText(en('queues.unserved'));
+    await expect(page.getByText(en('queues.noProcess'))).toBeVisible();
+    await site.db.query(`SELECT pg_advisory_lock(${processLock(WORKER)})`);
+    await page.clock.runFor(6_000);
+    await expect(queue(page, HOSTILE)).not.toContainText(en('queues.unserved'));
+  },
+);
 
-test('a range that is not understood is said, and nothing is listed', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, '/queues?range=2h');
-  await expect(page.getByRole('alert').filter({ hasText: 'range = 2h' })).toBeVisible();
-  await expect(page.locator('[data-queue]')).toHaveCount(0);
-  const answer = (await (await page.request.get(site.url('/api/queues?range=2h'))).json()) as { rows: unknown[] };
-  expect(answer.rows).toEqual([]);
-});
+test(
+  'a range that is not understood is said, and nothing is listed',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, '/queues?range=2h');
+    await expect(page.getByRole('alert').filter({ hasText: 'range = 2h' })).toBeVisible();
+    await expect(page.locator('[data-queue]')).toHaveCount(0);
+    const answer = (await (await page.request.get(site.url('/api/queues?range=2h'))).json()) as {
+      rows: unknown[];
+    };
+    expect(answer.rows).toEqual([]);
+  },
+);
 
 test('without JavaScript all of it can be read', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'ja' });

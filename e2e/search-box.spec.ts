@@ -12,14 +12,26 @@ const REPORT = 'c0ffee00-0000-4000-8000-0000000000a2';
 const QUEUED = 'c0ffee00-0000-4000-8000-0000000000a3';
 
 async function seed(db: pg.Client): Promise<void> {
-  await insertJob(db, { id: INVOICE, ...DISCARDED, job_class: 'InvoiceMailerJob', labels: ['bulk', '請求'], serialized_params: params(INVOICE, { arguments: [{ note: '請求書の再送' }] }) });
-  await insertJob(db, { id: REPORT, ...SUCCEEDED, job_class: 'InvoiceReportJob', queue_name: 'reports' });
+  await insertJob(db, {
+    id: INVOICE,
+    ...DISCARDED,
+    job_class: 'InvoiceMailerJob',
+    labels: ['bulk', '請求'],
+    serialized_params: params(INVOICE, { arguments: [{ note: '請求書の再送' }] }),
+  });
+  await insertJob(db, {
+    id: REPORT,
+    ...SUCCEEDED,
+    job_class: 'InvoiceReportJob',
+    queue_name: 'reports',
+  });
   await insertJob(db, { id: QUEUED, job_class: 'CleanUpJob', queue_name: 'low priority' });
 }
 
 const site = useSite('search box', { seed });
 const box = (page: Page) => page.getByRole('combobox', { name: en('search.label') });
-const chips = (page: Page) => page.getByRole('list', { name: en('search.conditions') }).locator('[data-chip]');
+const chips = (page: Page) =>
+  page.getByRole('list', { name: en('search.conditions') }).locator('[data-chip]');
 const q = (page: Page) => new URL(page.url()).searchParams.get('q');
 
 test('words become chips, in the address and in the list', async ({ page }) => {
@@ -64,12 +76,16 @@ test('GoodJob’s own parameters are chips too, and go alone', async ({ page }) 
   await site.open(page, '/jobs?state=discarded&job_class=InvoiceMailerJob&label=bulk&sort=created');
   await expect(chips(page)).toHaveText(['class:InvoiceMailerJob', 'label:bulk']);
   await page.getByRole('button', { name: en('search.remove', { term: 'label:bulk' }) }).click();
-  await expect.poll(() => page.url()).toBe(site.url('/jobs?state=discarded&job_class=InvoiceMailerJob&sort=created'));
+  await expect
+    .poll(() => page.url())
+    .toBe(site.url('/jobs?state=discarded&job_class=InvoiceMailerJob&sort=created'));
   await chips(page).first().click();
   await expect(box(page)).toHaveValue('class:InvoiceMailerJob');
   await box(page).fill('class:InvoiceM*');
   await page.keyboard.press('Enter');
-  await expect.poll(() => new URL(page.url()).searchParams.toString()).toBe('state=discarded&sort=created&q=class%3AInvoiceM*');
+  await expect
+    .poll(() => new URL(page.url()).searchParams.toString())
+    .toBe('state=discarded&sort=created&q=class%3AInvoiceM*');
   expect(await idsOn(page, 'job')).toEqual([INVOICE]);
 });
 
@@ -100,28 +116,55 @@ test('names and values are completed, by keys and by pointer', async ({ page }) 
   await expect(list).toHaveCount(0);
 });
 
-test('an input method has the keys for itself until it is done', { tag: '@any-path' }, async ({ page, context }) => {
-  await site.open(page, '/jobs');
-  const asked: string[] = [];
-  page.on('request', (request) => /completion|[?&]q=/.test(request.url()) && asked.push(request.url()));
-  const browser = await context.newCDPSession(page);
-  await box(page).focus();
-  for (const text of ['せ', 'せい', 'せいきゅうしょ']) await browser.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
-  await expect(box(page)).toHaveValue('せいきゅうしょ');
-  await browser.send('Input.imeSetComposition', { text: '請求書', selectionStart: 3, selectionEnd: 3 });
-  // What a browser sends for the Enter that ends a composition, and what some send right after it has ended.
-  for (const type of ['rawKeyDown', 'keyUp'] as const) await browser.send('Input.dispatchKeyEvent', { type, key: 'Process', code: 'Enter', windowsVirtualKeyCode: 229 });
-  await page.waitForTimeout(400);
-  expect(asked).toEqual([]);
-  await expect(chips(page)).toHaveCount(0);
-  await browser.send('Input.insertText', { text: '請求書' });
-  await browser.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229 });
-  await expect(box(page)).toHaveValue('請求書');
-  expect(page.url()).toBe(site.url('/jobs'));
-  await page.keyboard.press('Enter');
-  await expect.poll(() => q(page)).toBe('請求書');
-  await expect.poll(() => idsOn(page, 'job')).toEqual([INVOICE]);
-});
+test(
+  'an input method has the keys for itself until it is done',
+  { tag: '@any-path' },
+  async ({ page, context }) => {
+    await site.open(page, '/jobs');
+    const asked: string[] = [];
+    page.on(
+      'request',
+      (request) => /completion|[?&]q=/.test(request.url()) && asked.push(request.url()),
+    );
+    const browser = await context.newCDPSession(page);
+    await box(page).focus();
+    for (const text of ['せ', 'せい', 'せいきゅうしょ'])
+      await browser.send('Input.imeSetComposition', {
+        text,
+        selectionStart: text.length,
+        selectionEnd: text.length,
+      });
+    await expect(box(page)).toHaveValue('せいきゅうしょ');
+    await browser.send('Input.imeSetComposition', {
+      text: '請求書',
+      selectionStart: 3,
+      selectionEnd: 3,
+    });
+    // What a browser sends for the Enter that ends a composition, and what some send right after it has ended.
+    for (const type of ['rawKeyDown', 'keyUp'] as const)
+      await browser.send('Input.dispatchKeyEvent', {
+        type,
+        key: 'Process',
+        code: 'Enter',
+        windowsVirtualKeyCode: 229,
+      });
+    await page.waitForTimeout(400);
+    expect(asked).toEqual([]);
+    await expect(chips(page)).toHaveCount(0);
+    await browser.send('Input.insertText', { text: '請求書' });
+    await browser.send('Input.dispatchKeyEvent', {
+      type: 'rawKeyDown',
+      key: 'Enter',
+      code: 'Enter',
+      windowsVirtualKeyCode: 229,
+    });
+    await expect(box(page)).toHaveValue('請求書');
+    expect(page.url()).toBe(site.url('/jobs'));
+    await page.keyboard.press('Enter');
+    await expect.poll(() => q(page)).toBe('請求書');
+    await expect.poll(() => idsOn(page, 'job')).toEqual([INVOICE]);
+  },
+);
 
 test('what is not understood says so, lists nothing, and goes by itself', async ({ page }) => {
   await site.open(page, '/jobs');
@@ -132,59 +175,78 @@ test('what is not understood says so, lists nothing, and goes by itself', async 
   await expect(page.locator('main').getByRole('alert')).toContainText(en('search.problems.value'));
   expect(await idsOn(page, 'job')).toEqual([]);
   await expect(page.getByRole('region', { name: en('bulk.bar') })).toHaveCount(0);
-  for (const term of ['colour:red', 'created:soon']) await page.getByRole('button', { name: en('search.remove', { term }) }).click();
+  for (const term of ['colour:red', 'created:soon'])
+    await page.getByRole('button', { name: en('search.remove', { term }) }).click();
   await expect.poll(() => idsOn(page, 'job')).toEqual([INVOICE, REPORT].sort().reverse());
 });
 
-test('times: spans, today and exact, one in the place of the other', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, '/jobs?q=queue%3Adefault');
-  const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
-  await button.click();
-  await page.getByRole('button', { name: en('search.spans.day') }).click();
-  await expect.poll(() => q(page)).toBe('queue:default created:>24h');
-  await expect(button).toBeFocused();
-  await button.click();
-  await page.getByRole('button', { name: en('search.time.today') }).click();
-  await expect.poll(() => q(page)).toMatch(/^queue:default created:>=\d{4}-\d\d-\d\dT00:00Z$/);
-  await button.click();
-  await page.getByRole('button', { name: en('search.time.yesterday') }).click();
-  const midnight = (ago: number) => `${new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10)}T00:00Z`;
-  await expect.poll(() => q(page)).toBe(`queue:default created:${midnight(1)}..${midnight(0)}`);
-  await button.click();
-  await page.getByRole('button', { name: en('search.time.apply') }).click();
-  await expect(page.getByText(en('search.time.bad'))).toBeVisible();
-  await page.getByLabel(en('search.time.field')).selectOption('finished');
-  await page.getByLabel(en('search.time.from', { zone: 'UTC' })).fill('2026-11-01T09:00:00');
-  await page.getByLabel(en('search.time.to', { zone: 'UTC' })).fill('2026-11-02T09:30:30');
-  await page.getByRole('button', { name: en('search.time.apply') }).click();
-  await expect.poll(() => q(page)).toContain('finished:2026-11-01T09:00Z..2026-11-02T09:30:30Z');
-  await button.click();
-  await page.keyboard.press('Escape');
-  await expect(page.getByLabel(en('search.time.field'))).toHaveCount(0);
-});
-
-test('the time that is offered first is that of the state', { tag: '@any-path' }, async ({ page }) => {
-  const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
-  for (const [path, field] of [['/jobs', 'created'], ['/jobs?state=discarded', 'finished'], ['/jobs?state=retried', 'scheduled'], ['/jobs?state=running', 'performed']] as const) {
-    await site.open(page, path);
+test(
+  'times: spans, today and exact, one in the place of the other',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, '/jobs?q=queue%3Adefault');
+    const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
     await button.click();
-    await expect(page.getByLabel(en('search.time.field'))).toHaveValue(field);
-  }
-});
+    await page.getByRole('button', { name: en('search.spans.day') }).click();
+    await expect.poll(() => q(page)).toBe('queue:default created:>24h');
+    await expect(button).toBeFocused();
+    await button.click();
+    await page.getByRole('button', { name: en('search.time.today') }).click();
+    await expect.poll(() => q(page)).toMatch(/^queue:default created:>=\d{4}-\d\d-\d\dT00:00Z$/);
+    await button.click();
+    await page.getByRole('button', { name: en('search.time.yesterday') }).click();
+    const midnight = (ago: number) =>
+      `${new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10)}T00:00Z`;
+    await expect.poll(() => q(page)).toBe(`queue:default created:${midnight(1)}..${midnight(0)}`);
+    await button.click();
+    await page.getByRole('button', { name: en('search.time.apply') }).click();
+    await expect(page.getByText(en('search.time.bad'))).toBeVisible();
+    await page.getByLabel(en('search.time.field')).selectOption('finished');
+    await page.getByLabel(en('search.time.from', { zone: 'UTC' })).fill('2026-11-01T09:00:00');
+    await page.getByLabel(en('search.time.to', { zone: 'UTC' })).fill('2026-11-02T09:30:30');
+    await page.getByRole('button', { name: en('search.time.apply') }).click();
+    await expect.poll(() => q(page)).toContain('finished:2026-11-01T09:00Z..2026-11-02T09:30:30Z');
+    await button.click();
+    await page.keyboard.press('Escape');
+    await expect(page.getByLabel(en('search.time.field'))).toHaveCount(0);
+  },
+);
 
-test('axe finds nothing in the box, its list and its panels', { tag: '@any-path' }, async ({ page }) => {
-  await site.open(page, `/jobs?q=${encodeURIComponent('class:Invoice* colour:red')}`);
-  expect(await violations(page)).toEqual([]);
-  await site.open(page, '/jobs?q=class%3AInvoice*');
-  await box(page).pressSequentially('c');
-  await page.keyboard.press('ArrowDown');
-  await expect(page.getByRole('listbox')).toBeVisible();
-  expect(await violations(page, { floating: true }), 'completion').toEqual([]);
-  await page.keyboard.press('Escape');
-  await page.getByRole('button', { name: en('search.time.label'), exact: true }).click();
-  await expect(page.getByLabel(en('search.time.field'))).toBeVisible();
-  expect(await violations(page, { floating: true }), 'times').toEqual([]);
-  await page.getByRole('button', { name: en('search.help') }).click();
-  await expect(page.getByText(en('searchHelp.intro'))).toBeVisible();
-  expect(await violations(page, { floating: true }), 'help').toEqual([]);
-});
+test(
+  'the time that is offered first is that of the state',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
+    for (const [path, field] of [
+      ['/jobs', 'created'],
+      ['/jobs?state=discarded', 'finished'],
+      ['/jobs?state=retried', 'scheduled'],
+      ['/jobs?state=running', 'performed'],
+    ] as const) {
+      await site.open(page, path);
+      await button.click();
+      await expect(page.getByLabel(en('search.time.field'))).toHaveValue(field);
+    }
+  },
+);
+
+test(
+  'axe finds nothing in the box, its list and its panels',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, `/jobs?q=${encodeURIComponent('class:Invoice* colour:red')}`);
+    expect(await violations(page)).toEqual([]);
+    await site.open(page, '/jobs?q=class%3AInvoice*');
+    await box(page).pressSequentially('c');
+    await page.keyboard.press('ArrowDown');
+    await expect(page.getByRole('listbox')).toBeVisible();
+    expect(await violations(page, { floating: true }), 'completion').toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: en('search.time.label'), exact: true }).click();
+    await expect(page.getByLabel(en('search.time.field'))).toBeVisible();
+    expect(await violations(page, { floating: true }), 'times').toEqual([]);
+    await page.getByRole('button', { name: en('search.help') }).click();
+    await expect(page.getByText(en('searchHelp.intro'))).toBeVisible();
+    expect(await violations(page, { floating: true }), 'help').toEqual([]);
+  },
+);

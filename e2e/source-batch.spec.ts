@@ -28,21 +28,29 @@ const isJson = (line: string) => /^( |[{}[\]])/.test(line);
 function missing(recorded: string[], shown: string[]): string[] {
   let at = 0;
   return recorded.filter((line) => {
-    const found = shown.findIndex((candidate, n) => n >= at && (isJson(line) ? candidate : candidate.trim()) === line);
+    const found = shown.findIndex(
+      (candidate, n) => n >= at && (isJson(line) ? candidate : candidate.trim()) === line,
+    );
     if (found >= 0) at = found + 1;
     return found < 0;
   });
 }
 
 for (const width of [1440, 390]) {
-  test(`the source page's lines are all there, in their order, at ${width} px`, async ({ page }) => {
+  test(`the source page's lines are all there, in their order, at ${width} px`, async ({
+    page,
+  }) => {
     await page.setViewportSize({ width, height: 900 });
     await site.open(page, `${BATCH}?locale=ja`);
     const folded = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
     await expect(folded).toHaveCount(4);
     while ((await folded.count()) > 0) await folded.first().click();
     await expect(page.locator('li[data-job] pre')).toHaveCount(4);
-    const recorded = (await readFile(new URL('../test/fixtures/source-batch-page.ja.txt', import.meta.url), 'utf8')).split('\n').filter((line) => line.trim() !== '');
+    const recorded = (
+      await readFile(new URL('../test/fixtures/source-batch-page.ja.txt', import.meta.url), 'utf8')
+    )
+      .split('\n')
+      .filter((line) => line.trim() !== '');
     expect(recorded.length).toBeGreaterThan(230);
     expect(missing(recorded, await linesOf(page))).toEqual([]);
   });
@@ -54,7 +62,9 @@ test('what is folded is not fetched, and folds again', async ({ page }) => {
   await site.open(page, `${BATCH}?locale=en`);
   expect(fetched).toEqual([]);
   await page.getByRole('button', { name: en('jobs.showRaw', { id: CALLBACK }) }).click();
-  await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText('"_aj_globalid": "gid://test-app/GoodJob::Batch/d293ba0f-9b92-4871-a379-d32b0c1bd8bf"');
+  await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText(
+    '"_aj_globalid": "gid://test-app/GoodJob::Batch/d293ba0f-9b92-4871-a379-d32b0c1bd8bf"',
+  );
   expect(fetched).toHaveLength(1);
   await page.getByRole('button', { name: en('jobs.hideRaw', { id: CALLBACK }) }).click();
   await expect(page.getByRole('group', { name: en('jobs.raw') })).toHaveCount(0);
@@ -66,5 +76,10 @@ test('the raw JSON is copied as it is shown', async ({ page, context }) => {
   await page.getByRole('button', { name: `${en('copy.copy')}: ${en('batch.attributes')}` }).click();
   await expect(page.getByText(en('copy.copied'))).toBeVisible();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(copied).toBe(await page.getByRole('group', { name: en('batch.attributes') }).locator('xpath=self::pre').innerText());
+  expect(copied).toBe(
+    await page
+      .getByRole('group', { name: en('batch.attributes') })
+      .locator('xpath=self::pre')
+      .innerText(),
+  );
 });

@@ -11,7 +11,8 @@ test.use({ javaScriptEnabled: false });
 
 const site = useSite('without javascript', {
   async seed(db) {
-    for (let n = 0; n < 60; n += 1) await insertJob(db, { created_at: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString() });
+    for (let n = 0; n < 60; n += 1)
+      await insertJob(db, { created_at: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString() });
   },
 });
 
@@ -20,15 +21,20 @@ async function ask(page: Page, id: string, action: JobAction): Promise<void> {
   await page.goto(site.url('/jobs'));
   await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
   await page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true }).click();
-  await expect(page.getByRole('heading', { level: 1, name: en(`actions.${action}.title`) })).toBeVisible();
+  await expect(
+    page.getByRole('heading', { level: 1, name: en(`actions.${action}.title`) }),
+  ).toBeVisible();
   await expect(page.locator('main')).toContainText(id);
   await expect(page.locator('main')).toContainText(en(`actions.${action}.effect`));
 }
 
-const confirm = (page: Page, action: JobAction | 'batch_retry') => page.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
+const confirm = (page: Page, action: JobAction | 'batch_retry') =>
+  page.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
 
 test('lists page forwards and back', async ({ page }) => {
-  const { rows } = await site.db.query<{ id: string }>('SELECT id FROM good_jobs ORDER BY created_at DESC, id DESC');
+  const { rows } = await site.db.query<{ id: string }>(
+    'SELECT id FROM good_jobs ORDER BY created_at DESC, id DESC',
+  );
   const all = rows.map(({ id }) => id);
   await page.goto(site.url('/jobs'));
   expect(await idsOn(page, 'job')).toEqual(all.slice(0, 25));
@@ -36,7 +42,10 @@ test('lists page forwards and back', async ({ page }) => {
   expect(await idsOn(page, 'job')).toEqual(all.slice(25, 50));
   await page.getByRole('link', { name: en('paging.newer'), exact: true }).click();
   expect(await idsOn(page, 'job')).toEqual(all.slice(0, 25));
-  await expect(page.getByRole('combobox', { name: en('live.label') }), 'a control that would do nothing').toBeHidden();
+  await expect(
+    page.getByRole('combobox', { name: en('live.label') }),
+    'a control that would do nothing',
+  ).toBeHidden();
 });
 
 test('raw JSON is a link', async ({ page }) => {
@@ -62,23 +71,36 @@ test('the language link keeps page and query, and is remembered', async ({ page 
 });
 
 test('retry, discard and force discard', async ({ page }) => {
-  const [discarded, queued, running] = [await insertJob(site.db, DISCARDED), await insertJob(site.db), await insertJob(site.db, RUNNING)];
-  for (const [action, id] of [['retry', discarded], ['discard', queued], ['force_discard', running]] as const) {
+  const [discarded, queued, running] = [
+    await insertJob(site.db, DISCARDED),
+    await insertJob(site.db),
+    await insertJob(site.db, RUNNING),
+  ];
+  for (const [action, id] of [
+    ['retry', discarded],
+    ['discard', queued],
+    ['force_discard', running],
+  ] as const) {
     await ask(page, id, action);
     await confirm(page, action);
     await expect(page.getByRole('status')).toContainText(en(`outcomes.done.${action}`));
     expect(new URL(page.url()).pathname).toBe(new URL(site.url(`/jobs/${id}`)).pathname);
   }
   expect((await row(site.db, 'good_jobs', discarded)).finished_at).toBeNull();
-  for (const id of [queued, running]) expect((await row(site.db, 'good_jobs', id)).error_event).toBe(5);
+  for (const id of [queued, running])
+    expect((await row(site.db, 'good_jobs', id)).error_event).toBe(5);
 });
 
 test('reschedule: now, at a time, at no time', async ({ page, context }) => {
-  await context.addCookies([{ name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin }]);
+  await context.addCookies([
+    { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
+  ]);
   const id = await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
   await ask(page, id, 'reschedule');
   await page.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
-  await page.getByLabel(en('actions.reschedule.time', { zone: 'Asia/Tokyo' })).fill('2031-05-06T07:08');
+  await page
+    .getByLabel(en('actions.reschedule.time', { zone: 'Asia/Tokyo' }))
+    .fill('2031-05-06T07:08');
   await confirm(page, 'reschedule');
   await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
   expect((await row(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
@@ -91,7 +113,9 @@ test('reschedule: now, at a time, at no time', async ({ page, context }) => {
   await ask(page, id, 'reschedule');
   await confirm(page, 'reschedule');
   await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
-  expect(Date.parse(`${String((await row(site.db, 'good_jobs', id)).scheduled_at)}Z`)).toBeLessThan(Date.now() + 5_000);
+  expect(Date.parse(`${String((await row(site.db, 'good_jobs', id)).scheduled_at)}Z`)).toBeLessThan(
+    Date.now() + 5_000,
+  );
 });
 
 test('destroy leads back to the list; “cancel” to the job', async ({ page }) => {
@@ -114,20 +138,36 @@ test('what has changed in the meantime is not acted on', async ({ page }) => {
 });
 
 test('batch retry, from the list', async ({ page }) => {
-  const id = await insertBatch(site.db, { description: 'Mail run', on_finish: 'MailDoneJob', discarded_at: '2026-11-20T10:00:00Z' });
+  const id = await insertBatch(site.db, {
+    description: 'Mail run',
+    on_finish: 'MailDoneJob',
+    discarded_at: '2026-11-20T10:00:00Z',
+  });
   await insertJob(site.db, { batch_id: id, ...DISCARDED });
   await insertJob(site.db, { batch_id: id, ...DISCARDED, serialized_params: 'null' });
   await page.goto(site.url('/batches'));
   await page.getByRole('button', { name: en('batches.menu', { id }) }).click();
-  for (const text of ['on_finish: MailDoneJob', 'Mail run']) await expect(page.locator('main')).toContainText(text);
+  for (const text of ['on_finish: MailDoneJob', 'Mail run'])
+    await expect(page.locator('main')).toContainText(text);
   await confirm(page, 'batch_retry');
-  await expect(page.getByRole('status')).toContainText(en('actions.batch_retry.result', { count: 1, number: '1' }));
-  await expect(page.getByRole('status')).toContainText(en('actions.batch_retry.skipped', { count: 1, number: '1' }));
+  await expect(page.getByRole('status')).toContainText(
+    en('actions.batch_retry.result', { count: 1, number: '1' }),
+  );
+  await expect(page.getByRole('status')).toContainText(
+    en('actions.batch_retry.skipped', { count: 1, number: '1' }),
+  );
   expect(new URL(page.url()).pathname).toBe(new URL(site.url(`/batches/${id}`)).pathname);
-  expect(await site.value('SELECT count(*)::int FROM good_jobs WHERE batch_id = $1 AND finished_at IS NULL', id)).toBe(1);
+  expect(
+    await site.value(
+      'SELECT count(*)::int FROM good_jobs WHERE batch_id = $1 AND finished_at IS NULL',
+      id,
+    ),
+  ).toBe(1);
 });
 
-test('a large batch is counted when it is asked for, and its jobs are filtered', async ({ page }) => {
+test('a large batch is counted when it is asked for, and its jobs are filtered', async ({
+  page,
+}) => {
   const id = await insertBatch(site.db);
   await site.db.query(
     `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, scheduled_at, created_at, updated_at)
@@ -136,7 +176,9 @@ test('a large batch is counted when it is asked for, and its jobs are filtered',
   );
   await page.goto(site.url(`/batches/${id}`));
   await page.getByRole('link', { name: en('batch.countWithoutScript') }).click();
-  await expect(page.getByRole('region', { name: en('batch.status') })).toContainText(en('batches.doneOf', { done: '0', total: '1,001' }));
+  await expect(page.getByRole('region', { name: en('batch.status') })).toContainText(
+    en('batches.doneOf', { done: '0', total: '1,001' }),
+  );
   await page.getByLabel(en('jobs.state')).selectOption('succeeded');
   await page.getByRole('button', { name: en('filter.apply') }).click();
   await expect(page.locator('main')).toContainText(en('jobs.empty'));

@@ -12,18 +12,37 @@ export interface WithReason {
   reason?: string | null;
 }
 
-const reasonOf = z.looseObject({ reason: z.string().trim().max(MAX_REASON).refine((text) => !text.includes('\0')).nullish() }).transform(({ reason }) => reason || null);
+const reasonOf = z
+  .looseObject({
+    reason: z
+      .string()
+      .trim()
+      .max(MAX_REASON)
+      .refine((text) => !text.includes('\0'))
+      .nullish(),
+  })
+  .transform(({ reason }) => reason || null);
 
 /**
  * The one adapter of the Server Actions: reads the input and the reason, makes the ctx, turns every failure into a
  * code. `name` is the action's own, for the record of an input that could not be read; the input itself is not kept.
  */
-export async function runAction<Input, T>(schema: z.ZodType<Input>, input: unknown, fn: (ctx: Ctx, input: Input) => Promise<T>, name = 'action'): Promise<ActionResult<T>> {
+export async function runAction<Input, T>(
+  schema: z.ZodType<Input>,
+  input: unknown,
+  fn: (ctx: Ctx, input: Input) => Promise<T>,
+  name = 'action',
+): Promise<ActionResult<T>> {
   const [parsed, reason] = [schema.safeParse(input), reasonOf.safeParse(input)];
   try {
     const ctx = await requireCtx();
     if (!parsed.success || !reason.success) {
-      await recordAttempt(ctx, 'unreadable', { details: { action: name } }, new ConsoleError('bad_request'));
+      await recordAttempt(
+        ctx,
+        'unreadable',
+        { details: { action: name } },
+        new ConsoleError('bad_request'),
+      );
       return { ok: false, error: 'bad_request' };
     }
     return { ok: true, value: await fn(withReason(ctx, reason.data), parsed.data) };

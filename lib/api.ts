@@ -14,7 +14,9 @@ export interface ApiError {
 export async function answerJson<T>(fn: (ctx: Ctx) => Promise<T | null>): Promise<Response> {
   try {
     const value = await fn(await requireCtx());
-    return value === null ? Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 }) : Response.json(value);
+    return value === null
+      ? Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 })
+      : Response.json(value);
   } catch (error) {
     const code = codeOf(error);
     return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });

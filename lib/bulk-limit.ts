@@ -12,6 +12,10 @@ export function hasBulkLimit({ viewer }: Pick<Ctx, 'viewer'>): boolean {
  * may change at once. `count` null: it could not be counted in time, so it may be of any size. To be called inside the
  * act's transaction: then who may not act at all has been told so, and this refusal is on record too.
  */
-export function checkBulkLimit(ctx: Pick<Ctx, 'viewer' | 'bulkOperatorLimit'>, count: number | null): void {
-  if ((count === null || count > ctx.bulkOperatorLimit) && hasBulkLimit(ctx)) throw new ConsoleError('bulk_too_large');
+export function checkBulkLimit(
+  ctx: Pick<Ctx, 'viewer' | 'bulkOperatorLimit'>,
+  count: number | null,
+): void {
+  if ((count === null || count > ctx.bulkOperatorLimit) && hasBulkLimit(ctx))
+    throw new ConsoleError('bulk_too_large');
 }

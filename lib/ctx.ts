@@ -63,14 +63,24 @@ const DETECT_AGAIN_MS = 2_000;
 const DETECT_OLDER_AGAIN_MS = 60_000;
 
 function detectAgainMs({ schema, consoleSchema, bulkRuns }: Detected): number | null {
-  if (schema.problem || schema.serverReadOnly || schema.tablesWithoutWrite.length > 0 || !consoleSchema || !bulkRuns) return DETECT_AGAIN_MS;
+  if (
+    schema.problem ||
+    schema.serverReadOnly ||
+    schema.tablesWithoutWrite.length > 0 ||
+    !consoleSchema ||
+    !bulkRuns
+  )
+    return DETECT_AGAIN_MS;
   return schema.missingMigrations.length > 0 ? DETECT_OLDER_AGAIN_MS : null;
 }
 
 /** What GoodJob's tables look like here; asked once, again after a query met something that was not there, and while something is missing. */
 export function detected(): Promise<Detected> {
   return (state.detected ??= database()
-    .read(async (tx) => ({ schema: await detectSchema(tx, env().databaseSchema), ...(await detectConsoleSchema(tx)) }))
+    .read(async (tx) => ({
+      schema: await detectSchema(tx, env().databaseSchema),
+      ...(await detectConsoleSchema(tx)),
+    }))
     .then((found) => {
       const again = detectAgainMs(found);
       if (again !== null) setTimeout(() => (state.detected = undefined), again).unref();
@@ -83,7 +93,13 @@ export function detected(): Promise<Detected> {
 }
 
 function forgetDetected(error: unknown): never {
-  if (error instanceof ConsoleError && (error.code === 'schema_changed' || error.code === 'no_permission' || error.code === 'read_only')) state.detected = undefined;
+  if (
+    error instanceof ConsoleError &&
+    (error.code === 'schema_changed' ||
+      error.code === 'no_permission' ||
+      error.code === 'read_only')
+  )
+    state.detected = undefined;
   throw error;
 }
 
@@ -98,12 +114,42 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   if (!viewer) throw new ConsoleError('signed_out');
   const { schema, ...own } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
-  const { appName, appLocale: locale, appTimeZone: timeZone, dequeueQuerySort, searchBudgetMs, bulkOperatorLimit } = env();
+  const {
+    appName,
+    appLocale: locale,
+    appTimeZone: timeZone,
+    dequeueQuerySort,
+    searchBudgetMs,
+    bulkOperatorLimit,
+  } = env();
   const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
-  return contextFor({ viewer, db: database(), gj, ...own, requestId, searchBudgetMs, bulkOperatorLimit, reasonRequired: env().auditReason === 'required' });
+  return contextFor({
+    viewer,
+    db: database(),
+    gj,
+    ...own,
+    requestId,
+    searchBudgetMs,
+    bulkOperatorLimit,
+    reasonRequired: env().auditReason === 'required',
+  });
 });
 
-interface CtxParts extends Pick<Ctx, 'viewer' | 'gj' | 'consoleSchema' | 'requestId'>, Partial<Pick<Ctx, 'consoleSchemaOutdated' | 'bulkRuns' | 'readOnly' | 'searchBudgetMs' | 'bulkOperatorLimit' | 'reason' | 'reasonRequired'>> {
+interface CtxParts
+  extends
+    Pick<Ctx, 'viewer' | 'gj' | 'consoleSchema' | 'requestId'>,
+    Partial<
+      Pick<
+        Ctx,
+        | 'consoleSchemaOutdated'
+        | 'bulkRuns'
+        | 'readOnly'
+        | 'searchBudgetMs'
+        | 'bulkOperatorLimit'
+        | 'reason'
+        | 'reasonRequired'
+      >
+    > {
   db: Database;
 }
 
@@ -117,11 +163,17 @@ export function contextFor(parts: CtxParts): Ctx {
     bulkRuns: parts.bulkRuns ?? false,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
-    readOnly: parts.readOnly ?? (set || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0),
+    readOnly:
+      parts.readOnly ??
+      (set || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0),
     recordsAttempts: parts.consoleSchema && !set && !gj.schema.serverReadOnly,
     reason: parts.reason ?? null,
     reasonRequired: parts.reasonRequired ?? false,
-    db: { connections: db.connections, read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) => db.read(fn, options).catch(forgetDetected) },
+    db: {
+      connections: db.connections,
+      read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) =>
+        db.read(fn, options).catch(forgetDetected),
+    },
   };
   writers.set(ctx, db);
   return ctx;
@@ -138,7 +190,10 @@ export function withReason(ctx: Ctx, reason: string | null): Ctx {
 /** A ctx's own way to write, reachable through transaction() alone: forgetting the permission is a type error. */
 const writers = new WeakMap<Ctx, Database>();
 
-type Recorded = Pick<AuditEvent, 'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details' | 'before' | 'after'> & { action?: AuditEvent['action'] };
+type Recorded = Pick<
+  AuditEvent,
+  'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details' | 'before' | 'after'
+> & { action?: AuditEvent['action'] };
 
 export interface WriteTx extends Tx {
   /** Records who did what, in this transaction. Returns the record's id, null where there is no schema for it. */
@@ -150,8 +205,17 @@ export interface WriteTx extends Tx {
  * `reason_required` before any statement, `locked` when a lock was not to be had in 2 s. What is refused or fails is
  * recorded too, as `attempt` tells what it was about; null: no viewer asks, it is a run's own step.
  */
-export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: WriteTx) => Promise<T>, attempt: Attempt | null = {}): Promise<T> {
-  const denied = denial(ctx.viewer, permission, ctx.readOnly) ?? (attempt && attempt.asksReason !== false && ctx.reasonRequired && !ctx.reason ? 'reason_required' : null);
+export async function transaction<T>(
+  ctx: Ctx,
+  permission: Permission,
+  fn: (tx: WriteTx) => Promise<T>,
+  attempt: Attempt | null = {},
+): Promise<T> {
+  const denied =
+    denial(ctx.viewer, permission, ctx.readOnly) ??
+    (attempt && attempt.asksReason !== false && ctx.reasonRequired && !ctx.reason
+      ? 'reason_required'
+      : null);
   if (denied) {
     const error = new ConsoleError(denied);
     if (attempt) await recordAttempt(ctx, permission, attempt, error);
@@ -182,7 +246,12 @@ export async function transaction<T>(ctx: Ctx, permission: Permission, fn: (tx: 
 }
 
 /** Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Never throws. */
-export async function recordAttempt(ctx: Ctx, action: AuditEvent['action'], attempt: Attempt, error: unknown): Promise<void> {
+export async function recordAttempt(
+  ctx: Ctx,
+  action: AuditEvent['action'],
+  attempt: Attempt,
+  error: unknown,
+): Promise<void> {
   const event = eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) });
   const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
   if (!db || event.error?.startsWith('database_')) return printAudit(event);
@@ -202,6 +271,8 @@ export function isReady(): Promise<boolean> {
 
 /** What this viewer may not do now, and why; for the UI to mirror. */
 export function denialsOf(ctx: Ctx): Partial<Record<Permission, Denial>> {
-  const entries = (Object.keys(PERMISSIONS) as Permission[]).map((permission) => [permission, denial(ctx.viewer, permission, ctx.readOnly)] as const);
+  const entries = (Object.keys(PERMISSIONS) as Permission[]).map(
+    (permission) => [permission, denial(ctx.viewer, permission, ctx.readOnly)] as const,
+  );
   return Object.fromEntries(entries.filter(([, denied]) => denied !== null));
 }

@@ -6,8 +6,14 @@ import { EnvError } from './env-values';
 const URL_ = { DATABASE_URL: 'postgres://localhost/app' };
 
 it('every variable is in the table of the README, and every one there is read', () => {
-  const rows = readFileSync('README.md', 'utf8').split('\n').filter((line) => line.startsWith('| `'));
-  const named = new Set(rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name)));
+  const rows = readFileSync('README.md', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  const named = new Set(
+    rows.flatMap((row) =>
+      [...(row.split('|')[1] ?? '').matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name),
+    ),
+  );
   const own = ENV_NAMES.filter((name) => name !== 'DEMO'); // the demo's own
   expect(own.filter((name) => !named.has(name))).toEqual([]);
   expect([...named].filter((name) => name && !own.includes(name))).toEqual([]);
@@ -15,8 +21,21 @@ it('every variable is in the table of the README, and every one there is read', 
 
 describe('readEnv', () => {
   it('has a default for everything but the database', () => {
-    expect(readEnv(URL_)).toMatchObject({ port: 3000, host: 'localhost', basePath: '', databaseSchema: 'public', databasePoolSize: 8, timeZone: 'UTC', defaultLocale: 'en', readOnly: false });
-    expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({ basePath: '', port: 3000, timeZone: 'UTC' });
+    expect(readEnv(URL_)).toMatchObject({
+      port: 3000,
+      host: 'localhost',
+      basePath: '',
+      databaseSchema: 'public',
+      databasePoolSize: 8,
+      timeZone: 'UTC',
+      defaultLocale: 'en',
+      readOnly: false,
+    });
+    expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({
+      basePath: '',
+      port: 3000,
+      timeZone: 'UTC',
+    });
   });
   it.each([
     [{ DATABASE_URL: undefined }, 'DATABASE_URL'],
@@ -36,23 +55,99 @@ describe('readEnv', () => {
     [{ AUTH_MODE: 'none', HOST: '0.0.0.0' }, 'HOST'],
     [{ AUTH_MODE: 'oidc' }, 'ROLE_ADMINS'],
     [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*' }, 'AUTH_PROXY_SECRET'],
-    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'short' }, 'AUTH_PROXY_SECRET'],
-    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'x'.repeat(32), AUTH_SECRET_HEADER: 'X-Forwarded-User' }, 'AUTH_SECRET_HEADER'],
-    [{ AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'x'.repeat(32), AUTH_USER_HEADER: 'Cookie' }, 'AUTH_USER_HEADER'],
+    [
+      { AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'short' },
+      'AUTH_PROXY_SECRET',
+    ],
+    [
+      {
+        AUTH_MODE: 'proxy-header',
+        ROLE_VIEWERS: '*',
+        AUTH_PROXY_SECRET: 'x'.repeat(32),
+        AUTH_SECRET_HEADER: 'X-Forwarded-User',
+      },
+      'AUTH_SECRET_HEADER',
+    ],
+    [
+      {
+        AUTH_MODE: 'proxy-header',
+        ROLE_VIEWERS: '*',
+        AUTH_PROXY_SECRET: 'x'.repeat(32),
+        AUTH_USER_HEADER: 'Cookie',
+      },
+      'AUTH_USER_HEADER',
+    ],
     [{ AUTH_MODE: 'proxy-jwt', ROLE_ADMINS: '*' }, 'ROLE_ADMINS'],
     [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: 'alice' }, 'ROLE_VIEWERS'],
     [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*@example.com' }, 'ROLE_VIEWERS'],
     [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*' }, 'JWT_ISSUER'],
     [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'iap' }, 'JWT_AUDIENCE'],
     [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'alb' }, 'JWT_ALB_SIGNER'],
-    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'iap', JWT_AUDIENCE: 'a', JWT_ALGORITHMS: 'HS256' }, 'JWT_ALGORITHMS'],
-    [{ AUTH_MODE: 'proxy-jwt', ROLE_VIEWERS: '*', JWT_PRESET: 'iap', JWT_AUDIENCE: 'a', JWT_ALGORITHMS: 'none' }, 'JWT_ALGORITHMS'],
-    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'http://idp.example.com' }, 'OIDC_ISSUER'],
-    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://login.microsoftonline.com/common/v2.0' }, 'OIDC_ISSUER'],
-    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com' }, 'PUBLIC_URL'],
-    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com', PUBLIC_URL: 'https://ops.example.com' }, 'SESSION_SECRET'],
-    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com', PUBLIC_URL: 'https://ops.example.com', SESSION_SECRET: `${'a'.repeat(40)},short` }, 'SESSION_SECRET'],
-    [{ AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com', PUBLIC_URL: 'https://ops.example.com', SESSION_SECRET: 'a'.repeat(40) }, 'OIDC_CLIENT_ID'],
+    [
+      {
+        AUTH_MODE: 'proxy-jwt',
+        ROLE_VIEWERS: '*',
+        JWT_PRESET: 'iap',
+        JWT_AUDIENCE: 'a',
+        JWT_ALGORITHMS: 'HS256',
+      },
+      'JWT_ALGORITHMS',
+    ],
+    [
+      {
+        AUTH_MODE: 'proxy-jwt',
+        ROLE_VIEWERS: '*',
+        JWT_PRESET: 'iap',
+        JWT_AUDIENCE: 'a',
+        JWT_ALGORITHMS: 'none',
+      },
+      'JWT_ALGORITHMS',
+    ],
+    [
+      { AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'http://idp.example.com' },
+      'OIDC_ISSUER',
+    ],
+    [
+      {
+        AUTH_MODE: 'oidc',
+        ROLE_VIEWERS: '*',
+        OIDC_ISSUER: 'https://login.microsoftonline.com/common/v2.0',
+      },
+      'OIDC_ISSUER',
+    ],
+    [
+      { AUTH_MODE: 'oidc', ROLE_VIEWERS: '*', OIDC_ISSUER: 'https://idp.example.com' },
+      'PUBLIC_URL',
+    ],
+    [
+      {
+        AUTH_MODE: 'oidc',
+        ROLE_VIEWERS: '*',
+        OIDC_ISSUER: 'https://idp.example.com',
+        PUBLIC_URL: 'https://ops.example.com',
+      },
+      'SESSION_SECRET',
+    ],
+    [
+      {
+        AUTH_MODE: 'oidc',
+        ROLE_VIEWERS: '*',
+        OIDC_ISSUER: 'https://idp.example.com',
+        PUBLIC_URL: 'https://ops.example.com',
+        SESSION_SECRET: `${'a'.repeat(40)},short`,
+      },
+      'SESSION_SECRET',
+    ],
+    [
+      {
+        AUTH_MODE: 'oidc',
+        ROLE_VIEWERS: '*',
+        OIDC_ISSUER: 'https://idp.example.com',
+        PUBLIC_URL: 'https://ops.example.com',
+        SESSION_SECRET: 'a'.repeat(40),
+      },
+      'OIDC_CLIENT_ID',
+    ],
     [{ ALLOWED_HOSTS: 'http://x' }, 'ALLOWED_HOSTS'],
     [{ READ_ONLY: 'yes' }, 'READ_ONLY'],
     [{ DEFAULT_LOCALE: 'de' }, 'DEFAULT_LOCALE'],
@@ -68,13 +163,28 @@ describe('readEnv', () => {
   ])('refuses %o in one sentence that names it', (bad, name) => {
     expect(() => readEnv({ ...URL_, ...bad })).toThrow(EnvError);
     // And says what it must be, where a library would say that it is invalid.
-    expect(() => readEnv({ ...URL_, ...bad })).toThrow(new RegExp(`^${name} (?!Invalid)[^\\n]+\\.$`));
+    expect(() => readEnv({ ...URL_, ...bad })).toThrow(
+      new RegExp(`^${name} (?!Invalid)[^\\n]+\\.$`),
+    );
   });
 
   it('serves beyond this machine only when that is said twice, or somebody signs in', () => {
-    expect(readEnv({ ...URL_, AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', HOST: '0.0.0.0' }).auth).toEqual({ mode: 'none', open: true });
-    expect(readEnv({ ...URL_, I_KNOW_THIS_IS_OPEN: '1' }).auth).toEqual({ mode: 'none', open: false });
+    expect(
+      readEnv({ ...URL_, AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', HOST: '0.0.0.0' }).auth,
+    ).toEqual({ mode: 'none', open: true });
+    expect(readEnv({ ...URL_, I_KNOW_THIS_IS_OPEN: '1' }).auth).toEqual({
+      mode: 'none',
+      open: false,
+    });
     expect(() => readEnv({ ...URL_, I_KNOW_THIS_IS_OPEN: '1', HOST: '0.0.0.0' })).toThrow(/^HOST /);
-    expect(readEnv({ ...URL_, AUTH_MODE: 'proxy-header', ROLE_VIEWERS: '*', AUTH_PROXY_SECRET: 'x'.repeat(32), HOST: '0.0.0.0' }).auth).toMatchObject({ userHeader: 'x-forwarded-user' });
+    expect(
+      readEnv({
+        ...URL_,
+        AUTH_MODE: 'proxy-header',
+        ROLE_VIEWERS: '*',
+        AUTH_PROXY_SECRET: 'x'.repeat(32),
+        HOST: '0.0.0.0',
+      }).auth,
+    ).toMatchObject({ userHeader: 'x-forwarded-user' });
   });
 });

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
 import { EnvError, choice, flag, integer, list, optional } from './env-values';
-import { REDACTION_NAMES, type RedactionConfig, RedactionConfigError, readRedaction } from './redaction/config';
+import {
+  REDACTION_NAMES,
+  type RedactionConfig,
+  RedactionConfigError,
+  readRedaction,
+} from './redaction/config';
 
 /** What a first answer is given, with what is around it half a second. */
 export const SEARCH_BUDGET_MS = 350;
@@ -10,51 +15,102 @@ export const BULK_OPERATOR_LIMIT = 10_000;
 const LOCALES = ['en', 'ja'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
-const timeZone = z.string().default('').transform((value, ctx) => {
-  if (value === '') return 'UTC';
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone && value;
-  } catch {
-    ctx.addIssue({ code: 'custom', message: 'must be an IANA time zone such as Asia/Tokyo' });
-    return z.NEVER;
-  }
-});
+const timeZone = z
+  .string()
+  .default('')
+  .transform((value, ctx) => {
+    if (value === '') return 'UTC';
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone && value;
+    } catch {
+      ctx.addIssue({ code: 'custom', message: 'must be an IANA time zone such as Asia/Tokyo' });
+      return z.NEVER;
+    }
+  });
 
 const NOT_LOOPBACK = {
-  unset: 'HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is unset: without sign-in the console serves this machine only.',
+  unset:
+    'HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is unset: without sign-in the console serves this machine only.',
   none: 'HOST must be localhost, 127.0.0.1 or ::1 while AUTH_MODE is none, unless I_KNOW_THIS_IS_OPEN=1 says that anybody who reaches it may do anything.',
 };
 
 const schema = authSchema.extend({
-  DATABASE_URL: z.string({ error: 'must be set to a postgres:// URL' }).regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
-  DATABASE_SCHEMA: z.string().default('').transform((value) => value || 'public').pipe(z.string().max(63, 'must be at most 63 bytes').regex(/^[^\0]+$/, 'must not hold a NUL byte')),
+  DATABASE_URL: z
+    .string({ error: 'must be set to a postgres:// URL' })
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
+  DATABASE_SCHEMA: z
+    .string()
+    .default('')
+    .transform((value) => value || 'public')
+    .pipe(
+      z
+        .string()
+        .max(63, 'must be at most 63 bytes')
+        .regex(/^[^\0]+$/, 'must not hold a NUL byte'),
+    ),
   DATABASE_POOL_SIZE: integer(8, 1, 50),
   DATABASE_CA_FILE: optional,
-  HOST: z.string().default('').transform((value) => value || 'localhost'),
+  HOST: z
+    .string()
+    .default('')
+    .transform((value) => value || 'localhost'),
   PORT: integer(3000, 0, 65535),
-  BASE_PATH: z.string().default('').transform((value) => (value === '/' ? '' : value)).pipe(
-    z.string().regex(/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/, 'must be empty or a path such as /ops/good_job, without a slash at its end'),
-  ),
+  BASE_PATH: z
+    .string()
+    .default('')
+    .transform((value) => (value === '/' ? '' : value))
+    .pipe(
+      z
+        .string()
+        .regex(
+          /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/,
+          'must be empty or a path such as /ops/good_job, without a slash at its end',
+        ),
+    ),
   PUBLIC_URL: optional.transform((value, ctx) => {
     if (value === null) return null;
     const url = URL.canParse(value) ? new URL(value) : null;
-    if (url && (url.protocol === 'https:' || url.protocol === 'http:') && !url.search && !url.hash && !url.username) return url;
-    ctx.addIssue({ code: 'custom', message: 'must be an http:// or https:// URL without query, such as https://ops.example.com/good_job' });
+    if (
+      url &&
+      (url.protocol === 'https:' || url.protocol === 'http:') &&
+      !url.search &&
+      !url.hash &&
+      !url.username
+    )
+      return url;
+    ctx.addIssue({
+      code: 'custom',
+      message:
+        'must be an http:// or https:// URL without query, such as https://ops.example.com/good_job',
+    });
     return z.NEVER;
   }),
   PROXY_STRIPS_PREFIX: flag,
-  ALLOWED_HOSTS: list.refine((hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)), 'must be a comma list of host names, each with its port if it has one'),
+  ALLOWED_HOSTS: list.refine(
+    (hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)),
+    'must be a comma list of host names, each with its port if it has one',
+  ),
   READ_ONLY: flag,
-  METRICS_TOKEN: optional.refine((value) => value === null || /^[\x21-\x7e]{16,}$/.test(value), 'must be at least 16 printable characters without spaces'),
+  METRICS_TOKEN: optional.refine(
+    (value) => value === null || /^[\x21-\x7e]{16,}$/.test(value),
+    'must be at least 16 printable characters without spaces',
+  ),
   DEFAULT_LOCALE: choice(LOCALES, 'en', 'must be en or ja'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),
   ATTENTION_READY_MINUTES: integer(15, 1, 10_080),
   LIVE_FLOOR_SECONDS: integer(2, 1, 600),
-  GOOD_JOB_APP_NAME: optional.refine((value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value), 'must be the name in the app\'s GlobalIDs, such as my-app'),
+  GOOD_JOB_APP_NAME: optional.refine(
+    (value) => value === null || /^[A-Za-z0-9_.-]+$/.test(value),
+    "must be the name in the app's GlobalIDs, such as my-app",
+  ),
   GOOD_JOB_APP_LOCALE: optional.transform((value) => value ?? 'en'),
   GOOD_JOB_APP_TIME_ZONE: optional.transform((value) => value ?? 'UTC'),
-  GOOD_JOB_DEQUEUE_QUERY_SORT: choice(['created_at', 'scheduled_at'], 'created_at', 'must be created_at or scheduled_at'),
+  GOOD_JOB_DEQUEUE_QUERY_SORT: choice(
+    ['created_at', 'scheduled_at'],
+    'created_at',
+    'must be created_at or scheduled_at',
+  ),
   AUDIT_REASON: choice(['optional', 'required'], 'optional', 'must be optional or required'),
   CRON_FILE: optional,
   BULK_OPERATOR_LIMIT: integer(BULK_OPERATOR_LIMIT, 0, 200_000),
@@ -111,13 +167,19 @@ export function readEnv(source: Record<string, string | undefined>): Env {
   const parsed = schema.safeParse(source);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new EnvError(`${String(issue?.path[0] ?? 'The configuration')} ${issue?.message ?? 'is not valid'}.`);
+    throw new EnvError(
+      `${String(issue?.path[0] ?? 'The configuration')} ${issue?.message ?? 'is not valid'}.`,
+    );
   }
   const e = parsed.data;
   const publicPath = e.PUBLIC_URL?.pathname.replace(/\/$/, '');
-  if (publicPath !== undefined && publicPath !== e.BASE_PATH) throw new EnvError(`PUBLIC_URL must have the path of BASE_PATH ("${e.BASE_PATH || '/'}"), and has "${publicPath || '/'}".`);
+  if (publicPath !== undefined && publicPath !== e.BASE_PATH)
+    throw new EnvError(
+      `PUBLIC_URL must have the path of BASE_PATH ("${e.BASE_PATH || '/'}"), and has "${publicPath || '/'}".`,
+    );
   const auth = readAuthConfig(e, e.PUBLIC_URL);
-  if (auth.mode === 'none' && !auth.open && !LOOPBACK_HOSTS.includes(e.HOST)) throw new EnvError(NOT_LOOPBACK[e.AUTH_MODE === null ? 'unset' : 'none']);
+  if (auth.mode === 'none' && !auth.open && !LOOPBACK_HOSTS.includes(e.HOST))
+    throw new EnvError(NOT_LOOPBACK[e.AUTH_MODE === null ? 'unset' : 'none']);
   return {
     databaseUrl: e.DATABASE_URL,
     databaseSchema: e.DATABASE_SCHEMA,

@@ -5,7 +5,10 @@ import { type Ctx, requireCtx } from './ctx';
 import { type ErrorCode, statusOf } from './errors';
 import { EXPORT_FORMATS, type ExportFormat } from './export';
 
-const TYPES: Record<ExportFormat, string> = { csv: 'text/csv; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
+const TYPES: Record<ExportFormat, string> = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+};
 
 interface Options {
   /** What the file's name begins with. */
@@ -18,7 +21,12 @@ interface Options {
 }
 
 /** A list as a file, streamed as fast as it is taken. */
-export async function exportResponse({ name, format: given, understood, chunks: chunksOf }: Options): Promise<Response> {
+export async function exportResponse({
+  name,
+  format: given,
+  understood,
+  chunks: chunksOf,
+}: Options): Promise<Response> {
   const format = EXPORT_FORMATS.find((one) => one === (given ?? 'csv'));
   if (!format) return refuse('bad_request');
   if (!understood) return refuse('not_understood');
@@ -35,7 +43,10 @@ export async function exportResponse({ name, format: given, understood, chunks: 
   });
 }
 
-function streamOf(chunks: AsyncGenerator<string, void, void>, first: IteratorResult<string, void>): ReadableStream<Uint8Array> {
+function streamOf(
+  chunks: AsyncGenerator<string, void, void>,
+  first: IteratorResult<string, void>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let begun: IteratorResult<string, void> | null = first;
   return new ReadableStream({
@@ -60,7 +71,10 @@ function streamOf(chunks: AsyncGenerator<string, void, void>, first: IteratorRes
 /** A sentence: it is a link in a page that leads here. */
 async function refuse(code: ErrorCode): Promise<Response> {
   const t = await getTranslations('errors');
-  return new Response(`${t(code)}\n`, { status: statusOf(code), headers: { 'Content-Type': 'text/plain; charset=utf-8' } });
+  return new Response(`${t(code)}\n`, {
+    status: statusOf(code),
+    headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+  });
 }
 
 const refused = (error: unknown) => refuse(codeOf(error));

@@ -19,6 +19,12 @@ const FORMULA = /^[\t\r\n ]*[=+\-@＝＋－＠]|^[\t\r]/;
 /** Text that a spreadsheet would calculate is shown as text: an apostrophe before it, as a spreadsheet itself writes it. */
 const safe = (text: string) => (FORMULA.test(text) ? `'${text}` : text);
 
-export const csvLines = (records: (string | number | null)[][]): string => stringify(records.map((record) => record.map((value) => (typeof value === 'string' ? safe(value) : value))));
+export const csvLines = (records: (string | number | null)[][]): string =>
+  stringify(
+    records.map((record) =>
+      record.map((value) => (typeof value === 'string' ? safe(value) : value)),
+    ),
+  );
 
-export const ndjsonLine = (entries: [string, Json][]): string => `${compactJson(object(entries))}\n`;
+export const ndjsonLine = (entries: [string, Json][]): string =>
+  `${compactJson(object(entries))}\n`;

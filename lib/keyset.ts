@@ -12,7 +12,9 @@ export interface Order {
 /** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
 export function orderBy(order: Order, cursor: Cursor | null): Sql {
   const descending = (order.direction === 'desc') !== (cursor?.direction === 'before');
-  return descending ? sql`ORDER BY ${order.key} DESC, j.id DESC` : sql`ORDER BY ${order.key} ASC, j.id ASC`;
+  return descending
+    ? sql`ORDER BY ${order.key} DESC, j.id DESC`
+    : sql`ORDER BY ${order.key} ASC, j.id ASC`;
 }
 
 /**

@@ -18,23 +18,38 @@ export interface Page<Row> {
 export const PAGE_SIZE = 25;
 
 /** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. GoodJob writes `after_at` in the app's own zone, and a column without a zone would be compared with its digits alone. `isAt`, `isId`: what a list has for a sort key, and for an id. */
-export function parseCursor(params: Params, isAt: (text: string) => boolean = isTimestamp, isId: (text: string) => boolean = isUuid): Cursor | null | 'not_understood' {
+export function parseCursor(
+  params: Params,
+  isAt: (text: string) => boolean = isTimestamp,
+  isId: (text: string) => boolean = isUuid,
+): Cursor | null | 'not_understood' {
   for (const direction of ['after', 'before'] as const) {
     const id = params.get(`${direction}_id`);
     const at = params.get(`${direction}_at`);
     if (id === null && at === null) continue;
     if (id === null || !isId(id) || (at !== null && !isAt(at))) return 'not_understood';
-    return { direction, id, at: at && at.replace(/[^/]+$/, (time) => (isTimestamp(time) ? inUtc(time) : time)) };
+    return {
+      direction,
+      id,
+      at: at && at.replace(/[^/]+$/, (time) => (isTimestamp(time) ? inUtc(time) : time)),
+    };
   }
   return null;
 }
 
 export function cursorParams(cursor: Cursor): Record<string, string> {
-  return { [`${cursor.direction}_id`]: cursor.id, ...(cursor.at ? { [`${cursor.direction}_at`]: cursor.at } : {}) };
+  return {
+    [`${cursor.direction}_id`]: cursor.id,
+    ...(cursor.at ? { [`${cursor.direction}_at`]: cursor.at } : {}),
+  };
 }
 
 /** Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. */
-export function toPage<Row extends { id: string; sortAt: string }>(read: Row[], cursor: Cursor | null, size: number): Page<Row> {
+export function toPage<Row extends { id: string; sortAt: string }>(
+  read: Row[],
+  cursor: Cursor | null,
+  size: number,
+): Page<Row> {
   const more = read.length > size;
   const rows = read.slice(0, size);
   if (cursor?.direction === 'before') rows.reverse();

@@ -5,8 +5,10 @@ import { redaction } from './redaction/redaction';
 /** What must not be shown of any JSON; of a job's row or payload by the rules of its class too. */
 export const redactor: Redactor = (path: readonly (string | number)[], value: Json) => {
   const params = get(value, 'serialized_params');
-  const jobClass = stringOf(get(value, 'job_class')) ?? (params && stringOf(get(params, 'job_class'))) ?? null;
-  const of = path.length > 0 ? 'other' : params ? 'row' : get(value, 'arguments') ? 'payload' : 'other';
+  const jobClass =
+    stringOf(get(value, 'job_class')) ?? (params && stringOf(get(params, 'job_class'))) ?? null;
+  const of =
+    path.length > 0 ? 'other' : params ? 'row' : get(value, 'arguments') ? 'payload' : 'other';
   return redaction().json(value, { of, jobClass, path: path.map(String) });
 };
 
@@ -14,7 +16,11 @@ export const redactor: Redactor = (path: readonly (string | number)[], value: Js
 export const redactError = (text: string): string => redaction().text(text);
 
 /** For the fingerprints of failures. */
-export const concealing: Concealing = { redact: redactError, sign: (text) => redaction().sign(text) };
+export const concealing: Concealing = {
+  redact: redactError,
+  sign: (text) => redaction().sign(text),
+};
 
 /** The same for a name that may be none: a queue, a class, a cron key, whatever a worker calls itself. */
-export const shownName = <Name extends string | null>(name: Name) => (name === null ? name : redactError(name));
+export const shownName = <Name extends string | null>(name: Name) =>
+  name === null ? name : redactError(name);

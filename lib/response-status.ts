@@ -5,7 +5,9 @@ interface Answer {
 }
 
 /** Modules are instantiated more than once in one server; globalThis is shared. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleAnswer?: AsyncLocalStorage<Answer> };
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleAnswer?: AsyncLocalStorage<Answer>;
+};
 const storage = (shared.goodJobConsoleAnswer ??= new AsyncLocalStorage<Answer>());
 
 /** Runs a request so that the page it renders can choose its status; `answer.status` holds the choice. */

@@ -17,8 +17,13 @@ const KEPT_MS = 60_000;
 const KEPT = 5_000;
 const TIMEOUT_MS = 1_000;
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleShownNames?: Map<string, { shown: string; until: number }> };
-const kept = (shared.goodJobConsoleShownNames ??= new Map<string, { shown: string; until: number }>());
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleShownNames?: Map<string, { shown: string; until: number }>;
+};
+const kept = (shared.goodJobConsoleShownNames ??= new Map<
+  string,
+  { shown: string; until: number }
+>());
 
 interface JobOfName {
   name: string;
@@ -31,7 +36,12 @@ interface JobOfName {
  * arguments of every job that was looked at hide, as lists show it. What is not known in time is shown without the second.
  * `tx`: of a read that is `byIndexOnly`, for who has one open.
  */
-export async function shownNames(ctx: Ctx, column: 'queue_name' | 'cron_key', names: readonly (string | null)[], tx?: Tx): Promise<<Name extends string | null>(name: Name) => Name> {
+export async function shownNames(
+  ctx: Ctx,
+  column: 'queue_name' | 'cron_key',
+  names: readonly (string | null)[],
+  tx?: Tx,
+): Promise<<Name extends string | null>(name: Name) => Name> {
   const rules = redaction();
   const keyOf = (name: string) => JSON.stringify([ctx.gj.schema.name, column, name]);
   const now = Date.now();
@@ -54,14 +64,25 @@ export async function shownNames(ctx: Ctx, column: 'queue_name' | 'cron_key', na
       kept.set(keyOf(name), { shown: as, until: now + KEPT_MS });
     }
   }
-  return <Name extends string | null>(name: Name) => (name === null ? name : (shown.get(name) ?? (rules.off ? name : rules.text(name)))) as Name;
+  return <Name extends string | null>(name: Name) =>
+    (name === null ? name : (shown.get(name) ?? (rules.off ? name : rules.text(name)))) as Name;
 }
 
 /** index_good_jobs_on_queue_name or, without it, …_on_queue_name_and_scheduled_at of the open ones; …_on_cron_key_and_created_at_cond. Null: not in time. */
-async function jobsOf(ctx: Ctx, column: 'queue_name' | 'cron_key', names: string[], open?: Tx): Promise<JobOfName[] | null> {
+async function jobsOf(
+  ctx: Ctx,
+  column: 'queue_name' | 'cron_key',
+  names: string[],
+  open?: Tx,
+): Promise<JobOfName[] | null> {
   const { gj } = ctx;
-  const onlyOpen = column === 'queue_name' && gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_queue_name');
-  const read = (tx: Tx) => tx.query<JobOfName>(sql`
+  const onlyOpen =
+    column === 'queue_name' &&
+    gj.schema.missingMigrations.some(
+      ({ migration }) => migration === 'add_index_good_jobs_queue_name',
+    );
+  const read = (tx: Tx) =>
+    tx.query<JobOfName>(sql`
     SELECT v.name, j.job_class AS "jobClass", CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END AS arguments
       FROM unnest(${names}::text[]) v(name) CROSS JOIN LATERAL (
         SELECT job_class, serialized_params FROM ${gj.jobs} WHERE ${raw(column)} = v.name AND ${onlyOpen ? sql`finished_at IS NULL` : sql`true`} LIMIT ${JOBS_OF_NAME}) j`);

@@ -10,5 +10,7 @@ export function onShutdown(name: string, task: Task): void {
 
 /** Ends everything in an orderly way; a task that fails holds nobody up. */
 export async function shutdown(): Promise<void> {
-  await Promise.allSettled([...(shared.goodJobConsoleShutdown ?? new Map<string, Task>()).values()].map((task) => task()));
+  await Promise.allSettled(
+    [...(shared.goodJobConsoleShutdown ?? new Map<string, Task>()).values()].map((task) => task()),
+  );
 }

@@ -9,15 +9,20 @@ export async function logDatabase(): Promise<void> {
     const { schema, consoleSchema } = await detected();
     if (schema.problem) return console.warn(`Database: ${messages.errors[schema.problem]}`);
     const notes = [
-      schema.missingMigrations.length > 0 && `missing GoodJob migrations: ${schema.missingMigrations.map((m) => m.migration).join(', ')}`,
-      schema.tablesWithoutWrite.length > 0 && `role ${schema.role} may not change ${schema.tablesWithoutWrite.join(', ')}`,
+      schema.missingMigrations.length > 0 &&
+        `missing GoodJob migrations: ${schema.missingMigrations.map((m) => m.migration).join(', ')}`,
+      schema.tablesWithoutWrite.length > 0 &&
+        `role ${schema.role} may not change ${schema.tablesWithoutWrite.join(', ')}`,
       schema.serverReadOnly && 'the server is read-only',
       !consoleSchema && 'no schema good_job_console (npm run setup), audit goes to this log',
     ].filter((note) => note !== false);
-    console.log(`Database: GoodJob 4 tables in schema ${schema.name}, PostgreSQL ${schema.serverVersion}${notes.length > 0 ? `; ${notes.join('; ')}` : ''}.`);
+    console.log(
+      `Database: GoodJob 4 tables in schema ${schema.name}, PostgreSQL ${schema.serverVersion}${notes.length > 0 ? `; ${notes.join('; ')}` : ''}.`,
+    );
   } catch (error) {
     const code = error instanceof ConsoleError ? error.code : 'unexpected';
-    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+    const cause =
+      error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
     console.error(`Database: ${messages.errors[code]}${cause}`);
   }
 }

@@ -5,14 +5,16 @@ export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|UTC|[+-](0\d|1[0-4]):?\d\d))?$/;
+const TIMESTAMP =
+  /^(\d{4})-(\d\d)-(\d\d)[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|UTC|[+-](0\d|1[0-4]):?\d\d))?$/;
 
 /** ISO 8601 with a zone, as the console and GoodJob write it into links; days that there are, years that Postgres' timestamp holds. */
 export function isTimestamp(text: string): boolean {
   const [, year, month, day] = TIMESTAMP.exec(text) ?? [];
   if (!year || year === '0000') return false;
   // To Date.parse the 30th of February is the 2nd of March.
-  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  const isDay =
+    new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
   const instant = instantOf(text);
   // In UTC the first and the last hours of these years may be in others.
   return isDay && !Number.isNaN(instant.getTime()) && /^(?!0000)\d{4}-/.test(instant.toISOString());
@@ -20,8 +22,11 @@ export function isTimestamp(text: string): boolean {
 
 /** UTC, unless it names a zone. To the millisecond. */
 function instantOf(timestamp: string): Date {
-  const [, day = '', time = '', fraction = '', zone = ''] = /^(\S{10})[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,3})?\d* ?(\S*)$/.exec(timestamp) ?? [];
-  return new Date(`${day}T${time}${fraction}${zone === '' || zone === 'UTC' ? 'Z' : zone.replace(/(\d\d):?(\d\d)$/, '$1:$2')}`);
+  const [, day = '', time = '', fraction = '', zone = ''] =
+    /^(\S{10})[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,3})?\d* ?(\S*)$/.exec(timestamp) ?? [];
+  return new Date(
+    `${day}T${time}${fraction}${zone === '' || zone === 'UTC' ? 'Z' : zone.replace(/(\d\d):?(\d\d)$/, '$1:$2')}`,
+  );
 }
 
 /** A timestamp (`isTimestamp`) as the console writes it: in UTC, with microseconds. */

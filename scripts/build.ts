@@ -13,13 +13,24 @@ const standalone = path.join(root, '.next/standalone');
 
 export async function buildServer(): Promise<void> {
   rmSync(standalone, { recursive: true, force: true });
-  const next = spawnSync(process.execPath, [path.join(root, 'node_modules/next/dist/bin/next'), 'build'], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', NODE_OPTIONS: '' },
-  });
+  const next = spawnSync(
+    process.execPath,
+    [path.join(root, 'node_modules/next/dist/bin/next'), 'build'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        NEXT_TELEMETRY_DISABLED: '1',
+        NODE_OPTIONS: '',
+      },
+    },
+  );
   if (next.status !== 0) process.exit(next.status ?? 1);
-  cpSync(path.join(root, '.next/static'), path.join(standalone, '.next/static'), { recursive: true });
+  cpSync(path.join(root, '.next/static'), path.join(standalone, '.next/static'), {
+    recursive: true,
+  });
   await build({
     entryPoints: [path.join(root, 'server/main.ts')],
     outfile: path.join(standalone, 'main.mjs'),
@@ -28,7 +39,9 @@ export async function buildServer(): Promise<void> {
     format: 'esm',
     target: 'node20.9',
     // Packages that are CommonJS inside ask for Node's own modules by require, which an ES module has not.
-    banner: { js: `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);` },
+    banner: {
+      js: `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);`,
+    },
     legalComments: 'none',
     logLevel: 'warning',
   });

@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 interface Audit {
   metadata?: { vulnerabilities?: Record<string, number>; dependencies?: { prod?: number } };
-  vulnerabilities?: Record<string, { severity: string; range: string; via: (string | { title: string; url: string })[] }>;
+  vulnerabilities?: Record<
+    string,
+    { severity: string; range: string; via: (string | { title: string; url: string })[] }
+  >;
   error?: { code?: string; summary?: string };
   message?: string;
 }
@@ -24,15 +27,32 @@ function read(text: string): Audit {
   }
 }
 
-const { stdout, stderr } = spawnSync('npm', ['audit', '--omit=dev', '--audit-level=high', '--json'], { cwd: ROOT, encoding: 'utf8', timeout: 120_000, shell: process.platform === 'win32' });
+const { stdout, stderr } = spawnSync(
+  'npm',
+  ['audit', '--omit=dev', '--audit-level=high', '--json'],
+  { cwd: ROOT, encoding: 'utf8', timeout: 120_000, shell: process.platform === 'win32' },
+);
 const audit = read(stdout ?? '');
 if (!audit.metadata?.vulnerabilities) {
-  const reason = audit.error?.summary || audit.message || (stderr ?? '').trim().split('\n').at(-1) || 'no answer in two minutes';
-  console.warn(`Warning: the registry could not be asked for known holes in the dependencies (${reason}), so they were not checked.`);
+  const reason =
+    audit.error?.summary ||
+    audit.message ||
+    (stderr ?? '').trim().split('\n').at(-1) ||
+    'no answer in two minutes';
+  console.warn(
+    `Warning: the registry could not be asked for known holes in the dependencies (${reason}), so they were not checked.`,
+  );
   console.log('dependencies: 0 checked, 0 with holes, 1 warning');
 } else {
-  const found = Object.entries(audit.vulnerabilities ?? {}).filter(([, { severity }]) => GRAVE.includes(severity));
-  for (const [name, { severity, range, via }] of found) console.error(`${name} ${range}: ${severity}, ${via.map((one) => (typeof one === 'string' ? `by ${one}` : `${one.title} (${one.url})`)).join('; ')}`);
-  console.log(`dependencies: ${audit.metadata.dependencies?.prod ?? 'all'} checked, ${found.length} with holes, 0 warnings`);
+  const found = Object.entries(audit.vulnerabilities ?? {}).filter(([, { severity }]) =>
+    GRAVE.includes(severity),
+  );
+  for (const [name, { severity, range, via }] of found)
+    console.error(
+      `${name} ${range}: ${severity}, ${via.map((one) => (typeof one === 'string' ? `by ${one}` : `${one.title} (${one.url})`)).join('; ')}`,
+    );
+  console.log(
+    `dependencies: ${audit.metadata.dependencies?.prod ?? 'all'} checked, ${found.length} with holes, 0 warnings`,
+  );
   if (found.length > 0) process.exitCode = 1;
 }

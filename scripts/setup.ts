@@ -25,12 +25,15 @@ const SENTENCES: Partial<Record<ErrorCode, string>> = {
 };
 
 function sentenceOf(error: unknown): string {
-  if (!(error instanceof ConsoleError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ConsoleError))
+    return error instanceof Error ? error.message : String(error);
   const cause = error.cause instanceof Error ? error.cause.message : '';
   const sentence = SENTENCES[error.code] ?? `The database refused (${error.code}).`;
   // A cause of lib/db is a sentence of its own; one of the driver or the server is a detail, and of a lost permission the same thing again.
   if (cause.endsWith('.')) return cause;
-  return cause && error.code !== 'no_permission' ? sentence.replace(/\.$/, ` (${cause}).`) : sentence;
+  return cause && error.code !== 'no_permission'
+    ? sentence.replace(/\.$/, ` (${cause}).`)
+    : sentence;
 }
 
 function grantLines(schema: string, role: string): string[] {
@@ -56,8 +59,10 @@ function shortcomings(schema: DetectedSchema): string {
     case 'good_job_3':
       return `The GoodJob tables in the schema "${schema.name}" are those of a release before 4.0, which the console cannot read.`;
     default:
-      if (schema.tablesWithoutRead.length > 0) return `The role "${schema.role}" may not read yet: ${schema.tablesWithoutRead.join(', ')}.`;
-      if (schema.tablesWithoutWrite.length > 0) return `The role "${schema.role}" may look and not act yet; it lacks the grants on ${schema.tablesWithoutWrite.join(', ')}.`;
+      if (schema.tablesWithoutRead.length > 0)
+        return `The role "${schema.role}" may not read yet: ${schema.tablesWithoutRead.join(', ')}.`;
+      if (schema.tablesWithoutWrite.length > 0)
+        return `The role "${schema.role}" may look and not act yet; it lacks the grants on ${schema.tablesWithoutWrite.join(', ')}.`;
       return `The role "${schema.role}" has all that the console needs on the GoodJob tables in "${schema.name}".`;
   }
 }
@@ -65,24 +70,40 @@ function shortcomings(schema: DetectedSchema): string {
 async function setUp(db: Database, env: Env, role: string | undefined): Promise<void> {
   const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
   const { applied, version } = await db.write((tx) => setUpConsoleSchema(tx));
-  for (const migration of applied) console.log(`-- ${CONSOLE_SCHEMA}: migration ${migration.version} (${migration.name}) done.`);
-  console.log(`-- The schema ${CONSOLE_SCHEMA} is at version ${version}${applied.length === 0 ? '; there was nothing to do' : ''}.`);
+  for (const migration of applied)
+    console.log(`-- ${CONSOLE_SCHEMA}: migration ${migration.version} (${migration.name}) done.`);
+  console.log(
+    `-- The schema ${CONSOLE_SCHEMA} is at version ${version}${applied.length === 0 ? '; there was nothing to do' : ''}.`,
+  );
   if (!role) console.log(`-- ${shortcomings(schema)}`);
   console.log(['', ...grantLines(env.databaseSchema, role ?? schema.role)].join('\n'));
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { print: { type: 'boolean', default: false }, role: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { print: { type: 'boolean', default: false }, role: { type: 'string' } },
+  });
   if (values.print) {
     // Nothing is connected to, so a machine without DATABASE_URL can print it.
-    const { databaseSchema } = readEnv({ ...process.env, DATABASE_URL: process.env.DATABASE_URL ?? 'postgres://' });
+    const { databaseSchema } = readEnv({
+      ...process.env,
+      DATABASE_URL: process.env.DATABASE_URL ?? 'postgres://',
+    });
     const role = values.role ?? 'good_job_console';
     console.log([consoleSchemaScript(), '', ...grantLines(databaseSchema, role)].join('\n'));
-    if (!values.role) console.log(`-- "${role}" stands for the console's role: npm run setup -- --print --role=NAME`);
+    if (!values.role)
+      console.log(
+        `-- "${role}" stands for the console's role: npm run setup -- --print --role=NAME`,
+      );
     return;
   }
   const env = readEnv(process.env);
-  const db = openDatabase({ url: env.databaseUrl, caFile: env.databaseCaFile, poolSize: 1, applicationName: 'good_job_console_setup' });
+  const db = openDatabase({
+    url: env.databaseUrl,
+    caFile: env.databaseCaFile,
+    poolSize: 1,
+    applicationName: 'good_job_console_setup',
+  });
   try {
     await setUp(db, env, values.role);
   } finally {

@@ -10,7 +10,10 @@ const root = process.cwd();
 const main = path.join(root, '.next/standalone/main.mjs');
 
 if (!existsSync(main)) {
-  const built = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/build.ts'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const built = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/build.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (built.status !== 0) process.exit(built.status ?? 1);
 }
 const server = spawn(process.execPath, [main], { stdio: 'inherit' });

@@ -1,10 +1,31 @@
 import type { Env } from '../lib/env';
 
 /** First segments of the console's own addresses. */
-const OWN = new Set(['', 'jobs', 'batches', 'bulk', 'cron_entries', 'processes', 'pauses', 'queues', 'cleaner', 'performance', 'attention', 'audit', 'api', 'auth', 'healthz', 'readyz', 'metrics', '_next', 'icon.svg']);
+const OWN = new Set([
+  '',
+  'jobs',
+  'batches',
+  'bulk',
+  'cron_entries',
+  'processes',
+  'pauses',
+  'queues',
+  'cleaner',
+  'performance',
+  'attention',
+  'audit',
+  'api',
+  'auth',
+  'healthz',
+  'readyz',
+  'metrics',
+  '_next',
+  'icon.svg',
+]);
 const STATIC = /^\/_next\/static\/[A-Za-z0-9_~./-]+$/;
 
-const splitUrl = (url: string): [path: string, query: string] => (url.includes('?') ? [url.slice(0, url.indexOf('?')), url.slice(url.indexOf('?'))] : [url, '']);
+const splitUrl = (url: string): [path: string, query: string] =>
+  url.includes('?') ? [url.slice(0, url.indexOf('?')), url.slice(url.indexOf('?'))] : [url, ''];
 
 /** Puts back what the proxy took off. What has the prefix came past the proxy, unless that is also a page's own name. */
 export function restorePrefix(url: string, { basePath, proxyStripsPrefix }: Env): string {

@@ -1,4 +1,12 @@
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EnvError } from '../lib/env-values';
@@ -15,7 +23,10 @@ const TEXT_FILE = /\.(js|json|html|css|rsc|body|meta|txt|map)$/;
 export function prepareBuild(standalone: string, basePath: string): string {
   const folder = makeFolder();
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  cpSync(path.join(standalone, '.next'), path.join(folder, '.next'), { recursive: true, filter: (file) => !file.endsWith(`${path.sep}node_modules`) });
+  cpSync(path.join(standalone, '.next'), path.join(folder, '.next'), {
+    recursive: true,
+    filter: (file) => !file.endsWith(`${path.sep}node_modules`),
+  });
   cpSync(path.join(standalone, 'package.json'), path.join(folder, 'package.json'));
   symlinkSync(path.join(standalone, 'node_modules'), path.join(folder, 'node_modules'), 'dir');
   replaceIn(path.join(folder, '.next'), basePath);
@@ -34,10 +45,18 @@ function replaceInFile(file: string, basePath: string): void {
   const text = readFileSync(file, 'utf8');
   if (!text.includes(PLACEHOLDER)) return;
   // Regular expressions hold the slash escaped, once or, inside JSON, twice; those first, or the root mount has a broken one.
-  const escaped = (slash: string) => basePath.split('/').filter(Boolean).map((part) => slash + part.replaceAll('.', slash.slice(0, -1) + '.')).join('');
+  const escaped = (slash: string) =>
+    basePath
+      .split('/')
+      .filter(Boolean)
+      .map((part) => slash + part.replaceAll('.', slash.slice(0, -1) + '.'))
+      .join('');
   writeFileSync(
     file,
-    text.replaceAll(`\\\\/${PLACEHOLDER}`, escaped('\\\\/')).replaceAll(`\\/${PLACEHOLDER}`, escaped('\\/')).replaceAll(`/${PLACEHOLDER}`, basePath),
+    text
+      .replaceAll(`\\\\/${PLACEHOLDER}`, escaped('\\\\/'))
+      .replaceAll(`\\/${PLACEHOLDER}`, escaped('\\/'))
+      .replaceAll(`/${PLACEHOLDER}`, basePath),
   );
 }
 
@@ -47,6 +66,8 @@ function makeFolder(): string {
     return mkdtempSync(path.join(tmpdir(), 'good-job-console-'));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new EnvError(`TMPDIR must be a folder that can be written to, since each server keeps its copy of the build there; ${tmpdir()} is not (${code}).`);
+    throw new EnvError(
+      `TMPDIR must be a folder that can be written to, since each server keeps its copy of the build there; ${tmpdir()} is not (${code}).`,
+    );
   }
 }

@@ -4,7 +4,12 @@ import { type Door, openDoor, printed } from '../test/harness/door';
 let door: Door;
 afterEach(() => door.close());
 const SECRET = 'x'.repeat(40);
-const PROXY = { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ROLE_ADMINS: 'user:alice', ROLE_VIEWERS: '*' };
+const PROXY = {
+  AUTH_MODE: 'proxy-header',
+  AUTH_PROXY_SECRET: SECRET,
+  ROLE_ADMINS: 'user:alice',
+  ROLE_VIEWERS: '*',
+};
 const signed = { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice' };
 const get = (path: string, headers: Record<string, string> = {}) => door.send(path, { headers });
 /** The status, without what is printed on the way. */
@@ -18,16 +23,28 @@ describe('without sign-in', () => {
   it('only this machine is answered, as its admin, and no header says otherwise', async () => {
     door = await openDoor({});
     expect((await get('/jobs')).seen?.headers['x-gjc-viewer']).toBe('admin:local::');
-    expect((await get('/jobs', { 'x-gjc-viewer': 'viewer:x' })).seen?.headers['x-gjc-viewer']).toBe('admin:local::');
+    expect((await get('/jobs', { 'x-gjc-viewer': 'viewer:x' })).seen?.headers['x-gjc-viewer']).toBe(
+      'admin:local::',
+    );
     expect(await statusOf('/jobs', { Host: 'evil.example' })).toBe(403);
     expect(await statusOf('/jobs', { 'X-Forwarded-For': '10.0.0.1' })).toBe(403);
-    expect((await get('/healthz', { Host: '10.0.0.1' })).seen?.headers['x-gjc-viewer']).toBeUndefined();
+    expect(
+      (await get('/healthz', { Host: '10.0.0.1' })).seen?.headers['x-gjc-viewer'],
+    ).toBeUndefined();
   });
   it('the trace of a proxy is seen beyond the two thousandth header, too', async () => {
     door = await openDoor({});
-    const send = (last: string) => door.raw(`GET /jobs HTTP/1.1\r\nHost: localhost\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`);
+    const send = (last: string) =>
+      door.raw(
+        `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`,
+      );
     expect((await send('')).status).toBe(200);
-    await printed(async () => expect(await send('X-Forwarded-For: 10.0.0.1\r\n')).toMatchObject({ status: 403, seen: null }));
+    await printed(async () =>
+      expect(await send('X-Forwarded-For: 10.0.0.1\r\n')).toMatchObject({
+        status: 403,
+        seen: null,
+      }),
+    );
   });
   it('AUTH_MODE=none alone changes nothing', async () => {
     door = await openDoor({ AUTH_MODE: 'none' });
@@ -35,16 +52,54 @@ describe('without sign-in', () => {
   });
   it('anybody is answered once that is said twice, and by the public name alone once there is one', async () => {
     door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' });
-    for (const host of ['10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000']) expect(await statusOf('/jobs', { Host: host, 'X-Forwarded-For': '10.0.0.1' }), host).toBe(200);
-    for (const host of ['ops.example.com', 'console', 'evil.example:3000', '10.1.2.3.nip.io']) expect(await statusOf('/jobs', { Host: host, Origin: `http://${host}` }), host).toBe(403);
-    await printed(async () => expect((await get('/jobs', { Host: 'ops.example.com' })).body).toMatch(/PUBLIC_URL.+ALLOWED_HOSTS/));
+    for (const host of ['10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000'])
+      expect(await statusOf('/jobs', { Host: host, 'X-Forwarded-For': '10.0.0.1' }), host).toBe(
+        200,
+      );
+    for (const host of ['ops.example.com', 'console', 'evil.example:3000', '10.1.2.3.nip.io'])
+      expect(await statusOf('/jobs', { Host: host, Origin: `http://${host}` }), host).toBe(403);
+    await printed(async () =>
+      expect((await get('/jobs', { Host: 'ops.example.com' })).body).toMatch(
+        /PUBLIC_URL.+ALLOWED_HOSTS/,
+      ),
+    );
     await door.close();
-    door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', ALLOWED_HOSTS: 'console.internal:3000' });
-    for (const host of ['console.internal:3000', 'CONSOLE.internal:3000', 'console', '10.1.2.3:3000', 'localhost']) expect(await statusOf('/jobs', { Host: host }), host).toBe(200);
-    for (const host of ['evil.example:3000', 'console.internal', 'console.internal:3001', 'x.console.internal:3000']) expect(await statusOf('/jobs', { Host: host, Origin: `http://${host}` }), host).toBe(403);
-    await printed(async () => expect((await door.send('/jobs', { method: 'POST', headers: { Host: 'evil.example:3000', Origin: 'http://evil.example:3000' } })).seen).toBeNull());
+    door = await openDoor({
+      AUTH_MODE: 'none',
+      I_KNOW_THIS_IS_OPEN: '1',
+      ALLOWED_HOSTS: 'console.internal:3000',
+    });
+    for (const host of [
+      'console.internal:3000',
+      'CONSOLE.internal:3000',
+      'console',
+      '10.1.2.3:3000',
+      'localhost',
+    ])
+      expect(await statusOf('/jobs', { Host: host }), host).toBe(200);
+    for (const host of [
+      'evil.example:3000',
+      'console.internal',
+      'console.internal:3001',
+      'x.console.internal:3000',
+    ])
+      expect(await statusOf('/jobs', { Host: host, Origin: `http://${host}` }), host).toBe(403);
+    await printed(async () =>
+      expect(
+        (
+          await door.send('/jobs', {
+            method: 'POST',
+            headers: { Host: 'evil.example:3000', Origin: 'http://evil.example:3000' },
+          })
+        ).seen,
+      ).toBeNull(),
+    );
     await door.close();
-    door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1', PUBLIC_URL: 'https://ops.example.com' });
+    door = await openDoor({
+      AUTH_MODE: 'none',
+      I_KNOW_THIS_IS_OPEN: '1',
+      PUBLIC_URL: 'https://ops.example.com',
+    });
     expect(await statusOf('/jobs', { Host: 'ops.example.com' })).toBe(200);
     expect(await statusOf('/jobs', { Host: 'evil.example' })).toBe(403);
   });
@@ -52,30 +107,82 @@ describe('without sign-in', () => {
 
 describe('the public address', () => {
   it('is the only name, beside those that nobody outside can own (DNS rebinding)', async () => {
-    door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com/good_job', BASE_PATH: '/good_job', ALLOWED_HOSTS: 'console.internal.example:8080' });
-    for (const host of ['ops.example.com', 'OPS.example.com', 'ops.example.com:443', '10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000', 'console', 'console.internal.example:8080']) expect(await statusOf('/good_job/jobs', { ...signed, Host: host }), host).toBe(200);
-    for (const host of ['evil.example', 'ops.example.com.evil.example', 'ops.example.com:8443', 'ops.example.com@evil.example', '10.1.2.3.nip.io', 'xops.example.com', 'console.internal.example', '10.1.2.3.'])
-      expect(await statusOf('/good_job/jobs', { ...signed, Host: host, 'X-Forwarded-Host': 'ops.example.com' }), host).toBe(403);
+    door = await openDoor({
+      ...PROXY,
+      PUBLIC_URL: 'https://ops.example.com/good_job',
+      BASE_PATH: '/good_job',
+      ALLOWED_HOSTS: 'console.internal.example:8080',
+    });
+    for (const host of [
+      'ops.example.com',
+      'OPS.example.com',
+      'ops.example.com:443',
+      '10.1.2.3:3000',
+      '[fd00::1]:3000',
+      'localhost:3000',
+      'console',
+      'console.internal.example:8080',
+    ])
+      expect(await statusOf('/good_job/jobs', { ...signed, Host: host }), host).toBe(200);
+    for (const host of [
+      'evil.example',
+      'ops.example.com.evil.example',
+      'ops.example.com:8443',
+      'ops.example.com@evil.example',
+      '10.1.2.3.nip.io',
+      'xops.example.com',
+      'console.internal.example',
+      '10.1.2.3.',
+    ])
+      expect(
+        await statusOf('/good_job/jobs', {
+          ...signed,
+          Host: host,
+          'X-Forwarded-Host': 'ops.example.com',
+        }),
+        host,
+      ).toBe(403);
   });
   it('may be left out: then a name must be one that nobody outside can own, or in ALLOWED_HOSTS', async () => {
     door = await openDoor({ ...PROXY, ALLOWED_HOSTS: 'ops.example.com' });
-    for (const host of ['ops.example.com', '10.1.2.3:3000', 'localhost:3000', 'console:3000']) expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(200);
-    for (const host of ['evil.example', 'ops.example.com:8443']) expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(403);
+    for (const host of ['ops.example.com', '10.1.2.3:3000', 'localhost:3000', 'console:3000'])
+      expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(200);
+    for (const host of ['evil.example', 'ops.example.com:8443'])
+      expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(403);
   });
   it('is what Next is told, whatever the client says', async () => {
     door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com' });
-    const { seen, headers } = await get('/jobs', { ...signed, 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Prefix': '/x', Forwarded: 'host=evil.example' });
-    expect(seen?.headers).toMatchObject({ 'x-forwarded-host': 'ops.example.com', 'x-forwarded-proto': 'https' });
-    for (const name of ['x-forwarded-prefix', 'forwarded', 'x-forwarded-user']) expect(seen?.headers[name]).toBeUndefined();
+    const { seen, headers } = await get('/jobs', {
+      ...signed,
+      'X-Forwarded-Host': 'evil.example',
+      'X-Forwarded-Proto': 'http',
+      'X-Forwarded-Prefix': '/x',
+      Forwarded: 'host=evil.example',
+    });
+    expect(seen?.headers).toMatchObject({
+      'x-forwarded-host': 'ops.example.com',
+      'x-forwarded-proto': 'https',
+    });
+    for (const name of ['x-forwarded-prefix', 'forwarded', 'x-forwarded-user'])
+      expect(seen?.headers[name]).toBeUndefined();
     expect(headers['strict-transport-security']).toBe('max-age=31536000');
     const preference = await get('/jobs?_theme=dark', signed);
     expect(String(preference.headers['set-cookie'])).toMatch(/; Secure$/);
   });
   it('is where a write must come from', async () => {
-    door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com', WRITE_RATE_LIMIT: '0' });
+    door = await openDoor({
+      ...PROXY,
+      PUBLIC_URL: 'https://ops.example.com',
+      WRITE_RATE_LIMIT: '0',
+    });
     const post = async (headers: Record<string, string>) => {
       let status = 0;
-      const { audits } = await printed(async () => (status = (await door.send('/jobs', { method: 'POST', headers: { ...signed, ...headers } })).status));
+      const { audits } = await printed(
+        async () =>
+          (status = (
+            await door.send('/jobs', { method: 'POST', headers: { ...signed, ...headers } })
+          ).status),
+      );
       if (status === 403) expect(audits).toMatchObject([{ error: 'foreign_origin', status: 403 }]);
       return status;
     };
@@ -84,20 +191,57 @@ describe('the public address', () => {
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const action = { 'Next-Action': 'x', 'Content-Type': 'text/plain;charset=UTF-8' };
     for (const kind of [form, action, {}] as Record<string, string>[])
-      for (const origin of [{}, { Origin: 'null' }, { Origin: '' }, { Origin: 'https://evil.example' }, { Origin: 'http://ops.example.com' }, { Origin: 'https://ops.example.com.evil.example' }, { Origin: 'https://ops.example.com:8443' }, { Origin: door.origin }, { 'Sec-Fetch-Site': 'cross-site' }, { 'Sec-Fetch-Site': 'same-site' }, { Origin: 'https://evil.example', 'X-Forwarded-Host': 'evil.example' }] as Record<string, string>[])
-        expect(await post({ ...kind, ...origin }), JSON.stringify({ ...kind, ...origin })).toBe(403);
-    for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS']) expect((await door.send('/jobs', { method, headers: { ...signed, Origin: 'https://ops.example.com' } })).status).toBe(405);
+      for (const origin of [
+        {},
+        { Origin: 'null' },
+        { Origin: '' },
+        { Origin: 'https://evil.example' },
+        { Origin: 'http://ops.example.com' },
+        { Origin: 'https://ops.example.com.evil.example' },
+        { Origin: 'https://ops.example.com:8443' },
+        { Origin: door.origin },
+        { 'Sec-Fetch-Site': 'cross-site' },
+        { 'Sec-Fetch-Site': 'same-site' },
+        { Origin: 'https://evil.example', 'X-Forwarded-Host': 'evil.example' },
+      ] as Record<string, string>[])
+        expect(await post({ ...kind, ...origin }), JSON.stringify({ ...kind, ...origin })).toBe(
+          403,
+        );
+    for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      expect(
+        (
+          await door.send('/jobs', {
+            method,
+            headers: { ...signed, Origin: 'https://ops.example.com' },
+          })
+        ).status,
+      ).toBe(405);
   });
 });
 
 describe('a page of another site', () => {
   it('may lead here, and fetch nothing', async () => {
     door = await openDoor(PROXY);
-    const from = (site: string, mode: string, dest: string, path = '/jobs?q=x') => statusOf(path, { ...signed, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': dest });
+    const from = (site: string, mode: string, dest: string, path = '/jobs?q=x') =>
+      statusOf(path, {
+        ...signed,
+        'Sec-Fetch-Site': site,
+        'Sec-Fetch-Mode': mode,
+        'Sec-Fetch-Dest': dest,
+      });
     expect(await from('cross-site', 'navigate', 'document')).toBe(200);
-    for (const [mode, dest] of [['no-cors', 'image'], ['no-cors', 'script'], ['cors', 'empty'], ['navigate', 'iframe'], ['navigate', 'object']] as const) expect(await from('cross-site', mode, dest), dest).toBe(403);
-    for (const site of ['same-origin', 'same-site', 'none']) expect(await from(site, 'cors', 'empty'), site).toBe(200);
-    for (const path of ['/healthz', '/icon.svg', '/_next/static/x.css']) expect(await from('cross-site', 'no-cors', 'image', path), path).toBe(200);
+    for (const [mode, dest] of [
+      ['no-cors', 'image'],
+      ['no-cors', 'script'],
+      ['cors', 'empty'],
+      ['navigate', 'iframe'],
+      ['navigate', 'object'],
+    ] as const)
+      expect(await from('cross-site', mode, dest), dest).toBe(403);
+    for (const site of ['same-origin', 'same-site', 'none'])
+      expect(await from(site, 'cors', 'empty'), site).toBe(200);
+    for (const path of ['/healthz', '/icon.svg', '/_next/static/x.css'])
+      expect(await from('cross-site', 'no-cors', 'image', path), path).toBe(200);
   });
 });
 
@@ -105,27 +249,92 @@ describe('paths', () => {
   it('that mean one thing here and another to a proxy are refused, and others are not ours', async () => {
     door = await openDoor({ ...PROXY, BASE_PATH: '/ops/good_job' });
     const status = (path: string) => statusOf(path, signed);
-    for (const path of ['/ops/good_job', '/ops/good_job/jobs', '/ops/good_job?x=1', '/ops/good_job/cron_entries/a%2Fb', '/ops/good_job/performance/A::B%3F']) expect(await status(path), path).toBe(200);
-    for (const path of ['//ops/good_job/jobs', '/ops//good_job/jobs', '/ops/good_job//jobs', '/ops/good_job/../good_job/jobs', '/ops/good_job/%2e%2e/x', '/ops/good_job/%2E./x', '/ops/good_job/..%2fx', '/ops/good_job/..;/x', '/ops/good_job/%2e%2e%3bx/y', '/ops/good_job/%252e%252e/x', '/ops/good_job/.', '/ops/good_job\\jobs', '/ops/good_job/%5c..%5cx', '/ops/good_job/x%00', '/ops/good_job/%ff', 'http://evil.example/ops/good_job/jobs', '/ops/good_job/jobs#x'])
+    for (const path of [
+      '/ops/good_job',
+      '/ops/good_job/jobs',
+      '/ops/good_job?x=1',
+      '/ops/good_job/cron_entries/a%2Fb',
+      '/ops/good_job/performance/A::B%3F',
+    ])
+      expect(await status(path), path).toBe(200);
+    for (const path of [
+      '//ops/good_job/jobs',
+      '/ops//good_job/jobs',
+      '/ops/good_job//jobs',
+      '/ops/good_job/../good_job/jobs',
+      '/ops/good_job/%2e%2e/x',
+      '/ops/good_job/%2E./x',
+      '/ops/good_job/..%2fx',
+      '/ops/good_job/..;/x',
+      '/ops/good_job/%2e%2e%3bx/y',
+      '/ops/good_job/%252e%252e/x',
+      '/ops/good_job/.',
+      '/ops/good_job\\jobs',
+      '/ops/good_job/%5c..%5cx',
+      '/ops/good_job/x%00',
+      '/ops/good_job/%ff',
+      'http://evil.example/ops/good_job/jobs',
+      '/ops/good_job/jobs#x',
+    ])
       expect(await status(path), path).toBe(400);
-    for (const path of ['/', '/jobs', '/ops', '/ops/good_jobx', '/ops/good_job.x', '/OPS/good_job/jobs', '/ops%2fgood_job/jobs', '/ops/good_job%2fjobs', '/ops/good_jo%62/jobs']) expect(await status(path), path).toBe(404);
+    for (const path of [
+      '/',
+      '/jobs',
+      '/ops',
+      '/ops/good_jobx',
+      '/ops/good_job.x',
+      '/OPS/good_job/jobs',
+      '/ops%2fgood_job/jobs',
+      '/ops/good_job%2fjobs',
+      '/ops/good_jo%62/jobs',
+    ])
+      expect(await status(path), path).toBe(404);
   });
   it('that everybody may read are read alone: nothing can be sent there', async () => {
     door = await openDoor(PROXY);
     await printed(async () => {
       for (const path of ['/healthz', '/readyz', '/icon.svg', '/_next/static/x.js']) {
         expect((await door.send(path, { method: 'HEAD' })).status, path).toBe(200);
-        expect(await door.send(path, { method: 'POST', headers: { Origin: door.origin, 'Next-Action': 'x' } }), path).toMatchObject({ status: 401, seen: null });
+        expect(
+          await door.send(path, {
+            method: 'POST',
+            headers: { Origin: door.origin, 'Next-Action': 'x' },
+          }),
+          path,
+        ).toMatchObject({ status: 401, seen: null });
       }
-      expect((await door.send('/healthz', { method: 'POST', headers: { Host: 'evil.example', Origin: 'http://evil.example' } })).status).toBe(403);
+      expect(
+        (
+          await door.send('/healthz', {
+            method: 'POST',
+            headers: { Host: 'evil.example', Origin: 'http://evil.example' },
+          })
+        ).status,
+      ).toBe(403);
     });
   });
   it('without identity are nobody’s, however they are spelled', async () => {
     door = await openDoor(PROXY);
     await printed(async () => {
-      for (const path of ['/jobs', '/healthz/../jobs', '/healthz%2f..%2fjobs', '/healthz;/jobs', '/healthz?/../jobs/', '/_next/static/../../jobs', '/_next/static/..%2f..%2fjobs', '/_next/static/%2e%2e/jobs', '/_next/static/x?_rsc', '/icon.svg/../jobs', '/_next/image?url=%2Fjobs', '/_NEXT/static/x', '/api/jobs', '/Healthz']) {
+      for (const path of [
+        '/jobs',
+        '/healthz/../jobs',
+        '/healthz%2f..%2fjobs',
+        '/healthz;/jobs',
+        '/healthz?/../jobs/',
+        '/_next/static/../../jobs',
+        '/_next/static/..%2f..%2fjobs',
+        '/_next/static/%2e%2e/jobs',
+        '/_next/static/x?_rsc',
+        '/icon.svg/../jobs',
+        '/_next/image?url=%2Fjobs',
+        '/_NEXT/static/x',
+        '/api/jobs',
+        '/Healthz',
+      ]) {
         const { status, seen } = await get(path);
-        if (path.startsWith('/healthz?') || path.startsWith('/_next/static/x?')) expect(seen?.url.split('?')[0], path).toMatch(/^\/(healthz|_next\/static\/x)$/);
+        if (path.startsWith('/healthz?') || path.startsWith('/_next/static/x?'))
+          expect(seen?.url.split('?')[0], path).toMatch(/^\/(healthz|_next\/static\/x)$/);
         else expect([seen, [400, 401].includes(status)], path).toEqual([null, true]);
       }
     });
@@ -142,7 +351,8 @@ describe('PROXY_STRIPS_PREFIX', () => {
     expect(await seenFor('/ops/good_job/jobs?x')).toBe('/ops/good_job/jobs?x');
     expect(await seenFor('/ops/good_jobx')).toBe('/ops/good_job/ops/good_jobx');
     expect(await seenFor('/healthz')).toBe('/ops/good_job/healthz');
-    for (const path of ['//jobs', '//evil.example/jobs', '/../jobs']) expect(await statusOf(path, signed), path).toBe(400);
+    for (const path of ['//jobs', '//evil.example/jobs', '/../jobs'])
+      expect(await statusOf(path, signed), path).toBe(400);
     expect((await get('/jobs?_theme=dark', signed)).headers.location).toBe('/ops/good_job/jobs');
   });
   it('takes a prefix that is also a page’s name for the page', async () => {
@@ -166,7 +376,11 @@ describe('sizes', () => {
     const send = async (headers: Record<string, string>, body: string) => {
       const got = { status: 0, seen: null as string | null };
       await printed(async () => {
-        const answer = await door.send('/jobs', { method: 'POST', headers: { ...own, ...headers }, body });
+        const answer = await door.send('/jobs', {
+          method: 'POST',
+          headers: { ...own, ...headers },
+          body,
+        });
         Object.assign(got, { status: answer.status, seen: answer.seen?.body ?? null });
       });
       return got;
@@ -181,8 +395,26 @@ describe('sizes', () => {
     door = await openDoor(PROXY);
     const started = performance.now();
     await printed(async () => {
-      for (const text of ['.'.repeat(11_000), '%2e'.repeat(3_900), '%25'.repeat(3_900), '..;'.repeat(3_900), '/a'.repeat(5_900), 'a='.repeat(5_900)]) await get(`/x${text}`, { ...signed, Host: `${'a.'.repeat(120)}x`, 'Accept-Language': 'ja;q=,'.repeat(1_500), Cookie: 'a=;'.repeat(3_000), Accept: '*/'.repeat(3_000) });
-      await get('/jobs', { ...signed, 'X-Forwarded-Groups': 'a,'.repeat(20_000), 'X-Forwarded-Email': 'a@'.repeat(120) });
+      for (const text of [
+        '.'.repeat(11_000),
+        '%2e'.repeat(3_900),
+        '%25'.repeat(3_900),
+        '..;'.repeat(3_900),
+        '/a'.repeat(5_900),
+        'a='.repeat(5_900),
+      ])
+        await get(`/x${text}`, {
+          ...signed,
+          Host: `${'a.'.repeat(120)}x`,
+          'Accept-Language': 'ja;q=,'.repeat(1_500),
+          Cookie: 'a=;'.repeat(3_000),
+          Accept: '*/'.repeat(3_000),
+        });
+      await get('/jobs', {
+        ...signed,
+        'X-Forwarded-Groups': 'a,'.repeat(20_000),
+        'X-Forwarded-Email': 'a@'.repeat(120),
+      });
     });
     expect(performance.now() - started).toBeLessThan(2_000);
   });
@@ -192,9 +424,13 @@ describe('header injection', () => {
   it('ends at the parser, or as text', async () => {
     door = await openDoor(PROXY);
     await printed(async () => {
-      const answer = await door.raw(`GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Auth-Proxy-Secret: ${SECRET}\r\nX-Forwarded-User: a\nx-gjc-viewer: admin:b\r\nConnection: close\r\n\r\n`);
+      const answer = await door.raw(
+        `GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Auth-Proxy-Secret: ${SECRET}\r\nX-Forwarded-User: a\nx-gjc-viewer: admin:b\r\nConnection: close\r\n\r\n`,
+      );
       expect([answer.status, answer.seen]).toEqual([400, null]);
-      const smuggled = await door.raw('POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const smuggled = await door.raw(
+        'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: localhost\r\n\r\n',
+      );
       expect([smuggled.status, smuggled.seen]).toEqual([400, null]);
     });
     const { headers } = await get('/jobs?_theme=dark&x=%0d%0aSet-Cookie:%20a=b', signed);
@@ -206,8 +442,13 @@ describe('header injection', () => {
 describe('many requests', () => {
   it('of one viewer, writes or searches, are told to wait; others are not', async () => {
     door = await openDoor({ ...PROXY, WRITE_RATE_LIMIT: '3', SEARCH_RATE_LIMIT: '4' });
-    const write = (user: string) => door.send('/jobs', { method: 'POST', headers: { ...signed, 'X-Forwarded-User': user, Origin: door.origin } });
-    const search = (user: string, path: string) => get(path, { ...signed, 'X-Forwarded-User': user });
+    const write = (user: string) =>
+      door.send('/jobs', {
+        method: 'POST',
+        headers: { ...signed, 'X-Forwarded-User': user, Origin: door.origin },
+      });
+    const search = (user: string, path: string) =>
+      get(path, { ...signed, 'X-Forwarded-User': user });
     const { audits } = await printed(async () => {
       for (let n = 0; n < 3; n++) expect((await write('alice')).status).toBe(200);
       const answer = await write('alice');
@@ -216,11 +457,24 @@ describe('many requests', () => {
       expect(answer.body).toContain('too many requests');
       expect(answer.seen).toBeNull();
       expect((await write('bob')).status).toBe(200);
-      for (const path of ['/jobs?q=a', '/api/jobs?query=a', '/api/jobs/completion?text=a', '/api/pauses/values?kind=queue&typed=a']) expect((await search('alice', path)).status).toBe(200);
-      expect(await search('alice', '/api/jobs?q=x')).toMatchObject({ status: 429, body: '{"error":"too_many_requests"}' });
-      for (let n = 0; n < 10; n++) expect((await search('alice', '/jobs?state=x&q=')).status).toBe(200);
+      for (const path of [
+        '/jobs?q=a',
+        '/api/jobs?query=a',
+        '/api/jobs/completion?text=a',
+        '/api/pauses/values?kind=queue&typed=a',
+      ])
+        expect((await search('alice', path)).status).toBe(200);
+      expect(await search('alice', '/api/jobs?q=x')).toMatchObject({
+        status: 429,
+        body: '{"error":"too_many_requests"}',
+      });
+      for (let n = 0; n < 10; n++)
+        expect((await search('alice', '/jobs?state=x&q=')).status).toBe(200);
     });
-    expect(audits.map(({ error, viewer }) => [error, viewer])).toEqual([['too_many_requests', 'alice'], ['too_many_requests', 'alice']]);
+    expect(audits.map(({ error, viewer }) => [error, viewer])).toEqual([
+      ['too_many_requests', 'alice'],
+      ['too_many_requests', 'alice'],
+    ]);
   });
 });
 

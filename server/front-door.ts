@@ -16,7 +16,13 @@ import { createRateLimits, createSignInLimit } from './rate-limits';
 import { recordRefusal } from './refusals';
 import { sendDoorPage, sendRefused } from './refused-page';
 import { requestIdOf } from './request-id';
-import { type Refused, foreignPageRule, hostRule, readableUrl, sameOriginRule } from './request-rules';
+import {
+  type Refused,
+  foreignPageRule,
+  hostRule,
+  readableUrl,
+  sameOriginRule,
+} from './request-rules';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -47,14 +53,27 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     if (response.headersSent) return void response.destroy();
     response.setHeader('X-Request-Id', requestId);
     if (refused.status === 413) response.once('finish', () => request.destroy());
-    sendRefused(request, response, { refused, ways: waysOn(refused), api: path.startsWith('/api/'), requestId });
+    sendRefused(request, response, {
+      refused,
+      ways: waysOn(refused),
+      api: path.startsWith('/api/'),
+      requestId,
+    });
   }
 
   /** What a reader can do about it, where the console itself signs people in. */
   function waysOn({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
     if (env.auth.mode !== 'oidc') return [];
-    if (code === 'no_role' || code === 'groups_overage') return [{ form: `${env.basePath}/auth/sign-out`, label: 'sign_out' }];
-    return code === 'signed_out' || code === 'sign_in_lost' || code === 'sign_in_used' || code === 'sign_in_foreign' || code === 'sign_in_refused' || code === 'provider_unreachable' ? [{ href: `${env.basePath}/auth/sign-in`, label: 'sign_in' }] : [];
+    if (code === 'no_role' || code === 'groups_overage')
+      return [{ form: `${env.basePath}/auth/sign-out`, label: 'sign_out' }];
+    return code === 'signed_out' ||
+      code === 'sign_in_lost' ||
+      code === 'sign_in_used' ||
+      code === 'sign_in_foreign' ||
+      code === 'sign_in_refused' ||
+      code === 'provider_unreachable'
+      ? [{ href: `${env.basePath}/auth/sign-in`, label: 'sign_in' }]
+      : [];
   }
 
   function answerDoor(visit: Visit, answer: DoorAnswer): void {
@@ -96,7 +115,8 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     const { id, email, name } = found.identity;
     visit.viewer = { id, email, name, role };
     if (found.setCookie) response.setHeader('Set-Cookie', found.setCookie);
-    if (!role) refuse(visit, { code: found.groupsOverage ? 'groups_overage' : 'no_role', status: 403 });
+    if (!role)
+      refuse(visit, { code: found.groupsOverage ? 'groups_overage' : 'no_role', status: 403 });
     return !role;
   }
 
@@ -106,7 +126,18 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
       if (authenticator && (await turnedAway(visit, authenticator))) return;
       visit.viewer ??= LOCAL;
       const served = env.auth.mode !== 'none' || env.auth.open;
-      if (served && mustWait(visit, await waitOf(request, path, env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id))) return;
+      if (
+        served &&
+        mustWait(
+          visit,
+          await waitOf(
+            request,
+            path,
+            env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id,
+          ),
+        )
+      )
+        return;
       if (setPreferences(request, response, env)) return;
       const { role } = visit.viewer;
       if (role) request.headers[VIEWER_HEADER] = encodeViewer({ ...visit.viewer, role });
@@ -127,15 +158,26 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     const csp = contentSecurityPolicy(createNonce(), options.development);
     setSecurityHeaders(response, csp, hsts);
     // What the pages take for the front door's word is nobody else's.
-    for (const name of Object.keys(request.headers)) if (name.startsWith('x-gjc-')) delete request.headers[name];
+    for (const name of Object.keys(request.headers))
+      if (name.startsWith('x-gjc-')) delete request.headers[name];
     const unreadable = readableUrl(request);
     if (!unreadable) request.url = restorePrefix(request.url ?? '/', env);
     passPreferences(request, env);
 
     const path = unreadable ? '' : pathInside(request.url ?? '/', env);
     recordRequest(request, response, path ?? '');
-    if (path === '/metrics') return void answerMetrics(request, response, env).catch((error: unknown) => fail(response, error));
-    const visit: Visit = { request, response, csp, path: path ?? '', requestId: randomUUID(), viewer: null };
+    if (path === '/metrics')
+      return void answerMetrics(request, response, env).catch((error: unknown) =>
+        fail(response, error),
+      );
+    const visit: Visit = {
+      request,
+      response,
+      csp,
+      path: path ?? '',
+      requestId: randomUUID(),
+      viewer: null,
+    };
     const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
     const open = path !== null && isForEverybody(request.method, path);
     const refused =
@@ -157,7 +199,12 @@ function fail(response: ServerResponse, error: unknown): void {
 
 /** A reader who opens an address or a download, and not a page's own request, whose answer nobody would see. */
 function wantsPage({ method, headers }: IncomingMessage, path: string): boolean {
-  if ((method !== 'GET' && method !== 'HEAD') || headers.rsc !== undefined || headers['next-router-state-tree'] !== undefined) return false;
+  if (
+    (method !== 'GET' && method !== 'HEAD') ||
+    headers.rsc !== undefined ||
+    headers['next-router-state-tree'] !== undefined
+  )
+    return false;
   if (path.startsWith('/api/')) return headers['sec-fetch-mode'] === 'navigate';
   const { accept = '*/*', 'sec-fetch-mode': mode = 'navigate' } = headers;
   return accept.includes('text/html') || (accept.includes('*/*') && mode === 'navigate');
@@ -165,7 +212,8 @@ function wantsPage({ method, headers }: IncomingMessage, path: string): boolean 
 
 /** Next compares a Server Action's Origin with the first X-Forwarded-Host; it must be ours, not the client's. */
 function passHost(request: IncomingMessage, env: Env): void {
-  for (const name of Object.keys(request.headers)) if (name === 'forwarded' || name.startsWith('x-forwarded-')) delete request.headers[name];
+  for (const name of Object.keys(request.headers))
+    if (name === 'forwarded' || name.startsWith('x-forwarded-')) delete request.headers[name];
   request.headers['x-forwarded-host'] = env.publicUrl?.host ?? request.headers.host;
   request.headers['x-forwarded-proto'] = env.publicUrl?.protocol.replace(':', '') ?? 'http';
 }
@@ -173,7 +221,11 @@ function passHost(request: IncomingMessage, env: Env): void {
 /** Lets the page's own choice of status take the place of Next's 200. */
 function chooseStatus(response: ServerResponse, answer: { status?: number }): void {
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
-  response.writeHead = ((status: number, ...rest: unknown[]) => writeHead(answer.status !== undefined && status === 200 ? answer.status : status, ...rest)) as typeof response.writeHead;
+  response.writeHead = ((status: number, ...rest: unknown[]) =>
+    writeHead(
+      answer.status !== undefined && status === 200 ? answer.status : status,
+      ...rest,
+    )) as typeof response.writeHead;
 }
 
 /** Next leaves the base path out of where a form's action leads when it was sent without JavaScript. */
@@ -181,7 +233,13 @@ function keepBasePath(response: ServerResponse, env: Env): void {
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
   response.writeHead = ((status: number, ...rest: unknown[]) => {
     const location = response.getHeader('Location');
-    if (status === 303 && typeof location === 'string' && location.startsWith('/') && !location.startsWith(`${env.basePath}/`)) response.setHeader('Location', env.basePath + location);
+    if (
+      status === 303 &&
+      typeof location === 'string' &&
+      location.startsWith('/') &&
+      !location.startsWith(`${env.basePath}/`)
+    )
+      response.setHeader('Location', env.basePath + location);
     return writeHead(status, ...rest);
   }) as typeof response.writeHead;
 }

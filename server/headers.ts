@@ -31,7 +31,10 @@ export function setSecurityHeaders(response: ServerResponse, csp: string, https:
   response.setHeader('Referrer-Policy', 'same-origin');
   response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
-  response.setHeader('Permissions-Policy', 'camera=(), geolocation=(), microphone=(), payment=(), usb=()');
+  response.setHeader(
+    'Permissions-Policy',
+    'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+  );
   response.setHeader('X-Robots-Tag', 'noindex, nofollow');
   response.setHeader('Cache-Control', 'no-store');
 }

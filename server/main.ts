@@ -32,8 +32,10 @@ async function configuration(): Promise<Env> {
     await readConnectionSettings(env.databaseUrl, env.databaseCaFile);
     return env;
   } catch (error) {
-    const said = error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
-    if (said === error && !(error instanceof EnvError || error instanceof CronFileError)) throw error;
+    const said =
+      error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
+    if (said === error && !(error instanceof EnvError || error instanceof CronFileError))
+      throw error;
     console.error(said instanceof Error ? said.message : String(said));
     process.exit(1);
   }
@@ -44,13 +46,28 @@ async function nextHandler(env: Env): Promise<Handler> {
   if (!development) {
     // The build is named, never gone to: files that the configuration names are found from where the server was started.
     Object.assign(process.env, { NODE_ENV: 'production' });
-    const required = JSON.parse(readFileSync(path.join(dir, '.next/required-server-files.json'), 'utf8')) as { config: Record<string, unknown> };
-    process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify({ ...required.config, distDir: './.next' });
+    const required = JSON.parse(
+      readFileSync(path.join(dir, '.next/required-server-files.json'), 'utf8'),
+    ) as { config: Record<string, unknown> };
+    process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify({
+      ...required.config,
+      distDir: './.next',
+    });
   }
   const require = createRequire(path.join(dir, 'package.json'));
-  const next = require('next') as (options: object) => { prepare(): Promise<void>; getRequestHandler(): Handler };
+  const next = require('next') as (options: object) => {
+    prepare(): Promise<void>;
+    getRequestHandler(): Handler;
+  };
   // Next listens for upgrades at the server it is given, past the front door: not at ours.
-  const app = next({ dir, dev: development, hostname: 'localhost', port: env.port, customServer: true, ...(development ? {} : { httpServer: createServer() }) });
+  const app = next({
+    dir,
+    dev: development,
+    hostname: 'localhost',
+    port: env.port,
+    customServer: true,
+    ...(development ? {} : { httpServer: createServer() }),
+  });
   await app.prepare();
   return app.getRequestHandler();
 }
@@ -123,7 +140,9 @@ try {
   drainOnSignal(servers);
   const address = servers[0]?.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
-  console.log(`GoodJob Console listens on http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath || '/'}`);
+  console.log(
+    `GoodJob Console listens on http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath || '/'}`,
+  );
 } catch (error) {
   console.error(error instanceof EnvError ? error.message : startProblem(error));
   process.exit(1);

@@ -5,43 +5,126 @@ import { metricsAccess, routeClass } from './metrics';
 
 const TOKEN = 'a-token-of-the-tests';
 const base = { DATABASE_URL: 'postgres://localhost/app' };
-const proxied = { ...base, AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: 'x'.repeat(32), ROLE_VIEWERS: '*' };
-const oidc = { ...base, AUTH_MODE: 'oidc', OIDC_ISSUER: 'https://id.example.com', OIDC_CLIENT_ID: 'a', OIDC_CLIENT_SECRET: 'b', PUBLIC_URL: 'https://ops.example.com', SESSION_SECRET: 'x'.repeat(32), ROLE_VIEWERS: '*' };
+const proxied = {
+  ...base,
+  AUTH_MODE: 'proxy-header',
+  AUTH_PROXY_SECRET: 'x'.repeat(32),
+  ROLE_VIEWERS: '*',
+};
+const oidc = {
+  ...base,
+  AUTH_MODE: 'oidc',
+  OIDC_ISSUER: 'https://id.example.com',
+  OIDC_CLIENT_ID: 'a',
+  OIDC_CLIENT_SECRET: 'b',
+  PUBLIC_URL: 'https://ops.example.com',
+  SESSION_SECRET: 'x'.repeat(32),
+  ROLE_VIEWERS: '*',
+};
 
-function ask(env: Record<string, string>, headers: Record<string, string> = {}, remoteAddress = '127.0.0.1'): number {
-  const all: Record<string, string> = { host: 'localhost:3000', 'user-agent': 'Prometheus', accept: 'text/plain', ...headers };
-  return metricsAccess({ headers: all, rawHeaders: Object.entries(all).flat(), socket: { remoteAddress } } as unknown as IncomingMessage, readEnv(env));
+function ask(
+  env: Record<string, string>,
+  headers: Record<string, string> = {},
+  remoteAddress = '127.0.0.1',
+): number {
+  const all: Record<string, string> = {
+    host: 'localhost:3000',
+    'user-agent': 'Prometheus',
+    accept: 'text/plain',
+    ...headers,
+  };
+  return metricsAccess(
+    {
+      headers: all,
+      rawHeaders: Object.entries(all).flat(),
+      socket: { remoteAddress },
+    } as unknown as IncomingMessage,
+    readEnv(env),
+  );
 }
 
 describe('without METRICS_TOKEN', () => {
-  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])('a client on this machine (%s) is answered', (address) => {
-    expect(ask(base, {}, address)).toBe(200);
-    expect(ask(proxied, {}, address)).toBe(200);
-  });
-  it.each(['10.0.0.5', '::ffff:10.0.0.5', 'fe80::1', ''])('nobody else is (%s)', (address) => expect(ask(base, {}, address)).toBe(404));
-  it.each([{ 'X-Forwarded-For': '127.0.0.1' }, { 'x-real-ip': '127.0.0.1' }, { Forwarded: 'for=127.0.0.1' }, { host: 'ops.example.com' }])('nor through a proxy: %o', (headers) => {
-    const small = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
+    'a client on this machine (%s) is answered',
+    (address) => {
+      expect(ask(base, {}, address)).toBe(200);
+      expect(ask(proxied, {}, address)).toBe(200);
+    },
+  );
+  it.each(['10.0.0.5', '::ffff:10.0.0.5', 'fe80::1', ''])('nobody else is (%s)', (address) =>
+    expect(ask(base, {}, address)).toBe(404),
+  );
+  it.each([
+    { 'X-Forwarded-For': '127.0.0.1' },
+    { 'x-real-ip': '127.0.0.1' },
+    { Forwarded: 'for=127.0.0.1' },
+    { host: 'ops.example.com' },
+  ])('nor through a proxy: %o', (headers) => {
+    const small = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+    );
     expect(ask(base, small)).toBe(404);
     expect(ask(proxied, small)).toBe(404);
   });
-  it.each<Record<string, string>>([{ 'x-auth-proxy-secret': 'x'.repeat(32) }, { 'x-forwarded-user': 'a' }, { cookie: 'a=b' }, { via: '1.1 proxy' }, { authorization: 'Bearer x' }])('a proxy is known by what it adds: %o', (headers) =>
-    expect(ask(proxied, headers)).toBe(404));
-  it('where the console signs people in, the proxy before it may add nothing', () => expect(ask(oidc)).toBe(404));
+  it.each<Record<string, string>>([
+    { 'x-auth-proxy-secret': 'x'.repeat(32) },
+    { 'x-forwarded-user': 'a' },
+    { cookie: 'a=b' },
+    { via: '1.1 proxy' },
+    { authorization: 'Bearer x' },
+  ])('a proxy is known by what it adds: %o', (headers) => expect(ask(proxied, headers)).toBe(404));
+  it('where the console signs people in, the proxy before it may add nothing', () =>
+    expect(ask(oidc)).toBe(404));
 });
 
 describe('with METRICS_TOKEN', () => {
   const env = { ...proxied, METRICS_TOKEN: TOKEN };
   it('whoever has it is answered', () => {
-    expect(ask(env, { authorization: `Bearer ${TOKEN}`, 'x-forwarded-for': '10.0.0.5', host: 'ops.example.com' }, '10.0.0.5')).toBe(200);
+    expect(
+      ask(
+        env,
+        {
+          authorization: `Bearer ${TOKEN}`,
+          'x-forwarded-for': '10.0.0.5',
+          host: 'ops.example.com',
+        },
+        '10.0.0.5',
+      ),
+    ).toBe(200);
     expect(ask({ ...oidc, METRICS_TOKEN: TOKEN }, { authorization: `bearer ${TOKEN}` })).toBe(200);
   });
-  it.each(['', 'Bearer', 'Bearer ', `Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(1)}`, `Basic ${TOKEN}`, TOKEN, `Bearer ${TOKEN}, Bearer x`, `Bearer ${TOKEN} x`])('nobody else is, from this machine neither: %s', (authorization) =>
-    expect(ask(env, authorization ? { authorization } : {})).toBe(401));
-  it.each(['short', 'with spaces in the token', 'ünicode-ünicode-ünicode'])('a token that is none stops the start: %s', (token) => expect(() => readEnv({ ...base, METRICS_TOKEN: token })).toThrow(/METRICS_TOKEN/));
+  it.each([
+    '',
+    'Bearer',
+    'Bearer ',
+    `Bearer ${TOKEN}x`,
+    `Bearer ${TOKEN.slice(1)}`,
+    `Basic ${TOKEN}`,
+    TOKEN,
+    `Bearer ${TOKEN}, Bearer x`,
+    `Bearer ${TOKEN} x`,
+  ])('nobody else is, from this machine neither: %s', (authorization) =>
+    expect(ask(env, authorization ? { authorization } : {})).toBe(401),
+  );
+  it.each(['short', 'with spaces in the token', 'ünicode-ünicode-ünicode'])(
+    'a token that is none stops the start: %s',
+    (token) => expect(() => readEnv({ ...base, METRICS_TOKEN: token })).toThrow(/METRICS_TOKEN/),
+  );
 });
 
 it('a route’s class is one of a closed set, whatever is asked for', () => {
-  expect(['/jobs', '/jobs/x', '/%3Cscript%3E', '/', ''].map((path) => routeClass('GET', path))).toEqual(['page', 'page', 'page', 'page', 'page']);
+  expect(
+    ['/jobs', '/jobs/x', '/%3Cscript%3E', '/', ''].map((path) => routeClass('GET', path)),
+  ).toEqual(['page', 'page', 'page', 'page', 'page']);
   expect(routeClass('POST', '/jobs')).toBe('action');
-  expect(['/api/jobs', '/api/jobs/export', '/_next/static/x.js', '/healthz', '/auth/callback', '/metrics'].map((path) => routeClass('GET', path))).toEqual(['api', 'download', 'static', 'probe', 'auth', 'metrics']);
+  expect(
+    [
+      '/api/jobs',
+      '/api/jobs/export',
+      '/_next/static/x.js',
+      '/healthz',
+      '/auth/callback',
+      '/metrics',
+    ].map((path) => routeClass('GET', path)),
+  ).toEqual(['api', 'download', 'static', 'probe', 'auth', 'metrics']);
 });

@@ -6,7 +6,16 @@ import { isAsset, isProbe } from './address';
 import { loopbackRule } from './request-rules';
 
 /** What a scraper sends that asks by itself. A proxy adds something: the secret, an assertion, where the request came from. */
-const OF_A_SCRAPER = new Set(['host', 'user-agent', 'accept', 'accept-encoding', 'accept-language', 'connection', 'cache-control', 'x-prometheus-scrape-timeout-seconds']);
+const OF_A_SCRAPER = new Set([
+  'host',
+  'user-agent',
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'connection',
+  'cache-control',
+  'x-prometheus-scrape-timeout-seconds',
+]);
 
 /**
  * With METRICS_TOKEN: whoever has it, from wherever. Without: a client on this machine that asks the console itself,
@@ -14,14 +23,24 @@ const OF_A_SCRAPER = new Set(['host', 'user-agent', 'accept', 'accept-encoding',
  */
 export function metricsAccess(request: IncomingMessage, env: Env): 200 | 401 | 404 {
   if (env.metricsToken !== null) {
-    const [, given = ''] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const [, given = ''] =
+      /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
     return isSame(given, env.metricsToken) ? 200 : 401;
   }
   const address = request.socket.remoteAddress ?? '';
-  if (!/^(::ffff:)?127\.|^::1$/.test(address) || loopbackRule(request) !== null || env.auth.mode === 'oidc') return 404;
+  if (
+    !/^(::ffff:)?127\.|^::1$/.test(address) ||
+    loopbackRule(request) !== null ||
+    env.auth.mode === 'oidc'
+  )
+    return 404;
   // Without sign-in whoever is here may see everything.
   if (env.auth.mode === 'none' && !env.auth.open) return 200;
-  return request.rawHeaders.every((name, index) => index % 2 === 1 || OF_A_SCRAPER.has(name.toLowerCase())) ? 200 : 404;
+  return request.rawHeaders.every(
+    (name, index) => index % 2 === 1 || OF_A_SCRAPER.has(name.toLowerCase()),
+  )
+    ? 200
+    : 404;
 }
 
 /** In constant time, whatever the lengths. */
@@ -30,8 +49,13 @@ function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(digest(given), digest(wanted));
 }
 
-export async function answerMetrics(request: IncomingMessage, response: ServerResponse, env: Env): Promise<void> {
-  const status = request.method === 'GET' || request.method === 'HEAD' ? metricsAccess(request, env) : 405;
+export async function answerMetrics(
+  request: IncomingMessage,
+  response: ServerResponse,
+  env: Env,
+): Promise<void> {
+  const status =
+    request.method === 'GET' || request.method === 'HEAD' ? metricsAccess(request, env) : 405;
   const answer = status === 200 ? await recorder()?.text() : undefined;
   response.statusCode = status === 200 && !answer ? 503 : status;
   if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="metrics"');
@@ -41,10 +65,20 @@ export async function answerMetrics(request: IncomingMessage, response: ServerRe
 }
 
 /** Counts the request when it is over, and times it. `path` is without base path and query. */
-export function recordRequest(request: IncomingMessage, response: ServerResponse, path: string): void {
+export function recordRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): void {
   const started = performance.now();
   const route = routeClass(request.method, path);
-  response.once('close', () => recorder()?.record(route, response.writableFinished ? response.statusCode : null, (performance.now() - started) / 1000));
+  response.once('close', () =>
+    recorder()?.record(
+      route,
+      response.writableFinished ? response.statusCode : null,
+      (performance.now() - started) / 1000,
+    ),
+  );
 }
 
 export function routeClass(method: string | undefined, path: string): RouteClass {

@@ -21,7 +21,11 @@ export function cookiesOf(request: IncomingMessage): Map<string, string> {
 }
 
 /** Answers a request that sets a preference with the same page without the parameter; false: there was none. */
-export function setPreferences(request: IncomingMessage, response: ServerResponse, env: Env): boolean {
+export function setPreferences(
+  request: IncomingMessage,
+  response: ServerResponse,
+  env: Env,
+): boolean {
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
   const params = new URLSearchParams(query);
   const given = SETTERS.filter(({ parameter }) => params.has(parameter));
@@ -30,7 +34,11 @@ export function setPreferences(request: IncomingMessage, response: ServerRespons
   const cookies = given.flatMap(({ parameter, cookie, valid }) => {
     const value = params.get(parameter);
     params.delete(parameter);
-    return valid(value) ? [`${cookie}=${encodeURIComponent(value)}; Path=${env.basePath || '/'}; Max-Age=${YEAR_S}; SameSite=Lax${secure}`] : [];
+    return valid(value)
+      ? [
+          `${cookie}=${encodeURIComponent(value)}; Path=${env.basePath || '/'}; Max-Age=${YEAR_S}; SameSite=Lax${secure}`,
+        ]
+      : [];
   });
   response.statusCode = 303;
   for (const cookie of cookies) response.appendHeader('Set-Cookie', cookie);

@@ -11,16 +11,24 @@ const SEARCHED = ['q', 'query'];
 const SIGN_INS = 300;
 
 /** Seconds to wait until this viewer may write or search again; 0: may now. In this process' memory. `path` is without base path and query. */
-export function createRateLimits(env: Env): (request: IncomingMessage, path: string, viewer: string) => Promise<number> {
+export function createRateLimits(
+  env: Env,
+): (request: IncomingMessage, path: string, viewer: string) => Promise<number> {
   const writes = createLimit(env.writeRateLimit);
   const searches = createLimit(env.searchRateLimit);
-  return async (request, path, viewer) => (request.method === 'POST' ? writes(viewer) : isSearch(request.url ?? '', path) ? searches(viewer) : 0);
+  return async (request, path, viewer) =>
+    request.method === 'POST'
+      ? writes(viewer)
+      : isSearch(request.url ?? '', path)
+        ? searches(viewer)
+        : 0;
 }
 
 /** The same for who is on the way in or out, by address: nobody is known yet, and each request may cost one to the provider. */
 export function createSignInLimit(): (request: IncomingMessage, path: string) => Promise<number> {
   const limit = createLimit(SIGN_INS);
-  return async ({ socket }, path) => (path.startsWith('/auth/') ? limit(socket.remoteAddress ?? '') : 0);
+  return async ({ socket }, path) =>
+    path.startsWith('/auth/') ? limit(socket.remoteAddress ?? '') : 0;
 }
 
 function createLimit(points: number): (key: string) => Promise<number> {

@@ -3,7 +3,13 @@ import { printRefusedAtDoor } from '../lib/audit/print';
 import type { Refused } from './request-rules';
 
 /** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
-const UNREMARKABLE = new Set<string>(['signed_out', 'not_found', 'sign_in_lost', 'provider_unreachable', 'keys_unreachable']);
+const UNREMARKABLE = new Set<string>([
+  'signed_out',
+  'not_found',
+  'sign_in_lost',
+  'provider_unreachable',
+  'keys_unreachable',
+]);
 
 export interface Refusal {
   refused: Refused;
@@ -13,7 +19,18 @@ export interface Refusal {
 }
 
 /** Writes down who was not let in: never a header, a query or a body, where secrets and tokens are. */
-export function recordRefusal(request: IncomingMessage, { refused: { code: error, status }, viewer, requestId }: Refusal): void {
+export function recordRefusal(
+  request: IncomingMessage,
+  { refused: { code: error, status }, viewer, requestId }: Refusal,
+): void {
   if (UNREMARKABLE.has(error)) return;
-  printRefusedAtDoor({ requestId, viewer: viewer?.id, error, status, method: request.method ?? '', path: request.url ?? '', address: request.socket.remoteAddress ?? null });
+  printRefusedAtDoor({
+    requestId,
+    viewer: viewer?.id,
+    error,
+    status,
+    method: request.method ?? '',
+    path: request.url ?? '',
+    address: request.socket.remoteAddress ?? null,
+  });
 }

@@ -7,7 +7,17 @@ import { MAX_BODY } from './body-limit';
 /** Why a request is answered at the door; a message key `door.<code>`, with its status. */
 export type Refused =
   | AuthRefused
-  | { code: 'not_loopback' | 'forwarded' | 'foreign_host' | 'unknown_host' | 'foreign_origin' | 'foreign_page' | 'no_role'; status: 403 }
+  | {
+      code:
+        | 'not_loopback'
+        | 'forwarded'
+        | 'foreign_host'
+        | 'unknown_host'
+        | 'foreign_origin'
+        | 'foreign_page'
+        | 'no_role';
+      status: 403;
+    }
   | { code: 'bad_url' | 'too_many_parameters'; status: 400 }
   | { code: 'not_found'; status: 404 }
   | { code: 'method'; status: 405 }
@@ -27,7 +37,9 @@ const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
 export function loopbackRule(request: IncomingMessage): Refused | null {
   const host = request.headers.host ?? '';
   if (!LOOPBACK.test(host)) return { code: 'not_loopback', status: 403 };
-  const forwarded = Object.keys(request.headers).some((name) => name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-'));
+  const forwarded = Object.keys(request.headers).some(
+    (name) => name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-'),
+  );
   return forwarded ? { code: 'forwarded', status: 403 } : null;
 }
 
@@ -42,18 +54,28 @@ export function hostRule(request: IncomingMessage, env: Env): Refused | null {
   const host = (request.headers.host ?? '').toLowerCase();
   const { publicUrl, allowedHosts } = env;
   const named = publicUrl !== null || allowedHosts.length > 0;
-  if (allowedHosts.includes(host) || isNobodysName(host, { withoutDot: named || env.auth.mode !== 'none' })) return null;
+  if (
+    allowedHosts.includes(host) ||
+    isNobodysName(host, { withoutDot: named || env.auth.mode !== 'none' })
+  )
+    return null;
   if (!publicUrl) return { code: 'unknown_host', status: 403 };
   // With the port that the scheme means anyway.
   const usual = publicUrl.protocol === 'https:' ? ':443' : ':80';
-  return host === publicUrl.host || host === publicUrl.host + usual ? null : { code: 'foreign_host', status: 403 };
+  return host === publicUrl.host || host === publicUrl.host + usual
+    ? null
+    : { code: 'foreign_host', status: 403 };
 }
 
 /** `withoutDot`: a container's or a machine's short name counts, too. */
 function isNobodysName(host: string, { withoutDot }: { withoutDot: boolean }): boolean {
-  const [, address, name] = /^(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9_.-]{1,255}))(?::\d{1,5})?$/.exec(host) ?? [];
+  const [, address, name] =
+    /^(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9_.-]{1,255}))(?::\d{1,5})?$/.exec(host) ?? [];
   if (address !== undefined) return isIP(address) === 6;
-  return name !== undefined && (isIP(name) === 4 || name === 'localhost' || (withoutDot && !name.includes('.')));
+  return (
+    name !== undefined &&
+    (isIP(name) === 4 || name === 'localhost' || (withoutDot && !name.includes('.')))
+  );
 }
 
 /**
@@ -67,11 +89,21 @@ export function readableUrl(request: IncomingMessage): Refused | null {
   const [path = '', ...query] = url.split('?');
   try {
     const text = decodeURIComponent(url.replaceAll('+', ' '));
-    if (!path.startsWith('/') || path.includes('//') || url.includes('\\') || url.includes('#') || text.includes('\0') || isDotted(path)) return bad;
+    if (
+      !path.startsWith('/') ||
+      path.includes('//') ||
+      url.includes('\\') ||
+      url.includes('#') ||
+      text.includes('\0') ||
+      isDotted(path)
+    )
+      return bad;
   } catch {
     return bad; // bytes that cannot be text
   }
-  return query.join('?').split('&').length > MAX_PARAMETERS ? { code: 'too_many_parameters', status: 400 } : null;
+  return query.join('?').split('&').length > MAX_PARAMETERS
+    ? { code: 'too_many_parameters', status: 400 }
+    : null;
 }
 
 /** `..`, `%2e%2e`, `%252e.`, `..;x`, `a%2f..%5cb`: what some server on the way may take for a step up. */
@@ -80,7 +112,9 @@ function isDotted(path: string): boolean {
   for (let round = 0; round < 3; round++) {
     if (text.split(/[/\\]/).some((segment) => /^\.{1,2}(;|$)/.test(segment))) return true;
     const before = text;
-    text = text.replace(/%(2e|2f|5c|3b|25)/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+    text = text.replace(/%(2e|2f|5c|3b|25)/gi, (_, code: string) =>
+      String.fromCharCode(parseInt(code, 16)),
+    );
     if (text === before) break;
   }
   return false;
@@ -92,7 +126,8 @@ const FRAMES = new Set(['iframe', 'frame', 'fencedframe', 'object', 'embed']);
 /** A page of another site may lead here, not fetch from here: its images would spend what the viewer may search, and the database's time. */
 export function foreignPageRule({ headers }: IncomingMessage): Refused | null {
   if (headers['sec-fetch-site'] !== 'cross-site') return null;
-  const leads = headers['sec-fetch-mode'] === 'navigate' && !FRAMES.has(String(headers['sec-fetch-dest']));
+  const leads =
+    headers['sec-fetch-mode'] === 'navigate' && !FRAMES.has(String(headers['sec-fetch-dest']));
   return leads ? null : { code: 'foreign_page', status: 403 };
 }
 
@@ -103,9 +138,15 @@ export function foreignPageRule({ headers }: IncomingMessage): Refused | null {
 export function sameOriginRule(request: IncomingMessage, env: Env): Refused | null {
   if (request.method === 'GET' || request.method === 'HEAD') return null;
   if (request.method !== 'POST') return { code: 'method', status: 405 };
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY) return { code: 'too_large', status: 413 };
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY)
+    return { code: 'too_large', status: 413 };
   const { origin } = request.headers;
-  const ours = env.publicUrl ? [env.publicUrl.origin] : [`http://${request.headers.host}`, `https://${request.headers.host}`];
-  const proven = origin === undefined ? request.headers['sec-fetch-site'] === 'same-origin' : ours.includes(origin);
+  const ours = env.publicUrl
+    ? [env.publicUrl.origin]
+    : [`http://${request.headers.host}`, `https://${request.headers.host}`];
+  const proven =
+    origin === undefined
+      ? request.headers['sec-fetch-site'] === 'same-origin'
+      : ours.includes(origin);
   return proven ? null : { code: 'foreign_origin', status: 403 };
 }

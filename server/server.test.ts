@@ -5,39 +5,98 @@ import { contentSecurityPolicy, createNonce } from './headers';
 import { loopbackRule, readableUrl, sameOriginRule } from './request-rules';
 
 const env = readEnv({ DATABASE_URL: 'postgres://localhost/app' });
-const request = (headers: Record<string, string>, method = 'GET', url = '/') => ({ headers, method, url }) as unknown as IncomingMessage;
+const request = (headers: Record<string, string>, method = 'GET', url = '/') =>
+  ({ headers, method, url }) as unknown as IncomingMessage;
 
 describe('loopbackRule', () => {
-  it.each(['localhost', 'localhost:3000', '127.0.0.1:3000', '[::1]:3000', 'LOCALHOST'])('lets %s in', (host) => expect(loopbackRule(request({ host }))).toBeNull());
-  it.each(['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', '0.0.0.0', 'localhost:3000@evil', '', '10.0.0.1'])('refuses %s', (host) =>
-    expect(loopbackRule(request({ host }))).toMatchObject({ code: 'not_loopback' }));
-  it.each(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-whatever', 'x-real-ip'])('refuses %s', (name) =>
-    expect(loopbackRule(request({ host: 'localhost', [name]: '1' }))).toMatchObject({ code: 'forwarded' }));
+  it.each(['localhost', 'localhost:3000', '127.0.0.1:3000', '[::1]:3000', 'LOCALHOST'])(
+    'lets %s in',
+    (host) => expect(loopbackRule(request({ host }))).toBeNull(),
+  );
+  it.each([
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.nip.io',
+    '0.0.0.0',
+    'localhost:3000@evil',
+    '',
+    '10.0.0.1',
+  ])('refuses %s', (host) =>
+    expect(loopbackRule(request({ host }))).toMatchObject({ code: 'not_loopback' }),
+  );
+  it.each([
+    'forwarded',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-whatever',
+    'x-real-ip',
+  ])('refuses %s', (name) =>
+    expect(loopbackRule(request({ host: 'localhost', [name]: '1' }))).toMatchObject({
+      code: 'forwarded',
+    }),
+  );
 });
 
 describe('readableUrl', () => {
-  it.each(['/jobs', '/jobs?q=%E8%AB%8B%E6%B1%82', '/jobs?a=100%25', '/jobs?x=a+b'])('reads %s', (url) => expect(readableUrl(request({}, 'GET', url))).toBeNull());
-  it.each(['/%00', '/jobs?x=%00', '/%ff', '/%ED%A0%80', '/100%', '//evil.example/', '/a//b', '/%2e%2e/x', '/a/..;/b', '/a%2f..%5cb', '/%252e%252e/', 'http://evil/', '/a\\b'])('refuses %s', (url) =>
-    expect(readableUrl(request({}, 'GET', url))).toMatchObject({ status: 400 }));
+  it.each(['/jobs', '/jobs?q=%E8%AB%8B%E6%B1%82', '/jobs?a=100%25', '/jobs?x=a+b'])(
+    'reads %s',
+    (url) => expect(readableUrl(request({}, 'GET', url))).toBeNull(),
+  );
+  it.each([
+    '/%00',
+    '/jobs?x=%00',
+    '/%ff',
+    '/%ED%A0%80',
+    '/100%',
+    '//evil.example/',
+    '/a//b',
+    '/%2e%2e/x',
+    '/a/..;/b',
+    '/a%2f..%5cb',
+    '/%252e%252e/',
+    'http://evil/',
+    '/a\\b',
+  ])('refuses %s', (url) =>
+    expect(readableUrl(request({}, 'GET', url))).toMatchObject({ status: 400 }),
+  );
 });
 
 describe('sameOriginRule', () => {
-  const post = (headers: Record<string, string>) => sameOriginRule(request({ host: 'localhost:3000', ...headers }, 'POST'), env);
+  const post = (headers: Record<string, string>) =>
+    sameOriginRule(request({ host: 'localhost:3000', ...headers }, 'POST'), env);
   it('takes our own origin, or the browser’s word where there is none', () => {
     expect(post({ origin: 'http://localhost:3000' })).toBeNull();
     expect(post({ 'sec-fetch-site': 'same-origin' })).toBeNull();
   });
-  it.each([{}, { origin: 'null' }, { origin: 'http://evil.example' }, { origin: 'http://localhost:3001' }, { origin: '', 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'same-site' }, { 'sec-fetch-site': 'none' }])('refuses %o', (headers) =>
-    expect(post(headers as Record<string, string>)).toMatchObject({ code: 'foreign_origin', status: 403 }));
+  it.each([
+    {},
+    { origin: 'null' },
+    { origin: 'http://evil.example' },
+    { origin: 'http://localhost:3001' },
+    { origin: '', 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'none' },
+  ])('refuses %o', (headers) =>
+    expect(post(headers as Record<string, string>)).toMatchObject({
+      code: 'foreign_origin',
+      status: 403,
+    }),
+  );
   it('goes by PUBLIC_URL when it is set', () => {
-    const proxied = readEnv({ DATABASE_URL: 'postgres://localhost/app', PUBLIC_URL: 'https://ops.example.com' });
-    const from = (origin: string) => sameOriginRule(request({ host: 'localhost:3000', origin }, 'POST'), proxied);
+    const proxied = readEnv({
+      DATABASE_URL: 'postgres://localhost/app',
+      PUBLIC_URL: 'https://ops.example.com',
+    });
+    const from = (origin: string) =>
+      sameOriginRule(request({ host: 'localhost:3000', origin }, 'POST'), proxied);
     expect(from('https://ops.example.com')).toBeNull();
     expect(from('http://localhost:3000')).toMatchObject({ status: 403 });
   });
   it('takes no other method and no large body', () => {
     expect(sameOriginRule(request({}, 'DELETE'), env)).toMatchObject({ status: 405 });
-    expect(post({ origin: 'http://localhost:3000', 'content-length': '2000000' })).toMatchObject({ status: 413 });
+    expect(post({ origin: 'http://localhost:3000', 'content-length': '2000000' })).toMatchObject({
+      status: 413,
+    });
   });
 });
 

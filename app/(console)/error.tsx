@@ -5,13 +5,21 @@ import { doorCode } from '@/components/action-failed';
 import { Button } from '@/components/ui/button';
 
 /** What a page shows when it broke: a sentence and a way on; the error itself is in the server's log. */
-export default function ErrorPage({ error, retry }: { error: Error & { digest?: string }; retry: () => void }) {
+export default function ErrorPage({
+  error,
+  retry,
+}: {
+  error: Error & { digest?: string };
+  retry: () => void;
+}) {
   const t = useTranslations('errors');
   return (
     <div className="mx-auto max-w-2xl py-10" role="alert">
       <h1 className="text-xl font-semibold">{t('title')}</h1>
       <p className="mt-3">{t(doorCode(error) ?? 'unexpected')}</p>
-      {error.digest && <p className="mt-2 text-[13px] text-soft">{t('reference', { id: error.digest })}</p>}
+      {error.digest && (
+        <p className="mt-2 text-[13px] text-soft">{t('reference', { id: error.digest })}</p>
+      )}
       <Button className="mt-4" onClick={retry}>
         {t('retry')}
       </Button>

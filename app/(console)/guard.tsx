@@ -10,7 +10,8 @@ function told(error: unknown): ErrorCode {
     if (error.cause) console.error(error.cause);
     return error.code;
   }
-  const digest = typeof error === 'object' && error !== null && 'digest' in error ? String(error.digest) : '';
+  const digest =
+    typeof error === 'object' && error !== null && 'digest' in error ? String(error.digest) : '';
   if (/^(NEXT_|DYNAMIC_)/.test(digest)) throw error;
   console.error(error);
   return 'unexpected';

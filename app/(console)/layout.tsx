@@ -15,9 +15,23 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
     throw error;
   });
   return (
-    <PermissionsProvider denials={ctx ? denialsOf(ctx) : {}} bulkRuns={ctx?.bulkRuns ?? false} bulkLimit={ctx?.bulkOperatorLimit ?? 0} reasonRequired={ctx?.reasonRequired ?? false}>
+    <PermissionsProvider
+      denials={ctx ? denialsOf(ctx) : {}}
+      bulkRuns={ctx?.bulkRuns ?? false}
+      bulkLimit={ctx?.bulkOperatorLimit ?? 0}
+      reasonRequired={ctx?.reasonRequired ?? false}
+    >
       <Shell attention={ctx && <AttentionCount ctx={ctx} />} counts={ctx && navigationCounts(ctx)}>
-        {ctx && <SchemaBanners schema={ctx.gj.schema} consoleSchema={ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'} readOnly={ctx.readOnly} redactionOff={redaction().off} />}
+        {ctx && (
+          <SchemaBanners
+            schema={ctx.gj.schema}
+            consoleSchema={
+              ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'
+            }
+            readOnly={ctx.readOnly}
+            redactionOff={redaction().off}
+          />
+        )}
         {children}
       </Shell>
     </PermissionsProvider>

@@ -24,8 +24,18 @@ export function AttentionView({ initial }: { initial: Attention }) {
   const outcome = useRef<HTMLDivElement>(null);
   // What was pressed is gone with what it repaired: the focus goes to what it came to.
   useEffect(() => outcome.current?.focus(), [repaired]);
-  const { data = initial, error, dataUpdatedAt } = useLiveQuery({ key: ['attention'], fetch: (signal) => fetchJson<Attention>(`${basePath}/api/attention`, signal), initial });
-  const findings = data.checks.flatMap((check) => (check.result === 'found' ? [check.finding] : []));
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery({
+    key: ['attention'],
+    fetch: (signal) => fetchJson<Attention>(`${basePath}/api/attention`, signal),
+    initial,
+  });
+  const findings = data.checks.flatMap((check) =>
+    check.result === 'found' ? [check.finding] : [],
+  );
   const unknown = data.checks.some(({ result }) => result === 'unknown');
   return (
     <>
@@ -36,7 +46,11 @@ export function AttentionView({ initial }: { initial: Attention }) {
       {repaired && (
         <div ref={outcome} tabIndex={-1} role="status" className="mb-3">
           {repaired.result.ok ? (
-            <RepairOutcome repair={repaired.target.repair} counts={repaired.result.value.counts} notDone={repaired.result.value.notDone} />
+            <RepairOutcome
+              repair={repaired.target.repair}
+              counts={repaired.result.value.counts}
+              notDone={repaired.result.value.notDone}
+            />
           ) : (
             <p className="text-danger">{errors(repaired.result.error)}</p>
           )}
@@ -44,14 +58,22 @@ export function AttentionView({ initial }: { initial: Attention }) {
       )}
       {findings.length === 0 ? (
         <div className="flex flex-col items-center gap-1 rounded-md border border-line px-4 py-8 text-center">
-          <Icon name={unknown ? 'info' : 'succeeded'} className={`size-6 ${unknown ? 'text-soft' : 'text-succeeded'}`} />
+          <Icon
+            name={unknown ? 'info' : 'succeeded'}
+            className={`size-6 ${unknown ? 'text-soft' : 'text-succeeded'}`}
+          />
           <p className="text-base font-semibold">{t('nothing')}</p>
           <p className="text-soft">{t(unknown ? 'nothingButUnknown' : 'nothingHint')}</p>
         </div>
       ) : (
         <div className="flex flex-col gap-4">
           {findings.map((finding) => (
-            <FindingSection key={finding.kind} finding={finding} readyMinutes={data.readyMinutes} onAsk={setAsking} />
+            <FindingSection
+              key={finding.kind}
+              finding={finding}
+              readyMinutes={data.readyMinutes}
+              onAsk={setAsking}
+            />
           ))}
         </div>
       )}

@@ -14,11 +14,22 @@ export function Checked({ checks }: { checks: Check[] }) {
       </h2>
       <ul className="grid gap-x-6 gap-y-1 sm:grid-cols-2 xl:grid-cols-3">
         {others.map(({ kind, result }) => (
-          <li key={kind} data-check={kind} data-result={result} className="flex items-start gap-1.5 text-[13px]">
-            <Icon name={result === 'clear' ? 'succeeded' : 'help'} className={`mt-0.5 size-3.5 ${result === 'clear' ? 'text-succeeded' : 'text-warn'}`} />
+          <li
+            key={kind}
+            data-check={kind}
+            data-result={result}
+            className="flex items-start gap-1.5 text-[13px]"
+          >
+            <Icon
+              name={result === 'clear' ? 'succeeded' : 'help'}
+              className={`mt-0.5 size-3.5 ${result === 'clear' ? 'text-succeeded' : 'text-warn'}`}
+            />
             <span>
               {t(`kinds.${kind}`)}
-              <span className={result === 'clear' ? 'sr-only' : 'block text-warn'}> {t(`results.${result === 'clear' ? 'clear' : 'unknown'}`)}</span>
+              <span className={result === 'clear' ? 'sr-only' : 'block text-warn'}>
+                {' '}
+                {t(`results.${result === 'clear' ? 'clear' : 'unknown'}`)}
+              </span>
             </span>
           </li>
         ))}

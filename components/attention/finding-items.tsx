@@ -20,7 +20,9 @@ function rowsOf(finding: Finding, onAsk: Props['onAsk']) {
       return finding.items.map((batch) => <BatchItem key={batch.id} batch={batch} onAsk={onAsk} />);
     case 'lost_jobs':
     case 'interrupted_jobs':
-      return finding.items.map((job) => <JobItem key={job.id} job={job} onAsk={finding.repair ? onAsk : null} />);
+      return finding.items.map((job) => (
+        <JobItem key={job.id} job={job} onAsk={finding.repair ? onAsk : null} />
+      ));
     case 'unserved_queues':
     case 'late_jobs':
       return finding.items.map((queue) => <QueueItem key={queue.queue} waiting={queue} />);
@@ -31,9 +33,13 @@ function rowsOf(finding: Finding, onAsk: Props['onAsk']) {
     case 'discarded_callbacks':
       return finding.items.map((job) => <CallbackItem key={job.id} job={job} />);
     case 'paused_jobs':
-      return finding.items.map((paused) => <PausedItem key={`${paused.by} ${paused.name}`} paused={paused} onAsk={onAsk} />);
+      return finding.items.map((paused) => (
+        <PausedItem key={`${paused.by} ${paused.name}`} paused={paused} onAsk={onAsk} />
+      ));
     case 'schema_gaps':
-      return finding.items.map((gap) => <GapItem key={gap.gap === 'migration' ? gap.migration.migration : gap.gap} gap={gap} />);
+      return finding.items.map((gap) => (
+        <GapItem key={gap.gap === 'migration' ? gap.migration.migration : gap.gap} gap={gap} />
+      ));
     case 'stale_statistics':
       return finding.items.map((table) => <TableItem key={table.table} table={table} />);
   }

@@ -2,7 +2,14 @@
 
 import { useTranslations } from 'next-intl';
 import Link from 'next/link';
-import type { DiscardedCallback, FailingClass, OverdueKey, PausedJobs, RepairTarget, WaitingQueue } from '@/lib/attention/types';
+import type {
+  DiscardedCallback,
+  FailingClass,
+  OverdueKey,
+  PausedJobs,
+  RepairTarget,
+  WaitingQueue,
+} from '@/lib/attention/types';
 import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
@@ -18,7 +25,11 @@ const LINK = 'font-mono font-semibold text-accent no-underline hover:underline';
 function Jobs({ count }: { count: Count }) {
   const t = useTranslations('attention.units');
   const text = useCountText()(count);
-  return <span title={text.title}>{t('jobs', { count: count.kind === 'unknown' ? 0 : count.count, number: text.text })}</span>;
+  return (
+    <span title={text.title}>
+      {t('jobs', { count: count.kind === 'unknown' ? 0 : count.count, number: text.text })}
+    </span>
+  );
 }
 
 export function QueueItem({ waiting: { queue, since, count, where } }: { waiting: WaitingQueue }) {
@@ -47,7 +58,10 @@ export function QueueItem({ waiting: { queue, since, count, where } }: { waiting
 export function CronItem({ overdue: { key, since } }: { overdue: OverdueKey }) {
   const t = useTranslations('attention');
   return (
-    <Item id={key} facts={<span>{t.rich('dueAt', { time: () => <RelativeTime iso={since} /> })}</span>}>
+    <Item
+      id={key}
+      facts={<span>{t.rich('dueAt', { time: () => <RelativeTime iso={since} /> })}</span>}
+    >
       <Link href={`/cron_entries/${encodeURIComponent(key)}`} prefetch={false} className={LINK}>
         {key}
       </Link>
@@ -55,7 +69,11 @@ export function CronItem({ overdue: { key, since } }: { overdue: OverdueKey }) {
   );
 }
 
-export function ClassItem({ failing: { jobClass, since, lastAt, count, error, where } }: { failing: FailingClass }) {
+export function ClassItem({
+  failing: { jobClass, since, lastAt, count, error, where },
+}: {
+  failing: FailingClass;
+}) {
   const t = useTranslations('attention');
   const number = useCount();
   return (
@@ -63,7 +81,12 @@ export function ClassItem({ failing: { jobClass, since, lastAt, count, error, wh
       id={jobClass}
       facts={
         <>
-          <span>{t('failures', { count: count.kind === 'unknown' ? 0 : count.count, number: number(count.kind === 'unknown' ? 0 : count.count) })}</span>
+          <span>
+            {t('failures', {
+              count: count.kind === 'unknown' ? 0 : count.count,
+              number: number(count.kind === 'unknown' ? 0 : count.count),
+            })}
+          </span>
           <span>{t.rich('since', { time: () => <RelativeTime iso={since} /> })}</span>
           <span>{t.rich('lastFailure', { time: () => <RelativeTime iso={lastAt} /> })}</span>
           {error && <span className="basis-full text-danger">{error}</span>}
@@ -129,7 +152,13 @@ export function CallbackItem({ job }: { job: DiscardedCallback }) {
 
 const PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
 
-export function PausedItem({ paused: { by, name, since, count }, onAsk }: { paused: PausedJobs; onAsk: (target: RepairTarget) => void }) {
+export function PausedItem({
+  paused: { by, name, since, count },
+  onAsk,
+}: {
+  paused: PausedJobs;
+  onAsk: (target: RepairTarget) => void;
+}) {
   const t = useTranslations('attention');
   return (
     <Item
@@ -140,11 +169,22 @@ export function PausedItem({ paused: { by, name, since, count }, onAsk }: { paus
           <span>{t.rich('readySince', { time: () => <RelativeTime iso={since} /> })}</span>
         </>
       }
-      action={<RepairLink target={{ repair: 'unpause', by, name }} text={t('repairs.unpause.menu')} of={name} onAsk={onAsk} />}
+      action={
+        <RepairLink
+          target={{ repair: 'unpause', by, name }}
+          text={t('repairs.unpause.menu')}
+          of={name}
+          onAsk={onAsk}
+        />
+      }
     >
       {t.rich(`pausedBy.${by}`, {
         name: () => (
-          <Link href={`/jobs?${new URLSearchParams({ state: 'queued', [PARAMS[by]]: name })}`} prefetch={false} className={LINK}>
+          <Link
+            href={`/jobs?${new URLSearchParams({ state: 'queued', [PARAMS[by]]: name })}`}
+            prefetch={false}
+            className={LINK}
+          >
             {name}
           </Link>
         ),

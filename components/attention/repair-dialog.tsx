@@ -19,7 +19,15 @@ export interface Repaired {
 }
 
 /** Asks before a repair and carries it out; `onRepaired` gets what it came to. */
-export function RepairDialog({ target, onRepaired, onClose }: { target: RepairTarget; onRepaired: (repaired: Repaired) => void; onClose: () => void }) {
+export function RepairDialog({
+  target,
+  onRepaired,
+  onClose,
+}: {
+  target: RepairTarget;
+  onRepaired: (repaired: Repaired) => void;
+  onClose: () => void;
+}) {
   const t = useTranslations();
   const heading = useId();
   const reasonRequired = useReasonRequired();

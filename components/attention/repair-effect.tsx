@@ -20,14 +20,21 @@ export function RepairEffect({ target }: { target: RepairTarget }) {
 
 function TargetText({ target }: { target: RepairTarget }) {
   const t = useTranslations('attention');
-  if (target.repair === 'unpause') return t.rich(`pausedBy.${target.by}`, { name: () => <span className="font-mono">{target.name}</span> });
+  if (target.repair === 'unpause')
+    return t.rich(`pausedBy.${target.by}`, {
+      name: () => <span className="font-mono">{target.name}</span>,
+    });
   const { ids, repair } = target;
   if (ids === null) return t(`repairs.${repair}.all`);
   return (
     <ul>
       {ids.map((id) => (
         <li key={id}>
-          <Link href={`/${repair === 'check_batches' ? 'batches' : 'jobs'}/${id}`} prefetch={false} className="font-mono text-[13px] break-all">
+          <Link
+            href={`/${repair === 'check_batches' ? 'batches' : 'jobs'}/${id}`}
+            prefetch={false}
+            className="font-mono text-[13px] break-all"
+          >
             {id}
           </Link>
         </li>

@@ -9,7 +9,19 @@ import { DeniedButton } from './denied-button';
 import { PERMISSION_OF } from './repair-rules';
 
 /** A link to the confirmation page that opens a dialog instead where there is JavaScript. `of`: which one, to those who do not see the row. */
-export function RepairLink({ target, text, of, primary = false, onAsk }: { target: RepairTarget; text: string; of?: string; primary?: boolean; onAsk: (target: RepairTarget) => void }) {
+export function RepairLink({
+  target,
+  text,
+  of,
+  primary = false,
+  onAsk,
+}: {
+  target: RepairTarget;
+  text: string;
+  of?: string;
+  primary?: boolean;
+  onAsk: (target: RepairTarget) => void;
+}) {
   const { basePath } = useLive();
   const denied = useDenials()[PERMISSION_OF[target.repair]];
   const look = buttonClass(primary ? 'primary' : 'plain');

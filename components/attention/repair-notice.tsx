@@ -14,10 +14,15 @@ export function RepairNotice({ params }: { params: Params }) {
   if (!repair) return null;
   const error = ERROR_CODES.find((code) => code === params.get('error'));
   const counts: RepairResult['counts'] = {};
-  for (const outcome of OUTCOMES) if (/^\d{1,7}$/.test(params.get(outcome) ?? '')) counts[outcome] = Number(params.get(outcome));
+  for (const outcome of OUTCOMES)
+    if (/^\d{1,7}$/.test(params.get(outcome) ?? '')) counts[outcome] = Number(params.get(outcome));
   return (
     <div role="status" className="my-3">
-      {error ? <Banner tone="warning">{t(error)}</Banner> : <RepairOutcome repair={repair} counts={counts} />}
+      {error ? (
+        <Banner tone="warning">{t(error)}</Banner>
+      ) : (
+        <RepairOutcome repair={repair} counts={counts} />
+      )}
     </div>
   );
 }

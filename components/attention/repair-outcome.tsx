@@ -7,7 +7,15 @@ import { Icon } from '../ui/icon';
 const NOT_DONE = ['conflict', 'locked', 'missing', 'refused'] as const;
 
 /** What a repair came to: how many, and why the others were left alone. */
-export function RepairOutcome({ repair, counts, notDone = [] }: { repair: Repair; counts: RepairResult['counts']; notDone?: RepairResult['notDone'] }) {
+export function RepairOutcome({
+  repair,
+  counts,
+  notDone = [],
+}: {
+  repair: Repair;
+  counts: RepairResult['counts'];
+  notDone?: RepairResult['notDone'];
+}) {
   const t = useTranslations();
   const number = useCount();
   const done = counts.done ?? 0;
@@ -22,7 +30,12 @@ export function RepairOutcome({ repair, counts, notDone = [] }: { repair: Repair
       {left.length > 0 && (
         <ul className="mt-1 ml-5.5 list-disc pl-4">
           {left.map((outcome) => (
-            <li key={outcome}>{t(`attention.notDone.${outcome}`, { count: counts[outcome] ?? 0, number: number(counts[outcome] ?? 0) })}</li>
+            <li key={outcome}>
+              {t(`attention.notDone.${outcome}`, {
+                count: counts[outcome] ?? 0,
+                number: number(counts[outcome] ?? 0),
+              })}
+            </li>
           ))}
         </ul>
       )}
@@ -32,10 +45,18 @@ export function RepairOutcome({ repair, counts, notDone = [] }: { repair: Repair
           <ul className="mt-1">
             {notDone.map((one) => (
               <li key={one.id}>
-                <Link href={`/${repair === 'check_batches' ? 'batches' : 'jobs'}/${one.id}`} prefetch={false} className="font-mono text-[13px] break-all">
+                <Link
+                  href={`/${repair === 'check_batches' ? 'batches' : 'jobs'}/${one.id}`}
+                  prefetch={false}
+                  className="font-mono text-[13px] break-all"
+                >
                   {one.id}
                 </Link>{' '}
-                {one.outcome === 'refused' ? t(`outcomes.refused.${one.code}`) : one.outcome === 'done' ? null : t(`bulk.outcomes.${one.outcome}`)}
+                {one.outcome === 'refused'
+                  ? t(`outcomes.refused.${one.code}`)
+                  : one.outcome === 'done'
+                    ? null
+                    : t(`bulk.outcomes.${one.outcome}`)}
               </li>
             ))}
           </ul>

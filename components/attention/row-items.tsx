@@ -2,7 +2,13 @@
 
 import { useTranslations } from 'next-intl';
 import Link from 'next/link';
-import type { HangingBatch, LostJob, RepairTarget, SchemaGap, StaleTable } from '@/lib/attention/types';
+import type {
+  HangingBatch,
+  LostJob,
+  RepairTarget,
+  SchemaGap,
+  StaleTable,
+} from '@/lib/attention/types';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
@@ -28,9 +34,20 @@ export function BatchItem({ batch, onAsk }: { batch: HangingBatch; onAsk: OnAsk 
           <Since iso={batch.since} />
         </>
       }
-      action={<RepairLink target={{ repair: 'check_batches', ids: [batch.id] }} text={t('attention.repairs.check_batches.menu')} of={batch.id} onAsk={onAsk} />}
+      action={
+        <RepairLink
+          target={{ repair: 'check_batches', ids: [batch.id] }}
+          text={t('attention.repairs.check_batches.menu')}
+          of={batch.id}
+          onAsk={onAsk}
+        />
+      }
     >
-      <Link href={`/batches/${batch.id}`} prefetch={false} className="font-semibold text-accent no-underline hover:underline">
+      <Link
+        href={`/batches/${batch.id}`}
+        prefetch={false}
+        className="font-semibold text-accent no-underline hover:underline"
+      >
         {batch.description || t('batches.noDescription')}
       </Link>
     </Item>
@@ -48,19 +65,39 @@ export function JobItem({ job, onAsk }: { job: LostJob; onAsk: OnAsk | null }) {
         <>
           <span className="font-mono">{job.id}</span>
           {job.queueName && <span>{t('attention.queue', { name: job.queueName })}</span>}
-          <span>{t.rich(job.started ? 'attention.startedAt' : 'attention.takenAt', { time: () => <RelativeTime iso={job.since} /> })}</span>
+          <span>
+            {t.rich(job.started ? 'attention.startedAt' : 'attention.takenAt', {
+              time: () => <RelativeTime iso={job.since} />,
+            })}
+          </span>
           {processId && (
             <span title={processId}>
               {processSeenAt
-                ? t.rich('attention.process', { name: job.host ?? processId.slice(0, 8), time: () => <RelativeTime iso={processSeenAt} /> })
+                ? t.rich('attention.process', {
+                    name: job.host ?? processId.slice(0, 8),
+                    time: () => <RelativeTime iso={processSeenAt} />,
+                  })
                 : t('attention.processGone', { name: processId.slice(0, 8) })}
             </span>
           )}
         </>
       }
-      action={onAsk && <RepairLink target={{ repair: 'release_jobs', ids: [job.id] }} text={t('attention.repairs.release_jobs.menu')} of={job.id} onAsk={onAsk} />}
+      action={
+        onAsk && (
+          <RepairLink
+            target={{ repair: 'release_jobs', ids: [job.id] }}
+            text={t('attention.repairs.release_jobs.menu')}
+            of={job.id}
+            onAsk={onAsk}
+          />
+        )
+      }
     >
-      <Link href={`/jobs/${job.id}`} prefetch={false} className="font-mono font-semibold text-accent no-underline hover:underline">
+      <Link
+        href={`/jobs/${job.id}`}
+        prefetch={false}
+        className="font-mono font-semibold text-accent no-underline hover:underline"
+      >
         {job.jobClass ?? t('jobs.noClass')}
       </Link>
     </Item>
@@ -69,7 +106,8 @@ export function JobItem({ job, onAsk }: { job: LostJob; onAsk: OnAsk | null }) {
 
 export function GapItem({ gap }: { gap: SchemaGap }) {
   const t = useTranslations();
-  if (gap.gap !== 'migration') return <Item id={gap.gap}>{t.rich(`attention.gaps.${gap.gap}`, { code })}</Item>;
+  if (gap.gap !== 'migration')
+    return <Item id={gap.gap}>{t.rich(`attention.gaps.${gap.gap}`, { code })}</Item>;
   const { migration, missing, since } = gap.migration;
   return (
     <Item id={migration} facts={<span>{t('attention.gapOf', { since, missing })}</span>}>
@@ -78,7 +116,11 @@ export function GapItem({ gap }: { gap: SchemaGap }) {
   );
 }
 
-export function TableItem({ table: { table, changed, rows, since, statement } }: { table: StaleTable }) {
+export function TableItem({
+  table: { table, changed, rows, since, statement },
+}: {
+  table: StaleTable;
+}) {
   const t = useTranslations('attention');
   const count = useCount();
   return (
@@ -86,8 +128,17 @@ export function TableItem({ table: { table, changed, rows, since, statement } }:
       id={table}
       facts={
         <>
-          <span>{changed === null || rows === null ? t('neverAnalyzed') : t('changedRows', { changed: count(Math.round(changed)), rows: count(Math.round(rows)) })}</span>
-          {since && <span>{t.rich('analyzedAt', { time: () => <RelativeTime iso={since} /> })}</span>}
+          <span>
+            {changed === null || rows === null
+              ? t('neverAnalyzed')
+              : t('changedRows', {
+                  changed: count(Math.round(changed)),
+                  rows: count(Math.round(rows)),
+                })}
+          </span>
+          {since && (
+            <span>{t.rich('analyzedAt', { time: () => <RelativeTime iso={since} /> })}</span>
+          )}
         </>
       }
       action={<CopyButton text={statement} label={statement} />}

@@ -9,7 +9,11 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
   const t = useTranslations('audit');
   const value = (text: string | null) => {
     if (text === null) return <span className="text-soft">–</span>;
-    return ISO.test(text) ? <AbsoluteTime iso={text} /> : <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>;
+    return ISO.test(text) ? (
+      <AbsoluteTime iso={text} />
+    ) : (
+      <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>
+    );
   };
   return changes.map(({ id, gone, fields }) => (
     <div key={id} className="mt-2">
@@ -17,7 +21,10 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
         <span className="font-mono break-all">{id}</span>
         {gone && <span className="text-danger"> {t('deleted')}</span>}
       </p>
-      <table aria-label={t('changesOf', { id })} className="mt-1 w-full table-fixed border-collapse text-[13px] max-sm:[&_time]:whitespace-normal">
+      <table
+        aria-label={t('changesOf', { id })}
+        className="mt-1 w-full table-fixed border-collapse text-[13px] max-sm:[&_time]:whitespace-normal"
+      >
         <thead className="text-left text-soft">
           <tr>
             <th scope="col" className="w-2/6 py-0.5 pr-3 font-normal">
@@ -36,7 +43,10 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
         <tbody>
           {fields.map(({ name, before, after }) => (
             <tr key={name} className="border-t border-line align-top">
-              <th scope="row" className="py-0.5 pr-3 text-left font-mono text-[12.5px] font-normal any-break">
+              <th
+                scope="row"
+                className="py-0.5 pr-3 text-left font-mono text-[12.5px] font-normal any-break"
+              >
                 {name}
               </th>
               <td className="py-0.5 pr-3 any-break">{value(before)}</td>

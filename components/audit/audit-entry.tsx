@@ -9,7 +9,8 @@ import { AuditChanges } from './audit-changes';
 import { AuditTarget } from './audit-target';
 import { OutcomeBadge } from './outcome-badge';
 
-export const AUDIT_GRID = 'lg:grid lg:grid-cols-[12.5rem_minmax(0,13rem)_minmax(0,1fr)_minmax(0,19rem)] lg:gap-x-4';
+export const AUDIT_GRID =
+  'lg:grid lg:grid-cols-[12.5rem_minmax(0,13rem)_minmax(0,1fr)_minmax(0,19rem)] lg:gap-x-4';
 
 type Translate = ReturnType<typeof useTranslations>;
 
@@ -20,10 +21,22 @@ function wordOf(t: Translate, prefix: string, name: string): string {
 }
 
 /** One record: when, who, what, what came of it, and unfolded all the rest. */
-export function AuditEntry({ row, self, note }: { row: AuditRow; self?: string; note?: ReactNode }) {
+export function AuditEntry({
+  row,
+  self,
+  note,
+}: {
+  row: AuditRow;
+  self?: string;
+  note?: ReactNode;
+}) {
   const t = useTranslations();
   const count = useCount();
-  const counts = Object.entries(row.counts).map(([name, n]) => (t.has(`audit.counts.${name}` as never) ? t(`audit.counts.${name}` as never, { number: count(n) } as never) : `${name}: ${count(n)}`));
+  const counts = Object.entries(row.counts).map(([name, n]) =>
+    t.has(`audit.counts.${name}` as never)
+      ? t(`audit.counts.${name}` as never, { number: count(n) } as never)
+      : `${name}: ${count(n)}`,
+  );
   return (
     <li className="px-3 py-2" data-audit={row.id}>
       <div className={AUDIT_GRID}>
@@ -31,10 +44,19 @@ export function AuditEntry({ row, self, note }: { row: AuditRow; self?: string; 
           <AbsoluteTime iso={row.createdAt} />
         </p>
         <p className="min-w-0 any-break">
-          <Link href={`/audit?${new URLSearchParams({ viewer: row.viewer })}`} prefetch={false} className="text-ink no-underline hover:underline">
+          <Link
+            href={`/audit?${new URLSearchParams({ viewer: row.viewer })}`}
+            prefetch={false}
+            className="text-ink no-underline hover:underline"
+          >
             {row.viewer}
           </Link>{' '}
-          <span className="text-[13px] text-soft">{[row.viewerName, row.viewerEmail].filter((text) => text && text !== row.viewer).join(' ')} {t('audit.inRole', { role: wordOf(t, 'audit.roles', row.role) })}</span>
+          <span className="text-[13px] text-soft">
+            {[row.viewerName, row.viewerEmail]
+              .filter((text) => text && text !== row.viewer)
+              .join(' ')}{' '}
+            {t('audit.inRole', { role: wordOf(t, 'audit.roles', row.role) })}
+          </span>
         </p>
         <div className="min-w-0">
           <p className="font-semibold">{wordOf(t, 'audit.actions', row.action)}</p>
@@ -48,7 +70,9 @@ export function AuditEntry({ row, self, note }: { row: AuditRow; self?: string; 
         <div className="min-w-0 max-lg:mt-1">
           <p className="flex flex-wrap items-center gap-x-2">
             <OutcomeBadge outcome={row.outcome} />
-            {!(row.outcome === 'done' && row.counts.done === 1) && <span className="text-[13px]">{counts.join(' · ')}</span>}
+            {!(row.outcome === 'done' && row.counts.done === 1) && (
+              <span className="text-[13px]">{counts.join(' · ')}</span>
+            )}
           </p>
           {row.error !== null && <p className="mt-0.5 text-[13px]">{codeText(t, row.error)}</p>}
           {note}
@@ -61,7 +85,9 @@ export function AuditEntry({ row, self, note }: { row: AuditRow; self?: string; 
 
 /** Codes are those of lib/errors.ts, of a refused row, or the audit's own. */
 function codeText(t: Translate, code: string): string {
-  const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((one) => t.has(`${one}.${code}` as never));
+  const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((one) =>
+    t.has(`${one}.${code}` as never),
+  );
   return prefix ? wordOf(t, prefix, code) : code;
 }
 
@@ -74,17 +100,25 @@ function Unfolded({ row }: { row: AuditRow }) {
       <div className="mt-1 rounded-md bg-sunken px-3 py-2">
         <p className="text-[13px]">
           <span className="text-soft">{t('requestId')}</span>{' '}
-          <Link href={`/audit?${new URLSearchParams({ request_id: row.requestId })}`} prefetch={false} className="font-mono break-all text-accent">
+          <Link
+            href={`/audit?${new URLSearchParams({ request_id: row.requestId })}`}
+            prefetch={false}
+            className="font-mono break-all text-accent"
+          >
             {row.requestId}
           </Link>
         </p>
         {row.targetIds.length > 3 && row.targetType === 'job' && <AuditTarget row={row} all />}
         <AuditChanges changes={row.changes} />
-        {changed && row.changes.length === 0 && <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>}
+        {changed && row.changes.length === 0 && (
+          <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>
+        )}
         {row.details !== null && (
           <>
             <p className="mt-2 text-[13px] text-soft">{t('otherDetails')}</p>
-            <pre className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{row.details}</pre>
+            <pre className="font-mono text-[12.5px] whitespace-pre-wrap any-break">
+              {row.details}
+            </pre>
           </>
         )}
       </div>

@@ -27,14 +27,50 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
       ))}
     </select>
   );
-  const text = (name: string, value: string | null, list?: string) => <input name={name} defaultValue={value ?? ''} list={list} autoComplete="off" spellCheck={false} className="control w-full" />;
-  const time = (name: 'from' | 'to') => field(t(`audit.filter.${name}`, { zone }), <input type="datetime-local" name={name} defaultValue={localTime(filter[name], zone)} className="control w-full" />);
+  const text = (name: string, value: string | null, list?: string) => (
+    <input
+      name={name}
+      defaultValue={value ?? ''}
+      list={list}
+      autoComplete="off"
+      spellCheck={false}
+      className="control w-full"
+    />
+  );
+  const time = (name: 'from' | 'to') =>
+    field(
+      t(`audit.filter.${name}`, { zone }),
+      <input
+        type="datetime-local"
+        name={name}
+        defaultValue={localTime(filter[name], zone)}
+        className="control w-full"
+      />,
+    );
   const { viewer, action, outcome, target, requestId, from, to, limit } = filter;
   return (
-    <form action={`${env().basePath}/audit`} aria-label={t('audit.filter.label')} className="mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]">
+    <form
+      action={`${env().basePath}/audit`}
+      aria-label={t('audit.filter.label')}
+      className="mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]"
+    >
       {field(t('audit.filter.viewer'), text('viewer', viewer, 'audit-viewers'))}
-      {field(t('audit.filter.action'), select('action', action, AUDIT_ACTIONS.map((one) => [one, t(`audit.actions.${one}`)])))}
-      {field(t('audit.filter.outcome'), select('outcome', outcome, AUDIT_OUTCOMES.map((one) => [one, t(`audit.outcomes.${one}`)])))}
+      {field(
+        t('audit.filter.action'),
+        select(
+          'action',
+          action,
+          AUDIT_ACTIONS.map((one) => [one, t(`audit.actions.${one}`)]),
+        ),
+      )}
+      {field(
+        t('audit.filter.outcome'),
+        select(
+          'outcome',
+          outcome,
+          AUDIT_OUTCOMES.map((one) => [one, t(`audit.outcomes.${one}`)]),
+        ),
+      )}
       {field(t('audit.filter.target'), text('target', target))}
       {time('from')}
       {time('to')}

@@ -24,7 +24,11 @@ export function AuditList({ door, initial, params, empty }: Props) {
   const { basePath } = useLive();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const { data = initial, error, dataUpdatedAt } = useLiveQuery({
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery({
     key: [door],
     fetch: (signal) => fetchJson<Page<AuditRow>>(basePath + door, signal),
     initial,
@@ -33,10 +37,15 @@ export function AuditList({ door, initial, params, empty }: Props) {
   return (
     <div ref={list}>
       {data.rows.length === 0 ? (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+          {empty}
+        </div>
       ) : (
         <div className="rounded-md border border-line">
-          <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${AUDIT_GRID}`}>
+          <div
+            aria-hidden="true"
+            className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${AUDIT_GRID}`}
+          >
             <div>{t('when')}</div>
             <div>{t('who')}</div>
             <div>{t('what')}</div>

@@ -17,7 +17,15 @@ const NAMED = {
 const mono = 'font-mono text-[13px] break-all text-accent';
 
 /** What it was done to, linked; `self`: the record stands on that one's own page. `all`: every id. */
-export function AuditTarget({ row, self, all = false }: { row: AuditRow; self?: string; all?: boolean }) {
+export function AuditTarget({
+  row,
+  self,
+  all = false,
+}: {
+  row: AuditRow;
+  self?: string;
+  all?: boolean;
+}) {
   const t = useTranslations('audit');
   const count = useCount();
   const { targetType: type, targetIds: ids, targetName: name, filter, bulkRun } = row;
@@ -35,8 +43,12 @@ export function AuditTarget({ row, self, all = false }: { row: AuditRow; self?: 
   const one = type === 'bulk_run' ? shown.slice(0, 1) : shown;
   return (
     <span className="block min-w-0">
-      {filter !== null && <FilterText filter={filter} batchId={type === 'bulk_run' ? (ids[1] ?? null) : null} />}
-      {filter === null && type === 'job' && ids.length > 1 && <span className="text-soft">{t('targets.jobs', { number: count(ids.length) })}</span>}
+      {filter !== null && (
+        <FilterText filter={filter} batchId={type === 'bulk_run' ? (ids[1] ?? null) : null} />
+      )}
+      {filter === null && type === 'job' && ids.length > 1 && (
+        <span className="text-soft">{t('targets.jobs', { number: count(ids.length) })}</span>
+      )}
       {one
         .filter((id) => id !== self || ids.length > 1)
         .map((id) => (
@@ -44,7 +56,11 @@ export function AuditTarget({ row, self, all = false }: { row: AuditRow; self?: 
             {id}
           </Link>
         ))}
-      {ids.length > shown.length && type === 'job' && <span className="text-[13px] text-soft">{t('more', { number: count(ids.length - shown.length) })}</span>}
+      {ids.length > shown.length && type === 'job' && (
+        <span className="text-[13px] text-soft">
+          {t('more', { number: count(ids.length - shown.length) })}
+        </span>
+      )}
       {bulkRun !== null && bulkRun !== ids[0] && (
         <Link href={`/bulk/${bulkRun}`} prefetch={false} className="block text-[13px] text-accent">
           {t('bulkRun')}
@@ -60,10 +76,16 @@ function FilterText({ filter, batchId }: { filter: string; batchId: string | nul
   const pairs = [...new URLSearchParams(filter)].map(([name, value]) => `${name}=${value}`);
   return (
     <span className="block any-break">
-      <Link href={`${batchId ? `/batches/${batchId}` : '/jobs'}${filter ? `?${filter}` : ''}`} prefetch={false} className="text-accent">
+      <Link
+        href={`${batchId ? `/batches/${batchId}` : '/jobs'}${filter ? `?${filter}` : ''}`}
+        prefetch={false}
+        className="text-accent"
+      >
         {t(pairs.length > 0 || batchId ? 'matching' : 'everyJob')}
       </Link>{' '}
-      <span className="font-mono text-[12.5px]">{[...(batchId ? [`batch=${batchId}`] : []), ...pairs].join(' ')}</span>
+      <span className="font-mono text-[12.5px]">
+        {[...(batchId ? [`batch=${batchId}`] : []), ...pairs].join(' ')}
+      </span>
     </span>
   );
 }

@@ -19,9 +19,17 @@ export function History({ id, history }: { id: string; history: Records | null }
       {rows.length === 0 ? (
         <p className="text-soft">{t('history.none')}</p>
       ) : (
-        <ul aria-label={t('history.title')} className="divide-y divide-line rounded-md border border-line">
+        <ul
+          aria-label={t('history.title')}
+          className="divide-y divide-line rounded-md border border-line"
+        >
           {rows.map((row) => (
-            <AuditEntry key={row.id} row={row} self={id} note={row.sample && <Sample sample={row.sample} />} />
+            <AuditEntry
+              key={row.id}
+              row={row}
+              self={id}
+              note={row.sample && <Sample sample={row.sample} />}
+            />
           ))}
         </ul>
       )}
@@ -41,7 +49,14 @@ export function History({ id, history }: { id: string; history: Records | null }
 /** A bulk run had the job among those that it left alone. */
 function Sample({ sample: { outcome, code } }: { sample: NonNullable<HistoryRow['sample']> }) {
   const t = useTranslations();
-  const known = t.has(`bulk.outcomes.${outcome}` as never) ? t(`bulk.outcomes.${outcome}` as never) : outcome;
-  const why = code !== null && t.has(`outcomes.refused.${code}` as never) ? t(`outcomes.refused.${code}` as never) : null;
-  return <p className="mt-0.5 text-[13px]">{why ?? t('audit.history.sample', { outcome: known })}</p>;
+  const known = t.has(`bulk.outcomes.${outcome}` as never)
+    ? t(`bulk.outcomes.${outcome}` as never)
+    : outcome;
+  const why =
+    code !== null && t.has(`outcomes.refused.${code}` as never)
+      ? t(`outcomes.refused.${code}` as never)
+      : null;
+  return (
+    <p className="mt-0.5 text-[13px]">{why ?? t('audit.history.sample', { outcome: known })}</p>
+  );
 }

@@ -15,10 +15,17 @@ import { BatchStateBadge } from './batch-state';
 import { BatchStatusPanel } from './batch-status';
 import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
 
-const timesOf = (batch: BatchRow) => [batch.enqueuedAt, batch.discardedAt, batch.jobsFinishedAt, batch.finishedAt].join();
+const timesOf = (batch: BatchRow) =>
+  [batch.enqueuedAt, batch.discardedAt, batch.jobsFinishedAt, batch.finishedAt].join();
 
 /** The head of the batch page: what it is, how far it is, what holds it up, and its retry. */
-export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initial: BatchStatus | null }) {
+export function BatchHead({
+  batch: rendered,
+  initial,
+}: {
+  batch: BatchRow;
+  initial: BatchStatus | null;
+}) {
   const t = useTranslations();
   const { basePath, refresh } = useLive();
   const denied = useDenials()['batch.retry'];
@@ -29,7 +36,8 @@ export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initi
   const onScreen = useOnScreen(head);
   const { data, error, dataUpdatedAt } = useLiveQuery({
     key: ['batch-status', rendered.id],
-    fetch: (signal) => fetchJson<BatchStatus>(`${basePath}/api/batches/${rendered.id}/status`, signal),
+    fetch: (signal) =>
+      fetchJson<BatchStatus>(`${basePath}/api/batches/${rendered.id}/status`, signal),
     initial: initial ?? undefined,
     // A finished batch changes by somebody's hand only.
     wanted: (status) => onScreen && (!(status?.batch ?? rendered).finishedAt || acted !== null),
@@ -46,7 +54,9 @@ export function BatchHead({ batch: rendered, initial }: { batch: BatchRow; initi
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">{batch.description || t('batches.noDescription')}</h1>
+          <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">
+            {batch.description || t('batches.noDescription')}
+          </h1>
           <BatchStateBadge batch={batch} />
         </div>
         {offered && (

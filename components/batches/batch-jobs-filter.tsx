@@ -9,7 +9,11 @@ import { Button, buttonClass } from '../ui/button';
 export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: JobFilter }) {
   const t = useTranslations();
   return (
-    <form action={`${env().basePath}/batches/${batchId}#batched-jobs`} aria-label={t('filter.label')} className="mb-3 flex flex-wrap items-end gap-2">
+    <form
+      action={`${env().basePath}/batches/${batchId}#batched-jobs`}
+      aria-label={t('filter.label')}
+      className="mb-3 flex flex-wrap items-end gap-2"
+    >
       <label className="flex flex-col gap-0.5">
         <span className="text-[13px] text-soft">{t('jobs.state')}</span>
         <select name="state" defaultValue={filter.state ?? ''} className="control">
@@ -23,7 +27,13 @@ export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: 
       </label>
       <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
         <span className="text-[13px] text-soft">{t('jobs.class')}</span>
-        <input name="job_class" defaultValue={paramValue(filter, 'job_class') ?? ''} autoComplete="off" spellCheck={false} className="control w-full font-mono" />
+        <input
+          name="job_class"
+          defaultValue={paramValue(filter, 'job_class') ?? ''}
+          autoComplete="off"
+          spellCheck={false}
+          className="control w-full font-mono"
+        />
       </label>
       <Button type="submit">{t('filter.apply')}</Button>
       {(filter.state || filter.terms.length > 0) && (

@@ -19,7 +19,8 @@ import { BatchStateBadge } from './batch-state';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
 import { type BatchActed, BatchOutcome } from './retry-dialog';
 
-const GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_7.5rem_7.5rem_7.5rem_7.5rem_2.5rem] lg:items-start lg:gap-x-3';
+const GRID =
+  'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_7.5rem_7.5rem_7.5rem_7.5rem_2.5rem] lg:items-start lg:gap-x-3';
 
 interface Props {
   door: string;
@@ -36,17 +37,33 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
   const [acted, setActed] = useState<Record<string, BatchActed>>({});
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const { data = initial, error, dataUpdatedAt, refetch } = useLiveQuery({
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+    refetch,
+  } = useLiveQuery({
     key: [door],
     fetch: (signal) => fetchJson<Page<BatchListRow>>(basePath + door, signal),
     initial,
     wanted: onScreen,
   });
-  if (data.rows.length === 0) return <div ref={list} className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{empty}</div>;
+  if (data.rows.length === 0)
+    return (
+      <div
+        ref={list}
+        className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
+      >
+        {empty}
+      </div>
+    );
   return (
     <div ref={list}>
       <div className="rounded-md border border-line">
-        <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${GRID}`}>
+        <div
+          aria-hidden="true"
+          className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${GRID}`}
+        >
           <div>{t('description')}</div>
           <div>{t('progress')}</div>
           <div>{t('created')}</div>
@@ -60,7 +77,11 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
             <li key={batch.id} className="px-3 py-2.5" data-batch={batch.id}>
               <div className={GRID}>
                 <div className="flex min-w-0 flex-col items-start">
-                  <Link href={`/batches/${batch.id}`} prefetch={false} className="font-semibold any-break text-accent no-underline hover:underline">
+                  <Link
+                    href={`/batches/${batch.id}`}
+                    prefetch={false}
+                    className="font-semibold any-break text-accent no-underline hover:underline"
+                  >
                     {batch.description || t('noDescription')}
                   </Link>
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
@@ -131,16 +152,25 @@ function ProgressCell({ batch }: { batch: BatchListRow }) {
   const count = useCount();
   const { progress } = batch;
   if (!progress) return <span className="text-soft">{t('errors.partial')}</span>;
-  if (progress.more) return <span>{t('batches.jobCountMore', { number: count(progress.total) })}</span>;
+  if (progress.more)
+    return <span>{t('batches.jobCountMore', { number: count(progress.total) })}</span>;
   const { states, total } = progress;
   if (!states || total === 0) return <span className="text-soft">{t('batches.noJobs')}</span>;
   return (
     <>
       <ProgressBar progress={progress} />
-      <p className="mt-1 text-[13px]">{t('batches.doneOf', { done: count(states.succeeded + states.discarded), total: count(total) })}</p>
+      <p className="mt-1 text-[13px]">
+        {t('batches.doneOf', {
+          done: count(states.succeeded + states.discarded),
+          total: count(total),
+        })}
+      </p>
       <ul className="flex flex-wrap gap-x-2 text-[12.5px]">
         {PROGRESS_ORDER.filter((state) => states[state] > 0).map((state) => (
-          <li key={state} className={`inline-flex items-center gap-1 whitespace-nowrap rounded px-1 ${STATE_CLASSES[state].badge}`}>
+          <li
+            key={state}
+            className={`inline-flex items-center gap-1 whitespace-nowrap rounded px-1 ${STATE_CLASSES[state].badge}`}
+          >
             <Icon name={state} className="size-3" />
             {t(`states.${state}`)} {count(states[state])}
           </li>

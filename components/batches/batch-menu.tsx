@@ -9,7 +9,15 @@ import { Menu } from '../ui/menu';
 import { type BatchActed, RetryDialog } from './retry-dialog';
 
 /** The row's menu of a batch. Without JavaScript it is a link to the confirmation page. */
-export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; discarded: number; onActed: (acted: BatchActed) => void }) {
+export function BatchMenu({
+  batch,
+  discarded,
+  onActed,
+}: {
+  batch: BatchRow;
+  discarded: number;
+  onActed: (acted: BatchActed) => void;
+}) {
   const t = useTranslations();
   const { basePath } = useLive();
   const denied = useDenials()['batch.retry'];
@@ -26,9 +34,23 @@ export function BatchMenu({ batch, discarded, onActed }: { batch: BatchRow; disc
         open={open}
         onOpenChange={setOpen}
         trigger={trigger}
-        items={() => [{ key: 'retry', text: t('actions.batch_retry.menu'), reason: reason && t(`actions.why.${reason}`), onSelect: () => setAsking(true) }]}
+        items={() => [
+          {
+            key: 'retry',
+            text: t('actions.batch_retry.menu'),
+            reason: reason && t(`actions.why.${reason}`),
+            onSelect: () => setAsking(true),
+          },
+        ]}
       />
-      {asking && <RetryDialog batch={batch} returnTo={trigger} onActed={onActed} onClose={() => setAsking(false)} />}
+      {asking && (
+        <RetryDialog
+          batch={batch}
+          returnTo={trigger}
+          onActed={onActed}
+          onClose={() => setAsking(false)}
+        />
+      )}
     </>
   );
 }

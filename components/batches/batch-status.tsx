@@ -14,12 +14,21 @@ import { Icon } from '../ui/icon';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
 
 /** Progress per state, elapsed, expected end, and what holds the batch up. `status` null: still being counted. */
-export function BatchStatusPanel({ batch, status }: { batch: BatchRow; status: BatchStatus | null }) {
+export function BatchStatusPanel({
+  batch,
+  status,
+}: {
+  batch: BatchRow;
+  status: BatchStatus | null;
+}) {
   const t = useTranslations();
   const { basePath } = useLive();
   if (!status)
     return (
-      <div className="mt-3 min-h-24 rounded-md border border-line px-3 py-3 text-soft" aria-busy="true">
+      <div
+        className="mt-3 min-h-24 rounded-md border border-line px-3 py-3 text-soft"
+        aria-busy="true"
+      >
         <span className="js-only">{t('batch.counting')}</span>
         <a href={`${basePath}/batches/${batch.id}?counts=1`} className="no-js-only">
           {t('batch.countWithoutScript')}
@@ -44,7 +53,12 @@ export function BatchStatusPanel({ batch, status }: { batch: BatchRow; status: B
 }
 
 /** The page that has the remedy. */
-const REMEDIES: Partial<Record<Stuck['kind'], 'attention' | 'pauses' | 'processes'>> = { lost_workers: 'attention', paused: 'pauses', no_process: 'processes', queues_unserved: 'processes' };
+const REMEDIES: Partial<Record<Stuck['kind'], 'attention' | 'pauses' | 'processes'>> = {
+  lost_workers: 'attention',
+  paused: 'pauses',
+  no_process: 'processes',
+  queues_unserved: 'processes',
+};
 
 function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   const t = useTranslations('stuck');
@@ -53,16 +67,26 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   const absolute = useAbsoluteTime();
   const format = useFormatter();
   const remedy = REMEDIES[reason.kind];
-  const tone = reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
+  const tone =
+    reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
   const text = () => {
     switch (reason.kind) {
       case 'not_enqueued':
       case 'never_completes':
         return t(reason.kind);
       case 'waits_until':
-        return t('waits_until', { count: reason.count, number: count(reason.count), time: absolute(reason.at) });
+        return t('waits_until', {
+          count: reason.count,
+          number: count(reason.count),
+          time: absolute(reason.at),
+        });
       case 'queues_unserved':
-        return t('queues_unserved', { count: reason.count, number: count(reason.count), queues: format.list(reason.queues), more: reason.count - reason.queues.length });
+        return t('queues_unserved', {
+          count: reason.count,
+          number: count(reason.count),
+          queues: format.list(reason.queues),
+          more: reason.count - reason.queues.length,
+        });
       default:
         return t(reason.kind, { count: reason.count, number: count(reason.count) });
     }
@@ -71,12 +95,20 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
     <Banner tone={tone}>
       {text()}{' '}
       {reason.kind === 'never_completes' ? (
-        <Link href={`/attention/repair?repair=check_batches&id=${batchId}`} prefetch={false} className={`${buttonClass('primary')} mt-1.5 flex w-fit`}>
+        <Link
+          href={`/attention/repair?repair=check_batches&id=${batchId}`}
+          prefetch={false}
+          className={`${buttonClass('primary')} mt-1.5 flex w-fit`}
+        >
           {t('check')}
         </Link>
       ) : (
         remedy && (
-          <Link href={`/${remedy}`} prefetch={false} className="whitespace-nowrap text-inherit underline">
+          <Link
+            href={`/${remedy}`}
+            prefetch={false}
+            className="whitespace-nowrap text-inherit underline"
+          >
             {pages(remedy)}
           </Link>
         )
@@ -93,16 +125,28 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
   if (more || !states)
     return (
       <p>
-        {t('batches.jobCountMore', { number: count(total) })} <span className="text-soft">{t('batch.atLeast')}</span>
+        {t('batches.jobCountMore', { number: count(total) })}{' '}
+        <span className="text-soft">{t('batch.atLeast')}</span>
       </p>
     );
   if (total === 0) return <p className="text-soft">{t('batches.noJobs')}</p>;
   return (
     <>
       <div className="mb-1.5 flex flex-wrap items-baseline justify-between gap-x-3">
-        <span className="font-medium">{t('batches.doneOf', { done: count(states.succeeded + states.discarded), total: count(total) })}</span>
+        <span className="font-medium">
+          {t('batches.doneOf', {
+            done: count(states.succeeded + states.discarded),
+            total: count(total),
+          })}
+        </span>
         <span className="text-[13px] text-soft">
-          {t('batch.percent', { percent: format.number(status.finishedShare ?? 0, { style: 'percent', maximumFractionDigits: 1 }) })} · {t('batch.exact')}
+          {t('batch.percent', {
+            percent: format.number(status.finishedShare ?? 0, {
+              style: 'percent',
+              maximumFractionDigits: 1,
+            }),
+          })}{' '}
+          · {t('batch.exact')}
         </span>
       </div>
       <ProgressBar progress={status.progress} />
@@ -128,7 +172,9 @@ function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
   const t = useTranslations('batch');
   const duration = useDuration();
   const finished = batch.finishedAt ?? batch.jobsFinishedAt;
-  const open = status.progress.states ? status.progress.total - status.progress.states.succeeded - status.progress.states.discarded : 0;
+  const open = status.progress.states
+    ? status.progress.total - status.progress.states.succeeded - status.progress.states.discarded
+    : 0;
   if (status.elapsed === null) return null;
   return (
     <dl className="mt-2.5 flex flex-wrap gap-x-6 gap-y-1 text-[13px]">
@@ -142,7 +188,10 @@ function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
           <dd>
             {status.expectedAt ? (
               <>
-                <AbsoluteTime iso={status.expectedAt} /> {t.rich('expectedIn', { time: () => <RelativeTime iso={status.expectedAt ?? ''} /> })}
+                <AbsoluteTime iso={status.expectedAt} />{' '}
+                {t.rich('expectedIn', {
+                  time: () => <RelativeTime iso={status.expectedAt ?? ''} />,
+                })}
               </>
             ) : (
               t('expectedUnknown')

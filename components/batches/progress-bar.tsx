@@ -8,13 +8,32 @@ import { useCount } from '../quantities';
 import { StackedBar } from '../ui/stacked-bar';
 
 /** What is done first, then what moves, then what waits. */
-export const PROGRESS_ORDER: JobState[] = ['succeeded', 'discarded', 'running', 'queued', 'retried', 'scheduled'];
+export const PROGRESS_ORDER: JobState[] = [
+  'succeeded',
+  'discarded',
+  'running',
+  'queued',
+  'retried',
+  'scheduled',
+];
 
 export function ProgressBar({ progress }: { progress: Progress }) {
   const t = useTranslations('batch');
   const count = useCount();
   const { states, total } = progress;
   if (!states || total === 0) return null;
-  const segments = PROGRESS_ORDER.map((state) => ({ key: state, share: states[state] / total, className: STATE_CLASSES[state].fill }));
-  return <StackedBar segments={segments} label={t('progressLabel', { done: count(states.succeeded + states.discarded), total: count(total) })} />;
+  const segments = PROGRESS_ORDER.map((state) => ({
+    key: state,
+    share: states[state] / total,
+    className: STATE_CLASSES[state].fill,
+  }));
+  return (
+    <StackedBar
+      segments={segments}
+      label={t('progressLabel', {
+        done: count(states.succeeded + states.discarded),
+        total: count(total),
+      })}
+    />
+  );
 }

@@ -23,7 +23,17 @@ import { RetryEffect } from './retry-effect';
 export type BatchActed = ActionResult<BatchRetryResult | { outcome: 'started'; runId: string }>;
 
 /** Asks before a batch retry, names the callbacks that will run again, and carries it out. */
-export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: BatchRow; returnTo?: RefObject<HTMLElement | null>; onActed: (acted: BatchActed) => void; onClose: () => void }) {
+export function RetryDialog({
+  batch,
+  returnTo,
+  onActed,
+  onClose,
+}: {
+  batch: BatchRow;
+  returnTo?: RefObject<HTMLElement | null>;
+  onActed: (acted: BatchActed) => void;
+  onClose: () => void;
+}) {
   const t = useTranslations('actions');
   const heading = useId();
   const [working, setWorking] = useState(false);
@@ -47,7 +57,8 @@ export function RetryDialog({ batch, returnTo, onActed, onClose }: { batch: Batc
         returnTo={returnTo}
         onClose={onClose}
         onStarted={(started) => {
-          if (started.kind === 'started') onActed({ ok: true, value: { outcome: 'started', runId: started.runId } });
+          if (started.kind === 'started')
+            onActed({ ok: true, value: { outcome: 'started', runId: started.runId } });
         }}
       >
         <RetryEffect batch={batch} />
@@ -82,23 +93,43 @@ export function BatchOutcome({ acted }: { acted: BatchActed }) {
   if (acted.value.outcome === 'started') return <BulkProgress id={acted.value.runId} />;
   const { outcome, code, retried, skipped, skippedCount, events } = acted.value;
   if (outcome === 'missing') return <OutcomeLine done={false} text={t('outcomes.missingBatch')} />;
-  if (outcome === 'refused' && code) return <OutcomeLine done={false} text={t(`outcomes.refused.${code}`)} />;
-  const head = outcome === 'unchanged' ? t('actions.batch_retry.unchanged') : outcome === 'locked' && retried === 0 ? t('errors.locked') : t('actions.batch_retry.result', { count: retried, number: count(retried) });
+  if (outcome === 'refused' && code)
+    return <OutcomeLine done={false} text={t(`outcomes.refused.${code}`)} />;
+  const head =
+    outcome === 'unchanged'
+      ? t('actions.batch_retry.unchanged')
+      : outcome === 'locked' && retried === 0
+        ? t('errors.locked')
+        : t('actions.batch_retry.result', { count: retried, number: count(retried) });
   return (
     <div>
       <OutcomeLine done={outcome === 'done'} text={head} />
-      {outcome === 'locked' && retried > 0 && <OutcomeLine done={false} text={t('errors.locked')} />}
-      {events.length > 0 && <p className="ml-6">{t('actions.batch_retry.events', { events: events.map((event) => `on_${event}`).join(', ') })}</p>}
+      {outcome === 'locked' && retried > 0 && (
+        <OutcomeLine done={false} text={t('errors.locked')} />
+      )}
+      {events.length > 0 && (
+        <p className="ml-6">
+          {t('actions.batch_retry.events', {
+            events: events.map((event) => `on_${event}`).join(', '),
+          })}
+        </p>
+      )}
       {skippedCount > 0 && (
         <div className="ml-6">
-          <p>{t('actions.batch_retry.skipped', { count: skippedCount, number: count(skippedCount) })}</p>
+          <p>
+            {t('actions.batch_retry.skipped', { count: skippedCount, number: count(skippedCount) })}
+          </p>
           <ul className="list-disc pl-5">
             {skipped.map((job) => (
               <li key={job.id}>
                 <Link href={`/jobs/${job.id}`} className="font-mono text-[13px] break-all">
                   {job.id}
                 </Link>{' '}
-                {job.outcome === 'refused' ? t(`outcomes.refused.${job.code}`) : job.outcome === 'done' ? null : t(`outcomes.${job.outcome}`)}
+                {job.outcome === 'refused'
+                  ? t(`outcomes.refused.${job.code}`)
+                  : job.outcome === 'done'
+                    ? null
+                    : t(`outcomes.${job.outcome}`)}
               </li>
             ))}
           </ul>

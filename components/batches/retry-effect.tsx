@@ -14,20 +14,30 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
   return (
     <>
       <p className="mt-2">{t('actions.batch_retry.effect')}</p>
-      <p className="mt-3">{t(callbacks.length > 0 ? 'actions.batch_retry.callbacks' : 'actions.batch_retry.noCallbacks')}</p>
+      <p className="mt-3">
+        {t(
+          callbacks.length > 0
+            ? 'actions.batch_retry.callbacks'
+            : 'actions.batch_retry.noCallbacks',
+        )}
+      </p>
       {callbacks.length > 0 && (
         <ul className="mt-1 list-disc pl-5 font-mono text-[13px]">
           {callbacks.map(([event, name]) => (
             <li key={event} className="any-break">
               {event}: {name}
-              {event === 'on_discard' && <span className="font-sans text-soft"> {t('actions.batch_retry.ifDiscarded')}</span>}
+              {event === 'on_discard' && (
+                <span className="font-sans text-soft"> {t('actions.batch_retry.ifDiscarded')}</span>
+              )}
             </li>
           ))}
         </ul>
       )}
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.targetBatch')}</span>
-        <span className="block font-semibold any-break">{batch.description || t('batches.noDescription')}</span>
+        <span className="block font-semibold any-break">
+          {batch.description || t('batches.noDescription')}
+        </span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{batch.id}</span>
       </p>
     </>

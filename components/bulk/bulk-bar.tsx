@@ -12,8 +12,12 @@ import { Button } from '../ui/button';
 import { Tooltip } from '../ui/tooltip';
 
 // Their code comes when a reader first reaches for an action.
-const BulkDialog = lazy(() => import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })));
-const BulkStarted = lazy(() => import('./bulk-started').then((module) => ({ default: module.BulkStarted })));
+const BulkDialog = lazy(() =>
+  import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })),
+);
+const BulkStarted = lazy(() =>
+  import('./bulk-started').then((module) => ({ default: module.BulkStarted })),
+);
 
 /** In the order of a job's own menu: what helps first, what destroys last. */
 const ACTIONS = ['retry', 'reschedule', 'discard', 'destroy'] as const;
@@ -40,7 +44,9 @@ export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
   // Chosen for those rows: the next ones that are selected are meant alone again.
   if (wide && selectedIds.length === 0) setWide(false);
   const everything = wide || selectedIds.length === 0;
-  const target: BulkTarget = everything ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null } : { kind: 'ids', ids: selectedIds };
+  const target: BulkTarget = everything
+    ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null }
+    : { kind: 'ids', ids: selectedIds };
   const why = (action: BulkAction) => {
     const denied = denials[permissionOf(action)];
     return denied ? t(`actions.why.${denied}`) : everything && !runs ? t('bulk.needsSchema') : null;
@@ -51,8 +57,15 @@ export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
         {selectedIds.length === 0 ? (
           <span className="text-soft">{t('bulk.everything')}</span>
         ) : (
-          <select aria-label={t('bulk.scope')} value={wide ? 'everything' : 'selected'} onChange={(event) => setWide(event.target.value === 'everything')} className="control">
-            <option value="selected">{t('bulk.selected', { count: selectedIds.length, number: count(selectedIds.length) })}</option>
+          <select
+            aria-label={t('bulk.scope')}
+            value={wide ? 'everything' : 'selected'}
+            onChange={(event) => setWide(event.target.value === 'everything')}
+            className="control"
+          >
+            <option value="selected">
+              {t('bulk.selected', { count: selectedIds.length, number: count(selectedIds.length) })}
+            </option>
             <option value="everything">{t('bulk.everything')}</option>
           </select>
         )}
@@ -63,7 +76,11 @@ export function BulkBar({ selectedIds, filterQuery, batchId }: BulkBarProps) {
               <Button aria-disabled="true">{t(`actions.${action}.menu`)}</Button>
             </Tooltip>
           ) : (
-            <Button key={action} kind={DESTRUCTIVE.has(action) ? 'danger' : 'plain'} onClick={() => setAsking({ action, target })}>
+            <Button
+              key={action}
+              kind={DESTRUCTIVE.has(action) ? 'danger' : 'plain'}
+              onClick={() => setAsking({ action, target })}
+            >
               {t(`actions.${action}.menu`)}
             </Button>
           );

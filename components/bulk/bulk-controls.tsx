@@ -38,10 +38,19 @@ export function BulkControls({ run, onDone }: { run: BulkRun; onDone: () => void
   return (
     <div className="mt-2 flex flex-wrap items-center gap-2">
       {OFFERED[run.state].map((control) => (
-        <form key={control} action={submitBulkControl} onSubmit={(event) => void act(event, control)}>
+        <form
+          key={control}
+          action={submitBulkControl}
+          onSubmit={(event) => void act(event, control)}
+        >
           <input type="hidden" name="id" value={run.id} />
           <input type="hidden" name="control" value={control} />
-          <Button type="submit" kind={control === 'cancel' ? 'danger' : control === 'resume' ? 'primary' : 'plain'} disabled={working !== null || denied !== undefined} title={denied && t(`actions.why.${denied}`)}>
+          <Button
+            type="submit"
+            kind={control === 'cancel' ? 'danger' : control === 'resume' ? 'primary' : 'plain'}
+            disabled={working !== null || denied !== undefined}
+            title={denied && t(`actions.why.${denied}`)}
+          >
             {working === control ? t('actions.working') : t(`bulk.controls.${control}`)}
           </Button>
         </form>

@@ -51,7 +51,10 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     gcTime: 0,
   });
   const found = preview?.ok ? preview.value : null;
-  const tooLarge = found !== null && limit !== null && (found.total.count > limit || found.total.kind === 'at_least');
+  const tooLarge =
+    found !== null &&
+    limit !== null &&
+    (found.total.count > limit || found.total.kind === 'at_least');
   const needsNumber = found !== null && !tooLarge && found.total.count > TYPED_ABOVE;
 
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -67,7 +70,15 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
     setWorking(true);
     setProblem(null);
-    const result = await startBulkAction({ action, target: found.target, scheduledAt, cutOff: found.cutOff, expected: found.total, typed, reason: String(form.get('reason')) }).catch(actionFailed);
+    const result = await startBulkAction({
+      action,
+      target: found.target,
+      scheduledAt,
+      cutOff: found.cutOff,
+      expected: found.total,
+      typed,
+      reason: String(form.get('reason')),
+    }).catch(actionFailed);
     setWorking(false);
     if (!result.ok) return setProblem(t(`errors.${result.error}`));
     if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
@@ -89,14 +100,25 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
         {action !== 'batch_retry' && (
           <>
             <p className="mt-2">{t(`bulk.effects.${action}`)}</p>
-            <TargetText target={target.kind} filter={target.kind === 'filter' ? target.query : null} batchId={target.kind === 'filter' ? target.batchId : null} selected={target.kind === 'ids' ? target.ids.length : 0} />
+            <TargetText
+              target={target.kind}
+              filter={target.kind === 'filter' ? target.query : null}
+              batchId={target.kind === 'filter' ? target.batchId : null}
+              selected={target.kind === 'ids' ? target.ids.length : 0}
+            />
           </>
         )}
         <div aria-live="polite" className="mt-3">
           {!preview && <p className="text-soft">{t('bulk.counting')}</p>}
           {preview && !preview.ok && <p className="text-danger">{t(`errors.${preview.error}`)}</p>}
-          {preview?.ok && !preview.value && <p className="text-danger">{t('bulk.notUnderstood')}</p>}
-          {tooLarge && <p className="text-danger">{t('bulk.tooLarge', { limit: bulkCount({ kind: 'exact', count: limit }) })}</p>}
+          {preview?.ok && !preview.value && (
+            <p className="text-danger">{t('bulk.notUnderstood')}</p>
+          )}
+          {tooLarge && (
+            <p className="text-danger">
+              {t('bulk.tooLarge', { limit: bulkCount({ kind: 'exact', count: limit }) })}
+            </p>
+          )}
           {found && <PreviewText action={action} preview={found} />}
         </div>
         {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
@@ -111,8 +133,21 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
           <Button onClick={onClose} disabled={working} data-focus-first="">
             {t('actions.cancel')}
           </Button>
-          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working || !found || tooLarge || (found.total.count === 0 && action !== 'batch_retry')}>
-            {working ? t('actions.working') : found ? t(`bulk.confirms.${action}`, { count: found.total.count, number: bulkCount(found.total) }) : t(`actions.${action}.confirm`)}
+          <Button
+            type="submit"
+            kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'}
+            disabled={
+              working || !found || tooLarge || (found.total.count === 0 && action !== 'batch_retry')
+            }
+          >
+            {working
+              ? t('actions.working')
+              : found
+                ? t(`bulk.confirms.${action}`, {
+                    count: found.total.count,
+                    number: bulkCount(found.total),
+                  })
+                : t(`actions.${action}.confirm`)}
           </Button>
         </div>
       </form>

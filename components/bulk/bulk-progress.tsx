@@ -32,12 +32,22 @@ interface Props {
 export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
   const t = useTranslations();
   const { basePath } = useLive();
-  const { data: run, error, dataUpdatedAt, refetch } = useQuery({
+  const {
+    data: run,
+    error,
+    dataUpdatedAt,
+    refetch,
+  } = useQuery({
     queryKey: ['bulk', id],
     queryFn: () => fetchJson<BulkRun>(`${basePath}/api/bulk/${id}`),
     initialData: initial,
     staleTime: 500,
-    refetchInterval: ({ state }) => (isOver(state.data) ? false : state.data?.state === 'running' || !state.data ? POLL_MS : IDLE_POLL_MS),
+    refetchInterval: ({ state }) =>
+      isOver(state.data)
+        ? false
+        : state.data?.state === 'running' || !state.data
+          ? POLL_MS
+          : IDLE_POLL_MS,
   });
   const over = isOver(run);
   const told = useRef(isOver(initial));
@@ -85,7 +95,10 @@ function Progress({ run }: { run: BulkRun }) {
   const doneShare = total === 0 ? 0 : (run.counts.done ?? 0) / total;
   const perSecond = run.activeMs > 0 ? processed / (run.activeMs / 1000) : 0;
   const left = perSecond > 0 ? (total - processed) / perSecond : null;
-  const label = t('progress', { done: count(processed), total: bulkCount({ ...run.expected, count: total }) });
+  const label = t('progress', {
+    done: count(processed),
+    total: bulkCount({ ...run.expected, count: total }),
+  });
   return (
     <>
       <StackedBar
@@ -93,15 +106,28 @@ function Progress({ run }: { run: BulkRun }) {
         className="mt-2"
         segments={[
           { key: 'done', share: doneShare, className: 'fill-succeeded' },
-          { key: 'not done', share: total === 0 ? 0 : processed / total - doneShare, className: 'fill-warn' },
+          {
+            key: 'not done',
+            share: total === 0 ? 0 : processed / total - doneShare,
+            className: 'fill-warn',
+          },
         ]}
       />
-      <p role={run.state === 'running' ? undefined : 'status'} className="mt-1 flex flex-wrap gap-x-4 text-[13px]">
+      <p
+        role={run.state === 'running' ? undefined : 'status'}
+        className="mt-1 flex flex-wrap gap-x-4 text-[13px]"
+      >
         <span>{label}</span>
         {perSecond > 0 && <span>{t('rate', { number: count(Math.round(perSecond)) })}</span>}
-        {run.state === 'running' && left !== null && <span>{t('left', { time: duration(left) })}</span>}
-        {run.state !== 'running' && <span>{t('worked', { time: duration(run.activeMs / 1000) })}</span>}
-        {run.state === 'running' && run.secondTry && processed < total && <span>{t('secondTry')}</span>}
+        {run.state === 'running' && left !== null && (
+          <span>{t('left', { time: duration(left) })}</span>
+        )}
+        {run.state !== 'running' && (
+          <span>{t('worked', { time: duration(run.activeMs / 1000) })}</span>
+        )}
+        {run.state === 'running' && run.secondTry && processed < total && (
+          <span>{t('secondTry')}</span>
+        )}
       </p>
     </>
   );
@@ -110,20 +136,31 @@ function Progress({ run }: { run: BulkRun }) {
 /** Why it stands still, and what to do. */
 function Reason({ run }: { run: BulkRun }) {
   const t = useTranslations();
-  if (run.state === 'interrupted') return <p className="mt-1.5 text-warn">{t('bulk.interruptedHint')}</p>;
+  if (run.state === 'interrupted')
+    return <p className="mt-1.5 text-warn">{t('bulk.interruptedHint')}</p>;
   if (run.state !== 'paused') return null;
   const { pauseReason } = run;
-  if (!pauseReason) return <p className="mt-1.5">{t('bulk.pausedBy', { viewer: run.controlledBy ?? run.viewer })}</p>;
-  const refusal = pauseReason === 'app_name_unknown' || pauseReason === 'params_not_an_object' || pauseReason === 'params_without_job_class' || pauseReason === 'params_of_wrong_type';
+  if (!pauseReason)
+    return (
+      <p className="mt-1.5">{t('bulk.pausedBy', { viewer: run.controlledBy ?? run.viewer })}</p>
+    );
+  const refusal =
+    pauseReason === 'app_name_unknown' ||
+    pauseReason === 'params_not_an_object' ||
+    pauseReason === 'params_without_job_class' ||
+    pauseReason === 'params_of_wrong_type';
   return (
     <p role="alert" className="mt-1.5 text-danger">
-      {t('bulk.pausedItself')} {refusal ? t(`outcomes.refused.${pauseReason}`) : t(`bulk.reasons.${reasonKey(pauseReason)}`)}
+      {t('bulk.pausedItself')}{' '}
+      {refusal ? t(`outcomes.refused.${pauseReason}`) : t(`bulk.reasons.${reasonKey(pauseReason)}`)}
     </p>
   );
 }
 
 /** The sentences of a single action end in "nothing was changed", which is not so in the middle of a run. */
-function reasonKey(code: string): 'query_timeout' | 'locked' | 'no_permission' | 'database' | 'unexpected' {
+function reasonKey(
+  code: string,
+): 'query_timeout' | 'locked' | 'no_permission' | 'database' | 'unexpected' {
   if (code === 'query_timeout' || code === 'locked' || code === 'no_permission') return code;
   if (code === 'read_only' || code === 'forbidden') return 'no_permission';
   return code.startsWith('database') || code.startsWith('tls') ? 'database' : 'unexpected';

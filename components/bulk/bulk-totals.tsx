@@ -17,12 +17,18 @@ export function BulkTotals({ counts }: { counts: OutcomeCounts }) {
   const count = useCount();
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1">
-      {OUTCOMES.filter((outcome) => outcome === 'done' || (counts[outcome] ?? 0) > 0).map((outcome) => (
-        <li key={outcome} data-outcome={outcome} className={`inline-flex items-center gap-1 ${LOOKS[outcome].className}`}>
-          <Icon name={LOOKS[outcome].icon} className="size-3.5" />
-          {t(outcome)} <strong>{count(counts[outcome] ?? 0)}</strong>
-        </li>
-      ))}
+      {OUTCOMES.filter((outcome) => outcome === 'done' || (counts[outcome] ?? 0) > 0).map(
+        (outcome) => (
+          <li
+            key={outcome}
+            data-outcome={outcome}
+            className={`inline-flex items-center gap-1 ${LOOKS[outcome].className}`}
+          >
+            <Icon name={LOOKS[outcome].icon} className="size-3.5" />
+            {t(outcome)} <strong>{count(counts[outcome] ?? 0)}</strong>
+          </li>
+        ),
+      )}
     </ul>
   );
 }

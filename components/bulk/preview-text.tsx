@@ -10,7 +10,10 @@ import { Icon } from '../ui/icon';
 export function useBulkCount(): (count: BulkCount) => string {
   const t = useTranslations('bulk');
   const format = useCount();
-  return ({ kind, count }) => t(({ exact: 'exact', at_least: 'atLeast', estimate: 'about' } as const)[kind], { number: format(count) });
+  return ({ kind, count }) =>
+    t(({ exact: 'exact', at_least: 'atLeast', estimate: 'about' } as const)[kind], {
+      number: format(count),
+    });
 }
 
 /** How many jobs, in which states, what will be skipped, and up to when. */
@@ -22,21 +25,36 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
   const matching = states ? Object.values(states).reduce((sum, n) => sum + n, 0) : null;
   const others = matching !== null && total.kind === 'exact' && !more ? matching - total.count : 0;
   const lines = [
-    others > 0 && total.count > 0 && t('bulk.skips.state', { count: others, number: count(others) }),
-    skipped && skipped.running > 0 && t('bulk.skips.running', { count: skipped.running, number: count(skipped.running) }),
-    skipped && skipped.blankError > 0 && t('bulk.skips.blankError', { count: skipped.blankError, number: count(skipped.blankError) }),
-    skipped && skipped.unreadable > 0 && t('bulk.skips.unreadable', { count: skipped.unreadable, number: count(skipped.unreadable) }),
+    others > 0 &&
+      total.count > 0 &&
+      t('bulk.skips.state', { count: others, number: count(others) }),
+    skipped &&
+      skipped.running > 0 &&
+      t('bulk.skips.running', { count: skipped.running, number: count(skipped.running) }),
+    skipped &&
+      skipped.blankError > 0 &&
+      t('bulk.skips.blankError', { count: skipped.blankError, number: count(skipped.blankError) }),
+    skipped &&
+      skipped.unreadable > 0 &&
+      t('bulk.skips.unreadable', { count: skipped.unreadable, number: count(skipped.unreadable) }),
     !skipped && total.count > 0 && t('bulk.skips.unknown'),
   ].filter((line) => line !== false && line !== null);
   return (
     <div className="rounded-md border border-line px-3 py-2">
-      <p className="font-semibold">{total.count === 0 && total.kind === 'exact' ? t(`bulk.nothing.${action}`) : t('bulk.takesUp', { count: total.count, number: bulkCount(total) })}</p>
+      <p className="font-semibold">
+        {total.count === 0 && total.kind === 'exact'
+          ? t(`bulk.nothing.${action}`)
+          : t('bulk.takesUp', { count: total.count, number: bulkCount(total) })}
+      </p>
       {states && (
         <ul aria-label={t('bulk.byState')} className="mt-1 flex flex-wrap gap-1.5">
           {JOB_STATES.filter((state) => states[state]).map((state) => (
             <li key={state} className={`badge ${STATE_CLASSES[state].badge}`}>
               <Icon name={state} className="size-3" />
-              {t(`states.${state}`)} {more ? t('bulk.atLeast', { number: count(states[state] ?? 0) }) : count(states[state] ?? 0)}
+              {t(`states.${state}`)}{' '}
+              {more
+                ? t('bulk.atLeast', { number: count(states[state] ?? 0) })
+                : count(states[state] ?? 0)}
             </li>
           ))}
         </ul>
@@ -48,7 +66,9 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
           ))}
         </ul>
       )}
-      <p className="mt-1.5 text-[13px] text-soft">{t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={preview.cutOff.at} /> })}</p>
+      <p className="mt-1.5 text-[13px] text-soft">
+        {t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={preview.cutOff.at} /> })}
+      </p>
     </div>
   );
 }

@@ -17,16 +17,29 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
     <>
       <ul aria-label={label} className="divide-y divide-line rounded-md border border-line">
         {page.rows.map((run) => (
-          <li key={run.id} className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1 px-3 py-2.5" data-run={run.id}>
+          <li
+            key={run.id}
+            className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1 px-3 py-2.5"
+            data-run={run.id}
+          >
             <div className="min-w-0">
-              <Link href={`/bulk/${run.id}`} prefetch={false} className="font-semibold text-accent no-underline hover:underline">
+              <Link
+                href={`/bulk/${run.id}`}
+                prefetch={false}
+                className="font-semibold text-accent no-underline hover:underline"
+              >
                 {t(`names.${run.action}`)}
               </Link>
               <p className="font-mono text-[13px] any-break text-soft">{what(run)}</p>
               <p className="text-[13px]">{t('startedBy', { viewer: run.viewer })}</p>
             </div>
             <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
-              <span>{t('progress', { done: count(processedOf(run.counts)), total: bulkCount(run.expected) })}</span>
+              <span>
+                {t('progress', {
+                  done: count(processedOf(run.counts)),
+                  total: bulkCount(run.expected),
+                })}
+              </span>
               <RelativeTime iso={run.createdAt} />
               <RunStateBadge state={run.state} />
             </div>
@@ -41,7 +54,9 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
 
   function what({ target, filter, batchId }: BulkRun): string {
     if (target === 'ids') return t('selectedRows');
-    const conditions = filter ? [...new URLSearchParams(filter)].map(([name, value]) => `${name}=${value}`) : [];
+    const conditions = filter
+      ? [...new URLSearchParams(filter)].map(([name, value]) => `${name}=${value}`)
+      : [];
     return [...(batchId ? [`batch ${batchId}`] : []), ...conditions].join(' ') || t('allJobs');
   }
 }

@@ -9,29 +9,41 @@ export function Samples({ counts, samples }: { counts: OutcomeCounts; samples: B
   const count = useCount();
   return (
     <>
-      {OUTCOMES.filter((outcome) => samples.some((sample) => sample.outcome === outcome)).map((outcome) => {
-        const jobs = samples.filter((sample) => sample.outcome === outcome);
-        const total = counts[outcome] ?? jobs.length;
-        return (
-          <details key={outcome} open={jobs.length <= 20} className="mt-3" data-samples={outcome}>
-            <summary className="font-semibold">
-              {t(`bulk.outcomes.${outcome}`)} {count(total)}
-            </summary>
-            {outcome !== 'done' && outcome !== 'refused' && <p className="mt-1 text-[13px]">{t(`bulk.hints.${outcome}`)}</p>}
-            {total > SAMPLES_KEPT && <p className="mt-1 text-[13px] text-soft">{t('bulk.firstOf', { number: count(SAMPLES_KEPT) })}</p>}
-            <ul className="mt-1 list-disc pl-5">
-              {jobs.map(({ jobId, code }) => (
-                <li key={jobId}>
-                  <Link href={`/jobs/${jobId}`} prefetch={false} className="font-mono text-[13px] break-all text-accent">
-                    {jobId}
-                  </Link>
-                  {code && <> {t(`outcomes.refused.${code}`)}</>}
-                </li>
-              ))}
-            </ul>
-          </details>
-        );
-      })}
+      {OUTCOMES.filter((outcome) => samples.some((sample) => sample.outcome === outcome)).map(
+        (outcome) => {
+          const jobs = samples.filter((sample) => sample.outcome === outcome);
+          const total = counts[outcome] ?? jobs.length;
+          return (
+            <details key={outcome} open={jobs.length <= 20} className="mt-3" data-samples={outcome}>
+              <summary className="font-semibold">
+                {t(`bulk.outcomes.${outcome}`)} {count(total)}
+              </summary>
+              {outcome !== 'done' && outcome !== 'refused' && (
+                <p className="mt-1 text-[13px]">{t(`bulk.hints.${outcome}`)}</p>
+              )}
+              {total > SAMPLES_KEPT && (
+                <p className="mt-1 text-[13px] text-soft">
+                  {t('bulk.firstOf', { number: count(SAMPLES_KEPT) })}
+                </p>
+              )}
+              <ul className="mt-1 list-disc pl-5">
+                {jobs.map(({ jobId, code }) => (
+                  <li key={jobId}>
+                    <Link
+                      href={`/jobs/${jobId}`}
+                      prefetch={false}
+                      className="font-mono text-[13px] break-all text-accent"
+                    >
+                      {jobId}
+                    </Link>
+                    {code && <> {t(`outcomes.refused.${code}`)}</>}
+                  </li>
+                ))}
+              </ul>
+            </details>
+          );
+        },
+      )}
     </>
   );
 }

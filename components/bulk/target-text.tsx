@@ -4,7 +4,19 @@ import type { BulkTarget } from '@/lib/bulk/types';
 import { useCount } from '../quantities';
 
 /** Which jobs: the selected ones, a filter as it stands in the address, or a batch. */
-export function TargetText({ target, filter, batchId, selected, links = false }: { target: BulkTarget['kind']; filter: string | null; batchId: string | null; selected: number; links?: boolean }) {
+export function TargetText({
+  target,
+  filter,
+  batchId,
+  selected,
+  links = false,
+}: {
+  target: BulkTarget['kind'];
+  filter: string | null;
+  batchId: string | null;
+  selected: number;
+  links?: boolean;
+}) {
   const t = useTranslations('bulk');
   const count = useCount();
   const pairs = [...new URLSearchParams(filter ?? '')].filter(([, value]) => value !== '');
@@ -20,7 +32,10 @@ export function TargetText({ target, filter, batchId, selected, links = false }:
           {pairs.length > 0 && (
             <ul className="mt-1 flex flex-wrap gap-1.5">
               {pairs.map(([name, value], n) => (
-                <li key={n} className="max-w-full rounded border border-line-strong bg-canvas px-1.5 font-mono text-[13px] any-break">
+                <li
+                  key={n}
+                  className="max-w-full rounded border border-line-strong bg-canvas px-1.5 font-mono text-[13px] any-break"
+                >
                   {name}={value}
                 </li>
               ))}
@@ -31,7 +46,11 @@ export function TargetText({ target, filter, batchId, selected, links = false }:
       {batchId && <p className="font-mono text-[12.5px] break-all text-soft">{batchId}</p>}
       {links && target !== 'ids' && (
         <p className="mt-1">
-          <Link href={target === 'batch' ? `/batches/${batchId}` : href} prefetch={false} className="text-accent">
+          <Link
+            href={target === 'batch' ? `/batches/${batchId}` : href}
+            prefetch={false}
+            className="text-accent"
+          >
             {t('showThem')}
           </Link>
         </p>

@@ -7,7 +7,14 @@ export function TypedNumber({ number }: { number: number }) {
   return (
     <label className="mt-3 flex flex-col gap-1">
       <span>{t('typeNumber', { number: format.number(number) })}</span>
-      <input name="typed" inputMode="numeric" autoComplete="off" spellCheck={false} required className="control w-48" />
+      <input
+        name="typed"
+        inputMode="numeric"
+        autoComplete="off"
+        spellCheck={false}
+        required
+        className="control w-48"
+      />
     </label>
   );
 }

@@ -27,7 +27,8 @@ export function BarChart({ title, labels, series, unit, about, words, children }
   const duration = useDuration();
   const [table, setTable] = useState(false);
   const [hover, setHover] = useState<number | null>(null);
-  const format = (value: number) => (unit === 'seconds' ? duration(value) : count(Math.round(value)));
+  const format = (value: number) =>
+    unit === 'seconds' ? duration(value) : count(Math.round(value));
   const text = (values: number[]) => {
     const value = hover === null ? values.reduce((sum, one) => sum + one, 0) : (values[hover] ?? 0);
     return value > 0 ? about + format(value) : format(0);
@@ -39,7 +40,12 @@ export function BarChart({ title, labels, series, unit, about, words, children }
         <span aria-live="polite" className="text-[13px] text-soft">
           {hover !== null && labels[hover]}
         </span>
-        <Button kind="quiet" className="js-only ml-auto !min-h-7 !py-0" aria-pressed={table} onClick={() => setTable(!table)}>
+        <Button
+          kind="quiet"
+          className="js-only ml-auto !min-h-7 !py-0"
+          aria-pressed={table}
+          onClick={() => setTable(!table)}
+        >
           {table ? words.asChart : words.asTable}
         </Button>
       </figcaption>

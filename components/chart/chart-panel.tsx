@@ -4,7 +4,13 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useFormatter, useTimeZone, useTranslations } from 'next-intl';
 import { type KeyboardEvent, lazy, Suspense, useRef, useState } from 'react';
-import { CHART_GROUPS, CHART_RANGES, type Chart, type ChartChoice, type ChartRange } from '@/lib/jobs/chart-types';
+import {
+  CHART_GROUPS,
+  CHART_RANGES,
+  type Chart,
+  type ChartChoice,
+  type ChartRange,
+} from '@/lib/jobs/chart-types';
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';
@@ -53,23 +59,64 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
   const { range, by } = choice;
   const wanted = { range, by };
   const path = `/api/jobs/chart?${new URLSearchParams([...new URLSearchParams(query), ...Object.entries(wanted)])}`;
-  const { data: chart, error, dataUpdatedAt, isPlaceholderData } = useQuery({ queryKey: [path], queryFn: ({ signal }) => fetchJson<Chart>(basePath + path, signal), staleTime: DUE[range], placeholderData: (before) => before });
-  usePollPart('chart', { ask: () => (onScreen && Date.now() - dataUpdatedAt >= DUE[range] ? wanted : null), take: (answer) => client.setQueryData([path], answer) });
+  const {
+    data: chart,
+    error,
+    dataUpdatedAt,
+    isPlaceholderData,
+  } = useQuery({
+    queryKey: [path],
+    queryFn: ({ signal }) => fetchJson<Chart>(basePath + path, signal),
+    staleTime: DUE[range],
+    placeholderData: (before) => before,
+  });
+  usePollPart('chart', {
+    ask: () => (onScreen && Date.now() - dataUpdatedAt >= DUE[range] ? wanted : null),
+    take: (answer) => client.setQueryData([path], answer),
+  });
 
   const others = search.chips.filter(({ time }) => time !== 'created');
   const pick = (from: number, to: number) => {
     setMarked(null);
-    router.push(searchHref(search.path, search.params, [...others, { text: timeTerm('created', from, to, zone), param: 'q' }]), { scroll: false });
+    router.push(
+      searchHref(search.path, search.params, [
+        ...others,
+        { text: timeTerm('created', from, to, zone), param: 'q' },
+      ]),
+      { scroll: false },
+    );
   };
   const { buckets, seconds } = CHART_RANGES[chart?.range ?? range];
   const startOf = (bucket: number) => ((chart?.start ?? 0) + bucket * seconds) * 1000;
   const pickSpan = ({ first, last }: Span) => pick(startOf(first), startOf(last + 1));
-  const clock = (at: number) => format.dateTime(at, { ...(range === 'hour' ? {} : { month: 'numeric', day: 'numeric' }), hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  const span: Span | null = marked && { first: Math.min(marked.anchor, marked.at), last: Math.max(marked.anchor, marked.at) };
+  const clock = (at: number) =>
+    format.dateTime(at, {
+      ...(range === 'hour' ? {} : { month: 'numeric', day: 'numeric' }),
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
+  const span: Span | null = marked && {
+    first: Math.min(marked.anchor, marked.at),
+    last: Math.max(marked.anchor, marked.at),
+  };
   const inFocus: Span | null = span ?? (hover === null ? null : { first: hover, last: hover });
-  const count = (number: number) => (chart?.accuracy.kind === 'sample' && number > 0 ? countText({ kind: 'estimate', count: number }).text : exactly(number));
-  const sum = (counts: number[], { first, last }: Span) => counts.slice(first, last + 1).reduce((a, b) => a + b, 0);
-  const names = chart?.series.map(({ name, other }) => (other ? t('other') : name === null ? t('noName') : chart.by === 'state' ? states(name as 'queued') : name)) ?? [];
+  const count = (number: number) =>
+    chart?.accuracy.kind === 'sample' && number > 0
+      ? countText({ kind: 'estimate', count: number }).text
+      : exactly(number);
+  const sum = (counts: number[], { first, last }: Span) =>
+    counts.slice(first, last + 1).reduce((a, b) => a + b, 0);
+  const names =
+    chart?.series.map(({ name, other }) =>
+      other
+        ? t('other')
+        : name === null
+          ? t('noName')
+          : chart.by === 'state'
+            ? states(name as 'queued')
+            : name,
+    ) ?? [];
 
   function onKeyDown(event: KeyboardEvent) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -85,17 +132,44 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
   return (
     <div ref={root} className="rounded-md border border-line px-3 py-2">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
-        <Choice label={t('range')} value={range} values={Object.keys(CHART_RANGES) as ChartRange[]} name={(one) => t(`ranges.${one}`)} onChange={(one) => onChoice({ ...choice, range: one })} />
-        <Choice label={t('by')} value={by} values={CHART_GROUPS} name={(one) => t(`groups.${one}`)} onChange={(one) => onChoice({ ...choice, by: one })} />
-        {chart?.accuracy.kind === 'sample' && <span className="text-soft">{t('sample', { number: exactly(chart.accuracy.rows) })}</span>}
-        <Button kind="quiet" className="ml-auto" aria-pressed={table} onClick={() => setTable(!table)}>
+        <Choice
+          label={t('range')}
+          value={range}
+          values={Object.keys(CHART_RANGES) as ChartRange[]}
+          name={(one) => t(`ranges.${one}`)}
+          onChange={(one) => onChoice({ ...choice, range: one })}
+        />
+        <Choice
+          label={t('by')}
+          value={by}
+          values={CHART_GROUPS}
+          name={(one) => t(`groups.${one}`)}
+          onChange={(one) => onChoice({ ...choice, by: one })}
+        />
+        {chart?.accuracy.kind === 'sample' && (
+          <span className="text-soft">{t('sample', { number: exactly(chart.accuracy.rows) })}</span>
+        )}
+        <Button
+          kind="quiet"
+          className="ml-auto"
+          aria-pressed={table}
+          onClick={() => setTable(!table)}
+        >
           {t(table ? 'asChart' : 'asTable')}
         </Button>
       </div>
       {limited && (
         <p className="flex flex-wrap items-center gap-x-2 text-[13px]">
-          {Number.isFinite(limited.from) && Number.isFinite(limited.to) && t('selected', { from: clock(limited.from), to: clock(limited.to) })}
-          <Button kind="quiet" className="!min-h-6 !py-0" onClick={() => router.push(searchHref(search.path, search.params, others), { scroll: false })}>
+          {Number.isFinite(limited.from) &&
+            Number.isFinite(limited.to) &&
+            t('selected', { from: clock(limited.from), to: clock(limited.to) })}
+          <Button
+            kind="quiet"
+            className="!min-h-6 !py-0"
+            onClick={() =>
+              router.push(searchHref(search.path, search.params, others), { scroll: false })
+            }
+          >
             {t('reset')}
           </Button>
         </p>
@@ -106,25 +180,61 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
         </p>
       )}
       {!chart && !error && <div className="h-[12rem]" aria-busy="true" />}
-      {chart && chart.series.length === 0 && <p className="py-8 text-center text-soft">{t(chart.accuracy.kind === 'unknown' ? 'unknown' : 'none')}</p>}
-      {chart && chart.series.length > 0 && table && <ChartTable chart={chart} names={names} count={count} onPick={pickSpan} />}
+      {chart && chart.series.length === 0 && (
+        <p className="py-8 text-center text-soft">
+          {t(chart.accuracy.kind === 'unknown' ? 'unknown' : 'none')}
+        </p>
+      )}
+      {chart && chart.series.length > 0 && table && (
+        <ChartTable chart={chart} names={names} count={count} onPick={pickSpan} />
+      )}
       {chart && chart.series.length > 0 && !table && (
         <>
-          <div tabIndex={0} role="group" aria-label={`${t('title')}. ${t('hint')}`} title={t('hint')} onKeyDown={onKeyDown} onBlur={() => setMarked(null)} className={`mt-1 ${isPlaceholderData ? 'opacity-60' : ''}`}>
+          <div
+            tabIndex={0}
+            role="group"
+            aria-label={`${t('title')}. ${t('hint')}`}
+            title={t('hint')}
+            onKeyDown={onKeyDown}
+            onBlur={() => setMarked(null)}
+            className={`mt-1 ${isPlaceholderData ? 'opacity-60' : ''}`}
+          >
             <Suspense fallback={<div className="h-[150px]" />}>
-              <ChartPlot chart={chart} limited={limited && toSpan(limited, chart.start, seconds, buckets)} marked={span} onHover={setHover} onPick={pickSpan} />
+              <ChartPlot
+                chart={chart}
+                limited={limited && toSpan(limited, chart.start, seconds, buckets)}
+                marked={span}
+                onHover={setHover}
+                onPick={pickSpan}
+              />
             </Suspense>
           </div>
           <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-[12.5px]">
             {chart.series.map((series, n) => (
               <li key={n} className="flex max-w-full min-w-0 items-center gap-1.5">
-                <span aria-hidden="true" className={`size-2.5 shrink-0 rounded-sm ${lookOf(chart.by, series, n).swatch}`} />
-                <span className={`min-w-0 any-break ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}>{names[n]}</span>
-                <span className="text-soft">{count(sum(series.counts, inFocus ?? { first: 0, last: buckets - 1 }))}</span>
+                <span
+                  aria-hidden="true"
+                  className={`size-2.5 shrink-0 rounded-sm ${lookOf(chart.by, series, n).swatch}`}
+                />
+                <span
+                  className={`min-w-0 any-break ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}
+                >
+                  {names[n]}
+                </span>
+                <span className="text-soft">
+                  {count(sum(series.counts, inFocus ?? { first: 0, last: buckets - 1 }))}
+                </span>
               </li>
             ))}
             <li aria-live="polite" className="ml-auto min-h-5 whitespace-nowrap text-soft">
-              {inFocus && t('cursor', { from: clock(startOf(inFocus.first)), to: clock(startOf(inFocus.last + 1)), number: count(chart.series.reduce((total, { counts }) => total + sum(counts, inFocus), 0)) })}
+              {inFocus &&
+                t('cursor', {
+                  from: clock(startOf(inFocus.first)),
+                  to: clock(startOf(inFocus.last + 1)),
+                  number: count(
+                    chart.series.reduce((total, { counts }) => total + sum(counts, inFocus), 0),
+                  ),
+                })}
             </li>
           </ul>
         </>
@@ -134,17 +244,38 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
 }
 
 /** The buckets that a limit touches; null: it lies outside of the chart. */
-function toSpan({ from, to }: { from: number; to: number }, start: number, seconds: number, buckets: number): Span | null {
+function toSpan(
+  { from, to }: { from: number; to: number },
+  start: number,
+  seconds: number,
+  buckets: number,
+): Span | null {
   const first = Math.max(0, Math.floor((from / 1000 - start) / seconds));
   const last = Math.min(buckets - 1, Math.ceil((to / 1000 - start) / seconds) - 1);
   return first <= last ? { first, last } : null;
 }
 
-function Choice<T extends string>({ label, value, values, name, onChange }: { label: string; value: T; values: readonly T[]; name: (value: T) => string; onChange: (value: T) => void }) {
+function Choice<T extends string>({
+  label,
+  value,
+  values,
+  name,
+  onChange,
+}: {
+  label: string;
+  value: T;
+  values: readonly T[];
+  name: (value: T) => string;
+  onChange: (value: T) => void;
+}) {
   return (
     <label className="flex items-center gap-1.5 text-soft">
       {label}
-      <select value={value} onChange={(event) => onChange(event.target.value as T)} className="control min-h-7 px-1 py-0.5 text-ink">
+      <select
+        value={value}
+        onChange={(event) => onChange(event.target.value as T)}
+        className="control min-h-7 px-1 py-0.5 text-ink"
+      >
         {values.map((one) => (
           <option key={one} value={one}>
             {name(one)}

@@ -7,12 +7,27 @@ import { Button } from '../ui/button';
 import type { Span } from './chart-plot';
 
 /** The chart's numbers, newest first, without the buckets that have none. */
-export function ChartTable({ chart, names, count, onPick }: { chart: Chart; names: string[]; count: (value: number) => string; onPick: (span: Span) => void }) {
+export function ChartTable({
+  chart,
+  names,
+  count,
+  onPick,
+}: {
+  chart: Chart;
+  names: string[];
+  count: (value: number) => string;
+  onPick: (span: Span) => void;
+}) {
   const t = useTranslations('chart');
   const absolute = useAbsoluteTime();
   const { buckets, seconds } = CHART_RANGES[chart.range];
-  const totals = Array.from({ length: buckets }, (_, n) => chart.series.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0));
-  const rows = totals.map((total, n) => ({ n, total })).filter(({ total }) => total > 0).reverse();
+  const totals = Array.from({ length: buckets }, (_, n) =>
+    chart.series.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0),
+  );
+  const rows = totals
+    .map((total, n) => ({ n, total }))
+    .filter(({ total }) => total > 0)
+    .reverse();
   const cell = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={t('asTable')}>
@@ -27,7 +42,12 @@ export function ChartTable({ chart, names, count, onPick }: { chart: Chart; name
               {t('total')}
             </th>
             {names.map((name, n) => (
-              <th key={n} scope="col" className={`${cell} max-w-48 truncate font-normal`} title={name}>
+              <th
+                key={n}
+                scope="col"
+                className={`${cell} max-w-48 truncate font-normal`}
+                title={name}
+              >
                 {name}
               </th>
             ))}
@@ -47,7 +67,11 @@ export function ChartTable({ chart, names, count, onPick }: { chart: Chart; name
                 </td>
               ))}
               <td className={cell}>
-                <Button kind="quiet" className="!min-h-6 !py-0" onClick={() => onPick({ first: n, last: n })}>
+                <Button
+                  kind="quiet"
+                  className="!min-h-6 !py-0"
+                  onClick={() => onPick({ first: n, last: n })}
+                >
                   {t('pick')}
                 </Button>
               </td>

@@ -24,7 +24,8 @@ export const OTHER: Look = { property: '--line-strong', swatch: 'bg-line-strong'
 /** The look of the n-th series of a chart. */
 export function lookOf(by: ChartGroup, { name, other }: ChartSeries, n: number): Look {
   if (other) return OTHER;
-  if (by === 'state' && name !== null && isJobState(name)) return { property: `--${name}`, swatch: STATE_CLASSES[name].swatch };
+  if (by === 'state' && name !== null && isJobState(name))
+    return { property: `--${name}`, swatch: STATE_CLASSES[name].swatch };
   return PALETTE[n] ?? OTHER;
 }
 

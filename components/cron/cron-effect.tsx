@@ -3,7 +3,13 @@ import type { CronAction } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';
 
 /** What an action on a cron key will do: for the dialog and for the confirmation page. */
-export function CronEffect({ action, row }: { action: CronAction; row: Pick<CronRow, 'key' | 'jobClass' | 'configured' | 'enabled'> }) {
+export function CronEffect({
+  action,
+  row,
+}: {
+  action: CronAction;
+  row: Pick<CronRow, 'key' | 'jobClass' | 'configured' | 'enabled'>;
+}) {
   const t = useTranslations('cron');
   return (
     <>
@@ -18,7 +24,9 @@ export function CronEffect({ action, row }: { action: CronAction; row: Pick<Cron
         )}
       </dl>
       <p className="mt-2">{t(`${action}.effect`)}</p>
-      {action === 'enqueue' && <p className="mt-2">{t(row.configured ? 'fromFile' : 'fromLastJob')}</p>}
+      {action === 'enqueue' && (
+        <p className="mt-2">{t(row.configured ? 'fromFile' : 'fromLastJob')}</p>
+      )}
       {action === 'enqueue' && !row.enabled && <p className="mt-2">{t('enqueueDisabled')}</p>}
     </>
   );

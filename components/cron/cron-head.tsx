@@ -30,7 +30,16 @@ export function CronHead({ initial }: { initial: CronDetail }) {
   const head = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(head);
   const path = `/cron_entries/${encodeURIComponent(initial.row.key)}`;
-  const { data = initial, error, dataUpdatedAt } = useLiveQuery({ key: [`/api${path}`], fetch: (signal) => fetchJson<CronDetail>(`${basePath}/api${path}`, signal), initial, wanted: onScreen });
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery({
+    key: [`/api${path}`],
+    fetch: (signal) => fetchJson<CronDetail>(`${basePath}/api${path}`, signal),
+    initial,
+    wanted: onScreen,
+  });
   const { row, nextRuns, cronProcesses, fileGiven } = data;
   const text = useCronText();
   const denials = useDenials();
@@ -48,7 +57,9 @@ export function CronHead({ initial }: { initial: CronDetail }) {
       <Breadcrumb items={[{ href: '/cron_entries', text: t('cron.title') }]} current={row.key} />
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{row.key}</h1>
+          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
+            {row.key}
+          </h1>
           <CronStateBadge row={row} fileGiven={fileGiven} />
         </div>
         <ul id="actions" className="flex flex-wrap gap-2">
@@ -75,7 +86,9 @@ export function CronHead({ initial }: { initial: CronDetail }) {
       </div>
       {row.description && <p className="mt-1 max-w-prose any-break">{row.description}</p>}
       <CronNotes row={row} fileGiven={fileGiven} />
-      {row.cannotEnqueue && <p className="text-[13px] text-soft">{t(`cron.refused.${row.cannotEnqueue}`)}</p>}
+      {row.cannotEnqueue && (
+        <p className="text-[13px] text-soft">{t(`cron.refused.${row.cannotEnqueue}`)}</p>
+      )}
       {cronProcesses === 0 && (
         <div className="mt-2">
           <Banner tone="warning">{t('cron.noProcess')}</Banner>
@@ -83,14 +96,25 @@ export function CronHead({ initial }: { initial: CronDetail }) {
       )}
       {acted && (
         <div ref={outcome} tabIndex={-1} className="mt-2">
-          <OutcomeLine done={cronCode(acted.result) === 'done'} text={text(acted.action, cronCode(acted.result)) ?? ''} />
+          <OutcomeLine
+            done={cronCode(acted.result) === 'done'}
+            text={text(acted.action, cronCode(acted.result)) ?? ''}
+          />
         </div>
       )}
       <dl className="mt-3 grid gap-x-6 gap-y-2 rounded-md border border-line px-3 py-2.5 sm:grid-cols-[max-content_minmax(0,1fr)]">
         <dt className="text-soft">{t('cron.class')}</dt>
-        <dd className="min-w-0 font-mono text-[13px] any-break">{row.jobClass ?? t('jobs.noClass')}</dd>
+        <dd className="min-w-0 font-mono text-[13px] any-break">
+          {row.jobClass ?? t('jobs.noClass')}
+        </dd>
         <dt className="text-soft">{t('cron.schedule')}</dt>
-        <dd className="min-w-0">{row.schedule ? <ScheduleText schedule={row.schedule} /> : <span className="text-soft">{t('cron.noSchedule')}</span>}</dd>
+        <dd className="min-w-0">
+          {row.schedule ? (
+            <ScheduleText schedule={row.schedule} />
+          ) : (
+            <span className="text-soft">{t('cron.noSchedule')}</span>
+          )}
+        </dd>
         <dt className="text-soft">{t('cron.nextRuns')}</dt>
         <dd>
           {nextRuns.length === 0 ? (

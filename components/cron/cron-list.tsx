@@ -23,7 +23,8 @@ import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
 import type { CronActed } from './use-cron-action';
 
-const GRID = 'xl:grid xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_7.25rem_8rem_13.25rem_6.25rem_2.5rem] xl:items-start xl:gap-x-3';
+const GRID =
+  'xl:grid xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_7.25rem_8rem_13.25rem_6.25rem_2.5rem] xl:items-start xl:gap-x-3';
 
 /** The cron entries, each with its schedule and its last runs, kept fresh. */
 export function CronList({ door, initial }: { door: string; initial: CronPage }) {
@@ -33,7 +34,17 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
   const [acted, setActed] = useState<Record<string, CronActed>>({});
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const { data = initial, error, dataUpdatedAt, refetch } = useLiveQuery({ key: [door], fetch: (signal) => fetchJson<CronPage>(basePath + door, signal), initial, wanted: onScreen });
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+    refetch,
+  } = useLiveQuery({
+    key: [door],
+    fetch: (signal) => fetchJson<CronPage>(basePath + door, signal),
+    initial,
+    wanted: onScreen,
+  });
   return (
     <div ref={list}>
       {data.fileStale && (
@@ -47,14 +58,21 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
         </div>
       )}
       {data.rows.length === 0 ? (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t(data.fileGiven ? 'empty' : 'emptyWithoutFile')}</div>
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+          {t(data.fileGiven ? 'empty' : 'emptyWithoutFile')}
+        </div>
       ) : (
         <>
           <p className="mb-2 text-[13px] text-soft">
-            {t('totals', { enabled: count(data.enabled), disabled: count(data.disabled) })} {data.notInFile > 0 && t('totalNotInFile', { count: count(data.notInFile) })} {data.more && t('more')}
+            {t('totals', { enabled: count(data.enabled), disabled: count(data.disabled) })}{' '}
+            {data.notInFile > 0 && t('totalNotInFile', { count: count(data.notInFile) })}{' '}
+            {data.more && t('more')}
           </p>
           <div className="rounded-md border border-line">
-            <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}>
+            <div
+              aria-hidden="true"
+              className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}
+            >
               <div>{t('key')}</div>
               <div>{t('class')}</div>
               <div>{t('schedule')}</div>
@@ -89,7 +107,17 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
   );
 }
 
-function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: boolean; acted?: CronActed; onActed: (acted: CronActed) => void }) {
+function Entry({
+  row,
+  fileGiven,
+  acted,
+  onActed,
+}: {
+  row: CronRow;
+  fileGiven: boolean;
+  acted?: CronActed;
+  onActed: (acted: CronActed) => void;
+}) {
   const t = useTranslations();
   const count = useCount();
   const text = useCronText();
@@ -99,17 +127,41 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
     <li className="px-3 py-2.5" data-cron-key={row.key}>
       <div className={GRID}>
         <div className="min-w-0">
-          <Link href={`/cron_entries/${encodeURIComponent(row.key)}`} prefetch={false} className="font-mono font-semibold any-break text-accent no-underline hover:underline">
+          <Link
+            href={`/cron_entries/${encodeURIComponent(row.key)}`}
+            prefetch={false}
+            className="font-mono font-semibold any-break text-accent no-underline hover:underline"
+          >
             {row.key}
           </Link>
           {row.description && <p className="text-[13px] any-break text-soft">{row.description}</p>}
           <CronNotes row={row} fileGiven={fileGiven} />
         </div>
-        <Cell name={t('cron.class')}>{row.jobClass ? <span className="font-mono text-[13px] any-break"><ClassName name={row.jobClass} /></span> : <span className="text-soft">{t('jobs.noClass')}</span>}</Cell>
-        <Cell name={t('cron.schedule')}>{row.schedule ? <ScheduleText schedule={row.schedule} /> : <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>}</Cell>
+        <Cell name={t('cron.class')}>
+          {row.jobClass ? (
+            <span className="font-mono text-[13px] any-break">
+              <ClassName name={row.jobClass} />
+            </span>
+          ) : (
+            <span className="text-soft">{t('jobs.noClass')}</span>
+          )}
+        </Cell>
+        <Cell name={t('cron.schedule')}>
+          {row.schedule ? (
+            <ScheduleText schedule={row.schedule} />
+          ) : (
+            <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>
+          )}
+        </Cell>
         <Cell name={t('cron.next')}>
-          {row.nextAt ? <RelativeTime iso={row.nextAt} /> : <span className="text-soft">{t('time.never')}</span>}
-          {row.nextAt && !row.enabled && <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>}
+          {row.nextAt ? (
+            <RelativeTime iso={row.nextAt} />
+          ) : (
+            <span className="text-soft">{t('time.never')}</span>
+          )}
+          {row.nextAt && !row.enabled && (
+            <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>
+          )}
         </Cell>
         <Cell name={t('cron.last')}>
           {last ? (
@@ -125,7 +177,11 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
         </Cell>
         <Cell name={t('cron.runs')}>
           <RunStrip runs={row.runs} />
-          {failed > 0 && <p className="text-[12.5px] text-discarded">{t('cron.failed', { failed: count(failed), total: count(row.runs.length) })}</p>}
+          {failed > 0 && (
+            <p className="text-[12.5px] text-discarded">
+              {t('cron.failed', { failed: count(failed), total: count(row.runs.length) })}
+            </p>
+          )}
         </Cell>
         <Cell name={t('cron.status')}>
           <CronStateBadge row={row} fileGiven={fileGiven} />
@@ -136,7 +192,10 @@ function Entry({ row, fileGiven, acted, onActed }: { row: CronRow; fileGiven: bo
       </div>
       {acted && (
         <div className="mt-1">
-          <OutcomeLine done={cronCode(acted.result) === 'done'} text={text(acted.action, cronCode(acted.result)) ?? ''} />
+          <OutcomeLine
+            done={cronCode(acted.result) === 'done'}
+            text={text(acted.action, cronCode(acted.result)) ?? ''}
+          />
         </div>
       )}
     </li>
@@ -158,12 +217,26 @@ function PageLinks({ page: { previous, next } }: { page: CronPage }) {
   return (
     <nav aria-label={t('label')} className="flex gap-2">
       {previous !== null && (
-        <Link href={previous === '' ? '/cron_entries' : `/cron_entries?${new URLSearchParams({ after: previous })}`} prefetch={false} rel="prev" className={buttonClass()}>
+        <Link
+          href={
+            previous === ''
+              ? '/cron_entries'
+              : `/cron_entries?${new URLSearchParams({ after: previous })}`
+          }
+          prefetch={false}
+          rel="prev"
+          className={buttonClass()}
+        >
           {t('previous')}
         </Link>
       )}
       {next !== null && (
-        <Link href={`/cron_entries?${new URLSearchParams({ after: next })}`} prefetch={false} rel="next" className={buttonClass()}>
+        <Link
+          href={`/cron_entries?${new URLSearchParams({ after: next })}`}
+          prefetch={false}
+          rel="next"
+          className={buttonClass()}
+        >
           {t('next')}
         </Link>
       )}

@@ -28,7 +28,12 @@ export function CronMenu({ row, onActed }: { row: CronRow; onActed: (acted: Cron
         items={() =>
           cronActions(row).map((action) => {
             const reason = whyNotCron(action, row, denials);
-            return { key: action, text: t(`cron.${action}.menu`), reason: reason && t(reason), onSelect: () => ask(action) };
+            return {
+              key: action,
+              text: t(`cron.${action}.menu`),
+              reason: reason && t(reason),
+              onSelect: () => ask(action),
+            };
           })
         }
       />

@@ -9,9 +9,17 @@ import { Icon } from '../ui/icon';
 export function CronNotes({ row, fileGiven }: { row: CronRow; fileGiven: boolean }) {
   const t = useTranslations('cron');
   const notes = [
-    ...row.problems.map((problem) => ({ key: problem, text: t(`problems.${problem}`), warns: true })),
-    ...(fileGiven && !row.configured ? [{ key: 'notInFile', text: t('notInFile'), warns: false }] : []),
-    ...(row.configured && row.runs.length === 0 ? [{ key: 'neverRan', text: t('neverRan'), warns: false }] : []),
+    ...row.problems.map((problem) => ({
+      key: problem,
+      text: t(`problems.${problem}`),
+      warns: true,
+    })),
+    ...(fileGiven && !row.configured
+      ? [{ key: 'notInFile', text: t('notInFile'), warns: false }]
+      : []),
+    ...(row.configured && row.runs.length === 0
+      ? [{ key: 'neverRan', text: t('neverRan'), warns: false }]
+      : []),
   ];
   return (
     <>

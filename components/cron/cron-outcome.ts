@@ -5,7 +5,10 @@ import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
 
 /** One of a cron action's codes, as a confirmation page sends it back too. */
-type Code = Exclude<CronOutcome['outcome'], 'refused'> | Extract<CronOutcome, { outcome: 'refused' }>['code'] | ErrorCode;
+type Code =
+  | Exclude<CronOutcome['outcome'], 'refused'>
+  | Extract<CronOutcome, { outcome: 'refused' }>['code']
+  | ErrorCode;
 
 export function cronCode(result: ActionResult<CronOutcome>): Code {
   if (!result.ok) return result.error;
@@ -17,7 +20,13 @@ export function useCronText(): (action: CronAction, code: string) => string | nu
   const t = useTranslations();
   return (action, code) => {
     if (code === 'done' || code === 'unchanged') return t(`cron.${action}.${code}`);
-    if (code === 'missing' || code === 'no_source' || code === 'entry_invalid' || code === 'setting_of_wrong_type') return t(`cron.refused.${code}`);
+    if (
+      code === 'missing' ||
+      code === 'no_source' ||
+      code === 'entry_invalid' ||
+      code === 'setting_of_wrong_type'
+    )
+      return t(`cron.refused.${code}`);
     const refusal = REFUSAL_CODES.find((one) => one === code);
     if (refusal) return t(`outcomes.refused.${refusal}`);
     const error = ERROR_CODES.find((one) => one === code);

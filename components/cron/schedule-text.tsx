@@ -16,7 +16,10 @@ export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
         <p className="text-[13px] text-warn">{t(`unreadable.${unreadable}`)}</p>
       ) : (
         <p className="text-[13px] text-soft">
-          {schedule.words ? words(schedule.words) : asCron && <span className="font-mono">{asCron}</span>} {zone && t(isAppZone ? 'appZone' : 'zone', { zone })}
+          {schedule.words
+            ? words(schedule.words)
+            : asCron && <span className="font-mono">{asCron}</span>}{' '}
+          {zone && t(isAppZone ? 'appZone' : 'zone', { zone })}
         </p>
       )}
       {countsWeeks && <p className="text-[13px] text-soft">{t('countsWeeks')}</p>}
@@ -28,8 +31,12 @@ export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
 function useWords(): (words: Words) => string {
   const t = useTranslations('cron.words');
   const locale = useLocale();
-  const list = (items: string[]) => new Intl.ListFormat(locale, { type: 'unit', style: locale === 'ja' ? 'narrow' : 'short' }).format(items).replaceAll(/(?<=[\d\u3040-\u9fff]) (?=[\d\u3040-\u9fff])/g, '・');
-  const day = (options: Intl.DateTimeFormatOptions, date: number) => new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options }).format(date);
+  const list = (items: string[]) =>
+    new Intl.ListFormat(locale, { type: 'unit', style: locale === 'ja' ? 'narrow' : 'short' })
+      .format(items)
+      .replaceAll(/(?<=[\d\u3040-\u9fff]) (?=[\d\u3040-\u9fff])/g, '・');
+  const day = (options: Intl.DateTimeFormatOptions, date: number) =>
+    new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options }).format(date);
   // The 4th of January 1970 was a Sunday.
   const weekday = (n: number) => day({ weekday: 'long' }, Date.UTC(1970, 0, 4 + n));
   const month = (n: number) => day({ month: 'long' }, Date.UTC(1970, n - 1, 1));
@@ -48,9 +55,16 @@ function useWords(): (words: Words) => string {
       case 'weekly':
         return t('weekly', { days: list(words.weekdays.map(weekday)), times: list(words.times) });
       case 'monthly':
-        return t('monthly', { days: list(words.monthdays.map(monthday)), times: list(words.times) });
+        return t('monthly', {
+          days: list(words.monthdays.map(monthday)),
+          times: list(words.times),
+        });
       case 'yearly':
-        return t('yearly', { months: list(words.months.map(month)), days: list(words.monthdays.map(monthday)), times: list(words.times) });
+        return t('yearly', {
+          months: list(words.months.map(month)),
+          days: list(words.monthdays.map(monthday)),
+          times: list(words.times),
+        });
     }
   };
 }

@@ -22,14 +22,26 @@ export function cronActions({ enabled }: Pick<CronRow, 'enabled'>): CronAction[]
 }
 
 /** Why an action is not offered; a message `actions.why.…` or `cron.refused.…`. */
-export function whyNotCron(action: CronAction, row: CronRow, denials: Denials): 'actions.why.forbidden' | 'actions.why.read_only' | `cron.refused.${'entry_invalid' | 'no_source'}` | null {
+export function whyNotCron(
+  action: CronAction,
+  row: CronRow,
+  denials: Denials,
+):
+  | 'actions.why.forbidden'
+  | 'actions.why.read_only'
+  | `cron.refused.${'entry_invalid' | 'no_source'}`
+  | null {
   const denied = denials[`cron.${action}`];
   if (denied) return `actions.why.${denied}`;
   return action === 'enqueue' && row.cannotEnqueue ? `cron.refused.${row.cannotEnqueue}` : null;
 }
 
 /** A dialog that asks before an action on an entry and carries it out. */
-export function useCronAction(row: CronRow, onActed: (acted: CronActed) => void, returnTo?: RefObject<HTMLElement | null>): { ask: (action: CronAction) => void; dialog: ReactNode } {
+export function useCronAction(
+  row: CronRow,
+  onActed: (acted: CronActed) => void,
+  returnTo?: RefObject<HTMLElement | null>,
+): { ask: (action: CronAction) => void; dialog: ReactNode } {
   const t = useTranslations('cron');
   const [action, setAction] = useState<CronAction | null>(null);
   const dialog = action && (
@@ -38,7 +50,12 @@ export function useCronAction(row: CronRow, onActed: (acted: CronActed) => void,
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setAction(null)}
-      onConfirm={async (reason) => onActed({ action, result: await changeCron({ action, key: row.key, reason }).catch(actionFailed) })}
+      onConfirm={async (reason) =>
+        onActed({
+          action,
+          result: await changeCron({ action, key: row.key, reason }).catch(actionFailed),
+        })
+      }
     >
       <CronEffect action={action} row={row} />
     </ConfirmDialog>

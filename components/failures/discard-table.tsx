@@ -1,7 +1,13 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type FailureFilter, failureParams } from '@/lib/failures/filters';
-import { type DiscardCount, type DiscardCounts, FAILURE_RANGES, type FailureRange, RANGE_NAMES } from '@/lib/failures/types';
+import {
+  type DiscardCount,
+  type DiscardCounts,
+  FAILURE_RANGES,
+  type FailureRange,
+  RANGE_NAMES,
+} from '@/lib/failures/types';
 import { useCountText } from '../quantities';
 import { ClassName } from '../ui/class-name';
 import { before, countHref } from './failure-links';
@@ -12,7 +18,12 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
   const by = filter.by === 'class' ? 'class' : 'exception';
   const cell = 'px-3 py-1.5 text-right whitespace-nowrap';
   return (
-    <div className="overflow-x-auto rounded-md border border-line" tabIndex={0} role="group" aria-label={t(`tables.${by}`)}>
+    <div
+      className="overflow-x-auto rounded-md border border-line"
+      tabIndex={0}
+      role="group"
+      aria-label={t(`tables.${by}`)}
+    >
       <table className="w-full border-collapse" data-table={by}>
         <caption className="sr-only">{t(`tables.${by}`)}</caption>
         <thead>
@@ -33,9 +44,16 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
         <tbody>
           {counts.rows.map((row, n) => (
             <tr key={n} className="border-b border-line">
-              <th scope="row" className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break">
+              <th
+                scope="row"
+                className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break"
+              >
                 {by === 'class' && row.name !== null ? (
-                  <Link href={`/cleaner?${new URLSearchParams(failureParams(filter, { by: 'failure', jobClass: row.name, group: null }))}`} prefetch={false} className="text-accent">
+                  <Link
+                    href={`/cleaner?${new URLSearchParams(failureParams(filter, { by: 'failure', jobClass: row.name, group: null }))}`}
+                    prefetch={false}
+                    className="text-accent"
+                  >
                     <ClassName name={row.name} />
                   </Link>
                 ) : (
@@ -59,11 +77,28 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
   );
 }
 
-function Cells({ row, counts, filter, className, isTotal = false }: { row: DiscardCount; counts: DiscardCounts; filter: FailureFilter; className: string; isTotal?: boolean }) {
+function Cells({
+  row,
+  counts,
+  filter,
+  className,
+  isTotal = false,
+}: {
+  row: DiscardCount;
+  counts: DiscardCounts;
+  filter: FailureFilter;
+  className: string;
+  isTotal?: boolean;
+}) {
   const countText = useCountText();
-  const cells: [FailureRange | null, number][] = [[null, row.all], ...RANGE_NAMES.map((range, n): [FailureRange, number] => [range, row.counts[n] ?? 0])];
+  const cells: [FailureRange | null, number][] = [
+    [null, row.all],
+    ...RANGE_NAMES.map((range, n): [FailureRange, number] => [range, row.counts[n] ?? 0]),
+  ];
   return cells.map(([range, count]) => {
-    const isAll = counts.since === null || (range !== null && counts.since <= before(counts.now, FAILURE_RANGES[range]));
+    const isAll =
+      counts.since === null ||
+      (range !== null && counts.since <= before(counts.now, FAILURE_RANGES[range]));
     const { text, title } = countText({ kind: isAll ? 'exact' : 'at_least', count });
     const link = count > 0 ? countHref(filter.by, row, range, isTotal, filter.jobClass) : null;
     return (

@@ -16,7 +16,8 @@ export function FailureDetail({ group, page }: { group: FailureGroup; page: Fail
   const count = useCount();
   const [newest] = group.samples;
   const all = groupQuery(group, page);
-  const of = (state: 'discarded' | 'retried') => `/jobs?${new URLSearchParams([['state', state], ...new URLSearchParams(all)])}`;
+  const of = (state: 'discarded' | 'retried') =>
+    `/jobs?${new URLSearchParams([['state', state], ...new URLSearchParams(all)])}`;
   return (
     <div className="mt-3 ml-[1.4rem] grid gap-4 lg:grid-cols-2 max-lg:ml-0">
       <section aria-label={t('newestError')} className="min-w-0">
@@ -26,7 +27,12 @@ export function FailureDetail({ group, page }: { group: FailureGroup; page: Fail
           <p className="mt-2 flex flex-wrap gap-1.5 text-[13px]">
             <span className="text-soft">{t('queues')}</span>
             {group.queues.map((queue) => (
-              <Link key={queue} href={`/jobs?${new URLSearchParams([['queue_name', queue], ...new URLSearchParams(all)])}`} prefetch={false} className="font-mono text-accent any-break">
+              <Link
+                key={queue}
+                href={`/jobs?${new URLSearchParams([['queue_name', queue], ...new URLSearchParams(all)])}`}
+                prefetch={false}
+                className="font-mono text-accent any-break"
+              >
                 {queue}
               </Link>
             ))}
@@ -38,7 +44,12 @@ export function FailureDetail({ group, page }: { group: FailureGroup; page: Fail
         <ul className="divide-y divide-line rounded-md border border-line">
           {group.samples.map(({ id, state, at }) => (
             <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
-              <Link href={`/jobs/${id}`} prefetch={false} data-sample={id} className="font-mono text-[12.5px] break-all text-accent">
+              <Link
+                href={`/jobs/${id}`}
+                prefetch={false}
+                data-sample={id}
+                className="font-mono text-[12.5px] break-all text-accent"
+              >
                 {id}
               </Link>
               <StateBadge state={state} />
@@ -50,12 +61,20 @@ export function FailureDetail({ group, page }: { group: FailureGroup; page: Fail
         </ul>
       </section>
       <section aria-label={t('actions')} className="min-w-0 lg:col-span-2">
-        <p className="text-[13px]">{t.rich('actsOn', { since: () => <AbsoluteTime iso={page.since} /> })}</p>
+        <p className="text-[13px]">
+          {t.rich('actsOn', { since: () => <AbsoluteTime iso={page.since} /> })}
+        </p>
         <div className="mt-2 flex flex-wrap items-center gap-2">
           {(['discarded', 'retried'] as const).map(
             (state) =>
               group[state] > 0 && (
-                <Link key={state} href={of(state)} prefetch={false} data-state={state} className={buttonClass()}>
+                <Link
+                  key={state}
+                  href={of(state)}
+                  prefetch={false}
+                  data-state={state}
+                  className={buttonClass()}
+                >
                   {t(`list.${state}`, { count: group[state], number: count(group[state]) })}
                 </Link>
               ),

@@ -1,7 +1,12 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type FailureFilter, failureParams } from '@/lib/failures/filters';
-import { FAILURE_RANGES, type FailureGroup, type FailurePage, RANGE_NAMES } from '@/lib/failures/types';
+import {
+  FAILURE_RANGES,
+  type FailureGroup,
+  type FailurePage,
+  RANGE_NAMES,
+} from '@/lib/failures/types';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
@@ -25,25 +30,48 @@ export function FailureRow({ group, page, filter }: Props) {
       <div className="flex flex-col gap-x-5 gap-y-2 lg:flex-row lg:items-start">
         <div className="min-w-0 flex-1">
           <h2>
-            <Link href={href} prefetch={false} scroll={false} aria-expanded={isOpen} className="flex min-h-6 min-w-0 items-start gap-1.5 no-underline hover:underline">
+            <Link
+              href={href}
+              prefetch={false}
+              scroll={false}
+              aria-expanded={isOpen}
+              className="flex min-h-6 min-w-0 items-start gap-1.5 no-underline hover:underline"
+            >
               <Icon name={isOpen ? 'fold' : 'unfold'} className="mt-0.5" />
-              <span className={`min-w-0 font-mono text-[13px] any-break ${isOpen ? '' : 'line-clamp-2'}`}>{group.error || t('failures.blankError')}</span>
+              <span
+                className={`min-w-0 font-mono text-[13px] any-break ${isOpen ? '' : 'line-clamp-2'}`}
+              >
+                {group.error || t('failures.blankError')}
+              </span>
             </Link>
           </h2>
           <p className="mt-1 flex flex-wrap items-center gap-x-3 pl-[1.4rem] text-[13px]">
             {group.jobClass === null ? (
               <span className="text-soft">{t('jobs.noClass')}</span>
             ) : (
-              <Link href={`/cleaner?${new URLSearchParams(failureParams(filter, { jobClass: group.jobClass, group: null }))}`} prefetch={false} className="inline-block min-h-6 font-mono text-accent any-break">
+              <Link
+                href={`/cleaner?${new URLSearchParams(failureParams(filter, { jobClass: group.jobClass, group: null }))}`}
+                prefetch={false}
+                className="inline-block min-h-6 font-mono text-accent any-break"
+              >
                 {group.jobClass}
               </Link>
             )}
-            <span className="min-w-0 font-mono text-soft any-break">{group.frame ?? t('failures.noFrame')}</span>
+            <span className="min-w-0 font-mono text-soft any-break">
+              {group.frame ?? t('failures.noFrame')}
+            </span>
           </p>
         </div>
         <div className="flex flex-wrap items-start gap-x-5 gap-y-1.5 max-lg:pl-[1.4rem]">
           <div className="w-36">
-            <Sparkline values={group.spark} label={t('failures.spark', { range: t(`failures.ranges.${filter.range}`), values: group.spark.join(', ') })} className="w-full" />
+            <Sparkline
+              values={group.spark}
+              label={t('failures.spark', {
+                range: t(`failures.ranges.${filter.range}`),
+                values: group.spark.join(', '),
+              })}
+              className="w-full"
+            />
             <Trend group={group} filter={filter} />
           </div>
           <Counts group={group} page={page} filter={filter} />
@@ -78,15 +106,26 @@ function Counts({ group, page, filter }: Props) {
       {RANGE_NAMES.map((range, n) => {
         const from = before(page.now, FAILURE_RANGES[range]);
         const value = group.counts[n] ?? 0;
-        const { text, title } = countText({ kind: (page.cut && page.since > from) || page.until !== null ? 'at_least' : 'exact', count: value });
+        const { text, title } = countText({
+          kind: (page.cut && page.since > from) || page.until !== null ? 'at_least' : 'exact',
+          count: value,
+        });
         return (
-          <div key={range} className={`flex flex-col items-end ${range === filter.range ? 'font-semibold' : ''}`}>
+          <div
+            key={range}
+            className={`flex flex-col items-end ${range === filter.range ? 'font-semibold' : ''}`}
+          >
             <dt className="text-[12.5px] whitespace-nowrap text-soft">{t(`short.${range}`)}</dt>
             <dd title={title}>
               {value === 0 ? (
                 <span className="text-soft">{text}</span>
               ) : (
-                <Link href={`/jobs?${groupQuery(group, page, from)}`} prefetch={false} data-count={range} className="text-accent">
+                <Link
+                  href={`/jobs?${groupQuery(group, page, from)}`}
+                  prefetch={false}
+                  data-count={range}
+                  className="text-accent"
+                >
                   {text}
                 </Link>
               )}
@@ -104,7 +143,8 @@ function Trend({ group, filter }: Pick<Props, 'group' | 'filter'>) {
   const count = useCount();
   const now = group.counts[RANGE_NAMES.indexOf(filter.range)] ?? 0;
   const { before: earlier } = group;
-  if (earlier === null) return <p className="text-[12.5px] whitespace-nowrap text-soft">{t('unknown')}</p>;
+  if (earlier === null)
+    return <p className="text-[12.5px] whitespace-nowrap text-soft">{t('unknown')}</p>;
   const sign = now > earlier ? '↑' : now < earlier ? '↓' : '→';
   return (
     <p className={`text-[12.5px] whitespace-nowrap ${now > earlier ? 'text-danger' : 'text-soft'}`}>

@@ -10,8 +10,14 @@ export function LookedNote({ page, deeperHref }: { page: FailurePage; deeperHref
   const count = useCount();
   return (
     <p className="mb-2 text-[13px] text-soft" data-looked={page.looked}>
-      {t.rich(page.cut ? 'lookedCut' : 'looked', { count: page.looked, number: count(page.looked), since: () => <AbsoluteTime iso={page.since} /> })}
-      {page.until !== null && <> {t.rich('waitingUntil', { until: () => <AbsoluteTime iso={page.until ?? ''} /> })}</>}
+      {t.rich(page.cut ? 'lookedCut' : 'looked', {
+        count: page.looked,
+        number: count(page.looked),
+        since: () => <AbsoluteTime iso={page.since} />,
+      })}
+      {page.until !== null && (
+        <> {t.rich('waitingUntil', { until: () => <AbsoluteTime iso={page.until ?? ''} /> })}</>
+      )}
       {deeperHref && (
         <>
           {' '}

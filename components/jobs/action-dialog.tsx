@@ -50,7 +50,12 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
       if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
     }
     setWorking(true);
-    const result = await changeJob({ action, id: job.id, scheduledAt, reason: String(form.get('reason')) }).catch(actionFailed);
+    const result = await changeJob({
+      action,
+      id: job.id,
+      scheduledAt,
+      reason: String(form.get('reason')),
+    }).catch(actionFailed);
     onActed({ id: job.id, action, result });
     onClose();
   }
@@ -70,10 +75,19 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
           </p>
         )}
         <div className="mt-5 flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose} disabled={working} data-focus-first={DESTRUCTIVE.has(action) ? '' : undefined}>
+          <Button
+            onClick={onClose}
+            disabled={working}
+            data-focus-first={DESTRUCTIVE.has(action) ? '' : undefined}
+          >
             {t('actions.cancel')}
           </Button>
-          <Button type="submit" kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'} disabled={working} data-focus-first={DESTRUCTIVE.has(action) ? undefined : ''}>
+          <Button
+            type="submit"
+            kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'}
+            disabled={working}
+            data-focus-first={DESTRUCTIVE.has(action) ? undefined : ''}
+          >
             {working ? t('actions.working') : t(`actions.${action}.confirm`)}
           </Button>
         </div>

@@ -2,14 +2,22 @@ import { useTranslations } from 'next-intl';
 import type { JobAction } from '@/lib/good-job/actions';
 
 /** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */
-export function ActionEffect({ action, job }: { action: JobAction; job: { id: string; jobClass: string | null } }) {
+export function ActionEffect({
+  action,
+  job,
+}: {
+  action: JobAction;
+  job: { id: string; jobClass: string | null };
+}) {
   const t = useTranslations();
   return (
     <>
       <p className="mt-2">{t(`actions.${action}.effect`)}</p>
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.target')}</span>
-        <span className="block font-mono text-[13px] font-semibold any-break">{job.jobClass ?? t('jobs.noClass')}</span>
+        <span className="block font-mono text-[13px] font-semibold any-break">
+          {job.jobClass ?? t('jobs.noClass')}
+        </span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{job.id}</span>
       </p>
     </>
@@ -31,7 +39,13 @@ export function RescheduleFields({ zone, at }: { zone: string; at: string }) {
           <input type="radio" name="when" value="at" className="accent-accent" />
           {t('at')}
         </label>
-        <input type="datetime-local" name="at" defaultValue={at} aria-label={t('time', { zone })} className="control" />
+        <input
+          type="datetime-local"
+          name="at"
+          defaultValue={at}
+          aria-label={t('time', { zone })}
+          className="control"
+        />
         <span className="text-soft">{zone}</span>
       </div>
     </fieldset>

@@ -3,13 +3,27 @@ import type { JobRow } from '@/lib/jobs/types';
 import type { Denials } from '../permissions';
 
 /** In the order of the menu: what helps first, what destroys last. */
-export const MENU_ACTIONS: JobAction[] = ['retry', 'reschedule', 'discard', 'force_discard', 'destroy'];
-export const DESTRUCTIVE: ReadonlySet<string> = new Set<JobAction>(['discard', 'force_discard', 'destroy']);
+export const MENU_ACTIONS: JobAction[] = [
+  'retry',
+  'reschedule',
+  'discard',
+  'force_discard',
+  'destroy',
+];
+export const DESTRUCTIVE: ReadonlySet<string> = new Set<JobAction>([
+  'discard',
+  'force_discard',
+  'destroy',
+]);
 
 export type WhyNot = 'finished' | 'unfinished' | 'notDiscarded' | 'read_only' | 'forbidden';
 
 /** Why an action is not offered for a job as it is shown (a message key `actions.why.<reason>`); null: it is. */
-export function whyNot(action: JobAction, job: Pick<JobRow, 'state' | 'error'>, denials: Denials): WhyNot | null {
+export function whyNot(
+  action: JobAction,
+  job: Pick<JobRow, 'state' | 'error'>,
+  denials: Denials,
+): WhyNot | null {
   const finished = job.state === 'succeeded' || job.state === 'discarded';
   const denied = denials[`job.${action}`];
   if (denied) return denied;

@@ -3,7 +3,16 @@
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { type FormEvent, useState } from 'react';
-import { COLUMNS, COLUMNS_COOKIE, type Column, DEFAULT_COLUMNS, MOST_PATHS, inOrder, isPath, printColumns } from '@/lib/jobs/columns';
+import {
+  COLUMNS,
+  COLUMNS_COOKIE,
+  type Column,
+  DEFAULT_COLUMNS,
+  MOST_PATHS,
+  inOrder,
+  isPath,
+  printColumns,
+} from '@/lib/jobs/columns';
 import { keepCookie } from '../keep-cookie';
 import { useLive } from '../live';
 import { Button } from '../ui/button';
@@ -41,8 +50,21 @@ export default function ColumnPanel({ columns: given }: { columns: readonly Colu
         {[...COLUMNS, ...paths].map((column) => (
           <li key={column} className={isPath(column) ? 'col-span-2' : ''}>
             <label className="flex min-h-[26px] items-center gap-2">
-              <input type="checkbox" checked={columns.includes(column)} onChange={(event) => choose(event.target.checked ? [...columns, column] : columns.filter((one) => one !== column))} className="size-4 shrink-0 accent-accent" />
-              <span className={isPath(column) ? 'font-mono text-[13px] any-break' : ''}>{name(column)}</span>
+              <input
+                type="checkbox"
+                checked={columns.includes(column)}
+                onChange={(event) =>
+                  choose(
+                    event.target.checked
+                      ? [...columns, column]
+                      : columns.filter((one) => one !== column),
+                  )
+                }
+                className="size-4 shrink-0 accent-accent"
+              />
+              <span className={isPath(column) ? 'font-mono text-[13px] any-break' : ''}>
+                {name(column)}
+              </span>
             </label>
           </li>
         ))}
@@ -52,7 +74,17 @@ export default function ColumnPanel({ columns: given }: { columns: readonly Colu
           {t('path')}
         </label>
         <div className="mt-1 flex gap-2">
-          <input id="column-path" value={path} onChange={(event) => setPath(event.target.value)} placeholder="args.0.invoice_id" autoComplete="off" spellCheck={false} aria-invalid={problem} aria-describedby={problem ? 'column-path-problem' : undefined} className="control min-w-0 flex-1 font-mono text-[13px]" />
+          <input
+            id="column-path"
+            value={path}
+            onChange={(event) => setPath(event.target.value)}
+            placeholder="args.0.invoice_id"
+            autoComplete="off"
+            spellCheck={false}
+            aria-invalid={problem}
+            aria-describedby={problem ? 'column-path-problem' : undefined}
+            className="control min-w-0 flex-1 font-mono text-[13px]"
+          />
           <Button type="submit">{t('add')}</Button>
         </div>
         {problem && (

@@ -5,7 +5,8 @@ import { JOB_ACTIONS } from '@/lib/good-job/actions';
 import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
 import { Banner } from '../ui/banner';
 
-const find = <T extends string>(known: readonly T[], value: string | null): T | undefined => known.find((one) => one === value);
+const find = <T extends string>(known: readonly T[], value: string | null): T | undefined =>
+  known.find((one) => one === value);
 
 /** What an action without JavaScript came to: the confirmation page sends it back in the URL, as codes only. */
 export function DidNotice({ params }: { params: Params }) {
@@ -32,7 +33,9 @@ export function DidNotice({ params }: { params: Params }) {
     <div className="my-3">
       <Banner tone={done ? 'info' : 'warning'} role="status">
         {text}
-        {skipped > 0 && <> {t('actions.batch_retry.skipped', { count: skipped, number: skipped })}</>}
+        {skipped > 0 && (
+          <> {t('actions.batch_retry.skipped', { count: skipped, number: skipped })}</>
+        )}
       </Banner>
     </div>
   );

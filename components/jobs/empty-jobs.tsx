@@ -15,11 +15,19 @@ export function EmptyJobs({ filter, path }: { filter: JobFilter; path: string })
       <p className="mt-1">{t('emptyQueryHint')}</p>
       <p className="mt-3 flex flex-wrap justify-center gap-2">
         {filter.state && (
-          <Link href={`${path}?${new URLSearchParams(jobFilterParams(withState(filter, null)))}`} prefetch={false} className={buttonClass()}>
+          <Link
+            href={`${path}?${new URLSearchParams(jobFilterParams(withState(filter, null)))}`}
+            prefetch={false}
+            className={buttonClass()}
+          >
             {t('allStates')}
           </Link>
         )}
-        <Link href={filter.state ? `${path}?state=${filter.state}` : path} prefetch={false} className={buttonClass()}>
+        <Link
+          href={filter.state ? `${path}?state=${filter.state}` : path}
+          prefetch={false}
+          className={buttonClass()}
+        >
           {t('clearSearch')}
         </Link>
       </p>

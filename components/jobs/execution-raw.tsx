@@ -17,7 +17,13 @@ export function ExecutionRaw({ id }: { id: string }) {
       <a href={`${basePath}/api/executions/${id}/raw`} className="no-js-only text-[13px]">
         {t('raw')}
       </a>
-      <button type="button" aria-expanded={shown} aria-label={t(shown ? 'hideRaw' : 'showRaw', { id })} onClick={() => setShown(!shown)} className={`${buttonClass('quiet')} js-only -ml-2`}>
+      <button
+        type="button"
+        aria-expanded={shown}
+        aria-label={t(shown ? 'hideRaw' : 'showRaw', { id })}
+        onClick={() => setShown(!shown)}
+        className={`${buttonClass('quiet')} js-only -ml-2`}
+      >
         <Icon name={shown ? 'fold' : 'unfold'} />
         {t('raw')}
       </button>

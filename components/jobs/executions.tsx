@@ -13,7 +13,11 @@ export function Executions({ executions }: { executions: ExecutionRow[] }) {
   if (executions.length === 0) return <p className="text-soft">{t('noExecutions')}</p>;
   return (
     <>
-      {executions.length === EXECUTIONS_SHOWN && <p className="mb-1 text-[13px] text-soft">{t('moreExecutions', { count: executions.length })}</p>}
+      {executions.length === EXECUTIONS_SHOWN && (
+        <p className="mb-1 text-[13px] text-soft">
+          {t('moreExecutions', { count: executions.length })}
+        </p>
+      )}
       <ol className="divide-y divide-line rounded-md border border-line">
         {executions.map((execution) => (
           <Execution key={execution.id} execution={execution} />
@@ -50,19 +54,28 @@ function Execution({ execution }: { execution: ExecutionRow }) {
         )}
         {execution.errorEvent && (
           <span className="text-[13px] whitespace-nowrap">
-            <span className="text-soft">{t('job.errorEvent')}</span> {t(`errorEvents.${execution.errorEvent}`)}
+            <span className="text-soft">{t('job.errorEvent')}</span>{' '}
+            {t(`errorEvents.${execution.errorEvent}`)}
           </span>
         )}
       </div>
       {execution.processId && (
         <p className="mt-0.5 text-[12.5px] text-soft">
           {t('job.process')}{' '}
-          <Link href={`/jobs?process_id=${execution.processId}`} prefetch={false} className="font-mono break-all text-accent">
+          <Link
+            href={`/jobs?process_id=${execution.processId}`}
+            prefetch={false}
+            className="font-mono break-all text-accent"
+          >
             {execution.processId}
           </Link>
         </p>
       )}
-      {execution.error !== null && <p className="mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">{execution.error}</p>}
+      {execution.error !== null && (
+        <p className="mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
+          {execution.error}
+        </p>
+      )}
       <Backtrace execution={execution} />
       <ExecutionRaw id={execution.id} />
     </li>
@@ -88,7 +101,9 @@ function Backtrace({ execution: { applicationFrames, otherFrames } }: { executio
       {frames(applicationFrames)}
       {otherFrames.length > 0 && (
         <details className="mt-0.5">
-          <summary className="text-[13px] text-soft">{t('otherFrames', { count: otherFrames.length })}</summary>
+          <summary className="text-[13px] text-soft">
+            {t('otherFrames', { count: otherFrames.length })}
+          </summary>
           {frames(otherFrames)}
         </details>
       )}

@@ -4,14 +4,27 @@ import { buttonClass } from '../ui/button';
 const HINTS = { csv: 'csvHint', ndjson: 'ndjsonHint' } as const;
 
 /** The jobs of the filter as a file; plain links, so they work without JavaScript. `query`: the filter as jobFilterParams has it. */
-export function ExportLinks({ basePath, query }: { basePath: string; query: Record<string, string> }) {
+export function ExportLinks({
+  basePath,
+  query,
+}: {
+  basePath: string;
+  query: Record<string, string>;
+}) {
   const t = useTranslations('export');
-  const href = (format: string) => `${basePath}/api/jobs/export?${new URLSearchParams({ ...query, format })}`;
+  const href = (format: string) =>
+    `${basePath}/api/jobs/export?${new URLSearchParams({ ...query, format })}`;
   return (
     <span className="flex items-center gap-1 text-[13px] text-soft">
       {t('label')}
       {(['csv', 'ndjson'] as const).map((format) => (
-        <a key={format} href={href(format)} download className={buttonClass('quiet')} title={t(HINTS[format])}>
+        <a
+          key={format}
+          href={href(format)}
+          download
+          className={buttonClass('quiet')}
+          title={t(HINTS[format])}
+        >
           {format === 'csv' ? 'CSV' : 'NDJSON'}
         </a>
       ))}

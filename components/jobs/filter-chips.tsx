@@ -8,17 +8,26 @@ export function FilterChips({ filter, path }: { filter: JobFilter; path: string 
   const t = useTranslations('filter');
   const terms = filter.terms.filter((term) => term.kind !== 'not_understood');
   if (terms.length === 0) return null;
-  const without = (term: Term) => `${path}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}`;
+  const without = (term: Term) =>
+    `${path}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}`;
   const name = (term: Term) => (term.param === 'q' ? term.source : t(`names.${term.param}`));
   return (
     <ul aria-label={t('label')} className="mb-3 flex flex-wrap gap-1.5">
       {terms.map((term) => (
-        <li key={`${term.param} ${term.source}`} className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5">
+        <li
+          key={`${term.param} ${term.source}`}
+          className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5"
+        >
           <span className="text-[13px] any-break">
             {term.param !== 'q' && <span className="text-soft">{name(term)} </span>}
             <span className="font-mono">{term.source}</span>
           </span>
-          <Link href={without(term)} prefetch={false} aria-label={t('remove', { name: name(term) })} className="px-1 no-underline">
+          <Link
+            href={without(term)}
+            prefetch={false}
+            aria-label={t('remove', { name: name(term) })}
+            className="px-1 no-underline"
+          >
             ×
           </Link>
         </li>

@@ -8,7 +8,10 @@ export function HiddenNote({ jobId, denied }: { jobId: string; denied?: Denial }
   const t = useTranslations('reveal');
   return (
     <p className="mt-1 text-[13px] text-soft">
-      {t.rich('note', { mark: HIDDEN, code: (chunks) => <code className="font-mono">{chunks}</code> })}{' '}
+      {t.rich('note', {
+        mark: HIDDEN,
+        code: (chunks) => <code className="font-mono">{chunks}</code>,
+      })}{' '}
       {denied ? (
         t(`why.${denied}`)
       ) : (

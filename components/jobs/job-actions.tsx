@@ -27,7 +27,8 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   useEffect(() => outcome.current?.focus(), [acted]);
   const done = (result: Acted) => {
     // Its own page is gone with it.
-    if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done') return router.push('/jobs?did=destroy&outcome=done');
+    if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
+      return router.push('/jobs?did=destroy&outcome=done');
     setActed(result);
     router.refresh();
     refresh();
@@ -37,7 +38,11 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
       <ul className="flex flex-wrap gap-2">
         {MENU_ACTIONS.map((name) => {
           const reason = whyNot(name, job, denials);
-          const kind = DESTRUCTIVE.has(name) ? 'danger' : name === 'retry' && !reason ? 'primary' : 'plain';
+          const kind = DESTRUCTIVE.has(name)
+            ? 'danger'
+            : name === 'retry' && !reason
+              ? 'primary'
+              : 'plain';
           return (
             <li key={name}>
               {reason ? (
@@ -64,10 +69,15 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
       </ul>
       {acted && (
         <div ref={outcome} tabIndex={-1} className="mt-2">
-          <OutcomeLine done={acted.result.ok && acted.result.value.outcome === 'done'} text={outcomeText(acted.action, acted.result)} />
+          <OutcomeLine
+            done={acted.result.ok && acted.result.value.outcome === 'done'}
+            text={outcomeText(acted.action, acted.result)}
+          />
         </div>
       )}
-      {action && <ActionDialog action={action} job={job} onActed={done} onClose={() => setAction(null)} />}
+      {action && (
+        <ActionDialog action={action} job={job} onActed={done} onClose={() => setAction(null)} />
+      )}
     </>
   );
 }

@@ -35,7 +35,15 @@ export function useColumnName(): (column: Column) => string {
 }
 
 /** What a job has in a column. `labelHref`: the list that has this label, where there is one to go to. */
-export function JobCell({ column, job, labelHref }: { column: Column; job: JobRow; labelHref: ((label: string) => string) | null }): ReactNode {
+export function JobCell({
+  column,
+  job,
+  labelHref,
+}: {
+  column: Column;
+  job: JobRow;
+  labelHref: ((label: string) => string) | null;
+}): ReactNode {
   switch (column) {
     case 'queue':
       return <span className="block font-mono text-[13px] any-break">{job.queueName}</span>;
@@ -46,11 +54,21 @@ export function JobCell({ column, job, labelHref }: { column: Column; job: JobRo
     case 'attempts':
       return <Attempts job={job} />;
     case 'error':
-      return job.error && <span className="line-clamp-2 font-mono text-[12.5px] text-discarded any-break">{job.error}</span>;
+      return (
+        job.error && (
+          <span className="line-clamp-2 font-mono text-[12.5px] text-discarded any-break">
+            {job.error}
+          </span>
+        )
+      );
     case 'batch':
       return (
         job.batchId && (
-          <Link href={`/batches/${job.batchId}`} prefetch={false} className="font-mono text-[12.5px] text-accent">
+          <Link
+            href={`/batches/${job.batchId}`}
+            prefetch={false}
+            className="font-mono text-[12.5px] text-accent"
+          >
             {job.batchId.slice(0, 8)}
           </Link>
         )
@@ -73,7 +91,11 @@ export function JobCell({ column, job, labelHref }: { column: Column; job: JobRo
       return at && <RelativeTime iso={at} />;
     }
     default:
-      return <span className="line-clamp-2 font-mono text-[12.5px] any-break">{job.extra?.[column]}</span>;
+      return (
+        <span className="line-clamp-2 font-mono text-[12.5px] any-break">
+          {job.extra?.[column]}
+        </span>
+      );
   }
 }
 
@@ -101,7 +123,11 @@ function Attempts({ job }: { job: JobRow }) {
   if (!job.error?.trim()) return <span className="block">{job.attempts}</span>;
   return (
     <Tooltip content={<span className="font-mono text-[13px]">{job.error}</span>}>
-      <button type="button" aria-label={t('errorOf', { attempts: job.attempts, error: job.error })} className="min-w-6 cursor-help rounded bg-discarded-wash px-1.5 text-center font-medium text-discarded">
+      <button
+        type="button"
+        aria-label={t('errorOf', { attempts: job.attempts, error: job.error })}
+        className="min-w-6 cursor-help rounded bg-discarded-wash px-1.5 text-center font-medium text-discarded"
+      >
         {job.attempts}
       </button>
     </Tooltip>

@@ -10,10 +10,15 @@ import { Icon } from '../ui/icon';
 import type { ChartPanelProps } from '../chart/chart-panel';
 
 // The chart and the library that draws it come when it is first shown.
-const ChartPanel = lazy(() => import('../chart/chart-panel').then(({ ChartPanel: component }) => ({ default: component })));
+const ChartPanel = lazy(() =>
+  import('../chart/chart-panel').then(({ ChartPanel: component }) => ({ default: component })),
+);
 
 /** The chart above the list: folded until the viewer wants it, and then as it was left. */
-export function JobChart({ choice: first, ...props }: Omit<ChartPanelProps, 'choice' | 'onChoice'> & { choice: ChartChoice }) {
+export function JobChart({
+  choice: first,
+  ...props
+}: Omit<ChartPanelProps, 'choice' | 'onChoice'> & { choice: ChartChoice }) {
   const t = useTranslations('chart');
   const { basePath } = useLive();
   const [choice, setChoice] = useState(first);
@@ -24,7 +29,12 @@ export function JobChart({ choice: first, ...props }: Omit<ChartPanelProps, 'cho
   return (
     <section aria-label={t('title')} className="js-only mb-3">
       {/* At a desk the tabs leave it room at their end. */}
-      <Button kind="quiet" aria-expanded={choice.open} onClick={() => choose({ ...choice, open: !choice.open })} className="max-lg:-ml-2.5 lg:absolute lg:top-0 lg:right-0">
+      <Button
+        kind="quiet"
+        aria-expanded={choice.open}
+        onClick={() => choose({ ...choice, open: !choice.open })}
+        className="max-lg:-ml-2.5 lg:absolute lg:top-0 lg:right-0"
+      >
         <Icon name="chart" />
         {t(choice.open ? 'hide' : 'show')}
       </Button>

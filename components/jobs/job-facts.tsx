@@ -8,20 +8,40 @@ import { AbsoluteTime } from '../absolute-time';
 export function JobFacts({ job }: { job: JobDetail }) {
   const t = useTranslations();
   const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
-  const mono = (text: string | null) => (text ? <span className="font-mono text-[13px] any-break">{text}</span> : null);
-  const link = (href: string, text: string | null) => (text ? <Link href={href} prefetch={false} className="font-mono text-[13px] break-all text-accent">{text}</Link> : null);
+  const mono = (text: string | null) =>
+    text ? <span className="font-mono text-[13px] any-break">{text}</span> : null;
+  const link = (href: string, text: string | null) =>
+    text ? (
+      <Link href={href} prefetch={false} className="font-mono text-[13px] break-all text-accent">
+        {text}
+      </Link>
+    ) : null;
   const facts: [string, ReactNode][] = [
     [t('jobs.columns.queue'), mono(job.queueName)],
     [t('jobs.columns.priority'), job.priority],
     [t('jobs.columns.attempts'), job.attempts],
-    [t('jobs.columns.labels'), job.labels.length > 0 ? <span className="flex flex-wrap gap-1">{job.labels.map((label, n) => <span key={n} className="rounded bg-sunken px-1.5 break-all">{label}</span>)}</span> : null],
+    [
+      t('jobs.columns.labels'),
+      job.labels.length > 0 ? (
+        <span className="flex flex-wrap gap-1">
+          {job.labels.map((label, n) => (
+            <span key={n} className="rounded bg-sunken px-1.5 break-all">
+              {label}
+            </span>
+          ))}
+        </span>
+      ) : null,
+    ],
     [t('job.created'), time(job.createdAt)],
     [t('job.scheduled'), time(job.scheduledAt)],
     [t('job.performed'), time(job.performedAt)],
     [t('job.finished'), time(job.finishedAt)],
     [t('job.batch'), link(`/batches/${job.batchId}`, job.batchId)],
     [t('job.callbackBatch'), link(`/batches/${job.batchCallbackId}`, job.batchCallbackId)],
-    [t('job.cronKey'), link(`/jobs?${new URLSearchParams({ cron_key: job.cronKey ?? '' })}`, job.cronKey)],
+    [
+      t('job.cronKey'),
+      link(`/jobs?${new URLSearchParams({ cron_key: job.cronKey ?? '' })}`, job.cronKey),
+    ],
     [t('job.concurrencyKey'), mono(job.concurrencyKey)],
     [t('job.errorEvent'), job.errorEvent && t(`errorEvents.${job.errorEvent}`)],
     [t('job.lockedBy'), job.lockedById && <LockedBy job={job} />],
@@ -41,7 +61,9 @@ export function JobFacts({ job }: { job: JobDetail }) {
       {job.error && (
         <div className="mt-3">
           <h2 className="text-[13px] text-soft">{t('jobs.error')}</h2>
-          <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">{job.error}</p>
+          <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
+            {job.error}
+          </p>
         </div>
       )}
     </section>
@@ -52,10 +74,20 @@ function LockedBy({ job }: { job: JobDetail }) {
   const t = useTranslations('job');
   return (
     <>
-      <Link href={`/jobs?process_id=${job.lockedById}`} prefetch={false} className="font-mono text-[13px] break-all text-accent">
+      <Link
+        href={`/jobs?process_id=${job.lockedById}`}
+        prefetch={false}
+        className="font-mono text-[13px] break-all text-accent"
+      >
         {job.lockedById}
       </Link>{' '}
-      <span className="text-[13px] text-soft">({job.processSeenAt ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> }) : t('processGone')})</span>
+      <span className="text-[13px] text-soft">
+        (
+        {job.processSeenAt
+          ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> })
+          : t('processGone')}
+        )
+      </span>
     </>
   );
 }

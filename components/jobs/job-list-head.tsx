@@ -8,7 +8,6 @@ import { Icon } from '../ui/icon';
 import { columnClass, useColumnName } from './job-cells';
 import type { Semantics } from './job-row';
 
-
 interface Props {
   columns: readonly Column[];
   semantics: Semantics;
@@ -24,7 +23,11 @@ export function JobListHead({ columns, semantics, heads, all }: Props) {
   const table = semantics === 'table';
   const head = table ? 'columnheader' : undefined;
   return (
-    <div role={table ? 'rowgroup' : undefined} aria-hidden={table ? undefined : true} className={`rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft ${table ? 'max-lg:py-1' : 'max-lg:sr-only'}`}>
+    <div
+      role={table ? 'rowgroup' : undefined}
+      aria-hidden={table ? undefined : true}
+      className={`rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft ${table ? 'max-lg:py-1' : 'max-lg:sr-only'}`}
+    >
       <div role={table ? 'row' : undefined} className={`job-row ${all ? 'job-row-select' : ''}`}>
         {all && (
           <span role={head} className="js-only lg:w-4">
@@ -50,11 +53,27 @@ export function JobListHead({ columns, semantics, heads, all }: Props) {
           {columns.map((column) => {
             const { href, sorted } = heads[column] ?? {};
             return (
-              <div key={column} role={head} aria-sort={table && sorted ? sorted : undefined} className={`any-break lg:shrink-0 ${href || !table ? '' : 'max-lg:hidden'} ${columnClass(column)}`}>
+              <div
+                key={column}
+                role={head}
+                aria-sort={table && sorted ? sorted : undefined}
+                className={`any-break lg:shrink-0 ${href || !table ? '' : 'max-lg:hidden'} ${columnClass(column)}`}
+              >
                 {href ? (
-                  <Link href={href} prefetch={false} className={`inline-flex items-center gap-0.5 no-underline hover:text-ink hover:underline ${sorted ? 'font-semibold text-ink' : 'text-soft'}`}>
+                  <Link
+                    href={href}
+                    prefetch={false}
+                    className={`inline-flex items-center gap-0.5 no-underline hover:text-ink hover:underline ${sorted ? 'font-semibold text-ink' : 'text-soft'}`}
+                  >
                     {columnName(column)}
-                    {sorted ? <Icon name={sorted === 'ascending' ? 'fold' : 'unfold'} className="size-3.5" /> : <Icon name="sort" className="size-3.5 opacity-60" />}
+                    {sorted ? (
+                      <Icon
+                        name={sorted === 'ascending' ? 'fold' : 'unfold'}
+                        className="size-3.5"
+                      />
+                    ) : (
+                      <Icon name="sort" className="size-3.5 opacity-60" />
+                    )}
                   </Link>
                 ) : (
                   columnName(column)

@@ -43,7 +43,19 @@ interface Props {
 }
 
 /** A list of jobs that keeps itself fresh, with their actions. */
-export function JobList({ door, initial, page, label, empty, newestFirst = true, columns = DEFAULT_COLUMNS, heads, unfolds = 'raw', bulk = null, tools }: Props) {
+export function JobList({
+  door,
+  initial,
+  page,
+  label,
+  empty,
+  newestFirst = true,
+  columns = DEFAULT_COLUMNS,
+  heads,
+  unfolds = 'raw',
+  bulk = null,
+  tools,
+}: Props) {
   const t = useTranslations('jobs');
   const { refresh } = useLive();
   const list = useRef<HTMLDivElement>(null);
@@ -67,13 +79,27 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
     },
     [refresh],
   );
-  const labelHref = useMemo(() => (heads && page ? (label: string) => `${page.path}?${new URLSearchParams({ ...page.params, label })}` : null), [heads, page]);
+  const labelHref = useMemo(
+    () =>
+      heads && page
+        ? (label: string) => `${page.path}?${new URLSearchParams({ ...page.params, label })}`
+        : null,
+    [heads, page],
+  );
   const chosen = rows.filter(({ id }) => selection.ids.has(id)).length;
   const wide = columns.length > DEFAULT_COLUMNS.length;
   const List = heads ? 'div' : 'ul';
   return (
     <div ref={list}>
-      {(bulk || tools) && <SelectionBar ids={selection.ids} onAll={selection.selectAll} shown={rows.length} bulk={bulk} tools={tools} />}
+      {(bulk || tools) && (
+        <SelectionBar
+          ids={selection.ids}
+          onAll={selection.selectAll}
+          shown={rows.length}
+          bulk={bulk}
+          tools={tools}
+        />
+      )}
       {gone.length > 0 && (
         <div ref={goneLines} tabIndex={-1}>
           {gone.map((one) => (
@@ -83,15 +109,38 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
           ))}
         </div>
       )}
-      {page && ((live.page.named?.length ?? 0) > 0 || live.page.labelsOfNewest) && <SearchNote search={live.page} path={page.path} params={page.params} />}
-      <NewsButton news={live.news} left={live.left.size} full={live.news > 0 && live.news === rows.length} onShow={live.showLatest} />
+      {page && ((live.page.named?.length ?? 0) > 0 || live.page.labelsOfNewest) && (
+        <SearchNote search={live.page} path={page.path} params={page.params} />
+      )}
+      <NewsButton
+        news={live.news}
+        left={live.left.size}
+        full={live.news > 0 && live.news === rows.length}
+        onShow={live.showLatest}
+      />
       {rows.length === 0 ? (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{live.page.searched ? t('notYetFound') : empty}</div>
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+          {live.page.searched ? t('notYetFound') : empty}
+        </div>
       ) : (
         <div className={`rounded-md border border-line ${wide ? 'job-table-wide' : ''}`}>
           <div role={heads && 'table'} aria-label={heads && label}>
-            <JobListHead columns={columns} semantics={semantics} heads={heads ?? {}} all={bulk && { state: chosen === 0 ? 'none' : chosen === rows.length ? 'all' : 'some', onSelect: selection.selectAll }} />
-            <List role={heads && 'rowgroup'} aria-label={heads ? undefined : label} className="divide-y divide-line">
+            <JobListHead
+              columns={columns}
+              semantics={semantics}
+              heads={heads ?? {}}
+              all={
+                bulk && {
+                  state: chosen === 0 ? 'none' : chosen === rows.length ? 'all' : 'some',
+                  onSelect: selection.selectAll,
+                }
+              }
+            />
+            <List
+              role={heads && 'rowgroup'}
+              aria-label={heads ? undefined : label}
+              className="divide-y divide-line"
+            >
               {rows.map((job) => (
                 <JobRow
                   key={job.id}
@@ -111,9 +160,21 @@ export function JobList({ door, initial, page, label, empty, newestFirst = true,
           </div>
         </div>
       )}
-      {page && live.page.searched && <SearchedNote search={live.page} path={page.path} params={page.params} />}
+      {page && live.page.searched && (
+        <SearchedNote search={live.page} path={page.path} params={page.params} />
+      )}
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
-        {page ? <Pager path={page.path} params={page.params} previous={live.page.previous} next={live.page.searched ? null : live.page.next} newestFirst={newestFirst} /> : <span />}
+        {page ? (
+          <Pager
+            path={page.path}
+            params={page.params}
+            previous={live.page.previous}
+            next={live.page.searched ? null : live.page.next}
+            newestFirst={newestFirst}
+          />
+        ) : (
+          <span />
+        )}
         {live.error && <RefreshNote at={live.updatedAt} error={live.error} />}
         {page && heads && <PageSizes path={page.path} params={page.params} />}
       </div>

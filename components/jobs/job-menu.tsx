@@ -11,7 +11,9 @@ import type { Acted } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
 
 // The dialogs come when the first action is chosen.
-const ActionDialog = lazy(() => import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })));
+const ActionDialog = lazy(() =>
+  import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })),
+);
 
 /** The row's menu of actions. Without JavaScript it is a link to the job's page, which has them all. */
 export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted) => void }) {
@@ -25,14 +27,33 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
   const items = () =>
     MENU_ACTIONS.map((name) => {
       const reason = whyNot(name, job, denials);
-      return { key: name, text: t(`actions.${name}.menu`), reason: reason && t(`actions.why.${reason}`), destructive: DESTRUCTIVE.has(name), onSelect: () => setAction(name) };
+      return {
+        key: name,
+        text: t(`actions.${name}.menu`),
+        reason: reason && t(`actions.why.${reason}`),
+        destructive: DESTRUCTIVE.has(name),
+        onSelect: () => setAction(name),
+      };
     });
   return (
     <>
-      <Menu label={t('jobs.menu', { id: job.id })} href={`${basePath}/jobs/${job.id}#actions`} open={open} onOpenChange={setOpen} trigger={trigger} items={items} />
+      <Menu
+        label={t('jobs.menu', { id: job.id })}
+        href={`${basePath}/jobs/${job.id}#actions`}
+        open={open}
+        onOpenChange={setOpen}
+        trigger={trigger}
+        items={items}
+      />
       {action && (
         <Suspense>
-          <ActionDialog action={action} job={job} returnTo={trigger} onActed={onActed} onClose={() => setAction(null)} />
+          <ActionDialog
+            action={action}
+            job={job}
+            returnTo={trigger}
+            onActed={onActed}
+            onClose={() => setAction(null)}
+          />
         </Suspense>
       )}
     </>

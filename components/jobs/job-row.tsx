@@ -13,9 +13,15 @@ import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
 
 // What a row unfolds to, and what became of an action, come with the first of their kind.
-const RawJson = lazy(() => import('../raw-json').then(({ RawJson: component }) => ({ default: component })));
-const ActedText = lazy(() => import('./outcome-text').then(({ ActedText: component }) => ({ default: component })));
-const JobUnfolded = lazy(() => import('./job-unfolded').then(({ JobUnfolded: component }) => ({ default: component })));
+const RawJson = lazy(() =>
+  import('../raw-json').then(({ RawJson: component }) => ({ default: component })),
+);
+const ActedText = lazy(() =>
+  import('./outcome-text').then(({ ActedText: component }) => ({ default: component })),
+);
+const JobUnfolded = lazy(() =>
+  import('./job-unfolded').then(({ JobUnfolded: component }) => ({ default: component })),
+);
 
 /** What a list is to a screen reader: a table where it can be sorted, else a list whose cells bring their names along. */
 export type Semantics = 'table' | 'list';
@@ -38,7 +44,18 @@ export interface JobRowProps {
 }
 
 /** One job: what it is, its chosen columns, its menu, and what it unfolds to. */
-export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, labelHref, left, selected, onSelect, acted, onActed }: JobRowProps) {
+export const JobRow = memo(function JobRow({
+  job,
+  columns,
+  semantics,
+  unfolds,
+  labelHref,
+  left,
+  selected,
+  onSelect,
+  acted,
+  onActed,
+}: JobRowProps) {
   const t = useTranslations();
   const { basePath } = useLive();
   const columnName = useColumnName();
@@ -49,11 +66,29 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
   const cell = table ? 'cell' : undefined;
   const Item = table ? 'div' : 'li';
   // What stopped a job is what its reader has come for, unless there is a column of it.
-  const saysWhy = (job.state === 'discarded' || job.state === 'retried') && Boolean(job.error?.trim()) && !columns.includes('error');
-  const closing: readonly Column[] = columns.filter((column) => column === 'time' || column === 'state');
-  const showLabel = t(unfolds === 'raw' ? (unfolded ? 'jobs.hideRaw' : 'jobs.showRaw') : unfolded ? 'jobs.hideDetails' : 'jobs.showDetails', { id: job.id });
+  const saysWhy =
+    (job.state === 'discarded' || job.state === 'retried') &&
+    Boolean(job.error?.trim()) &&
+    !columns.includes('error');
+  const closing: readonly Column[] = columns.filter(
+    (column) => column === 'time' || column === 'state',
+  );
+  const showLabel = t(
+    unfolds === 'raw'
+      ? unfolded
+        ? 'jobs.hideRaw'
+        : 'jobs.showRaw'
+      : unfolded
+        ? 'jobs.hideDetails'
+        : 'jobs.showDetails',
+    { id: job.id },
+  );
   return (
-    <Item role={table ? 'row' : undefined} className={`px-3 py-2.5 ${selected ? 'bg-accent-wash' : left ? 'bg-sunken' : ''}`} data-job={job.id}>
+    <Item
+      role={table ? 'row' : undefined}
+      className={`px-3 py-2.5 ${selected ? 'bg-accent-wash' : left ? 'bg-sunken' : ''}`}
+      data-job={job.id}
+    >
       <div className={`job-row ${onSelect ? 'job-row-select' : ''}`}>
         {onSelect && (
           <span role={cell} className="js-only row-span-3 pt-px lg:pt-0">
@@ -77,17 +112,19 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
           {saysWhy && <span className="job-error">{job.error}</span>}
         </div>
         <div className="job-facts">
-          {columns.filter((column) => !closing.includes(column)).map((column) => (
-            <div key={column} role={cell} className={`cell ${columnClass(column)}`}>
-              {/* Where there are column heads they name the cells of a table; a list has no heads for its reader. */}
-              <span className={`cell-name ${table ? 'lg:hidden' : 'lg:sr-only'}`}>
-                {columnName(column)}
-              </span>
-              <div className="min-w-0">
-                <JobCell column={column} job={job} labelHref={labelHref} />
+          {columns
+            .filter((column) => !closing.includes(column))
+            .map((column) => (
+              <div key={column} role={cell} className={`cell ${columnClass(column)}`}>
+                {/* Where there are column heads they name the cells of a table; a list has no heads for its reader. */}
+                <span className={`cell-name ${table ? 'lg:hidden' : 'lg:sr-only'}`}>
+                  {columnName(column)}
+                </span>
+                <div className="min-w-0">
+                  <JobCell column={column} job={job} labelHref={labelHref} />
+                </div>
               </div>
-            </div>
-          ))}
+            ))}
         </div>
         <div className="job-close">
           {closing.map((column) => (
@@ -96,7 +133,14 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
             </div>
           ))}
           <span role={cell} className="job-tools">
-            <LinkButton href={`${basePath}/jobs/${job.id}?raw=1#raw`} aria-expanded={unfolded} aria-controls={details} aria-label={showLabel} title={showLabel} onPress={() => setUnfolded(!unfolded)}>
+            <LinkButton
+              href={`${basePath}/jobs/${job.id}?raw=1#raw`}
+              aria-expanded={unfolded}
+              aria-controls={details}
+              aria-label={showLabel}
+              title={showLabel}
+              onPress={() => setUnfolded(!unfolded)}
+            >
               <Icon name={unfolded ? 'fold' : 'unfold'} />
             </LinkButton>
             <JobMenu job={job} onActed={onActed} />
@@ -115,7 +159,13 @@ export const JobRow = memo(function JobRow({ job, columns, semantics, unfolds, l
       )}
       <div role={cell} id={details} className={unfolded ? 'mt-2' : undefined}>
         {unfolded && (
-          <Suspense fallback={<p className="text-soft">{t('common.loading')}</p>}>{unfolds === 'raw' ? <RawJson path={`/api/jobs/${job.id}/raw`} label={t('jobs.raw')} /> : <JobUnfolded id={job.id} />}</Suspense>
+          <Suspense fallback={<p className="text-soft">{t('common.loading')}</p>}>
+            {unfolds === 'raw' ? (
+              <RawJson path={`/api/jobs/${job.id}/raw`} label={t('jobs.raw')} />
+            ) : (
+              <JobUnfolded id={job.id} />
+            )}
+          </Suspense>
         )}
       </div>
     </Item>

@@ -15,7 +15,15 @@ export function JobUnfolded({ id }: { id: string }) {
   const t = useTranslations();
   const { basePath } = useLive();
   const path = `/api/jobs/${id}`;
-  const { data: job, error, refetch } = useQuery({ queryKey: [path], queryFn: ({ signal }) => fetchJson<JobDetail>(basePath + path, signal), staleTime: 0 });
+  const {
+    data: job,
+    error,
+    refetch,
+  } = useQuery({
+    queryKey: [path],
+    queryFn: ({ signal }) => fetchJson<JobDetail>(basePath + path, signal),
+    staleTime: 0,
+  });
   if (error)
     return (
       <p role="alert" className="flex items-center gap-2 text-danger">

@@ -4,7 +4,11 @@ import { mergeRows } from './merge-rows';
 const rows = (text: string, version = 1) => [...text].map((id) => ({ id, version }));
 const merged = (shown: string, answer: string, more: boolean) => {
   const { rows: result, left, news } = mergeRows(rows(shown), rows(answer, 2), more);
-  return { rows: result.map(({ id, version }) => id + version).join(' '), left: [...left].join(''), news };
+  return {
+    rows: result.map(({ id, version }) => id + version).join(' '),
+    left: [...left].join(''),
+    news,
+  };
 };
 
 describe('rows that are shown', () => {

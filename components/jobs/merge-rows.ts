@@ -14,11 +14,17 @@ export interface Merged<Row> {
  * `more` says that the list goes on beyond the answer, and then only what stands above a row of the answer is known
  * to have left.
  */
-export function mergeRows<Row extends { id: string }>(shown: readonly Row[], answer: readonly Row[], more: boolean): Merged<Row> {
+export function mergeRows<Row extends { id: string }>(
+  shown: readonly Row[],
+  answer: readonly Row[],
+  more: boolean,
+): Merged<Row> {
   const answered = new Map(answer.map((row) => [row.id, row]));
   const standing = new Set(shown.map((row) => row.id));
   const lastKnown = shown.findLastIndex((row) => answered.has(row.id));
-  const left = shown.filter((row, n) => !answered.has(row.id) && (!more || n < lastKnown)).map((row) => row.id);
+  const left = shown
+    .filter((row, n) => !answered.has(row.id) && (!more || n < lastKnown))
+    .map((row) => row.id);
   return {
     rows: shown.map((row) => answered.get(row.id) ?? row),
     left: new Set(left),

@@ -21,7 +21,10 @@ export function useOutcomeText(): (action: JobAction, result: ActionResult<Outco
         return t(`outcomes.done.${action}`);
       case 'locked':
         return outcome.processId && outcome.processSeenAt
-          ? t('outcomes.lockedBy', { process: outcome.processId, time: absolute(outcome.processSeenAt) })
+          ? t('outcomes.lockedBy', {
+              process: outcome.processId,
+              time: absolute(outcome.processSeenAt),
+            })
           : t('outcomes.locked');
       case 'refused':
         return t(`outcomes.refused.${outcome.code}`);
@@ -32,13 +35,28 @@ export function useOutcomeText(): (action: JobAction, result: ActionResult<Outco
 }
 
 /** `jobId`: of a job that is not in the list any more, so that its line says which one it was. */
-export function OutcomeLine({ done, text, jobId }: { done: boolean; text: string; jobId?: string }) {
+export function OutcomeLine({
+  done,
+  text,
+  jobId,
+}: {
+  done: boolean;
+  text: string;
+  jobId?: string;
+}) {
   return (
-    <p role="status" className={`flex items-start gap-1.5 ${done ? 'text-succeeded' : 'text-danger'}`}>
+    <p
+      role="status"
+      className={`flex items-start gap-1.5 ${done ? 'text-succeeded' : 'text-danger'}`}
+    >
       <Icon name={done ? 'succeeded' : 'warning'} className="mt-[3px]" />
       <span>
         {jobId && (
-          <Link href={`/jobs/${jobId}`} prefetch={false} className="mr-2 font-mono text-[13px] break-all text-inherit">
+          <Link
+            href={`/jobs/${jobId}`}
+            prefetch={false}
+            className="mr-2 font-mono text-[13px] break-all text-inherit"
+          >
             {jobId}
           </Link>
         )}
@@ -49,7 +67,19 @@ export function OutcomeLine({ done, text, jobId }: { done: boolean; text: string
 }
 
 /** What an action of a list came to. `withId`: the row is gone, so the line says which job it was. */
-export function ActedText({ acted: { id, action, result }, withId = false }: { acted: Acted; withId?: boolean }) {
+export function ActedText({
+  acted: { id, action, result },
+  withId = false,
+}: {
+  acted: Acted;
+  withId?: boolean;
+}) {
   const outcomeText = useOutcomeText();
-  return <OutcomeLine done={result.ok && result.value.outcome === 'done'} text={outcomeText(action, result)} jobId={withId ? id : undefined} />;
+  return (
+    <OutcomeLine
+      done={result.ok && result.value.outcome === 'done'}
+      text={outcomeText(action, result)}
+      jobId={withId ? id : undefined}
+    />
+  );
 }

@@ -5,7 +5,13 @@ import { PAGE_SIZE } from '@/lib/paging';
 const SIZES = [25, 50, 100];
 
 /** Rows a page; a change begins at the first. */
-export function PageSizes({ path, params: { limit, ...params } }: { path: string; params: Record<string, string> }) {
+export function PageSizes({
+  path,
+  params: { limit, ...params },
+}: {
+  path: string;
+  params: Record<string, string>;
+}) {
   const t = useTranslations('paging');
   const current = Number(limit ?? PAGE_SIZE);
   return (
@@ -16,7 +22,12 @@ export function PageSizes({ path, params: { limit, ...params } }: { path: string
       <ul className="flex gap-1">
         {SIZES.map((size) => (
           <li key={size}>
-            <Link href={`${path}?${new URLSearchParams(size === PAGE_SIZE ? params : { ...params, limit: String(size) })}`} prefetch={false} aria-current={size === current ? 'true' : undefined} className={`flex min-h-[26px] min-w-[26px] items-center justify-center rounded px-1 no-underline ${size === current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}>
+            <Link
+              href={`${path}?${new URLSearchParams(size === PAGE_SIZE ? params : { ...params, limit: String(size) })}`}
+              prefetch={false}
+              aria-current={size === current ? 'true' : undefined}
+              className={`flex min-h-[26px] min-w-[26px] items-center justify-center rounded px-1 no-underline ${size === current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}
+            >
               {size}
             </Link>
           </li>

@@ -33,10 +33,14 @@ export function PollParts({ children }: { children: ReactNode }) {
           const params = part.ask();
           return params ? [{ name, params }] : [];
         });
-        return { names: asked.map(({ name }) => name), params: Object.assign({}, ...asked.map(({ params }) => params)) as Record<string, string> };
+        return {
+          names: asked.map(({ name }) => name),
+          params: Object.assign({}, ...asked.map(({ params }) => params)) as Record<string, string>,
+        };
       },
       give(names, answer) {
-        for (const name of names) if (answer[name] !== undefined) parts.current.get(name)?.take(answer[name]);
+        for (const name of names)
+          if (answer[name] !== undefined) parts.current.get(name)?.take(answer[name]);
       },
     }),
     [],
@@ -53,5 +57,12 @@ export function usePollPart(name: string, part: Part): void {
   useEffect(() => {
     latest.current = part;
   });
-  useEffect(() => parts?.register(name, { ask: () => latest.current.ask(), take: (answer) => latest.current.take(answer) }), [parts, name]);
+  useEffect(
+    () =>
+      parts?.register(name, {
+        ask: () => latest.current.ask(),
+        take: (answer) => latest.current.take(answer),
+      }),
+    [parts, name],
+  );
 }

@@ -4,8 +4,16 @@ import { parseQuery } from '@/lib/jobs/query-language';
 import { chipOf } from './query-terms';
 
 it.each([
-  ['job_class', 'A*b\\c'], ['job_class', 'Foo::Bar'], ['queue_name', 'a,b'], ['queue_name', '経理，総務'], ['queue_name', ':x'], ['label', '//"x"'], ['label', '=1'], ['cron_key', 'a b'],
-  ['finished_since', '3_hours_ago'], ['query', 'two words'],
+  ['job_class', 'A*b\\c'],
+  ['job_class', 'Foo::Bar'],
+  ['queue_name', 'a,b'],
+  ['queue_name', '経理，総務'],
+  ['queue_name', ':x'],
+  ['label', '//"x"'],
+  ['label', '=1'],
+  ['cron_key', 'a b'],
+  ['finished_since', '3_hours_ago'],
+  ['query', 'two words'],
 ])('the chip of %s=%s is the same condition when it is edited', (param, value) => {
   const [term] = parseJobFilter(new URLSearchParams({ [param]: value })).terms;
   if (!term) throw new Error('No term.');

@@ -12,7 +12,13 @@ export interface ChipTerm {
   time: string | null;
 }
 
-const FIELD_OF: Partial<Record<TermParam, string>> = { job_class: 'class', queue_name: 'queue', label: 'label', cron_key: 'cron', process_id: 'process' };
+const FIELD_OF: Partial<Record<TermParam, string>> = {
+  job_class: 'class',
+  queue_name: 'queue',
+  label: 'label',
+  cron_key: 'cron',
+  process_id: 'process',
+};
 const HOUR = 3_600;
 
 /** A term in the query language. */
@@ -24,5 +30,10 @@ function termText({ param, source }: Pick<Term, 'param' | 'source'>): string {
 }
 
 export function chipOf(term: Term): ChipTerm {
-  return { text: termText(term), param: term.param, problem: term.kind === 'not_understood' ? term.reason : null, time: term.kind === 'time' && !term.negated ? term.field : null };
+  return {
+    text: termText(term),
+    param: term.param,
+    problem: term.kind === 'not_understood' ? term.reason : null,
+    time: term.kind === 'time' && !term.negated ? term.field : null,
+  };
 }

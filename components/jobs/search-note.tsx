@@ -11,14 +11,22 @@ interface Props {
 }
 
 /** What the words of a search were taken for. */
-export default function SearchNote({ search: { named = [], labelsOfNewest }, path, params }: Props) {
+export default function SearchNote({
+  search: { named = [], labelsOfNewest },
+  path,
+  params,
+}: Props) {
   const t = useTranslations('search');
   return (
     <div className="my-2 flex flex-col gap-1.5 text-[13px] text-soft">
       {named.map(({ source, as, asText }) => (
         <p key={source}>
           {t(`named.${as}`, { text: source })}{' '}
-          <Link href={`${path}?${new URLSearchParams(withText(params, source, asText))}`} prefetch={false} className="text-accent">
+          <Link
+            href={`${path}?${new URLSearchParams(withText(params, source, asText))}`}
+            prefetch={false}
+            className="text-accent"
+          >
             {t('asText')}
           </Link>
         </p>
@@ -29,7 +37,15 @@ export default function SearchNote({ search: { named = [], labelsOfNewest }, pat
 }
 
 /** The same filter with a text in the place of what was taken for an id. */
-function withText({ query, q, ...params }: Record<string, string>, source: string, asText: string): Record<string, string> {
+function withText(
+  { query, q, ...params }: Record<string, string>,
+  source: string,
+  asText: string,
+): Record<string, string> {
   const words = (q ?? '').split(' ').filter((word) => word !== source);
-  return { ...params, ...(query && query.trim() !== source.trim() ? { query } : {}), q: [...words, asText].join(' ').trim() };
+  return {
+    ...params,
+    ...(query && query.trim() !== source.trim() ? { query } : {}),
+    q: [...words, asText].join(' ').trim(),
+  };
 }

@@ -23,11 +23,17 @@ interface Props {
 export function SelectionBar({ ids, onAll, shown, bulk, tools }: Props) {
   const t = useTranslations('jobs');
   const count = useCount();
-  const inBrowser = useSyncExternalStore(never, () => true, () => false);
+  const inBrowser = useSyncExternalStore(
+    never,
+    () => true,
+    () => false,
+  );
   const selected = useMemo(() => [...ids], [ids]);
   return (
     // What is chosen far down a long list can be acted on there.
-    <div className={`mb-2 flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1 ${bulk && ids.size > 0 ? 'sticky top-0 z-20 bg-canvas py-1' : ''}`}>
+    <div
+      className={`mb-2 flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1 ${bulk && ids.size > 0 ? 'sticky top-0 z-20 bg-canvas py-1' : ''}`}
+    >
       {bulk && inBrowser && (
         <Suspense>
           <BulkBar selectedIds={selected} {...bulk} />
@@ -48,7 +54,11 @@ export function SelectionBar({ ids, onAll, shown, bulk, tools }: Props) {
           </Button>
         </>
       )}
-      <div className={`ml-auto flex flex-wrap items-center gap-2 ${ids.size > 0 ? 'max-sm:hidden' : ''}`}>{tools}</div>
+      <div
+        className={`ml-auto flex flex-wrap items-center gap-2 ${ids.size > 0 ? 'max-sm:hidden' : ''}`}
+      >
+        {tools}
+      </div>
     </div>
   );
 }

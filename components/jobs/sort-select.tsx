@@ -14,7 +14,12 @@ export function SortSelect({ choices }: { choices: SortChoice[] }) {
   const name = useColumnName();
   const router = useRouter();
   return (
-    <select aria-label={t('label')} value={choices.find(({ current }) => current)?.href ?? ''} onChange={(event) => router.push(event.target.value)} className="js-only control max-w-full px-1 py-0.5 text-sm">
+    <select
+      aria-label={t('label')}
+      value={choices.find(({ current }) => current)?.href ?? ''}
+      onChange={(event) => router.push(event.target.value)}
+      className="js-only control max-w-full px-1 py-0.5 text-sm"
+    >
       {choices.map(({ column, direction, href }) => (
         <option key={href} value={href}>
           {t((column === 'priority' ? NUMBERS : WORDS)[direction], { column: name(column) })}

@@ -4,12 +4,24 @@ import type { JobRow } from '@/lib/jobs/types';
 import { Icon } from '../ui/icon';
 
 export const STATE_CLASSES: Record<JobState, { badge: string; fill: string; swatch: string }> = {
-  scheduled: { badge: 'bg-scheduled-wash text-scheduled', fill: 'fill-scheduled', swatch: 'bg-scheduled' },
+  scheduled: {
+    badge: 'bg-scheduled-wash text-scheduled',
+    fill: 'fill-scheduled',
+    swatch: 'bg-scheduled',
+  },
   retried: { badge: 'bg-retried-wash text-retried', fill: 'fill-retried', swatch: 'bg-retried' },
   queued: { badge: 'bg-queued-wash text-queued', fill: 'fill-queued', swatch: 'bg-queued' },
   running: { badge: 'bg-running-wash text-running', fill: 'fill-running', swatch: 'bg-running' },
-  succeeded: { badge: 'bg-succeeded-wash text-succeeded', fill: 'fill-succeeded', swatch: 'bg-succeeded' },
-  discarded: { badge: 'bg-discarded-wash text-discarded', fill: 'fill-discarded', swatch: 'bg-discarded' },
+  succeeded: {
+    badge: 'bg-succeeded-wash text-succeeded',
+    fill: 'fill-succeeded',
+    swatch: 'bg-succeeded',
+  },
+  discarded: {
+    badge: 'bg-discarded-wash text-discarded',
+    fill: 'fill-discarded',
+    swatch: 'bg-discarded',
+  },
 };
 
 /** A state: colour, icon and word. */
@@ -28,7 +40,10 @@ export function StateRefinements({ paused, lostWorker }: { paused: boolean; lost
   const t = useTranslations('states');
   if (!paused && !lostWorker) return null;
   return (
-    <span title={t(paused ? 'pausedHint' : 'lostWorkerHint')} className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
+    <span
+      title={t(paused ? 'pausedHint' : 'lostWorkerHint')}
+      className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn"
+    >
       <Icon name={paused ? 'paused' : 'lost'} className="size-3.5" />
       {t(paused ? 'paused' : 'lostWorker')}
     </span>
@@ -36,7 +51,11 @@ export function StateRefinements({ paused, lostWorker }: { paused: boolean; lost
 }
 
 /** How a discarded job failed, where that says more than its state does. */
-export function ErrorEventNote({ job: { state, errorEvent } }: { job: Pick<JobRow, 'state' | 'errorEvent'> }) {
+export function ErrorEventNote({
+  job: { state, errorEvent },
+}: {
+  job: Pick<JobRow, 'state' | 'errorEvent'>;
+}) {
   const t = useTranslations('errorEvents');
   if (state !== 'discarded' || !errorEvent || errorEvent === 'discarded') return null;
   return <span className="text-[12.5px] text-soft">{t(errorEvent)}</span>;

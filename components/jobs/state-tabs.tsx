@@ -26,7 +26,12 @@ export function StateTabs({ tabs, query }: { tabs: StateTab[]; query: string }) 
           const { text, title } = count ? countText(count) : { text: '', title: '' };
           return (
             <li key={href}>
-              <Link href={href} prefetch={false} aria-current={current ? 'page' : undefined} className={`flex items-baseline gap-1.5 border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}>
+              <Link
+                href={href}
+                prefetch={false}
+                aria-current={current ? 'page' : undefined}
+                className={`flex items-baseline gap-1.5 border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}
+              >
                 {t(`states.${state ?? 'all'}`)}
                 {/* Its place is there before it is known: the tabs must not move under the pointer. */}
                 <span title={title} className="js-only min-w-7 text-[12.5px] font-normal text-soft">

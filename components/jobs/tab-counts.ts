@@ -8,11 +8,18 @@ import { usePollPart } from './poll-parts';
 export function useTabCounts(query: string): UseQueryResult<JobCounts> {
   const { basePath } = useLive();
   const path = `/api/jobs/counts?${query}`;
-  return useQuery({ queryKey: [path], queryFn: ({ signal }) => fetchJson<JobCounts>(basePath + path, signal), staleTime: Infinity });
+  return useQuery({
+    queryKey: [path],
+    queryFn: ({ signal }) => fetchJson<JobCounts>(basePath + path, signal),
+    staleTime: Infinity,
+  });
 }
 
 /** Has the counts refreshed with the list. */
 export function useTabCountsRefresh(query: string): void {
   const client = useQueryClient();
-  usePollPart('counts', { ask: () => ({}), take: (counts) => client.setQueryData([`/api/jobs/counts?${query}`], counts) });
+  usePollPart('counts', {
+    ask: () => ({}),
+    take: (counts) => client.setQueryData([`/api/jobs/counts?${query}`], counts),
+  });
 }

@@ -5,7 +5,15 @@ import { useDuration } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
 import { Icon, type IconName } from '../ui/icon';
 
-const ICONS: Record<Step['kind'], IconName> = { enqueued: 'queued', retried_by_hand: 'retried', due: 'scheduled', waited: 'scheduled', backoff: 'scheduled', attempt: 'running', finished: 'succeeded' };
+const ICONS: Record<Step['kind'], IconName> = {
+  enqueued: 'queued',
+  retried_by_hand: 'retried',
+  due: 'scheduled',
+  waited: 'scheduled',
+  backoff: 'scheduled',
+  attempt: 'running',
+  finished: 'succeeded',
+};
 
 /** A job's life as a list: enqueue, wait, attempts, back-off, finish. */
 export function Timeline({ job, executions }: { job: JobDetail; executions: ExecutionRow[] }) {
@@ -14,7 +22,10 @@ export function Timeline({ job, executions }: { job: JobDetail; executions: Exec
   const text = (step: Step) => {
     switch (step.kind) {
       case 'attempt':
-        return t('timeline.attempt', { number: step.number ?? '?', state: t(`executionStates.${step.state}`) });
+        return t('timeline.attempt', {
+          number: step.number ?? '?',
+          state: t(`executionStates.${step.state}`),
+        });
       case 'finished':
         return t('timeline.finished', { state: t(`states.${step.state}`) });
       default:
@@ -24,7 +35,12 @@ export function Timeline({ job, executions }: { job: JobDetail; executions: Exec
   return (
     <ol className="flex flex-col gap-2 border-l-2 border-line pl-4">
       {timelineOf(job, executions).map((step, n) => {
-        const icon: IconName = step.kind === 'attempt' ? step.state : step.kind === 'finished' && step.state === 'discarded' ? 'discarded' : ICONS[step.kind];
+        const icon: IconName =
+          step.kind === 'attempt'
+            ? step.state
+            : step.kind === 'finished' && step.state === 'discarded'
+              ? 'discarded'
+              : ICONS[step.kind];
         const span = 'seconds' in step && step.seconds !== null ? duration(step.seconds) : null;
         const quiet = step.kind === 'waited' || step.kind === 'backoff';
         return (

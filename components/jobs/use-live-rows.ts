@@ -21,7 +21,15 @@ const NONE: ReadonlySet<string> = new Set();
  * A list that keeps itself fresh without moving: its rows change where they stand, and what would be inserted is
  * counted until the viewer asks for it. What the viewer's own action brings about is shown at once.
  */
-export function useLiveRows({ door, initial, wanted }: { door: string; initial: ListPage; wanted: boolean }) {
+export function useLiveRows({
+  door,
+  initial,
+  wanted,
+}: {
+  door: string;
+  initial: ListPage;
+  wanted: boolean;
+}) {
   const { basePath, epoch } = useLive();
   const parts = usePollParts();
   const first = useMemo<Answer>(() => ({ page: initial, epoch: epoch() }), [initial, epoch]);
@@ -32,9 +40,15 @@ export function useLiveRows({ door, initial, wanted }: { door: string; initial: 
     async fetch(signal) {
       const asked = epoch();
       const { names, params } = parts?.due() ?? { names: [], params: {} };
-      const more = new URLSearchParams({ ...params, ...(names.length > 0 ? { include: names.join(',') } : {}) });
+      const more = new URLSearchParams({
+        ...params,
+        ...(names.length > 0 ? { include: names.join(',') } : {}),
+      });
       const separator = door.includes('?') ? '&' : '?';
-      const answer = await fetchJson<ListPage & Record<string, unknown>>(`${basePath}${door}${more.size > 0 ? separator + more : ''}`, signal);
+      const answer = await fetchJson<ListPage & Record<string, unknown>>(
+        `${basePath}${door}${more.size > 0 ? separator + more : ''}`,
+        signal,
+      );
       parts?.give(names, answer);
       return { page: answer, epoch: asked };
     },
@@ -48,8 +62,28 @@ export function useLiveRows({ door, initial, wanted }: { door: string; initial: 
     const merged = mergeRows(shown.page.rows, page.rows, page.next !== null);
     // Nothing stands there that could move, or the viewer has made it so.
     const asIs = answer.epoch > seen.epoch || shown.page.rows.length === 0;
-    const same = merged.news === 0 && merged.left.size === 0 && page.rows.length === shown.page.rows.length;
-    setShown(asIs || same ? { page, left: NONE, news: 0 } : { page: { ...shown.page, searched: page.searched, hint: page.hint, named: page.named, rows: merged.rows }, left: merged.left, news: merged.news });
+    const same =
+      merged.news === 0 && merged.left.size === 0 && page.rows.length === shown.page.rows.length;
+    setShown(
+      asIs || same
+        ? { page, left: NONE, news: 0 }
+        : {
+            page: {
+              ...shown.page,
+              searched: page.searched,
+              hint: page.hint,
+              named: page.named,
+              rows: merged.rows,
+            },
+            left: merged.left,
+            news: merged.news,
+          },
+    );
   }
-  return { ...shown, error: query.error, updatedAt: query.dataUpdatedAt, showLatest: () => setShown({ page: answer.page, left: NONE, news: 0 }) };
+  return {
+    ...shown,
+    error: query.error,
+    updatedAt: query.dataUpdatedAt,
+    showLatest: () => setShown({ page: answer.page, left: NONE, news: 0 }),
+  };
 }

@@ -20,15 +20,24 @@ export function useSelection(shown: readonly string[]): Selection {
   const change = (some: readonly string[], checked: boolean) =>
     setIds((before) => {
       const after = new Set(before);
-      for (const id of some) if (checked) after.add(id);
-      else after.delete(id);
+      for (const id of some)
+        if (checked) after.add(id);
+        else after.delete(id);
       return after;
     });
   const select = useCallback((id: string, checked: boolean, range: boolean) => {
-    const [from, to] = [order.current.indexOf(last.current ?? id), order.current.indexOf(id)].sort((a, b) => a - b);
-    change(range && from !== undefined && from >= 0 ? order.current.slice(from, (to ?? from) + 1) : [id], checked);
+    const [from, to] = [order.current.indexOf(last.current ?? id), order.current.indexOf(id)].sort(
+      (a, b) => a - b,
+    );
+    change(
+      range && from !== undefined && from >= 0 ? order.current.slice(from, (to ?? from) + 1) : [id],
+      checked,
+    );
     last.current = id;
   }, []);
-  const selectAll = useCallback((checked: boolean) => setIds(new Set(checked ? order.current : [])), []);
+  const selectAll = useCallback(
+    (checked: boolean) => setIds(new Set(checked ? order.current : [])),
+    [],
+  );
   return { ids, select, selectAll };
 }

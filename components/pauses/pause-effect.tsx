@@ -2,7 +2,13 @@ import { useTranslations } from 'next-intl';
 import type { PauseRow } from '@/lib/pauses/types';
 
 /** What a pause, or its end, will do: for the dialog and for the confirmation page. */
-export function PauseEffect({ action, pause }: { action: 'pause' | 'unpause'; pause: Pick<PauseRow, 'kind' | 'name'> }) {
+export function PauseEffect({
+  action,
+  pause,
+}: {
+  action: 'pause' | 'unpause';
+  pause: Pick<PauseRow, 'kind' | 'name'>;
+}) {
   const t = useTranslations('pauses');
   return (
     <>

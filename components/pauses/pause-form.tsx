@@ -48,10 +48,21 @@ export function PauseForm() {
   }
   return (
     <>
-      <form action={`${basePath}/pauses/pause`} aria-label={t('pauses.add')} onSubmit={submit} className="mb-3 flex flex-wrap items-end gap-2 rounded-md border border-line px-3 py-2.5">
+      <form
+        action={`${basePath}/pauses/pause`}
+        aria-label={t('pauses.add')}
+        onSubmit={submit}
+        className="mb-3 flex flex-wrap items-end gap-2 rounded-md border border-line px-3 py-2.5"
+      >
         <label className="flex flex-col gap-0.5">
           <span className="text-[13px] text-soft">{t('pauses.kind')}</span>
-          <select name="type" value={kind} onChange={(event) => setKind(event.target.value as PauseKind)} disabled={denied !== undefined} className="control">
+          <select
+            name="type"
+            value={kind}
+            onChange={(event) => setKind(event.target.value as PauseKind)}
+            disabled={denied !== undefined}
+            className="control"
+          >
             {PAUSE_KINDS.map((one) => (
               <option key={one} value={one}>
                 {t(`pauses.kinds.${one}`)}
@@ -79,14 +90,22 @@ export function PauseForm() {
             ))}
           </datalist>
         </label>
-        <button ref={button} type="submit" disabled={denied !== undefined} className={buttonClass('primary')}>
+        <button
+          ref={button}
+          type="submit"
+          disabled={denied !== undefined}
+          className={buttonClass('primary')}
+        >
           {t('pauses.pause.menu')}
         </button>
         {denied && <p className="basis-full text-[13px] text-soft">{t(`actions.why.${denied}`)}</p>}
       </form>
       {acted && (
         <div className="mb-3">
-          <OutcomeLine done={pauseCode(acted.result) === 'done'} text={text('pause', pauseCode(acted.result), acted.target.name) ?? ''} />
+          <OutcomeLine
+            done={pauseCode(acted.result) === 'done'}
+            text={text('pause', pauseCode(acted.result), acted.target.name) ?? ''}
+          />
         </div>
       )}
       {dialog}

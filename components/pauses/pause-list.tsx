@@ -29,7 +29,16 @@ export function PauseList({ initial }: { initial: Pauses }) {
   const outcome = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const [acted, setActed] = useState<PauseActed | null>(null);
-  const { data = initial, error, dataUpdatedAt } = useLiveQuery({ key: [DOOR], fetch: (signal) => fetchJson<Pauses>(basePath + DOOR, signal), initial, wanted: onScreen });
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery({
+    key: [DOOR],
+    fetch: (signal) => fetchJson<Pauses>(basePath + DOOR, signal),
+    initial,
+    wanted: onScreen,
+  });
   // The row may be gone with its pause: the focus goes to what came of it.
   const { ask, dialog } = usePause(
     'unpause',
@@ -47,20 +56,36 @@ export function PauseList({ initial }: { initial: Pauses }) {
         </div>
       )}
       <div ref={outcome} tabIndex={-1} className={acted ? 'mb-3' : ''}>
-        {acted && <OutcomeLine done={pauseCode(acted.result) === 'done'} text={text('unpause', pauseCode(acted.result), acted.target.name) ?? ''} />}
+        {acted && (
+          <OutcomeLine
+            done={pauseCode(acted.result) === 'done'}
+            text={text('unpause', pauseCode(acted.result), acted.target.name) ?? ''}
+          />
+        )}
       </div>
       {data.changedAt && (
         <p className="mb-2 text-[13px] text-soft">
           {t('changed')} <RelativeTime iso={data.changedAt} /> {data.more && t('more')}
         </p>
       )}
-      {data.rows.length === 0 && <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>}
+      {data.rows.length === 0 && (
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+          {t('empty')}
+        </div>
+      )}
       {PAUSE_KINDS.map((kind) => {
         const rows = data.rows.filter((row) => row.kind === kind);
         if (rows.length === 0) return null;
         return (
-          <section key={kind} aria-labelledby={`paused-${kind}`} className="mb-4 rounded-md border border-line">
-            <h2 id={`paused-${kind}`} className="border-b border-line bg-sunken px-3 py-1.5 text-[13px] font-medium text-soft">
+          <section
+            key={kind}
+            aria-labelledby={`paused-${kind}`}
+            className="mb-4 rounded-md border border-line"
+          >
+            <h2
+              id={`paused-${kind}`}
+              className="border-b border-line bg-sunken px-3 py-1.5 text-[13px] font-medium text-soft"
+            >
               {t(`kinds.${kind}`)}
             </h2>
             <ul className="divide-y divide-line">
@@ -85,11 +110,16 @@ function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
   const { number, title } = countText(row.waiting);
   const jobs = `/jobs?${new URLSearchParams({ [PARAMS[row.kind]]: row.name, q: 'state:scheduled,retried,queued' })}`;
   return (
-    <li className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1 px-3 py-2" data-pause={`${row.kind} ${row.name}`}>
+    <li
+      className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1 px-3 py-2"
+      data-pause={`${row.kind} ${row.name}`}
+    >
       <span className="min-w-0 font-mono any-break">{row.name}</span>
       <span className="flex flex-wrap items-center gap-3">
         <Link href={jobs} prefetch={false} title={title} className="text-accent">
-          {row.waiting.kind === 'unknown' ? t('pauses.waitingUnknown') : t(`pauses.waiting.${row.waiting.kind}`, { count: row.waiting.count, number })}
+          {row.waiting.kind === 'unknown'
+            ? t('pauses.waitingUnknown')
+            : t(`pauses.waiting.${row.waiting.kind}`, { count: row.waiting.count, number })}
         </Link>
         <a
           href={`${basePath}/pauses/unpause?${new URLSearchParams({ type: row.kind, value: row.name })}`}

@@ -30,14 +30,19 @@ export function usePauseText(): (action: PauseAction, code: string, name: string
   const t = useTranslations();
   return (action, code, name) => {
     if (code === 'done' || code === 'unchanged') return t(`pauses.${action}.${code}`, { name });
-    if (code === 'exactly_one' || code === 'setting_of_wrong_type') return t(`pauses.refused.${code}`);
+    if (code === 'exactly_one' || code === 'setting_of_wrong_type')
+      return t(`pauses.refused.${code}`);
     const error = ERROR_CODES.find((one) => one === code);
     return error ? t(`errors.${error}`) : null;
   };
 }
 
 /** A dialog that asks before a pause, or its end, and carries it out. */
-export function usePause(action: PauseAction, onActed: (acted: PauseActed) => void, returnTo?: RefObject<HTMLElement | null>): { ask: (target: Target) => void; dialog: ReactNode } {
+export function usePause(
+  action: PauseAction,
+  onActed: (acted: PauseActed) => void,
+  returnTo?: RefObject<HTMLElement | null>,
+): { ask: (target: Target) => void; dialog: ReactNode } {
   const t = useTranslations('pauses');
   const [target, setTarget] = useState<Target | null>(null);
   const dialog = target && (
@@ -46,7 +51,18 @@ export function usePause(action: PauseAction, onActed: (acted: PauseActed) => vo
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setTarget(null)}
-      onConfirm={async (reason) => onActed({ action, target, result: await changePauses({ action, kind: target.kind, name: target.name, reason }).catch(actionFailed) })}
+      onConfirm={async (reason) =>
+        onActed({
+          action,
+          target,
+          result: await changePauses({
+            action,
+            kind: target.kind,
+            name: target.name,
+            reason,
+          }).catch(actionFailed),
+        })
+      }
     >
       <PauseEffect action={action} pause={target} />
     </ConfirmDialog>

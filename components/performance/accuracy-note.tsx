@@ -5,7 +5,11 @@ import { AbsoluteTime } from '../absolute-time';
 import { Banner } from '../ui/banner';
 
 /** Which period, how it was read, and the index that would help. */
-export function AccuracyNote({ performance: { period, now, before, hint } }: { performance: Performance }) {
+export function AccuracyNote({
+  performance: { period, now, before, hint },
+}: {
+  performance: Performance;
+}) {
   const t = useTranslations('performance');
   const format = useFormatter();
   const count = useCount();
@@ -13,8 +17,15 @@ export function AccuracyNote({ performance: { period, now, before, hint } }: { p
   return (
     <div className="mb-3 flex flex-col gap-2">
       <p className="text-[13px] text-soft" data-accuracy={accuracy.kind}>
-        {t.rich('period', { from: () => <AbsoluteTime iso={period.from} />, to: () => <AbsoluteTime iso={period.to} /> })}{' '}
-        {accuracy.kind === 'sample' && t('sample', { number: count(accuracy.looked), share: format.number(accuracy.share, { style: 'percent', maximumSignificantDigits: 2 }) })}
+        {t.rich('period', {
+          from: () => <AbsoluteTime iso={period.from} />,
+          to: () => <AbsoluteTime iso={period.to} />,
+        })}{' '}
+        {accuracy.kind === 'sample' &&
+          t('sample', {
+            number: count(accuracy.looked),
+            share: format.number(accuracy.share, { style: 'percent', maximumSignificantDigits: 2 }),
+          })}
         {accuracy.kind === 'exact' && before.accuracy.kind === 'sample' && t('beforeSampled')}
       </p>
       {accuracy.kind === 'unknown' && <Banner tone="warning">{t('unknown')}</Banner>}

@@ -1,6 +1,11 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { SORTS, type PerformanceFilter, type Sort, performanceParams } from '@/lib/performance/filters';
+import {
+  SORTS,
+  type PerformanceFilter,
+  type Sort,
+  performanceParams,
+} from '@/lib/performance/filters';
 import type { Figures, Measured, Period } from '@/lib/performance/types';
 import { useCount, useDuration } from '../quantities';
 import { ClassName } from '../ui/class-name';
@@ -21,18 +26,37 @@ interface Props {
 
 const last = (value: number | null) => value ?? -1;
 const KEYS: Record<Sort, (row: Figures) => number> = {
-  total: (row) => row.total, executions: (row) => row.executions, failures: (row) => row.failures, p95: (row) => last(row.run[1]), wait: (row) => last(row.wait[1]), name: () => 0,
+  total: (row) => row.total,
+  executions: (row) => row.executions,
+  failures: (row) => row.failures,
+  p95: (row) => last(row.run[1]),
+  wait: (row) => last(row.wait[1]),
+  name: () => 0,
 };
 
 /** Executions of each class or queue, with what they were in the period before. */
 export function FiguresTable({ of, rows, before, period, filter, path, jobClass, sampled }: Props) {
   const t = useTranslations('performance');
-  const sorted = [...rows].sort((a, b) => KEYS[filter.sort](b) - KEYS[filter.sort](a) || ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
+  const sorted = [...rows].sort(
+    (a, b) =>
+      KEYS[filter.sort](b) - KEYS[filter.sort](a) || ((a.name ?? '') < (b.name ?? '') ? -1 : 1),
+  );
   const earlier = new Map(before.map((row) => [row.name, row]));
   const head = (sort: Sort | null, text: string, className = 'text-right') => (
-    <th scope="col" aria-sort={sort && sort === filter.sort ? (sort === 'name' ? 'ascending' : 'descending') : undefined} className={`px-2 py-1.5 font-normal whitespace-nowrap ${className}`}>
+    <th
+      scope="col"
+      aria-sort={
+        sort && sort === filter.sort ? (sort === 'name' ? 'ascending' : 'descending') : undefined
+      }
+      className={`px-2 py-1.5 font-normal whitespace-nowrap ${className}`}
+    >
       {sort && SORTS.includes(sort) && sort !== filter.sort ? (
-        <Link href={`${path}?${new URLSearchParams(performanceParams(filter, { sort }))}#${of}`} prefetch={false} scroll={false} className="text-accent">
+        <Link
+          href={`${path}?${new URLSearchParams(performanceParams(filter, { sort }))}#${of}`}
+          prefetch={false}
+          scroll={false}
+          className="text-accent"
+        >
           {text}
         </Link>
       ) : (
@@ -45,7 +69,12 @@ export function FiguresTable({ of, rows, before, period, filter, path, jobClass,
       <h2 id={of} className="mb-1.5 text-base font-semibold">
         {t(`headings.${of}`)}
       </h2>
-      <div className="overflow-x-auto rounded-md border border-line" tabIndex={0} role="group" aria-label={t(`headings.${of}`)}>
+      <div
+        className="overflow-x-auto rounded-md border border-line"
+        tabIndex={0}
+        role="group"
+        aria-label={t(`headings.${of}`)}
+      >
         <table className="w-full border-collapse" data-figures={of}>
           <thead>
             <tr className="border-b border-line bg-sunken text-[13px] text-soft">
@@ -66,7 +95,17 @@ export function FiguresTable({ of, rows, before, period, filter, path, jobClass,
           </thead>
           <tbody>
             {sorted.map((row, n) => (
-              <FiguresRow key={n} row={row} earlier={earlier.get(row.name)} hasBefore={before.length > 0} of={of} period={period} jobClass={jobClass} filter={filter} sampled={sampled} />
+              <FiguresRow
+                key={n}
+                row={row}
+                earlier={earlier.get(row.name)}
+                hasBefore={before.length > 0}
+                of={of}
+                period={period}
+                jobClass={jobClass}
+                filter={filter}
+                sampled={sampled}
+              />
             ))}
           </tbody>
         </table>
@@ -75,16 +114,24 @@ export function FiguresTable({ of, rows, before, period, filter, path, jobClass,
   );
 }
 
-type RowProps = Pick<Props, 'of' | 'period' | 'jobClass' | 'filter' | 'sampled'> & { row: Figures; earlier: Figures | undefined; hasBefore: boolean };
+type RowProps = Pick<Props, 'of' | 'period' | 'jobClass' | 'filter' | 'sampled'> & {
+  row: Figures;
+  earlier: Figures | undefined;
+  hasBefore: boolean;
+};
 
 function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sampled }: RowProps) {
   const t = useTranslations('performance');
   const never = useTranslations('time')('never');
   const count = useCount();
   const duration = useDuration();
-  const about = (value: number) => (sampled && value > 0 ? t('about', { value: count(value) }) : count(value));
+  const about = (value: number) =>
+    sampled && value > 0 ? t('about', { value: count(value) }) : count(value);
   const time = (value: number | null) => (value === null ? never : duration(value));
-  const then = (text: string | null) => hasBefore && <span className="block text-[12px] text-soft">{t('before', { value: text ?? never })}</span>;
+  const then = (text: string | null) =>
+    hasBefore && (
+      <span className="block text-[12px] text-soft">{t('before', { value: text ?? never })}</span>
+    );
   const cell = 'px-2 py-1.5 text-right whitespace-nowrap align-top';
   const named = of === 'class' ? { jobClass: row.name } : { jobClass, queueName: row.name };
   const isLinked = row.name !== null && row.name.trim() !== '';
@@ -98,9 +145,16 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
     );
   return (
     <tr className="border-b border-line last:border-0" data-name={row.name ?? ''}>
-      <th scope="row" className="max-w-80 min-w-48 px-2 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break">
+      <th
+        scope="row"
+        className="max-w-80 min-w-48 px-2 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break"
+      >
         {of === 'class' && isLinked ? (
-          <Link href={classHref(row.name ?? '', performanceParams(filter, { sort: 'total' }))} prefetch={false} className="text-accent">
+          <Link
+            href={classHref(row.name ?? '', performanceParams(filter, { sort: 'total' }))}
+            prefetch={false}
+            className="text-accent"
+          >
             <ClassName name={row.name ?? ''} />
           </Link>
         ) : (

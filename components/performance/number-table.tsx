@@ -1,7 +1,19 @@
 import type { ReactNode } from 'react';
 
 /** A chart's numbers. */
-export function NumberTable({ title, first, heads, rows, format }: { title: string; first: string; heads: string[]; rows: { name: ReactNode; values: number[] }[]; format: (value: number) => string }) {
+export function NumberTable({
+  title,
+  first,
+  heads,
+  rows,
+  format,
+}: {
+  title: string;
+  first: string;
+  heads: string[];
+  rows: { name: ReactNode; values: number[] }[];
+  format: (value: number) => string;
+}) {
   const cell = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={title}>
@@ -13,7 +25,12 @@ export function NumberTable({ title, first, heads, rows, format }: { title: stri
               {first}
             </th>
             {heads.map((head, n) => (
-              <th key={n} scope="col" className={`${cell} max-w-48 truncate font-normal`} title={head}>
+              <th
+                key={n}
+                scope="col"
+                className={`${cell} max-w-48 truncate font-normal`}
+                title={head}
+              >
                 {head}
               </th>
             ))}
@@ -26,7 +43,10 @@ export function NumberTable({ title, first, heads, rows, format }: { title: stri
                 {name}
               </th>
               {values.map((value, n) => (
-                <td key={n} className={`${cell} ${n === 0 && values.length > 1 ? 'font-semibold' : ''}`}>
+                <td
+                  key={n}
+                  className={`${cell} ${n === 0 && values.length > 1 ? 'font-semibold' : ''}`}
+                >
                   {value > 0 ? format(value) : ''}
                 </td>
               ))}

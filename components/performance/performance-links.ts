@@ -1,7 +1,11 @@
 import type { Period } from '@/lib/performance/types';
 
 /** The jobs of which an execution began in the period, or one that failed; of a class or a queue. */
-export function jobsHref({ from, to }: Period, of: { jobClass?: string | null; queueName?: string | null }, failed = false): string {
+export function jobsHref(
+  { from, to }: Period,
+  of: { jobClass?: string | null; queueName?: string | null },
+  failed = false,
+): string {
   return `/jobs?${new URLSearchParams({
     ...(of.jobClass ? { job_class: of.jobClass } : {}),
     ...(of.queueName ? { queue_name: of.queueName } : {}),

@@ -6,7 +6,17 @@ import { RangeLinks } from '../range-links';
 import { buttonClass } from '../ui/button';
 
 /** The usual ranges, and any other one; a plain form, so that it needs no JavaScript. `action`: the page's address with the base path. */
-export function RangePicker({ filter, period, path, action }: { filter: PerformanceFilter; period: Period; path: string; action: string }) {
+export function RangePicker({
+  filter,
+  period,
+  path,
+  action,
+}: {
+  filter: PerformanceFilter;
+  period: Period;
+  path: string;
+  action: string;
+}) {
   const t = useTranslations('performance');
   const zone = useTimeZone() ?? 'UTC';
   const ranges = Object.keys(RANGES) as RangeName[];
@@ -14,17 +24,36 @@ export function RangePicker({ filter, period, path, action }: { filter: Performa
   const offset = /(Z|[+-]\d\d:\d\d)$/.exec(zonedIso(from, zone))?.[1] ?? 'Z';
   return (
     <div className="mb-2 flex flex-wrap items-start gap-x-4 gap-y-2">
-      <RangeLinks label={t('range')} choices={ranges.map((range) => ({ href: `${path}?${new URLSearchParams(performanceParams(filter, { range, from: null, to: null }))}`, text: t(`ranges.${range}`), current: range === filter.range }))} />
+      <RangeLinks
+        label={t('range')}
+        choices={ranges.map((range) => ({
+          href: `${path}?${new URLSearchParams(performanceParams(filter, { range, from: null, to: null }))}`,
+          text: t(`ranges.${range}`),
+          current: range === filter.range,
+        }))}
+      />
       <details open={filter.range === 'custom'} className="min-w-0">
         <summary className="py-1 text-[13px] text-accent">{t('ranges.custom')}</summary>
         <form action={action} className="mt-1 flex flex-wrap items-end gap-2">
           <label className="flex flex-col text-[13px] text-soft">
             {t('rangeFrom', { zone })}
-            <input type="datetime-local" name="from" required defaultValue={utcToZoned(from, zone)} className="control text-ink" />
+            <input
+              type="datetime-local"
+              name="from"
+              required
+              defaultValue={utcToZoned(from, zone)}
+              className="control text-ink"
+            />
           </label>
           <label className="flex flex-col text-[13px] text-soft">
             {t('rangeTo', { zone })}
-            <input type="datetime-local" name="to" required defaultValue={utcToZoned(to, zone)} className="control text-ink" />
+            <input
+              type="datetime-local"
+              name="to"
+              required
+              defaultValue={utcToZoned(to, zone)}
+              className="control text-ink"
+            />
           </label>
           <input type="hidden" name="offset" value={offset} />
           {filter.sort !== 'total' && <input type="hidden" name="sort" value={filter.sort} />}

@@ -16,8 +16,15 @@ export function Slowest({ now }: { now: Measured }) {
       <h2 id="slowest" className="mb-1.5 text-base font-semibold">
         {t('slowest')}
       </h2>
-      {now.accuracy.kind === 'sample' && <p className="mb-1.5 text-[13px] text-soft">{t('slowestOfSample')}</p>}
-      <div className="overflow-x-auto rounded-md border border-line" tabIndex={0} role="group" aria-label={t('slowest')}>
+      {now.accuracy.kind === 'sample' && (
+        <p className="mb-1.5 text-[13px] text-soft">{t('slowestOfSample')}</p>
+      )}
+      <div
+        className="overflow-x-auto rounded-md border border-line"
+        tabIndex={0}
+        role="group"
+        aria-label={t('slowest')}
+      >
         <table className="w-full border-collapse">
           <thead>
             <tr className="border-b border-line bg-sunken text-[13px] text-soft">
@@ -34,18 +41,30 @@ export function Slowest({ now }: { now: Measured }) {
           <tbody>
             {now.slowest.map((execution) => (
               <tr key={execution.id} className="border-b border-line last:border-0">
-                <th scope="row" className="px-2.5 py-1.5 text-left font-mono text-[12.5px] font-normal">
-                  <Link href={`/jobs/${execution.jobId}#${execution.id}`} prefetch={false} data-execution={execution.id} className="whitespace-nowrap text-accent">
+                <th
+                  scope="row"
+                  className="px-2.5 py-1.5 text-left font-mono text-[12.5px] font-normal"
+                >
+                  <Link
+                    href={`/jobs/${execution.jobId}#${execution.id}`}
+                    prefetch={false}
+                    data-execution={execution.id}
+                    className="whitespace-nowrap text-accent"
+                  >
                     {execution.jobId}
                   </Link>
                 </th>
                 <td className={`${cell} font-semibold`}>{duration(execution.run)}</td>
-                <td className={cell}>{execution.wait === null ? never : duration(execution.wait)}</td>
+                <td className={cell}>
+                  {execution.wait === null ? never : duration(execution.wait)}
+                </td>
                 <td className={`${cell} font-mono text-[13px]`}>{execution.queueName}</td>
                 <td className={cell}>
                   <RelativeTime iso={execution.createdAt} />
                 </td>
-                <td className={`${cell} ${execution.failed ? 'text-danger' : ''}`}>{t(execution.failed ? 'failed' : 'succeeded')}</td>
+                <td className={`${cell} ${execution.failed ? 'text-danger' : ''}`}>
+                  {t(execution.failed ? 'failed' : 'succeeded')}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -5,10 +5,28 @@ import type { Performance } from '@/lib/performance/types';
 import { useCount, useDuration } from '../quantities';
 import { jobsHref } from './performance-links';
 
-type Key = 'executions' | 'failures' | 'totalTime' | 'average' | 'min' | 'max' | 'run50' | 'run95' | 'run99' | 'wait50' | 'wait95' | 'wait99';
+type Key =
+  | 'executions'
+  | 'failures'
+  | 'totalTime'
+  | 'average'
+  | 'min'
+  | 'max'
+  | 'run50'
+  | 'run95'
+  | 'run99'
+  | 'wait50'
+  | 'wait95'
+  | 'wait99';
 
 /** All executions of the page together, each figure above what it was before. */
-export function Totals({ performance: { now, before, period }, jobClass }: { performance: Performance; jobClass: string | null }) {
+export function Totals({
+  performance: { now, before, period },
+  jobClass,
+}: {
+  performance: Performance;
+  jobClass: string | null;
+}) {
   const t = useTranslations('performance');
   const never = useTranslations('time')('never');
   const count = useCount();
@@ -16,8 +34,10 @@ export function Totals({ performance: { now, before, period }, jobClass }: { per
   const { total } = now;
   if (!total) return null;
   const sampled = now.accuracy.kind === 'sample';
-  const about = (value: number) => (sampled && value > 0 ? t('about', { value: count(value) }) : count(value));
-  const time = (value: number | null | undefined) => (value === null || value === undefined ? never : duration(value));
+  const about = (value: number) =>
+    sampled && value > 0 ? t('about', { value: count(value) }) : count(value);
+  const time = (value: number | null | undefined) =>
+    value === null || value === undefined ? never : duration(value);
   const link = (value: number, failed: boolean) => (
     <Link href={jobsHref(period, { jobClass }, failed)} prefetch={false} className="text-accent">
       {about(value)}
@@ -25,8 +45,16 @@ export function Totals({ performance: { now, before, period }, jobClass }: { per
   );
   const old = before.total;
   const figures: [Key, ReactNode, string | null][] = [
-    ['executions', total.executions > 0 ? link(total.executions, false) : about(0), old && count(old.executions)],
-    ['failures', total.failures > 0 ? link(total.failures, true) : about(0), old && count(old.failures)],
+    [
+      'executions',
+      total.executions > 0 ? link(total.executions, false) : about(0),
+      old && count(old.executions),
+    ],
+    [
+      'failures',
+      total.failures > 0 ? link(total.failures, true) : about(0),
+      old && count(old.failures),
+    ],
     ['totalTime', duration(total.total), old && duration(old.total)],
     ['average', time(total.average), old && time(old.average)],
     ['min', time(total.min), old && time(old.min)],
@@ -39,12 +67,18 @@ export function Totals({ performance: { now, before, period }, jobClass }: { per
     ['wait99', time(total.wait[2]), old && time(old.wait[2])],
   ];
   return (
-    <dl aria-label={t('all')} className="mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-md border border-line bg-line sm:grid-cols-3 lg:grid-cols-6" data-totals="">
+    <dl
+      aria-label={t('all')}
+      className="mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-md border border-line bg-line sm:grid-cols-3 lg:grid-cols-6"
+      data-totals=""
+    >
       {figures.map(([key, value, then]) => (
         <div key={key} className="bg-canvas px-3 py-2" data-figure={key}>
           <dt className="text-[12.5px] text-soft">{t(key)}</dt>
           <dd className="text-base font-semibold">{value}</dd>
-          {then !== null && <dd className="text-[12px] text-soft">{t('before', { value: then })}</dd>}
+          {then !== null && (
+            <dd className="text-[12px] text-soft">{t('before', { value: then })}</dd>
+          )}
         </div>
       ))}
     </dl>

@@ -16,18 +16,28 @@ export function ProcessJobs({ process }: { process: ProcessRow }) {
     <div className="mt-2 text-[13px]">
       <h3 className={isDead ? 'text-warn' : 'text-soft'}>
         {t(isDead ? 'heldJobs' : 'runningJobs')}
-        <Link href={`/jobs?${new URLSearchParams({ state: 'running', process_id: process.id })}`} prefetch={false} className="ml-1 text-accent underline">
+        <Link
+          href={`/jobs?${new URLSearchParams({ state: 'running', process_id: process.id })}`}
+          prefetch={false}
+          className="ml-1 text-accent underline"
+        >
           {t('allJobs', { number: text })}
         </Link>
       </h3>
       <ul className="mt-0.5 flex flex-col gap-0.5">
         {process.jobs.map((job) => (
           <li key={job.id} className="flex min-w-0 flex-wrap items-baseline gap-x-3">
-            <Link href={`/jobs/${job.id}`} prefetch={false} className="font-mono any-break text-accent no-underline hover:underline">
+            <Link
+              href={`/jobs/${job.id}`}
+              prefetch={false}
+              className="font-mono any-break text-accent no-underline hover:underline"
+            >
               {job.jobClass || jobs('noClass')}
             </Link>
             {job.queueName && <span className="chip">{job.queueName}</span>}
-            <span className="text-soft"><RelativeTime iso={job.performedAt} /></span>
+            <span className="text-soft">
+              <RelativeTime iso={job.performedAt} />
+            </span>
           </li>
         ))}
       </ul>

@@ -35,27 +35,61 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const [allRaw, setAllRaw] = useState(false);
-  const { data = initial, error, dataUpdatedAt } = useLiveQuery({ key: [door], fetch: (signal) => fetchJson<ProcessesPage>(basePath + door, signal), initial, wanted: onScreen });
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery({
+    key: [door],
+    fetch: (signal) => fetchJson<ProcessesPage>(basePath + door, signal),
+    initial,
+    wanted: onScreen,
+  });
   const href = (of: ProcessState | null) => {
-    const query = String(new URLSearchParams({ ...(of ? { state: of } : {}), ...(queueName ? { queue_name: queueName } : {}) }));
+    const query = String(
+      new URLSearchParams({
+        ...(of ? { state: of } : {}),
+        ...(queueName ? { queue_name: queueName } : {}),
+      }),
+    );
     return query ? `/processes?${query}` : '/processes';
   };
-  const tabs = [{ href: href(null), text: t('all'), current: state === null }, ...STATES.map((of) => ({ href: href(of), text: `${t(`states.${of}`)} ${countText(data.counts[of]).text}`, current: state === of }))];
+  const tabs = [
+    { href: href(null), text: t('all'), current: state === null },
+    ...STATES.map((of) => ({
+      href: href(of),
+      text: `${t(`states.${of}`)} ${countText(data.counts[of]).text}`,
+      current: state === of,
+    })),
+  ];
   return (
     <div ref={list}>
       <Tabs label={t('tabs')} tabs={tabs} />
       {queueName && (
         <p className="mb-3 flex flex-wrap items-baseline gap-x-3 any-break">
           {t('serving', { queue: queueName })}
-          <Link href={state ? `/processes?state=${state}` : '/processes'} prefetch={false} className="text-accent underline">{t('showAll')}</Link>
+          <Link
+            href={state ? `/processes?state=${state}` : '/processes'}
+            prefetch={false}
+            className="text-accent underline"
+          >
+            {t('showAll')}
+          </Link>
         </p>
       )}
       {data.rows.length === 0 ? (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t(state || queueName ? 'emptyFilter' : 'empty')}</div>
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+          {t(state || queueName ? 'emptyFilter' : 'empty')}
+        </div>
       ) : (
         <ul aria-label={t('title')} className="flex flex-col gap-3">
           {data.rows.map((process) => (
-            <ProcessCard key={process.id} process={process} raw={raw?.id === process.id ? raw.json : null} open={allRaw} />
+            <ProcessCard
+              key={process.id}
+              process={process}
+              raw={raw?.id === process.id ? raw.json : null}
+              open={allRaw}
+            />
           ))}
         </ul>
       )}

@@ -19,7 +19,14 @@ export function Schedulers({ schedulers, total }: { schedulers: Scheduler[]; tot
           <SchedulerLine key={n} scheduler={scheduler} />
         ))}
       </ul>
-      {total > schedulers.length && <p className="text-[13px] text-soft">{t('moreSchedulers', { count: total - schedulers.length, number: count(total - schedulers.length) })}</p>}
+      {total > schedulers.length && (
+        <p className="text-[13px] text-soft">
+          {t('moreSchedulers', {
+            count: total - schedulers.length,
+            number: count(total - schedulers.length),
+          })}
+        </p>
+      )}
     </div>
   );
 }
@@ -27,10 +34,23 @@ export function Schedulers({ schedulers, total }: { schedulers: Scheduler[]; tot
 function SchedulerLine({ scheduler }: { scheduler: Scheduler }) {
   const t = useTranslations('processes');
   const count = useCount();
-  const { queues, name, maxThreads, activeThreads, succeeded, errored, empty, activeCache, maxCache } = scheduler;
+  const {
+    queues,
+    name,
+    maxThreads,
+    activeThreads,
+    succeeded,
+    errored,
+    empty,
+    activeCache,
+    maxCache,
+  } = scheduler;
   const or = (value: number | null) => (value === null ? '?' : count(value));
   return (
-    <li title={name ?? undefined} className="flex min-w-0 flex-wrap items-baseline gap-x-4 rounded bg-sunken px-2 py-1 text-[13px]">
+    <li
+      title={name ?? undefined}
+      className="flex min-w-0 flex-wrap items-baseline gap-x-4 rounded bg-sunken px-2 py-1 text-[13px]"
+    >
       <span className="min-w-0 font-mono any-break">
         <span className="text-soft">queues=</span>
         {queues ?? name ?? t('notTold')}
@@ -39,11 +59,19 @@ function SchedulerLine({ scheduler }: { scheduler: Scheduler }) {
         <span className="text-soft">max_threads=</span>
         {maxThreads ?? t('notTold')}
       </span>
-      <span className="whitespace-nowrap">{t('busy', { busy: or(activeThreads), total: or(maxThreads) })}</span>
+      <span className="whitespace-nowrap">
+        {t('busy', { busy: or(activeThreads), total: or(maxThreads) })}
+      </span>
       {[succeeded, errored, empty].some((value) => value !== null) && (
-        <span className="text-soft">{t('counts', { succeeded: or(succeeded), errored: or(errored), empty: or(empty) })}</span>
+        <span className="text-soft">
+          {t('counts', { succeeded: or(succeeded), errored: or(errored), empty: or(empty) })}
+        </span>
       )}
-      {(activeCache !== null || maxCache !== null) && <span className="whitespace-nowrap text-soft">{t('cache', { active: or(activeCache), max: or(maxCache) })}</span>}
+      {(activeCache !== null || maxCache !== null) && (
+        <span className="whitespace-nowrap text-soft">
+          {t('cache', { active: or(activeCache), max: or(maxCache) })}
+        </span>
+      )}
       <Moment label={t('executionAt')} at={scheduler.executionAt} />
       <Moment label={t('checkQueueAt')} at={scheduler.checkQueueAt} />
     </li>

@@ -8,7 +8,8 @@ import { useCount, useCountText, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
 
-export const QUEUE_GRID = 'lg:grid lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_11rem_10rem] lg:items-baseline lg:gap-x-3';
+export const QUEUE_GRID =
+  'lg:grid lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_11rem_10rem] lg:items-baseline lg:gap-x-3';
 
 /** One queue: each number leads to its jobs. */
 export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
@@ -23,7 +24,11 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
       <div className={QUEUE_GRID}>
         <div className="min-w-0">
           {href ? (
-            <Link href={href} prefetch={false} className="font-mono font-semibold any-break text-accent no-underline hover:underline">
+            <Link
+              href={href}
+              prefetch={false}
+              className="font-mono font-semibold any-break text-accent no-underline hover:underline"
+            >
               {shown}
             </Link>
           ) : (
@@ -32,23 +37,55 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
           <Marks queue={queue} />
         </div>
         <dl className="mt-1.5 grid grid-cols-2 gap-x-5 gap-y-0.5 max-[22rem]:grid-cols-1 lg:contents">
-          <Cell label={t('states.queued')}><JobCount count={queue.ready} href={jobsOfQueue(name, { state: 'queued' })} /></Cell>
-          <Cell label={t('queues.oldest')} loud={queue.unserved}>{queue.oldestReadyAt ? <RelativeTime iso={queue.oldestReadyAt} /> : never}</Cell>
-          <Cell label={t('states.scheduled')}><JobCount count={queue.scheduled} href={jobsOfQueue(name, { state: 'scheduled' })} /></Cell>
-          <Cell label={t('states.retried')}><JobCount count={queue.retried} href={jobsOfQueue(name, { state: 'retried' })} /></Cell>
-          <Cell label={t('states.running')}><JobCount count={queue.running} href={jobsOfQueue(name, { state: 'running' })} /></Cell>
+          <Cell label={t('states.queued')}>
+            <JobCount count={queue.ready} href={jobsOfQueue(name, { state: 'queued' })} />
+          </Cell>
+          <Cell label={t('queues.oldest')} loud={queue.unserved}>
+            {queue.oldestReadyAt ? <RelativeTime iso={queue.oldestReadyAt} /> : never}
+          </Cell>
+          <Cell label={t('states.scheduled')}>
+            <JobCount count={queue.scheduled} href={jobsOfQueue(name, { state: 'scheduled' })} />
+          </Cell>
+          <Cell label={t('states.retried')}>
+            <JobCount count={queue.retried} href={jobsOfQueue(name, { state: 'retried' })} />
+          </Cell>
+          <Cell label={t('states.running')}>
+            <JobCount count={queue.running} href={jobsOfQueue(name, { state: 'running' })} />
+          </Cell>
           <Cell label={t('queues.finished')}>
             {flow ? (
               <>
-                <JobCount count={flow.finished} href={jobsOfQueue(name, { within: range })} /> <Rate count={flow.finished} range={range} />
+                <JobCount count={flow.finished} href={jobsOfQueue(name, { within: range })} />{' '}
+                <Rate count={flow.finished} range={range} />
               </>
             ) : (
               never
             )}
           </Cell>
-          <Cell label={t('states.discarded')}>{flow ? <JobCount count={flow.discarded} href={jobsOfQueue(name, { state: 'discarded', within: range })} bad /> : never}</Cell>
-          <Cell label={t('queues.wait')}>{flow && flow.waitP50 !== null && flow.waitP95 !== null ? <><span className="whitespace-nowrap">{duration(flow.waitP50)} /</span> <span className="whitespace-nowrap">{duration(flow.waitP95)}</span></> : never}</Cell>
-          <Cell label={t('queues.servedBy')} words><Served queue={queue} /></Cell>
+          <Cell label={t('states.discarded')}>
+            {flow ? (
+              <JobCount
+                count={flow.discarded}
+                href={jobsOfQueue(name, { state: 'discarded', within: range })}
+                bad
+              />
+            ) : (
+              never
+            )}
+          </Cell>
+          <Cell label={t('queues.wait')}>
+            {flow && flow.waitP50 !== null && flow.waitP95 !== null ? (
+              <>
+                <span className="whitespace-nowrap">{duration(flow.waitP50)} /</span>{' '}
+                <span className="whitespace-nowrap">{duration(flow.waitP95)}</span>
+              </>
+            ) : (
+              never
+            )}
+          </Cell>
+          <Cell label={t('queues.servedBy')} words>
+            <Served queue={queue} />
+          </Cell>
         </dl>
       </div>
     </li>
@@ -56,21 +93,46 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
 }
 
 /** Label and value on a phone; in the table the label is its column's head. `words`: no number, set from the left. */
-function Cell({ label, children, words = false, loud = false }: { label: string; children: ReactNode; words?: boolean; loud?: boolean }) {
+function Cell({
+  label,
+  children,
+  words = false,
+  loud = false,
+}: {
+  label: string;
+  children: ReactNode;
+  words?: boolean;
+  loud?: boolean;
+}) {
   return (
-    <div className={`flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-[13px] lg:block ${words ? 'col-span-full lg:col-span-1' : 'lg:text-right'} ${loud ? 'text-warn' : ''}`}>
+    <div
+      className={`flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-[13px] lg:block ${words ? 'col-span-full lg:col-span-1' : 'lg:text-right'} ${loud ? 'text-warn' : ''}`}
+    >
       <dt className="text-soft lg:sr-only">{label}</dt>
       <dd className="ml-auto min-w-0 lg:ml-0">{children}</dd>
     </div>
   );
 }
 
-function JobCount({ count, href, bad = false }: { count: Count; href: string | null; bad?: boolean }) {
+function JobCount({
+  count,
+  href,
+  bad = false,
+}: {
+  count: Count;
+  href: string | null;
+  bad?: boolean;
+}) {
   const { text, title } = useCountText()(count);
   if (count.kind === 'exact' && count.count === 0) return <span className="text-soft">0</span>;
   if (!href || count.kind === 'unknown') return <span title={title}>{text}</span>;
   return (
-    <Link href={href} prefetch={false} title={title} className={`no-underline hover:underline ${bad ? 'text-danger' : 'text-accent'}`}>
+    <Link
+      href={href}
+      prefetch={false}
+      title={title}
+      className={`no-underline hover:underline ${bad ? 'text-danger' : 'text-accent'}`}
+    >
       {text}
     </Link>
   );
@@ -83,7 +145,13 @@ function Rate({ count, range }: { count: Count; range: Range }) {
   if (count.kind === 'unknown' || count.count === 0) return null;
   const perMinute = (count.count * 60) / RANGES[range];
   if (perMinute < 0.1) return null;
-  return <span className="whitespace-nowrap text-soft">{t('perMinute', { number: format.number(perMinute, { maximumFractionDigits: perMinute < 10 ? 1 : 0 }) })}</span>;
+  return (
+    <span className="whitespace-nowrap text-soft">
+      {t('perMinute', {
+        number: format.number(perMinute, { maximumFractionDigits: perMinute < 10 ? 1 : 0 }),
+      })}
+    </span>
+  );
 }
 
 function Marks({ queue }: { queue: QueueRow }) {
@@ -98,7 +166,12 @@ function Marks({ queue }: { queue: QueueRow }) {
         </span>
       )}
       {queue.paused && (
-        <Link href="/pauses" prefetch={false} title={t('queues.pausedHint')} className="inline-flex items-center gap-1 text-warn">
+        <Link
+          href="/pauses"
+          prefetch={false}
+          title={t('queues.pausedHint')}
+          className="inline-flex items-center gap-1 text-warn"
+        >
           <Icon name="paused" className="size-3.5" />
           {t('states.paused')}
         </Link>
@@ -111,14 +184,30 @@ function Served({ queue }: { queue: QueueRow }) {
   const t = useTranslations('queues');
   const count = useCount();
   const { name, processes, threads } = queue;
-  if (processes === 0) return <span className={queue.unserved ? 'text-warn' : 'text-soft'}>{t('servedByNone')}</span>;
+  if (processes === 0)
+    return <span className={queue.unserved ? 'text-warn' : 'text-soft'}>{t('servedByNone')}</span>;
   const text = t('processes', { count: processes, number: count(processes) });
   return (
     <>
-      {name ? <Link href={`/processes?${new URLSearchParams({ queue_name: name })}`} prefetch={false} className="whitespace-nowrap text-accent underline">{text}</Link> : text}
+      {name ? (
+        <Link
+          href={`/processes?${new URLSearchParams({ queue_name: name })}`}
+          prefetch={false}
+          className="whitespace-nowrap text-accent underline"
+        >
+          {text}
+        </Link>
+      ) : (
+        text
+      )}
       <span className="text-soft">
         {' '}
-        <span className="whitespace-nowrap">· {threads === null ? t('threadsUnknown') : t('threads', { count: threads, number: count(threads) })}</span>
+        <span className="whitespace-nowrap">
+          ·{' '}
+          {threads === null
+            ? t('threadsUnknown')
+            : t('threads', { count: threads, number: count(threads) })}
+        </span>
       </span>
     </>
   );

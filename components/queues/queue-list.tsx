@@ -19,16 +19,47 @@ export function QueueList({ initial, range }: { initial: QueuesPage; range: Rang
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const door = `/api/queues?range=${range}`;
-  const { data = initial, error, dataUpdatedAt } = useLiveQuery({ key: [door], fetch: (signal) => fetchJson<QueuesPage>(basePath + door, signal), initial, wanted: onScreen });
-  if (data.rows.length === 0) return <div ref={list} className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>;
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery({
+    key: [door],
+    fetch: (signal) => fetchJson<QueuesPage>(basePath + door, signal),
+    initial,
+    wanted: onScreen,
+  });
+  if (data.rows.length === 0)
+    return (
+      <div
+        ref={list}
+        className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
+      >
+        {t('empty')}
+      </div>
+    );
   return (
     <div ref={list}>
       <Notes page={data} />
       <div className="rounded-md border border-line">
-        <div aria-hidden="true" className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${QUEUE_GRID}`}>
+        <div
+          aria-hidden="true"
+          className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${QUEUE_GRID}`}
+        >
           <div>{t('queue')}</div>
-          {[states('queued'), t('oldest'), states('scheduled'), states('retried'), states('running'), t('finished'), states('discarded'), t('wait')].map((head) => (
-            <div key={head} className="text-right">{head}</div>
+          {[
+            states('queued'),
+            t('oldest'),
+            states('scheduled'),
+            states('retried'),
+            states('running'),
+            t('finished'),
+            states('discarded'),
+            t('wait'),
+          ].map((head) => (
+            <div key={head} className="text-right">
+              {head}
+            </div>
           ))}
           <div>{t('servedBy')}</div>
         </div>
@@ -50,12 +81,15 @@ function Notes({ page }: { page: QueuesPage }) {
   const count = useCount();
   const notes = [
     page.liveProcesses === 0 && t('noProcess'),
-    page.silentProcesses > 0 && t('silent', { count: page.silentProcesses, number: count(page.silentProcesses) }),
+    page.silentProcesses > 0 &&
+      t('silent', { count: page.silentProcesses, number: count(page.silentProcesses) }),
   ].filter((note) => note !== false);
   return notes.length === 0 ? null : (
     <div className="mb-3 flex flex-col gap-2">
       {notes.map((note) => (
-        <Banner key={note} tone="warning">{note}</Banner>
+        <Banner key={note} tone="warning">
+          {note}
+        </Banner>
       ))}
     </div>
   );
@@ -70,11 +104,17 @@ function Reading({ page, range }: { page: QueuesPage; range: Range }) {
   const read = !flow
     ? t('readLate')
     : flow.isSample
-      ? t('readSample', { looked: count(flow.looked), finished: countText(flow.finished).text, range: t(`ranges.${range}`) })
+      ? t('readSample', {
+          looked: count(flow.looked),
+          finished: countText(flow.finished).text,
+          range: t(`ranges.${range}`),
+        })
       : t('readAll', { number: countText(flow.finished).text, range: t(`ranges.${range}`) });
   return (
     <div className="mt-2 flex flex-col gap-0.5 text-[13px] text-soft">
-      <p>{read} {t('waitHint')}</p>
+      <p>
+        {read} {t('waitHint')}
+      </p>
       {page.hidden > 0 && <p>{t('hidden', { count: page.hidden, number: count(page.hidden) })}</p>}
       {page.more && <p>{t('more')}</p>}
       {page.onlyOpen && <p>{t('onlyOpen')}</p>}

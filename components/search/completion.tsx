@@ -18,7 +18,15 @@ interface Props {
 }
 
 /** What may be meant by what is being typed, below the box. */
-export default function Completion({ id, query, caret, typed, active, onChoose, onOptions }: Props) {
+export default function Completion({
+  id,
+  query,
+  caret,
+  typed,
+  active,
+  onChoose,
+  onOptions,
+}: Props) {
   const t = useTranslations('search');
   const options = useCompletion(query, caret, typed);
   const shown = JSON.stringify(options);
@@ -26,5 +34,13 @@ export default function Completion({ id, query, caret, typed, active, onChoose, 
     onOptions(JSON.parse(shown) as Option[]);
     return () => onOptions([]);
   }, [shown, onOptions]);
-  return options.length > 0 ? <SearchOptions id={id} label={t('suggestions')} options={options} active={active} onChoose={onChoose} /> : null;
+  return options.length > 0 ? (
+    <SearchOptions
+      id={id}
+      label={t('suggestions')}
+      options={options}
+      active={active}
+      onChoose={onChoose}
+    />
+  ) : null;
 }

@@ -2,7 +2,17 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { type KeyboardEvent, type ReactNode, Suspense, lazy, useId, useOptimistic, useRef, useState, useTransition } from 'react';
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  Suspense,
+  lazy,
+  useId,
+  useOptimistic,
+  useRef,
+  useState,
+  useTransition,
+} from 'react';
 import { flushSync } from 'react-dom';
 import type { ChipTerm } from '../jobs/query-terms';
 import { useHold } from '../live';
@@ -64,9 +74,15 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
     });
     input.current?.focus();
   }
-  const chipOfText = (): ChipTerm[] => (text.trim() ? [{ text: text.trim(), param: 'q', problem: null, time: null }] : []);
+  const chipOfText = (): ChipTerm[] =>
+    text.trim() ? [{ text: text.trim(), param: 'q', problem: null, time: null }] : [];
   const submit = () => {
-    if (text.trim() || edited) search(edited ? chips.flatMap((chip, n) => (n === edited.n ? chipOfText() : [chip])) : [...chips, ...chipOfText()]);
+    if (text.trim() || edited)
+      search(
+        edited
+          ? chips.flatMap((chip, n) => (n === edited.n ? chipOfText() : [chip]))
+          : [...chips, ...chipOfText()],
+      );
   };
   /** At once: a frame later the caret would go back behind what a fast hand has typed since. */
   const write = (value: string, at: number) => {
@@ -84,7 +100,10 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
     input.current?.focus();
   }
   function choose(option: Option) {
-    const next = text.slice(0, typed.start) + option.insert + text.slice(typed.end).replace(/^\s+/, option.insert.endsWith(' ') ? '' : ' ');
+    const next =
+      text.slice(0, typed.start) +
+      option.insert +
+      text.slice(typed.end).replace(/^\s+/, option.insert.endsWith(' ') ? '' : ' ');
     write(next, typed.start + option.insert.length);
     setActive(-1);
     setOpen(!option.insert.endsWith(' '));
@@ -93,12 +112,20 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
     // An input method has the keys for itself, also the Enter that ends it (229 where isComposing has ended already).
     if (composing || event.nativeEvent.isComposing || event.keyCode === 229) return;
     const chosen = expanded ? options[active] : undefined;
-    const atStart = event.currentTarget.selectionStart === 0 && event.currentTarget.selectionEnd === 0;
+    const atStart =
+      event.currentTarget.selectionStart === 0 && event.currentTarget.selectionEnd === 0;
     if (event.key === 'Enter') {
       if (chosen) choose(chosen);
       else submit();
     } else if (event.key === 'ArrowDown' || (event.key === 'ArrowUp' && expanded)) {
-      if (expanded) setActive((active + (event.key === 'ArrowDown' ? 1 : -1) + options.length + (active < 0 && event.key === 'ArrowUp' ? 1 : 0)) % options.length);
+      if (expanded)
+        setActive(
+          (active +
+            (event.key === 'ArrowDown' ? 1 : -1) +
+            options.length +
+            (active < 0 && event.key === 'ArrowUp' ? 1 : 0)) %
+            options.length,
+        );
       else {
         setOpen(true);
         setActive(0);
@@ -109,8 +136,13 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
         setText('');
       }
       setOpen(false);
-    } else if (event.key === 'Backspace' && atStart && chips.length > 0 && !edited && text === '') edit(chips.length - 1);
-    else if (event.key === 'ArrowLeft' && atStart && chips.length > 0) event.currentTarget.form?.querySelectorAll<HTMLElement>('[data-chip]').item(chips.length - 1 - (edited ? 1 : 0))?.focus();
+    } else if (event.key === 'Backspace' && atStart && chips.length > 0 && !edited && text === '')
+      edit(chips.length - 1);
+    else if (event.key === 'ArrowLeft' && atStart && chips.length > 0)
+      event.currentTarget.form
+        ?.querySelectorAll<HTMLElement>('[data-chip]')
+        .item(chips.length - 1 - (edited ? 1 : 0))
+        ?.focus();
     else return;
     event.preventDefault();
   }
@@ -128,9 +160,17 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
         }}
       >
         <div className="relative min-w-0 flex-1 basis-72 max-sm:basis-full">
-          <div className="flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent focus-within:outline-2 focus-within:outline-accent" onClick={(event) => event.target === event.currentTarget && input.current?.focus()}>
+          <div
+            className="flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent focus-within:outline-2 focus-within:outline-accent"
+            onClick={(event) => event.target === event.currentTarget && input.current?.focus()}
+          >
             <Icon name="search" className="mr-0.5 text-soft" />
-            <SearchChips chips={shown} onEdit={(n) => edit(originalOf(n))} onRemove={(n) => search(shown.filter((_, other) => other !== n))} onLeave={() => input.current?.focus()} />
+            <SearchChips
+              chips={shown}
+              onEdit={(n) => edit(originalOf(n))}
+              onRemove={(n) => search(shown.filter((_, other) => other !== n))}
+              onLeave={() => input.current?.focus()}
+            />
             <input
               ref={input}
               type="text"
@@ -140,7 +180,9 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
               aria-expanded={expanded}
               aria-controls={`${id}-options`}
               aria-autocomplete="list"
-              aria-activedescendant={expanded && active >= 0 ? `${id}-options-${active}` : undefined}
+              aria-activedescendant={
+                expanded && active >= 0 ? `${id}-options-${active}` : undefined
+              }
               placeholder={shown.length === 0 ? t('placeholder') : undefined}
               autoComplete="off"
               autoCapitalize="off"
@@ -163,7 +205,15 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
           </div>
           {completing && (
             <Suspense>
-              <Completion id={`${id}-options`} query={text} caret={caret} typed={typed} active={active} onChoose={choose} onOptions={setOptions} />
+              <Completion
+                id={`${id}-options`}
+                query={text}
+                caret={caret}
+                typed={typed}
+                active={active}
+                onChoose={choose}
+                onOptions={setOptions}
+              />
             </Suspense>
           )}
         </div>

@@ -18,7 +18,10 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
   const t = useTranslations('search');
   function onKeyDown(event: KeyboardEvent<HTMLButtonElement>, n: number) {
     const list = event.currentTarget.closest('ul');
-    const go = (to: number) => (to >= chips.length ? onLeave() : list?.querySelectorAll<HTMLElement>('[data-chip]')[Math.max(0, to)]?.focus());
+    const go = (to: number) =>
+      to >= chips.length
+        ? onLeave()
+        : list?.querySelectorAll<HTMLElement>('[data-chip]')[Math.max(0, to)]?.focus();
     if (event.key === 'Delete' || event.key === 'Backspace') onRemove(n);
     else if (event.key === 'ArrowLeft') go(n - 1);
     else if (event.key === 'ArrowRight') go(n + 1);
@@ -28,7 +31,10 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
   return (
     <ul aria-label={t('conditions')} className="contents">
       {chips.map((chip, n) => (
-        <li key={`${n} ${chip.text}`} className={`flex max-w-full items-center rounded border ${chip.problem ? 'border-danger bg-danger-wash text-danger' : 'border-line bg-sunken'}`}>
+        <li
+          key={`${n} ${chip.text}`}
+          className={`flex max-w-full items-center rounded border ${chip.problem ? 'border-danger bg-danger-wash text-danger' : 'border-line bg-sunken'}`}
+        >
           <button
             type="button"
             data-chip=""
@@ -45,7 +51,12 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
             )}
             {chip.text}
           </button>
-          <button type="button" onClick={() => onRemove(n)} aria-label={t('remove', { term: chip.text })} className="flex min-h-[24px] min-w-[24px] cursor-pointer items-center justify-center rounded-r text-soft hover:text-ink">
+          <button
+            type="button"
+            onClick={() => onRemove(n)}
+            aria-label={t('remove', { term: chip.text })}
+            className="flex min-h-[24px] min-w-[24px] cursor-pointer items-center justify-center rounded-r text-soft hover:text-ink"
+          >
             <Icon name="close" className="size-3" />
           </button>
         </li>

@@ -4,12 +4,33 @@ import type { ChipTerm } from '../jobs/query-terms';
 import { buttonClass } from '../ui/button';
 
 /** The search without JavaScript: all its conditions as one text. */
-export function SearchForm({ path, params, chips }: { path: string; params: Record<string, string>; chips: ChipTerm[] }) {
+export function SearchForm({
+  path,
+  params,
+  chips,
+}: {
+  path: string;
+  params: Record<string, string>;
+  chips: ChipTerm[];
+}) {
   const t = useTranslations('search');
   return (
-    <form role="search" action={env().basePath + path} className="no-js-only mb-3 flex flex-wrap gap-2">
-      {['state', 'sort', 'limit'].flatMap((name) => (params[name] ? [<input key={name} type="hidden" name={name} value={params[name]} />] : []))}
-      <input name="q" aria-label={t('label')} defaultValue={chips.map(({ text }) => text).join(' ')} autoComplete="off" spellCheck={false} className="control min-h-9 min-w-0 flex-1 basis-64 font-mono text-[13px]" />
+    <form
+      role="search"
+      action={env().basePath + path}
+      className="no-js-only mb-3 flex flex-wrap gap-2"
+    >
+      {['state', 'sort', 'limit'].flatMap((name) =>
+        params[name] ? [<input key={name} type="hidden" name={name} value={params[name]} />] : [],
+      )}
+      <input
+        name="q"
+        aria-label={t('label')}
+        defaultValue={chips.map(({ text }) => text).join(' ')}
+        autoComplete="off"
+        spellCheck={false}
+        className="control min-h-9 min-w-0 flex-1 basis-64 font-mono text-[13px]"
+      />
       <button type="submit" className={`${buttonClass('primary')} min-h-9`}>
         {t('search')}
       </button>

@@ -15,7 +15,12 @@ export function SearchHelp() {
   const [open, setOpen] = useState(false);
   useHold(open);
   return (
-    <Popover label={t('help')} onOpenChange={setOpen} className="min-h-9" button={<Icon name="help" />}>
+    <Popover
+      label={t('help')}
+      onOpenChange={setOpen}
+      className="min-h-9"
+      button={<Icon name="help" />}
+    >
       {() => (
         <Suspense fallback={<div className="h-64 w-64" />}>
           <HelpPanel />

@@ -1,9 +1,26 @@
 import type { Option } from './use-completion';
 
 /** The completions of a search box, as a listbox that the box's own keys move in. */
-export function SearchOptions({ id, label, options, active, onChoose }: { id: string; label: string; options: Option[]; active: number; onChoose: (option: Option) => void }) {
+export function SearchOptions({
+  id,
+  label,
+  options,
+  active,
+  onChoose,
+}: {
+  id: string;
+  label: string;
+  options: Option[];
+  active: number;
+  onChoose: (option: Option) => void;
+}) {
   return (
-    <ul id={id} role="listbox" aria-label={label} className="absolute top-full left-0 z-30 mt-1 max-h-72 w-max max-w-full min-w-56 overflow-y-auto rounded-md border border-line-strong bg-raised p-1 shadow-lg">
+    <ul
+      id={id}
+      role="listbox"
+      aria-label={label}
+      className="absolute top-full left-0 z-30 mt-1 max-h-72 w-max max-w-full min-w-56 overflow-y-auto rounded-md border border-line-strong bg-raised p-1 shadow-lg"
+    >
       {options.map((option, n) => (
         <li
           key={option.text}
@@ -18,7 +35,9 @@ export function SearchOptions({ id, label, options, active, onChoose }: { id: st
           className={`flex cursor-pointer items-baseline justify-between gap-6 rounded px-2 py-1 ${n === active ? 'bg-accent-wash' : 'hover:bg-sunken'}`}
         >
           <span className="font-mono text-[13px] any-break">{option.text}</span>
-          {option.meaning && <span className="text-[13px] whitespace-nowrap text-soft">{option.meaning}</span>}
+          {option.meaning && (
+            <span className="text-[13px] whitespace-nowrap text-soft">{option.meaning}</span>
+          )}
         </li>
       ))}
     </ul>

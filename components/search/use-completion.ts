@@ -15,10 +15,41 @@ export interface Option {
 }
 
 /** In the order in which an operator reaches for them. */
-const FIELDS = ['state', 'class', 'queue', 'error', 'label', 'created', 'finished', 'scheduled', 'performed', 'attempted', 'attempt_failed', 'attempts', 'priority', 'args', 'cron', 'batch', 'callback_batch', 'process', 'id'] as const;
+const FIELDS = [
+  'state',
+  'class',
+  'queue',
+  'error',
+  'label',
+  'created',
+  'finished',
+  'scheduled',
+  'performed',
+  'attempted',
+  'attempt_failed',
+  'attempts',
+  'priority',
+  'args',
+  'cron',
+  'batch',
+  'callback_batch',
+  'process',
+  'id',
+] as const;
 const STATES = ['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded'] as const;
-const TIMES = new Set(['created', 'finished', 'scheduled', 'performed', 'attempted', 'attempt_failed']);
-const SPANS = [['>1h', 'hour'], ['>24h', 'day'], ['>7d', 'week']] as const;
+const TIMES = new Set([
+  'created',
+  'finished',
+  'scheduled',
+  'performed',
+  'attempted',
+  'attempt_failed',
+]);
+const SPANS = [
+  ['>1h', 'hour'],
+  ['>24h', 'day'],
+  ['>7d', 'week'],
+] as const;
 const MOST = 12;
 /** A pause in typing, ms. */
 const PAUSE = 120;
@@ -50,12 +81,36 @@ export function useCompletion(query: string, caret: number, { field, prefix }: T
     placeholderData: (before) => before,
   });
   const typed = prefix.normalize('NFKC').toLowerCase();
-  const values = asks ? (data?.items ?? []).filter(({ kind }) => kind === 'value').map(({ insert }) => ({ insert: `${insert} `, text: insert })) : [];
+  const values = asks
+    ? (data?.items ?? [])
+        .filter(({ kind }) => kind === 'value')
+        .map(({ insert }) => ({ insert: `${insert} `, text: insert }))
+    : [];
   if (field === null) {
-    const names = FIELDS.map((name) => ({ name, text: name === 'args' ? 'args.' : `${name}:` })).filter(({ text }) => text.startsWith(typed));
-    return [...names.map(({ name, text }) => ({ insert: text, text, meaning: t(`search.fields.${name}`) })), ...values].slice(0, Math.max(MOST, names.length));
+    const names = FIELDS.map((name) => ({
+      name,
+      text: name === 'args' ? 'args.' : `${name}:`,
+    })).filter(({ text }) => text.startsWith(typed));
+    return [
+      ...names.map(({ name, text }) => ({
+        insert: text,
+        text,
+        meaning: t(`search.fields.${name}`),
+      })),
+      ...values,
+    ].slice(0, Math.max(MOST, names.length));
   }
-  if (field === 'state') return STATES.filter((state) => state.startsWith(typed)).map((state) => ({ insert: `${state} `, text: state, meaning: t(`states.${state}`) }));
-  if (TIMES.has(field)) return SPANS.filter(([span]) => span.startsWith(typed)).map(([span, name]) => ({ insert: `${span} `, text: span, meaning: t(`search.spans.${name}`) }));
+  if (field === 'state')
+    return STATES.filter((state) => state.startsWith(typed)).map((state) => ({
+      insert: `${state} `,
+      text: state,
+      meaning: t(`states.${state}`),
+    }));
+  if (TIMES.has(field))
+    return SPANS.filter(([span]) => span.startsWith(typed)).map(([span, name]) => ({
+      insert: `${span} `,
+      text: span,
+      meaning: t(`search.spans.${name}`),
+    }));
   return values.slice(0, MOST);
 }

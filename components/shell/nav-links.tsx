@@ -6,10 +6,28 @@ import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { Icon } from '../ui/icon';
 
-const PAGES = ['jobs', 'batches', 'attention', 'queues', 'processes', 'cron_entries', 'pauses', 'cleaner', 'performance', 'bulk', 'audit'] as const;
+const PAGES = [
+  'jobs',
+  'batches',
+  'attention',
+  'queues',
+  'processes',
+  'cron_entries',
+  'pauses',
+  'cleaner',
+  'performance',
+  'bulk',
+  'audit',
+] as const;
 
 /** `attention`: how many things need it, beside its name; `numbers`: those of other pages. */
-export function NavLinks({ attention, numbers }: { attention: ReactNode; numbers: Partial<Record<string, ReactNode>> }) {
+export function NavLinks({
+  attention,
+  numbers,
+}: {
+  attention: ReactNode;
+  numbers: Partial<Record<string, ReactNode>>;
+}) {
   const t = useTranslations('nav');
   const pathname = usePathname();
   const here = PAGES.find((page) => pathname === `/${page}` || pathname.startsWith(`/${page}/`));
@@ -17,7 +35,12 @@ export function NavLinks({ attention, numbers }: { attention: ReactNode; numbers
     <ul className={className}>
       {PAGES.map((page) => (
         <li key={page}>
-          <Link href={`/${page}`} prefetch={false} aria-current={page === here ? 'page' : undefined} className="nav-link">
+          <Link
+            href={`/${page}`}
+            prefetch={false}
+            aria-current={page === here ? 'page' : undefined}
+            className="nav-link"
+          >
             {t(page)}
             {page === 'attention' ? attention : numbers[page]}
           </Link>

@@ -6,5 +6,9 @@ export async function OpenBar() {
   const { auth } = env();
   if (auth.mode !== 'none' || !auth.open) return null;
   const t = await getTranslations('app');
-  return <aside className="bg-alarm px-4 py-1.5 text-center font-medium text-on-alarm">{t('open')}</aside>;
+  return (
+    <aside className="bg-alarm px-4 py-1.5 text-center font-medium text-on-alarm">
+      {t('open')}
+    </aside>
+  );
 }

@@ -31,8 +31,16 @@ export function Preferences() {
   const pathname = usePathname();
   const params = useSearchParams();
   // Known to the browser alone; null while the server renders.
-  const browserZone = useSyncExternalStore(never, () => Intl.DateTimeFormat().resolvedOptions().timeZone, () => null);
-  const theme = useSyncExternalStore(never, () => document.documentElement.dataset.theme ?? 'auto', () => null);
+  const browserZone = useSyncExternalStore(
+    never,
+    () => Intl.DateTimeFormat().resolvedOptions().timeZone,
+    () => null,
+  );
+  const theme = useSyncExternalStore(
+    never,
+    () => document.documentElement.dataset.theme ?? 'auto',
+    () => null,
+  );
   const href = (name: string, value: string) => {
     const next = new URLSearchParams(params);
     next.delete('locale');
@@ -41,7 +49,12 @@ export function Preferences() {
   };
   const choice = (name: string, value: string, label: string, current: boolean, lang?: string) => (
     <li key={value}>
-      <a href={href(name, value)} lang={lang} aria-current={current ? 'true' : undefined} className="choice">
+      <a
+        href={href(name, value)}
+        lang={lang}
+        aria-current={current ? 'true' : undefined}
+        className="choice"
+      >
         {label}
       </a>
     </li>
@@ -50,15 +63,31 @@ export function Preferences() {
   return (
     <div className="flex items-center gap-1">
       {other && (
-        <a href={href('_locale', other[0])} lang={other[0]} hrefLang={other[0]} className={buttonClass('quiet')}>
+        <a
+          href={href('_locale', other[0])}
+          lang={other[0]}
+          hrefLang={other[0]}
+          className={buttonClass('quiet')}
+        >
           {other[1]}
         </a>
       )}
       <DropDown summary={<Icon name="settings" />} label={t('label')} className="flex w-max gap-4">
-        <Group title={t('theme')}>{(['auto', 'light', 'dark'] as const).map((name) => choice('_theme', name, t(`themes.${name}`), theme === name))}</Group>
+        <Group title={t('theme')}>
+          {(['auto', 'light', 'dark'] as const).map((name) =>
+            choice('_theme', name, t(`themes.${name}`), theme === name),
+          )}
+        </Group>
         <Group title={t('timeZone')}>
           {ZONES.map(([name, label]) => choice('_time_zone', name, label, zone === name))}
-          {browserZone && !ZONES.some(([name]) => name === browserZone) && choice('_time_zone', browserZone, t('browserZone', { zone: browserZone }), zone === browserZone)}
+          {browserZone &&
+            !ZONES.some(([name]) => name === browserZone) &&
+            choice(
+              '_time_zone',
+              browserZone,
+              t('browserZone', { zone: browserZone }),
+              zone === browserZone,
+            )}
         </Group>
       </DropDown>
     </div>

@@ -5,14 +5,35 @@ import { Banner } from '../ui/banner';
 const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;
 
 /** What is not as it should be with the tables or the grants: one banner each, naming the remedy. */
-export function SchemaBanners({ schema, consoleSchema, readOnly, redactionOff }: { schema: DetectedSchema; consoleSchema: 'current' | 'outdated' | 'missing'; readOnly: boolean; redactionOff: boolean }) {
+export function SchemaBanners({
+  schema,
+  consoleSchema,
+  readOnly,
+  redactionOff,
+}: {
+  schema: DetectedSchema;
+  consoleSchema: 'current' | 'outdated' | 'missing';
+  readOnly: boolean;
+  redactionOff: boolean;
+}) {
   const t = useTranslations('banners');
   const { missingMigrations, tablesWithoutWrite } = schema;
-  if (!redactionOff && missingMigrations.length === 0 && tablesWithoutWrite.length === 0 && consoleSchema === 'current' && !readOnly) return null;
+  if (
+    !redactionOff &&
+    missingMigrations.length === 0 &&
+    tablesWithoutWrite.length === 0 &&
+    consoleSchema === 'current' &&
+    !readOnly
+  )
+    return null;
   return (
     <div className="mb-4 flex flex-col gap-2">
       {redactionOff && <Banner tone="danger">{t('redactionOff')}</Banner>}
-      {tablesWithoutWrite.length > 0 && <Banner tone="warning">{t.rich('noWrite', { code, role: schema.role, tables: tablesWithoutWrite.join(', ') })}</Banner>}
+      {tablesWithoutWrite.length > 0 && (
+        <Banner tone="warning">
+          {t.rich('noWrite', { code, role: schema.role, tables: tablesWithoutWrite.join(', ') })}
+        </Banner>
+      )}
       {readOnly && tablesWithoutWrite.length === 0 && <Banner tone="info">{t('readOnly')}</Banner>}
       {missingMigrations.length > 0 && (
         <Banner tone="warning">
@@ -21,14 +42,20 @@ export function SchemaBanners({ schema, consoleSchema, readOnly, redactionOff }:
             <summary>{t('migrationDetails')}</summary>
             <ul className="mt-1 list-disc pl-5">
               {missingMigrations.map(({ migration, since, missing }) => (
-                <li key={migration}>{t.rich('migrationRow', { code, migration, since, missing })}</li>
+                <li key={migration}>
+                  {t.rich('migrationRow', { code, migration, since, missing })}
+                </li>
               ))}
             </ul>
           </details>
         </Banner>
       )}
-      {consoleSchema === 'outdated' && !readOnly && <Banner tone="warning">{t('outdatedConsoleSchema')}</Banner>}
-      {consoleSchema === 'missing' && !readOnly && <Banner tone="info">{t('noConsoleSchema')}</Banner>}
+      {consoleSchema === 'outdated' && !readOnly && (
+        <Banner tone="warning">{t('outdatedConsoleSchema')}</Banner>
+      )}
+      {consoleSchema === 'missing' && !readOnly && (
+        <Banner tone="info">{t('noConsoleSchema')}</Banner>
+      )}
     </div>
   );
 }

@@ -11,22 +11,40 @@ import { Preferences } from './preferences';
 import { SignedIn } from './signed-in';
 
 /** The frame of every page: header with navigation and settings, then the page. `attention`: how many things need it. */
-export function Shell({ attention = null, counts = null, children }: { attention?: ReactNode; counts?: NavigationCounts | null; children: ReactNode }) {
+export function Shell({
+  attention = null,
+  counts = null,
+  children,
+}: {
+  attention?: ReactNode;
+  counts?: NavigationCounts | null;
+  children: ReactNode;
+}) {
   const t = useTranslations();
   const numbers = useNavCounts(counts);
   return (
     <>
       <IconSprite />
-      <a href="#content" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded focus:bg-raised focus:px-3 focus:py-2">
+      <a
+        href="#content"
+        className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded focus:bg-raised focus:px-3 focus:py-2"
+      >
         {t('app.skip')}
       </a>
       <header className="border-b border-line bg-sunken">
         <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
-          <Link href="/jobs" prefetch={false} className="font-semibold whitespace-nowrap text-ink no-underline">
+          <Link
+            href="/jobs"
+            prefetch={false}
+            className="font-semibold whitespace-nowrap text-ink no-underline"
+          >
             {t('app.name')}
           </Link>
           {env().demo && (
-            <span title={t('app.demoHint')} className="rounded bg-warn-wash px-1.5 text-[13px] font-medium whitespace-nowrap text-warn">
+            <span
+              title={t('app.demoHint')}
+              className="rounded bg-warn-wash px-1.5 text-[13px] font-medium whitespace-nowrap text-warn"
+            >
               {t('app.demo')}
             </span>
           )}

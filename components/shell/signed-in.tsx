@@ -18,7 +18,9 @@ export async function SignedIn() {
       summary={
         <>
           <span className="sr-only">{t('signedInAs')} </span>
-          <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">{viewer.id}</span>
+          <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">
+            {viewer.id}
+          </span>
           <span className="ml-1.5 hidden text-soft sm:inline">{role}</span>
         </>
       }

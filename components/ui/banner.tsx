@@ -7,10 +7,24 @@ const TONES = {
   danger: 'border-danger bg-danger-wash text-ink',
 } as const;
 
-export function Banner({ tone, children, role }: { tone: keyof typeof TONES; children: ReactNode; role?: 'alert' | 'status' }) {
+export function Banner({
+  tone,
+  children,
+  role,
+}: {
+  tone: keyof typeof TONES;
+  children: ReactNode;
+  role?: 'alert' | 'status';
+}) {
   return (
-    <div role={role} className={`flex items-start gap-2 rounded-md border px-3 py-2 ${TONES[tone]}`}>
-      <Icon name={tone === 'info' ? 'info' : 'warning'} className={`mt-[3px] ${tone === 'danger' ? 'text-danger' : tone === 'warning' ? 'text-warn' : 'text-soft'}`} />
+    <div
+      role={role}
+      className={`flex items-start gap-2 rounded-md border px-3 py-2 ${TONES[tone]}`}
+    >
+      <Icon
+        name={tone === 'info' ? 'info' : 'warning'}
+        className={`mt-[3px] ${tone === 'danger' ? 'text-danger' : tone === 'warning' ? 'text-warn' : 'text-soft'}`}
+      />
       <div className="min-w-0 flex-1">{children}</div>
     </div>
   );

@@ -7,6 +7,11 @@ export function buttonClass(kind: ButtonKind = 'plain'): string {
   return `button button-${kind}`;
 }
 
-export function Button({ kind, className = '', type = 'button', ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & { kind?: ButtonKind }) {
+export function Button({
+  kind,
+  className = '',
+  type = 'button',
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & { kind?: ButtonKind }) {
   return <button type={type} className={`${buttonClass(kind)} ${className}`} {...rest} />;
 }

@@ -25,7 +25,12 @@ export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
     };
   }, [returnTo]);
   return (
-    <dialog ref={ref} aria-labelledby={labelledBy} onClose={onClose} className="w-[min(34rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-lg border border-line-strong bg-raised p-5 text-ink shadow-2xl backdrop:bg-black/50">
+    <dialog
+      ref={ref}
+      aria-labelledby={labelledBy}
+      onClose={onClose}
+      className="w-[min(34rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-lg border border-line-strong bg-raised p-5 text-ink shadow-2xl backdrop:bg-black/50"
+    >
       {children}
     </dialog>
   );

@@ -27,11 +27,18 @@ export function DropDown({ summary, label, className, children }: Props) {
         if (!currentTarget.contains(relatedTarget)) currentTarget.open = false;
       }}
     >
-      <summary aria-label={label} title={label} className={`${buttonClass('quiet')} list-none [&::-webkit-details-marker]:hidden`}>
+      <summary
+        aria-label={label}
+        title={label}
+        className={`${buttonClass('quiet')} list-none [&::-webkit-details-marker]:hidden`}
+      >
         {summary}
       </summary>
       {/* It can hold the focus, so that a click on its text is none elsewhere. */}
-      <div tabIndex={-1} className={`absolute right-0 z-30 mt-1 rounded-md border border-line-strong bg-raised p-3 shadow-lg ${className}`}>
+      <div
+        tabIndex={-1}
+        className={`absolute right-0 z-30 mt-1 rounded-md border border-line-strong bg-raised p-3 shadow-lg ${className}`}
+      >
         {children}
       </div>
     </details>

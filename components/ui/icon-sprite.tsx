@@ -24,7 +24,12 @@ export const PATHS = {
   close: 'm4 4 8 8m0-8-8 8',
 } as const;
 
-const SPRITE = Object.entries(PATHS).map(([name, path]) => `<symbol id="icon-${name}" viewBox="0 0 16 16"><path d="${path}" stroke-width="${name === 'more' ? 2.4 : 1.6}"/></symbol>`).join('');
+const SPRITE = Object.entries(PATHS)
+  .map(
+    ([name, path]) =>
+      `<symbol id="icon-${name}" viewBox="0 0 16 16"><path d="${path}" stroke-width="${name === 'more' ? 2.4 : 1.6}"/></symbol>`,
+  )
+  .join('');
 
 /** All icons once, in the page's frame, as one piece of text; each use is a reference. Both keep pages small. */
 export function IconSprite() {

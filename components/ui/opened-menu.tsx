@@ -7,7 +7,14 @@ import { Icon } from './icon';
 import type { MenuProps } from './menu-trigger';
 
 /** The menu from its first use on. */
-export default function OpenedMenu({ label, open, onOpenChange, trigger, items, byKeyboard }: MenuProps & { byKeyboard: boolean }) {
+export default function OpenedMenu({
+  label,
+  open,
+  onOpenChange,
+  trigger,
+  items,
+  byKeyboard,
+}: MenuProps & { byKeyboard: boolean }) {
   return (
     <Radix.Root modal={false} open={open} onOpenChange={onOpenChange}>
       <Radix.Trigger
@@ -45,5 +52,7 @@ export default function OpenedMenu({ label, open, onOpenChange, trigger, items, 
 }
 
 function focusFirst(content: HTMLElement | null): void {
-  requestAnimationFrame(() => content?.querySelector<HTMLElement>('[role="menuitem"]:not([data-disabled])')?.focus());
+  requestAnimationFrame(() =>
+    content?.querySelector<HTMLElement>('[role="menuitem"]:not([data-disabled])')?.focus(),
+  );
 }

@@ -1,6 +1,14 @@
 'use client';
 
-import { type ReactNode, createContext, useContext, useEffect, useId, useRef, useState } from 'react';
+import {
+  type ReactNode,
+  createContext,
+  useContext,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from 'react';
 import { buttonClass } from './button';
 
 interface Props {
@@ -54,11 +62,25 @@ export function Popover({ button, label, className = '', onOpenChange, children 
         close();
       }}
     >
-      <button ref={trigger} type="button" aria-expanded={open} aria-controls={open ? id : undefined} aria-label={label} title={label} onClick={() => change(!open)} className={`${buttonClass()} ${className}`}>
+      <button
+        ref={trigger}
+        type="button"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        aria-label={label}
+        title={label}
+        onClick={() => change(!open)}
+        className={`${buttonClass()} ${className}`}
+      >
         {button}
       </button>
       {open && (
-        <div id={id} role="group" aria-label={label} className="absolute right-0 z-30 mt-1 w-max max-w-[calc(100vw-2rem)] rounded-md border border-line-strong bg-raised p-3 shadow-lg max-sm:fixed max-sm:inset-x-4 max-sm:w-auto">
+        <div
+          id={id}
+          role="group"
+          aria-label={label}
+          className="absolute right-0 z-30 mt-1 w-max max-w-[calc(100vw-2rem)] rounded-md border border-line-strong bg-raised p-3 shadow-lg max-sm:fixed max-sm:inset-x-4 max-sm:w-auto"
+        >
           <CloseContext value={close}>{children()}</CloseContext>
         </div>
       )}

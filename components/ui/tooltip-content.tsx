@@ -17,7 +17,15 @@ export default function TooltipContent({ id, anchor, children, ...keep }: Props)
   return createPortal(
     <Popper.Root>
       <Popper.Anchor virtualRef={anchor} />
-      <Popper.Content side="top" sideOffset={4} collisionPadding={8} id={id} role="tooltip" className="z-50 max-w-[min(36rem,90vw)] rounded-md border border-line-strong bg-raised px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink shadow-lg" {...keep}>
+      <Popper.Content
+        side="top"
+        sideOffset={4}
+        collisionPadding={8}
+        id={id}
+        role="tooltip"
+        className="z-50 max-w-[min(36rem,90vw)] rounded-md border border-line-strong bg-raised px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink shadow-lg"
+        {...keep}
+      >
         {children}
       </Popper.Content>
     </Popper.Root>,

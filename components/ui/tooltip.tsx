@@ -1,6 +1,17 @@
 'use client';
 
-import { type ReactElement, type ReactNode, type Ref, Suspense, cloneElement, lazy, useEffect, useId, useRef, useState } from 'react';
+import {
+  type ReactElement,
+  type ReactNode,
+  type Ref,
+  Suspense,
+  cloneElement,
+  lazy,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from 'react';
 
 // What places it comes when the first one is shown.
 const TooltipContent = lazy(() => import('./tooltip-content'));
@@ -22,7 +33,13 @@ interface ChildProps {
  * Shows `content` on hover and focus of its child, until Escape. The child must be able to take focus. A list has
  * a hundred of them: until it is open a tooltip is nothing but its child.
  */
-export function Tooltip({ content, children }: { content: ReactNode; children: ReactElement<ChildProps> }) {
+export function Tooltip({
+  content,
+  children,
+}: {
+  content: ReactNode;
+  children: ReactElement<ChildProps>;
+}) {
   const [open, setOpen] = useState(false);
   const child = useRef<HTMLElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -38,7 +55,10 @@ export function Tooltip({ content, children }: { content: ReactNode; children: R
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [open]);
-  const keep = { onPointerEnter: () => turn(true, 0), onPointerLeave: () => turn(false, CLOSES_AFTER_MS) };
+  const keep = {
+    onPointerEnter: () => turn(true, 0),
+    onPointerLeave: () => turn(false, CLOSES_AFTER_MS),
+  };
   return (
     <>
       {cloneElement(children, {

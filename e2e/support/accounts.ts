@@ -8,4 +8,8 @@ export const ACCOUNTS = [
 export type AccountName = (typeof ACCOUNTS)[number]['name'];
 
 /** The console's side of it. */
-export const ROLE_ENV = { ROLE_VIEWERS: 'group:staff', ROLE_OPERATORS: 'group:on-call', ROLE_ADMINS: 'group:admins' };
+export const ROLE_ENV = {
+  ROLE_VIEWERS: 'group:staff',
+  ROLE_OPERATORS: 'group:on-call',
+  ROLE_ADMINS: 'group:admins',
+};

@@ -12,7 +12,11 @@ export async function violations(page: Page, { floating = false } = {}): Promise
   // Legacy mode: no page has a frame of another origin, and each look would open a tab of its own.
   const look = async (axe: AxeBuilder, theme: string) => {
     const { violations: found } = await axe.setLegacyMode().analyze();
-    return found.flatMap(({ id, nodes }) => nodes.map((node) => `${theme}: ${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`));
+    return found.flatMap(({ id, nodes }) =>
+      nodes.map(
+        (node) => `${theme}: ${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`,
+      ),
+    );
   };
   const all = new AxeBuilder({ page }).withTags(TAGS);
   await page.emulateMedia({ colorScheme: 'light' });

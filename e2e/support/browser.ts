@@ -5,7 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright/test';
 
 const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright/cli.js', import.meta.url));
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'microsoft-edge'];
+const NAMES = [
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'chrome',
+  'microsoft-edge',
+];
 const OUTSIDE_PATH = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -16,23 +23,40 @@ const isRoot = () => process.getuid?.() === 0;
 
 /** Nothing of the browser's own may go out, and nothing but the page under test may speak. */
 export function browserFlags(): string[] {
-  return ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', ...(isRoot() ? ['--no-sandbox'] : [])];
+  return [
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    ...(isRoot() ? ['--no-sandbox'] : []),
+  ];
 }
 
 /** A browser whose libraries are missing is none. On Windows, where it brings them along, the question would open a window. */
 function runs(file: string): boolean {
-  return process.platform === 'win32' || spawnSync(file, ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0;
+  return (
+    process.platform === 'win32' ||
+    spawnSync(file, ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0
+  );
 }
 
 /** A Chromium or Chrome that is on this machine; GJC_BROWSER names another. */
 export function findBrowser(): string | undefined {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
-  const places = [process.env.GJC_BROWSER ?? '', ...NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))), ...OUTSIDE_PATH, chromium.executablePath()];
+  const places = [
+    process.env.GJC_BROWSER ?? '',
+    ...NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))),
+    ...OUTSIDE_PATH,
+    chromium.executablePath(),
+  ];
   return places.find((file) => file !== '' && existsSync(file) && runs(file));
 }
 
 function run(command: string, args: string[]): boolean {
-  return spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 600_000 }).status === 0;
+  return (
+    spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 600_000 })
+      .status === 0
+  );
 }
 
 /** The browser that the tests use, installed first where there is none; undefined: none can be had. */
@@ -40,12 +64,25 @@ export function ensureBrowser(): string | undefined {
   const found = findBrowser();
   if (found) return found;
   console.log('No Chromium or Chrome was found; Playwright installs one.');
-  if (run(process.execPath, [PLAYWRIGHT, 'install', ...(isRoot() ? ['--with-deps'] : []), 'chromium'])) return findBrowser();
-  if (isRoot() && run('apt-get', ['update', '-qq'])) run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fontconfig', 'fonts-ipafont-gothic']);
+  if (
+    run(process.execPath, [PLAYWRIGHT, 'install', ...(isRoot() ? ['--with-deps'] : []), 'chromium'])
+  )
+    return findBrowser();
+  if (isRoot() && run('apt-get', ['update', '-qq']))
+    run('apt-get', [
+      'install',
+      '-y',
+      '-qq',
+      '--no-install-recommends',
+      'chromium',
+      'fontconfig',
+      'fonts-ipafont-gothic',
+    ]);
   return findBrowser();
 }
 
-export const NO_BROWSER = 'There is no Chromium or Chrome and none could be installed: browser tests are skipped. Install one (for example: sudo npx playwright install --with-deps chromium).';
+export const NO_BROWSER =
+  'There is no Chromium or Chrome and none could be installed: browser tests are skipped. Install one (for example: sudo npx playwright install --with-deps chromium).';
 
 /** What is worth saying about this machine before the tests begin: without a Japanese font pictures show boxes, the tests run all the same. */
 export function missingFont(): string | undefined {

@@ -4,7 +4,18 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SOURCES = ['app', 'components', 'lib', 'server', 'messages', 'instrumentation.ts', 'next.config.ts', 'postcss.config.mjs', 'package-lock.json', 'scripts/build.ts'];
+const SOURCES = [
+  'app',
+  'components',
+  'lib',
+  'server',
+  'messages',
+  'instrumentation.ts',
+  'next.config.ts',
+  'postcss.config.mjs',
+  'package-lock.json',
+  'scripts/build.ts',
+];
 
 function newest(file: string): number {
   if (!existsSync(file)) return 0;
@@ -15,10 +26,18 @@ function newest(file: string): number {
 
 /** The server's start file, built first when there is none or when a source is newer. GJC_E2E_BUILD names a build to take as it is. */
 export function ensureBuild(): string {
-  if (process.env.GJC_E2E_BUILD) return path.join(path.resolve(process.env.GJC_E2E_BUILD), 'main.mjs');
+  if (process.env.GJC_E2E_BUILD)
+    return path.join(path.resolve(process.env.GJC_E2E_BUILD), 'main.mjs');
   const main = path.join(ROOT, '.next/standalone/main.mjs');
-  if (existsSync(main) && statSync(main).mtimeMs >= Math.max(...SOURCES.map((source) => newest(path.join(ROOT, source))))) return main;
-  const built = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/build.ts'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (
+    existsSync(main) &&
+    statSync(main).mtimeMs >= Math.max(...SOURCES.map((source) => newest(path.join(ROOT, source))))
+  )
+    return main;
+  const built = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/build.ts'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   if (built.status !== 0) throw new Error('The build failed; npm run build shows why.');
   return main;
 }

@@ -13,24 +13,50 @@ export interface BuiltAction {
   page: string;
 }
 
-const readBuilt = <T>(name: string) => JSON.parse(readFileSync(path.join(path.dirname(process.env.GJC_E2E_MAIN ?? ensureBuild()), '.next', name), 'utf8')) as T;
-const patternOf = (name: string) => name.replace(/^app/, '').replaceAll(/\/\([^)]*\)/g, '').replace(/\/(page|route)$/, '') || '/';
+const readBuilt = <T>(name: string) =>
+  JSON.parse(
+    readFileSync(
+      path.join(path.dirname(process.env.GJC_E2E_MAIN ?? ensureBuild()), '.next', name),
+      'utf8',
+    ),
+  ) as T;
+const patternOf = (name: string) =>
+  name
+    .replace(/^app/, '')
+    .replaceAll(/\/\([^)]*\)/g, '')
+    .replace(/\/(page|route)$/, '') || '/';
 
 /** The Server Actions that the build answers to, by file and exported name; one that Next made of a function inside of a component has no such name and fails. */
 export function builtActions(): Map<string, BuiltAction> {
-  const { node } = readBuilt<{ node: Record<string, { workers: Record<string, unknown>; filename: string; exportedName: string }> }>('server/server-reference-manifest.json');
-  return new Map(Object.entries(node).map(([id, { workers, filename, exportedName }]) => [`${filename}#${exportedName}`, { id, page: patternOf(Object.keys(workers)[0] ?? '') }]));
+  const { node } = readBuilt<{
+    node: Record<
+      string,
+      { workers: Record<string, unknown>; filename: string; exportedName: string }
+    >;
+  }>('server/server-reference-manifest.json');
+  return new Map(
+    Object.entries(node).map(([id, { workers, filename, exportedName }]) => [
+      `${filename}#${exportedName}`,
+      { id, page: patternOf(Object.keys(workers)[0] ?? '') },
+    ]),
+  );
 }
 
 /** Every page and route of the build, as patterns. */
 export function builtRoutes(): string[] {
-  return Object.values(readBuilt<Record<string, string>>('app-path-routes-manifest.json')).filter((route) => !route.startsWith('/_'));
+  return Object.values(readBuilt<Record<string, string>>('app-path-routes-manifest.json')).filter(
+    (route) => !route.startsWith('/_'),
+  );
 }
 
 function sources(folder: string): string[] {
   return readdirSync(path.join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const file = path.posix.join(folder, entry.name);
-    return entry.isDirectory() ? sources(file) : /\.tsx?$/.test(entry.name) && !/\.test\.tsx?$/.test(entry.name) ? [file] : [];
+    return entry.isDirectory()
+      ? sources(file)
+      : /\.tsx?$/.test(entry.name) && !/\.test\.tsx?$/.test(entry.name)
+        ? [file]
+        : [];
   });
 }
 
@@ -39,12 +65,21 @@ export function exportedActions(): string[] {
   return FOLDERS.flatMap(sources).flatMap((file) => {
     const text = readFileSync(path.join(ROOT, file), 'utf8');
     if (!/^\s*['"]use server['"]/m.test(text)) return [];
-    return [...text.matchAll(/^export (?:default )?(?:async function\s*\*?\s*(\w+)|const (\w+))/gm)].map(([, name, constant]) => `${file}#${name ?? constant ?? ''}`);
+    return [
+      ...text.matchAll(/^export (?:default )?(?:async function\s*\*?\s*(\w+)|const (\w+))/gm),
+    ].map(([, name, constant]) => `${file}#${name ?? constant ?? ''}`);
   });
 }
 
 /** Methods that the route files export besides GET. */
 export function writingRoutes(): string[] {
-  return sources('app').filter((file) => file.endsWith('/route.ts')).flatMap((file) =>
-    [...readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^export (?:async )?(?:function|const) (POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\b/gm)].map(([, method]) => `${method} ${file}`));
+  return sources('app')
+    .filter((file) => file.endsWith('/route.ts'))
+    .flatMap((file) =>
+      [
+        ...readFileSync(path.join(ROOT, file), 'utf8').matchAll(
+          /^export (?:async )?(?:function|const) (POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\b/gm,
+        ),
+      ].map(([, method]) => `${method} ${file}`),
+    );
 }

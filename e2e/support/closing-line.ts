@@ -1,4 +1,10 @@
-import type { FullConfig, FullResult, Reporter, Suite, TestCase } from 'playwright/types/testReporter';
+import type {
+  FullConfig,
+  FullResult,
+  Reporter,
+  Suite,
+  TestCase,
+} from 'playwright/types/testReporter';
 
 /** Closes the run with its counts on one line, skips included: what was not looked at must be seen. */
 export default class ClosingLine implements Reporter {
@@ -9,10 +15,19 @@ export default class ClosingLine implements Reporter {
   }
 
   onEnd(_result: FullResult): void {
-    const count = (...outcomes: ReturnType<TestCase['outcome']>[]) => this.tests.filter((test) => outcomes.includes(test.outcome())).length;
-    const reasons = new Set(this.tests.flatMap((test) => test.annotations.filter(({ type }) => type === 'skip').map(({ description }) => description ?? test.title)));
+    const count = (...outcomes: ReturnType<TestCase['outcome']>[]) =>
+      this.tests.filter((test) => outcomes.includes(test.outcome())).length;
+    const reasons = new Set(
+      this.tests.flatMap((test) =>
+        test.annotations
+          .filter(({ type }) => type === 'skip')
+          .map(({ description }) => description ?? test.title),
+      ),
+    );
     for (const reason of reasons) console.log(`Skipped: ${reason}`);
-    console.log(`browser${process.env.GJC_E2E_PGBOUNCER === '1' ? ' behind PgBouncer' : ''}: ${count('expected', 'flaky')} passed, ${count('unexpected')} failed, ${count('skipped')} skipped`);
+    console.log(
+      `browser${process.env.GJC_E2E_PGBOUNCER === '1' ? ' behind PgBouncer' : ''}: ${count('expected', 'flaky')} passed, ${count('unexpected')} failed, ${count('skipped')} skipped`,
+    );
   }
 
   printsToStdio(): boolean {

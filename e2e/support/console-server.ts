@@ -24,15 +24,29 @@ export interface ConsoleOptions {
 /** Not all of ours: a developer's own DATABASE_URL, PGHOST or DEFAULT_LOCALE is meant for something else. */
 function inherited(): Record<string, string> {
   const names = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot', 'LANG'];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+  );
 }
 
 /** Starts the production server on a free port; rejects with what it printed when it ends before it listens. */
-export async function startConsole({ databaseUrl, basePath = '', env = {} }: ConsoleOptions): Promise<ConsoleServer> {
+export async function startConsole({
+  databaseUrl,
+  basePath = '',
+  env = {},
+}: ConsoleOptions): Promise<ConsoleServer> {
   const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
   const child = spawn(process.execPath, [main], {
     // Next's types demand NODE_ENV of every environment; the server sets its own.
-    env: { NODE_ENV: 'production', ...inherited(), DATABASE_URL: consoleUrl(databaseUrl), BASE_PATH: basePath, PORT: '0', GOOD_JOB_APP_NAME: 'test-app', ...env },
+    env: {
+      NODE_ENV: 'production',
+      ...inherited(),
+      DATABASE_URL: consoleUrl(databaseUrl),
+      BASE_PATH: basePath,
+      PORT: '0',
+      GOOD_JOB_APP_NAME: 'test-app',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -45,7 +45,8 @@ export class Deployment {
 
   /** As a reader does it: by the console where it signs people in, else by what stands before it. */
   async signOut(page: Page): Promise<void> {
-    if (this.way.signIn === 'proxy') return void (await page.goto(new URL('/sign-out', this.publicUrl).href));
+    if (this.way.signIn === 'proxy')
+      return void (await page.goto(new URL('/sign-out', this.publicUrl).href));
     await page.locator('header summary', { hasText: /Viewer|Operator|Admin/ }).click();
     await page.locator('form[action$="/auth/sign-out"] button').click();
     await page.getByRole('button', { name: /yes, sign me out/i }).click();
@@ -55,7 +56,10 @@ export class Deployment {
   /** The session cookie, or the proxy's. */
   async expectSignedOut(page: Page, path: string): Promise<void> {
     await page.goto(this.url(path));
-    await expect(page.getByRole('button', { name: 'operator', exact: true }), 'somebody has to sign in').toBeVisible();
+    await expect(
+      page.getByRole('button', { name: 'operator', exact: true }),
+      'somebody has to sign in',
+    ).toBeVisible();
   }
 
   async stop(): Promise<void> {
@@ -63,7 +67,11 @@ export class Deployment {
   }
 }
 
-export async function startDeployment(name: string, way: Way, seed?: (db: pg.Client) => Promise<void>): Promise<Deployment> {
+export async function startDeployment(
+  name: string,
+  way: Way,
+  seed?: (db: pg.Client) => Promise<void>,
+): Promise<Deployment> {
   const { basePath, signIn, nginx, env = {} } = way;
   const port = await freePort();
   const publicUrl = `http://localhost:${port}${basePath}`;
@@ -73,11 +81,37 @@ export async function startDeployment(name: string, way: Way, seed?: (db: pg.Cli
     const proxy = signIn === 'proxy' ? await startProxySignIn() : null;
     for (const part of [provider, proxy]) if (part) parts.unshift(part);
     const identity: Record<string, string> = provider
-      ? { AUTH_MODE: 'oidc', OIDC_ISSUER: provider.issuer, OIDC_CLIENT_ID: provider.client.id, OIDC_CLIENT_SECRET: provider.client.secret, SESSION_SECRET: 'a session secret of the tests that is long enough' }
+      ? {
+          AUTH_MODE: 'oidc',
+          OIDC_ISSUER: provider.issuer,
+          OIDC_CLIENT_ID: provider.client.id,
+          OIDC_CLIENT_SECRET: provider.client.secret,
+          SESSION_SECRET: 'a session secret of the tests that is long enough',
+        }
       : { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET };
-    const site = await startSite(name, basePath, { seed, env: { PUBLIC_URL: publicUrl, ...ROLE_ENV, ...identity, ...(nginx ? { PROXY_STRIPS_PREFIX: nginx.stripsPrefix ? '1' : '0' } : { PORT: String(port) }), ...env } });
+    const site = await startSite(name, basePath, {
+      seed,
+      env: {
+        PUBLIC_URL: publicUrl,
+        ...ROLE_ENV,
+        ...identity,
+        ...(nginx
+          ? { PROXY_STRIPS_PREFIX: nginx.stripsPrefix ? '1' : '0' }
+          : { PORT: String(port) }),
+        ...env,
+      },
+    });
     parts.unshift(site);
-    if (nginx) parts.unshift(await startNginx({ port, basePath, console: site.server.port, stripsPrefix: nginx.stripsPrefix, signIn: proxy ? { port: proxy.port, secret: SECRET } : undefined }));
+    if (nginx)
+      parts.unshift(
+        await startNginx({
+          port,
+          basePath,
+          console: site.server.port,
+          stripsPrefix: nginx.stripsPrefix,
+          signIn: proxy ? { port: proxy.port, secret: SECRET } : undefined,
+        }),
+      );
     return new Deployment(way, site, publicUrl, parts);
   } catch (error) {
     for (const part of parts) await part.stop();

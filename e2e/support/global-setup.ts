@@ -13,7 +13,9 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   if (font) console.log(font);
   process.env.GJC_E2E_MAIN = ensureBuild();
   const stopServer = await startTestServer();
-  const pooler = await startPooler(process.env.TEST_DATABASE_URL || process.env.GJC_TEST_SERVER_URL).catch(async (error: unknown) => {
+  const pooler = await startPooler(
+    process.env.TEST_DATABASE_URL || process.env.GJC_TEST_SERVER_URL,
+  ).catch(async (error: unknown) => {
     await stopServer?.();
     throw error;
   });

@@ -5,7 +5,12 @@ import type messages from '../../messages/en.json';
 export type Messages = typeof messages;
 
 export const MESSAGES = Object.fromEntries(
-  ['en', 'ja'].map((locale) => [locale, JSON.parse(readFileSync(new URL(`../../messages/${locale}.json`, import.meta.url), 'utf8')) as Messages]),
+  ['en', 'ja'].map((locale) => [
+    locale,
+    JSON.parse(
+      readFileSync(new URL(`../../messages/${locale}.json`, import.meta.url), 'utf8'),
+    ) as Messages,
+  ]),
 ) as Record<'en' | 'ja', Messages>;
 
 /** What the product says under a key, so that a better wording breaks no test. */

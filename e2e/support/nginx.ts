@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export const NO_NGINX = 'There is no nginx on this machine (Debian: apt-get install nginx), so nothing was tested behind it.';
+export const NO_NGINX =
+  'There is no nginx on this machine (Debian: apt-get install nginx), so nothing was tested behind it.';
 
 /** Debian puts it where an ordinary user's PATH does not look. */
 export function findNginx(): string | undefined {
@@ -34,7 +35,10 @@ export interface NginxOptions {
 const START_TIMEOUT_MS = 10_000;
 
 /** The parts that docs/sso.md shows; what differs is that all of it is in one temporary folder. */
-function configuration(folder: string, { port, basePath, console: to, stripsPrefix, signIn }: NginxOptions): string {
+function configuration(
+  folder: string,
+  { port, basePath, console: to, stripsPrefix, signIn }: NginxOptions,
+): string {
   const identity = signIn
     ? `auth_request /authenticate;
       auth_request_set $auth_user $upstream_http_x_auth_request_user;
@@ -75,7 +79,9 @@ http {
       ${passTo('/_next/static/')}
     }
     ${basePath ? `location = ${basePath} { return 302 ${basePath}/jobs; }` : ''}
-    ${signIn ? `location = /authenticate {
+    ${
+      signIn
+        ? `location = /authenticate {
       internal;
       proxy_pass http://127.0.0.1:${signIn.port}/authenticate;
       proxy_pass_request_body off;
@@ -84,7 +90,9 @@ http {
     location ~ ^/sign-(in|out)$ {
       proxy_pass http://127.0.0.1:${signIn.port};
       proxy_set_header X-Auth-Request-Redirect $request_uri;
-    }` : ''}
+    }`
+        : ''
+    }
   }
 }
 `;
@@ -105,9 +113,16 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));
   mkdirSync(path.join(folder, 'logs'));
   writeFileSync(path.join(folder, 'nginx.conf'), configuration(folder, options), { mode: 0o600 });
-  const child: ChildProcess = spawn(program, ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child: ChildProcess = spawn(
+    program,
+    ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', 'stderr'],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
   let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-10_000)));
+  child.stderr?.on(
+    'data',
+    (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-10_000)),
+  );
   child.once('error', (error) => (said += error.message));
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
   // SIGTERM: the master takes its worker along.
@@ -121,8 +136,13 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     }
     rmSync(folder, { recursive: true, force: true });
   };
-  for (const limit = Date.now() + START_TIMEOUT_MS; Date.now() < limit && child.exitCode === null; await sleep(20)) {
-    if (await answers(options.port)) return { port: options.port, origin: `http://localhost:${options.port}`, stop };
+  for (
+    const limit = Date.now() + START_TIMEOUT_MS;
+    Date.now() < limit && child.exitCode === null;
+    await sleep(20)
+  ) {
+    if (await answers(options.port))
+      return { port: options.port, origin: `http://localhost:${options.port}`, stop };
   }
   await stop();
   throw new Error(`nginx did not start: ${said.trim()}`);

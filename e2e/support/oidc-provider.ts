@@ -10,7 +10,8 @@ export interface OidcProvider {
 }
 
 /** The library's own page asks for a font from elsewhere. */
-const logoutSource = (ctx: { body: unknown }, form: string) => void (ctx.body = `<!doctype html><title>Provider</title>${form}<button form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>`);
+const logoutSource = (ctx: { body: unknown }, form: string) =>
+  void (ctx.body = `<!doctype html><title>Provider</title>${form}<button form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>`);
 
 const CLIENT = { id: 'good-job-console', secret: 'a-secret-of-the-tests-of-the-console' };
 
@@ -23,18 +24,37 @@ export async function startOidcProvider(publicUrl: string): Promise<OidcProvider
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
   const configuration: Configuration = {
-    clients: [{
-      client_id: CLIENT.id, client_secret: CLIENT.secret, response_types: ['code'], grant_types: ['authorization_code'],
-      redirect_uris: [`${publicUrl}/auth/callback`], post_logout_redirect_uris: [`${publicUrl}/auth/signed-out`],
-    }],
+    clients: [
+      {
+        client_id: CLIENT.id,
+        client_secret: CLIENT.secret,
+        response_types: ['code'],
+        grant_types: ['authorization_code'],
+        redirect_uris: [`${publicUrl}/auth/callback`],
+        post_logout_redirect_uris: [`${publicUrl}/auth/signed-out`],
+      },
+    ],
     pkce: { required: () => true },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['groups'] },
     cookies: { keys: ['a key of the tests'] },
-    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true, logoutSource } },
+    features: {
+      devInteractions: { enabled: false },
+      rpInitiatedLogout: { enabled: true, logoutSource },
+    },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, id) => {
       const account = ACCOUNTS.find(({ name }) => name === id);
-      return account && { accountId: id, claims: () => ({ sub: id, email: account.email, email_verified: true, groups: [...account.groups] }) };
+      return (
+        account && {
+          accountId: id,
+          claims: () => ({
+            sub: id,
+            email: account.email,
+            email_verified: true,
+            groups: [...account.groups],
+          }),
+        }
+      );
     },
     // Nobody is asked for consent: the organisation has given it.
     async loadExistingGrant(ctx) {
@@ -56,9 +76,25 @@ export async function startOidcProvider(publicUrl: string): Promise<OidcProvider
     if (!url.pathname.startsWith('/interaction/')) return void answer(request, response);
     const as = url.searchParams.get('as');
     const done = as
-      ? provider.interactionFinished(request, response, { login: { accountId: as } }, { mergeWithLastSubmission: false })
-      : Promise.resolve(void response.setHeader('Content-Type', 'text/html; charset=utf-8').end(`<!doctype html><title>Provider</title><form>${ACCOUNTS.map(({ name }) => `<button name="as" value="${name}">${name}</button>`).join('')}</form>`));
+      ? provider.interactionFinished(
+          request,
+          response,
+          { login: { accountId: as } },
+          { mergeWithLastSubmission: false },
+        )
+      : Promise.resolve(
+          void response
+            .setHeader('Content-Type', 'text/html; charset=utf-8')
+            .end(
+              `<!doctype html><title>Provider</title><form>${ACCOUNTS.map(({ name }) => `<button name="as" value="${name}">${name}</button>`).join('')}</form>`,
+            ),
+        );
     done.catch((error: unknown) => response.writeHead(400).end(String(error)));
   });
-  return { issuer, client: CLIENT, stop: () => new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))) };
+  return {
+    issuer,
+    client: CLIENT,
+    stop: () =>
+      new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
+  };
 }

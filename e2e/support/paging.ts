@@ -2,11 +2,18 @@ import { type Page, expect } from 'playwright/test';
 
 /** The ids of a list's rows on this page. */
 export function idsOn(page: Page, kind: 'job' | 'batch', within = 'main'): Promise<string[]> {
-  return page.locator(`${within} [data-${kind}]`).evaluateAll((rows, name) => rows.map((row) => row.getAttribute(name) ?? ''), `data-${kind}`);
+  return page
+    .locator(`${within} [data-${kind}]`)
+    .evaluateAll((rows, name) => rows.map((row) => row.getAttribute(name) ?? ''), `data-${kind}`);
 }
 
 /** Follows a pager's link until it is gone; the ids of every page, in the order they were seen. `between` runs before each click. */
-export async function walk(page: Page, kind: 'job' | 'batch', link: string, { within = 'main', between }: { within?: string; between?: () => Promise<void> } = {}): Promise<string[][]> {
+export async function walk(
+  page: Page,
+  kind: 'job' | 'batch',
+  link: string,
+  { within = 'main', between }: { within?: string; between?: () => Promise<void> } = {},
+): Promise<string[][]> {
   const pages = [await idsOn(page, kind, within)];
   for (;;) {
     const next = page.getByRole('link', { name: link, exact: true });

@@ -3,7 +3,15 @@ import type pg from 'pg';
 import type { Permission } from '../../lib/auth/permissions';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
 import type { JobAction } from '../../lib/good-job/actions';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertExecution,
+  insertJob,
+  insertProcess,
+} from '../../test/harness/rows';
 
 /*
  * Who may do what, door by door. A Server Action, a route or a page that has no line here fails
@@ -20,7 +28,8 @@ export interface ActionCase {
   given(db: pg.Client): Promise<ActionCall>;
 }
 /** `args` as a page with JavaScript sends them, `form` as a page without sends its fields; `stateForm`: the action takes the state before the fields. */
-export type ActionCall = { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
+export type ActionCall =
+  { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
 
 export interface RouteCase {
   /** An address of it, with an id that is there. */
@@ -46,9 +55,22 @@ export interface Rows {
 
 export async function insertRows(db: pg.Client): Promise<Rows> {
   const batch = await insertBatch(db);
-  const job = await insertJob(db, { batch_id: batch, ...DISCARDED, cron_key: 'nightly', cron_at: '2026-11-20T10:00:00Z' });
+  const job = await insertJob(db, {
+    batch_id: batch,
+    ...DISCARDED,
+    cron_key: 'nightly',
+    cron_at: '2026-11-20T10:00:00Z',
+  });
   const execution = await insertExecution(db, job, { serialized_params: '{}' });
-  return { batch, job, execution, run: await insertRun(db, 'retry', 'finished'), process: await insertProcess(db), cronKey: 'nightly', jobClass: 'TestJob' };
+  return {
+    batch,
+    job,
+    execution,
+    run: await insertRun(db, 'retry', 'finished'),
+    process: await insertProcess(db),
+    cronKey: 'nightly',
+    jobClass: 'TestJob',
+  };
 }
 
 async function insertRun(db: pg.Client, action: BulkAction, state: string): Promise<string> {
@@ -61,11 +83,24 @@ async function insertRun(db: pg.Client, action: BulkAction, state: string): Prom
   return id;
 }
 
-const STATE_FOR: Record<JobAction, Record<string, unknown>> = { reschedule: {}, discard: {}, force_discard: {}, retry: DISCARDED, destroy: SUCCEEDED };
-const perAction = <Action extends string>(actions: Record<Action, unknown>, make: (action: Action) => ActionCase) => (Object.keys(actions) as Action[]).map(make);
+const STATE_FOR: Record<JobAction, Record<string, unknown>> = {
+  reschedule: {},
+  discard: {},
+  force_discard: {},
+  retry: DISCARDED,
+  destroy: SUCCEEDED,
+};
+const perAction = <Action extends string>(
+  actions: Record<Action, unknown>,
+  make: (action: Action) => ActionCase,
+) => (Object.keys(actions) as Action[]).map(make);
 
 const jobActions = (call: (action: JobAction, id: string) => ActionCall) =>
-  perAction(STATE_FOR, (action) => ({ name: action, permission: `job.${action}`, given: async (db) => call(action, await insertJob(db, STATE_FOR[action])) }));
+  perAction(STATE_FOR, (action) => ({
+    name: action,
+    permission: `job.${action}`,
+    given: async (db) => call(action, await insertJob(db, STATE_FOR[action])),
+  }));
 
 async function discardedBatch(db: pg.Client): Promise<string> {
   const batch = await insertBatch(db, { discarded_at: '2026-11-20T10:00:00Z' });
@@ -82,12 +117,17 @@ const bulkTargets: Record<BulkAction, (db: pg.Client) => Promise<object>> = {
 };
 
 async function cutOffOf(db: pg.Client): Promise<{ at: string; txid: string }> {
-  const { rows } = await db.query<{ at: string; txid: string }>(`SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, txid_snapshot_xmax(txid_current_snapshot())::text AS txid`);
+  const { rows } = await db.query<{ at: string; txid: string }>(
+    `SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, txid_snapshot_xmax(txid_current_snapshot())::text AS txid`,
+  );
   return rows[0] ?? { at: '', txid: '' };
 }
 
 const setSetting = (db: pg.Client, key: string, value: unknown) =>
-  db.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), $1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, [key, JSON.stringify(value)]);
+  db.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), $1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    [key, JSON.stringify(value)],
+  );
 
 const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
   perAction({ pause: null, unpause: null }, (action) => ({
@@ -95,7 +135,8 @@ const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
     permission: `pause.${action}`,
     given: async (db) => {
       const name = randomUUID();
-      if (action === 'unpause') await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+      if (action === 'unpause')
+        await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
       return call({ action, kind: 'queue', name });
     },
   }));
@@ -112,12 +153,29 @@ const cronKeys = (call: (fields: Record<string, string>) => ActionCall) =>
     },
   }));
 
-const repairs = (call: (fields: { repair: string; ids?: string[]; by?: string; name?: string }) => ActionCall): ActionCase[] => [
-  { name: 'check_batches', permission: 'batch.check', given: async (db) => call({ repair: 'check_batches', ids: [await insertBatch(db)] }) },
+const repairs = (
+  call: (fields: { repair: string; ids?: string[]; by?: string; name?: string }) => ActionCall,
+): ActionCase[] => [
+  {
+    name: 'check_batches',
+    permission: 'batch.check',
+    given: async (db) => call({ repair: 'check_batches', ids: [await insertBatch(db)] }),
+  },
   {
     name: 'release_jobs',
     permission: 'job.release',
-    given: async (db) => call({ repair: 'release_jobs', ids: [await insertJob(db, { ...RUNNING, locked_by_id: randomUUID(), locked_at: new Date().toISOString(), lock_type: 1 })] }),
+    given: async (db) =>
+      call({
+        repair: 'release_jobs',
+        ids: [
+          await insertJob(db, {
+            ...RUNNING,
+            locked_by_id: randomUUID(),
+            locked_at: new Date().toISOString(),
+            lock_type: 1,
+          }),
+        ],
+      }),
   },
   {
     name: 'unpause',
@@ -136,26 +194,73 @@ const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: nu
 export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
-  'lib/jobs/reveal-action.ts#revealAction': [{ name: 'reveal', permission: 'argument.reveal', shows: true, given: async (db) => ({ stateForm: { job: await insertJob(db), execution: '', reason: 'an incident' } }) }],
+  'lib/jobs/reveal-action.ts#revealAction': [
+    {
+      name: 'reveal',
+      permission: 'argument.reveal',
+      shows: true,
+      given: async (db) => ({
+        stateForm: { job: await insertJob(db), execution: '', reason: 'an incident' },
+      }),
+    },
+  ],
   'lib/pauses/actions.ts#changePauses': pauses((fields) => ({ args: [fields] })),
   'lib/pauses/actions.ts#submitPause': pauses((form) => ({ form })),
   'lib/cron/actions.ts#changeCron': cronKeys((fields) => ({ args: [fields] })),
   'lib/cron/actions.ts#submitCron': cronKeys((form) => ({ form })),
   'lib/attention/actions.ts#repairFinding': repairs((fields) => ({ args: [fields] })),
-  'lib/attention/actions.ts#submitRepair': repairs(({ repair, ids, by = '', name = '' }) => ({ form: { repair, ...(ids ? { id: ids[0] ?? '' } : { by, name }) } })),
-  'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({ name: action, permission: permissionOf(action), shows: true, given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }) })),
+  'lib/attention/actions.ts#submitRepair': repairs(({ repair, ids, by = '', name = '' }) => ({
+    form: { repair, ...(ids ? { id: ids[0] ?? '' } : { by, name }) },
+  })),
+  'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({
+    name: action,
+    permission: permissionOf(action),
+    shows: true,
+    given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }),
+  })),
   'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
     name: action,
     permission: permissionOf(action),
     given: async (db) => {
       const target = await bulkTargets[action](db);
-      return { args: [{ action, target, scheduledAt: null, cutOff: await cutOffOf(db), expected: { kind: 'exact', count: 1 }, typed: null }] };
+      return {
+        args: [
+          {
+            action,
+            target,
+            scheduledAt: null,
+            cutOff: await cutOffOf(db),
+            expected: { kind: 'exact', count: 1 },
+            typed: null,
+          },
+        ],
+      };
     },
   })),
-  'lib/bulk/actions.ts#controlBulkAction': perAction(bulkControls, (control) => ({ name: control, permission: 'job.retry', given: async (db) => ({ args: [{ id: await insertRun(db, 'retry', 'running'), control }] }) })),
-  'lib/bulk/actions.ts#submitBulkControl': perAction(bulkControls, (control) => ({ name: `${control} of a deletion`, permission: 'job.destroy', given: async (db) => ({ form: { id: await insertRun(db, 'destroy', 'running'), control } }) })),
-  'lib/bulk/actions.ts#retryBatchAction': [{ name: 'retry', permission: 'batch.retry', given: async (db) => ({ args: [{ id: await discardedBatch(db) }] }) }],
-  'lib/bulk/actions.ts#submitBatchRetry': [{ name: 'retry', permission: 'batch.retry', given: async (db) => ({ form: { id: await discardedBatch(db) } }) }],
+  'lib/bulk/actions.ts#controlBulkAction': perAction(bulkControls, (control) => ({
+    name: control,
+    permission: 'job.retry',
+    given: async (db) => ({ args: [{ id: await insertRun(db, 'retry', 'running'), control }] }),
+  })),
+  'lib/bulk/actions.ts#submitBulkControl': perAction(bulkControls, (control) => ({
+    name: `${control} of a deletion`,
+    permission: 'job.destroy',
+    given: async (db) => ({ form: { id: await insertRun(db, 'destroy', 'running'), control } }),
+  })),
+  'lib/bulk/actions.ts#retryBatchAction': [
+    {
+      name: 'retry',
+      permission: 'batch.retry',
+      given: async (db) => ({ args: [{ id: await discardedBatch(db) }] }),
+    },
+  ],
+  'lib/bulk/actions.ts#submitBatchRetry': [
+    {
+      name: 'retry',
+      permission: 'batch.retry',
+      given: async (db) => ({ form: { id: await discardedBatch(db) } }),
+    },
+  ],
 };
 
 const at = (path: string): RouteCase => ({ path: () => path });
@@ -179,16 +284,24 @@ export const ROUTES: Record<string, RouteCase> = {
   '/audit': at('/audit'),
   '/cron_entries': at('/cron_entries'),
   '/cron_entries/[key]': { path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}` },
-  '/cron_entries/[key]/[action]': { path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}/disable` },
+  '/cron_entries/[key]/[action]': {
+    path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}/disable`,
+  },
   '/pauses': at('/pauses'),
-  '/pauses/[action]': { path: ({ jobClass }) => `/pauses/pause?type=job_class&value=${encodeURIComponent(jobClass)}` },
+  '/pauses/[action]': {
+    path: ({ jobClass }) => `/pauses/pause?type=job_class&value=${encodeURIComponent(jobClass)}`,
+  },
   '/queues': at('/queues'),
   '/processes': at('/processes'),
   '/cleaner': at('/cleaner'),
   '/performance': at('/performance'),
-  '/performance/[class]': { path: ({ jobClass }) => `/performance/${encodeURIComponent(jobClass)}` },
+  '/performance/[class]': {
+    path: ({ jobClass }) => `/performance/${encodeURIComponent(jobClass)}`,
+  },
   '/api/cron_entries': at('/api/cron_entries'),
-  '/api/cron_entries/[key]': { path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}` },
+  '/api/cron_entries/[key]': {
+    path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}`,
+  },
   '/api/pauses': at('/api/pauses'),
   '/api/pauses/values': at('/api/pauses/values?kind=queue&typed=def'),
   '/api/queues': at('/api/queues'),

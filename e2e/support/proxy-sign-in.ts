@@ -15,16 +15,35 @@ export async function startProxySignIn(): Promise<ProxySignIn> {
     if (url.pathname === '/authenticate') {
       const account = ACCOUNTS.find(({ name }) => name === cookie);
       if (!account) return void response.writeHead(401).end();
-      return void response.writeHead(202, { 'X-Auth-Request-User': account.name, 'X-Auth-Request-Email': account.email, 'X-Auth-Request-Groups': account.groups.join(',') }).end();
+      return void response
+        .writeHead(202, {
+          'X-Auth-Request-User': account.name,
+          'X-Auth-Request-Email': account.email,
+          'X-Auth-Request-Groups': account.groups.join(','),
+        })
+        .end();
     }
-    const returnTo = url.searchParams.get('return_to') ?? String(request.headers['x-auth-request-redirect'] ?? '/');
+    const returnTo =
+      url.searchParams.get('return_to') ??
+      String(request.headers['x-auth-request-redirect'] ?? '/');
     const as = url.searchParams.get('as');
-    if (url.pathname === '/sign-in' && as) return void response.writeHead(303, { 'Set-Cookie': `proxy_session=${as}; Path=/; HttpOnly; SameSite=Lax`, Location: returnTo }).end();
-    if (url.pathname === '/sign-out') response.setHeader('Set-Cookie', 'proxy_session=; Path=/; Max-Age=0');
+    if (url.pathname === '/sign-in' && as)
+      return void response
+        .writeHead(303, {
+          'Set-Cookie': `proxy_session=${as}; Path=/; HttpOnly; SameSite=Lax`,
+          Location: returnTo,
+        })
+        .end();
+    if (url.pathname === '/sign-out')
+      response.setHeader('Set-Cookie', 'proxy_session=; Path=/; Max-Age=0');
     const fields = `<input type="hidden" name="return_to" value="${returnTo.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}">${ACCOUNTS.map(({ name }) => `<button name="as" value="${name}">${name}</button>`).join('')}`;
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
     response.end(`<!doctype html><title>Sign in</title><form action="/sign-in">${fields}</form>`);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as AddressInfo).port, stop: () => new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
+  };
 }

@@ -10,12 +10,31 @@ import { NO_PGBOUNCER, findPgBouncer } from '../../test/harness/pgbouncer';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright/cli.js', import.meta.url));
 /** Of the spec files' names. */
-const SPECS = ['attention', 'batch-', 'bulk', 'chart', 'cron', 'gj-real', 'hostile-input', 'job-', 'jobs-', 'live', 'pauses', 'search-box', 'source-batch', 'without-javascript'];
+const SPECS = [
+  'attention',
+  'batch-',
+  'bulk',
+  'chart',
+  'cron',
+  'gj-real',
+  'hostile-input',
+  'job-',
+  'jobs-',
+  'live',
+  'pauses',
+  'search-box',
+  'source-batch',
+  'without-javascript',
+];
 
 if (findPgBouncer()) {
   const specs = SPECS.map((name) => `/${name}[^/]*\\.spec\\.ts$`);
   const args = [PLAYWRIGHT, 'test', ...specs, '--project=root', ...process.argv.slice(2)];
-  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env: { ...process.env, GJC_E2E_PGBOUNCER: '1' }, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    env: { ...process.env, GJC_E2E_PGBOUNCER: '1' },
+    stdio: 'inherit',
+  });
   process.exitCode = status ?? 1;
 } else if (process.env.CI === 'true') {
   console.error(NO_PGBOUNCER);

@@ -20,7 +20,10 @@ export interface SiteOptions {
   serverUrl?: (url: string, db: pg.Client) => Promise<string> | string;
 }
 
-const CONSOLE_SCHEMA_SQL = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
+const CONSOLE_SCHEMA_SQL = [
+  'CREATE SCHEMA good_job_console',
+  ...MIGRATIONS.map(({ statements }) => statements),
+];
 
 export async function connect(url: string, schema = 'public'): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
@@ -67,15 +70,37 @@ export class Site {
 
 /** Until then a click on a link that opens a dialog would follow the link. */
 export async function hydrated(page: Page): Promise<void> {
-  await page.waitForFunction(() => [...document.querySelectorAll('button, main a')].every((element) => Object.keys(element).some((key) => key.startsWith('__reactProps$'))));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('button, main a')].every((element) =>
+      Object.keys(element).some((key) => key.startsWith('__reactProps$')),
+    ),
+  );
 }
 
-export async function startSite(name: string, basePath: string, { schema = 'public', sql = [], consoleSchema = true, env = {}, seed, serverUrl }: SiteOptions = {}): Promise<Site> {
-  const database = await goodJobDatabase(`e2e ${name}`, { schema, sql: [...sql, ...(consoleSchema ? CONSOLE_SCHEMA_SQL : [])] });
+export async function startSite(
+  name: string,
+  basePath: string,
+  {
+    schema = 'public',
+    sql = [],
+    consoleSchema = true,
+    env = {},
+    seed,
+    serverUrl,
+  }: SiteOptions = {},
+): Promise<Site> {
+  const database = await goodJobDatabase(`e2e ${name}`, {
+    schema,
+    sql: [...sql, ...(consoleSchema ? CONSOLE_SCHEMA_SQL : [])],
+  });
   const db = await connect(database.url, schema);
   await seed?.(db, database.url);
   const databaseUrl = (await serverUrl?.(database.url, db)) ?? database.url;
-  const server = await startConsole({ databaseUrl, basePath, env: { ...(schema === 'public' ? {} : { DATABASE_SCHEMA: schema }), ...env } });
+  const server = await startConsole({
+    databaseUrl,
+    basePath,
+    env: { ...(schema === 'public' ? {} : { DATABASE_SCHEMA: schema }), ...env },
+  });
   return new Site(database.url, db, server, database.drop);
 }
 
@@ -86,7 +111,11 @@ export function useSite(name: string, options: SiteOptions = {}): Site {
     site = await startSite(name, basePath, options);
   });
   httpTest.afterEach(async ({}, testInfo) => {
-    if (testInfo.status !== testInfo.expectedStatus) await testInfo.attach('what the server printed', { body: site?.server.output().slice(-20_000) ?? '', contentType: 'text/plain' });
+    if (testInfo.status !== testInfo.expectedStatus)
+      await testInfo.attach('what the server printed', {
+        body: site?.server.output().slice(-20_000) ?? '',
+        contentType: 'text/plain',
+      });
   });
   httpTest.afterAll(async () => {
     await site?.stop();

@@ -14,11 +14,15 @@ export class Problems {
 
   watch(context: BrowserContext): void {
     context.on('console', (message) => {
-      if (message.type() === 'error') this.found.push(`console: ${message.text()} (${message.location().url})`);
+      if (message.type() === 'error')
+        this.found.push(`console: ${message.text()} (${message.location().url})`);
     });
-    context.on('weberror', (error) => this.found.push(`uncaught: ${String(error.error().stack ?? error.error())}`));
+    context.on('weberror', (error) =>
+      this.found.push(`uncaught: ${String(error.error().stack ?? error.error())}`),
+    );
     context.on('response', (response) => {
-      if (response.status() >= 500) this.found.push(`answer: status of ${response.status()} (${response.url()})`);
+      if (response.status() >= 500)
+        this.found.push(`answer: status of ${response.status()} (${response.url()})`);
     });
   }
 
@@ -44,7 +48,10 @@ interface Fixtures {
 /** For specs that speak HTTP themselves: they need no browser. */
 export const httpTest = base.extend<object, WorkerOptions>({
   basePath: ['', { option: true, scope: 'worker' }],
-  launchOptions: [async ({}, use) => use({ executablePath: process.env.GJC_BROWSER, args: browserFlags() }), { scope: 'worker' }],
+  launchOptions: [
+    async ({}, use) => use({ executablePath: process.env.GJC_BROWSER, args: browserFlags() }),
+    { scope: 'worker' },
+  ],
 });
 
 /** Fails a test on whatever its browser complained of. */
@@ -60,12 +67,19 @@ export const test = httpTest.extend<Fixtures>({
   problems: async ({}, use) => {
     const problems = new Problems();
     await use(problems);
-    expect(problems.list(), 'console errors, uncaught errors, CSP violations and failed answers').toEqual([]);
+    expect(
+      problems.list(),
+      'console errors, uncaught errors, CSP violations and failed answers',
+    ).toEqual([]);
   },
   context: async ({ context, problems }, use) => {
     problems.watch(context);
     await context.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+      document.addEventListener('securitypolicyviolation', (event) =>
+        console.error(
+          `CSP violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`,
+        ),
+      );
     });
     await use(context);
   },

@@ -9,8 +9,24 @@ import { repair } from './mutations';
 import type { RepairResult } from './types';
 
 const input = z.discriminatedUnion('repair', [
-  z.object({ repair: z.enum(['check_batches', 'release_jobs']), ids: z.array(z.string().refine(isUuid).transform((id) => id.toLowerCase())).min(1).max(500).nullable() }),
-  z.object({ repair: z.literal('unpause'), by: z.enum(PAUSE_KINDS), name: z.string().min(1).max(10_000) }),
+  z.object({
+    repair: z.enum(['check_batches', 'release_jobs']),
+    ids: z
+      .array(
+        z
+          .string()
+          .refine(isUuid)
+          .transform((id) => id.toLowerCase()),
+      )
+      .min(1)
+      .max(500)
+      .nullable(),
+  }),
+  z.object({
+    repair: z.literal('unpause'),
+    by: z.enum(PAUSE_KINDS),
+    name: z.string().min(1).max(10_000),
+  }),
 ]);
 
 async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
@@ -18,7 +34,9 @@ async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
 }
 
 /** The door of the pages with JavaScript. */
-export async function repairFinding(given: z.input<typeof input> & WithReason): Promise<ActionResult<RepairResult>> {
+export async function repairFinding(
+  given: z.input<typeof input> & WithReason,
+): Promise<ActionResult<RepairResult>> {
   return carryOut(given);
 }
 
@@ -26,7 +44,16 @@ export async function repairFinding(given: z.input<typeof input> & WithReason): 
 export async function submitRepair(form: FormData): Promise<void> {
   const what = form.get('repair');
   const ids = form.getAll('id');
-  const result = await carryOut({ ...(what === 'unpause' ? { repair: what, by: form.get('by'), name: form.get('name') } : { repair: what, ids: ids.length > 0 ? ids : null }), reason: form.get('reason') });
-  const outcome = result.ok ? Object.fromEntries(Object.entries(result.value.counts).map(([name, count]) => [name, String(count)])) : { error: result.error };
+  const result = await carryOut({
+    ...(what === 'unpause'
+      ? { repair: what, by: form.get('by'), name: form.get('name') }
+      : { repair: what, ids: ids.length > 0 ? ids : null }),
+    reason: form.get('reason'),
+  });
+  const outcome = result.ok
+    ? Object.fromEntries(
+        Object.entries(result.value.counts).map(([name, count]) => [name, String(count)]),
+      )
+    : { error: result.error };
   redirect(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
 }

@@ -4,7 +4,14 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GoodJobProcess, type Strategy } from '../../test/harness/good-job-process';
 import { insertJobs, OPEN } from '../../test/harness/many-rows';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, row } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  row,
+} from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { actOnJobs } from '../good-job/actions';
 import { parseJobFilter } from '../jobs/filters';
@@ -23,7 +30,10 @@ const processes: GoodJobProcess[] = [];
 beforeAll(async () => {
   gj = await TestConsole.open('attention');
   folder = await mkdtemp(path.join(tmpdir(), 'attention-'));
-  await writeFile(path.join(folder, 'cron.yml'), 'hourly_report:\n  cron: "0 * * * *"\n  class: ReportJob\n');
+  await writeFile(
+    path.join(folder, 'cron.yml'),
+    'hourly_report:\n  cron: "0 * * * *"\n  class: ReportJob\n',
+  );
   Object.assign(process.env, { DATABASE_URL: gj.url, CRON_FILE: path.join(folder, 'cron.yml') });
 });
 afterAll(async () => {
@@ -32,10 +42,14 @@ afterAll(async () => {
 });
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.die().catch(() => undefined)));
-  await gj.client.query('TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings, good_job_console.audit_events');
+  await gj.client.query(
+    'TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings, good_job_console.audit_events',
+  );
 });
 
-async function start(options: Parameters<typeof GoodJobProcess.start>[1] = {}): Promise<GoodJobProcess> {
+async function start(
+  options: Parameters<typeof GoodJobProcess.start>[1] = {},
+): Promise<GoodJobProcess> {
   const started = await GoodJobProcess.start(gj.url, options);
   processes.push(started);
   return started;
@@ -45,12 +59,25 @@ async function start(options: Parameters<typeof GoodJobProcess.start>[1] = {}): 
 async function look(): Promise<{ [Kind in FindingKind]?: FindingOf<Kind> }> {
   const { checks } = await findAttention(gj.ctx());
   expect(checks.filter(({ result }) => result === 'unknown')).toEqual([]);
-  return Object.fromEntries(checks.flatMap((check) => (check.result === 'found' ? [[check.kind, check.finding]] : [])));
+  return Object.fromEntries(
+    checks.flatMap((check) => (check.result === 'found' ? [[check.kind, check.finding]] : [])),
+  );
 }
 const kinds = async () => Object.keys(await look());
-const audits = async () => (await gj.client.query<{ action: string; counts: unknown }>('SELECT action, counts FROM good_job_console.audit_events ORDER BY id')).rows;
+const audits = async () =>
+  (
+    await gj.client.query<{ action: string; counts: unknown }>(
+      'SELECT action, counts FROM good_job_console.audit_events ORDER BY id',
+    )
+  ).rows;
 /** How many jobs a link lists. */
-const listed = async (where = '') => (await listJobs(gj.ctx(), parseJobFilter(new URLSearchParams(`${where.replace('/jobs?', '')}&limit=100`)))).rows.length;
+const listed = async (where = '') =>
+  (
+    await listJobs(
+      gj.ctx(),
+      parseJobFilter(new URLSearchParams(`${where.replace('/jobs?', '')}&limit=100`)),
+    )
+  ).rows.length;
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 
 test('nothing is found in an empty database', async () => {
@@ -60,17 +87,48 @@ test('nothing is found in an empty database', async () => {
 describe('batches that never finish', () => {
   test('the last open job was discarded by GoodJob’s dashboard: found, checked, gone', async () => {
     await start();
-    const id = await insertBatch(gj.client, { description: 'Nightly', on_finish: 'DoneJob', on_success: 'WellJob' });
+    const id = await insertBatch(gj.client, {
+      description: 'Nightly',
+      on_finish: 'DoneJob',
+      on_success: 'WellJob',
+    });
     await insertJob(gj.client, { batch_id: id, ...SUCCEEDED });
-    await insertJob(gj.client, { batch_id: id, ...DISCARDED, error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard', error_event: 5, finished_at: ago(90) });
+    await insertJob(gj.client, {
+      batch_id: id,
+      ...DISCARDED,
+      error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
+      error_event: 5,
+      finished_at: ago(90),
+    });
     const { hanging_batches: found } = await look();
-    expect(found).toMatchObject({ severity: 'critical', count: { kind: 'exact', count: 1 }, repair: 'check_batches', items: [{ id, description: 'Nightly' }] });
+    expect(found).toMatchObject({
+      severity: 'critical',
+      count: { kind: 'exact', count: 1 },
+      repair: 'check_batches',
+      items: [{ id, description: 'Nightly' }],
+    });
     expect(Math.round((Date.now() - Date.parse(found?.since ?? '')) / 1000)).toBeCloseTo(90, -1);
 
-    const notified = await gj.notifications(async () => expect(await repair(gj.ctx(), { repair: 'check_batches', ids: null })).toEqual({ counts: { done: 1 }, notDone: [], events: 2 }));
+    const notified = await gj.notifications(async () =>
+      expect(await repair(gj.ctx(), { repair: 'check_batches', ids: null })).toEqual({
+        counts: { done: 1 },
+        notDone: [],
+        events: 2,
+      }),
+    );
     expect(notified).toMatchObject([{ queue_name: 'default', count: 2 }]);
-    expect(await row(gj.client, 'good_job_batches', id)).toMatchObject({ jobs_finished_at: expect.any(String) as string, finished_at: null });
-    expect((await gj.client.query('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at, job_class DESC', [id])).rows).toEqual([{ job_class: 'WellJob' }, { job_class: 'DoneJob' }]);
+    expect(await row(gj.client, 'good_job_batches', id)).toMatchObject({
+      jobs_finished_at: expect.any(String) as string,
+      finished_at: null,
+    });
+    expect(
+      (
+        await gj.client.query(
+          'SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at, job_class DESC',
+          [id],
+        )
+      ).rows,
+    ).toEqual([{ job_class: 'WellJob' }, { job_class: 'DoneJob' }]);
     expect(await audits()).toEqual([{ action: 'batch.check', counts: { done: 1 } }]);
     expect(await kinds()).toEqual([]);
   });
@@ -81,25 +139,36 @@ describe('batches that never finish', () => {
     await insertJob(gj.client, { batch_id: id, ...SUCCEEDED });
     await insertJob(gj.client, { batch_callback_id: id, job_class: 'DoneJob', ...SUCCEEDED });
     expect((await look()).hanging_batches?.items).toMatchObject([{ id }]);
-    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: [id] })).counts).toEqual({ done: 1 });
+    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: [id] })).counts).toEqual({
+      done: 1,
+    });
     expect((await row(gj.client, 'good_job_batches', id)).finished_at).not.toBeNull();
     expect(await kinds()).toEqual([]);
   });
 
   test('one that goes on by itself, has just done so, was never enqueued or finished before jobs_finished_at came is none', async () => {
     await start();
-    const [open, recent, touched, checked] = [await insertBatch(gj.client), await insertBatch(gj.client), await insertBatch(gj.client, { updated_at: ago(10) }), await insertBatch(gj.client)];
+    const [open, recent, touched, checked] = [
+      await insertBatch(gj.client),
+      await insertBatch(gj.client),
+      await insertBatch(gj.client, { updated_at: ago(10) }),
+      await insertBatch(gj.client),
+    ];
     await insertJob(gj.client, { batch_id: open, ...SUCCEEDED });
     await insertJob(gj.client, { batch_id: open, scheduled_at: ago(-3_600) });
     await insertJob(gj.client, { batch_id: recent, ...SUCCEEDED, finished_at: ago(20) });
-    for (const batch_id of [touched, checked]) await insertJob(gj.client, { batch_id, ...SUCCEEDED });
+    for (const batch_id of [touched, checked])
+      await insertJob(gj.client, { batch_id, ...SUCCEEDED });
     const worker = await gj.session();
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_batches', checked)})`);
     await insertBatch(gj.client, { enqueued_at: null });
     await insertBatch(gj.client, { finished_at: ago(90_000), jobs_finished_at: null });
     expect(await kinds()).toEqual([]);
 
-    const result = await repair(gj.ctx(), { repair: 'check_batches', ids: [open, checked, '11111111-1111-4111-8111-111111111111'] });
+    const result = await repair(gj.ctx(), {
+      repair: 'check_batches',
+      ids: [open, checked, '11111111-1111-4111-8111-111111111111'],
+    });
     expect(result.counts).toEqual({ conflict: 1, locked: 1, missing: 1 });
     expect((await row(gj.client, 'good_job_batches', open)).jobs_finished_at).toBeNull();
     await worker.query('SELECT pg_advisory_unlock_all()');
@@ -107,9 +176,19 @@ describe('batches that never finish', () => {
   });
 
   test('one whose callbacks cannot be enqueued is refused, and the others are checked', async () => {
-    const [named, silent] = [await insertBatch(gj.client, { on_finish: 'DoneJob' }), await insertBatch(gj.client)];
-    const result = await repair(gj.ctx({ app: { appName: null } }), { repair: 'check_batches', ids: null });
-    expect(result).toEqual({ counts: { refused: 1, done: 1 }, notDone: [{ id: named, outcome: 'refused', code: 'app_name_unknown' }], events: 0 });
+    const [named, silent] = [
+      await insertBatch(gj.client, { on_finish: 'DoneJob' }),
+      await insertBatch(gj.client),
+    ];
+    const result = await repair(gj.ctx({ app: { appName: null } }), {
+      repair: 'check_batches',
+      ids: null,
+    });
+    expect(result).toEqual({
+      counts: { refused: 1, done: 1 },
+      notDone: [{ id: named, outcome: 'refused', code: 'app_name_unknown' }],
+      events: 0,
+    });
     expect((await row(gj.client, 'good_job_batches', silent)).finished_at).not.toBeNull();
     expect((await look()).hanging_batches?.items).toMatchObject([{ id: named }]);
   });
@@ -119,55 +198,121 @@ describe('batches that never finish', () => {
     const { hanging_batches: found } = await look();
     expect([found?.count, found?.items.length]).toEqual([{ kind: 'exact', count: 250 }, 10]);
     const operator = (bulkOperatorLimit: number) => gj.ctx({ role: 'operator', bulkOperatorLimit });
-    await expect(repair(operator(249), { repair: 'check_batches', ids: null }), 'none of them, although each transaction has fewer').rejects.toMatchObject({ code: 'bulk_too_large' });
-    await expect(repair(operator(1), { repair: 'release_jobs', ids: ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] })).rejects.toMatchObject({ code: 'bulk_too_large' });
-    expect((await gj.client.query('SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id')).rows).toEqual(['batch.check', 'job.release'].map((action) => ({ action, outcome: 'refused', error: 'bulk_too_large' })));
+    await expect(
+      repair(operator(249), { repair: 'check_batches', ids: null }),
+      'none of them, although each transaction has fewer',
+    ).rejects.toMatchObject({ code: 'bulk_too_large' });
+    await expect(
+      repair(operator(1), {
+        repair: 'release_jobs',
+        ids: ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'],
+      }),
+    ).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect(
+      (
+        await gj.client.query(
+          'SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id',
+        )
+      ).rows,
+    ).toEqual(
+      ['batch.check', 'job.release'].map((action) => ({
+        action,
+        outcome: 'refused',
+        error: 'bulk_too_large',
+      })),
+    );
     await gj.client.query('TRUNCATE good_job_console.audit_events');
-    expect((await repair(operator(250), { repair: 'check_batches', ids: null })).counts).toEqual({ done: 250 });
-    expect((await audits()).map(({ counts }) => counts)).toEqual([{ done: 100 }, { done: 100 }, { done: 50 }]);
+    expect((await repair(operator(250), { repair: 'check_batches', ids: null })).counts).toEqual({
+      done: 250,
+    });
+    expect((await audits()).map(({ counts }) => counts)).toEqual([
+      { done: 100 },
+      { done: 100 },
+      { done: 50 },
+    ]);
     expect(await kinds()).toEqual([]);
   });
 });
 
-describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('jobs whose worker is gone: %s', (strategy) => {
-  test('held it is none; after kill -9 it is found, released, gone', async () => {
-    const [other, worker] = [await start(), await start({ strategy })];
-    const [id, claimed] = [await insertJob(gj.client, { queue_name: 'mail', job_class: 'SendJob', scheduled_at: ago(90) }), await insertJob(gj.client, { scheduled_at: ago(90) })];
-    await worker.run(id);
-    await worker.run(claimed, { started: false });
-    expect(await kinds()).toEqual([]);
-    expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: [id] })).counts).toEqual({ locked: 1 });
+describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
+  'jobs whose worker is gone: %s',
+  (strategy) => {
+    test('held it is none; after kill -9 it is found, released, gone', async () => {
+      const [other, worker] = [await start(), await start({ strategy })];
+      const [id, claimed] = [
+        await insertJob(gj.client, {
+          queue_name: 'mail',
+          job_class: 'SendJob',
+          scheduled_at: ago(90),
+        }),
+        await insertJob(gj.client, { scheduled_at: ago(90) }),
+      ];
+      await worker.run(id);
+      await worker.run(claimed, { started: false });
+      expect(await kinds()).toEqual([]);
+      expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: [id] })).counts).toEqual({
+        locked: 1,
+      });
 
-    await worker.die();
-    const { lost_jobs: found } = await look();
-    expect(found).toMatchObject({ severity: 'critical', count: { kind: 'exact', count: 2 }, repair: 'release_jobs', where: '/jobs?state=running' });
-    expect(found?.items.find((job) => job.id === id)).toMatchObject({ jobClass: 'SendJob', queueName: 'mail', started: true, processId: worker.id, processSeenAt: expect.any(String) as string, host: expect.any(String) as string });
-    expect(found?.items.find((job) => job.id === claimed)).toMatchObject({ started: false });
+      await worker.die();
+      const { lost_jobs: found } = await look();
+      expect(found).toMatchObject({
+        severity: 'critical',
+        count: { kind: 'exact', count: 2 },
+        repair: 'release_jobs',
+        where: '/jobs?state=running',
+      });
+      expect(found?.items.find((job) => job.id === id)).toMatchObject({
+        jobClass: 'SendJob',
+        queueName: 'mail',
+        started: true,
+        processId: worker.id,
+        processSeenAt: expect.any(String) as string,
+        host: expect.any(String) as string,
+      });
+      expect(found?.items.find((job) => job.id === claimed)).toMatchObject({ started: false });
 
-    const before = await row(gj.client, 'good_jobs', id);
-    const notified = await gj.notifications(async () => expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({ done: 2 }));
-    expect(notified.map(({ queue_name }) => queue_name).sort()).toEqual(['default', 'mail']);
-    expect(await row(gj.client, 'good_jobs', id), 'nothing but what the clean-up changes').toEqual({ ...before, locked_by_id: null, locked_at: null });
-    expect(await audits()).toMatchObject([{ action: 'job.release', counts: { locked: 1 } }, { action: 'job.release', counts: { done: 2 } }]);
-    expect(await kinds(), 'it waits for a worker, for a minute without a word').toEqual([]);
-    expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: [id, claimed] })).counts).toEqual({ conflict: 2 });
+      const before = await row(gj.client, 'good_jobs', id);
+      const notified = await gj.notifications(async () =>
+        expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({
+          done: 2,
+        }),
+      );
+      expect(notified.map(({ queue_name }) => queue_name).sort()).toEqual(['default', 'mail']);
+      expect(
+        await row(gj.client, 'good_jobs', id),
+        'nothing but what the clean-up changes',
+      ).toEqual({ ...before, locked_by_id: null, locked_at: null });
+      expect(await audits()).toMatchObject([
+        { action: 'job.release', counts: { locked: 1 } },
+        { action: 'job.release', counts: { done: 2 } },
+      ]);
+      expect(await kinds(), 'it waits for a worker, for a minute without a word').toEqual([]);
+      expect(
+        (await repair(gj.ctx(), { repair: 'release_jobs', ids: [id, claimed] })).counts,
+      ).toEqual({ conflict: 2 });
 
-    // The worker that takes it next.
-    await other.run(id);
-    expect(await kinds()).toEqual([]);
-  });
+      // The worker that takes it next.
+      await other.run(id);
+      expect(await kinds()).toEqual([]);
+    });
 
-  test('its process row was deleted by hand', async () => {
-    const worker = await start({ strategy });
-    const id = await insertJob(gj.client, { scheduled_at: ago(90) });
-    await worker.run(id);
-    await gj.client.query('DELETE FROM good_job_processes');
-    await worker.die();
-    expect((await look()).lost_jobs?.items).toMatchObject([{ id, processId: worker.id, processSeenAt: null, host: null }]);
-    expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({ done: 1 });
-    expect((await look()).lost_jobs).toBeUndefined();
-  });
-});
+    test('its process row was deleted by hand', async () => {
+      const worker = await start({ strategy });
+      const id = await insertJob(gj.client, { scheduled_at: ago(90) });
+      await worker.run(id);
+      await gj.client.query('DELETE FROM good_job_processes');
+      await worker.die();
+      expect((await look()).lost_jobs?.items).toMatchObject([
+        { id, processId: worker.id, processSeenAt: null, host: null },
+      ]);
+      expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({
+        done: 1,
+      });
+      expect((await look()).lost_jobs).toBeUndefined();
+    });
+  },
+);
 
 test('a released job that nobody takes is said to wait, without alarm', async () => {
   await start();
@@ -176,8 +321,17 @@ test('a released job that nobody takes is said to wait, without alarm', async ()
 });
 
 test('skiplocked: a process that keeps no lock is believed for five minutes', async () => {
-  const processId = (await gj.client.query<{ id: string }>(`INSERT INTO good_job_processes (created_at, updated_at, state) VALUES (now(), now() - interval '4 minutes', '{}') RETURNING id`)).rows[0]?.id;
-  const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, locked_at: ago(3_600), lock_type: 1 });
+  const processId = (
+    await gj.client.query<{ id: string }>(
+      `INSERT INTO good_job_processes (created_at, updated_at, state) VALUES (now(), now() - interval '4 minutes', '{}') RETURNING id`,
+    )
+  ).rows[0]?.id;
+  const id = await insertJob(gj.client, {
+    ...RUNNING,
+    locked_by_id: processId,
+    locked_at: ago(3_600),
+    lock_type: 1,
+  });
   expect((await look()).lost_jobs).toBeUndefined();
   await gj.client.query(`UPDATE good_job_processes SET updated_at = now() - interval '6 minutes'`);
   expect((await look()).lost_jobs?.items).toMatchObject([{ id }]);
@@ -185,30 +339,69 @@ test('skiplocked: a process that keeps no lock is believed for five minutes', as
 
 test('jobs that are ready for too long: found per queue, run, gone', async () => {
   const worker = await start();
-  await insertJobs(gj.client, 30, { ...OPEN, queue_name: `'mail'`, scheduled_at: `now() - interval '20 minutes'` });
+  await insertJobs(gj.client, 30, {
+    ...OPEN,
+    queue_name: `'mail'`,
+    scheduled_at: `now() - interval '20 minutes'`,
+  });
   const late = await insertJob(gj.client, { scheduled_at: ago(3_000) });
   await insertJob(gj.client, { scheduled_at: ago(600), queue_name: 'reports' });
   await insertJob(gj.client, { scheduled_at: ago(60), queue_name: 'mail' });
   const { late_jobs: found } = await look();
-  expect(await Promise.all((found?.items ?? []).map(({ where }) => listed(where)))).toEqual([1, 30]);
-  expect(found).toMatchObject({ severity: 'warning', count: { kind: 'exact', count: 2 }, items: [{ queue: 'default', count: { kind: 'exact', count: 1 } }, { queue: 'mail', count: { kind: 'exact', count: 30 } }] });
+  expect(await Promise.all((found?.items ?? []).map(({ where }) => listed(where)))).toEqual([
+    1, 30,
+  ]);
+  expect(found).toMatchObject({
+    severity: 'warning',
+    count: { kind: 'exact', count: 2 },
+    items: [
+      { queue: 'default', count: { kind: 'exact', count: 1 } },
+      { queue: 'mail', count: { kind: 'exact', count: 30 } },
+    ],
+  });
   await worker.run(late);
   expect((await look()).late_jobs?.items.map(({ queue }) => queue)).toEqual(['mail']);
   const later = await findAttention(gj.ctx(), { ...GRACE, readyMinutes: 30 });
   expect(later.checks.find(({ kind }) => kind === 'late_jobs')?.result).toBe('clear');
-  await changeJobs(gj.ctx(), 'reschedule', (await gj.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE queue_name = 'mail'`)).rows.map(({ id }) => id));
+  await changeJobs(
+    gj.ctx(),
+    'reschedule',
+    (
+      await gj.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE queue_name = 'mail'`)
+    ).rows.map(({ id }) => id),
+  );
   expect(await kinds()).toEqual([]);
 });
 
 test('jobs that wait because of a pause: found by queue, class and label, gone with the pause', async () => {
   await start();
-  for (const shape of [{ queue_name: 'mail' }, { job_class: 'SlowJob' }, { labels: ['vip', 'x'] }, {}]) await insertJob(gj.client, { scheduled_at: ago(120), ...shape });
-  await gj.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["mail", "idle"], "job_classes": ["SlowJob"], "labels": ["vip"]}')`);
+  for (const shape of [
+    { queue_name: 'mail' },
+    { job_class: 'SlowJob' },
+    { labels: ['vip', 'x'] },
+    {},
+  ])
+    await insertJob(gj.client, { scheduled_at: ago(120), ...shape });
+  await gj.client.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["mail", "idle"], "job_classes": ["SlowJob"], "labels": ["vip"]}')`,
+  );
   const { paused_jobs: found } = await look();
   expect(found).toMatchObject({ severity: 'notice', count: { kind: 'exact', count: 3 } });
-  expect(found?.items.map(({ by, name, count }) => [by, name, count.kind === 'exact' && count.count]).sort()).toEqual([['job_class', 'SlowJob', 1], ['label', 'vip', 1], ['queue', 'mail', 1]]);
-  for (const { by, name } of found?.items ?? []) expect((await repair(gj.ctx(), { repair: 'unpause', by, name })).counts).toEqual({ done: 1 });
-  expect((await repair(gj.ctx(), { repair: 'unpause', by: 'queue', name: 'mail' })).counts, 'by somebody else').toEqual({ conflict: 1 });
+  expect(
+    found?.items
+      .map(({ by, name, count }) => [by, name, count.kind === 'exact' && count.count])
+      .sort(),
+  ).toEqual([
+    ['job_class', 'SlowJob', 1],
+    ['label', 'vip', 1],
+    ['queue', 'mail', 1],
+  ]);
+  for (const { by, name } of found?.items ?? [])
+    expect((await repair(gj.ctx(), { repair: 'unpause', by, name })).counts).toEqual({ done: 1 });
+  expect(
+    (await repair(gj.ctx(), { repair: 'unpause', by: 'queue', name: 'mail' })).counts,
+    'by somebody else',
+  ).toEqual({ conflict: 1 });
   expect(await kinds()).toEqual([]);
   expect((await audits())[0]).toMatchObject({ action: 'pause.unpause' });
 });
@@ -217,20 +410,41 @@ test('a paused class or label whose jobs may stand behind all that were looked a
   await start();
   await insertJobs(gj.client, 10_000, { ...OPEN, scheduled_at: `now() - interval '5 minutes'` });
   await insertJob(gj.client, { job_class: 'SlowJob', scheduled_at: ago(60) });
-  await gj.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": [], "job_classes": ["SlowJob"], "labels": []}')`);
-  const paused = async () => (await findAttention(gj.ctx())).checks.find(({ kind }) => kind === 'paused_jobs')?.result;
+  await gj.client.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": [], "job_classes": ["SlowJob"], "labels": []}')`,
+  );
+  const paused = async () =>
+    (await findAttention(gj.ctx())).checks.find(({ kind }) => kind === 'paused_jobs')?.result;
   expect(await paused()).toBe('unknown');
-  await gj.client.query(`DELETE FROM good_jobs WHERE id = (SELECT id FROM good_jobs WHERE job_class <> 'SlowJob' LIMIT 1)`);
+  await gj.client.query(
+    `DELETE FROM good_jobs WHERE id = (SELECT id FROM good_jobs WHERE job_class <> 'SlowJob' LIMIT 1)`,
+  );
   expect(await paused()).toBe('found');
 });
 
 test('a cron entry whose run is missing: found by CRON_FILE, enqueued, gone', async () => {
   const worker = await start();
-  await gj.client.query(`UPDATE good_job_processes SET created_at = now() - interval '1 day', state = jsonb_set(state, '{cron_enabled}', 'true')`);
+  await gj.client.query(
+    `UPDATE good_job_processes SET created_at = now() - interval '1 day', state = jsonb_set(state, '{cron_enabled}', 'true')`,
+  );
   await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(20_000) });
-  const earlier = await insertJob(gj.client, { ...SUCCEEDED, job_class: 'ReportJob', cron_key: 'hourly_report', cron_at: ago(3 * 3_600), created_at: ago(3 * 3_600) });
-  expect((await look()).overdue_cron).toMatchObject({ severity: 'warning', count: { kind: 'exact', count: 1 }, items: [{ key: 'hourly_report' }], where: '/cron_entries' });
-  await gj.client.query(`UPDATE good_jobs SET cron_at = date_trunc('hour', now()), created_at = now() WHERE id = $1`, [earlier]);
+  const earlier = await insertJob(gj.client, {
+    ...SUCCEEDED,
+    job_class: 'ReportJob',
+    cron_key: 'hourly_report',
+    cron_at: ago(3 * 3_600),
+    created_at: ago(3 * 3_600),
+  });
+  expect((await look()).overdue_cron).toMatchObject({
+    severity: 'warning',
+    count: { kind: 'exact', count: 1 },
+    items: [{ key: 'hourly_report' }],
+    where: '/cron_entries',
+  });
+  await gj.client.query(
+    `UPDATE good_jobs SET cron_at = date_trunc('hour', now()), created_at = now() WHERE id = $1`,
+    [earlier],
+  );
   expect((await look()).overdue_cron).toBeUndefined();
   await worker.stop();
 });
@@ -238,35 +452,68 @@ test('a cron entry whose run is missing: found by CRON_FILE, enqueued, gone', as
 describe('queues that no live process serves', () => {
   test('found with the queue strings resolved, gone with a process that serves it', async () => {
     const others = await start({ queues: ['-mail,reports', '+fast,slow'] });
-    for (const queue_name of ['mail', 'default', 'slow']) await insertJob(gj.client, { queue_name, scheduled_at: ago(100) });
+    for (const queue_name of ['mail', 'default', 'slow'])
+      await insertJob(gj.client, { queue_name, scheduled_at: ago(100) });
     await insertJob(gj.client, { queue_name: 'reports', scheduled_at: ago(20) });
     const { unserved_queues: found, ...rest } = await look();
     expect(Object.keys(rest)).toEqual([]);
-    expect(found).toMatchObject({ severity: 'critical', count: { kind: 'exact', count: 1 }, items: [{ queue: 'mail', count: { kind: 'exact', count: 1 } }] });
+    expect(found).toMatchObject({
+      severity: 'critical',
+      count: { kind: 'exact', count: 1 },
+      items: [{ queue: 'mail', count: { kind: 'exact', count: 1 } }],
+    });
     const serving = await start({ queues: ['mail:2;reports'] });
     expect(await kinds()).toEqual([]);
     await Promise.all([serving.die(), others.die()]);
-    expect((await look()).unserved_queues?.items.map(({ queue }) => queue).sort()).toEqual(['default', 'mail', 'slow']);
+    expect((await look()).unserved_queues?.items.map(({ queue }) => queue).sort()).toEqual([
+      'default',
+      'mail',
+      'slow',
+    ]);
   });
 
   test('a queue is late or without a process, not both; a process that tells nothing may serve it', async () => {
     await insertJob(gj.client, { scheduled_at: ago(3_600) });
     expect(await kinds()).toEqual(['unserved_queues']);
-    await gj.client.query(`INSERT INTO good_job_processes (created_at, updated_at) VALUES (now(), now())`);
+    await gj.client.query(
+      `INSERT INTO good_job_processes (created_at, updated_at) VALUES (now(), now())`,
+    );
     expect(await kinds()).toEqual(['late_jobs']);
   });
 });
 
 test('queues beyond the first hundreds, and jobs behind thousands that are paused, are looked at too', async () => {
   await start({ queues: ['tenants'] });
-  await insertJobs(gj.client, 700, { ...OPEN, queue_name: `'tenant_' || lpad(n::text, 4, '0')`, scheduled_at: `now() + interval '1 day'` });
+  await insertJobs(gj.client, 700, {
+    ...OPEN,
+    queue_name: `'tenant_' || lpad(n::text, 4, '0')`,
+    scheduled_at: `now() + interval '1 day'`,
+  });
   await insertJob(gj.client, { queue_name: 'zz_orphan', scheduled_at: ago(300) });
-  await insertJobs(gj.client, 3_000, { ...OPEN, job_class: `'HeldJob'`, queue_name: `'mixed'`, scheduled_at: `now() - interval '2 hours'` });
-  await insertJobs(gj.client, 3_000, { ...OPEN, queue_name: `'held'`, scheduled_at: `now() - interval '2 hours'` });
-  await insertJobs(gj.client, 50, { ...OPEN, queue_name: `'mixed'`, scheduled_at: `now() - interval '1 hour'` });
-  await gj.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": ["HeldJob"], "labels": []}')`);
+  await insertJobs(gj.client, 3_000, {
+    ...OPEN,
+    job_class: `'HeldJob'`,
+    queue_name: `'mixed'`,
+    scheduled_at: `now() - interval '2 hours'`,
+  });
+  await insertJobs(gj.client, 3_000, {
+    ...OPEN,
+    queue_name: `'held'`,
+    scheduled_at: `now() - interval '2 hours'`,
+  });
+  await insertJobs(gj.client, 50, {
+    ...OPEN,
+    queue_name: `'mixed'`,
+    scheduled_at: `now() - interval '1 hour'`,
+  });
+  await gj.client.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": ["HeldJob"], "labels": []}')`,
+  );
   const { unserved_queues: found } = await look();
-  expect(found?.items).toMatchObject([{ queue: 'mixed', count: { kind: 'exact', count: 50 } }, { queue: 'zz_orphan', count: { kind: 'exact', count: 1 } }]);
+  expect(found?.items).toMatchObject([
+    { queue: 'mixed', count: { kind: 'exact', count: 50 } },
+    { queue: 'zz_orphan', count: { kind: 'exact', count: 1 } },
+  ]);
 });
 
 test('what there was no time for is not said to be clear', async () => {
@@ -278,7 +525,14 @@ test('what there was no time for is not said to be clear', async () => {
 
 describe('classes that fail every time', () => {
   // Somebody succeeds: GoodJob keeps those jobs.
-  beforeEach(async () => void (await insertJob(gj.client, { job_class: 'GoodJob', ...SUCCEEDED, finished_at: ago(25 * 3_600) })));
+  beforeEach(
+    async () =>
+      void (await insertJob(gj.client, {
+        job_class: 'GoodJob',
+        ...SUCCEEDED,
+        finished_at: ago(25 * 3_600),
+      })),
+  );
 
   test('successes that are cleaned up sooner than failures are missed no more', async () => {
     await start();
@@ -287,18 +541,29 @@ describe('classes that fail every time', () => {
     expect((await look()).failing_classes, 'no success is stored').toBeUndefined();
     await insertJob(gj.client, { job_class: 'GoodJob', ...SUCCEEDED, finished_at: ago(3_600) });
     await insertJobs(gj.client, 4, { finished_at: `now() - interval '30 minutes'` });
-    expect((await look()).failing_classes, 'four failures since the oldest success').toBeUndefined();
+    expect(
+      (await look()).failing_classes,
+      'four failures since the oldest success',
+    ).toBeUndefined();
     await insertJobs(gj.client, 1, { finished_at: `now() - interval '20 minutes'` });
-    expect((await look()).failing_classes?.items).toMatchObject([{ jobClass: 'TestJob', count: { kind: 'exact', count: 5 } }]);
+    expect((await look()).failing_classes?.items).toMatchObject([
+      { jobClass: 'TestJob', count: { kind: 'exact', count: 5 } },
+    ]);
   });
 
   test('its link lists those that were counted', async () => {
     await start();
     await insertJobs(gj.client, 7, { finished_at: `now() - n * interval '1 hour'` });
     await insertJobs(gj.client, 6, { finished_at: `now() - interval '2 days'` });
-    await insertJobs(gj.client, 3, { error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'` });
-    await insertJobs(gj.client, 2, { error: `'GoodJob::Job::DiscardJobError: Force discarded through dashboard'` });
-    await insertJobs(gj.client, 1, { error: `'E: after GoodJob::Job::DiscardJobError: Discarded through dashboard'` });
+    await insertJobs(gj.client, 3, {
+      error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'`,
+    });
+    await insertJobs(gj.client, 2, {
+      error: `'GoodJob::Job::DiscardJobError: Force discarded through dashboard'`,
+    });
+    await insertJobs(gj.client, 1, {
+      error: `'E: after GoodJob::Job::DiscardJobError: Discarded through dashboard'`,
+    });
     const [item] = (await look()).failing_classes?.items ?? [];
     expect(item?.count).toEqual({ kind: 'exact', count: 8 });
     expect(await listed(item?.where)).toBe(8);
@@ -308,33 +573,74 @@ describe('classes that fail every time', () => {
     await start();
     await insertJobs(gj.client, 5, { job_class: `'BadJob'` });
     await insertJobs(gj.client, 4, { job_class: `'FewJob'` });
-    await insertJobs(gj.client, 9, { job_class: `'MixedJob'`, error: `CASE WHEN n > 1 THEN 'E: x' END` });
-    await insertJobs(gj.client, 9, { job_class: `'HandJob'`, error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'` });
-    await insertJobs(gj.client, 9, { job_class: `'OldJob'`, finished_at: `now() - interval '2 days'` });
+    await insertJobs(gj.client, 9, {
+      job_class: `'MixedJob'`,
+      error: `CASE WHEN n > 1 THEN 'E: x' END`,
+    });
+    await insertJobs(gj.client, 9, {
+      job_class: `'HandJob'`,
+      error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'`,
+    });
+    await insertJobs(gj.client, 9, {
+      job_class: `'OldJob'`,
+      finished_at: `now() - interval '2 days'`,
+    });
     const { failing_classes: found } = await look();
-    expect(found).toMatchObject({ severity: 'warning', count: { kind: 'exact', count: 1 }, items: [{ jobClass: 'BadJob', count: { kind: 'exact', count: 5 }, error: 'RuntimeError: boom' }] });
+    expect(found).toMatchObject({
+      severity: 'warning',
+      count: { kind: 'exact', count: 1 },
+      items: [
+        { jobClass: 'BadJob', count: { kind: 'exact', count: 5 }, error: 'RuntimeError: boom' },
+      ],
+    });
     // Mended and retried.
-    const { rows } = await gj.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE job_class = 'BadJob'`);
-    await changeJobs(gj.ctx(), 'retry', rows.map(({ id }) => id));
+    const { rows } = await gj.client.query<{ id: string }>(
+      `SELECT id FROM good_jobs WHERE job_class = 'BadJob'`,
+    );
+    await changeJobs(
+      gj.ctx(),
+      'retry',
+      rows.map(({ id }) => id),
+    );
     expect((await look()).failing_classes).toBeUndefined();
   });
 
   test('found although nothing of it is ever discarded: its jobs are tried again for ever', async () => {
     await start();
-    const retrying = async (columns: Record<string, string>, count = 6, failedAt = `now() - interval '20 minutes'`) => {
-      const ids = await insertJobs(gj.client, count, { ...OPEN, error: `'E: down'`, error_event: '3', scheduled_at: `now() + n * interval '1 minute'`, ...columns });
-      await gj.client.query(`INSERT INTO good_job_executions (active_job_id, created_at, updated_at, finished_at, error) SELECT id, ${failedAt}, now(), now(), 'E: down' FROM unnest($1::uuid[]) id`, [ids]);
+    const retrying = async (
+      columns: Record<string, string>,
+      count = 6,
+      failedAt = `now() - interval '20 minutes'`,
+    ) => {
+      const ids = await insertJobs(gj.client, count, {
+        ...OPEN,
+        error: `'E: down'`,
+        error_event: '3',
+        scheduled_at: `now() + n * interval '1 minute'`,
+        ...columns,
+      });
+      await gj.client.query(
+        `INSERT INTO good_job_executions (active_job_id, created_at, updated_at, finished_at, error) SELECT id, ${failedAt}, now(), now(), 'E: down' FROM unnest($1::uuid[]) id`,
+        [ids],
+      );
     };
     await retrying({ job_class: `'StuckJob'` });
     await retrying({ job_class: `'StuckJob'` }, 2, `now() - interval '3 days'`);
     await retrying({ job_class: `'FewJob'` }, 4);
     await retrying({ job_class: `'NewJob'` }, 6, `now() - interval '1 minute'`);
-    await retrying({ job_class: `'LimitedJob'`, error: `'GoodJob::ActiveJobExtensions::Concurrency::ConcurrencyExceededError: x'` });
+    await retrying({
+      job_class: `'LimitedJob'`,
+      error: `'GoodJob::ActiveJobExtensions::Concurrency::ConcurrencyExceededError: x'`,
+    });
     await retrying({ job_class: `'FlakyJob'` });
     await insertJob(gj.client, { ...SUCCEEDED, job_class: 'FlakyJob' });
     const [item, ...others] = (await look()).failing_classes?.items ?? [];
     expect(others).toEqual([]);
-    expect(item).toMatchObject({ jobClass: 'StuckJob', count: { kind: 'exact', count: 6 }, error: 'E: down' });
+    expect(item).toMatchObject({
+      jobClass: 'StuckJob',
+      count: { kind: 'exact', count: 6 },
+      error: 'E: down',
+    });
     expect(await listed(item?.where)).toBe(6);
     await insertJob(gj.client, { ...SUCCEEDED, job_class: 'StuckJob', finished_at: ago(5) });
     expect(await kinds()).toEqual([]);
@@ -342,11 +648,19 @@ describe('classes that fail every time', () => {
 
   test('more jobs have finished since than are looked at: a success before counts, a class that is too large is not judged', async () => {
     await start();
-    await insertJobs(gj.client, 20_000, { job_class: `'BusyJob'`, error: 'NULL', error_event: 'NULL', finished_at: `now() - interval '1 minute'` });
-    for (const name of ['BadJob', 'OnceJob']) await insertJobs(gj.client, 6, { job_class: `'${name}'` });
+    await insertJobs(gj.client, 20_000, {
+      job_class: `'BusyJob'`,
+      error: 'NULL',
+      error_event: 'NULL',
+      finished_at: `now() - interval '1 minute'`,
+    });
+    for (const name of ['BadJob', 'OnceJob'])
+      await insertJobs(gj.client, 6, { job_class: `'${name}'` });
     await insertJob(gj.client, { job_class: 'OnceJob', ...SUCCEEDED });
     await gj.client.query('ANALYZE good_jobs');
-    expect((await look()).failing_classes?.items.map(({ jobClass }) => jobClass)).toEqual(['BadJob']);
+    expect((await look()).failing_classes?.items.map(({ jobClass }) => jobClass)).toEqual([
+      'BadJob',
+    ]);
   });
 
   test('where GoodJob keeps only failed jobs nothing is claimed', async () => {
@@ -358,43 +672,92 @@ describe('classes that fail every time', () => {
 
 test('discarded callbacks: found, retried, gone', async () => {
   await start();
-  const batch = await insertBatch(gj.client, { jobs_finished_at: ago(900), finished_at: ago(900), on_finish: 'DoneJob' });
-  const id = await insertJob(gj.client, { batch_callback_id: batch, job_class: 'DoneJob', ...DISCARDED, finished_at: ago(900) });
+  const batch = await insertBatch(gj.client, {
+    jobs_finished_at: ago(900),
+    finished_at: ago(900),
+    on_finish: 'DoneJob',
+  });
+  const id = await insertJob(gj.client, {
+    batch_callback_id: batch,
+    job_class: 'DoneJob',
+    ...DISCARDED,
+    finished_at: ago(900),
+  });
   const byHand = await insertJob(gj.client, { batch_callback_id: batch, scheduled_at: ago(90) });
   await gj.db.write((tx) => actOnJobs(tx, gj.ctx().gj, 'discard', [byHand]));
-  expect((await look()).discarded_callbacks).toMatchObject({ severity: 'warning', count: { kind: 'exact', count: 1 }, items: [{ id, batchId: batch, jobClass: 'DoneJob' }] });
+  expect((await look()).discarded_callbacks).toMatchObject({
+    severity: 'warning',
+    count: { kind: 'exact', count: 1 },
+    items: [{ id, batchId: batch, jobClass: 'DoneJob' }],
+  });
   await changeJobs(gj.ctx(), 'retry', [id]);
   expect(await kinds()).toEqual([]);
 });
 
 test('a table that was never analyzed: found, analyzed, gone', async () => {
   await gj.client.query('ALTER TABLE good_job_executions SET (autovacuum_enabled = false)');
-  await gj.client.query(`INSERT INTO good_job_executions (created_at, updated_at, active_job_id, error) SELECT now(), now(), gen_random_uuid(), repeat(md5(n::text), 20) FROM generate_series(1, 20000) n`);
+  await gj.client.query(
+    `INSERT INTO good_job_executions (created_at, updated_at, active_job_id, error) SELECT now(), now(), gen_random_uuid(), repeat(md5(n::text), 20) FROM generate_series(1, 20000) n`,
+  );
   const { stale_statistics: found } = await look();
-  expect(found).toMatchObject({ severity: 'notice', items: [{ table: 'good_job_executions', changed: null, statement: 'ANALYZE "public"."good_job_executions";' }] });
+  expect(found).toMatchObject({
+    severity: 'notice',
+    items: [
+      {
+        table: 'good_job_executions',
+        changed: null,
+        statement: 'ANALYZE "public"."good_job_executions";',
+      },
+    ],
+  });
   // Since PostgreSQL 15; before it a session tells its numbers when half a second has passed and it goes idle again.
-  const { rows: [flush] } = await gj.client.query<{ name: string }>(`SELECT coalesce(to_regproc('pg_stat_force_next_flush')::text, 'now') AS name`);
+  const {
+    rows: [flush],
+  } = await gj.client.query<{ name: string }>(
+    `SELECT coalesce(to_regproc('pg_stat_force_next_flush')::text, 'now') AS name`,
+  );
   const tell = () => gj.client.query(`SELECT ${flush?.name ?? 'now'}()`);
   await tell();
   await gj.client.query(found?.items[0]?.statement ?? '');
   expect(await kinds()).toEqual([]);
-  for (const event of [1, 2]) await gj.client.query('UPDATE good_job_executions SET error_event = $1', [event]);
+  for (const event of [1, 2])
+    await gj.client.query('UPDATE good_job_executions SET error_event = $1', [event]);
   // The server counts when the session's transaction is over.
-  await expect.poll(async () => (await tell(), (await look()).stale_statistics?.items), { timeout: 10_000 }).toMatchObject([{ rows: 20_000 }]);
+  await expect
+    .poll(async () => (await tell(), (await look()).stale_statistics?.items), { timeout: 10_000 })
+    .toMatchObject([{ rows: 20_000 }]);
 });
 
 test('what the schema lacks: an index, the console’s own schema', async () => {
-  const old = await TestConsole.open('attention old schema', { sql: ['DROP INDEX index_good_jobs_on_created_at', 'DROP INDEX index_good_jobs_on_discarded', 'ALTER TABLE good_jobs DROP COLUMN lock_type', 'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at'], consoleSchema: false });
+  const old = await TestConsole.open('attention old schema', {
+    sql: [
+      'DROP INDEX index_good_jobs_on_created_at',
+      'DROP INDEX index_good_jobs_on_discarded',
+      'ALTER TABLE good_jobs DROP COLUMN lock_type',
+      'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at',
+    ],
+    consoleSchema: false,
+  });
   try {
     await insertJob(old.client, { ...SUCCEEDED, job_class: 'GoodJob', finished_at: ago(7_200) });
     await insertJobs(old.client, 5, { batch_callback_id: `gen_random_uuid()` });
     const { checks } = await findAttention(old.ctx());
     const found = checks.flatMap((check) => (check.result === 'found' ? [check.finding] : []));
-    expect(found.map(({ kind }) => kind).sort()).toEqual(['discarded_callbacks', 'failing_classes', 'schema_gaps']);
+    expect(found.map(({ kind }) => kind).sort()).toEqual([
+      'discarded_callbacks',
+      'failing_classes',
+      'schema_gaps',
+    ]);
     const gaps = found.find((finding) => finding.kind === 'schema_gaps');
     expect(gaps?.severity).toBe('warning');
-    expect(gaps?.items.map((item) => ('migration' in item ? item.migration.migration : item.gap))).toEqual([
-      'add_jobs_finished_at_to_good_job_batches', 'add_lock_type_to_good_jobs', 'add_index_good_jobs_created_at', 'add_index_good_jobs_discarded', 'console_schema',
+    expect(
+      gaps?.items.map((item) => ('migration' in item ? item.migration.migration : item.gap)),
+    ).toEqual([
+      'add_jobs_finished_at_to_good_job_batches',
+      'add_lock_type_to_good_jobs',
+      'add_index_good_jobs_created_at',
+      'add_index_good_jobs_discarded',
+      'console_schema',
     ]);
   } finally {
     await old.close();
@@ -403,9 +766,18 @@ test('what the schema lacks: an index, the console’s own schema', async () => 
 
 test('who may not, may not: nothing is changed, and what they tried is on record', async () => {
   await insertBatch(gj.client);
-  await expect(repair(gj.ctx({ role: 'viewer' }), { repair: 'check_batches', ids: null })).rejects.toMatchObject({ code: 'forbidden' });
-  await expect(repair(gj.ctx({ role: 'viewer' }), { repair: 'release_jobs', ids: null })).rejects.toMatchObject({ code: 'forbidden' });
-  await expect(repair(gj.ctx({ readOnly: true }), { repair: 'check_batches', ids: null })).rejects.toMatchObject({ code: 'read_only' });
+  await expect(
+    repair(gj.ctx({ role: 'viewer' }), { repair: 'check_batches', ids: null }),
+  ).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(
+    repair(gj.ctx({ role: 'viewer' }), { repair: 'release_jobs', ids: null }),
+  ).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(
+    repair(gj.ctx({ readOnly: true }), { repair: 'check_batches', ids: null }),
+  ).rejects.toMatchObject({ code: 'read_only' });
   expect((await look()).hanging_batches?.count).toEqual({ kind: 'exact', count: 1 });
-  expect(await audits()).toMatchObject([{ action: 'batch.check', counts: {} }, { action: 'job.release', counts: {} }]);
+  expect(await audits()).toMatchObject([
+    { action: 'batch.check', counts: {} },
+    { action: 'job.release', counts: {} },
+  ]);
 });

@@ -17,7 +17,10 @@ test('the count is what was found last, is never waited for, and goes with the r
   await insertBatch(gj.client);
   expect(attentionCount(gj.ctx()), 'nobody has looked yet').toBeNull();
   await expect.poll(() => attentionCount(gj.ctx())).toEqual({ findings: 1, severity: 'critical' });
-  expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({ kind: 'hanging_batches', result: 'found' });
+  expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({
+    kind: 'hanging_batches',
+    result: 'found',
+  });
   await repair(gj.ctx(), { repair: 'check_batches', ids: null });
   await getAttention(gj.ctx());
   expect(attentionCount(gj.ctx())).toBeNull();
@@ -27,11 +30,15 @@ test('many viewers ask the database once; a database that does not answer leaves
   let asked = 0;
   const other = await TestConsole.open('attention count, many');
   try {
-    const ctx = other.ctx({ db: { ...other.db, read: (fn, options) => ((asked += 1), other.db.read(fn, options)) } });
+    const ctx = other.ctx({
+      db: { ...other.db, read: (fn, options) => ((asked += 1), other.db.read(fn, options)) },
+    });
     await Promise.all(Array.from({ length: 20 }, () => getAttention(ctx)));
     expect(asked).toBeLessThan(20);
     expect(asked).toBeGreaterThan(0);
-    const broken = other.ctx({ db: { ...other.db, read: () => Promise.reject(new Error('down')) } });
+    const broken = other.ctx({
+      db: { ...other.db, read: () => Promise.reject(new Error('down')) },
+    });
     expect(() => attentionCount(broken)).not.toThrow();
   } finally {
     await other.close();

@@ -18,7 +18,9 @@ export interface AttentionCount {
  * the answer when it is ten seconds old. Null: nothing, or not known yet.
  */
 export function attentionCount(ctx: Ctx): AttentionCount | null {
-  const severities = (lastAttention(ctx, { freshMs: FRESH_MS, maxAgeMs: MAX_AGE_MS })?.checks ?? []).flatMap((check) => (check.result === 'found' ? [check.finding.severity] : []));
+  const severities = (
+    lastAttention(ctx, { freshMs: FRESH_MS, maxAgeMs: MAX_AGE_MS })?.checks ?? []
+  ).flatMap((check) => (check.result === 'found' ? [check.finding.severity] : []));
   const severity = SEVERITIES.find((one) => severities.includes(one));
   return severity ? { findings: severities.length, severity } : null;
 }

@@ -13,13 +13,27 @@ const TEXT_SHOWN = 300;
 /** Callback jobs that were discarded in the last days: what was to follow the batch has not happened. */
 export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promise<Found> {
   // index_good_jobs_on_discarded; without it the jobs that finished last.
-  const hasDiscarded = !gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded');
-  const items = await read((tx) => tx.query<DiscardedCallback>(sql`
+  const hasDiscarded = !gj.schema.missingMigrations.some(
+    ({ migration }) => migration === 'add_index_good_jobs_discarded',
+  );
+  const items = await read((tx) =>
+    tx.query<DiscardedCallback>(sql`
     SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", j.batch_callback_id AS "batchId", j.finished_at AS since, left(j.error, ${ERROR_READ}) AS error
       FROM (SELECT j.id, j.job_class, j.batch_callback_id, j.finished_at, j.error FROM ${gj.jobs} j
              WHERE j.finished_at IS NOT NULL ${hasDiscarded ? sql`AND j.error IS NOT NULL` : empty} AND j.finished_at > now() - make_interval(secs => ${WINDOW_S})
              ORDER BY j.finished_at DESC LIMIT ${LOOKED_AT}) j
-     WHERE j.batch_callback_id IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} ORDER BY j.finished_at DESC`));
+     WHERE j.batch_callback_id IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} ORDER BY j.finished_at DESC`),
+  );
   if (items.length === 0) return { finding: null };
-  return { finding: { kind: 'discarded_callbacks', severity: 'warning', since: items.at(-1)?.since ?? null, count: countUpTo(items.length, LOOKED_AT), items: await read((tx) => withShownErrors(tx, gj, shown(items))), where: '/jobs?state=discarded', repair: null } };
+  return {
+    finding: {
+      kind: 'discarded_callbacks',
+      severity: 'warning',
+      since: items.at(-1)?.since ?? null,
+      count: countUpTo(items.length, LOOKED_AT),
+      items: await read((tx) => withShownErrors(tx, gj, shown(items))),
+      where: '/jobs?state=discarded',
+      repair: null,
+    },
+  };
 }

@@ -4,7 +4,14 @@ import type { Tx } from '../db/types';
 import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
 import type { GoodJob } from '../good-job/tables';
 import { quote } from '../jobs/query-tokens';
-import { CLASSES, FAILURES, type Failing, failingOf, finishedLately, inWindow } from './finished-lately';
+import {
+  CLASSES,
+  FAILURES,
+  type Failing,
+  failingOf,
+  finishedLately,
+  inWindow,
+} from './finished-lately';
 import { type Found, type Look, countUpTo, shown } from './look';
 import { retryingClasses } from './retrying-classes';
 import { ERROR_READ, withShownErrors } from './shown-errors';
@@ -21,21 +28,55 @@ export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<F
     if (await successIsForgotten(tx, gj)) return { finding: null };
     const failing: (FailingClass & { id: string })[] = [];
     for (const candidate of await candidates(tx, gj)) {
-      if (candidate.complete || !(await mayHaveSucceeded(tx, gj, candidate))) failing.push(toItem(candidate, candidate.failures, candidate.since));
+      if (candidate.complete || !(await mayHaveSucceeded(tx, gj, candidate)))
+        failing.push(toItem(candidate, candidate.failures, candidate.since));
       // Whatever was before: of the jobs that finished last, none succeeded.
-      else if (candidate.recentFailures >= FAILURES && candidate.recentSince) failing.push(toItem(candidate, candidate.recentFailures, candidate.recentSince));
+      else if (candidate.recentFailures >= FAILURES && candidate.recentSince)
+        failing.push(toItem(candidate, candidate.recentFailures, candidate.recentSince));
     }
     for (const candidate of await retryingClasses(tx, gj)) {
       const isKnown = failing.some(({ jobClass }) => jobClass === candidate.jobClass);
-      if (!isKnown && (candidate.complete || !(await mayHaveSucceeded(tx, gj, candidate)))) failing.push(candidate);
+      if (!isKnown && (candidate.complete || !(await mayHaveSucceeded(tx, gj, candidate))))
+        failing.push(candidate);
     }
     if (failing.length === 0) return { finding: null };
-    return { finding: { kind: 'failing_classes', severity: 'warning', since: failing.map(({ since }) => since).sort()[0] ?? null, count: countUpTo(failing.length, CLASSES), items: (await withShownErrors(tx, gj, shown(failing))).map(({ jobClass, since, lastAt, count, error, where }) => ({ jobClass, since, lastAt, count, error, where })), where: '/jobs?state=discarded', repair: null } };
+    return {
+      finding: {
+        kind: 'failing_classes',
+        severity: 'warning',
+        since: failing.map(({ since }) => since).sort()[0] ?? null,
+        count: countUpTo(failing.length, CLASSES),
+        items: (await withShownErrors(tx, gj, shown(failing))).map(
+          ({ jobClass, since, lastAt, count, error, where }) => ({
+            jobClass,
+            since,
+            lastAt,
+            count,
+            error,
+            where,
+          }),
+        ),
+        where: '/jobs?state=discarded',
+        repair: null,
+      },
+    };
   });
 }
 
-function toItem({ id, jobClass, lastAt, error }: Failing, count: number, since: string): FailingClass & { id: string } {
-  return { id, jobClass, since, lastAt, error, count: countUpTo(count, DISCARDED), where: `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass, q: `finished:>=${since} ${NOT_BY_HAND}` })}` };
+function toItem(
+  { id, jobClass, lastAt, error }: Failing,
+  count: number,
+  since: string,
+): FailingClass & { id: string } {
+  return {
+    id,
+    jobClass,
+    since,
+    lastAt,
+    error,
+    count: countUpTo(count, DISCARDED),
+    where: `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass, q: `finished:>=${since} ${NOT_BY_HAND}` })}`,
+  };
 }
 
 /** Discarding a job is no failure of it. */
@@ -50,7 +91,9 @@ async function successIsForgotten(tx: Tx, gj: GoodJob): Promise<boolean> {
 
 /** Those that were discarded, by index_good_jobs_on_discarded. */
 async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
-  const hasDiscarded = !gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded');
+  const hasDiscarded = !gj.schema.missingMigrations.some(
+    ({ migration }) => migration === 'add_index_good_jobs_discarded',
+  );
   return tx.query<Failing>(sql`
     WITH ${finishedLately(gj)},
     failed AS MATERIALIZED (
@@ -61,7 +104,11 @@ async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
 }
 
 /** Before the jobs that were looked at, within the window (index_good_jobs_on_job_class); also when the class has too many jobs to say. */
-async function mayHaveSucceeded(tx: Tx, gj: GoodJob, { jobClass, from }: Pick<Failing, 'jobClass' | 'from'>): Promise<boolean> {
+async function mayHaveSucceeded(
+  tx: Tx,
+  gj: GoodJob,
+  { jobClass, from }: Pick<Failing, 'jobClass' | 'from'>,
+): Promise<boolean> {
   const [row] = await tx.query<{ may: boolean }>(sql`
     SELECT count(*) >= ${OF_CLASS} OR coalesce(bool_or(j.error IS NULL AND j.finished_at <= ${from} AND ${inWindow(sql`j.finished_at`)}), false) AS may
       FROM (SELECT j.error, j.finished_at FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} LIMIT ${OF_CLASS}) j`);

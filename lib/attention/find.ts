@@ -15,7 +15,14 @@ import { findPausedJobs } from './paused-jobs';
 import { readReadyQueues } from './ready-queues';
 import { findSchemaGaps } from './schema-gaps';
 import { findStaleStatistics } from './stale-statistics';
-import { type Attention, type Check, FINDING_KINDS, type Finding, type FindingKind, SEVERITIES } from './types';
+import {
+  type Attention,
+  type Check,
+  FINDING_KINDS,
+  type Finding,
+  type FindingKind,
+  SEVERITIES,
+} from './types';
 import { findUnservedQueues, unservedQueues } from './unserved-queues';
 
 /** Nothing waits longer for one kind. */
@@ -41,7 +48,8 @@ export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
   let queues: Promise<ReadyQueues> | undefined;
   let unserved: Promise<ReadyQueues> | undefined;
   const look: Look = {
-    ctx, grace,
+    ctx,
+    grace,
     read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
     readyQueues: () => (queues ??= readReadyQueues(look)),
     unserved: () => (unserved ??= unservedQueues(look)),
@@ -55,19 +63,27 @@ export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Att
   const checks: Check[] = [];
   const waiting: FindingKind[] = [...FINDING_KINDS];
   const lane = async () => {
-    for (let kind = waiting.shift(); kind; kind = waiting.shift()) checks.push(await check(look, kind));
+    for (let kind = waiting.shift(); kind; kind = waiting.shift())
+      checks.push(await check(look, kind));
   };
   const [checkedAt] = await Promise.all([look.read(clock), ...Array.from({ length: LANES }, lane)]);
-  return { checkedAt, readyMinutes: grace.readyMinutes, checks: checks.sort((a, b) => rank(a) - rank(b)) };
+  return {
+    checkedAt,
+    readyMinutes: grace.readyMinutes,
+    checks: checks.sort((a, b) => rank(a) - rank(b)),
+  };
 }
 
 async function check(look: Look, kind: FindingKind): Promise<Check> {
   try {
     const { finding, incomplete } = await FINDERS[kind](look);
     if (finding) return { kind, result: 'found', finding: await shownFinding(look.ctx, finding) };
-    return incomplete ? { kind, result: 'unknown', reason: 'query_timeout' } : { kind, result: 'clear' };
+    return incomplete
+      ? { kind, result: 'unknown', reason: 'query_timeout' }
+      : { kind, result: 'clear' };
   } catch (error) {
-    if (error instanceof ConsoleError && error.code === 'query_timeout') return { kind, result: 'unknown', reason: error.code };
+    if (error instanceof ConsoleError && error.code === 'query_timeout')
+      return { kind, result: 'unknown', reason: error.code };
     throw error;
   }
 }
@@ -75,21 +91,44 @@ async function check(look: Look, kind: FindingKind): Promise<Check> {
 /** Each text of it as it is shown; what an error repeats of its job's arguments is hidden already. */
 async function shownFinding(ctx: Ctx, finding: Finding): Promise<Finding> {
   const items: object[] = finding.items;
-  const queueOf = (item: object) => ('queue' in item ? item.queue : 'by' in item && item.by === 'queue' && 'name' in item ? item.name : null);
-  const shownQueue = await shownNames(ctx, 'queue_name', items.map(queueOf).filter((queue) => typeof queue === 'string'));
+  const queueOf = (item: object) =>
+    'queue' in item
+      ? item.queue
+      : 'by' in item && item.by === 'queue' && 'name' in item
+        ? item.name
+        : null;
+  const shownQueue = await shownNames(
+    ctx,
+    'queue_name',
+    items.map(queueOf).filter((queue) => typeof queue === 'string'),
+  );
   const shown = (item: object) => {
     const queue = queueOf(item);
-    const text = (value: unknown) => (typeof value !== 'string' ? value : value === queue ? shownQueue(value) : redactError(value));
-    const changed = Object.entries(item).map(([name, value]: [string, unknown]) => [name, name === 'where' ? value : text(value)] as const);
+    const text = (value: unknown) =>
+      typeof value !== 'string' ? value : value === queue ? shownQueue(value) : redactError(value);
+    const changed = Object.entries(item).map(
+      ([name, value]: [string, unknown]) => [name, name === 'where' ? value : text(value)] as const,
+    );
     // A link says the name of its queue or class too.
-    const hides = changed.some(([name, value]) => (name === 'queue' || name === 'jobClass') && value !== (item as Record<string, unknown>)[name]);
-    return Object.fromEntries(changed.map(([name, value]) => [name, name === 'where' && hides ? finding.where : value]));
+    const hides = changed.some(
+      ([name, value]) =>
+        (name === 'queue' || name === 'jobClass') &&
+        value !== (item as Record<string, unknown>)[name],
+    );
+    return Object.fromEntries(
+      changed.map(([name, value]) => [name, name === 'where' && hides ? finding.where : value]),
+    );
   };
   return { ...finding, items: items.map(shown) } as Finding;
 }
 
 /** Findings first, by severity; then what is not known, then what is clear. */
 function rank(check: Check): number {
-  const group = check.result === 'found' ? SEVERITIES.indexOf(check.finding.severity) : check.result === 'unknown' ? 10 : 20;
+  const group =
+    check.result === 'found'
+      ? SEVERITIES.indexOf(check.finding.severity)
+      : check.result === 'unknown'
+        ? 10
+        : 20;
   return group * 100 + FINDING_KINDS.indexOf(check.kind);
 }

@@ -20,8 +20,12 @@ const TEXT_SHOWN = 300;
 export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; incomplete: boolean }> {
   const { gj } = look.ctx;
   // good_job_batches has no index but its key: the scan is of batches, not of jobs.
-  const open = await look.read((tx) => tx.query<{ id: string }>(sql`
-    SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${LOOKED_AT + 1}`), false);
+  const open = await look.read(
+    (tx) =>
+      tx.query<{ id: string }>(sql`
+    SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${LOOKED_AT + 1}`),
+    false,
+  );
   const started = Date.now();
   const ids: string[] = [];
   const candidates = open.slice(0, LOOKED_AT).map(({ id }) => id);
@@ -29,12 +33,15 @@ export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; inco
     if (at > 0 && Date.now() - started > TIME_MS) return { ids, incomplete: true };
     try {
       // index_good_jobs_on_batch_id, …_on_batch_callback_id; who holds the batch's lock is checking it right now.
-      const hanging = await look.read((tx) => tx.query<{ id: string }>(sql`
+      const hanging = await look.read((tx) =>
+        tx.query<{ id: string }>(sql`
         SELECT b.id FROM ${gj.batches} b WHERE b.id = ANY(${candidates.slice(at, at + CHUNK)}::uuid[]) AND ${isHanging(gj, look.grace.batchS)}
-           AND NOT ${isAdvisoryLocked(advisoryKey('good_job_batches', sql`b.id`))} ORDER BY b.enqueued_at`));
+           AND NOT ${isAdvisoryLocked(advisoryKey('good_job_batches', sql`b.id`))} ORDER BY b.enqueued_at`),
+      );
       ids.push(...hanging.map(({ id }) => id));
     } catch (error) {
-      if (error instanceof ConsoleError && error.code === 'query_timeout') return { ids, incomplete: true };
+      if (error instanceof ConsoleError && error.code === 'query_timeout')
+        return { ids, incomplete: true };
       throw error;
     }
   }
@@ -50,11 +57,24 @@ export async function findHangingBatches(look: Look): Promise<Found> {
     const belongs = of === 'batch_id' ? sql`j.batch_id = b.id` : sql`j.batch_callback_id = b.id`;
     return sql`(SELECT CASE WHEN count(*) <= ${MEMBERS} THEN coalesce(max(j.finished_at), b.enqueued_at) END FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} LIMIT ${MEMBERS + 1}) j)`;
   };
-  const items = await look.read((tx) => tx.query<HangingBatch & { properties: string | null }>(sql`
+  const items = await look.read((tx) =>
+    tx.query<HangingBatch & { properties: string | null }>(sql`
     SELECT b.id, left(b.description, ${TEXT_SHOWN + READ_BEYOND}) AS description, CASE WHEN b.description <> '' THEN b.serialized_properties::text END AS properties,
            CASE WHEN b.${gj.jobsFinishedAt} IS NULL THEN ${lastOf('batch_id')} ELSE greatest(b.${gj.jobsFinishedAt}, ${lastOf('batch_callback_id')}) END AS since
-      FROM ${gj.batches} b WHERE b.id = ANY(${shown(ids)}::uuid[]) ORDER BY b.enqueued_at`));
+      FROM ${gj.batches} b WHERE b.id = ANY(${shown(ids)}::uuid[]) ORDER BY b.enqueued_at`),
+  );
   return {
-    finding: { kind: 'hanging_batches', severity: 'critical', since: items[0]?.since ?? null, count: countUpTo(ids.length, LOOKED_AT, incomplete), items: items.map(({ properties, ...item }) => ({ ...item, description: item.description && shownDescription(item.description, properties, TEXT_SHOWN) })), where: '/batches?state=running', repair: 'check_batches' },
+    finding: {
+      kind: 'hanging_batches',
+      severity: 'critical',
+      since: items[0]?.since ?? null,
+      count: countUpTo(ids.length, LOOKED_AT, incomplete),
+      items: items.map(({ properties, ...item }) => ({
+        ...item,
+        description: item.description && shownDescription(item.description, properties, TEXT_SHOWN),
+      })),
+      where: '/batches?state=running',
+      repair: 'check_batches',
+    },
   };
 }

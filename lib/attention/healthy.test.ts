@@ -49,9 +49,19 @@ const RUNS = `
 async function startCron(gj: TestConsole, strategy: Strategy): Promise<GoodJobProcess> {
   const cron = await GoodJobProcess.start(gj.url, { strategy, cron: true });
   const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
-  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [cron.id, ago(86_400_000)]);
+  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [
+    cron.id,
+    ago(86_400_000),
+  ]);
   await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(2 * 86_400_000) });
-  const slow = { job_class: 'SlowJob', cron_key: 'one_at_a_time', concurrency_key: 'SlowJob', cron_at: ago(600_000), scheduled_at: ago(600_000), created_at: ago(600_000) };
+  const slow = {
+    job_class: 'SlowJob',
+    cron_key: 'one_at_a_time',
+    concurrency_key: 'SlowJob',
+    cron_at: ago(600_000),
+    scheduled_at: ago(600_000),
+    created_at: ago(600_000),
+  };
   await cron.run(await insertJob(gj.client, slow));
   await gj.client.query(RUNS);
   return cron;
@@ -62,65 +72,79 @@ beforeAll(async () => {
   vi.stubEnv('CRON_FILE', CRON_FILE);
 });
 
-describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])('a healthy busy system: %s', (strategy) => {
-  test('nothing is found', async () => {
-    const gj = await TestConsole.open(`healthy ${strategy}`);
-    process.env.DATABASE_URL ??= gj.url;
-    const clients = await Promise.all(Array.from({ length: THREADS * 2 }, () => connect(gj.url, WORKER)));
-    try {
-      await prepare(gj.client);
-      const cron = await startCron(gj, strategy);
-      // One worker process after the other, as in a deployment: an old one goes, a new one comes.
-      const found = new Map<FindingKind, unknown>();
-      let [going, looks, performed] = [true, 0, 0];
-      let worker = await GoodJobProcess.start(gj.url, { strategy });
-      const thread = async (client: (typeof clients)[number], log: (typeof clients)[number]) => {
-        while (going) {
-          const one: Thread = { client, log, processId: worker.id, strategy, draining: () => false };
-          if (await performNext(one)) performed += 1;
-          else await sleep(20);
-        }
-      };
-      const watch = async () => {
-        while (going) {
-          const { checks } = await findAttention(gj.ctx(), STRICT);
-          looks += 1;
-          for (const check of checks) if (check.result !== 'clear') found.set(check.kind, check);
-        }
-      };
-      const enqueue = async () => {
-        while (going) {
-          await gj.client.query(MORE);
-          await gj.client.query(RUNS);
-          await sleep(20);
-        }
-      };
-      const threads = Array.from({ length: THREADS }, (_, n) => thread(clients[n * 2]!, clients[n * 2 + 1]!));
-      const all = [...threads, watch(), enqueue()];
-      const enough = async (share: number) => {
-        const until = Date.now() + SECONDS_MOST * 1000;
-        await sleep(SECONDS * share * 1000);
-        while ((performed < PERFORMED * share || looks < LOOKS * share) && Date.now() < until) await sleep(50);
-      };
-      await enough(0.5);
-      const before = worker;
-      worker = await GoodJobProcess.start(gj.url, { strategy });
-      await sleep(500);
-      await before.stop();
-      await enough(1);
-      going = false;
-      await Promise.all(all);
-      await worker.stop();
-      await cron.stop();
-      expect(Object.fromEntries(found)).toEqual({});
-      expect(looks).toBeGreaterThanOrEqual(LOOKS);
-      expect(performed).toBeGreaterThanOrEqual(PERFORMED);
-    } finally {
-      await Promise.all(clients.map((client) => client.end()));
-      await gj.close();
-    }
-  }, 90_000);
-});
+describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
+  'a healthy busy system: %s',
+  (strategy) => {
+    test('nothing is found', async () => {
+      const gj = await TestConsole.open(`healthy ${strategy}`);
+      process.env.DATABASE_URL ??= gj.url;
+      const clients = await Promise.all(
+        Array.from({ length: THREADS * 2 }, () => connect(gj.url, WORKER)),
+      );
+      try {
+        await prepare(gj.client);
+        const cron = await startCron(gj, strategy);
+        // One worker process after the other, as in a deployment: an old one goes, a new one comes.
+        const found = new Map<FindingKind, unknown>();
+        let [going, looks, performed] = [true, 0, 0];
+        let worker = await GoodJobProcess.start(gj.url, { strategy });
+        const thread = async (client: (typeof clients)[number], log: (typeof clients)[number]) => {
+          while (going) {
+            const one: Thread = {
+              client,
+              log,
+              processId: worker.id,
+              strategy,
+              draining: () => false,
+            };
+            if (await performNext(one)) performed += 1;
+            else await sleep(20);
+          }
+        };
+        const watch = async () => {
+          while (going) {
+            const { checks } = await findAttention(gj.ctx(), STRICT);
+            looks += 1;
+            for (const check of checks) if (check.result !== 'clear') found.set(check.kind, check);
+          }
+        };
+        const enqueue = async () => {
+          while (going) {
+            await gj.client.query(MORE);
+            await gj.client.query(RUNS);
+            await sleep(20);
+          }
+        };
+        const threads = Array.from({ length: THREADS }, (_, n) =>
+          thread(clients[n * 2]!, clients[n * 2 + 1]!),
+        );
+        const all = [...threads, watch(), enqueue()];
+        const enough = async (share: number) => {
+          const until = Date.now() + SECONDS_MOST * 1000;
+          await sleep(SECONDS * share * 1000);
+          while ((performed < PERFORMED * share || looks < LOOKS * share) && Date.now() < until)
+            await sleep(50);
+        };
+        await enough(0.5);
+        const before = worker;
+        worker = await GoodJobProcess.start(gj.url, { strategy });
+        await sleep(500);
+        await before.stop();
+        await enough(1);
+        going = false;
+        await Promise.all(all);
+        await worker.stop();
+        await cron.stop();
+        expect(Object.fromEntries(found)).toEqual({});
+        expect(looks).toBeGreaterThanOrEqual(LOOKS);
+        expect(performed).toBeGreaterThanOrEqual(PERFORMED);
+      } finally {
+        await Promise.all(clients.map((client) => client.end()));
+        await gj.close();
+      }
+    }, 90_000);
+  },
+);
 
 test('the same watch sees a job whose worker has died', async () => {
   const gj = await TestConsole.open('healthy, one dies');
@@ -128,11 +152,16 @@ test('the same watch sees a job whose worker has died', async () => {
   try {
     const worker = await GoodJobProcess.start(gj.url, { strategy: 'hybrid' });
     const id = randomUUID();
-    await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) VALUES ($1, $1, 'default', now(), now(), now())`, [id]);
+    await gj.client.query(
+      `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) VALUES ($1, $1, 'default', now(), now(), now())`,
+      [id],
+    );
     await worker.run(id);
     await worker.die();
     const { checks } = await findAttention(gj.ctx(), STRICT);
-    expect(checks.filter(({ result }) => result === 'found')).toMatchObject([{ kind: 'lost_jobs', finding: { items: [{ id }] } }]);
+    expect(checks.filter(({ result }) => result === 'found')).toMatchObject([
+      { kind: 'lost_jobs', finding: { items: [{ id }] } },
+    ]);
   } finally {
     await gj.close();
   }

@@ -60,11 +60,16 @@ export type Found = { finding: Finding | null; incomplete?: boolean };
 
 /** A number of things of which at most `most` were looked for. */
 export function countUpTo(count: number, most: number, incomplete = false): Count {
-  return count >= most || incomplete ? { kind: 'at_least', count: Math.min(count, most) } : { kind: 'exact', count };
+  return count >= most || incomplete
+    ? { kind: 'at_least', count: Math.min(count, most) }
+    : { kind: 'exact', count };
 }
 
 export function earliest(times: (string | null)[]): string | null {
-  return times.reduce((first, at) => (at !== null && (first === null || at < first) ? at : first), null);
+  return times.reduce(
+    (first, at) => (at !== null && (first === null || at < first) ? at : first),
+    null,
+  );
 }
 
 /** The queued jobs of a queue, those that are ready longest first: path and query. */
@@ -83,5 +88,7 @@ export function shown<T>(items: T[]): T[] {
  * `queue_name = x` it would leave out of the order, and walk all queues' jobs by time. So: this, and a range of one name.
  */
 export async function inIndexOrder(tx: Tx): Promise<void> {
-  await tx.query(sql`SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)`);
+  await tx.query(
+    sql`SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)`,
+  );
 }

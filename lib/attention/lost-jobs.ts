@@ -31,10 +31,13 @@ async function lostJobs({ ctx: { gj }, grace, read }: Look, kind: Kind): Promise
   const unheld = sql`coalesce(greatest(j.performed_at, j.locked_at), j.updated_at) < clock_timestamp() - make_interval(secs => ${graceS}) AND NOT ${isHeld(gj)}`;
   return read(async (tx) => {
     // index_good_jobs_on_locked_by_id. Also what was claimed and not started, or claimed once and is due again.
-    const where = kind === 'claimed'
-      ? sql`j.locked_by_id IS NOT NULL AND (j.performed_at IS NOT NULL OR ${readyAt} <= now())`
-      : sql`${await runningByIndex(tx, gj)} AND j.performed_at IS NOT NULL AND j.locked_by_id IS NULL`;
-    const first = await tx.query<Taken>(sql`SELECT j.id, ${mark} AS mark FROM ${gj.jobs} j WHERE ${where} AND j.finished_at IS NULL AND ${unheld} LIMIT ${LOOKED_FOR}`);
+    const where =
+      kind === 'claimed'
+        ? sql`j.locked_by_id IS NOT NULL AND (j.performed_at IS NOT NULL OR ${readyAt} <= now())`
+        : sql`${await runningByIndex(tx, gj)} AND j.performed_at IS NOT NULL AND j.locked_by_id IS NULL`;
+    const first = await tx.query<Taken>(
+      sql`SELECT j.id, ${mark} AS mark FROM ${gj.jobs} j WHERE ${where} AND j.finished_at IS NULL AND ${unheld} LIMIT ${LOOKED_FOR}`,
+    );
     if (first.length === 0) return [];
     const marks = new Map(first.map((job) => [job.id, job.mark]));
     const second = await tx.query<Taken>(sql`
@@ -44,11 +47,18 @@ async function lostJobs({ ctx: { gj }, grace, read }: Look, kind: Kind): Promise
 }
 
 /** Jobs that this console gave back, and when (ms): a worker is given time to take them. Modules are instantiated more than once in one server. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleReleased?: WeakMap<DetectedSchema, Map<string, number>> };
-const released = (shared.goodJobConsoleReleased ??= new WeakMap<DetectedSchema, Map<string, number>>());
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleReleased?: WeakMap<DetectedSchema, Map<string, number>>;
+};
+const released = (shared.goodJobConsoleReleased ??= new WeakMap<
+  DetectedSchema,
+  Map<string, number>
+>());
 
 export function noteReleased({ gj }: Ctx, ids: string[]): void {
-  const recent = new Map([...(released.get(gj.schema) ?? [])].filter(([, at]) => at > Date.now() - RELEASED_KEPT_MS));
+  const recent = new Map(
+    [...(released.get(gj.schema) ?? [])].filter(([, at]) => at > Date.now() - RELEASED_KEPT_MS),
+  );
   for (const id of ids) recent.set(id, Date.now());
   released.set(gj.schema, recent);
 }
@@ -68,17 +78,35 @@ export function findInterruptedJobs(look: Look): Promise<Found> {
   return find(look, 'free', { kind: 'interrupted_jobs', severity: 'notice', repair: null });
 }
 
-async function find(look: Look, which: Kind, as: Pick<FindingOf<'lost_jobs'>, 'severity' | 'repair'> & { kind: 'lost_jobs' | 'interrupted_jobs' }): Promise<Found> {
+async function find(
+  look: Look,
+  which: Kind,
+  as: Pick<FindingOf<'lost_jobs'>, 'severity' | 'repair'> & {
+    kind: 'lost_jobs' | 'interrupted_jobs';
+  },
+): Promise<Found> {
   const { gj } = look.ctx;
   const given = which === 'free' ? released.get(gj.schema) : undefined;
-  const lost = (await lostJobs(look, which)).filter((id) => (given?.get(id) ?? 0) < Date.now() - look.grace.unservedS * 1000);
+  const lost = (await lostJobs(look, which)).filter(
+    (id) => (given?.get(id) ?? 0) < Date.now() - look.grace.unservedS * 1000,
+  );
   if (lost.length === 0) return { finding: null };
   const host = sql`CASE jsonb_typeof(p.state -> 'hostname') WHEN 'string' THEN left(p.state ->> 'hostname', ${TEXT_SHOWN}) END`;
-  const jobs = await look.read((tx) => tx.query<LostJob & { lostSince: string }>(sql`
+  const jobs = await look.read((tx) =>
+    tx.query<LostJob & { lostSince: string }>(sql`
     SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", coalesce(j.performed_at, j.locked_at, j.updated_at) AS since,
            j.performed_at IS NOT NULL AS started, j.locked_by_id AS "processId", p.updated_at AS "processSeenAt", ${host} AS host,
            min(greatest(j.performed_at, j.locked_at, p.updated_at, j.created_at)) OVER () AS "lostSince"
       FROM ${gj.jobs} j LEFT JOIN ${gj.processes} p ON p.id = j.locked_by_id
-     WHERE j.id = ANY(${lost}::uuid[]) ORDER BY since, j.id LIMIT ${ITEMS_SHOWN}`));
-  return { finding: { ...as, since: jobs[0]?.lostSince ?? null, count: countUpTo(lost.length, LOOKED_FOR), items: jobs.map(({ lostSince: _, ...job }) => job), where: '/jobs?state=running' } };
+     WHERE j.id = ANY(${lost}::uuid[]) ORDER BY since, j.id LIMIT ${ITEMS_SHOWN}`),
+  );
+  return {
+    finding: {
+      ...as,
+      since: jobs[0]?.lostSince ?? null,
+      count: countUpTo(lost.length, LOOKED_FOR),
+      items: jobs.map(({ lostSince: _, ...job }) => job),
+      where: '/jobs?state=running',
+    },
+  };
 }

@@ -20,22 +20,34 @@ import type { Repair, RepairResult, RepairTarget } from './types';
 export const REPAIRED_AT_ONCE = 5_000;
 const NOT_DONE_SHOWN = 20;
 
-const PERMISSIONS_OF = { check_batches: 'batch.check', release_jobs: 'job.release' } as const satisfies Record<Rows, Permission>;
+const PERMISSIONS_OF = {
+  check_batches: 'batch.check',
+  release_jobs: 'job.release',
+} as const satisfies Record<Rows, Permission>;
 
 type Rows = Exclude<Repair, 'unpause'>;
 
 /** Carries out one repair. Throws ConsoleError `forbidden`, `read_only`, `bulk_too_large`. */
 export async function repair(ctx: Ctx, target: RepairTarget): Promise<RepairResult> {
   try {
-    return await (target.repair === 'unpause' ? unpause(ctx, target) : repairRows(ctx, target.repair, target.ids));
+    return await (target.repair === 'unpause'
+      ? unpause(ctx, target)
+      : repairRows(ctx, target.repair, target.ids));
   } finally {
     forgetAttention(ctx);
   }
 }
 
-async function unpause(ctx: Ctx, { by, name }: { by: PauseKind; name: string }): Promise<RepairResult> {
+async function unpause(
+  ctx: Ctx,
+  { by, name }: { by: PauseKind; name: string },
+): Promise<RepairResult> {
   const { outcome } = await changePause(ctx, 'unpause', { [by]: name });
-  return { counts: { [outcome === 'unchanged' ? 'conflict' : outcome]: 1 }, notDone: [], events: 0 };
+  return {
+    counts: { [outcome === 'unchanged' ? 'conflict' : outcome]: 1 },
+    notDone: [],
+    events: 0,
+  };
 }
 
 /**
@@ -51,17 +63,24 @@ async function repairRows(ctx: Ctx, what: Rows, ids: string[] | null): Promise<R
     const chunk = await repairChunk(ctx, what, targets.slice(at, at + size), targets.length);
     for (const one of chunk.outcomes) {
       result.counts[one.outcome] = (result.counts[one.outcome] ?? 0) + 1;
-      if (one.outcome !== 'done' && result.notDone.length < NOT_DONE_SHOWN) result.notDone.push(one);
+      if (one.outcome !== 'done' && result.notDone.length < NOT_DONE_SHOWN)
+        result.notDone.push(one);
     }
     result.events += chunk.events;
-    if (what === 'release_jobs') noteReleased(ctx, chunk.outcomes.filter(({ outcome }) => outcome === 'done').map(({ id }) => id));
+    if (what === 'release_jobs')
+      noteReleased(
+        ctx,
+        chunk.outcomes.filter(({ outcome }) => outcome === 'done').map(({ id }) => id),
+      );
   }
   return result;
 }
 
 function found(ctx: Ctx, what: Rows): Promise<string[]> {
   const look = lookOf(ctx);
-  return what === 'check_batches' ? hangingBatchIds(look).then(({ ids }) => ids) : releasableJobIds(look);
+  return what === 'check_batches'
+    ? hangingBatchIds(look).then(({ ids }) => ids)
+    : releasableJobIds(look);
 }
 
 interface Chunk {
@@ -72,13 +91,22 @@ interface Chunk {
 /** `all`: the rows of the whole repair. */
 async function repairChunk(ctx: Ctx, what: Rows, ids: string[], all: number): Promise<Chunk> {
   try {
-    const about = { targetType: what === 'release_jobs' ? ('job' as const) : ('batch' as const), targetIds: ids };
-    return await transaction(ctx, PERMISSIONS_OF[what], async (tx) => {
-      checkBulkLimit(ctx, all);
-      return ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids);
-    }, about);
+    const about = {
+      targetType: what === 'release_jobs' ? ('job' as const) : ('batch' as const),
+      targetIds: ids,
+    };
+    return await transaction(
+      ctx,
+      PERMISSIONS_OF[what],
+      async (tx) => {
+        checkBulkLimit(ctx, all);
+        return ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids);
+      },
+      about,
+    );
   } catch (error) {
-    if (error instanceof ConsoleError && error.code === 'locked') return { outcomes: ids.map((id) => ({ id, outcome: 'locked' })), events: 0 };
+    if (error instanceof ConsoleError && error.code === 'locked')
+      return { outcomes: ids.map((id) => ({ id, outcome: 'locked' })), events: 0 };
     throw error;
   }
 }
@@ -86,10 +114,20 @@ async function repairChunk(ctx: Ctx, what: Rows, ids: string[], all: number): Pr
 async function carryOut(tx: WriteTx, { gj }: Ctx, what: Rows, ids: string[]): Promise<Chunk> {
   if (what === 'release_jobs') {
     const outcomes = await releaseJobs(tx, gj, ids);
-    await tx.audit({ targetType: 'job', targetIds: ids, counts: countOutcomes(outcomes), details: {} });
+    await tx.audit({
+      targetType: 'job',
+      targetIds: ids,
+      counts: countOutcomes(outcomes),
+      details: {},
+    });
     return { outcomes, events: 0 };
   }
   const { outcomes, events } = await checkBatches(tx, gj, ids);
-  await tx.audit({ targetType: 'batch', targetIds: ids, counts: countOutcomes(outcomes), details: { events } });
+  await tx.audit({
+    targetType: 'batch',
+    targetIds: ids,
+    counts: countOutcomes(outcomes),
+    details: { events },
+  });
   return { outcomes, events: events.length };
 }

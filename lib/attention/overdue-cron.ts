@@ -8,5 +8,15 @@ export async function findOverdueCron({ ctx }: Look): Promise<Found> {
   if (configuredCron().entries.size === 0) return { finding: null };
   const overdue = (await overdueCronKeys(ctx)).sort((a, b) => (a.since < b.since ? -1 : 1));
   if (overdue.length === 0) return { finding: null };
-  return { finding: { kind: 'overdue_cron', severity: 'warning', since: earliest(overdue.map(({ since }) => since)), count: countUpTo(overdue.length, Infinity), items: shown(overdue), where: '/cron_entries', repair: null } };
+  return {
+    finding: {
+      kind: 'overdue_cron',
+      severity: 'warning',
+      since: earliest(overdue.map(({ since }) => since)),
+      count: countUpTo(overdue.length, Infinity),
+      items: shown(overdue),
+      where: '/cron_entries',
+      repair: null,
+    },
+  };
 }

@@ -35,8 +35,20 @@ export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'label' AND p.name = ANY(d.labels)) j) found
      WHERE found.count > 0 OR (p.by <> 'queue' AND many.more) ORDER BY found.since`);
   });
-  const items = rows.flatMap(({ by, name, since, count, more }): PausedJobs[] => (since === null ? [] : [{ by, name, since, count: countUpTo(count, LOOKED_AT, more) }]));
+  const items = rows.flatMap(({ by, name, since, count, more }): PausedJobs[] =>
+    since === null ? [] : [{ by, name, since, count: countUpTo(count, LOOKED_AT, more) }],
+  );
   const incomplete = items.length < rows.length;
   if (items.length === 0) return { finding: null, incomplete };
-  return { finding: { kind: 'paused_jobs', severity: 'notice', since: earliest(items.map(({ since }) => since)), count: countUpTo(items.length, Infinity, incomplete), items: shown(items), where: '/pauses', repair: 'unpause' } };
+  return {
+    finding: {
+      kind: 'paused_jobs',
+      severity: 'notice',
+      since: earliest(items.map(({ since }) => since)),
+      count: countUpTo(items.length, Infinity, incomplete),
+      items: shown(items),
+      where: '/pauses',
+      repair: 'unpause',
+    },
+  };
 }

@@ -24,7 +24,9 @@ interface Kept {
 }
 
 /** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleAttention?: WeakMap<DetectedSchema, Kept> };
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleAttention?: WeakMap<DetectedSchema, Kept>;
+};
 const kept = (shared.goodJobConsoleAttention ??= new WeakMap<DetectedSchema, Kept>());
 
 /** What needs attention, as of a few seconds ago; where it takes its time to look, what was found before. */
@@ -36,11 +38,15 @@ export async function getAttention(ctx: Ctx): Promise<Attention> {
 }
 
 /** What was found last, without waiting; null: nobody has looked yet, or longer than `maxAgeMs` ago. Looks again behind the answer when that is older than `freshMs`. */
-export function lastAttention(ctx: Ctx, { freshMs, maxAgeMs }: { freshMs: number; maxAgeMs: number }): Attention | null {
+export function lastAttention(
+  ctx: Ctx,
+  { freshMs, maxAgeMs }: { freshMs: number; maxAgeMs: number },
+): Attention | null {
   const known = kept.get(ctx.gj.schema);
   const age = known ? Date.now() - known.at : Infinity;
   // A failed look says nothing here: whoever opens the page is told.
-  if (age > freshMs && (known?.until ?? 0) <= Date.now()) void look(ctx).found.catch(() => undefined);
+  if (age > freshMs && (known?.until ?? 0) <= Date.now())
+    void look(ctx).found.catch(() => undefined);
   return known?.last && age <= maxAgeMs ? known.last : null;
 }
 
@@ -52,12 +58,21 @@ export function forgetAttention(ctx: Ctx): void {
 function look(ctx: Ctx): Kept {
   const started = Date.now();
   const before = kept.get(ctx.gj.schema);
-  const entry: Kept = { found: findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes }), last: before?.last, at: before?.at ?? 0, until: Infinity };
+  const entry: Kept = {
+    found: findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes }),
+    last: before?.last,
+    at: before?.at ?? 0,
+    until: Infinity,
+  };
   kept.set(ctx.gj.schema, entry);
   entry.found.then(
     (attention) => {
       const now = Date.now();
-      Object.assign(entry, { last: attention, at: now, until: now + Math.min(KEPT_MS + (now - started) * KEPT_PER_MS, KEPT_MS_MOST) });
+      Object.assign(entry, {
+        last: attention,
+        at: now,
+        until: now + Math.min(KEPT_MS + (now - started) * KEPT_PER_MS, KEPT_MS_MOST),
+      });
     },
     () => kept.get(ctx.gj.schema) === entry && kept.delete(ctx.gj.schema),
   );

@@ -25,7 +25,10 @@ interface Head extends Omit<ReadyQueue, 'since' | 'waited'> {
  * A head in which every job is paused or taken says nothing of those behind it: these are looked for as far as time allows.
  */
 export async function readReadyQueues(look: Look): Promise<ReadyQueues> {
-  const { ctx: { gj }, read } = look;
+  const {
+    ctx: { gj },
+    read,
+  } = look;
   const deadline = performance.now() + TIME_MS;
   const left = () => deadline - performance.now();
   const found: ReadyQueue[] = [];
@@ -50,7 +53,12 @@ export async function readReadyQueues(look: Look): Promise<ReadyQueues> {
 }
 
 /** Behind the heads of these queues, those of paused queues left out; false: there may be more than was found. */
-async function lookFurther({ ctx: { gj }, grace, read }: Look, names: string[], left: () => number, found: ReadyQueue[]): Promise<boolean> {
+async function lookFurther(
+  { ctx: { gj }, grace, read }: Look,
+  names: string[],
+  left: () => number,
+  found: ReadyQueue[],
+): Promise<boolean> {
   const paused = await read((tx) => pausedQueues(tx, gj));
   let complete = true;
   for (const name of names) {
@@ -74,7 +82,8 @@ async function lookFurther({ ctx: { gj }, grace, read }: Look, names: string[], 
 const isReady = (head: Head): head is ReadyQueue => head.ready > 0;
 
 async function namesAfter(tx: Tx, gj: GoodJob, last: string | null): Promise<string[]> {
-  const next = (after: Sql) => sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
+  const next = (after: Sql) =>
+    sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
   const rows = await tx.query<{ name: string }>(sql`
     WITH RECURSIVE names AS (
       (SELECT (${next(last === null ? sql`j.queue_name >= ''` : sql`j.queue_name > ${last}`)}) AS name)
@@ -85,7 +94,13 @@ async function namesAfter(tx: Tx, gj: GoodJob, last: string | null): Promise<str
 }
 
 /** Of each queue the jobs due longest: of so many those that are free, the first of them alone. */
-async function headsOf(tx: Tx, gj: GoodJob, names: string[], lookedAt: number, { readyMinutes }: Grace): Promise<Head[]> {
+async function headsOf(
+  tx: Tx,
+  gj: GoodJob,
+  names: string[],
+  lookedAt: number,
+  { readyMinutes }: Grace,
+): Promise<Head[]> {
   if (names.length === 0) return [];
   const of = (due: Sql, at: Sql) => sql`
     (SELECT j.ready_at, j.n FROM (

@@ -23,7 +23,9 @@ export async function retryingClasses(tx: Tx, gj: GoodJob): Promise<RetryingClas
   // index_good_jobs_on_scheduled_at
   const due = sql`SELECT j.id, j.job_class, j.performed_at, left(j.error, ${ERROR_READ}) AS error FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}`;
   const hasFailed = sql`w.performed_at IS NULL AND w.error IS NOT NULL AND NOT starts_with(w.error, ${PUT_OFF})`;
-  const classes = await tx.query<{ name: string }>(sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND ${hasFailed} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`);
+  const classes = await tx.query<{ name: string }>(
+    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND ${hasFailed} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
+  );
   if (classes.length === 0) return [];
   // The newest execution and the first by index_good_job_executions_on_active_job_id_and_created_at.
   const rows = await tx.query<Failing & { more: boolean }>(sql`
@@ -37,7 +39,14 @@ export async function retryingClasses(tx: Tx, gj: GoodJob): Promise<RetryingClas
     SELECT f.*, (SELECT count(*) FROM due) >= ${LOOKED_AT} AS more FROM (${failingOf}) f
      WHERE EXISTS (SELECT 1 FROM failed w WHERE w.job_class = f."jobClass" AND w."firstAt" < now() - make_interval(secs => ${FOR_S}))`);
   return rows.map(({ jobClass, since, lastAt, failures, error, id, from, complete, more }) => ({
-    jobClass, since, lastAt, error, id, from, complete, count: countUpTo(failures, Infinity, more),
+    jobClass,
+    since,
+    lastAt,
+    error,
+    id,
+    from,
+    complete,
+    count: countUpTo(failures, Infinity, more),
     where: `/jobs?${new URLSearchParams({ state: 'retried', job_class: jobClass, q: `attempt_failed:>=${since} -error:="${PUT_OFF}"*` })}`,
   }));
 }

@@ -12,11 +12,15 @@ export const ERROR_READ = TEXT_SHOWN + READ_BEYOND;
 const LARGEST_LOOKED_INTO = 1_000_000;
 
 /** The items with their jobs' errors as they are shown: without what is hidden of them, nor of those jobs' arguments. */
-export async function withShownErrors<Item extends { id: string; jobClass: string | null; error: string | null }>(tx: Tx, gj: GoodJob, items: Item[]): Promise<Item[]> {
+export async function withShownErrors<
+  Item extends { id: string; jobClass: string | null; error: string | null },
+>(tx: Tx, gj: GoodJob, items: Item[]): Promise<Item[]> {
   const rules = redaction();
   const ids = items.map(({ id }) => id);
   // good_jobs_pkey
-  const stored = rules.off ? [] : await tx.query<{ id: string; arguments: string | null }>(sql`
+  const stored = rules.off
+    ? []
+    : await tx.query<{ id: string; arguments: string | null }>(sql`
     SELECT j.id, CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN (j.serialized_params -> 'arguments')::text ELSE '' END AS arguments
       FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[])`);
   const argumentsOf = new Map(stored.map((row) => [row.id, row.arguments]));
@@ -26,6 +30,11 @@ export async function withShownErrors<Item extends { id: string; jobClass: strin
     const given = argumentsOf.has(item.id) ? argumentsOf.get(item.id) : '';
     if (given) rules.json(parseJson(given), { of: 'arguments', jobClass: item.jobClass, secrets });
     else secrets.incomplete = given === '';
-    return { ...item, jobClass: item.jobClass && rules.text(item.jobClass), error: item.error && rules.excerpt(item.error, { read: ERROR_READ, shown: TEXT_SHOWN, secrets }) };
+    return {
+      ...item,
+      jobClass: item.jobClass && rules.text(item.jobClass),
+      error:
+        item.error && rules.excerpt(item.error, { read: ERROR_READ, shown: TEXT_SHOWN, secrets }),
+    };
   });
 }

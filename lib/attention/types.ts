@@ -5,7 +5,19 @@ import type { Outcome } from '../good-job/outcomes';
 import type { Count } from '../jobs/types';
 
 /** Worst first within a severity, too. */
-export const FINDING_KINDS = ['hanging_batches', 'lost_jobs', 'unserved_queues', 'late_jobs', 'overdue_cron', 'failing_classes', 'discarded_callbacks', 'schema_gaps', 'interrupted_jobs', 'paused_jobs', 'stale_statistics'] as const;
+export const FINDING_KINDS = [
+  'hanging_batches',
+  'lost_jobs',
+  'unserved_queues',
+  'late_jobs',
+  'overdue_cron',
+  'failing_classes',
+  'discarded_callbacks',
+  'schema_gaps',
+  'interrupted_jobs',
+  'paused_jobs',
+  'stale_statistics',
+] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** critical: it will not mend itself. warning: somebody should look. notice: good to know. */
@@ -86,7 +98,8 @@ export interface PausedJobs {
 }
 
 /** What the database lacks: a migration of GoodJob's, or (null) the console's own schema, or its newest tables. */
-export type SchemaGap = { gap: 'migration'; migration: MissingMigration } | { gap: 'console_schema' | 'console_version' };
+export type SchemaGap =
+  { gap: 'migration'; migration: MissingMigration } | { gap: 'console_schema' | 'console_version' };
 
 export interface StaleTable {
   table: string;
@@ -146,7 +159,9 @@ export interface Attention {
 }
 
 /** What is to be repaired. `ids` null: all that are found when it is carried out. */
-export type RepairTarget = { repair: 'check_batches' | 'release_jobs'; ids: string[] | null } | { repair: 'unpause'; by: PauseKind; name: string };
+export type RepairTarget =
+  | { repair: 'check_batches' | 'release_jobs'; ids: string[] | null }
+  | { repair: 'unpause'; by: PauseKind; name: string };
 
 /** What a repair came to. */
 export interface RepairResult {

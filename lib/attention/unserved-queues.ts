@@ -10,13 +10,34 @@ export async function unservedQueues(look: Look): Promise<ReadyQueues> {
   const waiting = queues.filter(({ waited }) => waited > look.grace.unservedS);
   if (waiting.length === 0) return { queues: [], incomplete };
   const { pools, silent } = await look.read((tx) => livePools(tx, look.ctx.gj));
-  return { queues: silent > 0 ? [] : waiting.filter(({ queue }) => !pools.some(({ served }) => servesQueue(served, queue))), incomplete };
+  return {
+    queues:
+      silent > 0
+        ? []
+        : waiting.filter(({ queue }) => !pools.some(({ served }) => servesQueue(served, queue))),
+    incomplete,
+  };
 }
 
 /** What nobody will run before a process is started for it. */
 export async function findUnservedQueues(look: Look): Promise<Found> {
   const { queues, incomplete } = await look.unserved();
-  const items = queues.map(({ queue, since, ready, more }): WaitingQueue => ({ queue, since, count: countUpTo(ready, Infinity, more), where: queuedJobs(queue) }));
+  const items = queues.map(({ queue, since, ready, more }): WaitingQueue => ({
+    queue,
+    since,
+    count: countUpTo(ready, Infinity, more),
+    where: queuedJobs(queue),
+  }));
   if (items.length === 0) return { finding: null, incomplete };
-  return { finding: { kind: 'unserved_queues', severity: 'critical', since: items[0]?.since ?? null, count: countUpTo(items.length, Infinity, incomplete), items: shown(items), where: '/processes', repair: null } };
+  return {
+    finding: {
+      kind: 'unserved_queues',
+      severity: 'critical',
+      since: items[0]?.since ?? null,
+      count: countUpTo(items.length, Infinity, incomplete),
+      items: shown(items),
+      where: '/processes',
+      repair: null,
+    },
+  };
 }

@@ -32,24 +32,61 @@ interface Kept {
   after: Record<string, Record<string, unknown>> | null;
   [column: string]: unknown;
 }
-const events = async (id: string) => (await gj.client.query<Kept>('SELECT * FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id', [id])).rows;
-const last = async () => (await gj.client.query<Kept>('SELECT * FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1')).rows[0];
+const events = async (id: string) =>
+  (
+    await gj.client.query<Kept>(
+      'SELECT * FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id',
+      [id],
+    )
+  ).rows;
+const last = async () =>
+  (
+    await gj.client.query<Kept>(
+      'SELECT * FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1',
+    )
+  ).rows[0];
 const spied = () => vi.spyOn(console, 'log').mockImplementation(() => undefined);
-const printed = (print: ReturnType<typeof spied>) => print.mock.calls.map(([line]) => (JSON.parse(String(line)) as { audit: Record<string, unknown> }).audit);
+const printed = (print: ReturnType<typeof spied>) =>
+  print.mock.calls.map(
+    ([line]) => (JSON.parse(String(line)) as { audit: Record<string, unknown> }).audit,
+  );
 
-const EVENT: AuditEvent = { viewer: 'a', role: 'admin', requestId: 'r', action: 'job.retry', targetType: 'job', targetIds: [], counts: {}, details: {} };
+const EVENT: AuditEvent = {
+  viewer: 'a',
+  role: 'admin',
+  requestId: 'r',
+  action: 'job.retry',
+  targetType: 'job',
+  targetIds: [],
+  counts: {},
+  details: {},
+};
 
 test('the outcome of a record is what its line in the log says, and follows its counts', async () => {
   const shapes: Partial<AuditEvent>[] = [
-    {}, { counts: { done: 2 } }, { counts: { done: 1, locked: 1 } }, { counts: { locked: 1, missing: 2 } }, { counts: { refused: 1 } }, { counts: { refused: 1, locked: 1 } },
-    { error: 'database_down' }, { error: 'forbidden', refused: true }, { details: { bulk_run: 'x' } }, { details: { bulk_run: 'x' }, counts: { done: 3 } },
+    {},
+    { counts: { done: 2 } },
+    { counts: { done: 1, locked: 1 } },
+    { counts: { locked: 1, missing: 2 } },
+    { counts: { refused: 1 } },
+    { counts: { refused: 1, locked: 1 } },
+    { error: 'database_down' },
+    { error: 'forbidden', refused: true },
+    { details: { bulk_run: 'x' } },
+    { details: { bulk_run: 'x' }, counts: { done: 3 } },
   ];
   for (const shape of shapes) {
     const event = { ...EVENT, ...shape };
     const id = await gj.db.write((tx) => recordAudit(tx, event));
-    const { rows } = await gj.client.query<Kept>('SELECT outcome FROM good_job_console.audit_events WHERE id = $1', [id]);
+    const { rows } = await gj.client.query<Kept>(
+      'SELECT outcome FROM good_job_console.audit_events WHERE id = $1',
+      [id],
+    );
     expect(rows[0]?.outcome, JSON.stringify(shape)).toBe(outcomeOf(event));
-    await gj.client.query(`UPDATE good_job_console.audit_events SET counts = '{"done": 1, "locked": 2}' WHERE id = $1`, [id]);
+    await gj.client.query(
+      `UPDATE good_job_console.audit_events SET counts = '{"done": 1, "locked": 2}' WHERE id = $1`,
+      [id],
+    );
     expect((await last())?.outcome).toBe(outcomeOf({ ...event, counts: { done: 1, locked: 2 } }));
   }
 });
@@ -57,31 +94,63 @@ test('the outcome of a record is what its line in the log says, and follows its 
 describe('what was refused', () => {
   test('by role: who, what and why they wanted it, and nothing is changed', async () => {
     const id = await insertJob(gj.client, DISCARDED);
-    await expect(changeJobs(gj.ctx({ role: 'viewer', reason: 'ticket 4711' }), 'retry', [id])).rejects.toMatchObject({ code: 'forbidden' });
-    expect(await events(id)).toMatchObject([{ viewer: 'tester', role: 'viewer', action: 'job.retry', outcome: 'refused', error: 'forbidden', counts: {}, reason: 'ticket 4711', before: null, after: null }]);
+    await expect(
+      changeJobs(gj.ctx({ role: 'viewer', reason: 'ticket 4711' }), 'retry', [id]),
+    ).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await events(id)).toMatchObject([
+      {
+        viewer: 'tester',
+        role: 'viewer',
+        action: 'job.retry',
+        outcome: 'refused',
+        error: 'forbidden',
+        counts: {},
+        reason: 'ticket 4711',
+        before: null,
+        after: null,
+      },
+    ]);
     expect((await row(gj.client, 'good_jobs', id)).finished_at).not.toBeNull();
     const batch = await insertBatch(gj.client);
-    await expect(retryBatch(gj.ctx({ role: 'viewer' }), batch)).rejects.toMatchObject({ code: 'forbidden' });
-    expect(await events(batch)).toMatchObject([{ action: 'batch.retry', outcome: 'refused', target_type: 'batch' }]);
+    await expect(retryBatch(gj.ctx({ role: 'viewer' }), batch)).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    expect(await events(batch)).toMatchObject([
+      { action: 'batch.retry', outcome: 'refused', target_type: 'batch' },
+    ]);
   });
 
   test('under READ_ONLY it is printed: the console writes nothing at all', async () => {
     const print = spied();
     const write = vi.fn(() => Promise.reject(new Error('A transaction was opened.')));
     const id = crypto.randomUUID();
-    await expect(changeJobs(gj.ctx({ readOnly: true, db: { ...gj.db, write } }), 'destroy', [id])).rejects.toMatchObject({ code: 'read_only' });
+    await expect(
+      changeJobs(gj.ctx({ readOnly: true, db: { ...gj.db, write } }), 'destroy', [id]),
+    ).rejects.toMatchObject({ code: 'read_only' });
     expect(write).not.toHaveBeenCalled();
-    expect(printed(print)).toMatchObject([{ viewer: 'tester', action: 'job.destroy', outcome: 'refused', error: 'read_only', targetIds: [id] }]);
+    expect(printed(print)).toMatchObject([
+      {
+        viewer: 'tester',
+        action: 'job.destroy',
+        outcome: 'refused',
+        error: 'read_only',
+        targetIds: [id],
+      },
+    ]);
   });
 
   test('without a reason where one is required; with one it is kept', async () => {
     const id = await insertJob(gj.client, DISCARDED);
-    await expect(changeJobs(gj.ctx({ reasonRequired: true }), 'retry', [id])).rejects.toMatchObject({ code: 'reason_required' });
+    await expect(changeJobs(gj.ctx({ reasonRequired: true }), 'retry', [id])).rejects.toMatchObject(
+      { code: 'reason_required' },
+    );
     expect(await events(id)).toMatchObject([{ outcome: 'refused', error: 'reason_required' }]);
     await changeJobs(gj.ctx({ reasonRequired: true, reason: '顧客からの依頼' }), 'retry', [id]);
     expect((await events(id)).at(-1)).toMatchObject({ outcome: 'done', reason: '顧客からの依頼' });
     // Stopping a run asks for none.
-    expect(await controlRun(gj.ctx({ reasonRequired: true }), crypto.randomUUID(), 'pause')).toBe('missing');
+    expect(await controlRun(gj.ctx({ reasonRequired: true }), crypto.randomUUID(), 'pause')).toBe(
+      'missing',
+    );
   });
 });
 
@@ -90,42 +159,85 @@ describe('what failed', () => {
     const id = await insertJob(gj.client);
     const attempt = { targetType: 'job' as const, targetIds: [id] };
     const failing = (error: unknown) =>
-      transaction(gj.ctx(), 'job.discard', async (tx) => {
-        await tx.audit({ ...attempt, counts: { done: 1 }, details: {} });
-        throw error;
-      }, attempt);
+      transaction(
+        gj.ctx(),
+        'job.discard',
+        async (tx) => {
+          await tx.audit({ ...attempt, counts: { done: 1 }, details: {} });
+          throw error;
+        },
+        attempt,
+      );
     await expect(failing(new Error('a bug'))).rejects.toThrow('a bug');
-    await expect(failing(new ConsoleError('query_timeout'))).rejects.toMatchObject({ code: 'query_timeout' });
-    expect(await events(id)).toMatchObject([{ outcome: 'failed', error: 'unexpected', counts: {} }, { outcome: 'failed', error: 'query_timeout', counts: {} }]);
+    await expect(failing(new ConsoleError('query_timeout'))).rejects.toMatchObject({
+      code: 'query_timeout',
+    });
+    expect(await events(id)).toMatchObject([
+      { outcome: 'failed', error: 'unexpected', counts: {} },
+      { outcome: 'failed', error: 'query_timeout', counts: {} },
+    ]);
   });
 
   test('is printed where the database is gone, and a run’s own steps are no attempts', async () => {
     const print = spied();
-    const gone: Database = { ...gj.db, write: () => Promise.reject(new ConsoleError('database_down')) };
-    await expect(changeJobs(gj.ctx({ db: gone }), 'retry', [crypto.randomUUID()])).rejects.toMatchObject({ code: 'database_down' });
-    await expect(transaction(gj.ctx({ db: gone }), 'job.retry', () => Promise.resolve(), null)).rejects.toMatchObject({ code: 'database_down' });
-    expect(printed(print)).toMatchObject([{ action: 'job.retry', outcome: 'failed', error: 'database_down' }]);
+    const gone: Database = {
+      ...gj.db,
+      write: () => Promise.reject(new ConsoleError('database_down')),
+    };
+    await expect(
+      changeJobs(gj.ctx({ db: gone }), 'retry', [crypto.randomUUID()]),
+    ).rejects.toMatchObject({ code: 'database_down' });
+    await expect(
+      transaction(gj.ctx({ db: gone }), 'job.retry', () => Promise.resolve(), null),
+    ).rejects.toMatchObject({ code: 'database_down' });
+    expect(printed(print)).toMatchObject([
+      { action: 'job.retry', outcome: 'failed', error: 'database_down' },
+    ]);
   });
 });
 
 describe('before and after', () => {
   test('retry: the columns and, of the payload, what it changes', async () => {
     const id = crypto.randomUUID();
-    await insertJob(gj.client, { id, ...DISCARDED, serialized_params: params(id, { arguments: [{ password: 'hunter2' }], executions: 3 }) });
+    await insertJob(gj.client, {
+      id,
+      ...DISCARDED,
+      serialized_params: params(id, { arguments: [{ password: 'hunter2' }], executions: 3 }),
+    });
     await changeJobs(gj.ctx(), 'retry', [id]);
     const [event] = await events(id);
-    expect(event?.before?.[id]).toMatchObject({ error_event: 'unhandled', error: 'RuntimeError: boom', serialized_params: { executions: 3 } });
+    expect(event?.before?.[id]).toMatchObject({
+      error_event: 'unhandled',
+      error: 'RuntimeError: boom',
+      serialized_params: { executions: 3 },
+    });
     expect(event?.before?.[id]?.finished_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
-    expect(event?.after?.[id]).toMatchObject({ error_event: 'retried', finished_at: null, performed_at: null, serialized_params: { executions: 4, provider_job_id: id } });
+    expect(event?.after?.[id]).toMatchObject({
+      error_event: 'retried',
+      finished_at: null,
+      performed_at: null,
+      serialized_params: { executions: 4, provider_job_id: id },
+    });
     expect(JSON.stringify(event)).not.toContain('arguments');
   });
 
   test('destroy: all of the row, redacted, its digits kept, and bounded', async () => {
     const id = crypto.randomUUID();
-    const payload = params(id, { arguments: [{ password: 'hunter2', note: 'x'.repeat(5_000), listed_at_the_end: Array.from({ length: 3_000 }, () => 'item') }] }).replace('"executions":0', '"executions":12345678901234567890');
+    const payload = params(id, {
+      arguments: [
+        {
+          password: 'hunter2',
+          note: 'x'.repeat(5_000),
+          listed_at_the_end: Array.from({ length: 3_000 }, () => 'item'),
+        },
+      ],
+    }).replace('"executions":0', '"executions":12345678901234567890');
     await insertJob(gj.client, { id, ...SUCCEEDED, serialized_params: payload });
     await changeJobs(gj.ctx(), 'destroy', [id]);
-    const { rows } = await gj.client.query<{ before: string; after: string | null }>('SELECT before::text, after::text FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)', [id]);
+    const { rows } = await gj.client.query<{ before: string; after: string | null }>(
+      'SELECT before::text, after::text FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)',
+      [id],
+    );
     expect(rows[0]?.after).toBeNull();
     expect(rows[0]?.before).toContain(': 12345678901234567890,');
     expect(rows[0]?.before).toContain('[REDACTED]');
@@ -136,12 +248,26 @@ describe('before and after', () => {
   test('nothing in it repeats what the arguments hide, though they are not kept', async () => {
     const print = spied();
     const secret = 'zq7kxw9vjt3m';
-    const insert = (id: string, also: object = {}) => insertJob(gj.client, { id, error: `Login: ${secret} was refused`, serialized_params: params(id, { job_class: 'EchoJob', arguments: [{ token: secret, ...also }] }) });
-    const [retried, discarded, large] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+    const insert = (id: string, also: object = {}) =>
+      insertJob(gj.client, {
+        id,
+        error: `Login: ${secret} was refused`,
+        serialized_params: params(id, {
+          job_class: 'EchoJob',
+          arguments: [{ token: secret, ...also }],
+        }),
+      });
+    const [retried, discarded, large] = [
+      crypto.randomUUID(),
+      crypto.randomUUID(),
+      crypto.randomUUID(),
+    ];
     await insert(retried);
     await insert(discarded);
     await insert(large, { noise: Array.from({ length: 8_000 }, () => crypto.randomUUID()) });
-    await gj.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [[retried, large]]);
+    await gj.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [
+      [retried, large],
+    ]);
     await changeJobs(gj.ctx(), 'retry', [retried, large]);
     await changeJobs(gj.ctx(), 'discard', [discarded]);
     const kept = [...(await events(retried)), ...(await events(discarded))];
@@ -152,10 +278,17 @@ describe('before and after', () => {
     expect(JSON.stringify(kept)).not.toContain('without_arguments');
     const filter = parseAuditFilter(new URLSearchParams(), 'UTC');
     expect(JSON.stringify(await listAudit(gj.ctx(), filter))).not.toContain(secret);
-    for (const format of ['csv', 'ndjson'] as const) for await (const part of exportAudit(gj.ctx(), filter, format)) expect(part).not.toContain(secret);
+    for (const format of ['csv', 'ndjson'] as const)
+      for await (const part of exportAudit(gj.ctx(), filter, format))
+        expect(part).not.toContain(secret);
     // Without the console's schema it is printed.
     const plain = await TestConsole.open('audit_printed', { consoleSchema: false });
-    await insertJob(plain.client, { id: retried, ...DISCARDED, error: `Login: ${secret} was refused`, serialized_params: params(retried, { arguments: [{ token: secret }] }) });
+    await insertJob(plain.client, {
+      id: retried,
+      ...DISCARDED,
+      error: `Login: ${secret} was refused`,
+      serialized_params: params(retried, { arguments: [{ token: secret }] }),
+    });
     await changeJobs(plain.ctx(), 'retry', [retried]);
     await plain.close();
     expect(printed(print)).toMatchObject([{ action: 'job.retry', outcome: 'done' }]);
@@ -168,28 +301,45 @@ describe('before and after', () => {
     const [event] = await events(ready);
     expect(Object.keys(event?.before ?? {})).toEqual([ready]);
     expect(Object.keys(event?.after ?? {})).toEqual([ready]);
-    const many = await Promise.all(Array.from({ length: 26 }, () => insertJob(gj.client, DISCARDED)));
+    const many = await Promise.all(
+      Array.from({ length: 26 }, () => insertJob(gj.client, DISCARDED)),
+    );
     await changeJobs(gj.ctx(), 'retry', many);
-    expect(await events(many[0] ?? '')).toMatchObject([{ counts: { done: 26 }, before: null, after: null }]);
+    expect(await events(many[0] ?? '')).toMatchObject([
+      { counts: { done: 26 }, before: null, after: null },
+    ]);
   });
 
   test('batch retry: the batch', async () => {
     const at = new Date().toISOString();
-    const batch = await insertBatch(gj.client, { finished_at: at, jobs_finished_at: at, discarded_at: at });
+    const batch = await insertBatch(gj.client, {
+      finished_at: at,
+      jobs_finished_at: at,
+      discarded_at: at,
+    });
     await insertJob(gj.client, { batch_id: batch, ...DISCARDED });
     await retryBatch(gj.ctx(), batch);
     const [event] = await events(batch);
-    expect(event).toMatchObject({ outcome: 'done', after: { [batch]: { finished_at: null, jobs_finished_at: null, discarded_at: null } } });
+    expect(event).toMatchObject({
+      outcome: 'done',
+      after: { [batch]: { finished_at: null, jobs_finished_at: null, discarded_at: null } },
+    });
     expect(event?.before?.[batch]?.finished_at).not.toBeNull();
     await retryBatch(gj.ctx(), crypto.randomUUID());
-    expect(await last()).toMatchObject({ action: 'batch.retry', outcome: 'unchanged', counts: { missing: 1 } });
+    expect(await last()).toMatchObject({
+      action: 'batch.retry',
+      outcome: 'unchanged',
+      counts: { missing: 1 },
+    });
   });
 });
 
 test('the console’s own role may add records and count on, and take nothing back', async () => {
   const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
   const owner = await gj.session();
-  await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'; ${grantsFor('public', role).record.join('\n')}`);
+  await owner.query(
+    `CREATE ROLE ${role} LOGIN PASSWORD 'secret'; ${grantsFor('public', role).record.join('\n')}`,
+  );
   const login = new URL(gj.url);
   login.username = role;
   login.password = 'secret';
@@ -197,13 +347,29 @@ test('the console’s own role may add records and count on, and take nothing ba
   await client.connect();
   try {
     const columns = 'viewer, role, request_id, action, target_type, target_ids, counts, details';
-    const { rows } = await client.query<{ id: string }>(`INSERT INTO good_job_console.audit_events (${columns}) VALUES ('a', 'b', 'c', 'd', 'job', '{}', '{}', '{}') RETURNING id`);
-    await client.query(`UPDATE good_job_console.audit_events SET counts = '{"locked": 1}' WHERE id = $1`, [rows[0]?.id]);
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO good_job_console.audit_events (${columns}) VALUES ('a', 'b', 'c', 'd', 'job', '{}', '{}', '{}') RETURNING id`,
+    );
+    await client.query(
+      `UPDATE good_job_console.audit_events SET counts = '{"locked": 1}' WHERE id = $1`,
+      [rows[0]?.id],
+    );
     expect(await last()).toMatchObject({ outcome: 'unchanged' });
-    const all = await owner.query<{ name: string }>(`SELECT attname AS name FROM pg_attribute WHERE attrelid = 'good_job_console.audit_events'::regclass AND attnum > 0 AND attname NOT IN ('id', 'counts') AND attgenerated = ''`);
-    for (const { name } of all.rows) await expect(client.query(`UPDATE good_job_console.audit_events SET ${name} = ${name}`), name).rejects.toMatchObject({ code: '42501' });
+    const all = await owner.query<{ name: string }>(
+      `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'good_job_console.audit_events'::regclass AND attnum > 0 AND attname NOT IN ('id', 'counts') AND attgenerated = ''`,
+    );
+    for (const { name } of all.rows)
+      await expect(
+        client.query(`UPDATE good_job_console.audit_events SET ${name} = ${name}`),
+        name,
+      ).rejects.toMatchObject({ code: '42501' });
     for (const statement of ['DELETE FROM', 'TRUNCATE', 'DROP TABLE', 'ALTER TABLE']) {
-      await expect(client.query(`${statement} good_job_console.audit_events${statement === 'ALTER TABLE' ? ' DROP COLUMN reason' : ''}`), statement).rejects.toMatchObject({ code: '42501' });
+      await expect(
+        client.query(
+          `${statement} good_job_console.audit_events${statement === 'ALTER TABLE' ? ' DROP COLUMN reason' : ''}`,
+        ),
+        statement,
+      ).rejects.toMatchObject({ code: '42501' });
     }
   } finally {
     await client.end();
@@ -223,18 +389,35 @@ describe('printed lines', () => {
     const print = spied();
     const reason = 'a\r\n{"audit":1}\u001b[2J\u009b2J\u007f\u2028\u202e\u{e0041}b 請求';
     printAudit({ ...EVENT, reason });
-    printRefusedAtDoor({ requestId: 'r', error: 'bad_url', status: 400, method: 'GET', path: '/\u009b2J' }, 1);
-    for (const [line] of print.mock.calls as [string][]) expect(line).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    printRefusedAtDoor(
+      { requestId: 'r', error: 'bad_url', status: 400, method: 'GET', path: '/\u009b2J' },
+      1,
+    );
+    for (const [line] of print.mock.calls as [string][])
+      expect(line).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
     expect(printed(print)).toMatchObject([{ reason }, { path: '/\u009b2J' }]);
   });
 
   test('at the door: no query, and no more than a disk can bear', () => {
     const print = spied();
-    const refused = { requestId: 'r', error: 'foreign_origin', status: 403, method: 'POST', path: '/jobs?token=secret' };
+    const refused = {
+      requestId: 'r',
+      error: 'foreign_origin',
+      status: 403,
+      method: 'POST',
+      path: '/jobs?token=secret',
+    };
     for (let n = 0; n < 340; n += 1) printRefusedAtDoor(refused, 1_000_000);
     printRefusedAtDoor(refused, 1_070_000);
     const lines = printed(print);
-    expect(lines[0]).toMatchObject({ action: 'door', outcome: 'refused', error: 'foreign_origin', status: 403, path: '/jobs', viewer: null });
+    expect(lines[0]).toMatchObject({
+      action: 'door',
+      outcome: 'refused',
+      error: 'foreign_origin',
+      status: 403,
+      path: '/jobs',
+      viewer: null,
+    });
     expect(lines).toHaveLength(302);
     expect(lines[300]).toMatchObject({ action: 'door', notPrinted: 40, of: 'strangers' });
     for (let n = 0; n < 400; n += 1) printRefusedAtDoor(refused, 1_080_000);

@@ -8,7 +8,8 @@ export const CONSOLE_SCHEMA = 'good_job_console';
 export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 
 /** `none`: it is not known what was meant. */
-export type AuditTargetType = 'job' | 'batch' | 'bulk_run' | 'queue' | 'job_class' | 'label' | 'cron_key' | 'none';
+export type AuditTargetType =
+  'job' | 'batch' | 'bulk_run' | 'queue' | 'job_class' | 'label' | 'cron_key' | 'none';
 
 /** Acts that need the permission of another act, and what was sent to an action and could not be read. */
 export const OTHER_ACTIONS = ['bulk.pause', 'bulk.resume', 'bulk.cancel', 'unreadable'] as const;

@@ -7,8 +7,16 @@ export function readChanges(before: string | null, after: string | null): RowCha
   return [...new Set([...was.keys(), ...is.keys()])].map((id) => {
     const [old, now] = [was.get(id) ?? new Map<string, string | null>(), is.get(id)];
     const names = [...new Set([...old.keys(), ...(now?.keys() ?? [])])];
-    const fields = names.map((name): FieldChange => ({ name, before: old.get(name) ?? null, after: now?.get(name) ?? null }));
-    return { id, gone: now === undefined, fields: fields.filter((field) => field.before !== field.after) };
+    const fields = names.map((name): FieldChange => ({
+      name,
+      before: old.get(name) ?? null,
+      after: now?.get(name) ?? null,
+    }));
+    return {
+      id,
+      gone: now === undefined,
+      fields: fields.filter((field) => field.before !== field.after),
+    };
   });
 }
 
@@ -22,7 +30,9 @@ function rowsOf(text: string | null): Map<string, Map<string, string | null>> {
 function fieldsOf(row: Json): Map<string, string | null> {
   if (row.kind !== 'object') return new Map([['', textOf(row)]]);
   const fields = row.entries.flatMap(({ key, value }): [string, string | null][] =>
-    key === 'serialized_params' && value.kind === 'object' ? value.entries.map((entry) => [`${key}.${entry.key}`, textOf(entry.value)]) : [[key, textOf(value)]],
+    key === 'serialized_params' && value.kind === 'object'
+      ? value.entries.map((entry) => [`${key}.${entry.key}`, textOf(entry.value)])
+      : [[key, textOf(value)]],
   );
   return new Map(fields);
 }

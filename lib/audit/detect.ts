@@ -13,7 +13,13 @@ export interface DetectedConsoleSchema {
 
 /** What of the console's own schema is there, up to date, with the privileges that lib/audit/grants.ts asks for. */
 export async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema> {
-  const tables = await tx.query<{ name: string; record: boolean; update: boolean; remove: boolean; current: boolean }>(sql`
+  const tables = await tx.query<{
+    name: string;
+    record: boolean;
+    update: boolean;
+    remove: boolean;
+    current: boolean;
+  }>(sql`
     SELECT c.relname::text AS name, has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AS record,
            has_any_column_privilege(c.oid, 'UPDATE') AS update, has_table_privilege(c.oid, 'DELETE') AS remove,
            c.relname NOT IN ('audit_events', 'bulk_run_targets') OR EXISTS (
@@ -21,10 +27,21 @@ export async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${CONSOLE_SCHEMA} AND has_schema_privilege(n.oid, 'USAGE')
        AND c.relname IN ('audit_events', 'bulk_runs', 'bulk_run_targets', 'bulk_run_samples')`);
-  const may = (name: string, ...also: ('update' | 'remove')[]) => tables.some((table) => table.name === name && table.current && table.record && also.every((privilege) => table[privilege]));
+  const may = (name: string, ...also: ('update' | 'remove')[]) =>
+    tables.some(
+      (table) =>
+        table.name === name &&
+        table.current &&
+        table.record &&
+        also.every((privilege) => table[privilege]),
+    );
   return {
     consoleSchema: may('audit_events'),
     consoleSchemaOutdated: tables.some(({ current }) => !current),
-    bulkRuns: may('audit_events', 'update') && may('bulk_runs', 'update') && may('bulk_run_targets', 'update', 'remove') && may('bulk_run_samples'),
+    bulkRuns:
+      may('audit_events', 'update') &&
+      may('bulk_runs', 'update') &&
+      may('bulk_run_targets', 'update', 'remove') &&
+      may('bulk_run_samples'),
   };
 }

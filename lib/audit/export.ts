@@ -30,19 +30,28 @@ const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'jso
 ];
 
 /** The records of a filter as a file, newest first, a chunk of text at a time, each a short read of its own. The filter must be understood. */
-export async function* exportAudit(ctx: Ctx, filter: AuditFilter, format: ExportFormat): AsyncGenerator<string, void, void> {
+export async function* exportAudit(
+  ctx: Ctx,
+  filter: AuditFilter,
+  format: ExportFormat,
+): AsyncGenerator<string, void, void> {
   if (format === 'csv') yield csvHead(COLUMNS.map(([name]) => name));
   let cursor: Cursor | null = null;
   do {
     const page: Page<StoredRow> = await listStored(ctx, { ...filter, limit: EXPORT_CHUNK, cursor });
-    if (page.rows.length > 0) yield format === 'csv' ? csvLines(page.rows.map((row) => COLUMNS.map(([, of]) => of(row)))) : page.rows.map(ndjsonRecord).join('');
+    if (page.rows.length > 0)
+      yield format === 'csv'
+        ? csvLines(page.rows.map((row) => COLUMNS.map(([, of]) => of(row))))
+        : page.rows.map(ndjsonRecord).join('');
     cursor = page.next;
   } while (cursor);
 }
 
 function ndjsonRecord(row: StoredRow): string {
-  return ndjsonLine(COLUMNS.map(([name, of, json]): [string, Json] => {
-    const value = of(row);
-    return [name, json && value !== null ? parseJson(value) : scalar(value)];
-  }));
+  return ndjsonLine(
+    COLUMNS.map(([name, of, json]): [string, Json] => {
+      const value = of(row);
+      return [name, json && value !== null ? parseJson(value) : scalar(value)];
+    }),
+  );
 }

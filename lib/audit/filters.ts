@@ -6,7 +6,10 @@ import { cut, isFilterText, isTimestamp } from '../text';
 import { type AuditAction, OTHER_ACTIONS } from './audit';
 import { AUDIT_OUTCOMES, type AuditOutcome } from './outcome';
 
-export const AUDIT_ACTIONS: AuditAction[] = [...(Object.keys(PERMISSIONS) as Permission[]), ...OTHER_ACTIONS];
+export const AUDIT_ACTIONS: AuditAction[] = [
+  ...(Object.keys(PERMISSIONS) as Permission[]),
+  ...OTHER_ACTIONS,
+];
 
 export const MAX_PAGE_SIZE = 100;
 const SHOWN = 80;
@@ -33,7 +36,8 @@ const ZONED = /(Z|UTC|[+-]\d\d:?\d\d)$/;
 /** Reads the filter of the audit from its URL; the same for page, polling and export. `zone`: the viewer's. */
 export function parseAuditFilter(params: Params, zone: string): AuditFilter {
   const notUnderstood: NotUnderstood[] = [];
-  const refuse = (name: string) => notUnderstood.push({ name, value: cut(params.get(name) ?? '', SHOWN) });
+  const refuse = (name: string) =>
+    notUnderstood.push({ name, value: cut(params.get(name) ?? '', SHOWN) });
   function read<T>(name: string, of: (text: string) => T | null | undefined): T | null {
     const text = params.get(name)?.trim();
     if (!text) return null;
@@ -42,7 +46,10 @@ export function parseAuditFilter(params: Params, zone: string): AuditFilter {
     return value ?? null;
   }
   const text = (name: string) => read(name, (value) => value);
-  const time = (name: string) => read(name, (value) => (ZONED.test(value) && isTimestamp(value) ? value : zonedToUtc(value, zone)));
+  const time = (name: string) =>
+    read(name, (value) =>
+      ZONED.test(value) && isTimestamp(value) ? value : zonedToUtc(value, zone),
+    );
   const filter: AuditFilter = {
     viewer: text('viewer'),
     action: read('action', (value) => AUDIT_ACTIONS.find((one) => one === value)),
@@ -51,28 +58,60 @@ export function parseAuditFilter(params: Params, zone: string): AuditFilter {
     requestId: text('request_id'),
     from: time('from'),
     to: time('to'),
-    limit: read('limit', (value) => (/^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= MAX_PAGE_SIZE ? Number(value) : null)) ?? PAGE_SIZE,
+    limit:
+      read('limit', (value) =>
+        /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= MAX_PAGE_SIZE
+          ? Number(value)
+          : null,
+      ) ?? PAGE_SIZE,
     cursor: null,
     notUnderstood,
   };
   if (filter.from && filter.to && instantOf(filter.from) >= instantOf(filter.to)) refuse('to');
   const cursor = parseCursor(params, isTimestamp, (id) => /^\d{1,18}$/.test(id));
-  if (cursor === 'not_understood') refuse(['after_id', 'after_at', 'before_id', 'before_at'].find((name) => params.get(name) !== null) ?? 'after_id');
+  if (cursor === 'not_understood')
+    refuse(
+      ['after_id', 'after_at', 'before_id', 'before_at'].find(
+        (name) => params.get(name) !== null,
+      ) ?? 'after_id',
+    );
   else filter.cursor = cursor;
   return filter;
 }
 
-const instantOf = (iso: string) => Date.parse(iso.replace(/ ?UTC$/, 'Z').replace(' ', 'T').replace(/(\.\d{3})\d+/, '$1'));
+const instantOf = (iso: string) =>
+  Date.parse(
+    iso
+      .replace(/ ?UTC$/, 'Z')
+      .replace(' ', 'T')
+      .replace(/(\.\d{3})\d+/, '$1'),
+  );
 
 /** A time of the filter as a form's `datetime-local` shows it. */
-export const localTime = (iso: string | null, zone: string): string | undefined => (iso ? utcToZoned(instantOf(iso), zone) : undefined);
+export const localTime = (iso: string | null, zone: string): string | undefined =>
+  iso ? utcToZoned(instantOf(iso), zone) : undefined;
 
 /** The filter as query parameters, which mean the same to every viewer: times with their zone. Without a cursor, its first page. */
-export function auditFilterParams(filter: Omit<AuditFilter, 'cursor'>, zone: string, cursor?: Cursor | null): Record<string, string> {
+export function auditFilterParams(
+  filter: Omit<AuditFilter, 'cursor'>,
+  zone: string,
+  cursor?: Cursor | null,
+): Record<string, string> {
   const { viewer, action, target, outcome, requestId, from, to, limit } = filter;
-  const entries = { viewer, action, target, outcome, request_id: requestId, from: from && zonedIso(instantOf(from), zone), to: to && zonedIso(instantOf(to), zone), limit: limit === PAGE_SIZE ? null : String(limit) };
+  const entries = {
+    viewer,
+    action,
+    target,
+    outcome,
+    request_id: requestId,
+    from: from && zonedIso(instantOf(from), zone),
+    to: to && zonedIso(instantOf(to), zone),
+    limit: limit === PAGE_SIZE ? null : String(limit),
+  };
   return {
-    ...Object.fromEntries(Object.entries(entries).filter((entry): entry is [string, string] => entry[1] !== null)),
+    ...Object.fromEntries(
+      Object.entries(entries).filter((entry): entry is [string, string] => entry[1] !== null),
+    ),
     ...Object.fromEntries(filter.notUnderstood.map(({ name, value }) => [name, value])),
     ...(cursor ? cursorParams(cursor) : {}),
   };

@@ -27,7 +27,10 @@ export function grantsFor(schema: string, role: string): Grants {
   const to = `TO ${quoteIdentifier(role)};`;
   const table = (name: TableName) => `${quoteIdentifier(schema)}.${name}`;
   return {
-    read: [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} ${to}`, `GRANT SELECT ON ${TABLES.map(table).join(', ')} ${to}`],
+    read: [
+      `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} ${to}`,
+      `GRANT SELECT ON ${TABLES.map(table).join(', ')} ${to}`,
+    ],
     operate: WRITES.map(([privileges, name]) => `GRANT ${privileges} ON ${table(name)} ${to}`),
     record: [
       `GRANT USAGE ON SCHEMA ${CONSOLE_SCHEMA} ${to}`,

@@ -34,26 +34,48 @@ export interface RefusedAtDoor {
 const LINES = 300;
 const PERIOD_MS = 60_000;
 const PATH_SHOWN = 200;
-const periods = { strangers: { began: 0, lines: 0, left: 0 }, recognised: { began: 0, lines: 0, left: 0 } };
+const periods = {
+  strangers: { began: 0, lines: 0, left: 0 },
+  recognised: { began: 0, lines: 0, left: 0 },
+};
 
 /** Prints what was refused at the door; never to the database. Past LINES a period they are counted, and the count is printed. */
-export function printRefusedAtDoor({ path, ...refused }: RefusedAtDoor, now: number = Date.now()): void {
+export function printRefusedAtDoor(
+  { path, ...refused }: RefusedAtDoor,
+  now: number = Date.now(),
+): void {
   const who = refused.viewer == null ? 'strangers' : 'recognised';
   const period = periods[who];
   if (now - period.began >= PERIOD_MS) {
-    if (period.left > 0) print({ action: 'door', outcome: 'refused', notPrinted: period.left, of: who });
+    if (period.left > 0)
+      print({ action: 'door', outcome: 'refused', notPrinted: period.left, of: who });
     Object.assign(period, { began: now, lines: 0, left: 0 });
   }
   period.lines += 1;
   if (period.lines > LINES) period.left += 1;
-  else print({ action: 'door', outcome: 'refused', viewer: null, ...refused, path: path.split('?', 1)[0]?.slice(0, PATH_SHOWN) });
+  else
+    print({
+      action: 'door',
+      outcome: 'refused',
+      viewer: null,
+      ...refused,
+      path: path.split('?', 1)[0]?.slice(0, PATH_SHOWN),
+    });
 }
 
 /** JSON leaves as they are: what a terminal obeys beyond ASCII, what a reader of lines ends one at, what turns the direction of a text. */
 const UNFIT = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu;
-const escaped = (json: string) => json.replace(UNFIT, (sign) => sign.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''));
+const escaped = (json: string) =>
+  json.replace(UNFIT, (sign) =>
+    sign
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 
 function print(event: object, rows: string[] = []): void {
   const line = JSON.stringify({ at: new Date().toISOString(), ...event });
-  console.log(escaped(`{"audit":${rows.length > 0 ? `${line.slice(0, -1)},${rows.join(',')}}` : line}}`));
+  console.log(
+    escaped(`{"audit":${rows.length > 0 ? `${line.slice(0, -1)},${rows.join(',')}}` : line}}`),
+  );
 }

@@ -2,7 +2,15 @@ import 'server-only';
 import sql, { type Sql, empty, join } from 'sql-template-tag';
 import { RUNS, SAMPLES } from '../bulk/run-rows';
 import type { Ctx } from '../ctx';
-import { compactJson, get, object, parseJson, prettyJson, redactJson, stringOf } from '../good-job/json';
+import {
+  compactJson,
+  get,
+  object,
+  parseJson,
+  prettyJson,
+  redactJson,
+  stringOf,
+} from '../good-job/json';
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Page, toPage } from '../paging';
 import { redactor, shownName } from '../redaction';
@@ -13,7 +21,10 @@ import type { AuditFilter } from './filters';
 import type { AuditRow, History, HistoryRow } from './types';
 
 /** A record as it is stored; JSON as text. */
-export interface StoredRow extends Omit<AuditRow, 'counts' | 'changes' | 'details' | 'filter' | 'bulkRun'> {
+export interface StoredRow extends Omit<
+  AuditRow,
+  'counts' | 'changes' | 'details' | 'filter' | 'bulkRun'
+> {
   sortAt: string;
   counts: string;
   details: string;
@@ -29,12 +40,15 @@ const COLUMNS: Sql = sql`
 const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc', id: 'bigint' };
 
 /** The rules may have grown since it was stored. */
-export const redacted = (text: string): string => compactJson(redactJson(parseJson(text), redactor));
+export const redacted = (text: string): string =>
+  compactJson(redactJson(parseJson(text), redactor));
 
 /** The same for `before` and `after`, row by row: a class may have rules of its own. */
 export function redactedRows(text: string): string {
   const rows = parseJson(text);
-  return rows.kind === 'object' ? compactJson(object(rows.entries.map(({ key, value }) => [key, redactJson(value, redactor)]))) : redacted(text);
+  return rows.kind === 'object'
+    ? compactJson(object(rows.entries.map(({ key, value }) => [key, redactJson(value, redactor)])))
+    : redacted(text);
 }
 
 function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow): AuditRow {
@@ -65,7 +79,8 @@ function matching({ viewer, action, target, outcome, requestId, from, to }: Audi
     ...(from ? [sql`e.created_at >= ${from}::timestamptz`] : []),
     ...(to ? [sql`e.created_at < ${to}::timestamptz`] : []),
   ];
-  const where = (conditions: Sql[]) => (conditions.length > 0 ? sql`WHERE ${join(conditions, ' AND ')}` : empty);
+  const where = (conditions: Sql[]) =>
+    conditions.length > 0 ? sql`WHERE ${join(conditions, ' AND ')}` : empty;
   const rare = [
     ...(target && isUuid(target) ? [sql`e.target_ids @> ARRAY[${target}]::uuid[]`] : []),
     ...(requestId ? [sql`e.request_id = ${requestId}`] : []),
@@ -81,7 +96,9 @@ export async function listStored(ctx: Ctx, filter: AuditFilter): Promise<Page<St
   return ctx.db.read(async (tx) => {
     let { cursor } = filter;
     if (cursor) {
-      const [row] = await tx.query<{ at: string }>(sql`SELECT created_at AS at FROM ${AUDIT_EVENTS} WHERE id = ${cursor.id}::bigint`);
+      const [row] = await tx.query<{ at: string }>(
+        sql`SELECT created_at AS at FROM ${AUDIT_EVENTS} WHERE id = ${cursor.id}::bigint`,
+      );
       cursor = { ...cursor, at: row?.at ?? cursor.at };
       if (cursor.at === null) return none;
     }
@@ -103,7 +120,8 @@ const VIEWERS = 100;
 export async function listViewers(ctx: Ctx): Promise<string[]> {
   if (!ctx.consoleSchema) return [];
   const rows = await ctx.db.read(
-    (tx) => tx.query<{ viewer: string }>(sql`
+    (tx) =>
+      tx.query<{ viewer: string }>(sql`
       WITH RECURSIVE found AS (
         (SELECT viewer FROM ${AUDIT_EVENTS} ORDER BY viewer LIMIT 1)
         UNION ALL
@@ -122,7 +140,11 @@ const RUNS_LOOKED_AT = 1_000;
  * The newest records that name this job or batch (audit_events_target_ids), and the bulk runs that kept it among the
  * jobs that they left alone (bulk_run_samples_job_id).
  */
-export async function historyOf(ctx: Ctx, kind: 'job' | 'batch', id: string): Promise<History | null> {
+export async function historyOf(
+  ctx: Ctx,
+  kind: 'job' | 'batch',
+  id: string,
+): Promise<History | null> {
   if (!ctx.consoleSchema) return null;
   const named = sql`SELECT e.id, NULL::text AS outcome, NULL::text AS code FROM ${AUDIT_EVENTS} e WHERE e.target_ids @> ARRAY[${id}]::uuid[]`;
   const sampled = sql`UNION ALL SELECT r.audit_id, s.outcome, s.code FROM ${SAMPLES} s JOIN ${RUNS} r ON r.id = s.run_id WHERE s.job_id = ${id} AND r.target <> 'ids'`;
@@ -130,7 +152,10 @@ export async function historyOf(ctx: Ctx, kind: 'job' | 'batch', id: string): Pr
   const untold = sql`EXISTS (SELECT 1 FROM (SELECT target, batch_id FROM ${RUNS} ORDER BY created_at DESC LIMIT ${RUNS_LOOKED_AT}) r
                              WHERE r.target <> 'ids' AND (r.batch_id IS NULL OR r.batch_id = (SELECT j.batch_id FROM ${ctx.gj.jobs} j WHERE j.id = ${id})))`;
   const rows = await ctx.db.read((tx) =>
-    tx.query<StoredRow & { sampleOutcome: string | null; sampleCode: string | null; untold: boolean } | { id: null; untold: boolean }>(sql`
+    tx.query<
+      | (StoredRow & { sampleOutcome: string | null; sampleCode: string | null; untold: boolean })
+      | { id: null; untold: boolean }
+    >(sql`
       WITH hits AS MATERIALIZED (${named} ${isJob ? sampled : empty}),
            newest AS (SELECT ${COLUMNS}, hits.outcome AS "sampleOutcome", hits.code AS "sampleCode" FROM hits JOIN ${AUDIT_EVENTS} j ON j.id = hits.id ${orderBy(NEWEST_FIRST, null)} LIMIT ${HISTORY + 1})
       SELECT newest.*, one.untold FROM (SELECT ${isJob ? untold : sql`false`} AS untold) one LEFT JOIN newest ON true ORDER BY newest."createdAt" DESC, newest.id DESC`),
@@ -138,7 +163,16 @@ export async function historyOf(ctx: Ctx, kind: 'job' | 'batch', id: string): Pr
   const found = rows.flatMap((row): HistoryRow[] => {
     if (row.id === null) return [];
     const { sampleOutcome, sampleCode, untold: _, ...stored } = row;
-    return [{ ...toRow(stored), sample: sampleOutcome === null ? null : { outcome: sampleOutcome, code: sampleCode } }];
+    return [
+      {
+        ...toRow(stored),
+        sample: sampleOutcome === null ? null : { outcome: sampleOutcome, code: sampleCode },
+      },
+    ];
   });
-  return { rows: found.slice(0, HISTORY), more: found.length > HISTORY, untold: rows[0]?.untold ?? false };
+  return {
+    rows: found.slice(0, HISTORY),
+    more: found.length > HISTORY,
+    untold: rows[0]?.untold ?? false,
+  };
 }

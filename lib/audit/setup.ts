@@ -33,22 +33,31 @@ export interface ConsoleSchemaSetUp {
  * one after the other. A schema that is up to date is only read, so a role without CREATE may call it too.
  * Throws the database's 42501 when something is missing and the role may not make it.
  */
-export async function setUpConsoleSchema(tx: Tx, migrations: readonly Migration[] = MIGRATIONS): Promise<ConsoleSchemaSetUp> {
+export async function setUpConsoleSchema(
+  tx: Tx,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<ConsoleSchemaSetUp> {
   await tx.query(sql`SELECT pg_advisory_xact_lock(${LOCK_KEY})`);
   // Looked up first: CREATE ... IF NOT EXISTS asks for the permission even when there is nothing to create.
-  if (!(await exists(tx, sql`pg_catalog.pg_namespace n WHERE n.nspname = ${CONSOLE_SCHEMA}`))) await tx.query(sql`${raw(CREATE_SCHEMA)}`);
+  if (!(await exists(tx, sql`pg_catalog.pg_namespace n WHERE n.nspname = ${CONSOLE_SCHEMA}`)))
+    await tx.query(sql`${raw(CREATE_SCHEMA)}`);
   const versionsTable = sql`pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ${CONSOLE_SCHEMA} AND c.relname = 'schema_migrations'`;
   if (!(await exists(tx, versionsTable))) await tx.query(sql`${raw(CREATE_VERSIONS_TABLE)}`);
 
   const recorded = await tx.query<{ version: number }>(sql`SELECT version FROM ${VERSIONS_TABLE}`);
   const done = new Set(recorded.map((row) => row.version));
-  const applied = [...migrations].sort((a, b) => a.version - b.version).filter(({ version }) => !done.has(version));
+  const applied = [...migrations]
+    .sort((a, b) => a.version - b.version)
+    .filter(({ version }) => !done.has(version));
   for (const { version, name, statements } of applied) {
     await tx.query(sql`${raw(statements)}`);
     await tx.query(sql`INSERT INTO ${VERSIONS_TABLE} (version, name) VALUES (${version}, ${name})`);
   }
-  return { applied: applied.map(({ version, name }) => ({ version, name })), version: Math.max(0, ...done, ...applied.map((migration) => migration.version)) };
+  return {
+    applied: applied.map(({ version, name }) => ({ version, name })),
+    version: Math.max(0, ...done, ...applied.map((migration) => migration.version)),
+  };
 }
 
 async function exists(tx: Tx, from: Sql): Promise<boolean> {
@@ -65,5 +74,12 @@ ${statements.replace(/^\s*\n/, '').trimEnd()}
 END IF;
 END $setup$;`,
   );
-  return ['BEGIN;', `SELECT pg_advisory_xact_lock(${LOCK_KEY.sql});`, `${CREATE_SCHEMA};`, `${CREATE_VERSIONS_TABLE};`, ...steps, 'COMMIT;'].join('\n');
+  return [
+    'BEGIN;',
+    `SELECT pg_advisory_xact_lock(${LOCK_KEY.sql});`,
+    `${CREATE_SCHEMA};`,
+    `${CREATE_VERSIONS_TABLE};`,
+    ...steps,
+    'COMMIT;',
+  ].join('\n');
 }

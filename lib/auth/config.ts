@@ -50,13 +50,39 @@ export interface OidcConfig {
 }
 
 const MODES = ['none', 'proxy-header', 'proxy-jwt', 'oidc'] as const;
-const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 /** Names that mean something else to HTTP or to the console. */
-const RESERVED = /^(host|cookie|connection|content-.*|transfer-encoding|origin|sec-.*|x-gjc-.*|next-.*|rsc|accept.*|upgrade|forwarded)$/;
+const RESERVED =
+  /^(host|cookie|connection|content-.*|transfer-encoding|origin|sec-.*|x-gjc-.*|next-.*|rsc|accept.*|upgrade|forwarded)$/;
 
 const headerName = (fallback: string) =>
-  z.string().default('').transform((value) => (value.trim() || fallback).toLowerCase()).pipe(z.string().regex(/^[a-z0-9-]{0,64}$/, 'must be the name of a header').refine((name) => !RESERVED.test(name), 'must be a header that nothing else uses'));
-const claim = (fallback: string) => z.string().default('').transform((value) => value.trim() || fallback);
+  z
+    .string()
+    .default('')
+    .transform((value) => (value.trim() || fallback).toLowerCase())
+    .pipe(
+      z
+        .string()
+        .regex(/^[a-z0-9-]{0,64}$/, 'must be the name of a header')
+        .refine((name) => !RESERVED.test(name), 'must be a header that nothing else uses'),
+    );
+const claim = (fallback: string) =>
+  z
+    .string()
+    .default('')
+    .transform((value) => value.trim() || fallback);
 const preset = choice(['alb', 'iap', 'cloudflare'], null, 'must be alb, iap or cloudflare');
 
 export const authSchema = z.object({
@@ -101,9 +127,21 @@ function needed(source: AuthSource, name: keyof AuthSource & string): string {
 
 function proxyHeader(e: AuthSource): ProxyHeaderConfig {
   const secret = needed(e, 'AUTH_PROXY_SECRET');
-  if (!/^[\x21-\x2b\x2d-\x7e]{32,256}$/.test(secret)) throw new EnvError('AUTH_PROXY_SECRET must be 32 to 256 printable characters without spaces and commas.');
-  const headers = { userHeader: e.AUTH_USER_HEADER, emailHeader: e.AUTH_EMAIL_HEADER, groupsHeader: e.AUTH_GROUPS_HEADER, secretHeader: e.AUTH_SECRET_HEADER };
-  if (e.AUTH_SECRET_HEADER === e.AUTH_USER_HEADER || e.AUTH_SECRET_HEADER === e.AUTH_EMAIL_HEADER || e.AUTH_SECRET_HEADER === e.AUTH_GROUPS_HEADER)
+  if (!/^[\x21-\x2b\x2d-\x7e]{32,256}$/.test(secret))
+    throw new EnvError(
+      'AUTH_PROXY_SECRET must be 32 to 256 printable characters without spaces and commas.',
+    );
+  const headers = {
+    userHeader: e.AUTH_USER_HEADER,
+    emailHeader: e.AUTH_EMAIL_HEADER,
+    groupsHeader: e.AUTH_GROUPS_HEADER,
+    secretHeader: e.AUTH_SECRET_HEADER,
+  };
+  if (
+    e.AUTH_SECRET_HEADER === e.AUTH_USER_HEADER ||
+    e.AUTH_SECRET_HEADER === e.AUTH_EMAIL_HEADER ||
+    e.AUTH_SECRET_HEADER === e.AUTH_GROUPS_HEADER
+  )
     throw new EnvError('AUTH_SECRET_HEADER must be a header of its own.');
   return { ...headers, secret };
 }
@@ -111,8 +149,18 @@ function proxyHeader(e: AuthSource): ProxyHeaderConfig {
 /** What the documentation of each proxy says; a variable that is set goes before it. */
 const PRESETS = {
   alb: { header: 'x-amzn-oidc-data', keys: null, issuer: null, algorithms: ['ES256'] },
-  iap: { header: 'x-goog-iap-jwt-assertion', keys: 'https://www.gstatic.com/iap/verify/public_key-jwk', issuer: 'https://cloud.google.com/iap', algorithms: ['ES256'] },
-  cloudflare: { header: 'cf-access-jwt-assertion', keys: null, issuer: null, algorithms: ['RS256'] },
+  iap: {
+    header: 'x-goog-iap-jwt-assertion',
+    keys: 'https://www.gstatic.com/iap/verify/public_key-jwk',
+    issuer: 'https://cloud.google.com/iap',
+    algorithms: ['ES256'],
+  },
+  cloudflare: {
+    header: 'cf-access-jwt-assertion',
+    keys: null,
+    issuer: null,
+    algorithms: ['RS256'],
+  },
 } as const;
 const NO_PRESET = { header: null, keys: null, issuer: null, algorithms: ASYMMETRIC };
 
@@ -121,11 +169,23 @@ function proxyJwt(e: AuthSource): ProxyJwtConfig {
   const alb = e.JWT_PRESET === 'alb' ? needed(e, 'JWT_ALB_SIGNER') : null;
   const region = alb && /^arn:aws[a-z-]*:elasticloadbalancing:([a-z0-9-]{1,32}):/.exec(alb)?.[1];
   if (alb && !region) throw new EnvError('JWT_ALB_SIGNER must be the ARN of the load balancer.');
-  const issuer = e.JWT_ISSUER ?? (e.JWT_PRESET === 'cloudflare' || !e.JWT_PRESET ? needed(e, 'JWT_ISSUER') : known.issuer);
-  const keys = e.JWT_KEYS ?? known.keys ?? (region ? `https://public-keys.auth.elb.${region}.amazonaws.com/{kid}` : e.JWT_PRESET === 'cloudflare' ? `${issuer}/cdn-cgi/access/certs` : needed(e, 'JWT_KEYS'));
+  const issuer =
+    e.JWT_ISSUER ??
+    (e.JWT_PRESET === 'cloudflare' || !e.JWT_PRESET ? needed(e, 'JWT_ISSUER') : known.issuer);
+  const keys =
+    e.JWT_KEYS ??
+    known.keys ??
+    (region
+      ? `https://public-keys.auth.elb.${region}.amazonaws.com/{kid}`
+      : e.JWT_PRESET === 'cloudflare'
+        ? `${issuer}/cdn-cgi/access/certs`
+        : needed(e, 'JWT_KEYS'));
   const algorithms = e.JWT_ALGORITHMS.length > 0 ? e.JWT_ALGORITHMS : [...known.algorithms];
   const odd = algorithms.find((name) => !ASYMMETRIC.includes(name));
-  if (odd !== undefined) throw new EnvError(`JWT_ALGORITHMS must hold asymmetric algorithms such as RS256 or ES256, and has "${odd}".`);
+  if (odd !== undefined)
+    throw new EnvError(
+      `JWT_ALGORITHMS must hold asymmetric algorithms such as RS256 or ES256, and has "${odd}".`,
+    );
   return {
     header: e.JWT_HEADER || (known.header ?? needed(e, 'JWT_HEADER')),
     keys,
@@ -141,17 +201,35 @@ function proxyJwt(e: AuthSource): ProxyJwtConfig {
 
 /** A plain-text address is taken from this machine alone. */
 export function isSafeUrl(url: URL): boolean {
-  return !url.username && (url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname)));
+  return (
+    !url.username &&
+    (url.protocol === 'https:' ||
+      (url.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname)))
+  );
 }
 
 function oidc(e: AuthSource, publicUrl: URL | null): OidcConfig {
   const text = needed(e, 'OIDC_ISSUER');
   const issuer = URL.canParse(text) ? new URL(text) : null;
-  if (!issuer || !isSafeUrl(issuer) || issuer.search || issuer.hash) throw new EnvError('OIDC_ISSUER must be the https:// URL of the provider, as its discovery document says it.');
-  if (/^\/(common|organizations|consumers)\//.test(issuer.pathname)) throw new EnvError('OIDC_ISSUER must name one tenant: anybody could sign in at this one.');
-  if (!publicUrl) throw new EnvError('PUBLIC_URL must be set while AUTH_MODE is oidc: the provider sends people back to it.');
-  if (e.SESSION_SECRET.length === 0 || e.SESSION_SECRET.some((secret) => Buffer.byteLength(secret) < 32)) throw new EnvError('SESSION_SECRET must be at least 32 bytes, or several such between commas, the newest first.');
-  if (!e.OIDC_SCOPES.split(/\s+/).includes('openid')) throw new EnvError('OIDC_SCOPES must hold openid.');
+  if (!issuer || !isSafeUrl(issuer) || issuer.search || issuer.hash)
+    throw new EnvError(
+      'OIDC_ISSUER must be the https:// URL of the provider, as its discovery document says it.',
+    );
+  if (/^\/(common|organizations|consumers)\//.test(issuer.pathname))
+    throw new EnvError('OIDC_ISSUER must name one tenant: anybody could sign in at this one.');
+  if (!publicUrl)
+    throw new EnvError(
+      'PUBLIC_URL must be set while AUTH_MODE is oidc: the provider sends people back to it.',
+    );
+  if (
+    e.SESSION_SECRET.length === 0 ||
+    e.SESSION_SECRET.some((secret) => Buffer.byteLength(secret) < 32)
+  )
+    throw new EnvError(
+      'SESSION_SECRET must be at least 32 bytes, or several such between commas, the newest first.',
+    );
+  if (!e.OIDC_SCOPES.split(/\s+/).includes('openid'))
+    throw new EnvError('OIDC_SCOPES must hold openid.');
   return {
     issuer,
     clientId: needed(e, 'OIDC_CLIENT_ID'),
@@ -170,8 +248,15 @@ function oidc(e: AuthSource, publicUrl: URL | null): OidcConfig {
 export function readAuthConfig(e: AuthSource, publicUrl: URL | null): AuthConfig {
   const mode = e.AUTH_MODE ?? 'none';
   if (mode === 'none') return { mode, open: e.AUTH_MODE === 'none' && e.I_KNOW_THIS_IS_OPEN };
-  const roles = readRoleRules({ admin: e.ROLE_ADMINS, operator: e.ROLE_OPERATORS, viewer: e.ROLE_VIEWERS });
-  if (Object.values(roles).every((rules) => rules.length === 0)) throw new EnvError('ROLE_ADMINS must be set, or ROLE_OPERATORS or ROLE_VIEWERS: as it is nobody may come in.');
+  const roles = readRoleRules({
+    admin: e.ROLE_ADMINS,
+    operator: e.ROLE_OPERATORS,
+    viewer: e.ROLE_VIEWERS,
+  });
+  if (Object.values(roles).every((rules) => rules.length === 0))
+    throw new EnvError(
+      'ROLE_ADMINS must be set, or ROLE_OPERATORS or ROLE_VIEWERS: as it is nobody may come in.',
+    );
   if (mode === 'proxy-header') return { mode, roles, ...proxyHeader(e) };
   if (mode === 'proxy-jwt') return { mode, roles, ...proxyJwt(e) };
   return { mode, roles, ...oidc(e, publicUrl) };

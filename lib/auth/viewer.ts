@@ -13,7 +13,9 @@ export function encodeViewer({ role, id, email, name }: Viewer): string {
 
 /** null: nobody was let in, and nothing may be shown. */
 export function decodeViewer(header: string | null): Viewer | null {
-  const [role = '', id = '', email = '', name = ''] = (header ?? '').split(':').map(decodeURIComponent);
+  const [role = '', id = '', email = '', name = ''] = (header ?? '')
+    .split(':')
+    .map(decodeURIComponent);
   return isRole(role) && id !== '' ? { id, role, email: email || null, name: name || null } : null;
 }
 

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+} from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { parseBatchFilter } from './filters';
 import { countBatchJobs, countIfSmall } from './progress';
@@ -26,11 +33,27 @@ describe('progress', () => {
   it('counts each state, and nothing for an empty batch', async () => {
     const id = await insertBatch(console_.client);
     const empty = await insertBatch(console_.client);
-    for (const shape of [{}, { scheduled_at: IN_AN_HOUR }, { scheduled_at: IN_AN_HOUR, error: 'E' }, RUNNING, SUCCEEDED, SUCCEEDED, DISCARDED]) await insertJob(console_.client, { batch_id: id, ...shape });
+    for (const shape of [
+      {},
+      { scheduled_at: IN_AN_HOUR },
+      { scheduled_at: IN_AN_HOUR, error: 'E' },
+      RUNNING,
+      SUCCEEDED,
+      SUCCEEDED,
+      DISCARDED,
+    ])
+      await insertJob(console_.client, { batch_id: id, ...shape });
     const counted = await countBatchJobs(console_.ctx(), [id, empty]);
-    expect(counted.get(id)).toEqual({ total: 7, more: false, states: { queued: 1, scheduled: 1, retried: 1, running: 1, succeeded: 2, discarded: 1 } });
+    expect(counted.get(id)).toEqual({
+      total: 7,
+      more: false,
+      states: { queued: 1, scheduled: 1, retried: 1, running: 1, succeeded: 2, discarded: 1 },
+    });
     expect(counted.get(empty)).toMatchObject({ total: 0, more: false });
-    const ifSmall = (limit: number) => console_.ctx().db.read((tx) => countIfSmall(tx, console_.ctx().gj, id, limit), { byIndexOnly: true });
+    const ifSmall = (limit: number) =>
+      console_
+        .ctx()
+        .db.read((tx) => countIfSmall(tx, console_.ctx().gj, id, limit), { byIndexOnly: true });
     expect(await ifSmall(7)).toEqual(counted.get(id));
     expect(await ifSmall(6)).toBeNull();
   });
@@ -51,7 +74,9 @@ describe('why it stands still', () => {
     const id = await insertBatch(console_.client);
     await insertJob(console_.client, { batch_id: id, scheduled_at: IN_AN_HOUR });
     const { stuck } = await statusOf(id);
-    expect(stuck).toEqual([{ kind: 'waits_until', at: IN_AN_HOUR.replace(/(\.\d+)Z/, '$1000Z'), count: 1 }]);
+    expect(stuck).toEqual([
+      { kind: 'waits_until', at: IN_AN_HOUR.replace(/(\.\d+)Z/, '$1000Z'), count: 1 },
+    ]);
   });
   it('has lost its workers, and there is no process', async () => {
     const id = await insertBatch(console_.client);
@@ -61,23 +86,40 @@ describe('why it stands still', () => {
   });
   it('is ready in queues that the live processes do not serve', async () => {
     const id = await insertBatch(console_.client);
-    for (const queue_name of ['mails', 'reports', 'reports', null]) await insertJob(console_.client, { batch_id: id, queue_name });
-    await insertJob(console_.client, { batch_id: id, queue_name: 'later', scheduled_at: IN_AN_HOUR });
-    const worker = await insertProcess(console_.client, { state: JSON.stringify({ schedulers: [{ queues: 'mails' }] }) });
-    expect((await statusOf(id)).stuck).toEqual([{ kind: 'queues_unserved', count: 1, queues: ['reports'] }]);
-    await console_.client.query(`UPDATE good_job_processes SET state = '{"schedulers": [{"queues": "-default"}]}' WHERE id = $1`, [worker]);
+    for (const queue_name of ['mails', 'reports', 'reports', null])
+      await insertJob(console_.client, { batch_id: id, queue_name });
+    await insertJob(console_.client, {
+      batch_id: id,
+      queue_name: 'later',
+      scheduled_at: IN_AN_HOUR,
+    });
+    const worker = await insertProcess(console_.client, {
+      state: JSON.stringify({ schedulers: [{ queues: 'mails' }] }),
+    });
+    expect((await statusOf(id)).stuck).toEqual([
+      { kind: 'queues_unserved', count: 1, queues: ['reports'] },
+    ]);
+    await console_.client.query(
+      `UPDATE good_job_processes SET state = '{"schedulers": [{"queues": "-default"}]}' WHERE id = $1`,
+      [worker],
+    );
     expect(await kinds(id)).toEqual([]);
     await console_.client.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
   });
   it('is done, and a callback is not', async () => {
-    const id = await insertBatch(console_.client, { jobs_finished_at: HOUR_AGO, finished_at: HOUR_AGO });
+    const id = await insertBatch(console_.client, {
+      jobs_finished_at: HOUR_AGO,
+      finished_at: HOUR_AGO,
+    });
     await insertJob(console_.client, { batch_id: id, ...SUCCEEDED });
     await insertJob(console_.client, { batch_callback_id: id });
     await insertJob(console_.client, { batch_callback_id: id, ...DISCARDED });
     expect(await kinds(id)).toEqual(['callbacks_open', 'callbacks_discarded']);
   });
   it('is paused', async () => {
-    await console_.client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"labels": ["later"], "queues": "broken"}')`);
+    await console_.client.query(
+      `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"labels": ["later"], "queues": "broken"}')`,
+    );
     const id = await insertBatch(console_.client);
     await insertJob(console_.client, { batch_id: id, labels: ['x', 'later'] });
     expect(await kinds(id)).toEqual(['paused']);
@@ -90,11 +132,16 @@ it('is retried when discarded_at is set or a member is discarded', async () => {
   const destroyed = await insertBatch(console_.client, { discarded_at: HOUR_AGO });
   const member = await insertBatch(console_.client);
   await insertJob(console_.client, { batch_id: member, ...DISCARDED });
-  expect([await statusOf(plain), await statusOf(destroyed), await statusOf(member)].map((status) => status.retryOffered)).toEqual([false, true, true]);
+  expect(
+    [await statusOf(plain), await statusOf(destroyed), await statusOf(member)].map(
+      (status) => status.retryOffered,
+    ),
+  ).toEqual([false, true, true]);
 });
 
 it('lists by state, and reads nothing wider from a value it does not know', async () => {
-  const ids = async (query: string) => (await listBatches(console_.ctx(), parseBatchFilter(new URLSearchParams(query)))).rows;
+  const ids = async (query: string) =>
+    (await listBatches(console_.ctx(), parseBatchFilter(new URLSearchParams(query)))).rows;
   expect((await ids('state=pending')).every((batch) => batch.enqueuedAt === null)).toBe(true);
   expect((await ids('state=finished')).every((batch) => batch.finishedAt !== null)).toBe(true);
   expect((await ids('state=discarded')).length).toBe(1);
@@ -102,23 +149,43 @@ it('lists by state, and reads nothing wider from a value it does not know', asyn
 });
 
 it('prints the columns in their order, also one that it does not know', async () => {
-  const other = await TestConsole.open('batches_unknown_column', { sql: ['ALTER TABLE good_job_batches ADD COLUMN tenant numeric'] });
-  const there = await insertBatch(other.client, { serialized_properties: '{"foo": 12345678901234567890, "_aj_symbol_keys": ["foo"]}', tenant: '1.10' });
+  const other = await TestConsole.open('batches_unknown_column', {
+    sql: ['ALTER TABLE good_job_batches ADD COLUMN tenant numeric'],
+  });
+  const there = await insertBatch(other.client, {
+    serialized_properties: '{"foo": 12345678901234567890, "_aj_symbol_keys": ["foo"]}',
+    tenant: '1.10',
+  });
   const batch = await getBatch(other.ctx(), there);
-  expect(batch?.attributesJson).toMatch(/"properties": \{\n {4}"foo": 12345678901234567890\n {2}\},/);
+  expect(batch?.attributesJson).toMatch(
+    /"properties": \{\n {4}"foo": 12345678901234567890\n {2}\},/,
+  );
   expect(batch?.attributesJson).toMatch(/"jobs_finished_at": null,\n {2}"tenant": 1\.10\n\}$/);
   await other.close();
 });
 
 it('prints columns of any type', async () => {
   const columns = [
-    `times timestamp[] DEFAULT '{"2026-11-20 10:00:00.5",NULL}'`, `waits interval[] DEFAULT '{"1 day"}'`, `forever timestamptz DEFAULT 'infinity'`, `span tsrange DEFAULT '[2026-11-20 10:00,)'`,
-    String.raw`bytes bytea DEFAULT '\x00ff'`, `large bigint DEFAULT 9007199254740993`, `none numeric DEFAULT 'NaN'`, String.raw`document json DEFAULT '{"b": 1.10, "a": "\ud800"}'`, `twice int GENERATED ALWAYS AS (1 + 1) STORED`,
+    `times timestamp[] DEFAULT '{"2026-11-20 10:00:00.5",NULL}'`,
+    `waits interval[] DEFAULT '{"1 day"}'`,
+    `forever timestamptz DEFAULT 'infinity'`,
+    `span tsrange DEFAULT '[2026-11-20 10:00,)'`,
+    String.raw`bytes bytea DEFAULT '\x00ff'`,
+    `large bigint DEFAULT 9007199254740993`,
+    `none numeric DEFAULT 'NaN'`,
+    String.raw`document json DEFAULT '{"b": 1.10, "a": "\ud800"}'`,
+    `twice int GENERATED ALWAYS AS (1 + 1) STORED`,
   ];
-  const other = await TestConsole.open('batches_odd_columns', { sql: columns.map((column) => `ALTER TABLE good_job_batches ADD COLUMN ${column}`) });
+  const other = await TestConsole.open('batches_odd_columns', {
+    sql: columns.map((column) => `ALTER TABLE good_job_batches ADD COLUMN ${column}`),
+  });
   const batch = await getBatch(other.ctx(), await insertBatch(other.client));
   const printed = batch?.attributesJson.replaceAll(/\s+/g, '');
-  expect(printed).toContain(String.raw`"times":["2026-11-20T10:00:00.5",null],"waits":["1day"],"forever":"infinity","span":"[\"2026-11-2010:00:00\",)","bytes":"\\x00ff"`);
-  expect(printed).toContain(String.raw`"large":9007199254740993,"none":"NaN","document":{"b":1.10,"a":"\ud800"},"twice":2}`);
+  expect(printed).toContain(
+    String.raw`"times":["2026-11-20T10:00:00.5",null],"waits":["1day"],"forever":"infinity","span":"[\"2026-11-2010:00:00\",)","bytes":"\\x00ff"`,
+  );
+  expect(printed).toContain(
+    String.raw`"large":9007199254740993,"none":"NaN","document":{"b":1.10,"a":"\ud800"},"twice":2}`,
+  );
   await other.close();
 });

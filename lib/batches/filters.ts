@@ -9,7 +9,8 @@ export interface BatchFilter {
   notUnderstood: NotUnderstood[];
 }
 
-const isBatchState = (value: string): value is BatchState => (BATCH_STATES as readonly string[]).includes(value);
+const isBatchState = (value: string): value is BatchState =>
+  (BATCH_STATES as readonly string[]).includes(value);
 
 /** Reads the filter of the batch list from its URL. */
 export function parseBatchFilter(params: Params): BatchFilter {
@@ -17,6 +18,14 @@ export function parseBatchFilter(params: Params): BatchFilter {
   const cursor = parseCursor(params);
   const notUnderstood: NotUnderstood[] = [];
   if (state && !isBatchState(state)) notUnderstood.push({ name: 'state', value: cut(state, 80) });
-  if (cursor === 'not_understood') notUnderstood.push({ name: 'after_id', value: cut(params.get('after_id') ?? params.get('before_id') ?? '', 80) });
-  return { state: state && isBatchState(state) ? state : null, cursor: cursor === 'not_understood' ? null : cursor, notUnderstood };
+  if (cursor === 'not_understood')
+    notUnderstood.push({
+      name: 'after_id',
+      value: cut(params.get('after_id') ?? params.get('before_id') ?? '', 80),
+    });
+  return {
+    state: state && isBatchState(state) ? state : null,
+    cursor: cursor === 'not_understood' ? null : cursor,
+    notUnderstood,
+  };
 }

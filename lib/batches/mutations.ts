@@ -4,7 +4,12 @@ import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
 import { checkBulkLimit, hasBulkLimit } from '../bulk-limit';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
-import { type BatchRetryProgress, START, countDiscarded, retryBatchChunk } from '../good-job/batch-retry';
+import {
+  type BatchRetryProgress,
+  START,
+  countDiscarded,
+  retryBatchChunk,
+} from '../good-job/batch-retry';
 import type { BatchEvent } from '../good-job/callbacks';
 import { type Outcome, Refusal, type RefusalCode } from '../good-job/outcomes';
 
@@ -29,25 +34,36 @@ const SKIPPED_SHOWN = 20;
  * `read_only` or `bulk_too_large`.
  */
 export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryResult> {
-  const result: BatchRetryResult = { outcome: 'done', retried: 0, skipped: [], skippedCount: 0, events: [] };
+  const result: BatchRetryResult = {
+    outcome: 'done',
+    retried: 0,
+    skipped: [],
+    skippedCount: 0,
+    events: [],
+  };
   let progress: BatchRetryProgress = START;
   const about = { targetType: 'batch' as const, targetIds: [batchId] };
   for (;;) {
     try {
-      const chunk = await transaction(ctx, 'batch.retry', async (tx) => {
-        let before: Snapshot = new Map();
-        const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => {
-          if (progress === START) await mayRetry(tx, ctx, batchId);
-          before = await readBatches(tx, ctx.gj, [batchId]);
-        });
-        await tx.audit({
-          ...about,
-          counts: done.outcome === 'missing' ? { missing: 1 } : countOutcomes(done.jobs),
-          details: { outcome: done.outcome, events: done.events, last_chunk: done.next === null },
-          ...changesOf(before, await readBatches(tx, ctx.gj, [batchId]), [...before.keys()]),
-        });
-        return done;
-      }, about);
+      const chunk = await transaction(
+        ctx,
+        'batch.retry',
+        async (tx) => {
+          let before: Snapshot = new Map();
+          const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => {
+            if (progress === START) await mayRetry(tx, ctx, batchId);
+            before = await readBatches(tx, ctx.gj, [batchId]);
+          });
+          await tx.audit({
+            ...about,
+            counts: done.outcome === 'missing' ? { missing: 1 } : countOutcomes(done.jobs),
+            details: { outcome: done.outcome, events: done.events, last_chunk: done.next === null },
+            ...changesOf(before, await readBatches(tx, ctx.gj, [batchId]), [...before.keys()]),
+          });
+          return done;
+        },
+        about,
+      );
       const skipped = chunk.jobs.filter((job) => job.outcome !== 'done');
       result.retried += chunk.jobs.length - skipped.length;
       result.skippedCount += skipped.length;
@@ -58,7 +74,8 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
       progress = { afterId: chunk.next, retried: result.retried, skipped: result.skippedCount };
     } catch (error) {
       if (error instanceof Refusal) return { ...result, outcome: 'refused', code: error.code };
-      if (error instanceof ConsoleError && error.code === 'locked') return { ...result, outcome: 'locked' };
+      if (error instanceof ConsoleError && error.code === 'locked')
+        return { ...result, outcome: 'locked' };
       throw error;
     }
   }
@@ -66,5 +83,6 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
 
 /** All of them, before the first is touched: a batch that is retried by half would count as finished with open jobs in it. */
 async function mayRetry(tx: WriteTx, ctx: Ctx, batchId: string): Promise<void> {
-  if (hasBulkLimit(ctx)) checkBulkLimit(ctx, await countDiscarded(tx, ctx.gj, batchId, ctx.bulkOperatorLimit + 1));
+  if (hasBulkLimit(ctx))
+    checkBulkLimit(ctx, await countDiscarded(tx, ctx.gj, batchId, ctx.bulkOperatorLimit + 1));
 }

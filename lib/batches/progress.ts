@@ -13,7 +13,12 @@ const EXACT_BUDGET_MS = 1_500;
 
 type CountRow = { id: string; total: number } & Record<JobState, number>;
 
-const stateCounts = () => join(JOB_STATES.map((state) => sql`count(*) FILTER (WHERE ${isInState(state)})::int AS ${raw(state)}`));
+const stateCounts = () =>
+  join(
+    JOB_STATES.map(
+      (state) => sql`count(*) FILTER (WHERE ${isInState(state)})::int AS ${raw(state)}`,
+    ),
+  );
 
 /**
  * The progress of these batches by one grouped query (index_good_jobs_on_batch_id). When it cannot be had within
@@ -32,13 +37,16 @@ export async function countBatchJobs(ctx: Ctx, batchIds: string[]): Promise<Map<
     const counted = new Map(rows.map((row) => [row.id, row]));
     return new Map(batchIds.map((id) => [id, exact(counted.get(id))]));
   } catch (error) {
-    if (error instanceof ConsoleError && error.code === 'query_timeout') return countAtLeast(ctx, batchIds);
+    if (error instanceof ConsoleError && error.code === 'query_timeout')
+      return countAtLeast(ctx, batchIds);
     throw error;
   }
 }
 
 function exact(row: CountRow | undefined): Progress {
-  const states = Object.fromEntries(JOB_STATES.map((state) => [state, row?.[state] ?? 0])) as Record<JobState, number>;
+  const states = Object.fromEntries(
+    JOB_STATES.map((state) => [state, row?.[state] ?? 0]),
+  ) as Record<JobState, number>;
   return { total: row?.total ?? 0, more: false, states };
 }
 
@@ -50,14 +58,24 @@ async function countAtLeast(ctx: Ctx, batchIds: string[]): Promise<Map<string, P
           FROM unnest(${batchIds}::uuid[]) AS b(id)`),
     { byIndexOnly: true },
   );
-  return new Map(rows.map(({ id, total }) => [id, { total: Math.min(total, LOWER_BOUND), more: total > LOWER_BOUND, states: null }]));
+  return new Map(
+    rows.map(({ id, total }) => [
+      id,
+      { total: Math.min(total, LOWER_BOUND), more: total > LOWER_BOUND, states: null },
+    ]),
+  );
 }
 
 /**
  * Exact progress if the batch has at most `limit` jobs, else null: what a page can afford before its first byte.
  * For a transaction that reads by index only.
  */
-export async function countIfSmall(tx: Tx, gj: GoodJob, batchId: string, limit: number): Promise<Progress | null> {
+export async function countIfSmall(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  limit: number,
+): Promise<Progress | null> {
   // In two steps: a large batch is known by its index alone.
   const [row] = await tx.query<CountRow>(sql`
     WITH members AS MATERIALIZED (SELECT count(*)::int AS total FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${limit + 1}) j)

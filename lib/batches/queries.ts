@@ -45,7 +45,13 @@ interface ReadBatchRow extends BatchRow {
 function shown({ descriptionOf, ...row }: ReadBatchRow): BatchRow {
   const secrets = secretsOfProperties(descriptionOf);
   const text = (given: string | null) => given && redaction().text(given, secrets);
-  return { ...row, description: row.description && shownDescription(row.description, descriptionOf, TEXT_SHOWN), onFinish: text(row.onFinish), onSuccess: text(row.onSuccess), onDiscard: text(row.onDiscard) };
+  return {
+    ...row,
+    description: row.description && shownDescription(row.description, descriptionOf, TEXT_SHOWN),
+    onFinish: text(row.onFinish),
+    onSuccess: text(row.onSuccess),
+    onDiscard: text(row.onDiscard),
+  };
 }
 
 const newestFirst: Order = { key: sql`j.created_at`, direction: 'desc' };
@@ -56,7 +62,9 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
   return ctx.db.read(async (tx) => {
     let cursor = filter.cursor;
     if (cursor) {
-      const [row] = await tx.query<{ at: string }>(sql`SELECT j.created_at AS at FROM ${ctx.gj.batches} j WHERE j.id = ${cursor.id}`);
+      const [row] = await tx.query<{ at: string }>(
+        sql`SELECT j.created_at AS at FROM ${ctx.gj.batches} j WHERE j.id = ${cursor.id}`,
+      );
       cursor = { ...cursor, at: row?.at ?? cursor.at };
       if (cursor.at === null) return { rows: [], previous: null, next: null };
     }
@@ -64,41 +72,74 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
       SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j
        WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
        ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}`);
-    return toPage(rows.map((row) => shown(row)), cursor, PAGE_SIZE);
+    return toPage(
+      rows.map((row) => shown(row)),
+      cursor,
+      PAGE_SIZE,
+    );
   });
 }
 
 /** A batch with its attributes as GoodJob prints them; null when there is none. */
 export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null> {
   return ctx.db.read(async (tx) => {
-    const [row] = await tx.query<ReadBatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`);
+    const [row] = await tx.query<ReadBatchRow>(
+      sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`,
+    );
     const attributes = row && (await rawBatch(tx, ctx.gj, id));
-    return row && attributes ? { row: shown(row), attributesJson: prettyJson(redaction().json(attributes)) } : null;
+    return row && attributes
+      ? { row: shown(row), attributesJson: prettyJson(redaction().json(attributes)) }
+      : null;
   });
 }
 
 /** A batch's row alone; null when there is none. */
 export async function getBatchRow(ctx: Ctx, id: string): Promise<BatchRow | null> {
-  const [row] = await ctx.db.read((tx) => tx.query<ReadBatchRow>(sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`));
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<ReadBatchRow>(
+      sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`,
+    ),
+  );
   return row ? shown(row) : null;
 }
 
 /** What the batch list shows: a page of batches, each with its progress. */
-export async function listBatchesWithProgress(ctx: Ctx, filter: BatchFilter): Promise<Page<BatchListRow>> {
+export async function listBatchesWithProgress(
+  ctx: Ctx,
+  filter: BatchFilter,
+): Promise<Page<BatchListRow>> {
   const page = await listBatches(ctx, filter);
-  const progress = await countBatchJobs(ctx, page.rows.map((row) => row.id));
-  const rows = page.rows.map((row) => ({ ...row, progress: progress.get(row.id) ?? null, hangs: false }));
-  const hanging = await hangingOf(ctx, rows.filter((row) => row.finishedAt === null && hasNoOpenJob(row.progress)).map(({ id }) => id));
+  const progress = await countBatchJobs(
+    ctx,
+    page.rows.map((row) => row.id),
+  );
+  const rows = page.rows.map((row) => ({
+    ...row,
+    progress: progress.get(row.id) ?? null,
+    hangs: false,
+  }));
+  const hanging = await hangingOf(
+    ctx,
+    rows.filter((row) => row.finishedAt === null && hasNoOpenJob(row.progress)).map(({ id }) => id),
+  );
   return { ...page, rows: rows.map((row) => ({ ...row, hangs: hanging.has(row.id) })) };
 }
 
 function hasNoOpenJob(progress: Progress | null): boolean {
-  return progress?.states ? progress.total === progress.states.succeeded + progress.states.discarded : false;
+  return progress?.states
+    ? progress.total === progress.states.succeeded + progress.states.discarded
+    : false;
 }
 
 /** Those of these batches whose completion check is due, and nobody runs it. */
 async function hangingOf(ctx: Ctx, ids: string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set();
-  const rows = await ctx.db.read((tx) => tx.query<{ id: string }>(sql`SELECT b.id FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[]) AND ${isHanging(ctx.gj)}`), { byIndexOnly: true });
+  const rows = await ctx.db.read(
+    (tx) =>
+      tx.query<{ id: string }>(
+        sql`SELECT b.id FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[]) AND ${isHanging(ctx.gj)}`,
+      ),
+    { byIndexOnly: true },
+  );
   return new Set(rows.map(({ id }) => id));
 }

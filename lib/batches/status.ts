@@ -43,13 +43,24 @@ const QUEUE_SHOWN = 100;
  * stands still, why.
  */
 export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchStatus> {
-  const progress = (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? { total: 0, more: false, states: null };
-  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.gj, batch.id, progress), { byIndexOnly: true });
+  const progress = (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? {
+    total: 0,
+    more: false,
+    states: null,
+  };
+  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.gj, batch.id, progress), {
+    byIndexOnly: true,
+  });
   return statusFrom(batch, progress, signals);
 }
 
 /** The same for a batch of at most `limit` jobs, in one short transaction; null: it has more, or is not there. */
-export async function getSmallBatchStatus(ctx: Ctx, batch: Promise<BatchRow | null>, id: string, limit: number): Promise<BatchStatus | null> {
+export async function getSmallBatchStatus(
+  ctx: Ctx,
+  batch: Promise<BatchRow | null>,
+  id: string,
+  limit: number,
+): Promise<BatchStatus | null> {
   const [row, found] = await Promise.all([
     batch,
     ctx.db.read(
@@ -73,9 +84,15 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
   return {
     batch,
     progress,
-    finishedShare: states && progress.total > 0 ? (states.succeeded + states.discarded) / progress.total : null,
-    elapsed: batch.enqueuedAt ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now) : null,
-    expectedAt: batch.finishedAt !== null || open === null || open === 0 ? null : expectedEnd(batch, signals, open),
+    finishedShare:
+      states && progress.total > 0 ? (states.succeeded + states.discarded) / progress.total : null,
+    elapsed: batch.enqueuedAt
+      ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now)
+      : null,
+    expectedAt:
+      batch.finishedAt !== null || open === null || open === 0
+        ? null
+        : expectedEnd(batch, signals, open),
     stuck: stuckReasons(batch, progress, open, signals),
     retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
@@ -87,12 +104,20 @@ function seconds(from: string, to: string): number {
 
 function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | null {
   if (signals.recentlyFinished === 0) return null;
-  const window = Math.min(RATE_WINDOW_S, Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now)));
+  const window = Math.min(
+    RATE_WINDOW_S,
+    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now)),
+  );
   const perSecond = signals.recentlyFinished / window;
   return new Date(Date.parse(signals.now) + (open / perSecond) * 1000).toISOString();
 }
 
-async function readSignals(tx: Tx, gj: GoodJob, batchId: string, progress: Progress): Promise<Signals> {
+async function readSignals(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  progress: Progress,
+): Promise<Signals> {
   const openSeen = openJobs(progress) === 0 ? 0 : OPEN_JOBS_SEEN;
   // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
   const [row] = await tx.query<Omit<Signals, 'unservedQueues'>>(sql`
@@ -109,29 +134,53 @@ async function readSignals(tx: Tx, gj: GoodJob, batchId: string, progress: Progr
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`);
   if (!row) throw new Error('The database gave no row for an aggregate.');
-  return { ...row, unservedQueues: row.liveProcesses > 0 && row.readyQueues ? await unservedOf(tx, gj, row.readyQueues) : [] };
+  return {
+    ...row,
+    unservedQueues:
+      row.liveProcesses > 0 && row.readyQueues ? await unservedOf(tx, gj, row.readyQueues) : [],
+  };
 }
 
 /** Those of these queues that no live process serves; none, where a process does not tell what it serves. */
 async function unservedOf(tx: Tx, gj: GoodJob, queues: string[]): Promise<string[]> {
   const { pools, silent } = await livePools(tx, gj);
-  return silent > 0 ? [] : queues.filter((queue) => !pools.some(({ served }) => servesQueue(served, queue)));
+  return silent > 0
+    ? []
+    : queues.filter((queue) => !pools.some(({ served }) => servesQueue(served, queue)));
 }
 
-function stuckReasons(batch: BatchRow, progress: Progress, open: number | null, s: Signals): Stuck[] {
+function stuckReasons(
+  batch: BatchRow,
+  progress: Progress,
+  open: number | null,
+  s: Signals,
+): Stuck[] {
   const reasons: Stuck[] = [];
   const { states } = progress;
-  if (batch.enqueuedAt === null && batch.finishedAt === null) reasons.push({ kind: 'not_enqueued' });
+  if (batch.enqueuedAt === null && batch.finishedAt === null)
+    reasons.push({ kind: 'not_enqueued' });
   if (s.hangs) reasons.push({ kind: 'never_completes' });
   if (open !== null && open > 0 && states) {
     const waiting = states.scheduled + states.retried + states.queued;
     if (s.lost > 0) reasons.push({ kind: 'lost_workers', count: s.lost });
-    if (waiting > 0 && s.paused >= Math.min(waiting, OPEN_JOBS_SEEN - states.running)) reasons.push({ kind: 'paused', count: waiting });
-    else if (states.queued > 0 && s.liveProcesses === 0) reasons.push({ kind: 'no_process', count: states.queued });
-    else if (s.unservedQueues.length > 0) reasons.push({ kind: 'queues_unserved', count: s.unservedQueues.length, queues: s.unservedQueues.slice(0, QUEUES_SHOWN).map((queue) => cut(redaction().text(queue), QUEUE_SHOWN)) });
-    else if (states.queued === 0 && states.running === 0 && s.nextAt) reasons.push({ kind: 'waits_until', at: s.nextAt, count: waiting });
+    if (waiting > 0 && s.paused >= Math.min(waiting, OPEN_JOBS_SEEN - states.running))
+      reasons.push({ kind: 'paused', count: waiting });
+    else if (states.queued > 0 && s.liveProcesses === 0)
+      reasons.push({ kind: 'no_process', count: states.queued });
+    else if (s.unservedQueues.length > 0)
+      reasons.push({
+        kind: 'queues_unserved',
+        count: s.unservedQueues.length,
+        queues: s.unservedQueues
+          .slice(0, QUEUES_SHOWN)
+          .map((queue) => cut(redaction().text(queue), QUEUE_SHOWN)),
+      });
+    else if (states.queued === 0 && states.running === 0 && s.nextAt)
+      reasons.push({ kind: 'waits_until', at: s.nextAt, count: waiting });
   }
-  if (batch.jobsFinishedAt !== null && s.callbacksOpen > 0) reasons.push({ kind: 'callbacks_open', count: s.callbacksOpen });
-  if (s.callbacksDiscarded > 0) reasons.push({ kind: 'callbacks_discarded', count: s.callbacksDiscarded });
+  if (batch.jobsFinishedAt !== null && s.callbacksOpen > 0)
+    reasons.push({ kind: 'callbacks_open', count: s.callbacksOpen });
+  if (s.callbacksDiscarded > 0)
+    reasons.push({ kind: 'callbacks_discarded', count: s.callbacksDiscarded });
   return reasons;
 }

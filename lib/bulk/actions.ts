@@ -13,20 +13,35 @@ import { isReadable } from './target';
 import { readNumber } from './typed-number';
 import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
 
-const uuid = z.string().refine(isUuid).transform((id) => id.toLowerCase());
+const uuid = z
+  .string()
+  .refine(isUuid)
+  .transform((id) => id.toLowerCase());
 const count = z.int().min(0);
 const target = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ids'), ids: z.array(uuid).min(1).max(MAX_SELECTED) }),
-  z.object({ kind: z.literal('filter'), query: z.string().max(8_000).refine((text) => !text.includes('\0')), batchId: uuid.nullable() }),
+  z.object({
+    kind: z.literal('filter'),
+    query: z
+      .string()
+      .max(8_000)
+      .refine((text) => !text.includes('\0')),
+    batchId: uuid.nullable(),
+  }),
   z.object({ kind: z.literal('batch'), batchId: uuid }),
 ]);
-const chosen = z.object({ action: z.enum(BULK_ACTIONS), target }).refine(({ action, target }) => (action === 'batch_retry') === (target.kind === 'batch'));
+const chosen = z
+  .object({ action: z.enum(BULK_ACTIONS), target })
+  .refine(({ action, target }) => (action === 'batch_retry') === (target.kind === 'batch'));
 const confirmed = z.intersection(
   chosen,
   z.object({
     /** ISO 8601 with its zone; null: now. */
     scheduledAt: z.string().refine(isTimestamp).nullable(),
-    cutOff: z.object({ at: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/), txid: z.string().regex(/^\d{1,18}$/) }),
+    cutOff: z.object({
+      at: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+      txid: z.string().regex(/^\d{1,18}$/),
+    }),
     expected: z.object({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
     typed: count.nullable(),
   }),
@@ -35,32 +50,54 @@ const batch = z.object({ id: uuid });
 const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
-export async function previewBulkAction(given: z.input<typeof chosen>): Promise<ActionResult<BulkPreview | null>> {
-  return runAction(chosen, given, async (ctx, { action, target }) => {
-    await requireBulk(ctx, action, target);
-    return isReadable(target) ? previewBulk(ctx, action, target) : null;
-  }, 'previewBulk');
+export async function previewBulkAction(
+  given: z.input<typeof chosen>,
+): Promise<ActionResult<BulkPreview | null>> {
+  return runAction(
+    chosen,
+    given,
+    async (ctx, { action, target }) => {
+      await requireBulk(ctx, action, target);
+      return isReadable(target) ? previewBulk(ctx, action, target) : null;
+    },
+    'previewBulk',
+  );
 }
 
 /** Starts what was previewed and confirmed. */
-export async function startBulkAction(given: z.input<typeof confirmed> & WithReason): Promise<ActionResult<BulkStart>> {
+export async function startBulkAction(
+  given: z.input<typeof confirmed> & WithReason,
+): Promise<ActionResult<BulkStart>> {
   return runAction(confirmed, given, startBulk, 'startBulk');
 }
 
-export async function controlBulkAction(given: z.input<typeof control>): Promise<ActionResult<ControlOutcome>> {
-  return runAction(control, given, (ctx, input) => controlRun(ctx, input.id, input.control), 'controlBulk');
+export async function controlBulkAction(
+  given: z.input<typeof control>,
+): Promise<ActionResult<ControlOutcome>> {
+  return runAction(
+    control,
+    given,
+    (ctx, input) => controlRun(ctx, input.id, input.control),
+    'controlBulk',
+  );
 }
 
 /** The same from the run's page without JavaScript. */
 export async function submitBulkControl(form: FormData): Promise<void> {
   const id = form.get('id');
-  const result = await runAction(control, { id, control: form.get('control') }, (ctx, input) => controlRun(ctx, input.id, input.control));
+  const result = await runAction(control, { id, control: form.get('control') }, (ctx, input) =>
+    controlRun(ctx, input.id, input.control),
+  );
   const failed = !result.ok ? result.error : result.value === 'done' ? null : result.value;
-  redirect(`/bulk/${typeof id === 'string' && isUuid(id) ? id : ''}${failed ? `?${new URLSearchParams({ outcome: failed })}` : ''}`);
+  redirect(
+    `/bulk/${typeof id === 'string' && isUuid(id) ? id : ''}${failed ? `?${new URLSearchParams({ outcome: failed })}` : ''}`,
+  );
 }
 
 /** Batch retry; of a large batch nothing is done yet. */
-export async function retryBatchAction(given: z.input<typeof batch> & WithReason): Promise<ActionResult<BatchRetryAnswer>> {
+export async function retryBatchAction(
+  given: z.input<typeof batch> & WithReason,
+): Promise<ActionResult<BatchRetryAnswer>> {
   return runAction(batch, given, (ctx, { id }) => retryBatchUnlessLarge(ctx, id), 'retryBatch');
 }
 
@@ -71,13 +108,25 @@ export async function submitBatchRetry(form: FormData): Promise<void> {
   const page = `/batches/${isUuid(id) ? id : ''}`;
   if (form.has('expected')) {
     const started = await startBulkAction({
-      action: 'batch_retry', target: { kind: 'batch', batchId: id }, scheduledAt: null, cutOff: { at: text('cut_off_at'), txid: text('cut_off_txid') },
-      expected: { kind: text('kind') as 'exact', count: Number(text('expected')) }, typed: text('typed') === '' ? null : readNumber(text('typed')), reason: text('reason'),
+      action: 'batch_retry',
+      target: { kind: 'batch', batchId: id },
+      scheduledAt: null,
+      cutOff: { at: text('cut_off_at'), txid: text('cut_off_txid') },
+      expected: { kind: text('kind') as 'exact', count: Number(text('expected')) },
+      typed: text('typed') === '' ? null : readNumber(text('typed')),
+      reason: text('reason'),
     });
     if (started.ok && started.value.kind === 'started') redirect(`/bulk/${started.value.runId}`);
-    redirect(`${page}/retry?${new URLSearchParams({ outcome: started.ok ? started.value.kind : started.error })}`);
+    redirect(
+      `${page}/retry?${new URLSearchParams({ outcome: started.ok ? started.value.kind : started.error })}`,
+    );
   }
-  const result = await runAction(batch, { id, reason: text('reason') }, (ctx, given) => retryBatchUnlessLarge(ctx, given.id), 'retryBatch');
+  const result = await runAction(
+    batch,
+    { id, reason: text('reason') },
+    (ctx, given) => retryBatchUnlessLarge(ctx, given.id),
+    'retryBatch',
+  );
   if (result.ok && result.value.outcome === 'large') redirect(`${page}/retry`);
   redirect(`${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`);
 }
@@ -85,5 +134,10 @@ export async function submitBatchRetry(form: FormData): Promise<void> {
 function didRetry(result: ActionResult<BatchRetryResult>): Record<string, string> {
   if (!result.ok) return { did: 'batch_retry', outcome: result.error };
   const { code, outcome, retried, skippedCount } = result.value;
-  return { did: 'batch_retry', outcome: code ?? outcome, retried: String(retried), skipped: String(skippedCount) };
+  return {
+    did: 'batch_retry',
+    outcome: code ?? outcome,
+    retried: String(retried),
+    skipped: String(skippedCount),
+  };
 }

@@ -10,7 +10,10 @@ export type BatchRetryAnswer = BatchRetryResult | { outcome: 'large' };
 /** Whether a batch has more discarded jobs than one transaction takes, and there is a place to keep a run in. */
 export async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
   if (!ctx.bulkRuns) return false;
-  const count = await ctx.db.read((tx) => countDiscarded(tx, ctx.gj, batchId, MAX_JOBS_PER_TRANSACTION + 1), { byIndexOnly: true });
+  const count = await ctx.db.read(
+    (tx) => countDiscarded(tx, ctx.gj, batchId, MAX_JOBS_PER_TRANSACTION + 1),
+    { byIndexOnly: true },
+  );
   return count > MAX_JOBS_PER_TRANSACTION;
 }
 

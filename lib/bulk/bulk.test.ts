@@ -2,7 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { discarded, settled, start } from '../../test/harness/bulk';
 import { OPEN, insertJobs } from '../../test/harness/many-rows';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertExecution, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertExecution,
+  insertJob,
+  insertProcess,
+  row,
+  rowText,
+} from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
 import { retryBatchUnlessLarge } from './batch-retry';
@@ -18,13 +28,29 @@ beforeAll(async () => {
 });
 afterAll(() => gj.close());
 beforeEach(async () => {
-  await gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_batches; DELETE FROM good_job_executions; DELETE FROM good_job_console.audit_events');
+  await gj.client.query(
+    'DELETE FROM good_jobs; DELETE FROM good_job_batches; DELETE FROM good_job_executions; DELETE FROM good_job_console.audit_events',
+  );
 });
 
 const executions = async (where = 'true') =>
-  (await gj.client.query<{ executions: number; jobs: number }>(`SELECT (serialized_params ->> 'executions')::int AS executions, count(*)::int AS jobs FROM good_jobs WHERE ${where} GROUP BY 1 ORDER BY 1`)).rows;
-const audited = async () => (await gj.client.query<Record<string, unknown>>('SELECT viewer, action, target_type, target_ids, counts, details FROM good_job_console.audit_events ORDER BY id')).rows;
-const left = async (runId: string) => (await gj.client.query('SELECT 1 FROM good_job_console.bulk_run_targets WHERE run_id = $1', [runId])).rowCount;
+  (
+    await gj.client.query<{ executions: number; jobs: number }>(
+      `SELECT (serialized_params ->> 'executions')::int AS executions, count(*)::int AS jobs FROM good_jobs WHERE ${where} GROUP BY 1 ORDER BY 1`,
+    )
+  ).rows;
+const audited = async () =>
+  (
+    await gj.client.query<Record<string, unknown>>(
+      'SELECT viewer, action, target_type, target_ids, counts, details FROM good_job_console.audit_events ORDER BY id',
+    )
+  ).rows;
+const left = async (runId: string) =>
+  (
+    await gj.client.query('SELECT 1 FROM good_job_console.bulk_run_targets WHERE run_id = $1', [
+      runId,
+    ])
+  ).rowCount;
 const ids = (list: string[]): BulkTarget => ({ kind: 'ids', ids: list });
 
 test('everything that matches, in chunks of 500, with one audit record and one notification a queue and chunk', async () => {
@@ -34,7 +60,14 @@ test('everything that matches, in chunks of 500, with one audit record and one n
   let runId = '';
   const received = await gj.notifications(async () => {
     runId = await start(gj.ctx(), 'retry', discarded());
-    expect(await settled(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 1_203 }, expected: { kind: 'exact', count: 1_203 }, viewer: 'tester', action: 'retry', filter: 'state=discarded' });
+    expect(await settled(gj.ctx(), runId)).toMatchObject({
+      state: 'finished',
+      counts: { done: 1_203 },
+      expected: { kind: 'exact', count: 1_203 },
+      viewer: 'tester',
+      action: 'retry',
+      filter: 'state=discarded',
+    });
   });
   expect(new Set(received.map(({ queue_name }) => queue_name))).toEqual(new Set(['default']));
   const notified = received.map(({ count }) => Number(count));
@@ -45,22 +78,58 @@ test('everything that matches, in chunks of 500, with one audit record and one n
   expect(await rowText(gj.client, 'good_jobs', other)).toBe(before);
   expect(await left(runId)).toBe(0);
   expect(await audited()).toEqual([
-    { viewer: 'tester', action: 'job.retry', target_type: 'bulk_run', target_ids: [runId], counts: { done: 1_203 }, details: expect.objectContaining({ bulk_run: runId, filter: 'state=discarded' }) as unknown },
+    {
+      viewer: 'tester',
+      action: 'job.retry',
+      target_type: 'bulk_run',
+      target_ids: [runId],
+      counts: { done: 1_203 },
+      details: expect.objectContaining({ bulk_run: runId, filter: 'state=discarded' }) as unknown,
+    },
   ]);
 });
 
 test('selected rows: an outcome for each, samples of what was not done, paging and unknown parameters left out of the filter', async () => {
-  const [ready, open, gone, broken, held] = [await insertJob(gj.client, DISCARDED), await insertJob(gj.client), randomUUID(), await insertJob(gj.client, { ...DISCARDED, serialized_params: '[]' }), await insertJob(gj.client, DISCARDED)];
+  const [ready, open, gone, broken, held] = [
+    await insertJob(gj.client, DISCARDED),
+    await insertJob(gj.client),
+    randomUUID(),
+    await insertJob(gj.client, { ...DISCARDED, serialized_params: '[]' }),
+    await insertJob(gj.client, DISCARDED),
+  ];
   const worker = await gj.session();
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', held)})`);
   const runId = await start(gj.ctx(), 'retry', ids([ready, open, gone, broken, held]));
   const run = await settled(gj.ctx(), runId);
   await worker.query('SELECT pg_advisory_unlock_all()');
-  expect(run).toMatchObject({ state: 'finished', target: 'ids', counts: { done: 1, conflict: 1, missing: 1, refused: 1, locked: 1 } });
-  const samples = new Map((await listSamples(gj.ctx(), runId)).map(({ jobId, outcome, code }) => [jobId, code ?? outcome]));
-  expect(samples).toEqual(new Map([[open, 'conflict'], [gone, 'missing'], [broken, 'params_not_an_object'], [held, 'locked']]));
-  expect((await audited())[0]).toMatchObject({ target_type: 'job', target_ids: [ready, open, gone, broken, held] });
-  const paged = await previewBulk(gj.ctx(), 'retry', discarded(`state=discarded&after_id=${ready}&limit=50&sort=-finished&did=retry`));
+  expect(run).toMatchObject({
+    state: 'finished',
+    target: 'ids',
+    counts: { done: 1, conflict: 1, missing: 1, refused: 1, locked: 1 },
+  });
+  const samples = new Map(
+    (await listSamples(gj.ctx(), runId)).map(({ jobId, outcome, code }) => [
+      jobId,
+      code ?? outcome,
+    ]),
+  );
+  expect(samples).toEqual(
+    new Map([
+      [open, 'conflict'],
+      [gone, 'missing'],
+      [broken, 'params_not_an_object'],
+      [held, 'locked'],
+    ]),
+  );
+  expect((await audited())[0]).toMatchObject({
+    target_type: 'job',
+    target_ids: [ready, open, gone, broken, held],
+  });
+  const paged = await previewBulk(
+    gj.ctx(),
+    'retry',
+    discarded(`state=discarded&after_id=${ready}&limit=50&sort=-finished&did=retry`),
+  );
   expect(paged.target).toEqual(discarded());
 });
 
@@ -79,12 +148,30 @@ describe('the cut-off', () => {
     const preview = await previewBulk(ctx, 'retry', discarded());
     expect(preview.total).toEqual({ kind: 'exact', count: 2 });
     // A worker whose clock is an hour behind: updated_at says nothing.
-    await gj.client.query(`UPDATE good_jobs SET finished_at = now() - interval '2 hours', updated_at = now() - interval '2 hours' WHERE id = $1`, [again]);
+    await gj.client.query(
+      `UPDATE good_jobs SET finished_at = now() - interval '2 hours', updated_at = now() - interval '2 hours' WHERE id = $1`,
+      [again],
+    );
     const late = await insertJob(gj.client, DISCARDED);
-    const started = await startBulk(ctx, { action: 'retry', target: preview.target, scheduledAt: null, cutOff: preview.cutOff, expected: preview.total, typed: null });
+    const started = await startBulk(ctx, {
+      action: 'retry',
+      target: preview.target,
+      scheduledAt: null,
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      typed: null,
+    });
     if (started.kind !== 'started') throw new Error(started.kind);
-    expect(await settled(ctx, started.runId)).toMatchObject({ counts: { done: 1 }, cutOffAt: preview.cutOff.at });
-    for (const [id, open] of [[stays, true], [again, false], [late, false]] as const) expect((await row(gj.client, 'good_jobs', id ?? '')).finished_at === null, id).toBe(open);
+    expect(await settled(ctx, started.runId)).toMatchObject({
+      counts: { done: 1 },
+      cutOffAt: preview.cutOff.at,
+    });
+    for (const [id, open] of [
+      [stays, true],
+      [again, false],
+      [late, false],
+    ] as const)
+      expect((await row(gj.client, 'good_jobs', id ?? '')).finished_at === null, id).toBe(open);
   });
 
   test('a listed job that changes before its chunk is a conflict', async () => {
@@ -93,25 +180,49 @@ describe('the cut-off', () => {
     const preview = await previewBulk(ctx, 'destroy', ids(list));
     await changeJobs(ctx, 'retry', [list[0] ?? '']);
     await gj.client.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [list[0]]);
-    const started = await startBulk(ctx, { action: 'destroy', target: preview.target, scheduledAt: null, cutOff: preview.cutOff, expected: preview.total, typed: null });
+    const started = await startBulk(ctx, {
+      action: 'destroy',
+      target: preview.target,
+      scheduledAt: null,
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      typed: null,
+    });
     if (started.kind !== 'started') throw new Error(started.kind);
     expect((await settled(ctx, started.runId)).counts).toEqual({ conflict: 1, done: 2 });
   });
 
   test('time stands still for the filter: what becomes due, or old enough, meanwhile is not matched', async () => {
-    const [soon, young] = [new Date(Date.now() + 700).toISOString(), new Date(Date.now() - 3_599_300).toISOString()];
+    const [soon, young] = [
+      new Date(Date.now() + 700).toISOString(),
+      new Date(Date.now() - 3_599_300).toISOString(),
+    ];
     await insertJob(gj.client, { scheduled_at: soon, created_at: young });
     const ctx = gj.ctx();
-    const [queued, older] = [await previewBulk(ctx, 'discard', discarded('state=queued')), await previewBulk(ctx, 'discard', discarded('q=created:<1h'))];
+    const [queued, older] = [
+      await previewBulk(ctx, 'discard', discarded('state=queued')),
+      await previewBulk(ctx, 'discard', discarded('q=created:<1h')),
+    ];
     expect([queued.total.count, older.total.count]).toEqual([0, 0]);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect((await previewBulk(ctx, 'discard', discarded('state=queued&q=created:<1h'))).total.count).toBe(1);
+    expect(
+      (await previewBulk(ctx, 'discard', discarded('state=queued&q=created:<1h'))).total.count,
+    ).toBe(1);
     for (const preview of [queued, older]) {
-      const started = await startBulk(ctx, { action: 'discard', target: preview.target, scheduledAt: null, cutOff: preview.cutOff, expected: preview.total, typed: null });
+      const started = await startBulk(ctx, {
+        action: 'discard',
+        target: preview.target,
+        scheduledAt: null,
+        cutOff: preview.cutOff,
+        expected: preview.total,
+        typed: null,
+      });
       if (started.kind !== 'started') throw new Error(started.kind);
       expect((await settled(ctx, started.runId)).counts).toEqual({});
     }
-    expect((await gj.client.query('SELECT 1 FROM good_jobs WHERE finished_at IS NOT NULL')).rowCount).toBe(0);
+    expect(
+      (await gj.client.query('SELECT 1 FROM good_jobs WHERE finished_at IS NOT NULL')).rowCount,
+    ).toBe(0);
   });
 });
 
@@ -119,11 +230,17 @@ describe('locks', () => {
   test('jobs that a worker holds are put off, and done at the second try when it has let go', async () => {
     const list = await insertJobs(gj.client, 600);
     const worker = await gj.session();
-    for (const id of list.slice(0, 5)) await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
+    for (const id of list.slice(0, 5))
+      await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
     const processId = await insertProcess(gj.client);
-    await gj.client.query('UPDATE good_jobs SET locked_by_id = $1, lock_type = 1 WHERE id = $2', [processId, list[10]]);
+    await gj.client.query('UPDATE good_jobs SET locked_by_id = $1, lock_type = 1 WHERE id = $2', [
+      processId,
+      list[10],
+    ]);
     const before = await rowText(gj.client, 'good_jobs', list[10] ?? '');
-    const release = gj.client.query('SELECT pg_sleep(0)').then(() => worker.query('SELECT pg_advisory_unlock_all()'));
+    const release = gj.client
+      .query('SELECT pg_sleep(0)')
+      .then(() => worker.query('SELECT pg_advisory_unlock_all()'));
     const runId = await start(gj.ctx(), 'retry', discarded());
     await release;
     expect((await settled(gj.ctx(), runId)).counts).toEqual({ done: 599, locked: 1 });
@@ -142,21 +259,41 @@ describe('locks', () => {
     await other.query('SELECT pg_advisory_unlock_all()');
     expect(run.counts).toEqual({ done: 3, locked: 1 });
     expect(run.activeMs).toBeLessThan(3_000);
-    expect(await listSamples(gj.ctx(), runId)).toEqual([{ jobId: member, outcome: 'locked', code: null }]);
+    expect(await listSamples(gj.ctx(), runId)).toEqual([
+      { jobId: member, outcome: 'locked', code: null },
+    ]);
   });
 });
 
 describe('every action', () => {
   test('discard completes the batches that it leaves without an open job, and their callbacks are enqueued', async () => {
-    const [whole, half] = [await insertBatch(gj.client, { on_finish: 'OnFinish', on_discard: 'OnDiscard' }), await insertBatch(gj.client, { on_finish: 'OnFinish' })];
+    const [whole, half] = [
+      await insertBatch(gj.client, { on_finish: 'OnFinish', on_discard: 'OnDiscard' }),
+      await insertBatch(gj.client, { on_finish: 'OnFinish' }),
+    ];
     await insertJobs(gj.client, 700, { ...OPEN, batch_id: `'${whole}'` });
-    await insertJobs(gj.client, 10, { ...OPEN, batch_id: `'${half}'`, queue_name: `CASE n WHEN 1 THEN 'kept' ELSE 'default' END` });
+    await insertJobs(gj.client, 10, {
+      ...OPEN,
+      batch_id: `'${half}'`,
+      queue_name: `CASE n WHEN 1 THEN 'kept' ELSE 'default' END`,
+    });
     const runId = await start(gj.ctx(), 'discard', discarded('queue_name=default'));
     expect((await settled(gj.ctx(), runId)).counts).toEqual({ done: 709 });
-    expect(await row(gj.client, 'good_job_batches', whole)).toMatchObject({ discarded_at: expect.any(String) as unknown, jobs_finished_at: expect.any(String) as unknown });
-    expect(await row(gj.client, 'good_job_batches', half)).toMatchObject({ discarded_at: expect.any(String) as unknown, jobs_finished_at: null });
-    const { rows } = await gj.client.query('SELECT job_class, batch_callback_id AS batch FROM good_jobs WHERE batch_callback_id IS NOT NULL ORDER BY created_at');
-    expect(rows).toEqual([{ job_class: 'OnDiscard', batch: whole }, { job_class: 'OnFinish', batch: whole }]);
+    expect(await row(gj.client, 'good_job_batches', whole)).toMatchObject({
+      discarded_at: expect.any(String) as unknown,
+      jobs_finished_at: expect.any(String) as unknown,
+    });
+    expect(await row(gj.client, 'good_job_batches', half)).toMatchObject({
+      discarded_at: expect.any(String) as unknown,
+      jobs_finished_at: null,
+    });
+    const { rows } = await gj.client.query(
+      'SELECT job_class, batch_callback_id AS batch FROM good_jobs WHERE batch_callback_id IS NOT NULL ORDER BY created_at',
+    );
+    expect(rows).toEqual([
+      { job_class: 'OnDiscard', batch: whole },
+      { job_class: 'OnFinish', batch: whole },
+    ]);
   });
 
   test('discard of members of a batch whose callbacks cannot be enqueued: those are refused, the others done', async () => {
@@ -166,17 +303,29 @@ describe('every action', () => {
     const ctx = gj.ctx({ app: { appName: null } });
     const runId = await start(ctx, 'discard', discarded(''));
     expect((await settled(ctx, runId)).counts).toEqual({ done: 4, refused: 1 });
-    expect(await listSamples(ctx, runId)).toEqual([{ jobId: member, outcome: 'refused', code: 'app_name_unknown' }]);
+    expect(await listSamples(ctx, runId)).toEqual([
+      { jobId: member, outcome: 'refused', code: 'app_name_unknown' },
+    ]);
     expect((await row(gj.client, 'good_jobs', member ?? '')).finished_at).toBeNull();
   });
 
   test('reschedule to a time, and now; running jobs that nobody holds are rescheduled as one alone would be', async () => {
     const list = await insertJobs(gj.client, 501, OPEN);
     const at = '2031-02-03T04:05:06.123456Z';
-    expect((await settled(gj.ctx(), await start(gj.ctx(), 'reschedule', discarded('state=queued'), at))).counts).toEqual({ done: 501 });
-    expect((await row(gj.client, 'good_jobs', list[0] ?? '')).scheduled_at).toBe('2031-02-03T04:05:06.123456');
-    expect((await settled(gj.ctx(), await start(gj.ctx(), 'reschedule', discarded('state=scheduled')))).counts).toEqual({ done: 501 });
-    expect((await previewBulk(gj.ctx(), 'reschedule', discarded('state=queued'))).total.count).toBe(501);
+    expect(
+      (await settled(gj.ctx(), await start(gj.ctx(), 'reschedule', discarded('state=queued'), at)))
+        .counts,
+    ).toEqual({ done: 501 });
+    expect((await row(gj.client, 'good_jobs', list[0] ?? '')).scheduled_at).toBe(
+      '2031-02-03T04:05:06.123456',
+    );
+    expect(
+      (await settled(gj.ctx(), await start(gj.ctx(), 'reschedule', discarded('state=scheduled'))))
+        .counts,
+    ).toEqual({ done: 501 });
+    expect((await previewBulk(gj.ctx(), 'reschedule', discarded('state=queued'))).total.count).toBe(
+      501,
+    );
   });
 
   test('destroy takes the executions along', async () => {
@@ -184,34 +333,70 @@ describe('every action', () => {
     for (const id of list) await insertExecution(gj.client, id);
     const kept = await insertJob(gj.client);
     await insertExecution(gj.client, kept);
-    expect((await settled(gj.ctx(), await start(gj.ctx(), 'destroy', discarded('')))).counts).toEqual({ done: 3 });
-    expect((await gj.client.query('SELECT active_job_id AS id FROM good_job_executions')).rows).toEqual([{ id: kept }]);
+    expect(
+      (await settled(gj.ctx(), await start(gj.ctx(), 'destroy', discarded('')))).counts,
+    ).toEqual({ done: 3 });
+    expect(
+      (await gj.client.query('SELECT active_job_id AS id FROM good_job_executions')).rows,
+    ).toEqual([{ id: kept }]);
     expect(await row(gj.client, 'good_jobs', kept)).not.toBeNull();
   });
 
   test('a batch’s discarded jobs, and the batch is reset in the end', async () => {
     const at = new Date(Date.now() - 60_000).toISOString();
-    const batch = await insertBatch(gj.client, { discarded_at: at, jobs_finished_at: at, finished_at: at });
+    const batch = await insertBatch(gj.client, {
+      discarded_at: at,
+      jobs_finished_at: at,
+      finished_at: at,
+    });
     await insertJobs(gj.client, 1_100, { batch_id: `'${batch}'` });
     const [blank] = await insertJobs(gj.client, 1, { batch_id: `'${batch}'`, error: `' '` });
     const elsewhere = await insertJob(gj.client, DISCARDED);
     const target: BulkTarget = { kind: 'batch', batchId: batch };
-    expect((await settled(gj.ctx(), await start(gj.ctx(), 'batch_retry', target))).counts).toEqual({ done: 1_100, conflict: 1 });
-    expect(await row(gj.client, 'good_job_batches', batch)).toMatchObject({ finished_at: null, jobs_finished_at: null, discarded_at: expect.any(String) as unknown });
+    expect((await settled(gj.ctx(), await start(gj.ctx(), 'batch_retry', target))).counts).toEqual({
+      done: 1_100,
+      conflict: 1,
+    });
+    expect(await row(gj.client, 'good_job_batches', batch)).toMatchObject({
+      finished_at: null,
+      jobs_finished_at: null,
+      discarded_at: expect.any(String) as unknown,
+    });
     expect((await row(gj.client, 'good_jobs', elsewhere)).finished_at).not.toBeNull();
-    expect((await audited())[0]).toMatchObject({ action: 'batch.retry', target_type: 'batch', target_ids: [batch], counts: { done: 1_100, conflict: 1 } });
+    expect((await audited())[0]).toMatchObject({
+      action: 'batch.retry',
+      target_type: 'batch',
+      target_ids: [batch],
+      counts: { done: 1_100, conflict: 1 },
+    });
     await gj.client.query('DELETE FROM good_jobs WHERE id = $1', [blank]);
-    await gj.client.query(`UPDATE good_jobs SET finished_at = now() WHERE batch_id = $1 AND id = (SELECT id FROM good_jobs WHERE batch_id = $1 LIMIT 1)`, [batch]);
-    expect((await settled(gj.ctx(), await start(gj.ctx(), 'batch_retry', target))).counts).toEqual({ done: 1 });
+    await gj.client.query(
+      `UPDATE good_jobs SET finished_at = now() WHERE batch_id = $1 AND id = (SELECT id FROM good_jobs WHERE batch_id = $1 LIMIT 1)`,
+      [batch],
+    );
+    expect((await settled(gj.ctx(), await start(gj.ctx(), 'batch_retry', target))).counts).toEqual({
+      done: 1,
+    });
     expect(await row(gj.client, 'good_job_batches', batch)).toMatchObject({ discarded_at: null });
   });
 
   test('a batch retry of which nothing could be retried changes nothing', async () => {
     const at = new Date(Date.now() - 60_000).toISOString();
-    const batch = await insertBatch(gj.client, { discarded_at: at, jobs_finished_at: at, finished_at: at });
+    const batch = await insertBatch(gj.client, {
+      discarded_at: at,
+      jobs_finished_at: at,
+      finished_at: at,
+    });
     await insertJobs(gj.client, 2, { batch_id: `'${batch}'`, error: `''` });
     const before = await rowText(gj.client, 'good_job_batches', batch);
-    expect((await settled(gj.ctx(), await start(gj.ctx(), 'batch_retry', { kind: 'batch', batchId: batch }))).counts).toEqual({ conflict: 2 });
+    expect(
+      (
+        await settled(
+          gj.ctx(),
+          await start(gj.ctx(), 'batch_retry', { kind: 'batch', batchId: batch }),
+        )
+      ).counts,
+    ).toEqual({ conflict: 2 });
     expect(await rowText(gj.client, 'good_job_batches', batch)).toBe(before);
   });
 });
@@ -224,19 +409,38 @@ describe('the preview', () => {
     await gj.client.query(`UPDATE good_jobs SET serialized_params = '[]' WHERE id = $1`, [broken]);
     for (const columns of [SUCCEEDED, RUNNING, {}]) await insertJob(gj.client, columns);
     expect(await previewBulk(gj.ctx(), 'retry', discarded(''))).toMatchObject({
-      total: { kind: 'exact', count: 7 }, states: { discarded: 7, succeeded: 1, running: 1, queued: 1 }, more: false, skipped: { running: 0, blankError: 2, unreadable: 1 },
+      total: { kind: 'exact', count: 7 },
+      states: { discarded: 7, succeeded: 1, running: 1, queued: 1 },
+      more: false,
+      skipped: { running: 0, blankError: 2, unreadable: 1 },
     });
-    expect(await previewBulk(gj.ctx(), 'discard', discarded(''))).toMatchObject({ total: { count: 2 }, skipped: { running: 1, blankError: 0, unreadable: 0 } });
-    expect(await previewBulk(gj.ctx(), 'destroy', discarded(''))).toMatchObject({ total: { count: 8 } });
+    expect(await previewBulk(gj.ctx(), 'discard', discarded(''))).toMatchObject({
+      total: { count: 2 },
+      skipped: { running: 1, blankError: 0, unreadable: 0 },
+    });
+    expect(await previewBulk(gj.ctx(), 'destroy', discarded(''))).toMatchObject({
+      total: { count: 8 },
+    });
   });
 
   test('is for who may do it: another is refused, on record', async () => {
-    await expect(requireBulk(gj.ctx({ role: 'operator' }), 'destroy', discarded())).rejects.toMatchObject({ code: 'forbidden' });
-    await expect(requireBulk(gj.ctx({ role: 'viewer' }), 'retry', ids([randomUUID()]))).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(
+      requireBulk(gj.ctx({ role: 'operator' }), 'destroy', discarded()),
+    ).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(
+      requireBulk(gj.ctx({ role: 'viewer' }), 'retry', ids([randomUUID()])),
+    ).rejects.toMatchObject({ code: 'forbidden' });
     await requireBulk(gj.ctx({ role: 'operator' }), 'retry', discarded());
-    const { rows } = await gj.client.query('SELECT action, outcome, error, details FROM good_job_console.audit_events ORDER BY id');
+    const { rows } = await gj.client.query(
+      'SELECT action, outcome, error, details FROM good_job_console.audit_events ORDER BY id',
+    );
     expect(rows).toEqual([
-      { action: 'job.destroy', outcome: 'refused', error: 'forbidden', details: { preview: true, filter: 'state=discarded' } },
+      {
+        action: 'job.destroy',
+        outcome: 'refused',
+        error: 'forbidden',
+        details: { preview: true, filter: 'state=discarded' },
+      },
       { action: 'job.retry', outcome: 'refused', error: 'forbidden', details: { preview: true } },
     ]);
   });
@@ -244,9 +448,20 @@ describe('the preview', () => {
   test('a filter that is not understood is refused, in the preview and at the start', async () => {
     const [id] = await insertJobs(gj.client, 1);
     const target = discarded('state=discarded&q=nonsense:1');
-    await expect(previewBulk(gj.ctx(), 'retry', target)).rejects.toMatchObject({ code: 'bad_request' });
+    await expect(previewBulk(gj.ctx(), 'retry', target)).rejects.toMatchObject({
+      code: 'bad_request',
+    });
     const { cutOff, total } = await previewBulk(gj.ctx(), 'retry', discarded());
-    await expect(startBulk(gj.ctx(), { action: 'retry', target, scheduledAt: null, cutOff, expected: total, typed: null })).rejects.toMatchObject({ code: 'bad_request' });
+    await expect(
+      startBulk(gj.ctx(), {
+        action: 'retry',
+        target,
+        scheduledAt: null,
+        cutOff,
+        expected: total,
+        typed: null,
+      }),
+    ).rejects.toMatchObject({ code: 'bad_request' });
     expect((await row(gj.client, 'good_jobs', id ?? '')).finished_at).not.toBeNull();
   });
 });
@@ -256,24 +471,52 @@ describe('confirmation', () => {
     await insertJobs(gj.client, 1_001);
     const ctx = gj.ctx();
     const { cutOff, total, target } = await previewBulk(ctx, 'retry', discarded());
-    const tried = (expected: typeof total, typed: number | null) => startBulk(ctx, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed });
-    for (const [expected, typed] of [[total, null], [total, 1_000], [{ kind: 'exact', count: 3 }, null], [{ kind: 'exact', count: 3 }, 3]] as const) {
+    const tried = (expected: typeof total, typed: number | null) =>
+      startBulk(ctx, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed });
+    for (const [expected, typed] of [
+      [total, null],
+      [total, 1_000],
+      [{ kind: 'exact', count: 3 }, null],
+      [{ kind: 'exact', count: 3 }, 3],
+    ] as const) {
       expect(await tried(expected, typed)).toEqual({ kind: 'not_confirmed' });
     }
-    expect((await gj.client.query('SELECT DISTINCT outcome, error, counts FROM good_job_console.audit_events')).rows).toEqual([{ outcome: 'refused', error: 'not_confirmed', counts: {} }]);
-    expect((await gj.client.query(`SELECT 1 FROM good_job_console.bulk_runs WHERE state = 'running'`)).rowCount).toBe(0);
+    expect(
+      (
+        await gj.client.query(
+          'SELECT DISTINCT outcome, error, counts FROM good_job_console.audit_events',
+        )
+      ).rows,
+    ).toEqual([{ outcome: 'refused', error: 'not_confirmed', counts: {} }]);
+    expect(
+      (await gj.client.query(`SELECT 1 FROM good_job_console.bulk_runs WHERE state = 'running'`))
+        .rowCount,
+    ).toBe(0);
     const started = await tried(total, 1_001);
-    expect(started.kind === 'started' && (await settled(ctx, started.runId)).counts).toEqual({ done: 1_001 });
+    expect(started.kind === 'started' && (await settled(ctx, started.runId)).counts).toEqual({
+      done: 1_001,
+    });
   });
 });
 
 describe('who may', () => {
   test('a viewer may not, an operator may not destroy, read-only nobody', async () => {
     await insertJobs(gj.client, 1);
-    for (const [options, action, code] of [[{ role: 'viewer' }, 'retry', 'forbidden'], [{ role: 'operator' }, 'destroy', 'forbidden'], [{ readOnly: true }, 'retry', 'read_only']] as const) {
+    for (const [options, action, code] of [
+      [{ role: 'viewer' }, 'retry', 'forbidden'],
+      [{ role: 'operator' }, 'destroy', 'forbidden'],
+      [{ readOnly: true }, 'retry', 'read_only'],
+    ] as const) {
       await expect(start(gj.ctx(options), action, discarded())).rejects.toMatchObject({ code });
     }
-    expect((await settled(gj.ctx({ role: 'operator' }), await start(gj.ctx({ role: 'operator' }), 'retry', discarded()))).counts).toEqual({ done: 1 });
+    expect(
+      (
+        await settled(
+          gj.ctx({ role: 'operator' }),
+          await start(gj.ctx({ role: 'operator' }), 'retry', discarded()),
+        )
+      ).counts,
+    ).toEqual({ done: 1 });
   });
 });
 
@@ -283,11 +526,24 @@ describe('without the tables of runs', () => {
     const open = await insertJob(gj.client);
     const ctx = gj.ctx({ bulkRuns: false });
     const preview = await previewBulk(ctx, 'retry', ids([...list, open]));
-    const request = { action: 'retry' as const, scheduledAt: null, cutOff: preview.cutOff, expected: preview.total, typed: null };
-    expect(await startBulk(ctx, { ...request, target: discarded() })).toEqual({ kind: 'needs_schema' });
-    expect(await startBulk(ctx, { ...request, target: preview.target })).toEqual({ kind: 'done', counts: { done: 2, conflict: 1 } });
+    const request = {
+      action: 'retry' as const,
+      scheduledAt: null,
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      typed: null,
+    };
+    expect(await startBulk(ctx, { ...request, target: discarded() })).toEqual({
+      kind: 'needs_schema',
+    });
+    expect(await startBulk(ctx, { ...request, target: preview.target })).toEqual({
+      kind: 'done',
+      counts: { done: 2, conflict: 1 },
+    });
     const many = ids(Array.from({ length: 101 }, () => randomUUID()));
-    await expect(startBulk(ctx, { ...request, target: many })).rejects.toMatchObject({ code: 'bad_request' });
+    await expect(startBulk(ctx, { ...request, target: many })).rejects.toMatchObject({
+      code: 'bad_request',
+    });
     expect(await getRun(ctx, randomUUID())).toBeNull();
     expect(await listRuns(ctx, null)).toEqual({ rows: [], previous: null, next: null });
   });
@@ -296,7 +552,8 @@ describe('without the tables of runs', () => {
 test('the list of runs pages both ways', async () => {
   await gj.client.query('DELETE FROM good_job_console.bulk_runs');
   const [job] = await insertJobs(gj.client, 1);
-  for (let n = 0; n < 27; n += 1) await settled(gj.ctx(), await start(gj.ctx(), 'reschedule', ids([job ?? ''])));
+  for (let n = 0; n < 27; n += 1)
+    await settled(gj.ctx(), await start(gj.ctx(), 'reschedule', ids([job ?? ''])));
   const first = await listRuns(gj.ctx(), null);
   const second = await listRuns(gj.ctx(), first.next);
   expect([first.rows.length, second.rows.length, second.next]).toEqual([25, 2, null]);
@@ -307,46 +564,141 @@ test('an operator starts and resumes no run above the limit, whatever the number
   await insertJobs(gj.client, 6);
   const operator = gj.ctx({ role: 'operator', bulkOperatorLimit: 5 });
   const { target, cutOff, total } = await previewBulk(operator, 'retry', discarded());
-  for (const expected of [total, { kind: 'exact', count: 1 } as const]) await expect(startBulk(operator, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed: expected.count })).rejects.toMatchObject({ code: 'bulk_too_large' });
-  const attempts = await gj.client.query('SELECT outcome, error, counts FROM good_job_console.audit_events');
-  expect(attempts.rows).toEqual(Array.from({ length: 2 }, () => ({ outcome: 'refused', error: 'bulk_too_large', counts: {} })));
+  for (const expected of [total, { kind: 'exact', count: 1 } as const])
+    await expect(
+      startBulk(operator, {
+        action: 'retry',
+        target,
+        scheduledAt: null,
+        cutOff,
+        expected,
+        typed: expected.count,
+      }),
+    ).rejects.toMatchObject({ code: 'bulk_too_large' });
+  const attempts = await gj.client.query(
+    'SELECT outcome, error, counts FROM good_job_console.audit_events',
+  );
+  expect(attempts.rows).toEqual(
+    Array.from({ length: 2 }, () => ({ outcome: 'refused', error: 'bulk_too_large', counts: {} })),
+  );
   const runId = await start(gj.ctx({ bulkOperatorLimit: 5 }), 'retry', discarded());
   await settled(gj.ctx(), runId);
   await gj.client.query('DELETE FROM good_job_console.audit_events');
-  await expect(controlRun(operator, runId, 'resume')).rejects.toMatchObject({ code: 'bulk_too_large' });
-  await expect(controlRun(gj.ctx({ role: 'operator', bulkOperatorLimit: 5, readOnly: true }), runId, 'resume')).rejects.toMatchObject({ code: 'read_only' });
-  await expect(controlRun(gj.ctx({ role: 'viewer', bulkOperatorLimit: 5 }), runId, 'resume')).rejects.toMatchObject({ code: 'forbidden' });
-  expect((await gj.client.query('SELECT action, outcome, error, target_ids FROM good_job_console.audit_events ORDER BY id')).rows).toEqual(['bulk_too_large', 'forbidden'].map((error) => ({ action: 'bulk.resume', outcome: 'refused', error, target_ids: [runId] })));
+  await expect(controlRun(operator, runId, 'resume')).rejects.toMatchObject({
+    code: 'bulk_too_large',
+  });
+  await expect(
+    controlRun(gj.ctx({ role: 'operator', bulkOperatorLimit: 5, readOnly: true }), runId, 'resume'),
+  ).rejects.toMatchObject({ code: 'read_only' });
+  await expect(
+    controlRun(gj.ctx({ role: 'viewer', bulkOperatorLimit: 5 }), runId, 'resume'),
+  ).rejects.toMatchObject({ code: 'forbidden' });
+  expect(
+    (
+      await gj.client.query(
+        'SELECT action, outcome, error, target_ids FROM good_job_console.audit_events ORDER BY id',
+      )
+    ).rows,
+  ).toEqual(
+    ['bulk_too_large', 'forbidden'].map((error) => ({
+      action: 'bulk.resume',
+      outcome: 'refused',
+      error,
+      target_ids: [runId],
+    })),
+  );
   expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('conflict');
-  await gj.client.query(`UPDATE good_jobs SET error = 'x', finished_at = now() WHERE id IN (SELECT id FROM good_jobs LIMIT 5)`);
-  expect((await settled(operator, await start(operator, 'retry', discarded()))).counts).toEqual({ done: 5 });
+  await gj.client.query(
+    `UPDATE good_jobs SET error = 'x', finished_at = now() WHERE id IN (SELECT id FROM good_jobs LIMIT 5)`,
+  );
+  expect((await settled(operator, await start(operator, 'retry', discarded()))).counts).toEqual({
+    done: 5,
+  });
 });
 
 describe('the limit of an operator', () => {
-  const refusals = async () => (await gj.client.query('SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id')).rows as unknown[];
+  const refusals = async () =>
+    (
+      await gj.client.query(
+        'SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id',
+      )
+    ).rows as unknown[];
 
   test('holds for a batch retry that needs no run: before anything is changed, and whatever the number of chunks', async () => {
-    const batch = await insertBatch(gj.client, { discarded_at: new Date().toISOString(), finished_at: new Date().toISOString() });
+    const batch = await insertBatch(gj.client, {
+      discarded_at: new Date().toISOString(),
+      finished_at: new Date().toISOString(),
+    });
     const [first = ''] = await insertJobs(gj.client, 6, { batch_id: `'${batch}'` });
-    const before = [await rowText(gj.client, 'good_job_batches', batch), await rowText(gj.client, 'good_jobs', first)];
-    await expect(retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 5 }), batch)).rejects.toMatchObject({ code: 'bulk_too_large' });
-    await expect(retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 0, bulkRuns: false }), batch)).rejects.toMatchObject({ code: 'bulk_too_large' });
-    expect([await rowText(gj.client, 'good_job_batches', batch), await rowText(gj.client, 'good_jobs', first)]).toEqual(before);
-    expect(await refusals()).toEqual(Array.from({ length: 2 }, () => ({ action: 'batch.retry', outcome: 'refused', error: 'bulk_too_large' })));
+    const before = [
+      await rowText(gj.client, 'good_job_batches', batch),
+      await rowText(gj.client, 'good_jobs', first),
+    ];
+    await expect(
+      retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 5 }), batch),
+    ).rejects.toMatchObject({ code: 'bulk_too_large' });
+    await expect(
+      retryBatchUnlessLarge(
+        gj.ctx({ role: 'operator', bulkOperatorLimit: 0, bulkRuns: false }),
+        batch,
+      ),
+    ).rejects.toMatchObject({ code: 'bulk_too_large' });
+    expect([
+      await rowText(gj.client, 'good_job_batches', batch),
+      await rowText(gj.client, 'good_jobs', first),
+    ]).toEqual(before);
+    expect(await refusals()).toEqual(
+      Array.from({ length: 2 }, () => ({
+        action: 'batch.retry',
+        outcome: 'refused',
+        error: 'bulk_too_large',
+      })),
+    );
     await insertJobs(gj.client, 600, { batch_id: `'${batch}'` });
-    await expect(retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 605, bulkRuns: false }), batch)).rejects.toMatchObject({ code: 'bulk_too_large' });
+    await expect(
+      retryBatchUnlessLarge(
+        gj.ctx({ role: 'operator', bulkOperatorLimit: 605, bulkRuns: false }),
+        batch,
+      ),
+    ).rejects.toMatchObject({ code: 'bulk_too_large' });
     expect(await executions('finished_at IS NULL')).toEqual([]);
-    expect(await retryBatchUnlessLarge(gj.ctx({ role: 'operator', bulkOperatorLimit: 606, bulkRuns: false }), batch)).toMatchObject({ outcome: 'done', retried: 606 });
-    expect(await retryBatchUnlessLarge(gj.ctx({ bulkOperatorLimit: 0 }), batch)).toMatchObject({ outcome: 'done', retried: 0 });
+    expect(
+      await retryBatchUnlessLarge(
+        gj.ctx({ role: 'operator', bulkOperatorLimit: 606, bulkRuns: false }),
+        batch,
+      ),
+    ).toMatchObject({ outcome: 'done', retried: 606 });
+    expect(await retryBatchUnlessLarge(gj.ctx({ bulkOperatorLimit: 0 }), batch)).toMatchObject({
+      outcome: 'done',
+      retried: 0,
+    });
   });
 
   test('holds for selected rows without the console’s own tables', async () => {
     const list = await insertJobs(gj.client, 2);
-    const [chosen, now] = [ids([...list, ...list]), await previewBulk(gj.ctx(), 'retry', ids(list))];
-    const request = (limit: number, role: 'operator' | 'admin' = 'operator') => startBulk(gj.ctx({ role, bulkOperatorLimit: limit, bulkRuns: false }), { action: 'retry', target: chosen, scheduledAt: null, cutOff: now.cutOff, expected: now.total, typed: null });
-    for (const limit of [0, 1]) await expect(request(limit)).rejects.toMatchObject({ code: 'bulk_too_large' });
+    const [chosen, now] = [
+      ids([...list, ...list]),
+      await previewBulk(gj.ctx(), 'retry', ids(list)),
+    ];
+    const request = (limit: number, role: 'operator' | 'admin' = 'operator') =>
+      startBulk(gj.ctx({ role, bulkOperatorLimit: limit, bulkRuns: false }), {
+        action: 'retry',
+        target: chosen,
+        scheduledAt: null,
+        cutOff: now.cutOff,
+        expected: now.total,
+        typed: null,
+      });
+    for (const limit of [0, 1])
+      await expect(request(limit)).rejects.toMatchObject({ code: 'bulk_too_large' });
     expect(await executions('finished_at IS NULL')).toEqual([]);
-    expect(await refusals()).toEqual(Array.from({ length: 2 }, () => ({ action: 'job.retry', outcome: 'refused', error: 'bulk_too_large' })));
+    expect(await refusals()).toEqual(
+      Array.from({ length: 2 }, () => ({
+        action: 'job.retry',
+        outcome: 'refused',
+        error: 'bulk_too_large',
+      })),
+    );
     expect(await request(2)).toEqual({ kind: 'done', counts: { done: 2 } });
     expect(await request(0, 'admin')).toEqual({ kind: 'done', counts: { conflict: 2 } });
   });

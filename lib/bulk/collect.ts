@@ -27,10 +27,22 @@ export const PARTS = 4;
 const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
 
 /** What is found in two steps (lib/jobs/recheck.ts) is a target only when it is kept in the second. */
-async function chosen(tx: Tx, gj: GoodJob, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<Found> {
+async function chosen(
+  tx: Tx,
+  gj: GoodJob,
+  action: BulkAction,
+  target: BulkTarget,
+  cutOff: CutOff,
+): Promise<Found> {
   const found = await targetJobs(tx, gj, target);
-  const also = (condition: Sql) => sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
-  return { condition: also(found.condition), unchecked: also(found.unchecked), isDoubtful: found.isDoubtful, keep: (tx, ids) => found.keep(tx, ids) };
+  const also = (condition: Sql) =>
+    sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
+  return {
+    condition: also(found.condition),
+    unchecked: also(found.unchecked),
+    isDoubtful: found.isDoubtful,
+    keep: (tx, ids) => found.keep(tx, ids),
+  };
 }
 
 /** Lists the jobs of `from` (`good_jobs j WHERE …`) as targets; how many. */
@@ -41,18 +53,41 @@ async function list(tx: Tx, gj: GoodJob, runId: string, found: Found, from: Sql)
     return listed?.count ?? 0;
   }
   const read = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${from}`);
-  return listKept(tx, gj, runId, found, read.map(({ id }) => id));
+  return listKept(
+    tx,
+    gj,
+    runId,
+    found,
+    read.map(({ id }) => id),
+  );
 }
 
-async function listKept(tx: Tx, gj: GoodJob, runId: string, found: Found, ids: string[]): Promise<number> {
+async function listKept(
+  tx: Tx,
+  gj: GoodJob,
+  runId: string,
+  found: Found,
+  ids: string[],
+): Promise<number> {
   const kept = await found.keep(tx, ids);
-  await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...kept]}::uuid[])`);
+  await tx.query(
+    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...kept]}::uuid[])`,
+  );
   return kept.size;
 }
 
 /** All of them; null: there are too many, or too many to search among. */
 async function listAll(tx: Tx, gj: GoodJob, runId: string, found: Found): Promise<number | null> {
-  if (!found.isDoubtful) return unlessMore(await list(tx, gj, runId, found, sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${COUNTED_AT_MOST + 1}`));
+  if (!found.isDoubtful)
+    return unlessMore(
+      await list(
+        tx,
+        gj,
+        runId,
+        found,
+        sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${COUNTED_AT_MOST + 1}`,
+      ),
+    );
   const read = await tx.query<{ id: string | null }>(searched(gj, found, sql`true`));
   const ids = read.flatMap(({ id }) => id ?? []);
   return ids.length < read.length ? null : listKept(tx, gj, runId, found, ids);
@@ -62,15 +97,26 @@ const unlessMore = (listed: number) => (listed > COUNTED_AT_MOST ? null : listed
 
 /** Selected jobs are targets whatever has become of them: each gets its outcome. */
 export async function listSelected(tx: Tx, runId: string, ids: string[]): Promise<number> {
-  const rows = await tx.query(sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT DISTINCT ${runId}::uuid, 1, 0, id FROM unnest(${ids}::uuid[]) id RETURNING 1`);
+  const rows = await tx.query(
+    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT DISTINCT ${runId}::uuid, 1, 0, id FROM unnest(${ids}::uuid[]) id RETURNING 1`,
+  );
   return rows.length;
 }
 
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
-export async function listAtOnce(tx: Tx, gj: GoodJob, runId: string, action: BulkAction, target: BulkTarget, cutOff: CutOff): Promise<number | null> {
+export async function listAtOnce(
+  tx: Tx,
+  gj: GoodJob,
+  runId: string,
+  action: BulkAction,
+  target: BulkTarget,
+  cutOff: CutOff,
+): Promise<number | null> {
   const found = await chosen(tx, gj, action, target, cutOff);
   await tx.query(sql`SAVEPOINT at_once`);
-  const [before] = await tx.query<{ ms: string }>(sql`SELECT current_setting('statement_timeout') AS ms`);
+  const [before] = await tx.query<{ ms: string }>(
+    sql`SELECT current_setting('statement_timeout') AS ms`,
+  );
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
   try {
     const listed = await listAll(tx, gj, runId, found);
@@ -103,14 +149,25 @@ export interface Collected {
  * Lists the targets among the next `size` jobs of the walk. A row that has not been written since the cut-off keeps
  * its place in any order, so each is met once.
  */
-export async function collectWindow(tx: Tx, gj: GoodJob, run: RunRow, size: number): Promise<Collected> {
+export async function collectWindow(
+  tx: Tx,
+  gj: GoodJob,
+  run: RunRow,
+  size: number,
+): Promise<Collected> {
   const { order, base } = walkOf(gj, run.action);
   const from: Sql = run.collectedTo ? sql`AND ${bound(order, run.collectedTo, 'beyond')}` : empty;
   const [end] = await tx.query<Place>(sql`
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
   const found = await chosen(tx, gj, run.action, targetOf(run), run.cutOff);
-  const listed = await list(tx, gj, run.id, found, sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`);
+  const listed = await list(
+    tx,
+    gj,
+    run.id,
+    found,
+    sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`,
+  );
   return { found: listed, to: end ?? null };
 }
 
@@ -119,20 +176,33 @@ const BY_END: Order = { key: sql`j.finished_at`, direction: 'desc' };
 
 /** An edge of a window, in terms that an index on the key alone can take. */
 function bound(order: Order, { at, id }: Place, side: 'beyond' | 'up to'): Sql {
-  if (order === BY_ID) return side === 'beyond' ? sql`j.id > ${id}::uuid` : sql`j.id <= ${id}::uuid`;
-  return side === 'beyond' ? beyond(order, { direction: 'after', id, at }) : sql`${order.key} >= ${at} AND (${order.key}, j.id) >= (${at}, ${id}::uuid)`;
+  if (order === BY_ID)
+    return side === 'beyond' ? sql`j.id > ${id}::uuid` : sql`j.id <= ${id}::uuid`;
+  return side === 'beyond'
+    ? beyond(order, { direction: 'after', id, at })
+    : sql`${order.key} >= ${at} AND (${order.key}, j.id) >= (${at}, ${id}::uuid)`;
 }
 
 /** The smallest index that holds every job the action is for. */
 function walkOf(gj: GoodJob, action: BulkAction): { order: Order; base: Sql } {
-  const has = (migration: string) => !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+  const has = (migration: string) =>
+    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
   const kind = jobActionOf(action);
   // index_good_jobs_on_discarded
-  if (kind === 'retry' && has('add_index_good_jobs_discarded')) return { order: BY_END, base: isActionable(action) };
+  if (kind === 'retry' && has('add_index_good_jobs_discarded'))
+    return { order: BY_END, base: isActionable(action) };
   // index_good_jobs_jobs_on_finished_at_only
-  if ((kind === 'retry' || kind === 'destroy') && has('add_index_good_jobs_finished_at_for_cleanup')) return { order: BY_END, base: sql`j.finished_at IS NOT NULL` };
+  if (
+    (kind === 'retry' || kind === 'destroy') &&
+    has('add_index_good_jobs_finished_at_for_cleanup')
+  )
+    return { order: BY_END, base: sql`j.finished_at IS NOT NULL` };
   // index_good_jobs_on_unfinished_or_errored
-  if ((kind === 'discard' || kind === 'reschedule') && has('add_index_good_jobs_on_unfinished_or_errored')) return { order: BY_ID, base: sql`(j.finished_at IS NULL OR j.error IS NOT NULL)` };
+  if (
+    (kind === 'discard' || kind === 'reschedule') &&
+    has('add_index_good_jobs_on_unfinished_or_errored')
+  )
+    return { order: BY_ID, base: sql`(j.finished_at IS NULL OR j.error IS NOT NULL)` };
   // good_jobs_pkey
   return { order: BY_ID, base: sql`true` };
 }

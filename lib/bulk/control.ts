@@ -19,17 +19,42 @@ export type ControlOutcome = 'done' | 'conflict' | 'missing';
  * Pauses, resumes or cancels a run, whichever server works on it: that one sees it before its next chunk. Needs the
  * permission of the run's own action. Throws ConsoleError `forbidden`, `read_only` or, to go on, `bulk_too_large`.
  */
-export async function controlRun(ctx: Ctx, runId: string, control: Control): Promise<ControlOutcome> {
+export async function controlRun(
+  ctx: Ctx,
+  runId: string,
+  control: Control,
+): Promise<ControlOutcome> {
   const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
   if (!run) return 'missing';
   if (control === 'resume') return resume(ctx, runId, run.action);
-  return transaction(ctx, permissionOf(run.action), async (tx) => recorded(tx, runId, control, await (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run))), attemptOf(runId, control));
+  return transaction(
+    ctx,
+    permissionOf(run.action),
+    async (tx) =>
+      recorded(
+        tx,
+        runId,
+        control,
+        await (control === 'pause' ? pause(tx, ctx, runId) : cancel(tx, ctx, run)),
+      ),
+    attemptOf(runId, control),
+  );
 }
 
 /** No reason is asked for: a run that goes wrong must stop at a click. */
-const attemptOf = (runId: string, control: Control) => ({ action: `bulk.${control}` as const, targetType: 'bulk_run' as const, targetIds: [runId], asksReason: false });
+const attemptOf = (runId: string, control: Control) => ({
+  action: `bulk.${control}` as const,
+  targetType: 'bulk_run' as const,
+  targetIds: [runId],
+  asksReason: false,
+});
 
-async function recorded<T extends string>(tx: WriteTx, runId: string, control: Control, outcome: T): Promise<T> {
+async function recorded<T extends string>(
+  tx: WriteTx,
+  runId: string,
+  control: Control,
+  outcome: T,
+): Promise<T> {
   const { action, targetType, targetIds } = attemptOf(runId, control);
   await tx.audit({ action, targetType, targetIds, counts: { [outcome]: 1 }, details: {} });
   return outcome;
@@ -37,7 +62,9 @@ async function recorded<T extends string>(tx: WriteTx, runId: string, control: C
 
 /** To go on with a run is as good as to start it. */
 async function mayGoOn(tx: WriteTx, ctx: Ctx, runId: string): Promise<void> {
-  const [run] = await tx.query<{ expected: number | null }>(sql`SELECT CASE expected_kind WHEN 'exact' THEN expected::int END AS expected FROM ${RUNS} WHERE id = ${runId}`);
+  const [run] = await tx.query<{ expected: number | null }>(
+    sql`SELECT CASE expected_kind WHEN 'exact' THEN expected::int END AS expected FROM ${RUNS} WHERE id = ${runId}`,
+  );
   if (run) checkBulkLimit(ctx, run.expected);
 }
 
@@ -57,7 +84,8 @@ async function cancel(tx: WriteTx, ctx: Ctx, run: RunRow): Promise<ControlOutcom
      WHERE id = ${run.id} AND state IN ('running', 'paused') RETURNING 1`);
   if (rows.length === 0) return 'conflict'; // an ended run has no targets: none was forgotten
   const now = await readRun(tx, run.id);
-  if (now && run.action === 'batch_retry' && run.batchId && (now.counts.done ?? 0) > 0) await endBatchRetry(tx, ctx.gj, now, run.batchId);
+  if (now && run.action === 'batch_retry' && run.batchId && (now.counts.done ?? 0) > 0)
+    await endBatchRetry(tx, ctx.gj, now, run.batchId);
   return 'done';
 }
 
@@ -72,12 +100,18 @@ async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<Cont
   let firstLease: string | null | undefined;
   let onRecord = false;
   for (;;) {
-    const taken = await transaction(ctx, permissionOf(action), async (tx) => {
-      if (!onRecord) await mayGoOn(tx, ctx, runId);
-      const tried = await takeLease(tx, ctx, runId);
-      if (!onRecord) await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
-      return tried;
-    }, attemptOf(runId, 'resume'));
+    const taken = await transaction(
+      ctx,
+      permissionOf(action),
+      async (tx) => {
+        if (!onRecord) await mayGoOn(tx, ctx, runId);
+        const tried = await takeLease(tx, ctx, runId);
+        if (!onRecord)
+          await recorded(tx, runId, 'resume', tried.outcome === 'over' ? 'conflict' : 'done');
+        return tried;
+      },
+      attemptOf(runId, 'resume'),
+    );
     onRecord = true;
     if (taken.outcome === 'over') return 'conflict';
     // This server's own work may just have seen the pause, and be about to let go: of this lease too.
@@ -104,6 +138,8 @@ async function takeLease(tx: WriteTx, ctx: Ctx, runId: string): Promise<Taken> {
      RETURNING coalesce(lease_expires_at > clock_timestamp(), false) AS live, lease_expires_at AS lease`);
   if (!run) return { outcome: 'over' };
   if (run.live) return { outcome: 'leased', lease: run.lease };
-  await tx.query(sql`UPDATE ${RUNS} SET controlled_by = ${ctx.viewer.id}, lease_owner = ${serverId()}, lease_expires_at = ${leaseEnd} WHERE id = ${runId}`);
+  await tx.query(
+    sql`UPDATE ${RUNS} SET controlled_by = ${ctx.viewer.id}, lease_owner = ${serverId()}, lease_expires_at = ${leaseEnd} WHERE id = ${runId}`,
+  );
   return { outcome: 'taken' };
 }

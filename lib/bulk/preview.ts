@@ -10,7 +10,13 @@ import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Found } from '../jobs/recheck';
 import { isActionable, settleTarget, targetJobs } from './target';
-import { type BulkAction, type BulkCount, type BulkPreview, type BulkTarget, jobActionOf } from './types';
+import {
+  type BulkAction,
+  type BulkCount,
+  type BulkPreview,
+  type BulkTarget,
+  jobActionOf,
+} from './types';
 
 /** Jobs that a preview looks at; beyond it a number is a lower bound. */
 export const COUNTED_AT_MOST = 200_000;
@@ -22,14 +28,26 @@ const SKIPPED_BUDGET_MS = 1_500;
  * what is known already to come to nothing. Its cut-off is the one to start with: the run then takes up no job that
  * this preview has not counted. Throws ConsoleError `bad_request` for a filter that could not be read.
  */
-export async function previewBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<BulkPreview> {
+export async function previewBulk(
+  ctx: Ctx,
+  action: BulkAction,
+  target: BulkTarget,
+): Promise<BulkPreview> {
   const { settled, cutOff, found } = await ctx.db.read(async (tx) => {
     const words = await settleTarget(tx, ctx.gj, target);
-    return { settled: words, cutOff: await cutOffNow(tx), found: await targetJobs(tx, ctx.gj, words) };
+    return {
+      settled: words,
+      cutOff: await cutOffNow(tx),
+      found: await targetJobs(tx, ctx.gj, words),
+    };
   });
-  if (found.isDoubtful) return { target: settled, cutOff, ...(await countDoubtful(ctx, action, found)) };
+  if (found.isDoubtful)
+    return { target: settled, cutOff, ...(await countDoubtful(ctx, action, found)) };
   const matches = found.condition;
-  const [counted, skipped] = await Promise.all([countStates(ctx, action, matches), countSkipped(ctx, action, matches)]);
+  const [counted, skipped] = await Promise.all([
+    countStates(ctx, action, matches),
+    countSkipped(ctx, action, matches),
+  ]);
   return { target: settled, cutOff, ...counted, skipped };
 }
 
@@ -57,21 +75,39 @@ interface Again {
 }
 
 /** The same where each job found must be looked at again. No planner is asked: it knows of what is hidden. */
-async function countDoubtful(ctx: Ctx, action: BulkAction, found: Found): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped'>> {
-  const [to, others] = await Promise.all([isActionable(action), sql`(${isActionable(action)}) IS NOT TRUE`].map((base) => keptOf(ctx, action, found, base)));
+async function countDoubtful(
+  ctx: Ctx,
+  action: BulkAction,
+  found: Found,
+): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped'>> {
+  const [to, others] = await Promise.all(
+    [isActionable(action), sql`(${isActionable(action)}) IS NOT TRUE`].map((base) =>
+      keptOf(ctx, action, found, base),
+    ),
+  );
   const count = to?.rows.reduce((sum, row) => sum + row.count, 0) ?? 0;
-  const sum = (name: 'running' | 'blank' | 'unreadable') => to?.rows.reduce((total, row) => total + row[name], 0) ?? 0;
+  const sum = (name: 'running' | 'blank' | 'unreadable') =>
+    to?.rows.reduce((total, row) => total + row[name], 0) ?? 0;
   return {
     total: { kind: to?.isAll ? 'exact' : 'at_least', count },
     states: to || others ? byState([...(to?.rows ?? []), ...(others?.rows ?? [])]) : null,
     more: !to?.isAll || !others?.isAll,
-    skipped: to?.isAll ? { running: sum('running'), blankError: sum('blank'), unreadable: sum('unreadable') } : null,
+    skipped: to?.isAll
+      ? { running: sum('running'), blankError: sum('blank'), unreadable: sum('unreadable') }
+      : null,
   };
 }
 
 /** Null: they could not be searched in time. */
-async function keptOf(ctx: Ctx, action: BulkAction, found: Found, base: Sql): Promise<{ rows: Again[]; isAll: boolean } | null> {
-  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) => tx.query<{ id: string | null }>(searched(ctx.gj, found, base)));
+async function keptOf(
+  ctx: Ctx,
+  action: BulkAction,
+  found: Found,
+  base: Sql,
+): Promise<{ rows: Again[]; isAll: boolean } | null> {
+  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
+    tx.query<{ id: string | null }>(searched(ctx.gj, found, base)),
+  );
   if (!read) return null;
   const ids = read.flatMap(({ id }) => id ?? []);
   const rows = await ctx.db.read(async (tx) => {
@@ -86,14 +122,22 @@ async function keptOf(ctx: Ctx, action: BulkAction, found: Found, base: Sql): Pr
 }
 
 /** A preview that takes too long says so; it is no reason not to show the rest. */
-async function inTime<T>(ctx: Ctx, timeoutMs: number, fn: (tx: Tx) => Promise<T>): Promise<T | null> {
+async function inTime<T>(
+  ctx: Ctx,
+  timeoutMs: number,
+  fn: (tx: Tx) => Promise<T>,
+): Promise<T | null> {
   return ctx.db.read(fn, { timeoutMs }).catch((error: unknown) => {
     if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
     throw error;
   });
 }
 
-async function countStates(ctx: Ctx, action: BulkAction, matches: Sql): Promise<Pick<BulkPreview, 'total' | 'states' | 'more'>> {
+async function countStates(
+  ctx: Ctx,
+  action: BulkAction,
+  matches: Sql,
+): Promise<Pick<BulkPreview, 'total' | 'states' | 'more'>> {
   const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
     tx.query<{ state: JobState; actionable: boolean; count: number }>(sql`
       SELECT state, actionable, count(*)::int AS count
@@ -101,8 +145,10 @@ async function countStates(ctx: Ctx, action: BulkAction, matches: Sql): Promise<
        GROUP BY state, actionable`),
   );
   const all = rows?.reduce((sum, { count }) => sum + count, 0) ?? 0;
-  const actionable = rows?.reduce((sum, { actionable, count }) => (actionable ? sum + count : sum), 0) ?? 0;
-  if (rows && all <= COUNTED_AT_MOST) return { total: { kind: 'exact', count: actionable }, states: byState(rows), more: false };
+  const actionable =
+    rows?.reduce((sum, { actionable, count }) => (actionable ? sum + count : sum), 0) ?? 0;
+  if (rows && all <= COUNTED_AT_MOST)
+    return { total: { kind: 'exact', count: actionable }, states: byState(rows), more: false };
   // Among jobs of all states those that count may still be few.
   const total = await countActionable(ctx, action, matches);
   return { total, states: rows && byState(rows), more: true };
@@ -121,12 +167,18 @@ async function countActionable(ctx: Ctx, action: BulkAction, matches: Sql): Prom
   );
   const count = rows?.[0]?.count;
   if (count === undefined) return estimate(ctx, sql`${matches} AND ${isActionable(action)}`);
-  return count > COUNTED_AT_MOST ? { kind: 'at_least', count: COUNTED_AT_MOST } : { kind: 'exact', count };
+  return count > COUNTED_AT_MOST
+    ? { kind: 'at_least', count: COUNTED_AT_MOST }
+    : { kind: 'exact', count };
 }
 
 /** The planner's, in 2-3 ms whatever the table's size. */
 async function estimate(ctx: Ctx, condition: Sql): Promise<BulkCount> {
-  const [row] = await ctx.db.read((tx) => tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${condition}`));
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<{ 'QUERY PLAN': string }>(
+      sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${condition}`,
+    ),
+  );
   const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
   return { kind: 'estimate', count: Math.round(plan?.Plan['Plan Rows'] ?? 0) };
 }
@@ -138,7 +190,11 @@ function skippedColumns(action: BulkAction): Sql {
 }
 
 /** Running jobs that a worker will not let go, errors that are blank, payloads that nobody can run. */
-async function countSkipped(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkPreview['skipped']> {
+async function countSkipped(
+  ctx: Ctx,
+  action: BulkAction,
+  matches: Sql,
+): Promise<BulkPreview['skipped']> {
   const rows = await inTime(ctx, SKIPPED_BUDGET_MS, (tx) =>
     tx.query<{ running: number; blankError: number; unreadable: number; looked: number }>(sql`
       SELECT count(*) FILTER (WHERE running)::int AS running, count(*) FILTER (WHERE blank AND NOT unreadable)::int AS "blankError",

@@ -4,7 +4,15 @@ import type { Ctx } from '../ctx';
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Cursor, type Page, toPage } from '../paging';
 import { RUNS, SAMPLES } from './run-rows';
-import type { BulkAction, BulkCount, BulkRun, BulkSample, BulkTarget, OutcomeCounts, RunState } from './types';
+import type {
+  BulkAction,
+  BulkCount,
+  BulkRun,
+  BulkSample,
+  BulkTarget,
+  OutcomeCounts,
+  RunState,
+} from './types';
 
 interface ReadRun extends Omit<BulkRun, 'expected' | 'counts' | 'activeMs'> {
   sortAt: string;
@@ -24,12 +32,19 @@ const columns: Sql = sql`
   CASE WHEN j.state = 'running' AND coalesce(j.lease_expires_at < clock_timestamp(), true) THEN 'interrupted' ELSE j.state END AS state`;
 
 function toRun({ sortAt: _, expected, expectedKind, counts, activeMs, ...run }: ReadRun): BulkRun {
-  return { ...run, expected: { kind: expectedKind, count: Number(expected ?? 0) }, counts: JSON.parse(counts) as OutcomeCounts, activeMs: Number(activeMs) };
+  return {
+    ...run,
+    expected: { kind: expectedKind, count: Number(expected ?? 0) },
+    counts: JSON.parse(counts) as OutcomeCounts,
+    activeMs: Number(activeMs),
+  };
 }
 
 export async function getRun(ctx: Ctx, id: string): Promise<BulkRun | null> {
   if (!ctx.bulkRuns) return null;
-  const [row] = await ctx.db.read((tx) => tx.query<ReadRun>(sql`SELECT ${columns} FROM ${RUNS} j WHERE j.id = ${id}`));
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<ReadRun>(sql`SELECT ${columns} FROM ${RUNS} j WHERE j.id = ${id}`),
+  );
   return row ? toRun(row) : null;
 }
 
@@ -40,7 +55,14 @@ const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc' };
 export async function listRuns(ctx: Ctx, cursor: Cursor | null): Promise<Page<BulkRun>> {
   if (!ctx.bulkRuns) return { rows: [], previous: null, next: null };
   return ctx.db.read(async (tx) => {
-    const at = cursor && ((await tx.query<{ at: string }>(sql`SELECT created_at AS at FROM ${RUNS} WHERE id = ${cursor.id}`))[0]?.at ?? cursor.at);
+    const at =
+      cursor &&
+      ((
+        await tx.query<{ at: string }>(
+          sql`SELECT created_at AS at FROM ${RUNS} WHERE id = ${cursor.id}`,
+        )
+      )[0]?.at ??
+        cursor.at);
     if (cursor && !at) return { rows: [], previous: null, next: null };
     const from = cursor && { ...cursor, at: at ?? null };
     const rows = await tx.query<ReadRun>(sql`
@@ -53,5 +75,9 @@ export async function listRuns(ctx: Ctx, cursor: Cursor | null): Promise<Page<Bu
 /** The first jobs of each outcome but `done`: SAMPLES_KEPT of each at most. */
 export async function listSamples(ctx: Ctx, runId: string): Promise<BulkSample[]> {
   if (!ctx.bulkRuns) return [];
-  return ctx.db.read((tx) => tx.query<BulkSample>(sql`SELECT job_id AS "jobId", outcome, code FROM ${SAMPLES} WHERE run_id = ${runId} ORDER BY outcome, job_id LIMIT 1000`));
+  return ctx.db.read((tx) =>
+    tx.query<BulkSample>(
+      sql`SELECT job_id AS "jobId", outcome, code FROM ${SAMPLES} WHERE run_id = ${runId} ORDER BY outcome, job_id LIMIT 1000`,
+    ),
+  );
 }

@@ -61,7 +61,11 @@ export async function readRun(tx: Tx, id: string, also: Sql = empty): Promise<Ru
 }
 
 /** The target as it was asked for; of selected ids the list itself is in bulk_run_targets. */
-export function targetOf({ target, filter, batchId }: Pick<RunRow, 'target' | 'filter' | 'batchId'>): BulkTarget {
+export function targetOf({
+  target,
+  filter,
+  batchId,
+}: Pick<RunRow, 'target' | 'filter' | 'batchId'>): BulkTarget {
   switch (target) {
     case 'ids':
       return { kind: 'ids', ids: [] };
@@ -96,7 +100,15 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<void> {
             ${target.kind === 'ids' ? null : target.batchId}, ${cutOff.at}, ${cutOff.txid}, 'exact', 'running', false, ${run.server}, ${leaseEnd})`);
 }
 
-export async function completeNewRun(tx: Tx, id: string, { collected, expected, auditId }: { collected: boolean; expected: BulkCount; auditId: string | null }): Promise<void> {
+export async function completeNewRun(
+  tx: Tx,
+  id: string,
+  {
+    collected,
+    expected,
+    auditId,
+  }: { collected: boolean; expected: BulkCount; auditId: string | null },
+): Promise<void> {
   await tx.query(sql`
     UPDATE ${RUNS} SET collected = ${collected}, expected = ${expected.count}, expected_kind = ${expected.kind}, audit_id = ${auditId} WHERE id = ${id}`);
 }
@@ -105,7 +117,12 @@ export async function completeNewRun(tx: Tx, id: string, { collected, expected, 
  * Changes of a run by its own server, and the same counts in its audit record; false: the lease is somebody else's by
  * now, and the caller's transaction must not count.
  */
-export async function updateRun(tx: Tx, id: string, server: string, changes: Sql): Promise<boolean> {
+export async function updateRun(
+  tx: Tx,
+  id: string,
+  server: string,
+  changes: Sql,
+): Promise<boolean> {
   const rows = await tx.query(sql`
     WITH run AS (UPDATE ${RUNS} SET ${changes} WHERE id = ${id} AND lease_owner = ${server} RETURNING audit_id, counts),
          recorded AS (UPDATE ${AUDIT_EVENTS} e SET counts = run.counts FROM run WHERE e.id = run.audit_id AND e.counts <> run.counts)

@@ -39,7 +39,10 @@ const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new 
 const lanesOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
 
 const ALL_PARTS: Parts = { first: 0, last: PARTS - 1 };
-const partsOf = (lane: number, lanes: number): Parts => ({ first: Math.floor((lane * PARTS) / lanes), last: Math.floor(((lane + 1) * PARTS) / lanes) - 1 });
+const partsOf = (lane: number, lanes: number): Parts => ({
+  first: Math.floor((lane * PARTS) / lanes),
+  last: Math.floor(((lane + 1) * PARTS) / lanes) - 1,
+});
 
 export function serverId(): string {
   return runner.server;
@@ -109,16 +112,41 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
     counted += since;
     return since;
   };
-  const pace: Pace = { chunk: MAX_JOBS_PER_TRANSACTION, window: FIRST_WINDOW, giveUpNext: false, alone: false, over: false, busyBatches: new Set(), elapsedMs };
+  const pace: Pace = {
+    chunk: MAX_JOBS_PER_TRANSACTION,
+    window: FIRST_WINDOW,
+    giveUpNext: false,
+    alone: false,
+    over: false,
+    busyBatches: new Set(),
+    elapsedMs,
+  };
   // A batch retry is all of one part.
   const count = action === 'batch_retry' ? 1 : lanesOf(ctx);
-  const lanes = await Promise.allSettled(Array.from({ length: count }, (_, lane) => walkLane(ctx, runId, action, one, lane, partsOf(lane, count), pace)));
+  const lanes = await Promise.allSettled(
+    Array.from({ length: count }, (_, lane) =>
+      walkLane(ctx, runId, action, one, lane, partsOf(lane, count), pace),
+    ),
+  );
   const failed = lanes.find((lane) => lane.status === 'rejected');
   if (failed) throw failed.reason;
-  await transaction(ctx, permissionOf(action), (tx) => release(tx, { id: runId }, runner.server), null);
+  await transaction(
+    ctx,
+    permissionOf(action),
+    (tx) => release(tx, { id: runId }, runner.server),
+    null,
+  );
 }
 
-async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, lane: number, own: Parts, pace: Pace): Promise<void> {
+async function walkLane(
+  ctx: Ctx,
+  runId: string,
+  action: BulkAction,
+  one: Work,
+  lane: number,
+  own: Parts,
+  pace: Pace,
+): Promise<void> {
   let downSince: number | null = null;
   let wasAlone = pace.alone;
   let from: Target | null = null;
@@ -133,7 +161,17 @@ async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, 
       if (alone !== wasAlone) from = null;
       wasAlone = alone;
       let inHand: Target[] = [];
-      const options: StepOptions = { server: runner.server, chunk, window, giveUpNext, parts: alone ? ALL_PARTS : own, from, taken: (targets) => (inHand = targets), busyBatches, elapsedMs };
+      const options: StepOptions = {
+        server: runner.server,
+        chunk,
+        window,
+        giveUpNext,
+        parts: alone ? ALL_PARTS : own,
+        from,
+        taken: (targets) => (inHand = targets),
+        busyBatches,
+        elapsedMs,
+      };
       const result = await inTurn(lane, () => step(ctx, runId, action, options));
       from = result === 'worked' ? (inHand.at(-1) ?? null) : null;
       if (result === 'stopped' || result === 'lost') pace.over = true;
@@ -162,7 +200,13 @@ async function walkLane(ctx: Ctx, runId: string, action: BulkAction, one: Work, 
 }
 
 function succeeded(pace: Pace, result: StepResult, took: number): void {
-  if (result === 'collected') pace.window = took > WINDOW_MS * 2 ? Math.max(500, pace.window >> 1) : took < WINDOW_MS ? Math.min(LARGEST_WINDOW, pace.window * 2) : pace.window;
+  if (result === 'collected')
+    pace.window =
+      took > WINDOW_MS * 2
+        ? Math.max(500, pace.window >> 1)
+        : took < WINDOW_MS
+          ? Math.min(LARGEST_WINDOW, pace.window * 2)
+          : pace.window;
   else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
   if (result === 'second_pass') pace.busyBatches.clear();
   pace.giveUpNext = false;
@@ -186,13 +230,33 @@ function reasonOf(error: unknown): PauseReason {
   return error instanceof Refusal ? error.code : 'unexpected';
 }
 
-async function pause(ctx: Ctx, runId: string, action: BulkAction, reason: PauseReason): Promise<void> {
-  await transaction(ctx, permissionOf(action), async (tx) => {
-    await updateRun(tx, runId, runner.server, sql`state = CASE state WHEN 'running' THEN 'paused' ELSE state END, pause_reason = ${reason}`);
-    await release(tx, { id: runId }, runner.server);
-  }, null);
+async function pause(
+  ctx: Ctx,
+  runId: string,
+  action: BulkAction,
+  reason: PauseReason,
+): Promise<void> {
+  await transaction(
+    ctx,
+    permissionOf(action),
+    async (tx) => {
+      await updateRun(
+        tx,
+        runId,
+        runner.server,
+        sql`state = CASE state WHEN 'running' THEN 'paused' ELSE state END, pause_reason = ${reason}`,
+      );
+      await release(tx, { id: runId }, runner.server);
+    },
+    null,
+  );
 }
 
 async function renew(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
-  await transaction(ctx, permissionOf(action), (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`), null).catch(() => undefined);
+  await transaction(
+    ctx,
+    permissionOf(action),
+    (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`),
+    null,
+  ).catch(() => undefined);
 }

@@ -35,19 +35,30 @@ interface Said {
 }
 
 /** Another server, with what it says when its run is started or resumed. */
-async function server(options: Omit<BulkRunnerOptions, 'url'>): Promise<{ child: ChildProcess; said: Promise<Said>; gone: Promise<unknown> }> {
+async function server(
+  options: Omit<BulkRunnerOptions, 'url'>,
+): Promise<{ child: ChildProcess; said: Promise<Said>; gone: Promise<unknown> }> {
   const file = fileURLToPath(new URL('../../test/races/bulk-runner.ts', import.meta.url));
-  const child = fork(file, [JSON.stringify({ url: gj.url, ...options })], { execArgv: ['--import', 'tsx', '--conditions=react-server'] });
+  const child = fork(file, [JSON.stringify({ url: gj.url, ...options })], {
+    execArgv: ['--import', 'tsx', '--conditions=react-server'],
+  });
   children.add(child);
   const gone = once(child, 'exit');
-  const said = Promise.race([once(child, 'message').then(([message]) => message as Said), gone.then(() => Promise.reject(new Error('The other server ended at once.')))]);
+  const said = Promise.race([
+    once(child, 'message').then(([message]) => message as Said),
+    gone.then(() => Promise.reject(new Error('The other server ended at once.'))),
+  ]);
   return { child, said, gone };
 }
 
-const progress = async (runId: string) => processedOf((await getRun(gj.ctx(), runId))?.counts ?? {});
+const progress = async (runId: string) =>
+  processedOf((await getRun(gj.ctx(), runId))?.counts ?? {});
 
 /** The first of its states that `wanted` names; the run is looked at closely. */
-async function until(runId: string, holds: (processed: number, state: string) => boolean): Promise<void> {
+async function until(
+  runId: string,
+  holds: (processed: number, state: string) => boolean,
+): Promise<void> {
   for (;;) {
     const run = await getRun(gj.ctx(), runId);
     if (run && holds(processedOf(run.counts), run.state)) return;
@@ -55,43 +66,69 @@ async function until(runId: string, holds: (processed: number, state: string) =>
   }
 }
 
-const executions = async () => (await gj.client.query(`SELECT (serialized_params ->> 'executions')::int AS executions, finished_at IS NULL AS open, count(*)::int AS jobs FROM good_jobs GROUP BY 1, 2 ORDER BY 1`)).rows;
+const executions = async () =>
+  (
+    await gj.client.query(
+      `SELECT (serialized_params ->> 'executions')::int AS executions, finished_at IS NULL AS open, count(*)::int AS jobs FROM good_jobs GROUP BY 1, 2 ORDER BY 1`,
+    )
+  ).rows;
 
 test('kill -9 in the middle, then resumed by another server at once: every job is retried exactly once', async () => {
   await insertJobs(gj.client, 20_000);
-  const { child, said, gone } = await server({ start: { action: 'retry', query: 'state=discarded' } });
+  const { child, said, gone } = await server({
+    start: { action: 'retry', query: 'state=discarded' },
+  });
   const { runId } = await said;
   await until(runId, (processed) => processed >= 2_000);
   child.kill('SIGKILL');
   await gone;
   const before = await progress(runId);
   expect(before).toBeLessThan(20_000);
-  expect(await executions()).toEqual([{ executions: 0, open: false, jobs: 20_000 - before }, { executions: 1, open: true, jobs: before }]);
+  expect(await executions()).toEqual([
+    { executions: 0, open: false, jobs: 20_000 - before },
+    { executions: 1, open: true, jobs: before },
+  ]);
   // Its lease is still good for some seconds: the resume waits for it.
   expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('done');
-  expect(await settled(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 20_000 } });
+  expect(await settled(gj.ctx(), runId)).toMatchObject({
+    state: 'finished',
+    counts: { done: 20_000 },
+  });
   expect(await executions()).toEqual([{ executions: 1, open: true, jobs: 20_000 }]);
-  const { rows } = await gj.client.query(`SELECT counts FROM good_job_console.audit_events WHERE action <> 'bulk.resume' AND $1 = ANY(target_ids)`, [runId]);
+  const { rows } = await gj.client.query(
+    `SELECT counts FROM good_job_console.audit_events WHERE action <> 'bulk.resume' AND $1 = ANY(target_ids)`,
+    [runId],
+  );
   expect(rows).toEqual([{ counts: { done: 20_000 } }]);
 }, 90_000);
 
 test('killed once its lease is out, the run shows as interrupted', async () => {
   await insertJobs(gj.client, 10_000);
-  const { child, said, gone } = await server({ start: { action: 'retry', query: 'state=discarded' } });
+  const { child, said, gone } = await server({
+    start: { action: 'retry', query: 'state=discarded' },
+  });
   const { runId } = await said;
   await until(runId, (processed) => processed > 0);
   child.kill('SIGKILL');
   await gone;
   expect((await getRun(gj.ctx(), runId))?.state).toBe('running');
-  await gj.client.query(`UPDATE good_job_console.bulk_runs SET lease_expires_at = now() - interval '1 second' WHERE id = $1`, [runId]);
+  await gj.client.query(
+    `UPDATE good_job_console.bulk_runs SET lease_expires_at = now() - interval '1 second' WHERE id = $1`,
+    [runId],
+  );
   expect((await getRun(gj.ctx(), runId))?.state).toBe('interrupted');
   expect(await controlRun(gj.ctx(), runId, 'cancel')).toBe('done');
-  expect(await getRun(gj.ctx(), runId)).toMatchObject({ state: 'cancelled', controlledBy: 'tester' });
+  expect(await getRun(gj.ctx(), runId)).toMatchObject({
+    state: 'cancelled',
+    controlledBy: 'tester',
+  });
 }, 60_000);
 
 test('SIGTERM: the transaction is finished, the lease given back, and the run can be taken up at once', async () => {
   await insertJobs(gj.client, 20_000);
-  const { child, said, gone } = await server({ start: { action: 'retry', query: 'state=discarded' } });
+  const { child, said, gone } = await server({
+    start: { action: 'retry', query: 'state=discarded' },
+  });
   const { runId } = await said;
   await until(runId, (processed) => processed > 0);
   const asked = Date.now();
@@ -108,14 +145,19 @@ test('SIGTERM: the transaction is finished, the lease given back, and the run ca
 
 test('two servers: the one with the lease works, the other one finds it taken', async () => {
   await insertJobs(gj.client, 20_000);
-  const { child, said, gone } = await server({ start: { action: 'retry', query: 'state=discarded' } });
+  const { child, said, gone } = await server({
+    start: { action: 'retry', query: 'state=discarded' },
+  });
   const { runId } = await said;
   await until(runId, (processed) => processed > 0);
   expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('done');
   expect(workOn(runId)).toBeNull();
   await gone;
   children.delete(child);
-  expect(await getRun(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 20_000 } });
+  expect(await getRun(gj.ctx(), runId)).toMatchObject({
+    state: 'finished',
+    counts: { done: 20_000 },
+  });
   expect(await executions()).toEqual([{ executions: 1, open: true, jobs: 20_000 }]);
 }, 60_000);
 
@@ -124,13 +166,22 @@ test('a server that has lost its lease undoes its transaction and stops', async 
   const runId = await start(gj.ctx(), 'retry', discarded());
   await until(runId, (processed) => processed > 0);
   const stranger = randomUUID();
-  await gj.client.query(`UPDATE good_job_console.bulk_runs SET lease_owner = $2, lease_expires_at = now() + interval '1 hour' WHERE id = $1`, [runId, stranger]);
+  await gj.client.query(
+    `UPDATE good_job_console.bulk_runs SET lease_owner = $2, lease_expires_at = now() + interval '1 hour' WHERE id = $1`,
+    [runId, stranger],
+  );
   const run = await settled(gj.ctx(), runId);
   const done = run.counts.done ?? 0;
   expect(run.state).toBe('running');
   expect(done).toBeLessThan(5_000);
-  expect(await executions()).toEqual([{ executions: 0, open: false, jobs: 5_000 - done }, { executions: 1, open: true, jobs: done }]);
-  await gj.client.query(`UPDATE good_job_console.bulk_runs SET lease_expires_at = now() WHERE id = $1`, [runId]);
+  expect(await executions()).toEqual([
+    { executions: 0, open: false, jobs: 5_000 - done },
+    { executions: 1, open: true, jobs: done },
+  ]);
+  await gj.client.query(
+    `UPDATE good_job_console.bulk_runs SET lease_expires_at = now() WHERE id = $1`,
+    [runId],
+  );
   await controlRun(gj.ctx(), runId, 'resume');
   expect((await settled(gj.ctx(), runId)).counts).toEqual({ done: 5_000 });
 });
@@ -148,7 +199,9 @@ describe('control', () => {
     await sleep(100);
     expect(await progress(runId)).toBe(processed);
     expect(await controlRun(ctx, runId, 'pause')).toBe('conflict');
-    await expect(controlRun(gj.ctx({ role: 'viewer' }), runId, 'resume')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(controlRun(gj.ctx({ role: 'viewer' }), runId, 'resume')).rejects.toMatchObject({
+      code: 'forbidden',
+    });
     expect(await controlRun(ctx, runId, 'resume')).toBe('done');
     await until(runId, (now) => now > processed);
     expect(await controlRun(ctx, runId, 'cancel')).toBe('done');
@@ -156,9 +209,19 @@ describe('control', () => {
     expect(cancelled.state).toBe('cancelled');
     const done = cancelled.counts.done ?? 0;
     expect(done).toBeLessThan(10_000);
-    expect(await executions()).toEqual([{ executions: 0, open: false, jobs: 10_000 - done }, { executions: 1, open: true, jobs: done }]);
-    for (const control of ['pause', 'resume', 'cancel'] as const) expect(await controlRun(ctx, runId, control)).toBe('conflict');
-    expect((await gj.client.query('SELECT 1 FROM good_job_console.bulk_run_targets WHERE run_id = $1', [runId])).rowCount).toBe(0);
+    expect(await executions()).toEqual([
+      { executions: 0, open: false, jobs: 10_000 - done },
+      { executions: 1, open: true, jobs: done },
+    ]);
+    for (const control of ['pause', 'resume', 'cancel'] as const)
+      expect(await controlRun(ctx, runId, control)).toBe('conflict');
+    expect(
+      (
+        await gj.client.query('SELECT 1 FROM good_job_console.bulk_run_targets WHERE run_id = $1', [
+          runId,
+        ])
+      ).rowCount,
+    ).toBe(0);
     expect(await controlRun(ctx, randomUUID(), 'pause')).toBe('missing');
   });
 
@@ -169,18 +232,29 @@ describe('control', () => {
     await controlRun(gj.ctx(), runId, 'pause');
     await controlRun(gj.ctx(), runId, 'resume');
     await settled(gj.ctx(), runId);
-    expect(await getRun(gj.ctx(), runId)).toMatchObject({ state: 'finished', counts: { done: 5_000 } });
+    expect(await getRun(gj.ctx(), runId)).toMatchObject({
+      state: 'finished',
+      counts: { done: 5_000 },
+    });
   });
 
   test('a cancelled batch retry leaves a batch that can go on', async () => {
     const at = new Date(Date.now() - 60_000).toISOString();
-    const batch = await insertBatch(gj.client, { discarded_at: at, jobs_finished_at: at, finished_at: at });
+    const batch = await insertBatch(gj.client, {
+      discarded_at: at,
+      jobs_finished_at: at,
+      finished_at: at,
+    });
     await insertJobs(gj.client, 5_000, { batch_id: `'${batch}'` });
     const runId = await start(gj.ctx(), 'batch_retry', { kind: 'batch', batchId: batch });
     await until(runId, (processed) => processed > 0);
     await controlRun(gj.ctx(), runId, 'cancel');
     await settled(gj.ctx(), runId);
-    expect(await row(gj.client, 'good_job_batches', batch)).toMatchObject({ finished_at: null, jobs_finished_at: null, discarded_at: expect.any(String) as unknown });
+    expect(await row(gj.client, 'good_job_batches', batch)).toMatchObject({
+      finished_at: null,
+      jobs_finished_at: null,
+      discarded_at: expect.any(String) as unknown,
+    });
   });
 });
 
@@ -188,35 +262,63 @@ describe('what goes wrong', () => {
   test('a chunk that fails is tried smaller; a job that always fails pauses the run, which says why and can be resumed', async () => {
     await insertJobs(gj.client, 600);
     const [poison] = await insertJobs(gj.client, 1, { queue_name: `'poison'` });
-    await gj.client.query(`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$;
+    await gj.client
+      .query(`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$;
       CREATE TRIGGER spoil BEFORE UPDATE ON good_jobs FOR EACH ROW WHEN (OLD.id = '${poison}') EXECUTE FUNCTION spoil()`);
     const runId = await start(gj.ctx(), 'retry', discarded());
     const run = await settled(gj.ctx(), runId);
     expect(run).toMatchObject({ state: 'paused', pauseReason: 'unexpected' });
     await gj.client.query('DROP TRIGGER spoil ON good_jobs; DROP FUNCTION spoil');
     await controlRun(gj.ctx(), runId, 'resume');
-    expect(await settled(gj.ctx(), runId)).toMatchObject({ state: 'finished', pauseReason: null, counts: { done: 601 } });
+    expect(await settled(gj.ctx(), runId)).toMatchObject({
+      state: 'finished',
+      pauseReason: null,
+      counts: { done: 601 },
+    });
   });
 
   test('too many to list at once: collected in windows, each job once, in every action’s own order', async () => {
-    for (const [action, columns, query] of [['retry', {}, ''], ['destroy', {}, 'state=discarded'], ['discard', OPEN, ''], ['reschedule', OPEN, 'queue_name=default']] as const) {
+    for (const [action, columns, query] of [
+      ['retry', {}, ''],
+      ['destroy', {}, 'state=discarded'],
+      ['discard', OPEN, ''],
+      ['reschedule', OPEN, 'queue_name=default'],
+    ] as const) {
       await gj.client.query('DELETE FROM good_jobs');
       // Ties: all of them have ended in one microsecond.
       await insertJobs(gj.client, 12_000, columns);
-      const others = await insertJobs(gj.client, 30, { ...(action === 'retry' || action === 'destroy' ? OPEN : {}) });
+      const others = await insertJobs(gj.client, 30, {
+        ...(action === 'retry' || action === 'destroy' ? OPEN : {}),
+      });
       const runId = await start(gj.ctx(), action, discarded(query));
       // As if the list had not been done in time.
       await controlRun(gj.ctx(), runId, 'pause');
       await settled(gj.ctx(), runId);
       const done = await progress(runId);
-      await gj.client.query('DELETE FROM good_job_console.bulk_run_targets WHERE run_id = $1', [runId]);
-      await gj.client.query('UPDATE good_job_console.bulk_runs SET collected = false WHERE id = $1', [runId]);
+      await gj.client.query('DELETE FROM good_job_console.bulk_run_targets WHERE run_id = $1', [
+        runId,
+      ]);
+      await gj.client.query(
+        'UPDATE good_job_console.bulk_runs SET collected = false WHERE id = $1',
+        [runId],
+      );
       await controlRun(gj.ctx(), runId, 'resume');
       // What the first part has done has been written since the cut-off: it is not found again.
       expect((await settled(gj.ctx(), runId)).counts, action).toEqual({ done: 12_000 });
       expect(done).toBeLessThan(12_000);
-      expect((await gj.client.query('SELECT 1 FROM good_jobs WHERE id = ANY($1) AND updated_at > now() - interval \'30 minutes\'', [others])).rowCount).toBe(0);
-      if (action === 'retry') expect(await executions()).toEqual([{ executions: 0, open: true, jobs: 30 }, { executions: 1, open: true, jobs: 12_000 }]);
+      expect(
+        (
+          await gj.client.query(
+            "SELECT 1 FROM good_jobs WHERE id = ANY($1) AND updated_at > now() - interval '30 minutes'",
+            [others],
+          )
+        ).rowCount,
+      ).toBe(0);
+      if (action === 'retry')
+        expect(await executions()).toEqual([
+          { executions: 0, open: true, jobs: 30 },
+          { executions: 1, open: true, jobs: 12_000 },
+        ]);
     }
   }, 60_000);
 });

@@ -12,7 +12,16 @@ import { listAtOnce, listSelected } from './collect';
 import { completeNewRun, insertRun } from './run-rows';
 import { serverId, work } from './runner';
 import { settleTarget } from './target';
-import { type BulkAction, type BulkCount, type BulkTarget, MAX_SELECTED, type OutcomeCounts, TYPED_ABOVE, jobActionOf, permissionOf } from './types';
+import {
+  type BulkAction,
+  type BulkCount,
+  type BulkTarget,
+  MAX_SELECTED,
+  type OutcomeCounts,
+  TYPED_ABOVE,
+  jobActionOf,
+  permissionOf,
+} from './types';
 
 export interface BulkRequest {
   action: BulkAction;
@@ -41,11 +50,21 @@ export type BulkStart =
  * `bad_request` for a filter that could not be read.
  */
 export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkStart> {
-  const target = await ctx.db.read((tx) => settleTarget(tx, ctx.gj, request.target)).catch(async (error: unknown) => {
-    await recordAttempt(ctx, permissionOf(request.action), { details: detailsOf(request) }, error);
-    throw error;
-  });
-  if (!ctx.bulkRuns) return target.kind === 'ids' ? changeSelected(ctx, request, target.ids) : { kind: 'needs_schema' };
+  const target = await ctx.db
+    .read((tx) => settleTarget(tx, ctx.gj, request.target))
+    .catch(async (error: unknown) => {
+      await recordAttempt(
+        ctx,
+        permissionOf(request.action),
+        { details: detailsOf(request) },
+        error,
+      );
+      throw error;
+    });
+  if (!ctx.bulkRuns)
+    return target.kind === 'ids'
+      ? changeSelected(ctx, request, target.ids)
+      : { kind: 'needs_schema' };
   try {
     const runId = await createRun(ctx, { ...request, target });
     work(ctx, runId, request.action);
@@ -57,22 +76,58 @@ export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkSta
 }
 
 /** The run's row, its audit record and the list of its jobs; leased to this server, which does not work on it yet. */
-export async function createRun(ctx: Ctx, { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest): Promise<string> {
+export async function createRun(
+  ctx: Ctx,
+  { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest,
+): Promise<string> {
   const id = randomUUID();
   const details = { cut_off: cutOff.at, ...detailsOf({ target, scheduledAt }) };
   const about = aboutOf(target);
-  await transaction(ctx, permissionOf(action), async (tx) => {
-    const { viewer, requestId } = ctx;
-    await insertRun(tx, { id, viewer: viewer.id, role: viewer.role, requestId, action, scheduledAt, target, cutOff, server: serverId() });
-    const listed = target.kind === 'ids' ? await listSelected(tx, id, target.ids) : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
-    checkBulkLimit(ctx, listed);
-    // Counted here and not taken from the browser: what was previewed can only have become less.
-    const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
-    if (count > TYPED_ABOVE && (typed === null || typed !== expected.count || (expected.kind === 'exact' && count > expected.count))) throw new NotConfirmed();
-    // Its jobs or its batch, and the run itself: each has it in its history.
-    const auditId = await tx.audit({ ...about, targetIds: target.kind === 'filter' ? [id, ...about.targetIds] : about.targetIds, counts: {}, details: { bulk_run: id, ...details } });
-    await completeNewRun(tx, id, { collected: listed !== null, expected: listed === null ? expected : { kind: 'exact', count: listed }, auditId });
-  }, { ...about, details });
+  await transaction(
+    ctx,
+    permissionOf(action),
+    async (tx) => {
+      const { viewer, requestId } = ctx;
+      await insertRun(tx, {
+        id,
+        viewer: viewer.id,
+        role: viewer.role,
+        requestId,
+        action,
+        scheduledAt,
+        target,
+        cutOff,
+        server: serverId(),
+      });
+      const listed =
+        target.kind === 'ids'
+          ? await listSelected(tx, id, target.ids)
+          : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
+      checkBulkLimit(ctx, listed);
+      // Counted here and not taken from the browser: what was previewed can only have become less.
+      const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
+      if (
+        count > TYPED_ABOVE &&
+        (typed === null ||
+          typed !== expected.count ||
+          (expected.kind === 'exact' && count > expected.count))
+      )
+        throw new NotConfirmed();
+      // Its jobs or its batch, and the run itself: each has it in its history.
+      const auditId = await tx.audit({
+        ...about,
+        targetIds: target.kind === 'filter' ? [id, ...about.targetIds] : about.targetIds,
+        counts: {},
+        details: { bulk_run: id, ...details },
+      });
+      await completeNewRun(tx, id, {
+        collected: listed !== null,
+        expected: listed === null ? expected : { kind: 'exact', count: listed },
+        auditId,
+      });
+    },
+    { ...about, details },
+  );
   return id;
 }
 
@@ -81,7 +136,12 @@ export async function requireBulk(ctx: Ctx, action: BulkAction, target: BulkTarg
   const denied = denial(ctx.viewer, permissionOf(action), ctx.readOnly);
   if (!denied) return;
   const error = new ConsoleError(denied);
-  await recordAttempt(ctx, permissionOf(action), { ...aboutOf(target), details: { preview: true, ...detailsOf({ target, scheduledAt: null }) } }, error);
+  await recordAttempt(
+    ctx,
+    permissionOf(action),
+    { ...aboutOf(target), details: { preview: true, ...detailsOf({ target, scheduledAt: null }) } },
+    error,
+  );
   throw error;
 }
 
@@ -96,16 +156,32 @@ function aboutOf(target: BulkTarget) {
   }
 }
 
-function detailsOf({ target, scheduledAt }: Pick<BulkRequest, 'target' | 'scheduledAt'>): Record<string, string> {
+function detailsOf({
+  target,
+  scheduledAt,
+}: Pick<BulkRequest, 'target' | 'scheduledAt'>): Record<string, string> {
   return {
-    ...(target.kind === 'filter' ? { filter: target.query, ...(target.batchId ? { batch_id: target.batchId } : {}) } : {}),
+    ...(target.kind === 'filter'
+      ? { filter: target.query, ...(target.batchId ? { batch_id: target.batchId } : {}) }
+      : {}),
     ...(scheduledAt ? { scheduled_at: scheduledAt } : {}),
   };
 }
 
 /** The selected rows of one page, in one transaction as any other action. */
-async function changeSelected(ctx: Ctx, { action, scheduledAt }: BulkRequest, ids: string[]): Promise<BulkStart> {
+async function changeSelected(
+  ctx: Ctx,
+  { action, scheduledAt }: BulkRequest,
+  ids: string[],
+): Promise<BulkStart> {
   if (ids.length > MAX_SELECTED || action === 'batch_retry') throw new ConsoleError('bad_request');
   const distinct = [...new Set(ids)];
-  return { kind: 'done', counts: countOutcomes(await changeJobs(ctx, jobActionOf(action), distinct, { scheduledAt }, () => checkBulkLimit(ctx, distinct.length))) };
+  return {
+    kind: 'done',
+    counts: countOutcomes(
+      await changeJobs(ctx, jobActionOf(action), distinct, { scheduledAt }, () =>
+        checkBulkLimit(ctx, distinct.length),
+      ),
+    ),
+  };
 }

@@ -17,7 +17,6 @@ import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedO
  * or not at all. Whatever ends the server between two of them loses nothing and repeats nothing.
  */
 
-
 /**
  * A worker has a batch for milliseconds. Somebody who has it longer costs the first pass a moment, and the second one
  * almost as long as any lock is waited for; from then on its jobs are passed over at once.
@@ -65,19 +64,35 @@ export type StepResult = 'worked' | 'collected' | 'second_pass' | 'idle' | 'stop
 
 class LeaseLost extends Error {}
 
-export async function step(ctx: Ctx, runId: string, action: RunRow['action'], options: StepOptions): Promise<StepResult> {
+export async function step(
+  ctx: Ctx,
+  runId: string,
+  action: RunRow['action'],
+  options: StepOptions,
+): Promise<StepResult> {
   const { server } = options;
   try {
-    return await transaction(ctx, permissionOf(action), async (tx) => {
-      // A transaction number, which the cut-off is compared with; and no table is read from end to end while an index
-      // will do: 500 ids of a small table look like most of it.
-      const run = await readRun(tx, runId, sql`, txid_current(), set_config('enable_seqscan', 'off', true)`);
-      if (!run || run.leaseOwner !== server) return 'lost';
-      if (run.state !== 'running') return release(tx, run, server);
-      const targets = await nextTargets(tx, run, options);
-      options.taken(targets);
-      return targets.length > 0 ? takeUp(tx, ctx.gj, run, targets, options) : goOn(tx, ctx.gj, run, options);
-    }, null);
+    return await transaction(
+      ctx,
+      permissionOf(action),
+      async (tx) => {
+        // A transaction number, which the cut-off is compared with; and no table is read from end to end while an index
+        // will do: 500 ids of a small table look like most of it.
+        const run = await readRun(
+          tx,
+          runId,
+          sql`, txid_current(), set_config('enable_seqscan', 'off', true)`,
+        );
+        if (!run || run.leaseOwner !== server) return 'lost';
+        if (run.state !== 'running') return release(tx, run, server);
+        const targets = await nextTargets(tx, run, options);
+        options.taken(targets);
+        return targets.length > 0
+          ? takeUp(tx, ctx.gj, run, targets, options)
+          : goOn(tx, ctx.gj, run, options);
+      },
+      null,
+    );
   } catch (error) {
     if (error instanceof LeaseLost) return 'lost';
     throw error;
@@ -86,17 +101,33 @@ export async function step(ctx: Ctx, runId: string, action: RunRow['action'], op
 
 /** What ends a pass or a run is done by one transaction at a time. */
 async function lockRun(tx: Tx, runId: string): Promise<void> {
-  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0))`);
+  await tx.query(
+    sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0))`,
+  );
 }
 
 /** Changes the run's row, last of all rows, and has its audit record say the same. */
-async function change(tx: Tx, run: RunRow, { server, elapsedMs }: StepOptions, changes = empty): Promise<void> {
-  const kept = await updateRun(tx, run.id, server, sql`lease_expires_at = ${leaseEnd}, active_ms = active_ms + ${Math.round(elapsedMs())} ${changes}`);
+async function change(
+  tx: Tx,
+  run: RunRow,
+  { server, elapsedMs }: StepOptions,
+  changes = empty,
+): Promise<void> {
+  const kept = await updateRun(
+    tx,
+    run.id,
+    server,
+    sql`lease_expires_at = ${leaseEnd}, active_ms = active_ms + ${Math.round(elapsedMs())} ${changes}`,
+  );
   if (!kept) throw new LeaseLost();
 }
 
 /** The next targets that no other transaction has in hand. `from` spares it the entries of those that are gone. */
-async function nextTargets(tx: Tx, run: RunRow, { giveUpNext, chunk, parts, from }: StepOptions): Promise<Target[]> {
+async function nextTargets(
+  tx: Tx,
+  run: RunRow,
+  { giveUpNext, chunk, parts, from }: StepOptions,
+): Promise<Target[]> {
   const beyond = from === null ? empty : sql`AND (part, job_id) > (${from.part}, ${from.id}::uuid)`;
   return tx.query<Target>(sql`
     SELECT job_id AS id, part, ctid::text FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND part BETWEEN ${parts.first} AND ${parts.last} ${beyond}
@@ -104,21 +135,41 @@ async function nextTargets(tx: Tx, run: RunRow, { giveUpNext, chunk, parts, from
 }
 
 /** A chunk of jobs. Those that are held are put off to the second pass, after all others. */
-async function takeUp(tx: Tx, gj: GoodJob, run: RunRow, targets: Target[], options: StepOptions): Promise<StepResult> {
+async function takeUp(
+  tx: Tx,
+  gj: GoodJob,
+  run: RunRow,
+  targets: Target[],
+  options: StepOptions,
+): Promise<StepResult> {
   const { cutOff, scheduledAt } = run;
   const ids = targets.map(({ id }) => id);
   const placeOf = new Map(targets.map(({ id, ctid }) => [id, ctid]));
   const places = (of: Outcome[]) => of.map(({ id }) => placeOf.get(id));
   const outcomes: Outcome[] = options.giveUpNext
     ? ids.map((id) => ({ id, outcome: 'locked' }))
-    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, { scheduledAt, cutOff, batches: { patienceMs: BATCH_PATIENCE_MS[run.pass === 1 ? 'first' : 'second'], busy: options.busyBatches } });
+    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, {
+        scheduledAt,
+        cutOff,
+        batches: {
+          patienceMs: BATCH_PATIENCE_MS[run.pass === 1 ? 'first' : 'second'],
+          busy: options.busyBatches,
+        },
+      });
   const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
-  const settled = putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
-  if (putOff.length > 0) await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${places(putOff)}::tid[])`);
+  const settled =
+    putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
+  if (putOff.length > 0)
+    await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${places(putOff)}::tid[])`);
   await tx.query(sql`DELETE FROM ${TARGETS} WHERE ctid = ANY(${places(settled)}::tid[])`);
   const notDone = settled.filter(({ outcome }) => outcome !== 'done');
   if (notDone.length > 0) await keepSamples(tx, run.id, await lockCounts(tx, run.id), notDone);
-  await change(tx, run, options, sql`, counts = ${sumOf(sql`counts`, JSON.stringify(countOutcomes(settled)))}`);
+  await change(
+    tx,
+    run,
+    options,
+    sql`, counts = ${sumOf(sql`counts`, JSON.stringify(countOutcomes(settled)))}`,
+  );
   return 'worked';
 }
 
@@ -129,12 +180,19 @@ function sumOf(counts: Sql, more: string): Sql {
 
 /** The counts as they are now, and nobody else's to change before the commit. After all other locks: it is held for a moment. */
 async function lockCounts(tx: Tx, runId: string): Promise<OutcomeCounts> {
-  const [row] = await tx.query<{ counts: string }>(sql`SELECT counts FROM ${RUNS} WHERE id = ${runId} FOR UPDATE`);
+  const [row] = await tx.query<{ counts: string }>(
+    sql`SELECT counts FROM ${RUNS} WHERE id = ${runId} FOR UPDATE`,
+  );
   return JSON.parse(row?.counts ?? '{}') as OutcomeCounts;
 }
 
 /** The first of each outcome but `done`: what a reader needs to look into, not a second list of all jobs. */
-async function keepSamples(tx: Tx, runId: string, counts: OutcomeCounts, outcomes: Outcome[]): Promise<void> {
+async function keepSamples(
+  tx: Tx,
+  runId: string,
+  counts: OutcomeCounts,
+  outcomes: Outcome[],
+): Promise<void> {
   const room = new Map<string, number>();
   const kept = outcomes.filter(({ outcome }) => {
     const left = room.get(outcome) ?? SAMPLES_KEPT - (counts[outcome] ?? 0);
@@ -149,15 +207,27 @@ async function keepSamples(tx: Tx, runId: string, counts: OutcomeCounts, outcome
 }
 
 /** Nothing is left to take in this pass: look for more, go through those that were held, or end. */
-async function goOn(tx: Tx, gj: GoodJob, { id, pass }: RunRow, options: StepOptions): Promise<StepResult> {
+async function goOn(
+  tx: Tx,
+  gj: GoodJob,
+  { id, pass }: RunRow,
+  options: StepOptions,
+): Promise<StepResult> {
   await lockRun(tx, id);
   const run = await readRun(tx, id);
   if (!run || run.state !== 'running' || run.pass !== pass) return 'worked'; // it has just moved on: look again
-  const [inHand] = await tx.query(sql`SELECT 1 FROM ${TARGETS} WHERE run_id = ${id} AND pass = ${pass} LIMIT 1`);
+  const [inHand] = await tx.query(
+    sql`SELECT 1 FROM ${TARGETS} WHERE run_id = ${id} AND pass = ${pass} LIMIT 1`,
+  );
   if (inHand) return 'idle';
   if (!run.collected) {
     const { to } = await collectWindow(tx, gj, run, options.window);
-    await change(tx, run, options, sql`, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null}`);
+    await change(
+      tx,
+      run,
+      options,
+      sql`, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null}`,
+    );
     return 'collected';
   }
   if (run.pass === 1) {
@@ -173,7 +243,12 @@ async function goOn(tx: Tx, gj: GoodJob, { id, pass }: RunRow, options: StepOpti
  * The last part of Batch#retry, unless no member could be retried. `discarded_at` stays while a member is discarded,
  * be it that it could not be retried or that it has failed again by now.
  */
-export async function endBatchRetry(tx: Tx, gj: GoodJob, run: Pick<RunRow, 'counts'>, batchId: string): Promise<void> {
+export async function endBatchRetry(
+  tx: Tx,
+  gj: GoodJob,
+  run: Pick<RunRow, 'counts'>,
+  batchId: string,
+): Promise<void> {
   if ((run.counts.done ?? 0) === 0 && processedOf(run.counts) > 0) return;
   await lockBatches(tx, [batchId]);
   const [discarded] = await tx.query(sql`
@@ -182,10 +257,18 @@ export async function endBatchRetry(tx: Tx, gj: GoodJob, run: Pick<RunRow, 'coun
 }
 
 /** Lets the run go; of one that is over, what was still to do is forgotten. */
-export async function release(tx: Tx, { id }: Pick<RunRow, 'id'>, server: string): Promise<'stopped'> {
-  const [run] = await tx.query<{ over: boolean }>(sql`SELECT state IN ('cancelled', 'finished') AS over FROM ${RUNS} WHERE id = ${id}`);
+export async function release(
+  tx: Tx,
+  { id }: Pick<RunRow, 'id'>,
+  server: string,
+): Promise<'stopped'> {
+  const [run] = await tx.query<{ over: boolean }>(
+    sql`SELECT state IN ('cancelled', 'finished') AS over FROM ${RUNS} WHERE id = ${id}`,
+  );
   if (run?.over) await forgetTargets(tx, id);
-  await tx.query(sql`UPDATE ${RUNS} SET lease_owner = NULL, lease_expires_at = NULL WHERE id = ${id} AND lease_owner = ${server}`);
+  await tx.query(
+    sql`UPDATE ${RUNS} SET lease_owner = NULL, lease_expires_at = NULL WHERE id = ${id} AND lease_owner = ${server}`,
+  );
   return 'stopped';
 }
 

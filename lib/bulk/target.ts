@@ -10,7 +10,18 @@ import { settle } from '../jobs/settle';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
 /** Parameters of a list's URL that choose a page or its looks, not its jobs. */
-const NOT_OF_THE_FILTER = ['after_id', 'after_at', 'before_id', 'before_at', 'limit', 'sort', 'poll', 'locale', 'did', 'outcome'];
+const NOT_OF_THE_FILTER = [
+  'after_id',
+  'after_at',
+  'before_id',
+  'before_at',
+  'limit',
+  'sort',
+  'poll',
+  'locale',
+  'did',
+  'outcome',
+];
 
 /** The filter of a list without its paging. */
 function withoutPaging(query: string): URLSearchParams {
@@ -50,7 +61,12 @@ export function isReadable(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
 }
 
-const all = (condition: Sql): Found => ({ condition, unchecked: condition, isDoubtful: false, keep: (_tx, ids) => Promise.resolve(new Set(ids)) });
+const all = (condition: Sql): Found => ({
+  condition,
+  unchecked: condition,
+  isDoubtful: false,
+  keep: (_tx, ids) => Promise.resolve(new Set(ids)),
+});
 
 /**
  * The jobs of a settled target, whatever their state. A group of failures is looked up each time: its bounds are in the
@@ -65,9 +81,20 @@ export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promi
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const found = candidates(gj, { ...filter, terms: await withFailures(tx, gj, filter.terms, { anew: true }) });
-      const own = (condition: Sql) => (target.batchId ? sql`(j.batch_id = ${target.batchId} AND ${condition})` : sql`(${condition})`);
-      return { condition: own(found.condition), unchecked: own(found.unchecked), isDoubtful: found.isDoubtful, keep: (db, ids) => found.keep(db, ids) };
+      const found = candidates(gj, {
+        ...filter,
+        terms: await withFailures(tx, gj, filter.terms, { anew: true }),
+      });
+      const own = (condition: Sql) =>
+        target.batchId
+          ? sql`(j.batch_id = ${target.batchId} AND ${condition})`
+          : sql`(${condition})`;
+      return {
+        condition: own(found.condition),
+        unchecked: own(found.unchecked),
+        isDoubtful: found.isDoubtful,
+        keep: (db, ids) => found.keep(db, ids),
+      };
     }
   }
 }

@@ -7,14 +7,24 @@ import { isFilterText } from '../text';
 import { configuredCron } from './configured';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
 
-const input = z.object({ action: z.enum(CRON_ACTIONS), key: z.string().min(1).refine(isFilterText) });
+const input = z.object({
+  action: z.enum(CRON_ACTIONS),
+  key: z.string().min(1).refine(isFilterText),
+});
 
 async function change(given: unknown): Promise<ActionResult<CronOutcome>> {
-  return runAction(input, given, (ctx, { action, key }) => changeCronKey(ctx, action, key, configuredCron()), 'changeCron');
+  return runAction(
+    input,
+    given,
+    (ctx, { action, key }) => changeCronKey(ctx, action, key, configuredCron()),
+    'changeCron',
+  );
 }
 
 /** Enables, disables or enqueues a cron key; the door of the pages with JavaScript. */
-export async function changeCron(given: z.input<typeof input> & WithReason): Promise<ActionResult<CronOutcome>> {
+export async function changeCron(
+  given: z.input<typeof input> & WithReason,
+): Promise<ActionResult<CronOutcome>> {
   return change(given);
 }
 
@@ -22,7 +32,14 @@ export async function changeCron(given: z.input<typeof input> & WithReason): Pro
 export async function submitCron(form: FormData): Promise<void> {
   const [action, key] = [form.get('action'), form.get('key')];
   const result = await change({ action, key, reason: form.get('reason') });
-  const outcome = result.ok ? (result.value.outcome === 'refused' ? result.value.code : result.value.outcome) : result.error;
-  const path = typeof key === 'string' && isFilterText(key) && outcome !== 'missing' ? `/cron_entries/${encodeURIComponent(key)}` : '/cron_entries';
+  const outcome = result.ok
+    ? result.value.outcome === 'refused'
+      ? result.value.code
+      : result.value.outcome
+    : result.error;
+  const path =
+    typeof key === 'string' && isFilterText(key) && outcome !== 'missing'
+      ? `/cron_entries/${encodeURIComponent(key)}`
+      : '/cron_entries';
   redirect(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
 }

@@ -4,7 +4,8 @@ export class RubySymbol {
 }
 
 /** What YAML 1.1 gives; whole numbers are bigint, so that a number is always written with a point. */
-export type Value = null | boolean | string | number | bigint | Date | RubySymbol | Value[] | Map<Value, Value>;
+export type Value =
+  null | boolean | string | number | bigint | Date | RubySymbol | Value[] | Map<Value, Value>;
 
 /**
  * Positional and keyword arguments as ActiveJob::Arguments.serialize writes them, as the text of a JSON array; null
@@ -14,7 +15,8 @@ export function activeJobArguments(args: Value, kwargs: Value): string | null {
   try {
     const positional = args === null ? [] : Array.isArray(args) ? args : [args];
     const written = positional.map(write);
-    if (kwargs instanceof Map && kwargs.size > 0) written.push(writeHash(kwargs, '_aj_ruby2_keywords'));
+    if (kwargs instanceof Map && kwargs.size > 0)
+      written.push(writeHash(kwargs, '_aj_ruby2_keywords'));
     return `[${written.join(', ')}]`;
   } catch (error) {
     if (error instanceof TypeError) return null;
@@ -33,7 +35,8 @@ function write(value: Value): string {
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number') return writeNumber(value);
   if (typeof value === 'string') return JSON.stringify(value);
-  if (value instanceof RubySymbol) return `{"_aj_serialized": "ActiveJob::Serializers::SymbolSerializer", "value": ${JSON.stringify(value.name)}}`;
+  if (value instanceof RubySymbol)
+    return `{"_aj_serialized": "ActiveJob::Serializers::SymbolSerializer", "value": ${JSON.stringify(value.name)}}`;
   if (Array.isArray(value)) return `[${value.map(write).join(', ')}]`;
   if (value instanceof Map) return writeHash(value, '_aj_symbol_keys');
   throw new TypeError('Active Job does not serialize this.');
@@ -47,7 +50,10 @@ function writeNumber(value: number): string {
 
 const RESERVED = /^_aj_/;
 
-function writeHash(map: Map<Value, Value>, marker: '_aj_symbol_keys' | '_aj_ruby2_keywords'): string {
+function writeHash(
+  map: Map<Value, Value>,
+  marker: '_aj_symbol_keys' | '_aj_ruby2_keywords',
+): string {
   // Two keys of one name (`id` and `:id`) are one symbol; the last one counts.
   const written = new Map<string, string>();
   for (const [key, value] of map) {

@@ -15,16 +15,32 @@ nightly_report:
   description: 夜間レポート
   enabled_by_default: no
 `);
-  expect(found).toMatchObject({ key: 'nightly_report', cron: '0 3 * * * Asia/Tokyo', jobClass: 'ReportJob', description: '夜間レポート', enabledByDefault: false, problems: [] });
+  expect(found).toMatchObject({
+    key: 'nightly_report',
+    cron: '0 3 * * * Asia/Tokyo',
+    jobClass: 'ReportJob',
+    description: '夜間レポート',
+    enabledByDefault: false,
+    problems: [],
+  });
   expect(found.job).toEqual({
     jobClass: 'ReportJob',
-    arguments: '[42, "life", 1.0, 12345678901234567890, null, [true], {"a": 1, "_aj_symbol_keys": ["a"]}, {"format": "pdf", "宛先": "経理部", "_aj_ruby2_keywords": ["format","宛先"]}]',
-    queue: '日本語キュー', priority: -10, labels: ['nightly', 'レポート'], concurrencyKey: null, waitSeconds: 5, waitUntil: null, notify: true,
+    arguments:
+      '[42, "life", 1.0, 12345678901234567890, null, [true], {"a": 1, "_aj_symbol_keys": ["a"]}, {"format": "pdf", "宛先": "経理部", "_aj_ruby2_keywords": ["format","宛先"]}]',
+    queue: '日本語キュー',
+    priority: -10,
+    labels: ['nightly', 'レポート'],
+    concurrencyKey: null,
+    waitSeconds: 5,
+    waitUntil: null,
+    notify: true,
   });
 });
 
 test('JSON, and everything under cron:', () => {
-  const wrapped = entries('{"cron": {"a": {"cron": "@hourly", "class": "A"}, "b": {"cron": "every day at noon", "class": "B"}}}');
+  const wrapped = entries(
+    '{"cron": {"a": {"cron": "@hourly", "class": "A"}, "b": {"cron": "every day at noon", "class": "B"}}}',
+  );
   expect([...wrapped.keys()]).toEqual(['a', 'b']);
   // An entry whose key is cron is an entry.
   expect([...entries('{"cron": {"cron": "@hourly", "class": "A"}}').keys()]).toEqual(['cron']);
@@ -41,54 +57,141 @@ defaults: &defaults
   :cron: "@daily"
   args: [{ :id: 1, name: x }]
 `);
-  expect(found.get('one')).toMatchObject({ cron: '@daily', problems: [], job: { queue: 'low', priority: 5, arguments: '[{"id": 1, "name": "x", "_aj_symbol_keys": ["id","name"]}]' } });
+  expect(found.get('one')).toMatchObject({
+    cron: '@daily',
+    problems: [],
+    job: {
+      queue: 'low',
+      priority: 5,
+      arguments: '[{"id": 1, "name": "x", "_aj_symbol_keys": ["id","name"]}]',
+    },
+  });
 });
 
 describe('arguments, as Active Job serializes what config_for and GOOD_JOB_CRON make of the file', () => {
   const written = (text: string) => entry(text).job?.arguments;
 
   test('keys are symbols at every depth', () => {
-    expect(written('{"a":{"cron":"@daily","class":"A","args":[{"id":1,"opts":{"x":true}}]}}')).toBe('[{"id": 1, "opts": {"x": true, "_aj_symbol_keys": ["x"]}, "_aj_symbol_keys": ["id","opts"]}]');
-    expect(written('a: { cron: "@daily", class: A, args: [[{ id: 1 }], { "quoted": { :deep: 1 } }] }')).toBe('[[{"id": 1, "_aj_symbol_keys": ["id"]}], {"quoted": {"deep": 1, "_aj_symbol_keys": ["deep"]}, "_aj_symbol_keys": ["quoted"]}]');
-    expect(written('a: { cron: "@daily", class: A, kwargs: { to: { id: 1 }, list: [{ n: 2 }] } }')).toBe('[{"to": {"id": 1, "_aj_symbol_keys": ["id"]}, "list": [{"n": 2, "_aj_symbol_keys": ["n"]}], "_aj_ruby2_keywords": ["to","list"]}]');
-    expect(written('a: { cron: "@daily", class: A, args: [{}] }')).toBe('[{"_aj_symbol_keys": []}]');
+    expect(written('{"a":{"cron":"@daily","class":"A","args":[{"id":1,"opts":{"x":true}}]}}')).toBe(
+      '[{"id": 1, "opts": {"x": true, "_aj_symbol_keys": ["x"]}, "_aj_symbol_keys": ["id","opts"]}]',
+    );
+    expect(
+      written('a: { cron: "@daily", class: A, args: [[{ id: 1 }], { "quoted": { :deep: 1 } }] }'),
+    ).toBe(
+      '[[{"id": 1, "_aj_symbol_keys": ["id"]}], {"quoted": {"deep": 1, "_aj_symbol_keys": ["deep"]}, "_aj_symbol_keys": ["quoted"]}]',
+    );
+    expect(
+      written('a: { cron: "@daily", class: A, kwargs: { to: { id: 1 }, list: [{ n: 2 }] } }'),
+    ).toBe(
+      '[{"to": {"id": 1, "_aj_symbol_keys": ["id"]}, "list": [{"n": 2, "_aj_symbol_keys": ["n"]}], "_aj_ruby2_keywords": ["to","list"]}]',
+    );
+    expect(written('a: { cron: "@daily", class: A, args: [{}] }')).toBe(
+      '[{"_aj_symbol_keys": []}]',
+    );
   });
 
   test('a symbol is :name without quotes, in YAML only', () => {
     const fast = '{"_aj_serialized": "ActiveJob::Serializers::SymbolSerializer", "value": "fast"}';
-    expect(written('a: { cron: "@daily", class: A, args: [:fast, ":fast", \':fast\', "fast"] }')).toBe(`[${fast}, ":fast", ":fast", "fast"]`);
-    expect(written('a:\n  cron: "@daily"\n  class: A\n  kwargs:\n    mode: :fast\n    text: |-\n      :fast')).toBe(`[{"mode": ${fast}, "text": ":fast", "_aj_ruby2_keywords": ["mode","text"]}]`);
+    expect(
+      written('a: { cron: "@daily", class: A, args: [:fast, ":fast", \':fast\', "fast"] }'),
+    ).toBe(`[${fast}, ":fast", ":fast", "fast"]`);
+    expect(
+      written(
+        'a:\n  cron: "@daily"\n  class: A\n  kwargs:\n    mode: :fast\n    text: |-\n      :fast',
+      ),
+    ).toBe(`[{"mode": ${fast}, "text": ":fast", "_aj_ruby2_keywords": ["mode","text"]}]`);
     expect(written('a: { cron: "@daily", class: A, args: [!ruby/symbol fast] }')).toBe(`[${fast}]`);
-    expect(written('{"a":{"cron":"@daily","class":"A","args":[":fast",{":id":":x"}]}}')).toBe('[":fast", {":id": ":x", "_aj_symbol_keys": [":id"]}]');
+    expect(written('{"a":{"cron":"@daily","class":"A","args":[":fast",{":id":":x"}]}}')).toBe(
+      '[":fast", {":id": ":x", "_aj_symbol_keys": [":id"]}]',
+    );
   });
 
   test('y and n are texts, other words are true and false; of a key given twice the last counts', () => {
-    expect(written('a: { cron: "@daily", class: A, args: [y, N, Yes, off, oN, { y: 1, n: 2 }] }')).toBe('["y", "N", true, false, true, {"y": 1, "n": 2, "_aj_symbol_keys": ["y","n"]}]');
-    expect(written('a: { cron: "@daily", class: A, args: [{ id: 1, b: 2, id: 3, :b: 4 }] }')).toBe('[{"id": 3, "b": 4, "_aj_symbol_keys": ["id","b"]}]');
+    expect(
+      written('a: { cron: "@daily", class: A, args: [y, N, Yes, off, oN, { y: 1, n: 2 }] }'),
+    ).toBe('["y", "N", true, false, true, {"y": 1, "n": 2, "_aj_symbol_keys": ["y","n"]}]');
+    expect(written('a: { cron: "@daily", class: A, args: [{ id: 1, b: 2, id: 3, :b: 4 }] }')).toBe(
+      '[{"id": 3, "b": 4, "_aj_symbol_keys": ["id","b"]}]',
+    );
     expect(entry('a: { cron: "@daily", class: A, class: B }').jobClass).toBe('B');
-    expect([...entries('a: { cron: "@daily", class: A }\nb: { cron: "@daily", class: B }\na: { cron: "@hourly", class: C }')].map(([key, { jobClass }]) => [key, jobClass])).toEqual([['a', 'C'], ['b', 'B']]);
+    expect(
+      [
+        ...entries(
+          'a: { cron: "@daily", class: A }\nb: { cron: "@daily", class: B }\na: { cron: "@hourly", class: C }',
+        ),
+      ].map(([key, { jobClass }]) => [key, jobClass]),
+    ).toEqual([
+      ['a', 'C'],
+      ['b', 'B'],
+    ]);
   });
 });
 
 test.each<[string, object]>([
-  ['good_job_labels: tenant', { labels: ['tenant'] }], ['good_job_labels: [2024, 1.0, :tag, true, null, " a "]', { labels: ['2024', '1.0', 'tag', 'true', 'a'] }],
-  ['good_job_labels: []', { labels: 'none' }], ['good_job_labels: null', { labels: 'none' }], ['queue: low', { labels: null, queue: 'low' }], ['queue: 5', { queue: '5' }], ['queue: ":low"', { queue: ':low' }],
-  ['priority: "5"', { priority: 5 }], ['priority: " -7 and more"', { priority: -7 }], ['priority: 5.9', { priority: 5 }], ['priority: false', { priority: null }], ['wait: 1.5', { waitSeconds: 1.5 }],
+  ['good_job_labels: tenant', { labels: ['tenant'] }],
+  [
+    'good_job_labels: [2024, 1.0, :tag, true, null, " a "]',
+    { labels: ['2024', '1.0', 'tag', 'true', 'a'] },
+  ],
+  ['good_job_labels: []', { labels: 'none' }],
+  ['good_job_labels: null', { labels: 'none' }],
+  ['queue: low', { labels: null, queue: 'low' }],
+  ['queue: 5', { queue: '5' }],
+  ['queue: ":low"', { queue: ':low' }],
+  ['priority: "5"', { priority: 5 }],
+  ['priority: " -7 and more"', { priority: -7 }],
+  ['priority: 5.9', { priority: 5 }],
+  ['priority: false', { priority: null }],
+  ['wait: 1.5', { waitSeconds: 1.5 }],
 ])('set: { %s } is what GoodJob takes it for', (set, expected) => {
-  expect(entry(`a: { cron: "@daily", class: A, set: { ${set} } }`)).toMatchObject({ problems: [], job: expected });
+  expect(entry(`a: { cron: "@daily", class: A, set: { ${set} } }`)).toMatchObject({
+    problems: [],
+    job: expected,
+  });
 });
 
-test.each([['', true], [', enabled_by_default: true', true], [', enabled_by_default: false', false], [', enabled_by_default: null', false], [', enabled_by_default: "no"', true]])('enabled by default%s: %s', (given, expected) => expect(entry(`a: { cron: "@daily", class: A::B1 ${given} }`).enabledByDefault).toBe(expected));
+test.each([
+  ['', true],
+  [', enabled_by_default: true', true],
+  [', enabled_by_default: false', false],
+  [', enabled_by_default: null', false],
+  [', enabled_by_default: "no"', true],
+])('enabled by default%s: %s', (given, expected) =>
+  expect(entry(`a: { cron: "@daily", class: A::B1 ${given} }`).enabledByDefault).toBe(expected),
+);
 
-test('a class may be named from the top', () => expect(entry('a: { cron: "@daily", class: "::A::B" }')).toMatchObject({ problems: [], job: { jobClass: 'A::B' } }));
+test('a class may be named from the top', () =>
+  expect(entry('a: { cron: "@daily", class: "::A::B" }')).toMatchObject({
+    problems: [],
+    job: { jobClass: 'A::B' },
+  }));
 
 test.each([
-  ['a: text', 'not_a_mapping'], ['a: {class: A}', 'no_schedule'], ['a: {cron: 5, class: A}', 'no_schedule'], ['a: {cron: "@daily"}', 'no_class'], ['a: {cron: "@daily", class: [A]}', 'bad_class'], ['a: {cron: "@daily", class: "-> { A }"}', 'bad_class'], ['a: {cron: "@daily", class: "<%= A %>"}', 'bad_class'], ['a: {cron: "@daily", class: "A::"}', 'bad_class'],
-  ['a: {cron: "@daily", class: A, args: {b: 1}}', 'bad_args'], ['a: {cron: "@daily", class: A, args: [2026-11-24]}', 'bad_args'], ['a: {cron: "@daily", class: A, args: [{_aj_globalid: x}]}', 'bad_args'],
-  ['a: {cron: "@daily", class: A, kwargs: [1]}', 'bad_kwargs'], ['a: {cron: "@daily", class: A, set: [1]}', 'bad_set'], ['a: {cron: "@daily", class: A, set: {priority: high}}', 'bad_set'], ['a: {cron: "@daily", class: A, set: {priority: 3000000000}}', 'bad_set'], ['a: {cron: "@daily", class: A, set: {good_job_labels: {a: 1}}}', 'bad_set'],
-  ['a: {cron: "@daily", class: :A}', 'bad_class'], ['a: {cron: "@daily", class: A, args: [{1: x}]}', 'bad_args'], ['a: {cron: "@daily", class: A, args: [{yes: x}]}', 'bad_args'],
-  ['a: {cron: "@daily", class: A, set: {wait_until: soon}}', 'bad_set'], ['a: {cron: "@daily", class: A, description: [1]}', 'bad_description'], ['a: {cron: "@daily", class: A, enabled_by_default: maybe}', 'bad_enabled_by_default'],
-])('%s: the entry is there, and says %s', (text, problem) => expect(entry(text).problems).toEqual([problem]));
+  ['a: text', 'not_a_mapping'],
+  ['a: {class: A}', 'no_schedule'],
+  ['a: {cron: 5, class: A}', 'no_schedule'],
+  ['a: {cron: "@daily"}', 'no_class'],
+  ['a: {cron: "@daily", class: [A]}', 'bad_class'],
+  ['a: {cron: "@daily", class: "-> { A }"}', 'bad_class'],
+  ['a: {cron: "@daily", class: "<%= A %>"}', 'bad_class'],
+  ['a: {cron: "@daily", class: "A::"}', 'bad_class'],
+  ['a: {cron: "@daily", class: A, args: {b: 1}}', 'bad_args'],
+  ['a: {cron: "@daily", class: A, args: [2026-11-24]}', 'bad_args'],
+  ['a: {cron: "@daily", class: A, args: [{_aj_globalid: x}]}', 'bad_args'],
+  ['a: {cron: "@daily", class: A, kwargs: [1]}', 'bad_kwargs'],
+  ['a: {cron: "@daily", class: A, set: [1]}', 'bad_set'],
+  ['a: {cron: "@daily", class: A, set: {priority: high}}', 'bad_set'],
+  ['a: {cron: "@daily", class: A, set: {priority: 3000000000}}', 'bad_set'],
+  ['a: {cron: "@daily", class: A, set: {good_job_labels: {a: 1}}}', 'bad_set'],
+  ['a: {cron: "@daily", class: :A}', 'bad_class'],
+  ['a: {cron: "@daily", class: A, args: [{1: x}]}', 'bad_args'],
+  ['a: {cron: "@daily", class: A, args: [{yes: x}]}', 'bad_args'],
+  ['a: {cron: "@daily", class: A, set: {wait_until: soon}}', 'bad_set'],
+  ['a: {cron: "@daily", class: A, description: [1]}', 'bad_description'],
+  ['a: {cron: "@daily", class: A, enabled_by_default: maybe}', 'bad_enabled_by_default'],
+])('%s: the entry is there, and says %s', (text, problem) =>
+  expect(entry(text).problems).toEqual([problem]),
+);
 
 test('a mistake in what is enqueued leaves nothing to enqueue; another one does not', () => {
   expect(entry('a: {cron: "@daily", class: A, set: 1}').job).toBeNull();
@@ -96,7 +199,9 @@ test('a mistake in what is enqueued leaves nothing to enqueue; another one does 
 });
 
 test.each([
-  ['[1, 2]', 'must hold a mapping'], ['just text', 'must hold a mapping'], ['a: {', 'neither YAML nor JSON'],
+  ['[1, 2]', 'must hold a mapping'],
+  ['just text', 'must hold a mapping'],
+  ['a: {', 'neither YAML nor JSON'],
 ])('%j is no such file, and one sentence says so', (text, sentence) => {
   expect(() => entries(text)).toThrow(CronFileError);
   expect(() => entries(text)).toThrow(sentence);
@@ -104,5 +209,7 @@ test.each([
 });
 
 test('a file that is not there', () => {
-  expect(() => readCronFile('/nowhere/cron.yml')).toThrow(/^CRON_FILE \/nowhere\/cron\.yml cannot be read: /);
+  expect(() => readCronFile('/nowhere/cron.yml')).toThrow(
+    /^CRON_FILE \/nowhere\/cron\.yml cannot be read: /,
+  );
 });

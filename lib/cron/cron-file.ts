@@ -5,7 +5,17 @@ import { parseRubyYaml } from './ruby-yaml';
 import { readSet } from './set-options';
 
 /** What is wrong with an entry; each is a message `cron.problems.<code>`. The entry is shown all the same. */
-export const ENTRY_PROBLEMS = ['not_a_mapping', 'no_schedule', 'no_class', 'bad_class', 'bad_args', 'bad_kwargs', 'bad_set', 'bad_description', 'bad_enabled_by_default'] as const;
+export const ENTRY_PROBLEMS = [
+  'not_a_mapping',
+  'no_schedule',
+  'no_class',
+  'bad_class',
+  'bad_args',
+  'bad_kwargs',
+  'bad_set',
+  'bad_description',
+  'bad_enabled_by_default',
+] as const;
 export type EntryProblem = (typeof ENTRY_PROBLEMS)[number];
 
 /** One entry of GoodJob's `config.cron`, as the file has it. */
@@ -43,11 +53,14 @@ const MAX_ENTRIES = 1_000;
 export function readCronFile(path: string): CronFile {
   let text: string;
   try {
-    if (statSync(path).size > MAX_BYTES) throw new CronFileError(`CRON_FILE ${path} is larger than ${MAX_BYTES / 1_000_000} MB.`);
+    if (statSync(path).size > MAX_BYTES)
+      throw new CronFileError(`CRON_FILE ${path} is larger than ${MAX_BYTES / 1_000_000} MB.`);
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof CronFileError) throw error;
-    throw new CronFileError(`CRON_FILE ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new CronFileError(
+      `CRON_FILE ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+    );
   }
   return parseCronFile(text, path);
 }
@@ -56,23 +69,31 @@ export function readCronFile(path: string): CronFile {
 export function parseCronFile(text: string, path: string): CronFile {
   const document = parseRubyYaml(text);
   const [error] = document.errors;
-  if (error) throw new CronFileError(`CRON_FILE ${path} is neither YAML nor JSON: ${error.message.split('\n')[0]?.replace(/[.:]*$/, '')}.`);
+  if (error)
+    throw new CronFileError(
+      `CRON_FILE ${path} is neither YAML nor JSON: ${error.message.split('\n')[0]?.replace(/[.:]*$/, '')}.`,
+    );
   let value: Value;
   try {
     value = document.toJS({ mapAsMap: true, maxAliasCount: 1000 }) as Value;
   } catch (problem) {
-    throw new CronFileError(`CRON_FILE ${path} cannot be read: ${problem instanceof Error ? problem.message : String(problem)}.`);
+    throw new CronFileError(
+      `CRON_FILE ${path} cannot be read: ${problem instanceof Error ? problem.message : String(problem)}.`,
+    );
   }
   if (value === null || value === undefined) return { entries: new Map() };
-  if (!(value instanceof Map)) throw new CronFileError(`CRON_FILE ${path} must hold a mapping of cron keys to entries.`);
+  if (!(value instanceof Map))
+    throw new CronFileError(`CRON_FILE ${path} must hold a mapping of cron keys to entries.`);
   const top = named(value);
   const wrapped = top.get('cron');
   const entries = wrapped instanceof Map && !isEntry(named(wrapped)) ? named(wrapped) : top;
-  if (entries.size > MAX_ENTRIES) throw new CronFileError(`CRON_FILE ${path} has more than ${MAX_ENTRIES} entries.`);
+  if (entries.size > MAX_ENTRIES)
+    throw new CronFileError(`CRON_FILE ${path} has more than ${MAX_ENTRIES} entries.`);
   return { entries: new Map([...entries].map(([key, entry]) => [key, toEntry(key, entry)])) };
 }
 
-const isEntry = (map: Map<string, Value>) => typeof map.get('cron') === 'string' || typeof map.get('class') === 'string';
+const isEntry = (map: Map<string, Value>) =>
+  typeof map.get('cron') === 'string' || typeof map.get('class') === 'string';
 
 /** By what the keys are called; a number may be one. */
 function named(map: Map<Value, Value>): Map<string, Value> {
@@ -80,7 +101,19 @@ function named(map: Map<Value, Value>): Map<string, Value> {
 }
 
 function toEntry(key: string, value: Value): FileEntry {
-  if (!(value instanceof Map)) return { key, cron: null, jobClass: null, description: null, enabledByDefault: true, job: null, args: null, kwargs: null, set: null, problems: ['not_a_mapping'] };
+  if (!(value instanceof Map))
+    return {
+      key,
+      cron: null,
+      jobClass: null,
+      description: null,
+      enabledByDefault: true,
+      job: null,
+      args: null,
+      kwargs: null,
+      set: null,
+      problems: ['not_a_mapping'],
+    };
   const given = named(value);
   const problems: EntryProblem[] = [];
   const text = (name: string, problem: EntryProblem): string | null => {
@@ -95,7 +128,9 @@ function toEntry(key: string, value: Value): FileEntry {
   if (jobClass !== null && !CLASS_NAME.test(jobClass)) problems.push('bad_class');
   const description = text('description', 'bad_description');
   // Given as nothing it is no, as it is to Ruby.
-  const enabled = given.has('enabled_by_default') ? (given.get('enabled_by_default') ?? false) : true;
+  const enabled = given.has('enabled_by_default')
+    ? (given.get('enabled_by_default') ?? false)
+    : true;
   if (typeof enabled !== 'boolean') problems.push('bad_enabled_by_default');
   const args = given.get('args') ?? null;
   const kwargs = given.get('kwargs') ?? null;
@@ -103,17 +138,23 @@ function toEntry(key: string, value: Value): FileEntry {
   if (args instanceof Map) problems.push('bad_args');
   if (kwargs !== null && !(kwargs instanceof Map)) problems.push('bad_kwargs');
   const arguments_ = activeJobArguments(args, kwargs);
-  if (arguments_ === null && !problems.includes('bad_args') && !problems.includes('bad_kwargs')) problems.push('bad_args');
+  if (arguments_ === null && !problems.includes('bad_args') && !problems.includes('bad_kwargs'))
+    problems.push('bad_args');
   const options = readSet(set);
   if (options === null) problems.push('bad_set');
-  const blocking = problems.some((problem) => ['no_class', 'bad_class', 'bad_args', 'bad_kwargs', 'bad_set'].includes(problem));
+  const blocking = problems.some((problem) =>
+    ['no_class', 'bad_class', 'bad_args', 'bad_kwargs', 'bad_set'].includes(problem),
+  );
   return {
     key,
     cron,
     jobClass,
     description,
     enabledByDefault: enabled !== false,
-    job: blocking || jobClass === null || arguments_ === null || options === null ? null : { jobClass, arguments: arguments_, ...options },
+    job:
+      blocking || jobClass === null || arguments_ === null || options === null
+        ? null
+        : { jobClass, arguments: arguments_, ...options },
     args: printed(args),
     kwargs: printed(kwargs),
     set: printed(set),
@@ -127,8 +168,13 @@ function printed(value: Value): string | null {
 }
 
 function plain(value: Value): unknown {
-  if (value instanceof Map) return Object.fromEntries([...named(value)].map(([key, inner]) => [key, plain(inner)]));
+  if (value instanceof Map)
+    return Object.fromEntries([...named(value)].map(([key, inner]) => [key, plain(inner)]));
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof RubySymbol) return value.name;
-  return typeof value === 'bigint' ? (Number.isSafeInteger(Number(value)) ? Number(value) : String(value)) : value;
+  return typeof value === 'bigint'
+    ? Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : String(value)
+    : value;
 }

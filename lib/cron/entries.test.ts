@@ -2,7 +2,15 @@ import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess, params, row } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertJob,
+  insertProcess,
+  params,
+  row,
+} from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../ctx';
 import { parseCronFile } from './cron-file';
@@ -22,7 +30,8 @@ secret: { cron: "@daily", class: SecretJob, args: [{ password: hunter2hunter2 }]
 `;
 vi.stubEnv('CRON_FILE', FILE);
 vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
-const { countCronEntries, listCronEntries, getCronEntry, overdueCronKeys } = await import('./entries');
+const { countCronEntries, listCronEntries, getCronEntry, overdueCronKeys } =
+  await import('./entries');
 const { changeCronKey } = await import('./mutations');
 const file = parseCronFile(TEXT, FILE);
 
@@ -34,14 +43,29 @@ beforeAll(async () => {
   ctx = gj.ctx();
 });
 afterAll(() => gj.close());
-beforeEach(() => gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_settings; DELETE FROM good_job_processes'));
+beforeEach(() =>
+  gj.client.query(
+    'DELETE FROM good_jobs; DELETE FROM good_job_settings; DELETE FROM good_job_processes',
+  ),
+);
 
 const HOUR = 3_600_000;
 const iso = (ms: number) => new Date(ms).toISOString();
 const lastHour = () => Math.floor((Date.now() - 121_000) / HOUR) * HOUR;
-const entry = async (key: string): Promise<CronRow | undefined> => (await listCronEntries(ctx, null)).rows.find((one) => one.key === key);
-const setting = (key: string, value: string, at = '2026-01-01') => gj.client.query('INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ($1, $2, $3, $3)', [key, value, at]);
-const cron = (key: string, at: number | null, columns: Record<string, unknown> = {}) => insertJob(gj.client, { ...SUCCEEDED, cron_key: key, cron_at: at === null ? null : iso(at), ...columns });
+const entry = async (key: string): Promise<CronRow | undefined> =>
+  (await listCronEntries(ctx, null)).rows.find((one) => one.key === key);
+const setting = (key: string, value: string, at = '2026-01-01') =>
+  gj.client.query(
+    'INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ($1, $2, $3, $3)',
+    [key, value, at],
+  );
+const cron = (key: string, at: number | null, columns: Record<string, unknown> = {}) =>
+  insertJob(gj.client, {
+    ...SUCCEEDED,
+    cron_key: key,
+    cron_at: at === null ? null : iso(at),
+    ...columns,
+  });
 
 describe('the list', () => {
   test('joins the file, the jobs and the settings by key', async () => {
@@ -49,20 +73,53 @@ describe('the list', () => {
     await cron('of_jobs', Date.now() - HOUR, { job_class: 'ForgottenJob' });
     await setting('cron_keys_disabled', '["of_setting"]');
     const page = await listCronEntries(ctx, null);
-    expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([['broken', true], ['hourly', true], ['odd', true], ['of_jobs', false], ['of_setting', false], ['secret', true], ['seldom', true], ['tokyo', true]]);
-    expect(page).toMatchObject({ enabled: 5, disabled: 1, notInFile: 2, fileGiven: true, fileStale: false, previous: null, next: null });
+    expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([
+      ['broken', true],
+      ['hourly', true],
+      ['odd', true],
+      ['of_jobs', false],
+      ['of_setting', false],
+      ['secret', true],
+      ['seldom', true],
+      ['tokyo', true],
+    ]);
+    expect(page).toMatchObject({
+      enabled: 5,
+      disabled: 1,
+      notInFile: 2,
+      fileGiven: true,
+      fileStale: false,
+      previous: null,
+      next: null,
+    });
     expect(await countCronEntries(ctx)).toEqual({ enabled: 5, disabled: 1 });
-    expect(await entry('of_jobs')).toMatchObject({ jobClass: 'ForgottenJob', schedule: null, nextAt: null, cannotEnqueue: null });
+    expect(await entry('of_jobs')).toMatchObject({
+      jobClass: 'ForgottenJob',
+      schedule: null,
+      nextAt: null,
+      cannotEnqueue: null,
+    });
     expect(await entry('of_setting')).toMatchObject({ enabled: false, cannotEnqueue: 'no_source' });
-    expect(await entry('broken')).toMatchObject({ problems: ['no_class', 'bad_set'], cannotEnqueue: 'entry_invalid' });
+    expect(await entry('broken')).toMatchObject({
+      problems: ['no_class', 'bad_set'],
+      cannotEnqueue: 'entry_invalid',
+    });
     expect(await entry('odd')).toMatchObject({ nextAt: null, schedule: { unreadable: 'random' } });
-    expect(await entry('tokyo')).toMatchObject({ schedule: { zone: 'Asia/Tokyo', words: { kind: 'daily', times: ['09:00'] } } });
+    expect(await entry('tokyo')).toMatchObject({
+      schedule: { zone: 'Asia/Tokyo', words: { kind: 'daily', times: ['09:00'] } },
+    });
     expect(new Date((await entry('tokyo'))?.nextAt ?? '').getUTCHours()).toBe(0);
   });
 
   test.each([
-    ['hourly', null, null, true], ['hourly', '["hourly"]', null, false], ['hourly', '["hourly"]', '["hourly"]', false], ['hourly', '{"hourly": 1}', null, true],
-    ['seldom', null, null, false], ['seldom', null, '["seldom"]', true], ['seldom', '["seldom"]', '["seldom"]', true], ['seldom', '["seldom"]', null, false],
+    ['hourly', null, null, true],
+    ['hourly', '["hourly"]', null, false],
+    ['hourly', '["hourly"]', '["hourly"]', false],
+    ['hourly', '{"hourly": 1}', null, true],
+    ['seldom', null, null, false],
+    ['seldom', null, '["seldom"]', true],
+    ['seldom', '["seldom"]', '["seldom"]', true],
+    ['seldom', '["seldom"]', null, false],
   ])('%s with disabled %s and enabled %s', async (key, disabled, enabled, expected) => {
     if (disabled) await setting('cron_keys_disabled', disabled);
     if (enabled) await setting('cron_keys_enabled', enabled);
@@ -71,21 +128,34 @@ describe('the list', () => {
 
   test('the last thirty runs, newest first; without cron_at by when they were made', async () => {
     const now = Date.now();
-    for (let n = 1; n <= 40; n += 1) await cron('hourly', now - n * HOUR, n === 1 ? DISCARDED : n === 2 ? { ...RUNNING, finished_at: null } : {});
+    for (let n = 1; n <= 40; n += 1)
+      await cron(
+        'hourly',
+        now - n * HOUR,
+        n === 1 ? DISCARDED : n === 2 ? { ...RUNNING, finished_at: null } : {},
+      );
     const pressed = await cron('hourly', null, { created_at: iso(now - 1000) });
     const runs = (await entry('hourly'))?.runs ?? [];
     expect(runs).toHaveLength(30);
-    expect(runs.slice(0, 4).map(({ state }) => state)).toEqual(['succeeded', 'discarded', 'running', 'succeeded']);
+    expect(runs.slice(0, 4).map(({ state }) => state)).toEqual([
+      'succeeded',
+      'discarded',
+      'running',
+      'succeeded',
+    ]);
     expect(runs[0]?.id).toBe(pressed);
   });
 
   test('pages of fifty, forwards and back', async () => {
-    for (let n = 0; n < 120; n += 1) await cron(`key ${String(n).padStart(3, '0')}`, Date.now() - HOUR);
+    for (let n = 0; n < 120; n += 1)
+      await cron(`key ${String(n).padStart(3, '0')}`, Date.now() - HOUR);
     const first = await listCronEntries(ctx, null);
     const second = await listCronEntries(ctx, first.next);
     const third = await listCronEntries(ctx, second.next);
     expect([first, second, third].map(({ rows }) => rows.length)).toEqual([50, 50, 26]);
-    expect(new Set([first, second, third].flatMap(({ rows }) => rows.map(({ key }) => key))).size).toBe(126);
+    expect(
+      new Set([first, second, third].flatMap(({ rows }) => rows.map(({ key }) => key))).size,
+    ).toBe(126);
     expect([first.previous, second.previous, third.next]).toEqual([null, '', null]);
     expect((await listCronEntries(ctx, third.previous)).rows).toEqual(second.rows);
   });
@@ -93,8 +163,13 @@ describe('the list', () => {
 
 describe('overdue', () => {
   const live = (state: Record<string, unknown> = {}, columns: Record<string, unknown> = {}) =>
-    insertProcess(gj.client, { state: JSON.stringify({ cron_enabled: true, preserve_job_records: true, ...state }), created_at: iso(Date.now() - 48 * HOUR), ...columns });
-  const old = () => insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(Date.now() - 72 * HOUR) });
+    insertProcess(gj.client, {
+      state: JSON.stringify({ cron_enabled: true, preserve_job_records: true, ...state }),
+      created_at: iso(Date.now() - 48 * HOUR),
+      ...columns,
+    });
+  const old = () =>
+    insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(Date.now() - 72 * HOUR) });
 
   test('a run that was due, with a process to enqueue it, and no job since', async () => {
     await live();
@@ -110,8 +185,14 @@ describe('overdue', () => {
     ['no process runs cron', async () => live({ cron_enabled: false })],
     ['the process is dead', async () => live({}, { updated_at: iso(Date.now() - HOUR) })],
     ['the process started after it', async () => live({}, { created_at: iso(Date.now() - 1000) })],
-    ['keys were switched since', async () => (await live(), setting('cron_keys_disabled', '[]', iso(Date.now())))],
-    ['the key is disabled', async () => (await live(), setting('cron_keys_disabled', '["hourly"]'))],
+    [
+      'keys were switched since',
+      async () => (await live(), setting('cron_keys_disabled', '[]', iso(Date.now()))),
+    ],
+    [
+      'the key is disabled',
+      async () => (await live(), setting('cron_keys_disabled', '["hourly"]')),
+    ],
   ])('not when %s', async (_name, make) => {
     await make();
     await old();
@@ -122,10 +203,25 @@ describe('overdue', () => {
     const limited = { job_class: 'HourlyJob', concurrency_key: 'k' };
     const last = (columns: Record<string, unknown>) => cron('hourly', lastHour() - HOUR, columns);
     test.each<[string, () => Promise<unknown>]>([
-      ['the last run is unfinished and has a concurrency key', () => last({ ...limited, ...RUNNING, finished_at: null })],
-      ['the last run is unfinished and has labels', () => last({ ...RUNNING, finished_at: null, labels: ['tenant'] })],
-      ['the last run finished only afterwards', () => last({ ...limited, finished_at: iso(lastHour() + 1000) })],
-      ['another job of its concurrency key is unfinished', async () => (await last({ ...limited, finished_at: iso(lastHour() - 60_000) }), insertJob(gj.client, { ...limited, scheduled_at: iso(Date.now() + HOUR) }))],
+      [
+        'the last run is unfinished and has a concurrency key',
+        () => last({ ...limited, ...RUNNING, finished_at: null }),
+      ],
+      [
+        'the last run is unfinished and has labels',
+        () => last({ ...RUNNING, finished_at: null, labels: ['tenant'] }),
+      ],
+      [
+        'the last run finished only afterwards',
+        () => last({ ...limited, finished_at: iso(lastHour() + 1000) }),
+      ],
+      [
+        'another job of its concurrency key is unfinished',
+        async () => (
+          await last({ ...limited, finished_at: iso(lastHour() - 60_000) }),
+          insertJob(gj.client, { ...limited, scheduled_at: iso(Date.now() + HOUR) })
+        ),
+      ],
     ])('not when %s', async (_name, make) => {
       await live();
       await old();
@@ -167,10 +263,22 @@ describe('overdue', () => {
   test('not what is older than a day where no success tells how long they are kept', () => {
     const { schedule } = readSchedule('0 0 1 1 *', 'UTC') as ReadSchedule;
     const read: ReadSchedule = { asCron: null, schedule, isAppZone: true, countsWeeks: false };
-    const watch = { now: Date.parse('2026-01-01T12:00Z'), processes: 1, since: 0, settingsChangedAt: null, oldestSuccessAt: null };
+    const watch = {
+      now: Date.parse('2026-01-01T12:00Z'),
+      processes: 1,
+      since: 0,
+      settingsChangedAt: null,
+      oldestSuccessAt: null,
+    };
     expect(overdueSince(read, null, watch)).toBe(Date.parse('2026-01-01T00:00Z'));
     expect(overdueSince(read, null, { ...watch, now: Date.parse('2026-01-03T12:00Z') })).toBeNull();
-    expect(overdueSince(read, null, { ...watch, now: Date.parse('2026-01-03T12:00Z'), oldestSuccessAt: Date.parse('2025-12-20') })).toBe(Date.parse('2026-01-01T00:00Z'));
+    expect(
+      overdueSince(read, null, {
+        ...watch,
+        now: Date.parse('2026-01-03T12:00Z'),
+        oldestSuccessAt: Date.parse('2025-12-20'),
+      }),
+    ).toBe(Date.parse('2026-01-01T00:00Z'));
   });
 });
 
@@ -178,77 +286,195 @@ describe('one entry', () => {
   test('has its next five runs and the properties that GoodJob prints', async () => {
     const detail = await getCronEntry(ctx, 'tokyo');
     expect(detail?.nextRuns).toHaveLength(5);
-    expect(JSON.parse(detail?.propertiesJson ?? '')).toEqual({ key: 'tokyo', class: 'TokyoJob', cron: '0 9 * * * Asia/Tokyo', set: { queue: 'low', priority: 7 }, description: 'None', args: [1, { a: 'b' }] });
-    expect(JSON.parse((await getCronEntry(ctx, 'hourly', 'なし'))?.propertiesJson ?? '')).toEqual({ key: 'hourly', class: 'HourlyJob', cron: '0 * * * *', set: 'なし', description: 'each hour' });
+    expect(JSON.parse(detail?.propertiesJson ?? '')).toEqual({
+      key: 'tokyo',
+      class: 'TokyoJob',
+      cron: '0 9 * * * Asia/Tokyo',
+      set: { queue: 'low', priority: 7 },
+      description: 'None',
+      args: [1, { a: 'b' }],
+    });
+    expect(JSON.parse((await getCronEntry(ctx, 'hourly', 'なし'))?.propertiesJson ?? '')).toEqual({
+      key: 'hourly',
+      class: 'HourlyJob',
+      cron: '0 * * * *',
+      set: 'なし',
+      description: 'each hour',
+    });
     expect(await getCronEntry(ctx, 'nowhere')).toBeNull();
     expect((await getCronEntry(ctx, 'secret'))?.propertiesJson).not.toMatch(/hunter2|abc123/);
   });
 });
 
 describe('enqueue now', () => {
-  const enqueued = async (key: string) => (await gj.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE cron_key = $1 ORDER BY created_at DESC LIMIT 1`, [key])).rows[0]?.id ?? '';
+  const enqueued = async (key: string) =>
+    (
+      await gj.client.query<{ id: string }>(
+        `SELECT id FROM good_jobs WHERE cron_key = $1 ORDER BY created_at DESC LIMIT 1`,
+        [key],
+      )
+    ).rows[0]?.id ?? '';
 
   test('from the file, although it is disabled', async () => {
-    const heard = await gj.notifications(async () => expect(await changeCronKey(ctx, 'enqueue', 'tokyo', file)).toMatchObject({ outcome: 'done', source: 'file' }));
+    const heard = await gj.notifications(async () =>
+      expect(await changeCronKey(ctx, 'enqueue', 'tokyo', file)).toMatchObject({
+        outcome: 'done',
+        source: 'file',
+      }),
+    );
     expect(heard).toMatchObject([{ queue_name: 'low' }]);
     const job = await row(gj.client, 'good_jobs', await enqueued('tokyo'));
-    expect(job).toMatchObject({ queue_name: 'low', priority: 7, job_class: 'TokyoJob', finished_at: null, serialized_params: { arguments: [1, { a: 'b', _aj_symbol_keys: ['a'] }], executions: 0, locale: 'en', timezone: 'UTC' } });
+    expect(job).toMatchObject({
+      queue_name: 'low',
+      priority: 7,
+      job_class: 'TokyoJob',
+      finished_at: null,
+      serialized_params: {
+        arguments: [1, { a: 'b', _aj_symbol_keys: ['a'] }],
+        executions: 0,
+        locale: 'en',
+        timezone: 'UTC',
+      },
+    });
     expect(job.cron_at).toBe(job.created_at);
   });
 
   test('what only the class knows comes from its stored jobs', async () => {
-    const id = await cron('hourly', Date.now() - HOUR, { job_class: 'HourlyJob', labels: ['l'], concurrency_key: 'k' });
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [id, params(id, { job_class: 'HourlyJob', queue_name: 'night', priority: 3, locale: 'ja' })]);
+    const id = await cron('hourly', Date.now() - HOUR, {
+      job_class: 'HourlyJob',
+      labels: ['l'],
+      concurrency_key: 'k',
+    });
+    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+      id,
+      params(id, { job_class: 'HourlyJob', queue_name: 'night', priority: 3, locale: 'ja' }),
+    ]);
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({ queue_name: 'night', priority: 3, labels: ['l'], concurrency_key: 'k', serialized_params: { locale: 'ja' } });
+    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+      queue_name: 'night',
+      priority: 3,
+      labels: ['l'],
+      concurrency_key: 'k',
+      serialized_params: { locale: 'ja' },
+    });
   });
 
   test('a queue, a priority or a language that somebody gave a job of the class are not those of the entry', async () => {
-    const mine = await cron('hourly', Date.now() - HOUR, { job_class: 'HourlyJob', created_at: iso(Date.now() - HOUR) });
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [mine, params(mine, { job_class: 'HourlyJob', queue_name: 'default', priority: null, locale: 'en' })]);
+    const mine = await cron('hourly', Date.now() - HOUR, {
+      job_class: 'HourlyJob',
+      created_at: iso(Date.now() - HOUR),
+    });
+    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+      mine,
+      params(mine, { job_class: 'HourlyJob', queue_name: 'default', priority: null, locale: 'en' }),
+    ]);
     const urgent = async (jobClass: string) => {
       const id = await insertJob(gj.client, { job_class: jobClass });
-      await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [id, params(id, { job_class: jobClass, queue_name: 'urgent', priority: 9, locale: 'fr', timezone: 'Paris' })]);
+      await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+        id,
+        params(id, {
+          job_class: jobClass,
+          queue_name: 'urgent',
+          priority: 9,
+          locale: 'fr',
+          timezone: 'Paris',
+        }),
+      ]);
     };
     await urgent('HourlyJob');
     await urgent('OffJob');
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({ queue_name: 'default', priority: 0, serialized_params: { queue_name: 'default', priority: null, locale: 'en', timezone: 'UTC' } });
+    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+      queue_name: 'default',
+      priority: 0,
+      serialized_params: { queue_name: 'default', priority: null, locale: 'en', timezone: 'UTC' },
+    });
     // Of a key without a job nothing else tells.
     await changeCronKey(ctx, 'enqueue', 'seldom', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('seldom'))).toMatchObject({ queue_name: 'urgent', priority: 9, serialized_params: { locale: 'en', timezone: 'UTC' } });
+    expect(await row(gj.client, 'good_jobs', await enqueued('seldom'))).toMatchObject({
+      queue_name: 'urgent',
+      priority: 9,
+      serialized_params: { locale: 'en', timezone: 'UTC' },
+    });
   });
 
   test('without labels where the file says so', async () => {
     await cron('hourly', Date.now() - HOUR, { job_class: 'HourlyJob', labels: ['l'] });
-    await changeCronKey(ctx, 'enqueue', 'hourly', parseCronFile('hourly: { cron: "@hourly", class: HourlyJob, set: { good_job_labels: [] } }', FILE));
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({ labels: null });
+    await changeCronKey(
+      ctx,
+      'enqueue',
+      'hourly',
+      parseCronFile(
+        'hourly: { cron: "@hourly", class: HourlyJob, set: { good_job_labels: [] } }',
+        FILE,
+      ),
+    );
+    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+      labels: null,
+    });
   });
 
   test('without the file as the last job was, to the letter', async () => {
     const id = await cron('of_jobs', Date.now() - HOUR, { labels: ['l'] });
     const stored = `{"job_class": "A", "queue_name": "q", "priority": 2, "executions": 4, "arguments": [12345678901234567890, 1.10], "tenant": {"1": null}, "resumptions": 2, "exception_executions": {"[X]": 1}, "scheduled_at": "2026-01-01T00:00:00Z"}`;
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [id, stored]);
-    expect(await changeCronKey(ctx, 'enqueue', 'of_jobs', file)).toMatchObject({ outcome: 'done', source: 'last_job' });
+    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+      id,
+      stored,
+    ]);
+    expect(await changeCronKey(ctx, 'enqueue', 'of_jobs', file)).toMatchObject({
+      outcome: 'done',
+      source: 'last_job',
+    });
     const clone = await enqueued('of_jobs');
-    const { rows } = await gj.client.query<{ params: string }>(`SELECT (serialized_params - '{job_id,enqueued_at}'::text[])::text AS params FROM good_jobs WHERE id = $1`, [clone]);
-    expect(rows[0]?.params).toBe('{"tenant": {"1": null}, "priority": 2, "arguments": [12345678901234567890, 1.10], "job_class": "A", "executions": 0, "queue_name": "q", "scheduled_at": null, "provider_job_id": null, "exception_executions": {}}');
-    expect(await row(gj.client, 'good_jobs', clone)).toMatchObject({ queue_name: 'q', priority: 2, job_class: 'A', labels: ['l'], error: null, executions_count: null });
+    const { rows } = await gj.client.query<{ params: string }>(
+      `SELECT (serialized_params - '{job_id,enqueued_at}'::text[])::text AS params FROM good_jobs WHERE id = $1`,
+      [clone],
+    );
+    expect(rows[0]?.params).toBe(
+      '{"tenant": {"1": null}, "priority": 2, "arguments": [12345678901234567890, 1.10], "job_class": "A", "executions": 0, "queue_name": "q", "scheduled_at": null, "provider_job_id": null, "exception_executions": {}}',
+    );
+    expect(await row(gj.client, 'good_jobs', clone)).toMatchObject({
+      queue_name: 'q',
+      priority: 2,
+      job_class: 'A',
+      labels: ['l'],
+      error: null,
+      executions_count: null,
+    });
   });
 
   test('the same key and moment again is nothing, and wakes nobody', async () => {
     const at = '2026-11-24T00:00:00.000000Z';
-    expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toMatchObject({ outcome: 'done' });
-    expect(await gj.notifications(async () => expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toEqual({ outcome: 'unchanged' }))).toEqual([]);
+    expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toMatchObject({
+      outcome: 'done',
+    });
+    expect(
+      await gj.notifications(async () =>
+        expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toEqual({
+          outcome: 'unchanged',
+        }),
+      ),
+    ).toEqual([]);
   });
 
   test('is refused with a reason', async () => {
     await setting('cron_keys_disabled', '["of_setting"]');
-    expect(await changeCronKey(ctx, 'enqueue', 'of_setting', file)).toEqual({ outcome: 'refused', code: 'no_source' });
-    expect(await changeCronKey(ctx, 'enqueue', 'broken', file)).toEqual({ outcome: 'refused', code: 'entry_invalid' });
+    expect(await changeCronKey(ctx, 'enqueue', 'of_setting', file)).toEqual({
+      outcome: 'refused',
+      code: 'no_source',
+    });
+    expect(await changeCronKey(ctx, 'enqueue', 'broken', file)).toEqual({
+      outcome: 'refused',
+      code: 'entry_invalid',
+    });
     await cron('of_jobs', Date.now(), { serialized_params: 'null' });
-    expect(await changeCronKey(ctx, 'enqueue', 'of_jobs', file)).toEqual({ outcome: 'refused', code: 'params_not_an_object' });
+    expect(await changeCronKey(ctx, 'enqueue', 'of_jobs', file)).toEqual({
+      outcome: 'refused',
+      code: 'params_not_an_object',
+    });
     expect(await changeCronKey(ctx, 'enqueue', 'nowhere', file)).toEqual({ outcome: 'missing' });
-    await expect(changeCronKey(gj.ctx({ role: 'operator' }), 'enqueue', 'hourly', file)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(
+      changeCronKey(gj.ctx({ role: 'operator' }), 'enqueue', 'hourly', file),
+    ).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

@@ -11,7 +11,13 @@ import { type CronWatch, overdueSince } from './overdue';
 import { KEYS_READ, type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
 import { nextRun, nextRuns } from './runs';
 import { type ReadSchedule, type Unreadable, readSchedule } from './schedule';
-import { type CronDetail, type CronPage, type CronRow, NEXT_RUNS, type ScheduleView } from './types';
+import {
+  type CronDetail,
+  type CronPage,
+  type CronRow,
+  NEXT_RUNS,
+  type ScheduleView,
+} from './types';
 
 /** Rows a page; each has its last runs. */
 const PAGE = 50;
@@ -25,14 +31,23 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
       const all = allKeys(file, stored);
       const shownKey = await shownNames(ctx, 'cron_key', all, tx);
       // In the order of what is shown: where a hidden key stands among others, and which page begins behind a guess, would tell it.
-      const keys = all.map((key) => ({ key, as: shownKey(key) })).sort((a, b) => (a.as < b.as ? -1 : a.as > b.as ? 1 : 0));
+      const keys = all
+        .map((key) => ({ key, as: shownKey(key) }))
+        .sort((a, b) => (a.as < b.as ? -1 : a.as > b.as ? 1 : 0));
       const start = after === null ? 0 : keys.findIndex(({ as }) => as > after);
       const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
-      const runs = await readRuns(tx, ctx.gj, shown.map(({ key }) => key));
+      const runs = await readRuns(
+        tx,
+        ctx.gj,
+        shown.map(({ key }) => key),
+      );
       const counts = countKeys(file, stored);
       const before = start < 0 ? keys.slice(-PAGE) : keys.slice(0, start);
       return {
-        rows: shown.map(({ key, as }) => ({ ...toRow(ctx, key, file, stored, runs.get(key)), key: as })),
+        rows: shown.map(({ key, as }) => ({
+          ...toRow(ctx, key, file, stored, runs.get(key)),
+          key: as,
+        })),
         ...counts,
         notInFile: keys.length - counts.enabled - counts.disabled,
         fileGiven: file.given,
@@ -48,7 +63,11 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
 }
 
 /** One entry; null: neither the file nor a job nor a setting has the key. `none`: the word for what its configuration leaves out. */
-export async function getCronEntry(ctx: Ctx, key: string, none = 'None'): Promise<CronDetail | null> {
+export async function getCronEntry(
+  ctx: Ctx,
+  key: string,
+  none = 'None',
+): Promise<CronDetail | null> {
   const file = configuredCron();
   const entry = file.entries.get(key);
   return ctx.db.read(
@@ -60,7 +79,10 @@ export async function getCronEntry(ctx: Ctx, key: string, none = 'None'): Promis
       const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
       return {
         row,
-        nextRuns: read !== null && typeof read === 'object' ? nextRuns(read.schedule, stored.watch.now, NEXT_RUNS).map(iso) : [],
+        nextRuns:
+          read !== null && typeof read === 'object'
+            ? nextRuns(read.schedule, stored.watch.now, NEXT_RUNS).map(iso)
+            : [],
         propertiesJson: entry ? propertiesOf(entry, none) : null,
         fileGiven: file.given,
         cronProcesses: stored.watch.processes,
@@ -90,7 +112,9 @@ export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: s
 
 /** By code points, so that `>` finds the place of a key that is gone. */
 function allKeys(file: Configured, stored: StoredCron): string[] {
-  return [...new Set([...file.entries.keys(), ...stored.keys, ...stored.enabled, ...stored.disabled])].sort((a, b) => (a < b ? -1 : 1));
+  return [
+    ...new Set([...file.entries.keys(), ...stored.keys, ...stored.enabled, ...stored.disabled]),
+  ].sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** GoodJob has the keys of its configuration alone; without the file all may be of it. */
@@ -105,7 +129,13 @@ function isEnabled(key: string, file: Configured, { enabled, disabled }: StoredC
   return (file.entries.get(key)?.enabledByDefault ?? true) ? !disabled.has(key) : enabled.has(key);
 }
 
-function toRow(ctx: Ctx, key: string, file: Configured, stored: StoredCron, found: StoredRuns | undefined): CronRow {
+function toRow(
+  ctx: Ctx,
+  key: string,
+  file: Configured,
+  stored: StoredCron,
+  found: StoredRuns | undefined,
+): CronRow {
   const entry = file.entries.get(key);
   const enabled = isEnabled(key, file, stored);
   const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
@@ -120,19 +150,44 @@ function toRow(ctx: Ctx, key: string, file: Configured, stored: StoredCron, foun
     enabled,
     runs: found?.runs ?? [],
     nextAt: readable ? isoOrNull(nextOf(entry?.cron ?? '', readable, stored.watch)) : null,
-    overdueSince: readable && enabled ? isoOrNull(overdueSince(readable, found?.last ?? null, stored.watch)) : null,
+    overdueSince:
+      readable && enabled
+        ? isoOrNull(overdueSince(readable, found?.last ?? null, stored.watch))
+        : null,
     cannotEnqueue: entry ? (entry.job ? null : 'entry_invalid') : found ? null : 'no_source',
   };
 }
 
 function viewOf(text: string, read: ReadSchedule | Unreadable): ScheduleView {
-  if (typeof read === 'string') return { text, asCron: null, words: null, zone: null, isAppZone: false, countsWeeks: false, unreadable: read };
+  if (typeof read === 'string')
+    return {
+      text,
+      asCron: null,
+      words: null,
+      zone: null,
+      isAppZone: false,
+      countsWeeks: false,
+      unreadable: read,
+    };
   const { asCron, schedule, isAppZone, countsWeeks } = read;
-  return { text, asCron, words: describeSchedule(schedule), zone: schedule.clock.name, isAppZone, countsWeeks, unreadable: null };
+  return {
+    text,
+    asCron,
+    words: describeSchedule(schedule),
+    zone: schedule.clock.name,
+    isAppZone,
+    countsWeeks,
+    unreadable: null,
+  };
 }
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleNextRuns?: Map<string, { from: number; at: number | null }> };
-const remembered = (shared.goodJobConsoleNextRuns ??= new Map<string, { from: number; at: number | null }>());
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleNextRuns?: Map<string, { from: number; at: number | null }>;
+};
+const remembered = (shared.goodJobConsoleNextRuns ??= new Map<
+  string,
+  { from: number; at: number | null }
+>());
 const REMEMBERED = 2_000;
 
 /** The next run stays the same until it is over. */
@@ -150,8 +205,12 @@ const iso = (instant: number) => new Date(instant).toISOString();
 const isoOrNull = (instant: number | null) => (instant === null ? null : iso(instant));
 
 /** GoodJob::CronEntry#display_properties. Arguments pass the redaction, as those of a job. */
-function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: FileEntry, none: string): string {
-  const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json => redaction().json(parseJson(text), { of, path, jobClass });
+function propertiesOf(
+  { key, jobClass, cron, set, description, args, kwargs }: FileEntry,
+  none: string,
+): string {
+  const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json =>
+    redaction().json(parseJson(text), { of, path, jobClass });
   const positional = parseJson(args ?? '[]');
   // In the job they are its last argument.
   const last = positional.kind === 'array' ? positional.items.length : 1;
@@ -163,12 +222,17 @@ function propertiesOf({ key, jobClass, cron, set, description, args, kwargs }: F
       ['set', set === null ? scalar(none) : hidden(set, 'other')],
       ['description', scalar(shownName(description ?? none))],
       ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
-      ...(kwargs === null ? [] : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
+      ...(kwargs === null
+        ? []
+        : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
     ]),
   );
 }
 
 /** How many entries are enabled and disabled, as the list says. */
 export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
-  return countKeys(configuredCron(), await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true }));
+  return countKeys(
+    configuredCron(),
+    await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true }),
+  );
 }

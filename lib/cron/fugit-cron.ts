@@ -29,12 +29,34 @@ export interface CronFields {
 export type CronParse = { fields: CronFields } | 'random' | 'not_cron';
 
 const NICKNAMES: Record<string, string> = {
-  '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *', '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@noon': '0 12 * * *', '@hourly': '0 * * * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@noon': '0 12 * * *',
+  '@hourly': '0 * * * *',
 };
-const MONTHS = ['', 'jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+const MONTHS = [
+  '',
+  'jan',
+  'feb',
+  'mar',
+  'apr',
+  'may',
+  'jun',
+  'jul',
+  'aug',
+  'sep',
+  'oct',
+  'nov',
+  'dec',
+];
 export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const MAX_DAYS = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-const ZONE = /^(?:[A-Z][a-zA-Z0-9+-]+(?:\/[A-Z][a-zA-Z0-9+\-_]+){0,2}|[-+](?:[01]\d|2[0-4]):?(?:00|15|30|45))$/;
+const ZONE =
+  /^(?:[A-Z][a-zA-Z0-9+-]+(?:\/[A-Z][a-zA-Z0-9+\-_]+){0,2}|[-+](?:[01]\d|2[0-4]):?(?:00|15|30|45))$/;
 
 interface Unit {
   atom: string;
@@ -53,14 +75,20 @@ class Random extends Error {}
 
 export function parseCron(text: string): CronParse {
   const [first = '', ...rest] = text.trim().split(/[ \t]+/);
-  const words = first.startsWith('@') ? [...(NICKNAMES[first]?.split(' ') ?? ['@']), ...rest] : [first, ...rest];
+  const words = first.startsWith('@')
+    ? [...(NICKNAMES[first]?.split(' ') ?? ['@']), ...rest]
+    : [first, ...rest];
   // fugit tries six fields before five: a zone counts only after the fields.
   for (const count of [6, 5]) {
     const zone = words[count] ?? null;
-    if (words.length < count || words.length > count + 1 || (zone !== null && !ZONE.test(zone))) continue;
+    if (words.length < count || words.length > count + 1 || (zone !== null && !ZONE.test(zone)))
+      continue;
     try {
-      const [seconds = '0', ...others] = count === 6 ? words.slice(0, 6) : ['0', ...words.slice(0, 5)];
-      return { fields: readFields(seconds, others as [string, string, string, string, string], zone) };
+      const [seconds = '0', ...others] =
+        count === 6 ? words.slice(0, 6) : ['0', ...words.slice(0, 5)];
+      return {
+        fields: readFields(seconds, others as [string, string, string, string, string], zone),
+      };
     } catch (error) {
       if (error instanceof Random) return 'random';
       if (!(error instanceof NotCron)) throw error;
@@ -69,7 +97,11 @@ export function parseCron(text: string): CronParse {
   return 'not_cron';
 }
 
-function readFields(seconds: string, [minute, hour, monthday, month, weekday]: [string, string, string, string, string], zone: string | null): CronFields {
+function readFields(
+  seconds: string,
+  [minute, hour, monthday, month, weekday]: [string, string, string, string, string],
+  zone: string | null,
+): CronFields {
   const days = monthday.replace(/&$/, '');
   const weekdays = weekday.replace(/&$/, '');
   const months = values(month, MONTH, nameOf(MONTHS));
@@ -87,9 +119,14 @@ function readFields(seconds: string, [minute, hour, monthday, month, weekday]: [
   };
 }
 
-const nameOf = (names: string[]) => (atom: string) => (names.includes(atom.toLowerCase()) ? names.indexOf(atom.toLowerCase()) : Number(atom));
+const nameOf = (names: string[]) => (atom: string) =>
+  names.includes(atom.toLowerCase()) ? names.indexOf(atom.toLowerCase()) : Number(atom);
 const sorted = (numbers: number[]) => [...new Set(numbers)].sort((a, b) => a - b);
-const elements = (field: string) => field.replace(/^,+|,+$/g, '').replace(/,{2,}/g, ',').split(',');
+const elements = (field: string) =>
+  field
+    .replace(/^,+|,+$/g, '')
+    .replace(/,{2,}/g, ',')
+    .split(',');
 
 interface Element {
   from: string | null;
@@ -99,10 +136,17 @@ interface Element {
 
 /** `*`, `a`, `a-b`, each with a step or not, or a step alone. */
 function element(text: string, atom: string): Element {
-  const found = new RegExp(`^(?:\\*|(${atom})?(~)(${atom})?|(${atom})(?:-(${atom}))?)?(?:/(\\d{1,2}))?$`, 'i').exec(text);
+  const found = new RegExp(
+    `^(?:\\*|(${atom})?(~)(${atom})?|(${atom})(?:-(${atom}))?)?(?:/(\\d{1,2}))?$`,
+    'i',
+  ).exec(text);
   if (!found || text === '') throw new NotCron();
   if (found[2] !== undefined) throw new Random();
-  return { from: found[4] ?? null, to: found[5] ?? null, step: found[6] === undefined ? null : Number(found[6]) };
+  return {
+    from: found[4] ?? null,
+    to: found[5] ?? null,
+    step: found[6] === undefined ? null : Number(found[6]),
+  };
 }
 
 /** All values of a field in order; null: any. */
@@ -111,14 +155,24 @@ function values(field: string, unit: Unit, number: (atom: string) => number): nu
   let any = false;
   for (const text of elements(field)) {
     const { from, to, step } = element(text, unit.atom);
-    const range = expand(from === null ? null : number(from), to === null ? null : number(to), step, unit);
+    const range = expand(
+      from === null ? null : number(from),
+      to === null ? null : number(to),
+      step,
+      unit,
+    );
     if (range === null) any = true;
     else found.push(...range);
   }
   return any ? null : sorted(found);
 }
 
-function expand(from: number | null, to: number | null, step: number | null, { min, max }: Unit): number[] | null {
+function expand(
+  from: number | null,
+  to: number | null,
+  step: number | null,
+  { min, max }: Unit,
+): number[] | null {
   if (step !== null && step < 1) throw new NotCron();
   let end = to ?? (step === null ? null : max);
   if (from === null && end === null) return null;
@@ -128,14 +182,20 @@ function expand(from: number | null, to: number | null, step: number | null, { m
   const every = step ?? 1;
   if (start === min && end === max && every === 1) return null;
   if ((start < 0 && end > 0) || (end < 0 && start > 0)) throw new NotCron();
-  return wrapping(start, end, start < 0 ? { min: -max, max: -1 } : { min, max }).filter((_, index) => index % every === 0);
+  return wrapping(start, end, start < 0 ? { min: -max, max: -1 } : { min, max }).filter(
+    (_, index) => index % every === 0,
+  );
 }
 
 /** From start to end, beginning anew at the smallest where the end is before the start. */
-function wrapping(start: number, end: number, { min, max }: { min: number; max: number }): number[] {
+function wrapping(
+  start: number,
+  end: number,
+  { min, max }: { min: number; max: number },
+): number[] {
   const all: number[] = [];
   let last = end;
-  for (let current = start; all.length <= 2 * Math.abs(max - min) + 2; ) {
+  for (let current = start; all.length <= 2 * Math.abs(max - min) + 2;) {
     all.push(current);
     if (current === last) return all;
     current += 1;
@@ -148,21 +208,33 @@ function wrapping(start: number, end: number, { min, max }: { min: number; max: 
 }
 
 /** Days that a month does not have are no days; a schedule without any is none. */
-function compacted(months: number[], monthdays: number[]): { months: number[]; monthdays: number[] } {
-  const pairs = months.flatMap((month) => monthdays.filter((day) => day <= (MAX_DAYS[month] ?? 31)).map((day) => ({ month, day })));
+function compacted(
+  months: number[],
+  monthdays: number[],
+): { months: number[]; monthdays: number[] } {
+  const pairs = months.flatMap((month) =>
+    monthdays.filter((day) => day <= (MAX_DAYS[month] ?? 31)).map((day) => ({ month, day })),
+  );
   if (pairs.length === 0) throw new NotCron();
-  return { months: sorted(pairs.map(({ month }) => month)), monthdays: sorted(pairs.map(({ day }) => day)) };
+  return {
+    months: sorted(pairs.map(({ month }) => month)),
+    monthdays: sorted(pairs.map(({ day }) => day)),
+  };
 }
 
 function weekdayTerms(field: string): WeekdayTerm[] | null {
   const number = nameOf(WEEKDAYS);
   const terms: WeekdayTerm[] = [];
   for (const text of elements(field)) {
-    const special = new RegExp(`^(${WEEKDAY.atom})(?:#(-?[1-5]|last|l)|%(\\d+)(?:\\+(\\d+))?)$`, 'i').exec(text);
+    const special = new RegExp(
+      `^(${WEEKDAY.atom})(?:#(-?[1-5]|last|l)|%(\\d+)(?:\\+(\\d+))?)$`,
+      'i',
+    ).exec(text);
     if (special) {
       const weekday = number(special[1] ?? '') % 7;
       const modulo = Number(special[3]);
-      if (special[2] !== undefined) terms.push({ weekday, nth: /^l/i.test(special[2]) ? -1 : Number(special[2]) });
+      if (special[2] !== undefined)
+        terms.push({ weekday, nth: /^l/i.test(special[2]) ? -1 : Number(special[2]) });
       else if (modulo === 0) throw new NotCron();
       else terms.push({ weekday, modulo, remainder: Number(special[4] ?? 0) % modulo });
       continue;
@@ -172,7 +244,8 @@ function weekdayTerms(field: string): WeekdayTerm[] | null {
     const start = from === null ? 0 : number(from);
     let end = to === null ? (step === null ? start : from === null ? 6 : start) : number(to);
     if (start > end) end += 7;
-    for (let day = start; day <= end; day += Math.max(step ?? 1, 1)) terms.push({ weekday: (day > 6 ? day - 7 : day) % 7 });
+    for (let day = start; day <= end; day += Math.max(step ?? 1, 1))
+      terms.push({ weekday: (day > 6 ? day - 7 : day) % 7 });
   }
   const unique = [...new Map(terms.map((term) => [JSON.stringify(term), term])).values()];
   return unique.length === 0 ? null : unique.sort((a, b) => a.weekday - b.weekday);

@@ -175,6 +175,20 @@ test.each([
 ])('%j as fugit has it', (phrase, cron) => expect(wordsToCron(phrase)).toBe(cron));
 
 test.each([
-  'nada', '', 'every 2 years', 'every 2 weeks', 'every weekend', 'every day at 25:00', 'at 5 after 4, everyday', 'every day at five fourteen', 'every day at NOON', '5', '3600', 'every', 'every monday at', '毎日正午',
-  'every day 8:10am to 5:20pm', `every day at five ${' '.repeat(300)} x`,
+  'nada',
+  '',
+  'every 2 years',
+  'every 2 weeks',
+  'every weekend',
+  'every day at 25:00',
+  'at 5 after 4, everyday',
+  'every day at five fourteen',
+  'every day at NOON',
+  '5',
+  '3600',
+  'every',
+  'every monday at',
+  '毎日正午',
+  'every day 8:10am to 5:20pm',
+  `every day at five ${' '.repeat(300)} x`,
 ])('%j is no phrase of fugit', (phrase) => expect(wordsToCron(phrase)).toBeNull());

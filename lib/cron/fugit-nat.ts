@@ -31,17 +31,26 @@ function assemble(slots: Slot[]): string {
   const midnight: Slot = { key: 'hm', data0: 0, data1: 0 };
   if (parts.has('monthday') || parts.has('weekday') || parts.has('month')) {
     if (times.length === 0) times.push(midnight);
-    if (!parts.has('monthday') && !parts.has('weekday')) parts.set('monthday', { key: 'monthday', data0: 1, data1: null });
+    if (!parts.has('monthday') && !parts.has('weekday'))
+      parts.set('monthday', { key: 'monthday', data0: 1, data1: null });
   }
   const [hours, minutes] = firstTimes(times);
   const field = (key: Slot['key'], other: string) => list(parts.get(key)?.data0 ?? other);
-  const fields = [field('second', '0'), minutes, hours, field('monthday', '*'), field('month', '*'), field('weekday', '*')];
+  const fields = [
+    field('second', '0'),
+    minutes,
+    hours,
+    field('monthday', '*'),
+    field('month', '*'),
+    field('weekday', '*'),
+  ];
   if (fields[0]?.length === 1 && fields[0][0] === '0') fields.shift();
   const zone = parts.get('tz');
   return [...fields, ...(zone ? [list(zone.data0)] : [])].map(print).join(' ');
 }
 
-const list = (data: Data): (string | number)[] => (Array.isArray(data) ? data : data === null ? [] : [data]);
+const list = (data: Data): (string | number)[] =>
+  Array.isArray(data) ? data : data === null ? [] : [data];
 
 /** Each value once, numbers in order, what is no number after them. */
 function print(values: (string | number)[]): string {
@@ -54,17 +63,21 @@ function firstTimes(times: Slot[]): [(string | number)[], (string | number)[]] {
   if (times.length === 0) return [['*'], ['*']];
   const all = [...times];
   for (;;) {
-    const graded = all.length > 1 ? all.findIndex(({ weak, strong }) => (weak ?? strong) !== undefined) : -1;
+    const graded =
+      all.length > 1 ? all.findIndex(({ weak, strong }) => (weak ?? strong) !== undefined) : -1;
     const slot = all[graded];
     if (!slot) break;
     const [other] = all.splice(graded === 0 ? 1 : graded - 1, 1);
     if (other) append(slot, other);
   }
   const byMinute = new Map<string | number, (string | number)[]>();
-  for (const { data0, data1 } of all) for (const minute of list(data1)) byMinute.set(minute, [...(byMinute.get(minute) ?? []), ...list(data0)]);
+  for (const { data0, data1 } of all)
+    for (const minute of list(data1))
+      byMinute.set(minute, [...(byMinute.get(minute) ?? []), ...list(data0)]);
   const byHours = new Map<string, [(string | number)[], (string | number)[]]>();
   for (const [minute, hours] of byMinute) {
-    if (hours.length > 1 && new Set(hours.map((hour) => typeof hour)).size > 1) throw new Unreadable();
+    if (hours.length > 1 && new Set(hours.map((hour) => typeof hour)).size > 1)
+      throw new Unreadable();
     const sorted = [...hours].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     const key = JSON.stringify(sorted);
     byHours.set(key, [sorted, [...(byHours.get(key)?.[1] ?? []), minute]]);
@@ -87,7 +100,11 @@ function conflate(index: 0 | 1, slot: Slot, other: Slot): Data {
   const [a, b] = index === 0 ? [slot.data0, other.data0] : [slot.data1, other.data1];
   if (b === null) return a;
   if (a === null) return b;
-  const range = index === 0 ? ((other.strong === 1 ? hourRange(slot) : null) ?? (slot.strong === 1 ? hourRange(other) : null)) : null;
+  const range =
+    index === 0
+      ? ((other.strong === 1 ? hourRange(slot) : null) ??
+        (slot.strong === 1 ? hourRange(other) : null))
+      : null;
   if (range) return range[0] === range[1] - 1 ? range[0] : `${range[0]}-${range[1] - 1}`;
   if (slot.strong === index || slot.strong === true) return a;
   if (other.strong === index || other.strong === true) return b;

@@ -15,20 +15,88 @@ export type Data = string | number | (string | number)[] | null;
 
 const DIGITS = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 const SIXTY = [
-  'zero', ...DIGITS, 'ten', 'eleven', 'twelve', 'thirteen', 'fourteen', 'fifteen', 'sixteen', 'seventeen', 'eighteen', 'nineteen',
-  ...['twenty', 'thirty', 'forty', 'fifty'].flatMap((ten) => [ten, ...DIGITS.map((digit) => `${ten}-${digit}`)]),
+  'zero',
+  ...DIGITS,
+  'ten',
+  'eleven',
+  'twelve',
+  'thirteen',
+  'fourteen',
+  'fifteen',
+  'sixteen',
+  'seventeen',
+  'eighteen',
+  'nineteen',
+  ...['twenty', 'thirty', 'forty', 'fifty'].flatMap((ten) => [
+    ten,
+    ...DIGITS.map((digit) => `${ten}-${digit}`),
+  ]),
 ];
-const HOURS = new Map<string, number>([...SIXTY.slice(0, 13).map((name, n) => [name, n] as const), ['midnight', 0], ['oh', 0], ['noon', 12]]);
-const MINUTES = new Map<string, number>([...SIXTY.map((name, n) => [name, n] as const), ["o'clock", 0], ['hundred', 0]]);
+const HOURS = new Map<string, number>([
+  ...SIXTY.slice(0, 13).map((name, n) => [name, n] as const),
+  ['midnight', 0],
+  ['oh', 0],
+  ['noon', 12],
+]);
+const MINUTES = new Map<string, number>([
+  ...SIXTY.map((name, n) => [name, n] as const),
+  ["o'clock", 0],
+  ['hundred', 0],
+]);
 const ORDINALS = [
-  'first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth', 'eleventh', 'twelfth', 'thirteenth', 'fourteenth', 'fifteenth', 'sixteenth', 'seventeenth', 'eighteenth',
-  'nineteenth', 'twentieth', 'twenty-first', 'twenty-second', 'twenty-third', 'twenty-fourth', 'twenty-fifth', 'twenty-sixth', 'twenty-seventh', 'twenty-eighth', 'twenty-ninth', 'thirtieth', 'thirty-first',
+  'first',
+  'second',
+  'third',
+  'fourth',
+  'fifth',
+  'sixth',
+  'seventh',
+  'eighth',
+  'ninth',
+  'tenth',
+  'eleventh',
+  'twelfth',
+  'thirteenth',
+  'fourteenth',
+  'fifteenth',
+  'sixteenth',
+  'seventeenth',
+  'eighteenth',
+  'nineteenth',
+  'twentieth',
+  'twenty-first',
+  'twenty-second',
+  'twenty-third',
+  'twenty-fourth',
+  'twenty-fifth',
+  'twenty-sixth',
+  'twenty-seventh',
+  'twenty-eighth',
+  'twenty-ninth',
+  'thirtieth',
+  'thirty-first',
 ];
 const MONTHDAYS = new Map<string, number | string>([
-  ['1st', 1], ['2nd', 2], ['3rd', 3], ['21st', 21], ['22nd', 22], ['23rd', 23], ['31st', 31], ['last', 'L'],
-  ...Array.from({ length: 27 }, (_, n) => [`${n + 4}th`, n + 4] as const), ...ORDINALS.map((name, n) => [name, n + 1] as const),
+  ['1st', 1],
+  ['2nd', 2],
+  ['3rd', 3],
+  ['21st', 21],
+  ['22nd', 22],
+  ['23rd', 23],
+  ['31st', 31],
+  ['last', 'L'],
+  ...Array.from({ length: 27 }, (_, n) => [`${n + 4}th`, n + 4] as const),
+  ...ORDINALS.map((name, n) => [name, n + 1] as const),
 ]);
-const WEEKDAY_NAMES = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
+const WEEKDAY_NAMES = [
+  'sunday',
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+];
 
 const any = (names: Iterable<string>) => [...names].join('|');
 const WEEKDAY = `(?:${any([...WEEKDAY_NAMES, ...WEEKDAY_NAMES.map((name) => name.slice(0, 3))])})(?=$|[-, \\t])`;
@@ -90,14 +158,22 @@ class Reader {
   joined<T>(read: () => T | null, separator: string): T[] | null {
     const all: T[] = [];
     for (;;) {
-      const value = this.whole(() => (all.length > 0 && this.take(separator) === null ? null : this.whole(read)));
+      const value = this.whole(() =>
+        all.length > 0 && this.take(separator) === null ? null : this.whole(read),
+      );
       if (value === null) return all.length > 0 ? all : null;
       all.push(value);
     }
   }
 
   part(): Slot[] | null {
-    return this.first<Slot[]>(() => this.every(), () => this.from(), () => this.atTimes(), () => this.zone(), () => this.on());
+    return this.first<Slot[]>(
+      () => this.every(),
+      () => this.from(),
+      () => this.atTimes(),
+      () => this.zone(),
+      () => this.on(),
+    );
   }
 
   /** Of several things that it names fugit takes the first. */
@@ -110,30 +186,51 @@ class Reader {
   private everyObject(): Slot[] | null {
     return this.first<Slot[]>(
       () => {
-        const ranges = this.joined(() => this.first(() => this.weekdayRange(), () => this.weekdays()), AND);
+        const ranges = this.joined(
+          () =>
+            this.first(
+              () => this.weekdayRange(),
+              () => this.weekdays(),
+            ),
+          AND,
+        );
         return ranges?.[0] ? [ranges[0]] : null;
       },
       () => {
         const days = this.ordinals();
         const day = days?.[0];
-        return day !== undefined && this.take('[ \\t]+of the month') !== null ? [slot('monthday', day)] : null;
+        return day !== undefined && this.take('[ \\t]+of the month') !== null
+          ? [slot('monthday', day)]
+          : null;
       },
       () => this.interval(),
       () => (this.take('weekday') === null ? null : [{ ...slot('weekday', '1-5'), weak: true }]),
       () => {
         const unit = this.take('(?:1[ \\t]+)?(?:week|year)', '');
         if (unit === null) return null;
-        return unit.endsWith('year') ? [{ ...slot('month', 1), weak: true }, { ...slot('monthday', 1), weak: true }] : [{ ...slot('weekday', 0), weak: true }];
+        return unit.endsWith('year')
+          ? [
+              { ...slot('month', 1), weak: true },
+              { ...slot('monthday', 1), weak: true },
+            ]
+          : [{ ...slot('weekday', 0), weak: true }];
       },
     );
   }
 
   private interval(): Slot[] | null {
     const count = Number(this.take('\\d+') ?? '1');
-    const unit = this.take('[ \\t]*(?:seconds?|minutes?|hours?|days?|months?|sec|min|s|m|h|d|M)', '')?.trim();
+    const unit = this.take(
+      '[ \\t]*(?:seconds?|minutes?|hours?|days?|months?|sec|min|s|m|h|d|M)',
+      '',
+    )?.trim();
     if (unit === undefined) return null;
     const offset = this.whole(() => {
-      if (this.take('[ \\t]*(?:starting[ \\t]+at|from)[ \\t]+') === null || this.take('(?:second|minute|hour|day|month)s?[ \\t]+') === null) return null;
+      if (
+        this.take('[ \\t]*(?:starting[ \\t]+at|from)[ \\t]+') === null ||
+        this.take('(?:second|minute|hour|day|month)s?[ \\t]+') === null
+      )
+        return null;
       return this.take('\\d+');
     });
     const every = offset !== null ? `${Number(offset)}/${count}` : count === 1 ? '*' : `*/${count}`;
@@ -146,7 +243,15 @@ class Reader {
 
   private from(): Slot[] | null {
     this.take('[ \\t]*from[ \\t]+');
-    return this.joined(() => this.first(() => this.weekdayRange(), () => this.monthdayRange(), () => this.hourRange()), AND);
+    return this.joined(
+      () =>
+        this.first(
+          () => this.weekdayRange(),
+          () => this.monthdayRange(),
+          () => this.hourRange(),
+        ),
+      AND,
+    );
   }
 
   private atTimes(): Slot[] | null {
@@ -158,8 +263,11 @@ class Reader {
     return this.first<Slot[]>(
       () => this.namedHour(),
       () => {
-        const [hour, minute] = this.take('(?:2[0-4]|[01]?\\d):[0-5]\\d')?.split(':').map(Number) ?? [];
-        return hour === undefined || minute === undefined ? null : [slot('hm', twelveHours(hour, this.half()), minute)];
+        const [hour, minute] =
+          this.take('(?:2[0-4]|[01]?\\d):[0-5]\\d')?.split(':').map(Number) ?? [];
+        return hour === undefined || minute === undefined
+          ? null
+          : [slot('hm', twelveHours(hour, this.half()), minute)];
       },
       () => {
         const hour = this.take(any(Array.from({ length: 25 }, (_, n) => String(24 - n))));
@@ -173,7 +281,9 @@ class Reader {
     const name = this.take(any(HOURS.keys()));
     if (name === null) return null;
     this.take('[ \\t]*dark');
-    const minute = this.whole(() => (this.take('[ \\t]+') === null ? null : this.take(any(MINUTES.keys()))));
+    const minute = this.whole(() =>
+      this.take('[ \\t]+') === null ? null : this.take(any(MINUTES.keys())),
+    );
     const [hour, minutes] = [HOURS.get(name), minute === null ? 0 : MINUTES.get(minute)];
     // Of names in capitals fugit knows that they are names, and no more.
     if (hour === undefined || minutes === undefined) throw new Unreadable();
@@ -181,7 +291,10 @@ class Reader {
   }
 
   private half(): string | null {
-    return this.take('[ \\t]*(?:am|AM|pm|PM|[Nn]oon|[Mm]idday|[Mm]idnight)', '')?.trim().toLowerCase() ?? null;
+    return (
+      this.take('[ \\t]*(?:am|AM|pm|PM|[Nn]oon|[Mm]idday|[Mm]idnight)', '')?.trim().toLowerCase() ??
+      null
+    );
   }
 
   /** `at minute 10 and 40`; hours said like this fugit reads, and forgets. */
@@ -196,7 +309,10 @@ class Reader {
 
   private zone(): Slot[] | null {
     this.take('(?:in|on)[ \\t]+');
-    const zone = this.take('[A-Z][a-zA-Z0-9+\\-]+(?:/[A-Z][a-zA-Z0-9+\\-_]+){0,2}|Z|UTC|[-+](?:[01]\\d|2[0-4])(?::?(?:00|15|30|45))?', '');
+    const zone = this.take(
+      '[A-Z][a-zA-Z0-9+\\-]+(?:/[A-Z][a-zA-Z0-9+\\-_]+){0,2}|Z|UTC|[-+](?:[01]\\d|2[0-4])(?::?(?:00|15|30|45))?',
+      '',
+    );
     return zone === null ? null : [slot('tz', zone)];
   }
 
@@ -208,7 +324,10 @@ class Reader {
   private onObject(): Slot[] | null {
     return this.first<Slot[]>(
       () => {
-        const days = this.take('[ \\t]*days?[ \\t]+') === null ? null : this.joined(() => this.take('3[01]|[0-2]?\\d'), AND_COMMA);
+        const days =
+          this.take('[ \\t]*days?[ \\t]+') === null
+            ? null
+            : this.joined(() => this.take('3[01]|[0-2]?\\d'), AND_COMMA);
         return days && days.map((day) => slot('monthday', Number(day)));
       },
       () => {
@@ -216,17 +335,28 @@ class Reader {
         return days && [days];
       },
       () => {
-        const minutes = this.take('[ \\t]*minute[ \\t]+') === null ? null : this.joined(() => (this.take('[ \\t]*minute[ \\t]+'), this.take('[0-5]?\\d')), AND_COMMA);
+        const minutes =
+          this.take('[ \\t]*minute[ \\t]+') === null
+            ? null
+            : this.joined(
+                () => (this.take('[ \\t]*minute[ \\t]+'), this.take('[0-5]?\\d')),
+                AND_COMMA,
+              );
         return minutes && [{ ...slot('hm', '*', minutes.join(',')), strong: 1 }];
       },
       () => {
-        const days = this.joined(() => (this.take('[ \\t]*the[ \\t]+') === null ? null : this.ordinals()), AND_COMMA);
+        const days = this.joined(
+          () => (this.take('[ \\t]*the[ \\t]+') === null ? null : this.ordinals()),
+          AND_COMMA,
+        );
         return days && days.flat().map((day) => slot('monthday', day));
       },
       () => {
         const unit = this.take('[ \\t]*the[ \\t]+(?:hour|minute)[ \\t]*')?.toLowerCase();
         if (unit === undefined) return null;
-        return unit.includes('hour') ? [{ ...slot('hm', 0, '*'), strong: 0 }] : [{ ...slot('hm', '*', '*'), strong: 1 }];
+        return unit.includes('hour')
+          ? [{ ...slot('hm', 0, '*'), strong: 0 }]
+          : [{ ...slot('hm', '*', '*'), strong: 1 }];
       },
     );
   }
@@ -242,7 +372,9 @@ class Reader {
 
   private weekday(): number | null {
     const name = this.take(WEEKDAY);
-    return name === null ? null : WEEKDAY_NAMES.findIndex((day) => day.startsWith(name.slice(0, 3).toLowerCase()));
+    return name === null
+      ? null
+      : WEEKDAY_NAMES.findIndex((day) => day.startsWith(name.slice(0, 3).toLowerCase()));
   }
 
   private weekdays(): Slot | null {
@@ -252,7 +384,10 @@ class Reader {
 
   private weekdayRange(): Slot | null {
     const from = this.weekday();
-    const to = from === null || this.take('[ \\t]*-[ \\t]*|[ \\t]+(?:to|through)[ \\t]+') === null ? null : this.weekday();
+    const to =
+      from === null || this.take('[ \\t]*-[ \\t]*|[ \\t]+(?:to|through)[ \\t]+') === null
+        ? null
+        : this.weekday();
     return to === null ? null : slot('weekday', `${from}-${to}`);
   }
 
@@ -270,7 +405,8 @@ class Reader {
     const to = from === null || this.take('[ \\t]*to[ \\t]+') === null ? null : this.time();
     const [first, last] = [from?.[0], to?.[0]];
     if (!first || !last) return null;
-    if (first.key !== 'hm' || last.key !== 'hm' || String(first.data1) !== String(last.data1)) throw new Unreadable();
+    if (first.key !== 'hm' || last.key !== 'hm' || String(first.data1) !== String(last.data1))
+      throw new Unreadable();
     return { ...slot('hm', `${String(first.data0)}-${String(last.data0)}`, 0), strong: 0 };
   }
 }

@@ -17,18 +17,42 @@ export type CronOutcome =
   | { outcome: 'locked' }
   /** Neither the file nor any job has this key. */
   | { outcome: 'missing' }
-  | { outcome: 'refused'; code: Extract<CronEnqueued, { outcome: 'refused' }>['code'] | SettingRefusal | 'entry_invalid' };
+  | {
+      outcome: 'refused';
+      code:
+        Extract<CronEnqueued, { outcome: 'refused' }>['code'] | SettingRefusal | 'entry_invalid';
+    };
 
 /** Enables, disables or enqueues a cron key, in one transaction with its audit record. `cronAt`: in place of now. */
-export async function changeCronKey(ctx: Ctx, action: CronAction, key: string, file: CronFile, cronAt?: string): Promise<CronOutcome> {
+export async function changeCronKey(
+  ctx: Ctx,
+  action: CronAction,
+  key: string,
+  file: CronFile,
+  cronAt?: string,
+): Promise<CronOutcome> {
   try {
-    return await transaction(ctx, `cron.${action}`, async (tx) => {
-      const entry = file.entries.get(key);
-      if (!entry && !(await isKnown(tx, ctx, key))) return { outcome: 'missing' };
-      const done = action === 'enqueue' ? await enqueue(tx, ctx, key, file, cronAt) : await switchTo(tx, ctx, key, action);
-      await tx.audit({ targetType: 'cron_key', targetIds: 'jobId' in done && done.jobId ? [done.jobId] : [], targetName: key, counts: { [done.outcome]: 1 }, details: detailsOf(done) });
-      return done;
-    }, { targetType: 'cron_key', targetName: key });
+    return await transaction(
+      ctx,
+      `cron.${action}`,
+      async (tx) => {
+        const entry = file.entries.get(key);
+        if (!entry && !(await isKnown(tx, ctx, key))) return { outcome: 'missing' };
+        const done =
+          action === 'enqueue'
+            ? await enqueue(tx, ctx, key, file, cronAt)
+            : await switchTo(tx, ctx, key, action);
+        await tx.audit({
+          targetType: 'cron_key',
+          targetIds: 'jobId' in done && done.jobId ? [done.jobId] : [],
+          targetName: key,
+          counts: { [done.outcome]: 1 },
+          details: detailsOf(done),
+        });
+        return done;
+      },
+      { targetType: 'cron_key', targetName: key },
+    );
   } catch (error) {
     if (error instanceof SettingRefused) return { outcome: 'refused', code: error.code };
     if (error instanceof ConsoleError && error.code === 'locked') return { outcome: 'locked' };
@@ -36,11 +60,26 @@ export async function changeCronKey(ctx: Ctx, action: CronAction, key: string, f
   }
 }
 
-async function switchTo(tx: WriteTx, ctx: Ctx, key: string, action: 'enable' | 'disable'): Promise<CronOutcome> {
-  return { outcome: (await switchCronKey(tx, ctx.gj, key, action === 'enable' ? 'enabled' : 'disabled')) ? 'done' : 'unchanged' };
+async function switchTo(
+  tx: WriteTx,
+  ctx: Ctx,
+  key: string,
+  action: 'enable' | 'disable',
+): Promise<CronOutcome> {
+  return {
+    outcome: (await switchCronKey(tx, ctx.gj, key, action === 'enable' ? 'enabled' : 'disabled'))
+      ? 'done'
+      : 'unchanged',
+  };
 }
 
-async function enqueue(tx: WriteTx, ctx: Ctx, key: string, file: CronFile, cronAt: string | undefined): Promise<CronOutcome> {
+async function enqueue(
+  tx: WriteTx,
+  ctx: Ctx,
+  key: string,
+  file: CronFile,
+  cronAt: string | undefined,
+): Promise<CronOutcome> {
   const entry = file.entries.get(key);
   // A mistake in the file must not be hidden by a clone of what it said before.
   if (entry && !entry.job) return { outcome: 'refused', code: 'entry_invalid' };

@@ -38,11 +38,20 @@ export interface LastRun {
  * run counts as missed when a process was there to enqueue it, nobody switched keys since, its job would still be
  * there, and no limit of concurrency may have refused it.
  */
-export function overdueSince(read: ReadSchedule, last: LastRun | null, watch: CronWatch): number | null {
+export function overdueSince(
+  read: ReadSchedule,
+  last: LastRun | null,
+  watch: CronWatch,
+): number | null {
   if (watch.processes === 0 || watch.since === null) return null;
   const due = previousDue(read.schedule, watch.now - TOLERANCE_MS);
   if (due === null || (last !== null && (last.at >= due || mayBeRefused(last, due)))) return null;
-  if (due <= watch.since || due <= (watch.settingsChangedAt ?? 0) || due <= (watch.oldestSuccessAt ?? watch.now - KEPT_MS)) return null;
+  if (
+    due <= watch.since ||
+    due <= (watch.settingsChangedAt ?? 0) ||
+    due <= (watch.oldestSuccessAt ?? watch.now - KEPT_MS)
+  )
+    return null;
   return due;
 }
 

@@ -23,7 +23,12 @@ export async function readStored(tx: Tx, gj: GoodJob): Promise<StoredCron> {
   const keys = await readKeys(tx, gj);
   const settings = await readSettings(tx, gj);
   const watch = await readProcesses(tx, gj);
-  return { keys, enabled: settings.enabled, disabled: settings.disabled, watch: { ...watch, settingsChangedAt: settings.changedAt } };
+  return {
+    keys,
+    enabled: settings.enabled,
+    disabled: settings.disabled,
+    watch: { ...watch, settingsChangedAt: settings.changedAt },
+  };
 }
 
 /** One step a key in index_good_jobs_on_cron_key_and_cron_at_cond, however many jobs it has; the read must be `byIndexOnly`. */
@@ -38,12 +43,20 @@ async function readKeys(tx: Tx, gj: GoodJob): Promise<string[]> {
 }
 
 /** GoodJob::Setting.cron_keys_enabled reads two lists of keys; anything else is none. */
-async function readSettings(tx: Tx, gj: GoodJob): Promise<{ enabled: Set<string>; disabled: Set<string>; changedAt: number | null }> {
+async function readSettings(
+  tx: Tx,
+  gj: GoodJob,
+): Promise<{ enabled: Set<string>; disabled: Set<string>; changedAt: number | null }> {
   const rows = await tx.query<{ key: string; keys: string[]; updatedAt: string }>(sql`
     SELECT s.key, s.updated_at AS "updatedAt", ARRAY(SELECT e #>> '{}' FROM jsonb_array_elements(CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) e WHERE jsonb_typeof(e) = 'string') AS keys
       FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled')`);
   const keysOf = (name: string) => new Set(rows.find(({ key }) => key === name)?.keys ?? []);
-  return { enabled: keysOf('cron_keys_enabled'), disabled: keysOf('cron_keys_disabled'), changedAt: rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Date.parse(updatedAt))) };
+  return {
+    enabled: keysOf('cron_keys_enabled'),
+    disabled: keysOf('cron_keys_disabled'),
+    changedAt:
+      rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Date.parse(updatedAt))),
+  };
 }
 
 /** Finished jobs looked at for the oldest that succeeded. */
@@ -51,12 +64,22 @@ const OLDEST_READ = 5_000;
 
 /** The oldest finished jobs by index_good_jobs_jobs_on_finished_at_only. */
 async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'settingsChangedAt'>> {
-  const [row] = await tx.query<{ now: string; processes: number; since: string | null; oldest: string | null }>(sql`
+  const [row] = await tx.query<{
+    now: string;
+    processes: number;
+    since: string | null;
+    oldest: string | null;
+  }>(sql`
     SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since,
            (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
       FROM ${gj.processes} p WHERE p.state -> 'cron_enabled' = 'true' AND ${isProcessAlive(gj)}`);
   const ms = (time: string | null | undefined) => (time ? Date.parse(time) : null);
-  return { now: ms(row?.now) ?? Date.now(), processes: row?.processes ?? 0, since: ms(row?.since), oldestSuccessAt: ms(row?.oldest) };
+  return {
+    now: ms(row?.now) ?? Date.now(),
+    processes: row?.processes ?? 0,
+    since: ms(row?.since),
+    oldestSuccessAt: ms(row?.oldest),
+  };
 }
 
 export interface StoredRuns {
@@ -73,10 +96,23 @@ const WITHOUT_TIME = 1_000;
  * The last runs of each key, newest first: index_good_jobs_on_cron_key_and_cron_at_cond. Sorted by `created_at` at
  * once, those without `cron_at` would be looked for among all jobs of the key.
  */
-export async function readRuns(tx: Tx, gj: GoodJob, keys: string[]): Promise<Map<string, StoredRuns>> {
+export async function readRuns(
+  tx: Tx,
+  gj: GoodJob,
+  keys: string[],
+): Promise<Map<string, StoredRuns>> {
   if (keys.length === 0) return new Map();
   const columns = sql`j.id, ${stateOf} AS state, j.job_class, j.finished_at, j.concurrency_key, j.labels`;
-  const rows = await tx.query<{ key: string; id: string; at: string; state: JobState; jobClass: string | null; finishedAt: string | null; limited: boolean; crowded: boolean }>(sql`
+  const rows = await tx.query<{
+    key: string;
+    id: string;
+    at: string;
+    state: JobState;
+    jobClass: string | null;
+    finishedAt: string | null;
+    limited: boolean;
+    crowded: boolean;
+  }>(sql`
     SELECT k.key, r.id, r.at, r.state, r.job_class AS "jobClass", r.finished_at AS "finishedAt", (r.concurrency_key IS NOT NULL OR cardinality(r.labels) > 0) IS TRUE AS limited,
            CASE WHEN r.n = 1 AND r.concurrency_key IS NOT NULL THEN EXISTS (SELECT 1 FROM ${gj.jobs} c WHERE c.concurrency_key = r.concurrency_key AND c.finished_at IS NULL) ELSE false END AS crowded
       FROM unnest(${keys}::text[]) WITH ORDINALITY k(key, n) CROSS JOIN LATERAL (
@@ -89,10 +125,18 @@ export async function readRuns(tx: Tx, gj: GoodJob, keys: string[]): Promise<Map
      ORDER BY k.n, r.at DESC, r.id DESC`);
   const found = new Map<string, StoredRuns>();
   for (const { key, id, at, state, jobClass, finishedAt, limited, crowded } of rows) {
-    const known = found.get(key) ?? { runs: [], jobClass, last: { at: Date.parse(at), finishedAt: finishedAt === null ? null : Date.parse(finishedAt), limited, crowded } };
+    const known = found.get(key) ?? {
+      runs: [],
+      jobClass,
+      last: {
+        at: Date.parse(at),
+        finishedAt: finishedAt === null ? null : Date.parse(finishedAt),
+        limited,
+        crowded,
+      },
+    };
     known.runs.push({ id, at, state });
     found.set(key, known);
   }
   return found;
 }
-

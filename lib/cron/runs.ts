@@ -35,10 +35,15 @@ export function nextRun(schedule: Schedule, after: number): number | null {
       const next = days.nextRun(new Date(midnight(wall)));
       if (!next) return null;
       at = Math.max(clock.startOfDay(next.getTime()), at + SECOND);
-    } else if (hours && !hours.includes(wall.hour)) at += HOUR - wall.minute * MINUTE - wall.second * SECOND;
+    } else if (hours && !hours.includes(wall.hour))
+      at += HOUR - wall.minute * MINUTE - wall.second * SECOND;
     else if (minutes && !minutes.includes(wall.minute)) at += MINUTE - wall.second * SECOND;
-    else if (!seconds.includes(wall.second)) at += ((seconds.find((second) => second > wall.second) ?? 60 + (seconds[0] ?? 0)) - wall.second) * SECOND;
-    else if (at + clock.offsetAt(at) === literal && clock.offsetAt(at) !== clock.offsetAt(from)) at += SECOND;
+    else if (!seconds.includes(wall.second))
+      at +=
+        ((seconds.find((second) => second > wall.second) ?? 60 + (seconds[0] ?? 0)) - wall.second) *
+        SECOND;
+    else if (at + clock.offsetAt(at) === literal && clock.offsetAt(at) !== clock.offsetAt(from))
+      at += SECOND;
     else return at;
   }
   return null;
@@ -47,7 +52,12 @@ export function nextRun(schedule: Schedule, after: number): number | null {
 /** The next so many runs after an instant, oldest first. */
 export function nextRuns(schedule: Schedule, after: number, count: number): number[] {
   const runs: number[] = [];
-  for (let at = nextRun(schedule, after); at !== null && runs.length < count; at = nextRun(schedule, at)) runs.push(at);
+  for (
+    let at = nextRun(schedule, after);
+    at !== null && runs.length < count;
+    at = nextRun(schedule, at)
+  )
+    runs.push(at);
   return runs;
 }
 
@@ -62,9 +72,14 @@ export function previousRun(schedule: Schedule, before: number): number | null {
       const [day] = days.previousRuns(1, new Date(midnight(wall)));
       if (!day) return null;
       at = Math.min(clock.startOfDay(day.getTime() + DAY) - SECOND, at - SECOND);
-    } else if (hours && !hours.includes(wall.hour)) at -= wall.minute * MINUTE + wall.second * SECOND + SECOND;
+    } else if (hours && !hours.includes(wall.hour))
+      at -= wall.minute * MINUTE + wall.second * SECOND + SECOND;
     else if (minutes && !minutes.includes(wall.minute)) at -= wall.second * SECOND + SECOND;
-    else if (!seconds.includes(wall.second)) at -= (wall.second - (seconds.findLast((second) => second < wall.second) ?? (seconds.at(-1) ?? 0) - 60)) * SECOND;
+    else if (!seconds.includes(wall.second))
+      at -=
+        (wall.second -
+          (seconds.findLast((second) => second < wall.second) ?? (seconds.at(-1) ?? 0) - 60)) *
+        SECOND;
     else return at;
   }
   return null;
@@ -91,7 +106,9 @@ function calendar(schedule: Schedule): Cron {
   const known = calendars.get(schedule);
   if (known) return known;
   const { months, monthdays, weekdays, dayAnd } = schedule;
-  const isPlain = (monthdays ?? []).every((day) => day > 0) && (weekdays ?? []).every(({ nth, modulo }) => nth === undefined && modulo === undefined);
+  const isPlain =
+    (monthdays ?? []).every((day) => day > 0) &&
+    (weekdays ?? []).every(({ nth, modulo }) => nth === undefined && modulo === undefined);
   const list = (numbers: number[] | undefined) => (isPlain && numbers ? numbers.join(',') : '*');
   const pattern = `0 0 0 ${list(monthdays ?? undefined)} ${months?.join(',') ?? '*'} ${list(weekdays?.map(({ weekday }) => weekday))}`;
   const days = new Cron(pattern, { timezone: 'UTC', domAndDow: dayAnd, paused: true });
@@ -104,10 +121,15 @@ const midnight = ({ year, month, day }: Wall) => Date.UTC(year, month - 1, day);
 function isDay(schedule: Schedule, wall: Wall): boolean {
   const { months, monthdays, weekdays, dayAnd, clock } = schedule;
   if (months && !months.includes(wall.month)) return false;
-  const byMonthday = () => !monthdays || monthdays.includes(wall.day) || monthdays.some((day) => day < 0 && lastDay(wall, clock) + 1 + day === wall.day);
+  const byMonthday = () =>
+    !monthdays ||
+    monthdays.includes(wall.day) ||
+    monthdays.some((day) => day < 0 && lastDay(wall, clock) + 1 + day === wall.day);
   const byWeekday = () => !weekdays || weekdays.some((term) => isWeekday(term, wall, clock));
   // As in crontab(5): where both are given either will do.
-  return monthdays && weekdays && !dayAnd ? byMonthday() || byWeekday() : byMonthday() && byWeekday();
+  return monthdays && weekdays && !dayAnd
+    ? byMonthday() || byWeekday()
+    : byMonthday() && byWeekday();
 }
 
 /** fugit takes 24 hours from the next month's first midnight: before a clock change on the month's last day that is a day less. */
@@ -115,12 +137,19 @@ function lastDay({ year, month }: Wall, clock: Zone): number {
   return clock.wallAt(clock.startOfDay(Date.UTC(year, month, 1)) - DAY).day;
 }
 
-function isWeekday({ weekday, nth, modulo, remainder }: WeekdayTerm, wall: Wall, clock: Zone): boolean {
+function isWeekday(
+  { weekday, nth, modulo, remainder }: WeekdayTerm,
+  wall: Wall,
+  clock: Zone,
+): boolean {
   if (wall.weekday !== weekday) return false;
-  if (modulo !== undefined) return mod(Math.floor(daysSinceFirstWeek(wall, clock) / 7), modulo) === remainder;
+  if (modulo !== undefined)
+    return mod(Math.floor(daysSinceFirstWeek(wall, clock) / 7), modulo) === remainder;
   if (nth === undefined) return true;
   const daysInMonth = new Date(Date.UTC(wall.year, wall.month, 0)).getUTCDate();
-  return nth > 0 ? Math.ceil(wall.day / 7) === nth : Math.ceil((daysInMonth - wall.day + 1) / 7) === -nth;
+  return nth > 0
+    ? Math.ceil(wall.day / 7) === nth
+    : Math.ceil((daysInMonth - wall.day + 1) / 7) === -nth;
 }
 
 /** Whole days from noon to noon, as fugit counts them: in summer, when noon comes an hour sooner, it is one less, and Mondays are of the week before. */

@@ -41,5 +41,10 @@ export function readSchedule(text: string, appTimeZone: string): ReadSchedule | 
   const appClock = appZone(appTimeZone);
   const clock: Zone | null = fields.zone === null ? appClock : zoneOf(fields.zone);
   if (!clock) return fields.zone === null ? 'app_zone' : 'zone';
-  return { asCron, schedule: { ...fields, clock, appClock: appClock ?? clock }, isAppZone: fields.zone === null, countsWeeks: fields.weekdays?.some(({ modulo }) => modulo !== undefined) ?? false };
+  return {
+    asCron,
+    schedule: { ...fields, clock, appClock: appClock ?? clock },
+    isAppZone: fields.zone === null,
+    countsWeeks: fields.weekdays?.some(({ modulo }) => modulo !== undefined) ?? false,
+  };
 }

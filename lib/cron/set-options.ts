@@ -42,7 +42,10 @@ function readQueue(value: Value): string | null {
 /** `to_i`; but a text without a number, which it makes 0, is a mistake. */
 function readPriority(value: Value): number | null {
   if (value === null || value === false) return null;
-  const text = typeof value === 'string' ? /^\s*([+-]?\d+(?:_\d+)*)/.exec(value)?.[1]?.replaceAll('_', '') : undefined;
+  const text =
+    typeof value === 'string'
+      ? /^\s*([+-]?\d+(?:_\d+)*)/.exec(value)?.[1]?.replaceAll('_', '')
+      : undefined;
   const priority = text === undefined ? value : Number(text);
   if (typeof priority !== 'bigint' && typeof priority !== 'number') throw new BadOption();
   const whole = Math.trunc(Number(priority));
@@ -58,7 +61,8 @@ function readLabels(value: Value): SetOptions['labels'] {
     if (label === null || label === false) return '';
     if (label instanceof RubySymbol) return label.name;
     if (typeof label === 'number') return Number.isInteger(label) ? `${label}.0` : String(label);
-    if (typeof label === 'string' || typeof label === 'bigint' || label === true) return String(label);
+    if (typeof label === 'string' || typeof label === 'bigint' || label === true)
+      return String(label);
     throw new BadOption();
   });
   const kept = [...new Set(texts.map((text) => text.trim()).filter((text) => text !== ''))];

@@ -29,7 +29,18 @@ export class Zone {
     iana: string,
   ) {
     this.format =
-      fixed === null ? new Intl.DateTimeFormat('en-US', { timeZone: iana, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' }) : null;
+      fixed === null
+        ? new Intl.DateTimeFormat('en-US', {
+            timeZone: iana,
+            hourCycle: 'h23',
+            year: 'numeric',
+            month: 'numeric',
+            day: 'numeric',
+            hour: 'numeric',
+            minute: 'numeric',
+            second: 'numeric',
+          })
+        : null;
   }
 
   /** ms east of UTC. */
@@ -40,7 +51,16 @@ export class Zone {
     if (known !== undefined) return known;
     const parts = this.format.formatToParts(quarter * QUARTER_MS);
     const part = (type: string) => Number(parts.find((one) => one.type === type)?.value);
-    const offset = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second')) - quarter * QUARTER_MS;
+    const offset =
+      Date.UTC(
+        part('year'),
+        part('month') - 1,
+        part('day'),
+        part('hour'),
+        part('minute'),
+        part('second'),
+      ) -
+      quarter * QUARTER_MS;
     if (this.offsets.size >= KEPT) this.offsets.clear();
     this.offsets.set(quarter, offset);
     return offset;
@@ -49,7 +69,13 @@ export class Zone {
   wallAt(instant: number): Wall {
     const local = new Date(instant + this.offsetAt(instant));
     return {
-      year: local.getUTCFullYear(), month: local.getUTCMonth() + 1, day: local.getUTCDate(), hour: local.getUTCHours(), minute: local.getUTCMinutes(), second: local.getUTCSeconds(), weekday: local.getUTCDay(),
+      year: local.getUTCFullYear(),
+      month: local.getUTCMonth() + 1,
+      day: local.getUTCDate(),
+      hour: local.getUTCHours(),
+      minute: local.getUTCMinutes(),
+      second: local.getUTCSeconds(),
+      weekday: local.getUTCDay(),
     };
   }
 
@@ -65,20 +91,46 @@ export class Zone {
 const zones = new Map<string, Zone | null>();
 
 /** The only names of three capitals in the IANA database: to Intl `JST` or `PST` are zones too, to Ruby they are none. */
-const THREE_CAPITALS = ['CET', 'EET', 'EST', 'GMT', 'HST', 'MET', 'MST', 'PRC', 'ROC', 'ROK', 'UCT', 'UTC', 'WET'];
+const THREE_CAPITALS = [
+  'CET',
+  'EET',
+  'EST',
+  'GMT',
+  'HST',
+  'MET',
+  'MST',
+  'PRC',
+  'ROC',
+  'ROK',
+  'UCT',
+  'UTC',
+  'WET',
+];
 
 /** A zone that fugit finds at the end of a schedule: an IANA name, or an offset of less than twelve hours. Null: none. */
 export function zoneOf(name: string): Zone | null {
   return remembered(name, () => {
     const [, sign, hours, minutes] = /^([+-])([01]?\d|2[0-4]):?([0-5]\d)?$/.exec(name) ?? [];
-    if (hours !== undefined) return Number(hours) > 11 ? null : new Zone(name, (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes ?? 0)) * 60_000, 'UTC');
+    if (hours !== undefined)
+      return Number(hours) > 11
+        ? null
+        : new Zone(
+            name,
+            (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes ?? 0)) * 60_000,
+            'UTC',
+          );
     return iana(name, name);
   });
 }
 
 /** The app's own zone, which counts where a schedule has none: an IANA name, or one of Rails' (`Tokyo`). */
 export function appZone(name: string): Zone | null {
-  return zoneOf(name) ?? remembered(`rails ${name}`, () => (Object.hasOwn(RAILS_ZONES, name) ? iana(name, RAILS_ZONES[name] ?? name) : null));
+  return (
+    zoneOf(name) ??
+    remembered(`rails ${name}`, () =>
+      Object.hasOwn(RAILS_ZONES, name) ? iana(name, RAILS_ZONES[name] ?? name) : null,
+    )
+  );
 }
 
 function iana(name: string, id: string): Zone | null {

@@ -33,7 +33,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 // The machine's own settings of libpq must not decide a test.
 beforeEach(() => {
-  for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) vi.stubEnv(name, undefined);
+  for (const name of Object.keys(process.env))
+    if (/^PG[A-Z]+$/.test(name)) vi.stubEnv(name, undefined);
 });
 afterEach(() => vi.unstubAllEnvs());
 
@@ -41,10 +42,14 @@ afterEach(() => vi.unstubAllEnvs());
 async function outcome(url: string, caFile: string | null = null): Promise<string> {
   const database = openDatabase({ url, caFile, poolSize: 1, applicationName: 'connection-test' });
   try {
-    const [row] = await database.read((tx) => tx.query<{ ssl: boolean }>(sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`));
+    const [row] = await database.read((tx) =>
+      tx.query<{ ssl: boolean }>(sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`),
+    );
     return row?.ssl ? 'tls' : 'plain';
   } catch (error) {
-    return [error instanceof ConsoleError ? error.code : String(error), tlsFailureReason(error)].filter(Boolean).join(' ');
+    return [error instanceof ConsoleError ? error.code : String(error), tlsFailureReason(error)]
+      .filter(Boolean)
+      .join(' ');
   } finally {
     await database.close().catch(() => undefined);
   }
@@ -66,17 +71,24 @@ async function connect(url: string, caFile: string | null): Promise<unknown> {
 /** The sentence of a refused setting. */
 async function refusal(url: string, caFile: string | null = null): Promise<string> {
   const error: unknown = await connectionConfig(url, caFile).catch((thrown: unknown) => thrown);
-  if (!(error instanceof ConsoleError) || !(error.cause instanceof Error)) throw new Error('not refused', { cause: error });
+  if (!(error instanceof ConsoleError) || !(error.cause instanceof Error))
+    throw new Error('not refused', { cause: error });
   return `${error.code}: ${error.cause.message}`;
 }
 
-function withQuery(server: { url: string }, query: Record<string, string>, login?: { user: string; password?: string }): string {
+function withQuery(
+  server: { url: string },
+  query: Record<string, string>,
+  login?: { user: string; password?: string },
+): string {
   const url = new URL(server.url);
   if (login) {
     url.username = login.user;
     url.password = encodeURIComponent(login.password ?? PASSWORD);
   }
-  url.search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+  url.search = Object.entries(query)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');
   return url.href;
 }
 
@@ -91,13 +103,56 @@ const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cw
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 async function makeAuthority(name: string): Promise<void> {
-  await openssl('req', '-x509', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.crt`, '-subj', `/CN=${name}`, '-days', '2');
+  await openssl(
+    'req',
+    '-x509',
+    ...NEW_KEY,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.crt`,
+    '-subj',
+    `/CN=${name}`,
+    '-days',
+    '2',
+  );
 }
 
-async function makeCertificate(name: string, subject: string, alternatives: string, days = '2'): Promise<void> {
-  await openssl('req', '-new', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${subject}`);
+async function makeCertificate(
+  name: string,
+  subject: string,
+  alternatives: string,
+  days = '2',
+): Promise<void> {
+  await openssl(
+    'req',
+    '-new',
+    ...NEW_KEY,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.csr`,
+    '-subj',
+    `/CN=${subject}`,
+  );
   await writeFile(file(`${name}.ext`), `subjectAltName=${alternatives}\n`);
-  await openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'authority.crt', '-CAkey', 'authority.key', '-CAcreateserial', '-extfile', `${name}.ext`, '-days', days, '-out', `${name}.crt`);
+  await openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    'authority.crt',
+    '-CAkey',
+    'authority.key',
+    '-CAcreateserial',
+    '-extfile',
+    `${name}.ext`,
+    '-days',
+    days,
+    '-out',
+    `${name}.crt`,
+  );
 }
 
 /** Hands a file to the account the server runs as: Postgres refuses a key of anybody else's. */
@@ -123,7 +178,9 @@ hostnossl all  only_plain  127.0.0.1/32  scram-sha-256
 hostssl   all  only_cert   127.0.0.1/32  cert
 host      all  postgres    127.0.0.1/32  scram-sha-256
 `;
-const ROLES = ['only_tls', 'only_plain', 'only_cert', 'nobody_knows'].map((role) => `CREATE ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(PASSWORD)}`);
+const ROLES = ['only_tls', 'only_plain', 'only_cert', 'nobody_knows'].map(
+  (role) => `CREATE ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(PASSWORD)}`,
+);
 
 describe('a server without TLS', () => {
   let server: EmbeddedPostgres;
@@ -148,20 +205,35 @@ describe('a server without TLS', () => {
   });
 
   test('no rule for the login is a matter of the login: TLS would not help', async () => {
-    for (const sslmode of ['allow', 'prefer']) expect(await outcome(withQuery(server, { sslmode }, { user: 'nobody_knows' }))).toBe('database_login');
+    for (const sslmode of ['allow', 'prefer'])
+      expect(await outcome(withQuery(server, { sslmode }, { user: 'nobody_knows' }))).toBe(
+        'database_login',
+      );
   });
 
   test('a wrong password and other failures are passed on', async () => {
-    expect(await outcome(withQuery(server, {}, { user: 'postgres', password: 'wrong' }))).toBe('database_login');
-    expect(await outcome(server.url.replace(/postgres$/, 'no_such_database'))).toBe('database_login');
+    expect(await outcome(withQuery(server, {}, { user: 'postgres', password: 'wrong' }))).toBe(
+      'database_login',
+    );
+    expect(await outcome(server.url.replace(/postgres$/, 'no_such_database'))).toBe(
+      'database_login',
+    );
     expect(await outcome('postgres://postgres@127.0.0.1:1/db')).toBe('database_down');
   });
 
   test('a password of any characters, in the login or in the query, where + is no space', async () => {
     const { port } = server;
-    expect(await outcome(`postgres://only_plain:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`)).toBe('plain');
+    expect(
+      await outcome(
+        `postgres://only_plain:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
+      ),
+    ).toBe('plain');
     const inQuery = encodeURIComponent(PASSWORD).replace('%2B', '+');
-    expect(await outcome(`postgresql:///postgres?host=127.0.0.1&port=${port}&user=only_plain&password=${inQuery}`)).toBe('plain');
+    expect(
+      await outcome(
+        `postgresql:///postgres?host=127.0.0.1&port=${port}&user=only_plain&password=${inQuery}`,
+      ),
+    ).toBe('plain');
   });
 
   test('over a Unix socket, without TLS whatever sslmode says', async () => {
@@ -180,8 +252,16 @@ describe('a server without TLS', () => {
     await new Promise<void>((resolve) => relay.listen(path.join(here, '.s.PGSQL.5433'), resolve));
     const { password } = new URL(server.url);
     try {
-      expect(await outcome(`postgres:///postgres?host=${here}&port=5433&user=postgres&password=${password}&sslmode=verify-ca`)).toBe('plain');
-      expect(await outcome(`postgres://postgres:${password}@${encodeURIComponent(here)}:5433/postgres?sslmode=require`)).toBe('plain');
+      expect(
+        await outcome(
+          `postgres:///postgres?host=${here}&port=5433&user=postgres&password=${password}&sslmode=verify-ca`,
+        ),
+      ).toBe('plain');
+      expect(
+        await outcome(
+          `postgres://postgres:${password}@${encodeURIComponent(here)}:5433/postgres?sslmode=require`,
+        ),
+      ).toBe('plain');
       vi.stubEnv('PGHOST', here);
       expect(await outcome(`postgres://postgres:${password}@/postgres?port=5433`)).toBe('plain');
     } finally {
@@ -206,10 +286,24 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
         await makeCertificate('db.example', 'db.example', 'DNS:db.example');
         await makeCertificate('expired', 'db', 'IP:127.0.0.1', '0');
         await makeCertificate('client', 'only_cert', 'DNS:client');
-        await openssl('ec', '-in', 'client.key', '-aes256', '-passout', 'pass:s3cret phrase', '-out', 'client-encrypted.key');
+        await openssl(
+          'ec',
+          '-in',
+          'client.key',
+          '-aes256',
+          '-passout',
+          'pass:s3cret phrase',
+          '-out',
+          'client-encrypted.key',
+        );
       })(),
     ]);
-    await asSuperuser(server, ...ROLES, 'ALTER SYSTEM SET ssl = on', `ALTER SYSTEM SET ssl_ca_file = 'authority.crt'`);
+    await asSuperuser(
+      server,
+      ...ROLES,
+      'ALTER SYSTEM SET ssl = on',
+      `ALTER SYSTEM SET ssl_ca_file = 'authority.crt'`,
+    );
     await writeFile(file('hba'), HBA);
     await give(server, file('hba'), 'pg_hba.conf');
     await give(server, ca(), 'authority.crt');
@@ -226,28 +320,61 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       ['require', 'tls', 'tls', 'tls_unknown_authority'],
       ['verify-ca', 'database_tls other', 'tls', 'tls_unknown_authority'],
       ['verify-full', 'tls_unknown_authority', 'tls', 'tls_unknown_authority'],
-    ])('sslmode=%s: %s; with its authority: %s; with another: %s', async (sslmode, without, right, wrong) => {
-      expect(await outcome(withQuery(server, { sslmode }))).toBe(without);
-      expect(await outcome(withQuery(server, { sslmode }), ca())).toBe(right);
-      expect(await outcome(withQuery(server, { sslmode, sslrootcert: file('other-authority.crt') }))).toBe(wrong);
-    });
+    ])(
+      'sslmode=%s: %s; with its authority: %s; with another: %s',
+      async (sslmode, without, right, wrong) => {
+        expect(await outcome(withQuery(server, { sslmode }))).toBe(without);
+        expect(await outcome(withQuery(server, { sslmode }), ca())).toBe(right);
+        expect(
+          await outcome(withQuery(server, { sslmode, sslrootcert: file('other-authority.crt') })),
+        ).toBe(wrong);
+      },
+    );
 
     test('by the name localhost too', async () => {
-      expect(await outcome(withQuery(server, { sslmode: 'verify-full' }).replace('127.0.0.1', 'localhost'), ca())).toBe('tls');
+      expect(
+        await outcome(
+          withQuery(server, { sslmode: 'verify-full' }).replace('127.0.0.1', 'localhost'),
+          ca(),
+        ),
+      ).toBe('tls');
     });
 
     test('DATABASE_CA_FILE takes the place of sslrootcert', async () => {
-      expect(await outcome(withQuery(server, { sslmode: 'verify-full', sslrootcert: '/missing.pem' }), ca())).toBe('tls');
-      expect(await outcome(withQuery(server, { sslmode: 'verify-full', sslrootcert: ca() }), file('other-authority.crt'))).toBe('tls_unknown_authority');
+      expect(
+        await outcome(
+          withQuery(server, { sslmode: 'verify-full', sslrootcert: '/missing.pem' }),
+          ca(),
+        ),
+      ).toBe('tls');
+      expect(
+        await outcome(
+          withQuery(server, { sslmode: 'verify-full', sslrootcert: ca() }),
+          file('other-authority.crt'),
+        ),
+      ).toBe('tls_unknown_authority');
     });
 
     test('sslrootcert=system verifies everything, and no weaker mode may go with it', async () => {
-      expect(await outcome(withQuery(server, { sslrootcert: 'system' }))).toBe('tls_unknown_authority');
-      expect(await refusal(withQuery(server, { sslrootcert: 'system', sslmode: 'require' }))).toBe('database_tls: sslrootcert in DATABASE_URL is "system", which needs sslmode=verify-full; sslmode in DATABASE_URL is "require".');
+      expect(await outcome(withQuery(server, { sslrootcert: 'system' }))).toBe(
+        'tls_unknown_authority',
+      );
+      expect(await refusal(withQuery(server, { sslrootcert: 'system', sslmode: 'require' }))).toBe(
+        'database_tls: sslrootcert in DATABASE_URL is "system", which needs sslmode=verify-full; sslmode in DATABASE_URL is "require".',
+      );
     });
 
     test('the other parameters of libpq and Rails do not get in the way', async () => {
-      const others = { channel_binding: 'require', connect_timeout: '1', application_name: 'rails', options: '-c no_such_setting=1', target_session_attrs: 'read-write', pool: '5', prepared_statements: 'false', encoding: 'unicode' };
+      const others = {
+        channel_binding: 'require',
+        connect_timeout: '1',
+        application_name: 'rails',
+        options: '-c no_such_setting=1',
+        target_session_attrs: 'read-write',
+        pool: '5',
+        prepared_statements: 'false',
+        encoding: 'unicode',
+      };
       expect(await outcome(withQuery(server, { sslmode: 'require', ...others }))).toBe('tls');
       expect(await outcome(withQuery(server, { ...others, ssl: 'true' }))).toBe('tls');
     });
@@ -262,14 +389,31 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
 
     test('NODE_TLS_REJECT_UNAUTHORIZED=0 does not switch the verification off', async () => {
       vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
-      expect(await outcome(withQuery(server, { sslmode: 'verify-full' }))).toBe('tls_unknown_authority');
+      expect(await outcome(withQuery(server, { sslmode: 'verify-full' }))).toBe(
+        'tls_unknown_authority',
+      );
     });
 
     test('a certificate of our own, its key encrypted or not', async () => {
-      const pair = { sslmode: 'verify-full', sslcert: file('client.crt'), sslkey: file('client.key') };
+      const pair = {
+        sslmode: 'verify-full',
+        sslcert: file('client.crt'),
+        sslkey: file('client.key'),
+      };
       expect(await outcome(only('only_cert', pair), ca())).toBe('tls');
-      expect(await outcome(only('only_cert', { ...pair, sslkey: file('client-encrypted.key'), sslpassword: 's3cret phrase' }), ca())).toBe('tls');
-      expect(await outcome(only('only_cert', { sslmode: 'verify-full' }), ca())).toBe('database_tls other');
+      expect(
+        await outcome(
+          only('only_cert', {
+            ...pair,
+            sslkey: file('client-encrypted.key'),
+            sslpassword: 's3cret phrase',
+          }),
+          ca(),
+        ),
+      ).toBe('tls');
+      expect(await outcome(only('only_cert', { sslmode: 'verify-full' }), ca())).toBe(
+        'database_tls other',
+      );
     });
   });
 
@@ -285,12 +429,16 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
     });
 
     test('none at all is a matter of the login', async () => {
-      for (const sslmode of ['allow', 'prefer']) expect(await outcome(only('nobody_knows', { sslmode }))).toBe('database_login');
+      for (const sslmode of ['allow', 'prefer'])
+        expect(await outcome(only('nobody_knows', { sslmode }))).toBe('database_login');
     });
 
     test('with the wrong password, the way that has a rule says so', async () => {
       for (const user of ['only_tls', 'only_plain'])
-        for (const sslmode of ['allow', 'prefer']) expect(await outcome(withQuery(server, { sslmode }, { user, password: 'wrong' }))).toBe('database_login');
+        for (const sslmode of ['allow', 'prefer'])
+          expect(await outcome(withQuery(server, { sslmode }, { user, password: 'wrong' }))).toBe(
+            'database_login',
+          );
     });
   });
 
@@ -298,53 +446,118 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
     ['db.example', 'tls', 'tls_host_name'],
     ['expired', 'tls_expired', 'tls_expired'],
     ['self-signed', 'tls_self_signed', 'tls_self_signed'],
-  ])('with the certificate "%s": verify-ca %s, verify-full %s', async (name, verifyCa, verifyFull) => {
-    await useCertificate(server, name);
-    expect(await Promise.all(MODES.map((sslmode) => outcome(only('only_tls', { sslmode }), ca())))).toEqual(['tls_required_by_server', verifyCa, verifyCa, verifyCa, verifyCa, verifyFull]);
-    expect(await Promise.all(['prefer', 'require'].map((sslmode) => outcome(withQuery(server, { sslmode }))))).toEqual(['tls', 'tls']);
-  });
+  ])(
+    'with the certificate "%s": verify-ca %s, verify-full %s',
+    async (name, verifyCa, verifyFull) => {
+      await useCertificate(server, name);
+      expect(
+        await Promise.all(MODES.map((sslmode) => outcome(only('only_tls', { sslmode }), ca()))),
+      ).toEqual(['tls_required_by_server', verifyCa, verifyCa, verifyCa, verifyCa, verifyFull]);
+      expect(
+        await Promise.all(
+          ['prefer', 'require'].map((sslmode) => outcome(withQuery(server, { sslmode }))),
+        ),
+      ).toEqual(['tls', 'tls']);
+    },
+  );
 
   test('a self-signed certificate may be its own authority', async () => {
     await useCertificate(server, 'self-signed');
-    expect(await outcome(withQuery(server, { sslmode: 'verify-ca' }), file('self-signed.crt'))).toBe('tls');
+    expect(
+      await outcome(withQuery(server, { sslmode: 'verify-ca' }), file('self-signed.crt')),
+    ).toBe('tls');
   });
 
   test('TLS too old for us: prefer goes on without it, unless an authority is given', async () => {
-    await asSuperuser(server, `ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1'`, `ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1'`);
+    await asSuperuser(
+      server,
+      `ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1'`,
+      `ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1'`,
+    );
     await useCertificate(server, 'good');
     expect(await outcome(withQuery(server, { sslmode: 'prefer' }))).toBe('plain');
-    const refused = await Promise.all([connect(withQuery(server, { sslmode: 'require' }), null), connect(withQuery(server, { sslmode: 'prefer' }), ca())]);
+    const refused = await Promise.all([
+      connect(withQuery(server, { sslmode: 'require' }), null),
+      connect(withQuery(server, { sslmode: 'prefer' }), ca()),
+    ]);
     expect(refused.map(tlsFailureReason)).toEqual(['other', 'other']);
   });
 
   test('a file that is missing or not what it should be: one sentence', async () => {
     await writeFile(file('garbage.pem'), 'garbage');
-    const require = (query: Record<string, string>) => refusal(withQuery(server, { sslmode: 'require', ...query }));
+    const require = (query: Record<string, string>) =>
+      refusal(withQuery(server, { sslmode: 'require', ...query }));
     const [cert, key] = [file('client.crt'), file('client.key')];
-    expect(await refusal(server.url, file('missing.pem'))).toBe(`database_tls: DATABASE_CA_FILE names the file ${file('missing.pem')}, which cannot be read (ENOENT).`);
-    expect(await refusal(server.url, file('garbage.pem'))).toBe(`database_tls: DATABASE_CA_FILE names the file ${file('garbage.pem')}, which holds no PEM certificate.`);
-    expect(await require({ sslrootcert: folder })).toBe(`database_tls: sslrootcert in DATABASE_URL names the file ${folder}, which cannot be read (EISDIR).`);
-    expect(await require({ sslcert: file('missing.pem'), sslkey: key })).toBe(`database_tls: sslcert in DATABASE_URL names the file ${file('missing.pem')}, which cannot be read (ENOENT).`);
-    expect(await require({ sslcert: cert, sslkey: file('missing.pem') })).toBe(`database_tls: sslkey in DATABASE_URL names the file ${file('missing.pem')}, which cannot be read (ENOENT).`);
-    expect(await require({ sslcert: file('garbage.pem'), sslkey: key })).toBe(`database_tls: sslcert in DATABASE_URL names the file ${file('garbage.pem')}, which holds no PEM certificate.`);
-    expect(await require({ sslcert: cert, sslkey: file('client-encrypted.key'), sslpassword: 'wrong' })).toBe(`database_tls: sslkey in DATABASE_URL names the file ${file('client-encrypted.key')}, which holds no PEM private key that can be opened (an encrypted one needs the right sslpassword).`);
-    expect(await require({ sslcert: cert, sslkey: file('good.key') })).toBe(`database_tls: sslkey in DATABASE_URL names the file ${file('good.key')}, which holds a private key that is not the one of sslcert.`);
-    expect(await require({ sslcert: cert })).toBe('database_tls: sslcert in DATABASE_URL is set, so sslkey must be set too.');
-    expect(await require({ sslkey: key })).toBe('database_tls: sslkey in DATABASE_URL is set, so sslcert must be set too.');
+    expect(await refusal(server.url, file('missing.pem'))).toBe(
+      `database_tls: DATABASE_CA_FILE names the file ${file('missing.pem')}, which cannot be read (ENOENT).`,
+    );
+    expect(await refusal(server.url, file('garbage.pem'))).toBe(
+      `database_tls: DATABASE_CA_FILE names the file ${file('garbage.pem')}, which holds no PEM certificate.`,
+    );
+    expect(await require({ sslrootcert: folder })).toBe(
+      `database_tls: sslrootcert in DATABASE_URL names the file ${folder}, which cannot be read (EISDIR).`,
+    );
+    expect(await require({ sslcert: file('missing.pem'), sslkey: key })).toBe(
+      `database_tls: sslcert in DATABASE_URL names the file ${file('missing.pem')}, which cannot be read (ENOENT).`,
+    );
+    expect(await require({ sslcert: cert, sslkey: file('missing.pem') })).toBe(
+      `database_tls: sslkey in DATABASE_URL names the file ${file('missing.pem')}, which cannot be read (ENOENT).`,
+    );
+    expect(await require({ sslcert: file('garbage.pem'), sslkey: key })).toBe(
+      `database_tls: sslcert in DATABASE_URL names the file ${file('garbage.pem')}, which holds no PEM certificate.`,
+    );
+    expect(
+      await require({ sslcert: cert, sslkey: file('client-encrypted.key'), sslpassword: 'wrong' }),
+    ).toBe(
+      `database_tls: sslkey in DATABASE_URL names the file ${file('client-encrypted.key')}, which holds no PEM private key that can be opened (an encrypted one needs the right sslpassword).`,
+    );
+    expect(await require({ sslcert: cert, sslkey: file('good.key') })).toBe(
+      `database_tls: sslkey in DATABASE_URL names the file ${file('good.key')}, which holds a private key that is not the one of sslcert.`,
+    );
+    expect(await require({ sslcert: cert })).toBe(
+      'database_tls: sslcert in DATABASE_URL is set, so sslkey must be set too.',
+    );
+    expect(await require({ sslkey: key })).toBe(
+      'database_tls: sslkey in DATABASE_URL is set, so sslcert must be set too.',
+    );
   });
 });
 
 describe('the URL', () => {
   test.each([
-    ['postgres://u:p@db.example:6432/app?sslmode=disable', { user: 'u', password: 'p', host: 'db.example', port: 6432, database: 'app' }],
-    ['POSTGRESQL://u@[fe80::1]:5433/app?sslmode=disable', { user: 'u', password: undefined, host: 'fe80::1', port: 5433, database: 'app' }],
-    ['postgres://u@[::1]?sslmode=disable', { user: 'u', host: '::1', port: undefined, database: undefined }],
-    ['postgres:///db?host=/var/run/postgresql', { host: '/var/run/postgresql', user: os.userInfo().username, database: 'db' }],
+    [
+      'postgres://u:p@db.example:6432/app?sslmode=disable',
+      { user: 'u', password: 'p', host: 'db.example', port: 6432, database: 'app' },
+    ],
+    [
+      'POSTGRESQL://u@[fe80::1]:5433/app?sslmode=disable',
+      { user: 'u', password: undefined, host: 'fe80::1', port: 5433, database: 'app' },
+    ],
+    [
+      'postgres://u@[::1]?sslmode=disable',
+      { user: 'u', host: '::1', port: undefined, database: undefined },
+    ],
+    [
+      'postgres:///db?host=/var/run/postgresql',
+      { host: '/var/run/postgresql', user: os.userInfo().username, database: 'db' },
+    ],
     ['postgres://%2Fvar%2Frun/db', { host: '/var/run', database: 'db' }],
-    ['postgres://u%40corp:p%40%2F%3A%25@h/d%20b?sslmode=disable', { user: 'u@corp', password: 'p@/:%', host: 'h', database: 'd b' }],
-    ['postgres://u:a:b#c?d@h/db?sslmode=disable', { user: 'u', password: 'a:b#c?d', host: 'h', database: 'db' }],
-    ['postgres://h/db?user=u&password=a+b&port=5434&sslmode=disable', { user: 'u', password: 'a+b', host: 'h', port: 5434 }],
-    ['postgres://?username=u&database=d&host=h&sslmode=disable', { user: 'u', database: 'd', host: 'h' }],
+    [
+      'postgres://u%40corp:p%40%2F%3A%25@h/d%20b?sslmode=disable',
+      { user: 'u@corp', password: 'p@/:%', host: 'h', database: 'd b' },
+    ],
+    [
+      'postgres://u:a:b#c?d@h/db?sslmode=disable',
+      { user: 'u', password: 'a:b#c?d', host: 'h', database: 'db' },
+    ],
+    [
+      'postgres://h/db?user=u&password=a+b&port=5434&sslmode=disable',
+      { user: 'u', password: 'a+b', host: 'h', port: 5434 },
+    ],
+    [
+      'postgres://?username=u&database=d&host=h&sslmode=disable',
+      { user: 'u', database: 'd', host: 'h' },
+    ],
     ['postgres://name/db?hostaddr=10.0.0.1&sslmode=disable', { host: 'name' }],
     ['postgres:///db?hostaddr=10.0.0.1&sslmode=disable', { host: '10.0.0.1' }],
     ['postgres:///db?port=1&sslmode=disable', { host: 'localhost', port: 1 }],
@@ -353,13 +566,34 @@ describe('the URL', () => {
   });
 
   test.each([
-    ['postgres://u:secret/part@h/db', 'database_down: DATABASE_URL has a port that is not a number from 1 to 65535; if that is a part of the password, percent-encode its / as %2F.'],
-    ['postgres://u:50%secret@h/db', 'database_down: DATABASE_URL holds a % that does not begin a percent-encoded UTF-8 character; write the % itself as %25.'],
-    ['postgres://u:secret@a:1,b:2/db', 'database_down: DATABASE_URL names several hosts; name the one that takes writes.'],
-    ['postgres://u:secret@/db?host=a,b', 'database_down: DATABASE_URL names several hosts; name the one that takes writes.'],
-    ['postgres://u:secret@[::1/db', 'database_down: DATABASE_URL is not a URL such as postgres://user:password@host:5432/database; a / ? # @ in the user name or the password must be percent-encoded.'],
-    ['postgres://u:secret@h/db?sslmode=no-verify', 'database_tls: sslmode in DATABASE_URL is "no-verify"; it must be one of disable, allow, prefer, require, verify-ca, verify-full.'],
-    ['postgres://u:secret@h/db?sslmode=verify-ca', "database_tls: sslmode in DATABASE_URL is \"verify-ca\", which needs the authority's certificate: set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL."],
+    [
+      'postgres://u:secret/part@h/db',
+      'database_down: DATABASE_URL has a port that is not a number from 1 to 65535; if that is a part of the password, percent-encode its / as %2F.',
+    ],
+    [
+      'postgres://u:50%secret@h/db',
+      'database_down: DATABASE_URL holds a % that does not begin a percent-encoded UTF-8 character; write the % itself as %25.',
+    ],
+    [
+      'postgres://u:secret@a:1,b:2/db',
+      'database_down: DATABASE_URL names several hosts; name the one that takes writes.',
+    ],
+    [
+      'postgres://u:secret@/db?host=a,b',
+      'database_down: DATABASE_URL names several hosts; name the one that takes writes.',
+    ],
+    [
+      'postgres://u:secret@[::1/db',
+      'database_down: DATABASE_URL is not a URL such as postgres://user:password@host:5432/database; a / ? # @ in the user name or the password must be percent-encoded.',
+    ],
+    [
+      'postgres://u:secret@h/db?sslmode=no-verify',
+      'database_tls: sslmode in DATABASE_URL is "no-verify"; it must be one of disable, allow, prefer, require, verify-ca, verify-full.',
+    ],
+    [
+      'postgres://u:secret@h/db?sslmode=verify-ca',
+      'database_tls: sslmode in DATABASE_URL is "verify-ca", which needs the authority\'s certificate: set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL.',
+    ],
   ])('%s is refused', async (url, sentence) => {
     expect(await refusal(url)).toBe(sentence);
   });
@@ -368,14 +602,35 @@ describe('the URL', () => {
 describe('tlsFailureReason', () => {
   const said = (code: string, message: string) => Object.assign(new Error(message), { code });
   test.each([
-    [said('28000', 'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL off'), 'required_by_server'],
-    [said('28000', 'pg_hba.conf にホスト"10.0.0.1"、ユーザー"u"、データベース"d, 暗号化なし用のエントリがありません'), 'required_by_server'],
+    [
+      said('28000', 'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL off'),
+      'required_by_server',
+    ],
+    [
+      said(
+        '28000',
+        'pg_hba.conf にホスト"10.0.0.1"、ユーザー"u"、データベース"d, 暗号化なし用のエントリがありません',
+      ),
+      'required_by_server',
+    ],
     [said('08P01', 'SSL required'), 'required_by_server'],
-    [said('28000', 'SSL connection is required. Please specify SSL options and retry.'), 'required_by_server'],
-    [said('28000', 'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL encryption'), null],
+    [
+      said('28000', 'SSL connection is required. Please specify SSL options and retry.'),
+      'required_by_server',
+    ],
+    [
+      said(
+        '28000',
+        'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL encryption',
+      ),
+      null,
+    ],
     [said('28P01', 'password authentication failed for user "u"'), null],
     [said('CERT_NOT_YET_VALID', 'certificate is not yet valid'), 'other'],
-    [new Error('wrapped', { cause: said('CERT_HAS_EXPIRED', 'certificate has expired') }), 'expired'],
+    [
+      new Error('wrapped', { cause: said('CERT_HAS_EXPIRED', 'certificate has expired') }),
+      'expired',
+    ],
     [new ConsoleError('database_tls', { cause: new Error('DATABASE_CA_FILE …') }), 'other'],
     [new ConsoleError('database_login', { cause: said('28000', 'no encryption') }), null],
     [said('ECONNREFUSED', 'connect ECONNREFUSED'), null],

@@ -15,13 +15,24 @@ export async function connectionConfig(url: string, caFile: string | null): Prom
   const { server, encryption } = await readConnectionSettings(url, caFile);
   const plain: pg.PoolConfig = { ...server, ssl: false };
   if (!encryption) return plain;
-  const encrypted: pg.PoolConfig = { ...server, ssl: encryption.ssl, enableChannelBinding: encryption.channelBinding };
+  const encrypted: pg.PoolConfig = {
+    ...server,
+    ssl: encryption.ssl,
+    enableChannelBinding: encryption.channelBinding,
+  };
   if (encryption.mode === 'prefer') return firstAccepted(encrypted, plain);
   if (encryption.mode === 'allow') return firstAccepted(plain, encrypted);
   return encrypted;
 }
 
-export type TlsFailure = 'self_signed' | 'unknown_authority' | 'host_name' | 'expired' | 'not_offered' | 'required_by_server' | 'other';
+export type TlsFailure =
+  | 'self_signed'
+  | 'unknown_authority'
+  | 'host_name'
+  | 'expired'
+  | 'not_offered'
+  | 'required_by_server'
+  | 'other';
 
 const TLS_FAILURES: Record<string, TlsFailure> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'self_signed',
@@ -38,7 +49,8 @@ const TLS_FAILURES: Record<string, TlsFailure> = {
 };
 
 /** Postgres ("SSL off" before 14), its Japanese messages, PgBouncer, and what hosting providers put in front. */
-const WANTS_TLS = /no encryption|暗号化なし|\bSSL off\b|\b(SSL|TLS)\b.*\brequired\b|\brequires? (SSL|TLS)\b|connection is insecure/i;
+const WANTS_TLS =
+  /no encryption|暗号化なし|\bSSL off\b|\b(SSL|TLS)\b.*\brequired\b|\brequires? (SSL|TLS)\b|connection is insecure/i;
 
 /** Which TLS problem a failed connection had; null when it was none. A ConsoleError counts by its cause. */
 export function tlsFailureReason(error: unknown): TlsFailure | null {
@@ -52,7 +64,11 @@ export function tlsFailureReason(error: unknown): TlsFailure | null {
   if (/does not support SSL/.test(error.message)) return 'not_offered';
   // A SQLSTATE: the server itself has spoken.
   if (/^[0-9A-Z]{5}$/.test(code) && WANTS_TLS.test(error.message)) return 'required_by_server';
-  if (/^(EPROTO$|ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_)/.test(code) || /error establishing an SSL connection/.test(error.message)) return 'other';
+  if (
+    /^(EPROTO$|ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_)/.test(code) ||
+    /error establishing an SSL connection/.test(error.message)
+  )
+    return 'other';
   // The server asks for a certificate of ours, or for another one.
   if (code === '28000' && /certificate|証明/.test(error.message)) return 'other';
   return tlsFailureReason(error.cause);
@@ -71,7 +87,8 @@ async function firstAccepted(first: pg.PoolConfig, second: pg.PoolConfig): Promi
   if (!isAboutEncryption(secondError, second)) throw secondError;
   const [encrypted, plain] = first.ssl ? [firstError, secondError] : [secondError, firstError];
   // Without TLS on the server, its "no encryption" only describes the connection; what lacks is a rule for it.
-  if (tlsFailureReason(encrypted) === 'not_offered') throw new ConsoleError('database_login', { cause: plain });
+  if (tlsFailureReason(encrypted) === 'not_offered')
+    throw new ConsoleError('database_login', { cause: plain });
   throw encrypted;
 }
 
@@ -96,5 +113,7 @@ function isAboutEncryption(error: unknown, tried: pg.PoolConfig): boolean {
   if (reason === 'not_offered' || reason === 'required_by_server') return true;
   // A handshake that fails for other reasons than trust (TLS 1.0 only). With a CA no failure leads to plain text:
   // libpq would, but whoever gave a CA has somebody in mind who must not bring that about.
-  return reason === 'other' && typeof tried.ssl === 'object' && tried.ssl.rejectUnauthorized === false;
+  return (
+    reason === 'other' && typeof tried.ssl === 'object' && tried.ssl.rejectUnauthorized === false
+  );
 }

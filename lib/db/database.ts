@@ -78,13 +78,19 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  async function run<T>(beginSql: string, end: 'COMMIT' | 'COMMIT, not waited for', fn: (tx: Tx) => Promise<T>): Promise<T> {
+  async function run<T>(
+    beginSql: string,
+    end: 'COMMIT' | 'COMMIT, not waited for',
+    fn: (tx: Tx) => Promise<T>,
+  ): Promise<T> {
     const client = await begun(beginSql);
-    const release = (broken?: unknown) => client.release(broken instanceof Error ? broken : undefined);
+    const release = (broken?: unknown) =>
+      client.release(broken instanceof Error ? broken : undefined);
     try {
       const result = await fn({
         async query<Row>(statement: Sql) {
-          return (await client.query({ text: statement.text, values: statement.values })).rows as Row[];
+          return (await client.query({ text: statement.text, values: statement.values }))
+            .rows as Row[];
         },
       });
       const ended = client.query('COMMIT');
@@ -125,7 +131,11 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw toConsoleError(error);
       }
     },
-    poolState: () => ({ total: opened?.totalCount ?? 0, idle: opened?.idleCount ?? 0, waiting: opened?.waitingCount ?? 0 }),
+    poolState: () => ({
+      total: opened?.totalCount ?? 0,
+      idle: opened?.idleCount ?? 0,
+      waiting: opened?.waitingCount ?? 0,
+    }),
     async close() {
       await (await pool)?.end();
     },

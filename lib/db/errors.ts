@@ -11,7 +11,9 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return (
     /^(08...|57P0[123]|ECONNRESET|EPIPE)$/.test(code) ||
-    /Connection terminated|Client has encountered a connection error|connection is closed/i.test(messageOf(error))
+    /Connection terminated|Client has encountered a connection error|connection is closed/i.test(
+      messageOf(error),
+    )
   );
 }
 
@@ -22,7 +24,9 @@ export function isConnectionLoss(error: unknown): boolean {
 export function toConsoleError(error: unknown): unknown {
   if (error instanceof ConsoleError) return error;
   const code = classify(error);
-  return code === 'unexpected' && codeOf(error) === undefined ? error : new ConsoleError(code, { cause: withoutData(error) });
+  return code === 'unexpected' && codeOf(error) === undefined
+    ? error
+    : new ConsoleError(code, { cause: withoutData(error) });
 }
 
 /** What goes to the log of a failed statement: not its values, nor the row that it was about, which Postgres quotes. */
@@ -30,10 +34,20 @@ function withoutData(error: unknown): unknown {
   const code = codeOf(error);
   if (!(error instanceof Error) || code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return error;
   // Data exceptions and violated constraints say the value in the message itself.
-  const message = /^(22|23|P0|XX|21|38|39)/.test(code) ? error.message.replace(/[:"'(«„].*$/s, '…') : error.message;
+  const message = /^(22|23|P0|XX|21|38|39)/.test(code)
+    ? error.message.replace(/[:"'(«„].*$/s, '…')
+    : error.message;
   const plain = new Error(message);
   const { severity, routine, table, column, constraint } = error as Error & Record<string, unknown>;
-  return Object.assign(plain, { code, stack: error.stack?.replace(error.message, message), severity, routine, table, column, constraint });
+  return Object.assign(plain, {
+    code,
+    stack: error.stack?.replace(error.message, message),
+    severity,
+    routine,
+    table,
+    column,
+    constraint,
+  });
 }
 
 function classify(error: unknown): ErrorCode {
@@ -47,7 +61,15 @@ function classify(error: unknown): ErrorCode {
   if (code === '42501') return 'no_permission';
   if (code === '55P03' || code === '40P01') return 'locked';
   if (/^(42P01|42703|3F000)$/.test(code)) return 'schema_changed';
-  if (/^53/.test(code) || /timeout exceeded when trying to connect/.test(message)) return 'database_busy';
-  if (isConnectionLoss(error) || /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|EACCES)$/.test(code) || /timeout expired|Connection terminated/.test(message)) return 'database_down';
+  if (/^53/.test(code) || /timeout exceeded when trying to connect/.test(message))
+    return 'database_busy';
+  if (
+    isConnectionLoss(error) ||
+    /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|EACCES)$/.test(
+      code,
+    ) ||
+    /timeout expired|Connection terminated/.test(message)
+  )
+    return 'database_down';
   return 'unexpected';
 }

@@ -1,6 +1,15 @@
 import pg from 'pg';
 
-const OID = { bool: 16, int2: 21, int4: 23, float8: 701, timestamp: 1114, timestamptz: 1184, textArray: 1009, uuidArray: 2951 } as const;
+const OID = {
+  bool: 16,
+  int2: 21,
+  int4: 23,
+  float8: 701,
+  timestamp: 1114,
+  timestamptz: 1184,
+  textArray: 1009,
+  uuidArray: 2951,
+} as const;
 
 /**
  * A timestamp as Postgres prints it (UTC session, ISO DateStyle) to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, whether the

@@ -42,10 +42,14 @@ const ERRORS = [
   (n: number) => `Weird error without a class ${n}`,
 ];
 const BACKTRACES: (string[] | null)[] = [
-  ["/usr/local/bundle/gems/activejob-7.2.2/lib/x.rb:1:in `y'", "/app/app/jobs/sync_job.rb:10:in `perform'", "/app/app/models/a.rb:3:in `b'"],
+  [
+    "/usr/local/bundle/gems/activejob-7.2.2/lib/x.rb:1:in `y'",
+    "/app/app/jobs/sync_job.rb:10:in `perform'",
+    "/app/app/models/a.rb:3:in `b'",
+  ],
   ["/app/app/jobs/sync_job.rb:99:in `perform'"],
   ["/app/app/models/other.rb:3:in `load'"],
-  ["/usr/local/bundle/gems/activejob-7.2.2/lib/x.rb:1:in `y'", '<internal:kernel>:187:in `loop\''],
+  ["/usr/local/bundle/gems/activejob-7.2.2/lib/x.rb:1:in `y'", "<internal:kernel>:187:in `loop'"],
   null,
 ];
 
@@ -53,23 +57,60 @@ beforeAll(async () => {
   console_ = await TestConsole.open('failures');
   const { client } = console_;
   for (let n = 0; n < 300; n += 1) {
-    const [jobClass, backtrace, discarded] = [CLASSES[random(4)] ?? null, BACKTRACES[random(5)] ?? null, random(4) > 0];
+    const [jobClass, backtrace, discarded] = [
+      CLASSES[random(4)] ?? null,
+      BACKTRACES[random(5)] ?? null,
+      random(4) > 0,
+    ];
     const error = ERRORS[random(4)]?.(n) ?? '';
     // Never on the edge of a range.
-    const ageS = [600, 5_000, 40_000, 200_000, 500_000, 1_000_000, 2_000_000][random(7)]! + random(900);
+    const ageS =
+      [600, 5_000, 40_000, 200_000, 500_000, 1_000_000, 2_000_000][random(7)]! + random(900);
     const at = ago(ageS);
     const id = await insertJob(client, {
-      job_class: jobClass, error, error_event: 1, executions_count: 2, created_at: at, updated_at: at, scheduled_at: discarded ? at : ago(-3_600 - n), ...(discarded ? { performed_at: at, finished_at: at } : {}),
+      job_class: jobClass,
+      error,
+      error_event: 1,
+      executions_count: 2,
+      created_at: at,
+      updated_at: at,
+      scheduled_at: discarded ? at : ago(-3_600 - n),
+      ...(discarded ? { performed_at: at, finished_at: at } : {}),
     });
     const executed = random(5) > 0;
     if (executed) {
-      await insertExecution(client, id, { job_class: jobClass, created_at: ago(ageS + 90), finished_at: ago(ageS + 80), error: 'Old::Error: x', error_backtrace: ["/app/app/old.rb:1:in `old'"] });
-      await insertExecution(client, id, { job_class: jobClass, created_at: ago(ageS + 10), finished_at: at, error, error_backtrace: backtrace });
+      await insertExecution(client, id, {
+        job_class: jobClass,
+        created_at: ago(ageS + 90),
+        finished_at: ago(ageS + 80),
+        error: 'Old::Error: x',
+        error_backtrace: ["/app/app/old.rb:1:in `old'"],
+      });
+      await insertExecution(client, id, {
+        job_class: jobClass,
+        created_at: ago(ageS + 10),
+        finished_at: at,
+        error,
+        error_backtrace: backtrace,
+      });
     }
-    planted.push({ id, jobClass, error, frame: executed ? (backtrace?.find((frame) => !isLibraryFrame(frame)) ?? null) : null, state: discarded ? 'discarded' : 'retried', ageS });
+    planted.push({
+      id,
+      jobClass,
+      error,
+      frame: executed ? (backtrace?.find((frame) => !isLibraryFrame(frame)) ?? null) : null,
+      state: discarded ? 'discarded' : 'retried',
+      ageS,
+    });
   }
   // None of these is a failure that anybody waits for.
-  for (const columns of [{ error: 'RuntimeError: boom' }, { performed_at: ago(5), error: 'RuntimeError: boom' }, { performed_at: ago(50), finished_at: ago(40) }, { scheduled_at: ago(-60) }]) await insertJob(client, columns);
+  for (const columns of [
+    { error: 'RuntimeError: boom' },
+    { performed_at: ago(5), error: 'RuntimeError: boom' },
+    { performed_at: ago(50), finished_at: ago(40) },
+    { scheduled_at: ago(-60) },
+  ])
+    await insertJob(client, columns);
 });
 afterAll(() => console_.close());
 
@@ -81,7 +122,8 @@ function oracle(range: keyof typeof FAILURE_RANGES): Map<string, Planted[]> {
     const { fingerprint } = reader.read(one);
     groups.set(fingerprint, [...(groups.get(fingerprint) ?? []), one]);
   }
-  for (const [key, ones] of groups) if (!ones.some(({ ageS }) => ageS <= FAILURE_RANGES[range])) groups.delete(key);
+  for (const [key, ones] of groups)
+    if (!ones.some(({ ageS }) => ageS <= FAILURE_RANGES[range])) groups.delete(key);
   return groups;
 }
 
@@ -90,26 +132,48 @@ describe('listFailures', () => {
     const page = await listFailures(console_.ctx(), filter(`finished_since=${range}&deep=1`));
     const groups = oracle(range);
     const lookback = Math.max(604_800, 2 * FAILURE_RANGES[range]);
-    expect(page).toMatchObject({ cut: false, more: 0, until: null, looked: planted.filter(({ ageS }) => ageS <= lookback).length });
-    expect(page.groups.map(({ fingerprint }) => fingerprint).sort()).toEqual([...groups.keys()].sort());
+    expect(page).toMatchObject({
+      cut: false,
+      more: 0,
+      until: null,
+      looked: planted.filter(({ ageS }) => ageS <= lookback).length,
+    });
+    expect(page.groups.map(({ fingerprint }) => fingerprint).sort()).toEqual(
+      [...groups.keys()].sort(),
+    );
     for (const group of page.groups) {
       const ones = (groups.get(group.fingerprint) ?? []).filter(({ ageS }) => ageS <= lookback);
-      const within = (from: number, to: number) => ones.filter(({ ageS }) => ageS > from && ageS <= to).length;
+      const within = (from: number, to: number) =>
+        ones.filter(({ ageS }) => ageS > from && ageS <= to).length;
       const seconds = FAILURE_RANGES[range];
       expect(group.counts).toEqual(RANGE_NAMES.map((name) => within(0, FAILURE_RANGES[name])));
-      expect(group).toMatchObject({ jobClass: ones[0]?.jobClass, before: within(seconds, 2 * seconds), discarded: ones.filter(({ state }) => state === 'discarded').length, retried: ones.filter(({ state }) => state === 'retried').length });
+      expect(group).toMatchObject({
+        jobClass: ones[0]?.jobClass,
+        before: within(seconds, 2 * seconds),
+        discarded: ones.filter(({ state }) => state === 'discarded').length,
+        retried: ones.filter(({ state }) => state === 'retried').length,
+      });
       expect(group.spark.reduce((a, b) => a + b, 0)).toBe(within(0, seconds));
       const newest = [...ones].sort((a, b) => a.ageS - b.ageS);
       expect(group.samples.map(({ id }) => id)).toEqual(newest.slice(0, 5).map(({ id }) => id));
-      expect(Math.abs(Date.parse(group.lastSeen) - Date.now() + (newest[0]?.ageS ?? 0) * 1000)).toBeLessThan(60_000);
-      expect(Math.abs(Date.parse(group.firstSeen) - Date.now() + (newest.at(-1)?.ageS ?? 0) * 1000)).toBeLessThan(60_000);
+      expect(
+        Math.abs(Date.parse(group.lastSeen) - Date.now() + (newest[0]?.ageS ?? 0) * 1000),
+      ).toBeLessThan(60_000);
+      expect(
+        Math.abs(Date.parse(group.firstSeen) - Date.now() + (newest.at(-1)?.ageS ?? 0) * 1000),
+      ).toBeLessThan(60_000);
     }
   });
 
   it('looks at one class alone, and is one list whether it is read in one piece or many', async () => {
-    const page = await listFailures(console_.ctx(), filter('job_class=A&finished_since=7_days_ago&deep=1'));
+    const page = await listFailures(
+      console_.ctx(),
+      filter('job_class=A&finished_since=7_days_ago&deep=1'),
+    );
     expect(page.groups.every(({ jobClass }) => jobClass === 'A')).toBe(true);
-    expect(page.looked).toBe(planted.filter(({ jobClass, ageS }) => jobClass === 'A' && ageS <= 1_209_600).length);
+    expect(page.looked).toBe(
+      planted.filter(({ jobClass, ageS }) => jobClass === 'A' && ageS <= 1_209_600).length,
+    );
     expect((await listFailures(console_.ctx(), filter('job_class=NoSuchJob'))).groups).toEqual([]);
   });
 
@@ -132,41 +196,74 @@ describe('the jobs of a group', () => {
   const jobsOf = async (query: string) => {
     const ids: string[] = [];
     const asked = parseJobFilter(new URLSearchParams(`${query}&limit=100`));
-    for (let cursor = asked.cursor; ; ) {
+    for (let cursor = asked.cursor; ;) {
       const page = await listJobs(console_.ctx(), { ...asked, cursor });
       ids.push(...page.rows.map(({ id }) => id));
       if (!page.next) return ids.sort();
       cursor = page.next;
     }
   };
-  const deep = (query = ''): Promise<FailurePage> => listFailures(console_.ctx(), filter(`finished_since=7_days_ago&deep=1${query}`));
+  const deep = (query = ''): Promise<FailurePage> =>
+    listFailures(console_.ctx(), filter(`finished_since=7_days_ago&deep=1${query}`));
 
   it('are those that its link lists, and those that a bulk action takes up', async () => {
     const page = await deep();
     const groups = oracle('7_days_ago');
     for (const group of page.groups.slice(0, 12)) {
-      const expected = (groups.get(group.fingerprint) ?? []).filter(({ ageS }) => ageS <= 1_209_600);
+      const expected = (groups.get(group.fingerprint) ?? []).filter(
+        ({ ageS }) => ageS <= 1_209_600,
+      );
       const query = groupQuery(group, page);
       expect(await jobsOf(query)).toEqual(expected.map(({ id }) => id).sort());
       const recent = groupQuery(group, page, ago(86_400));
-      expect(await jobsOf(recent)).toEqual(expected.filter(({ ageS }) => ageS <= 86_400).map(({ id }) => id).sort());
-      for (const [action, state] of [['retry', 'discarded'], ['discard', 'retried']] as const) {
-        const preview = await previewBulk(console_.ctx(), action, { kind: 'filter', query, batchId: null });
-        expect(preview.total).toEqual({ kind: 'exact', count: expected.filter((one) => one.state === state).length });
+      expect(await jobsOf(recent)).toEqual(
+        expected
+          .filter(({ ageS }) => ageS <= 86_400)
+          .map(({ id }) => id)
+          .sort(),
+      );
+      for (const [action, state] of [
+        ['retry', 'discarded'],
+        ['discard', 'retried'],
+      ] as const) {
+        const preview = await previewBulk(console_.ctx(), action, {
+          kind: 'filter',
+          query,
+          batchId: null,
+        });
+        expect(preview.total).toEqual({
+          kind: 'exact',
+          count: expected.filter((one) => one.state === state).length,
+        });
         // What it is started with names the same jobs.
         const ctx = console_.ctx();
         const { condition } = await ctx.db.read((tx) => targetJobs(tx, ctx.gj, preview.target));
-        const { rows } = await console_.client.query<{ id: string }>(`SELECT j.id FROM good_jobs j WHERE ${condition.text}`, condition.values);
+        const { rows } = await console_.client.query<{ id: string }>(
+          `SELECT j.id FROM good_jobs j WHERE ${condition.text}`,
+          condition.values,
+        );
         expect(rows.map(({ id }) => id).sort()).toEqual(expected.map(({ id }) => id).sort());
       }
     }
   });
 
   it('are none for a group that there is not, and a term that cannot be read is an empty list', async () => {
-    expect(await jobsOf(`q=${encodeURIComponent('failure:0123456789abcdef@2026-01-01T00:00:00Z')}`)).toEqual([]);
-    for (const bad of ['failure:0123456789abcdef', 'failure:xyz@2026-01-01T00:00:00Z', '-failure:0123456789abcdef@2026-01-01T00:00:00Z', 'failure:0123456789abcdef@yesterday', 'failure:'])
-      expect(parseJobFilter(new URLSearchParams({ q: bad })).terms[0]?.kind, bad).not.toBe('failure');
-    expect(await jobsOf(`q=${encodeURIComponent('-failure:0123456789abcdef@2026-01-01T00:00:00Z')}`)).toEqual([]);
+    expect(
+      await jobsOf(`q=${encodeURIComponent('failure:0123456789abcdef@2026-01-01T00:00:00Z')}`),
+    ).toEqual([]);
+    for (const bad of [
+      'failure:0123456789abcdef',
+      'failure:xyz@2026-01-01T00:00:00Z',
+      '-failure:0123456789abcdef@2026-01-01T00:00:00Z',
+      'failure:0123456789abcdef@yesterday',
+      'failure:',
+    ])
+      expect(parseJobFilter(new URLSearchParams({ q: bad })).terms[0]?.kind, bad).not.toBe(
+        'failure',
+      );
+    expect(
+      await jobsOf(`q=${encodeURIComponent('-failure:0123456789abcdef@2026-01-01T00:00:00Z')}`),
+    ).toEqual([]);
   });
 });
 
@@ -177,7 +274,9 @@ describe('countDiscarded', () => {
       SELECT ${name} AS name, ARRAY[count(*), ${RANGE_NAMES.map((range) => `count(*) FILTER (WHERE finished_at > now() - interval '${FAILURE_RANGES[range]} s')`).join()}]::int[] AS counts
         FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL GROUP BY 1 ORDER BY 1`);
     const counted = await countDiscarded(console_.ctx(), filter(`by=${by}`));
-    expect(counted.rows.map((row) => ({ name: row.name, counts: [row.all, ...row.counts] }))).toEqual(rows);
+    expect(
+      counted.rows.map((row) => ({ name: row.name, counts: [row.all, ...row.counts] })),
+    ).toEqual(rows);
     expect(counted.total.all).toBe(planted.filter(({ state }) => state === 'discarded').length);
     expect(counted.since).toBeNull();
     const some = await countDiscarded(console_.ctx(), filter(`by=${by}`), 50);
@@ -189,13 +288,31 @@ describe('countDiscarded', () => {
 describe('the links of the counts by exception', () => {
   it('list the jobs that were counted, or there is none', async () => {
     const { client } = console_;
-    const planted = ['Links::Error', 'Links::Error: x', 'E: after Links::Error: y', 'Links::ErrorOf: z', 'links::error: w', 'no: Links::Error', `${'L'.repeat(400)}: x`];
-    for (const error of planted) await insertJob(client, { ...DISCARDED, job_class: 'OfLinks', error });
+    const planted = [
+      'Links::Error',
+      'Links::Error: x',
+      'E: after Links::Error: y',
+      'Links::ErrorOf: z',
+      'links::error: w',
+      'no: Links::Error',
+      `${'L'.repeat(400)}: x`,
+    ];
+    for (const error of planted)
+      await insertJob(client, { ...DISCARDED, job_class: 'OfLinks', error });
     const { rows } = await countDiscarded(console_.ctx(), filter('by=exception&job_class=OfLinks'));
     for (const row of rows) {
       const href = countHref('exception', row, null, false, 'OfLinks');
       if (row.name?.startsWith('LLL')) expect(href).toBeNull();
-      else expect((await listJobs(console_.ctx(), parseJobFilter(new URLSearchParams(href?.replace('/jobs?', ''))))).rows.length, String(row.name)).toBe(row.all);
+      else
+        expect(
+          (
+            await listJobs(
+              console_.ctx(),
+              parseJobFilter(new URLSearchParams(href?.replace('/jobs?', ''))),
+            )
+          ).rows.length,
+          String(row.name),
+        ).toBe(row.all);
     }
     expect(rows.find(({ name }) => name === 'Links::Error')?.all).toBe(2);
     await client.query(`DELETE FROM good_jobs WHERE job_class = 'OfLinks'`);
@@ -203,15 +320,28 @@ describe('the links of the counts by exception', () => {
 });
 
 it('reads its filter, and leaves out what it cannot', () => {
-  const full = filter('by=class&finished_since=3_days_ago&job_class=A%3A%3AB&deep=1&group=0123456789abcdef');
-  expect(full).toMatchObject({ by: 'class', range: '3_days_ago', jobClass: 'A::B', deep: true, group: '0123456789abcdef', notUnderstood: [] });
+  const full = filter(
+    'by=class&finished_since=3_days_ago&job_class=A%3A%3AB&deep=1&group=0123456789abcdef',
+  );
+  expect(full).toMatchObject({
+    by: 'class',
+    range: '3_days_ago',
+    jobClass: 'A::B',
+    deep: true,
+    group: '0123456789abcdef',
+    notUnderstood: [],
+  });
   expect(filter(String(new URLSearchParams(failureParams(full))))).toEqual(full);
-  expect(filter('by=x&finished_since=1_year_ago&group=1&deep=yes').notUnderstood.map(({ name }) => name)).toEqual(['by', 'finished_since', 'group', 'deep']);
+  expect(
+    filter('by=x&finished_since=1_year_ago&group=1&deep=yes').notUnderstood.map(({ name }) => name),
+  ).toEqual(['by', 'finished_since', 'group', 'deep']);
 });
 
 it('works without the indexes of GoodJob 4.18', async () => {
   const before = await listFailures(console_.ctx(), filter('deep=1'));
   const ctx = await console_.withoutIndexes(['discarded', 'unfinished_or_errored', 'created_at']);
   const after = await listFailures(ctx, filter('deep=1'));
-  expect(after.groups.map(({ fingerprint, counts }) => [fingerprint, counts]).sort()).toEqual(before.groups.map(({ fingerprint, counts }) => [fingerprint, counts]).sort());
+  expect(after.groups.map(({ fingerprint, counts }) => [fingerprint, counts]).sort()).toEqual(
+    before.groups.map(({ fingerprint, counts }) => [fingerprint, counts]).sort(),
+  );
 });

@@ -25,7 +25,8 @@ export function parseFailureFilter(params: Params): FailureFilter {
   };
   return {
     by: read('by', (value) => GROUPINGS.find((one) => one === value)) ?? 'failure',
-    range: read('finished_since', (value) => RANGE_NAMES.find((one) => one === value)) ?? '24_hours_ago',
+    range:
+      read('finished_since', (value) => RANGE_NAMES.find((one) => one === value)) ?? '24_hours_ago',
     jobClass: read('job_class', (value) => (isFilterText(value) ? value : undefined)) ?? null,
     group: read('group', (value) => (/^[0-9a-f]{16}$/.test(value) ? value : undefined)) ?? null,
     deep: read('deep', (value) => (value === '1' ? true : undefined)) ?? false,
@@ -34,7 +35,10 @@ export function parseFailureFilter(params: Params): FailureFilter {
 }
 
 /** The filter as query parameters, with changes. */
-export function failureParams(filter: FailureFilter, changes: Partial<FailureFilter> = {}): Record<string, string> {
+export function failureParams(
+  filter: FailureFilter,
+  changes: Partial<FailureFilter> = {},
+): Record<string, string> {
   const { by, range, jobClass, group, deep } = { ...filter, ...changes };
   return {
     ...(by === 'failure' ? {} : { by }),

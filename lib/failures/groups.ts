@@ -1,7 +1,13 @@
 import { FailureReader } from '../good-job/failure-key';
 import type { FailureRow } from '../good-job/failure-rows';
 import { concealing } from '../redaction';
-import { FAILURE_RANGES, type FailureGroup, type FailureRange, RANGE_NAMES, SPARK_BARS } from './types';
+import {
+  FAILURE_RANGES,
+  type FailureGroup,
+  type FailureRange,
+  RANGE_NAMES,
+  SPARK_BARS,
+} from './types';
 
 const SAMPLES = 5;
 const QUEUES = 5;
@@ -13,7 +19,10 @@ export class Groups {
   private readonly nowMs: number;
   looked = 0;
 
-  constructor(now: string, private readonly range: FailureRange) {
+  constructor(
+    now: string,
+    private readonly range: FailureRange,
+  ) {
     this.nowMs = Date.parse(now);
   }
 
@@ -23,13 +32,29 @@ export class Groups {
     let group = this.groups.get(fingerprint);
     if (!group) {
       group = {
-        fingerprint, jobClass: row.jobClass, error, frame: row.frame, queues: [], discarded: 0, retried: 0, counts: RANGE_NAMES.map(() => 0),
-        spark: new Array<number>(SPARK_BARS).fill(0), before: 0, firstSeen: row.at, lastSeen: row.at, samples: [],
+        fingerprint,
+        jobClass: row.jobClass,
+        error,
+        frame: row.frame,
+        queues: [],
+        discarded: 0,
+        retried: 0,
+        counts: RANGE_NAMES.map(() => 0),
+        spark: new Array<number>(SPARK_BARS).fill(0),
+        before: 0,
+        firstSeen: row.at,
+        lastSeen: row.at,
+        samples: [],
       };
       this.groups.set(fingerprint, group);
     }
     group[row.state] += 1;
-    if (row.queueName !== null && group.queues.length < QUEUES && !group.queues.includes(row.queueName)) group.queues.push(row.queueName);
+    if (
+      row.queueName !== null &&
+      group.queues.length < QUEUES &&
+      !group.queues.includes(row.queueName)
+    )
+      group.queues.push(row.queueName);
     if (row.at < group.firstSeen) group.firstSeen = row.at;
     if (row.at >= group.lastSeen) [group.lastSeen, group.frame] = [row.at, row.frame];
     this.count(group, (this.nowMs - Date.parse(row.at)) / 1000);
@@ -43,7 +68,10 @@ export class Groups {
     const seconds = FAILURE_RANGES[this.range];
     if (age > seconds && age <= 2 * seconds) group.before = (group.before ?? 0) + 1;
     if (age > seconds) return;
-    const bar = Math.max(0, Math.min(SPARK_BARS - 1, SPARK_BARS - 1 - Math.floor((age / seconds) * SPARK_BARS)));
+    const bar = Math.max(
+      0,
+      Math.min(SPARK_BARS - 1, SPARK_BARS - 1 - Math.floor((age / seconds) * SPARK_BARS)),
+    );
     group.spark[bar] = (group.spark[bar] ?? 0) + 1;
   }
 
@@ -55,7 +83,9 @@ export class Groups {
     return [...this.groups.values()]
       .filter(({ counts }) => (counts[n] ?? 0) > 0)
       .map((group) => (knowsBefore ? group : { ...group, before: null }))
-      .sort((a, b) => (b.counts[n] ?? 0) - (a.counts[n] ?? 0) || (a.lastSeen < b.lastSeen ? 1 : -1));
+      .sort(
+        (a, b) => (b.counts[n] ?? 0) - (a.counts[n] ?? 0) || (a.lastSeen < b.lastSeen ? 1 : -1),
+      );
   }
 }
 

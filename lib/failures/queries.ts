@@ -5,7 +5,14 @@ import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { GROUP_LOOKED_AT } from '../good-job/failure-group';
-import { type FailurePlace, type FailureRow, type FailureWindow, discardedFailures, retriedFailures, waitingUntil } from '../good-job/failure-rows';
+import {
+  type FailurePlace,
+  type FailureRow,
+  type FailureWindow,
+  discardedFailures,
+  retriedFailures,
+  waitingUntil,
+} from '../good-job/failure-rows';
 import { isInState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { redactError } from '../redaction';
@@ -13,7 +20,13 @@ import { cut } from '../text';
 import type { FailureFilter } from './filters';
 import { Groups } from './groups';
 import { redactSamples } from './samples';
-import { type DiscardCount, type DiscardCounts, FAILURE_RANGES, type FailurePage, RANGE_NAMES } from './types';
+import {
+  type DiscardCount,
+  type DiscardCounts,
+  FAILURE_RANGES,
+  type FailurePage,
+  RANGE_NAMES,
+} from './types';
 
 /** What a page takes for looking at failures, ms; and when somebody asks for more. */
 const BUDGET_MS = 110;
@@ -28,13 +41,23 @@ const GROUPS_SHOWN_DEEP = 300;
 const WEEK = 604_800;
 
 /** Failures by class, error and frame: the newest first, as far back as the time allows for, and it says how far. */
-export async function listFailures(ctx: Ctx, filter: FailureFilter, budgetMs = filter.deep ? DEEP_BUDGET_MS : BUDGET_MS): Promise<FailurePage> {
+export async function listFailures(
+  ctx: Ctx,
+  filter: FailureFilter,
+  budgetMs = filter.deep ? DEEP_BUDGET_MS : BUDGET_MS,
+): Promise<FailurePage> {
   const seconds = Math.max(WEEK, 2 * FAILURE_RANGES[filter.range]);
   const { page, shown } = await ctx.db.read(
     async (tx) => {
-      const [clock] = await tx.query<{ now: string; since: string }>(sql`SELECT now() AS now, now() - make_interval(secs => ${seconds}) AS since`);
+      const [clock] = await tx.query<{ now: string; since: string }>(
+        sql`SELECT now() AS now, now() - make_interval(secs => ${seconds}) AS since`,
+      );
       if (!clock) throw new Error('The database did not tell its time.');
-      const window: FailureWindow = { since: clock.since, until: await waitingUntil(tx, ctx.gj), classes: filter.jobClass === null ? null : [filter.jobClass] };
+      const window: FailureWindow = {
+        since: clock.since,
+        until: await waitingUntil(tx, ctx.gj),
+        classes: filter.jobClass === null ? null : [filter.jobClass],
+      };
       const groups = new Groups(clock.now, filter.range);
       const deadline = performance.now() + budgetMs;
       for (const row of await retriedFailures(tx, ctx.gj, window)) groups.add(row);
@@ -44,22 +67,44 @@ export async function listFailures(ctx: Ctx, filter: FailureFilter, budgetMs = f
       const shown = found.slice(0, filter.deep ? GROUPS_SHOWN_DEEP : GROUPS_SHOWN);
       const unfolded = found.find(({ fingerprint }) => fingerprint === filter.group);
       if (unfolded && !shown.includes(unfolded)) shown.push(unfolded);
-      return { shown, page: { now: clock.now, more: found.length - shown.length, looked: groups.looked, since, cut: stoppedAt !== null, until: window.until } };
+      return {
+        shown,
+        page: {
+          now: clock.now,
+          more: found.length - shown.length,
+          looked: groups.looked,
+          since,
+          cut: stoppedAt !== null,
+          until: window.until,
+        },
+      };
     },
     { byIndexOnly: true },
   );
   // In a transaction of its own: a chunk that was cut short has ended the other.
-  return { ...page, groups: await ctx.db.read((tx) => redactSamples(tx, ctx.gj, shown), { byIndexOnly: true }) };
+  return {
+    ...page,
+    groups: await ctx.db.read((tx) => redactSamples(tx, ctx.gj, shown), { byIndexOnly: true }),
+  };
 }
 
 /** Discarded jobs in chunks, each as large as the time that is left allows for. Where it stopped; null: at the window's beginning. */
-async function walk(tx: Tx, gj: GoodJob, window: FailureWindow, deadline: number, take: (row: FailureRow) => void): Promise<string | null> {
+async function walk(
+  tx: Tx,
+  gj: GoodJob,
+  window: FailureWindow,
+  deadline: number,
+  take: (row: FailureRow) => void,
+): Promise<string | null> {
   let from: FailurePlace | null = null;
   let size = FIRST_CHUNK;
-  for (let looked = 0; looked < GROUP_LOOKED_AT; ) {
+  for (let looked = 0; looked < GROUP_LOOKED_AT;) {
     const started = performance.now();
     // The first chunk is read whatever it costs: a page that has looked at nothing says nothing.
-    if (from) await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(Math.max(deadline - started, 0) + OVERTIME_MS)))}`);
+    if (from)
+      await tx.query(
+        sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(Math.max(deadline - started, 0) + OVERTIME_MS)))}`,
+      );
     let rows: FailureRow[];
     try {
       rows = await discardedFailures(tx, gj, window, from, size);
@@ -89,20 +134,39 @@ const NAMES_SHOWN = 500;
 const NAME_READ = 300;
 
 /** GoodJob's own two tables: discarded jobs by class or by exception (what stands before the first `: `), in all and by its columns. */
-export async function countDiscarded(ctx: Ctx, filter: FailureFilter, limit = COUNTED): Promise<DiscardCounts> {
+export async function countDiscarded(
+  ctx: Ctx,
+  filter: FailureFilter,
+  limit = COUNTED,
+): Promise<DiscardCounts> {
   return readCounts(ctx, filter, limit).catch((error: unknown) => {
-    if (error instanceof ConsoleError && error.code === 'query_timeout' && limit > COUNTED_AT_LEAST) return readCounts(ctx, filter, COUNTED_AT_LEAST);
+    if (error instanceof ConsoleError && error.code === 'query_timeout' && limit > COUNTED_AT_LEAST)
+      return readCounts(ctx, filter, COUNTED_AT_LEAST);
     throw error;
   });
 }
 
-async function readCounts(ctx: Ctx, { by, jobClass }: FailureFilter, limit: number): Promise<DiscardCounts> {
-  const name: Sql = by === 'class' ? sql`left(j.job_class, ${NAME_READ})` : sql`left(split_part(left(j.error, 2000), ': ', 1), ${NAME_READ})`;
+async function readCounts(
+  ctx: Ctx,
+  { by, jobClass }: FailureFilter,
+  limit: number,
+): Promise<DiscardCounts> {
+  const name: Sql =
+    by === 'class'
+      ? sql`left(j.job_class, ${NAME_READ})`
+      : sql`left(split_part(left(j.error, 2000), ': ', 1), ${NAME_READ})`;
   const bare: Sql = by === 'class' ? sql`false` : sql`position(': ' IN left(j.error, 2000)) = 0`;
   const ofClass = jobClass === null ? sql`true` : sql`j.job_class = ${jobClass}`;
   const rows = await ctx.db.read(
     (tx) =>
-      tx.query<{ name: string | null; bare: boolean; counts: string; since: string; now: string; looked: number }>(sql`
+      tx.query<{
+        name: string | null;
+        bare: boolean;
+        counts: string;
+        since: string;
+        now: string;
+        looked: number;
+      }>(sql`
         WITH looked AS MATERIALIZED (
           SELECT ${name} AS name, ${bare} AS bare, j.finished_at FROM ${ctx.gj.jobs} j
            WHERE ${isInState('discarded')} AND ${ofClass} ORDER BY j.finished_at DESC LIMIT ${limit + 1})
@@ -113,12 +177,30 @@ async function readCounts(ctx: Ctx, { by, jobClass }: FailureFilter, limit: numb
   );
   const counted = rows.map((row): DiscardCount => {
     const [all = 0, ...counts] = JSON.parse(row.counts) as number[];
-    const shown = row.name === null ? null : cut(by === 'class' ? row.name : redactError(row.name), NAME_READ);
-    return { name: shown, all, counts, bare: row.bare, cut: shown !== row.name || (row.name ?? '').length >= NAME_READ };
+    const shown =
+      row.name === null ? null : cut(by === 'class' ? row.name : redactError(row.name), NAME_READ);
+    return {
+      name: shown,
+      all,
+      counts,
+      bare: row.bare,
+      cut: shown !== row.name || (row.name ?? '').length >= NAME_READ,
+    };
   });
   const total: DiscardCount = {
-    name: null, bare: false, cut: false, all: counted.reduce((sum, { all }) => sum + all, 0), counts: RANGE_NAMES.map((_, n) => counted.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0)),
+    name: null,
+    bare: false,
+    cut: false,
+    all: counted.reduce((sum, { all }) => sum + all, 0),
+    counts: RANGE_NAMES.map((_, n) =>
+      counted.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0),
+    ),
   };
   const [first] = rows;
-  return { rows: counted.slice(0, NAMES_SHOWN), total, since: first && first.looked > limit ? first.since : null, now: first?.now ?? new Date().toISOString() };
+  return {
+    rows: counted.slice(0, NAMES_SHOWN),
+    total,
+    since: first && first.looked > limit ? first.since : null,
+    now: first?.now ?? new Date().toISOString(),
+  };
 }

@@ -15,7 +15,11 @@ const SAMPLE_SHOWN = 1_000;
 const LARGEST_LOOKED_INTO = 1_000_000;
 
 /** Hides in samples, and in the normal form that is made of the newest, what is hidden in their own jobs' arguments too. */
-export async function redactSamples(tx: Tx, gj: GoodJob, groups: FailureGroup[]): Promise<FailureGroup[]> {
+export async function redactSamples(
+  tx: Tx,
+  gj: GoodJob,
+  groups: FailureGroup[],
+): Promise<FailureGroup[]> {
   const rules = redaction();
   const ids = groups.flatMap(({ samples }) => samples.map(({ id }) => id));
   const stored = await tx.query<{ id: string; arguments: string | null }>(sql`
@@ -31,17 +35,31 @@ export async function redactSamples(tx: Tx, gj: GoodJob, groups: FailureGroup[])
   };
   return groups.map((group) => {
     const known = new Map(group.samples.map(({ id }) => [id, secretsOf(id, group.jobClass)]));
-    const shown = (id: string, error: string): string => rules.told(error, known.get(id) ?? new Secrets());
+    const shown = (id: string, error: string): string =>
+      rules.told(error, known.get(id) ?? new Secrets());
     // Queues are those of any of them.
-    const text = (given: string) => [...known.values()].reduce((hidden, secrets) => secrets.hideIn(hidden, HIDDEN), rules.text(given));
+    const text = (given: string) =>
+      [...known.values()].reduce(
+        (hidden, secrets) => secrets.hideIn(hidden, HIDDEN),
+        rules.text(given),
+      );
     const [newest] = group.samples;
     return {
       ...group,
       jobClass: group.jobClass && rules.text(group.jobClass),
       queues: group.queues.map(text),
-      frame: group.frame && rules.excerpt(group.frame, { read: FRAME_READ, shown: FRAME_READ - READ_BEYOND, secrets: newest && known.get(newest.id) }),
+      frame:
+        group.frame &&
+        rules.excerpt(group.frame, {
+          read: FRAME_READ,
+          shown: FRAME_READ - READ_BEYOND,
+          secrets: newest && known.get(newest.id),
+        }),
       error: newest ? normalizeError(shown(newest.id, newest.error)) : group.error,
-      samples: group.samples.map((sample) => ({ ...sample, error: cut(shown(sample.id, sample.error), SAMPLE_SHOWN) })),
+      samples: group.samples.map((sample) => ({
+        ...sample,
+        error: cut(shown(sample.id, sample.error), SAMPLE_SHOWN),
+      })),
     };
   });
 }

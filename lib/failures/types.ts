@@ -1,7 +1,13 @@
 import type { FailureRow } from '../good-job/failure-rows';
 
 /** How far back failures are counted: GoodJob's own columns, by the names of its `finished_since`, in seconds. */
-export const FAILURE_RANGES = { '1_hour_ago': 3_600, '3_hours_ago': 10_800, '24_hours_ago': 86_400, '3_days_ago': 259_200, '7_days_ago': 604_800 } as const;
+export const FAILURE_RANGES = {
+  '1_hour_ago': 3_600,
+  '3_hours_ago': 10_800,
+  '24_hours_ago': 86_400,
+  '3_days_ago': 259_200,
+  '7_days_ago': 604_800,
+} as const;
 export type FailureRange = keyof typeof FAILURE_RANGES;
 export const RANGE_NAMES = Object.keys(FAILURE_RANGES) as FailureRange[];
 

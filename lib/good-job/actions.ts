@@ -1,6 +1,14 @@
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type ClaimedJob, type Patience, batchTiesOf, claimJobs, claimJobsByForce, lockBatches, lockBatchesOrSkip } from './claim';
+import {
+  type ClaimedJob,
+  type Patience,
+  batchTiesOf,
+  claimJobs,
+  claimJobsByForce,
+  lockBatches,
+  lockBatchesOrSkip,
+} from './claim';
 import { clock } from './clock';
 import { continueBatches } from './completion';
 import type { CutOff } from './cut-off';
@@ -41,22 +49,36 @@ export interface ActionOptions {
 }
 
 /** Carries out one action on these jobs. `ids` are distinct UUIDs. */
-export async function actOnJobs(tx: Tx, gj: GoodJob, action: JobAction, ids: string[], options: ActionOptions = {}): Promise<Outcome[]> {
+export async function actOnJobs(
+  tx: Tx,
+  gj: GoodJob,
+  action: JobAction,
+  ids: string[],
+  options: ActionOptions = {},
+): Promise<Outcome[]> {
   // Rescheduling and destroying change nothing that a batch's completion depends on.
   const dependsOnBatch = action !== 'reschedule' && action !== 'destroy';
-  const { busy, isTied } = dependsOnBatch ? await lockTheirBatches(tx, gj, ids, options.batches) : { busy: new Set<string>(), isTied: () => true };
+  const { busy, isTied } = dependsOnBatch
+    ? await lockTheirBatches(tx, gj, ids, options.batches)
+    : { busy: new Set<string>(), isTied: () => true };
   const free = busy.size > 0 ? ids.filter((id) => !busy.has(id)) : ids;
-  const claim = action === 'force_discard' ? await claimJobsByForce(tx, gj, free) : await claimJobs(tx, gj, free, options.cutOff);
+  const claim =
+    action === 'force_discard'
+      ? await claimJobsByForce(tx, gj, free)
+      : await claimJobs(tx, gj, free, options.cutOff);
   const outcomes = new Map<string, Outcome>([...busy].map((id) => [id, { id, outcome: 'locked' }]));
   for (const outcome of claim.outcomes) outcomes.set(outcome.id, outcome);
   const ready: ClaimedJob[] = [];
   for (const job of claim.jobs) {
-    const outcome = judge(action, job) ?? (job.changed || !isTied(job) ? { id: job.id, outcome: 'conflict' } : null);
+    const outcome =
+      judge(action, job) ??
+      (job.changed || !isTied(job) ? { id: job.id, outcome: 'conflict' } : null);
     if (outcome) outcomes.set(job.id, outcome);
     else ready.push(job);
   }
   if (ready.length > 0) await options.claimed?.(idsOf(ready));
-  for (const outcome of await carryOut(tx, gj, action, ready, options)) outcomes.set(outcome.id, outcome);
+  for (const outcome of await carryOut(tx, gj, action, ready, options))
+    outcomes.set(outcome.id, outcome);
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
 }
 
@@ -67,17 +89,28 @@ interface BatchLocks {
   isTied(job: ClaimedJob): boolean;
 }
 
-async function lockTheirBatches(tx: Tx, gj: GoodJob, ids: string[], patience?: Patience): Promise<BatchLocks> {
+async function lockTheirBatches(
+  tx: Tx,
+  gj: GoodJob,
+  ids: string[],
+  patience?: Patience,
+): Promise<BatchLocks> {
   const ties = await batchTiesOf(tx, gj, ids);
   const locked = new Set(ties.flatMap((job) => job.batchIds));
-  const isTied = ({ batchId, batchCallbackId }: ClaimedJob) => [batchId, batchCallbackId].every((id) => id === null || locked.has(id));
+  const isTied = ({ batchId, batchCallbackId }: ClaimedJob) =>
+    [batchId, batchCallbackId].every((id) => id === null || locked.has(id));
   if (!patience) {
     await lockBatches(tx, [...locked]);
     return { busy: new Set(), isTied };
   }
   const missed = await lockBatchesOrSkip(tx, [...locked], patience);
   for (const id of missed) locked.delete(id);
-  return { busy: new Set(ties.filter((job) => job.batchIds.some((id) => missed.has(id))).map(({ id }) => id)), isTied };
+  return {
+    busy: new Set(
+      ties.filter((job) => job.batchIds.some((id) => missed.has(id))).map(({ id }) => id),
+    ),
+    isTied,
+  };
 }
 
 /** The rule that decides on a claimed row, `refused` before `conflict`; null: go ahead. */
@@ -96,7 +129,13 @@ export function judge(action: JobAction, job: Omit<ClaimedJob, 'changed'>): Outc
   }
 }
 
-async function carryOut(tx: Tx, gj: GoodJob, action: JobAction, jobs: ClaimedJob[], options: ActionOptions): Promise<Outcome[]> {
+async function carryOut(
+  tx: Tx,
+  gj: GoodJob,
+  action: JobAction,
+  jobs: ClaimedJob[],
+  options: ActionOptions,
+): Promise<Outcome[]> {
   if (jobs.length === 0) return [];
   switch (action) {
     case 'reschedule':
@@ -119,16 +158,30 @@ function settled(jobs: ClaimedJob[], changed: { id: string }[]): Outcome[] {
   return jobs.map(({ id }) => ({ id, outcome: done.has(id) ? 'done' : 'conflict' }));
 }
 
-async function reschedule(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], at: string | null): Promise<Outcome[]> {
+async function reschedule(
+  tx: Tx,
+  gj: GoodJob,
+  jobs: ClaimedJob[],
+  at: string | null,
+): Promise<Outcome[]> {
   const now = await clock(tx);
   // As timestamptz: of a text for a column without a zone Postgres would drop the offset.
-  const changed = await tx.query<{ id: string; queueName: string | null; scheduledAt: string; due: boolean }>(sql`
+  const changed = await tx.query<{
+    id: string;
+    queueName: string | null;
+    scheduledAt: string;
+    due: boolean;
+  }>(sql`
     UPDATE ${gj.jobs} j SET scheduled_at = ${at ?? now}::timestamptz, updated_at = ${now}
      WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
      RETURNING j.id, j.queue_name AS "queueName", j.scheduled_at AS "scheduledAt", j.scheduled_at <= clock_timestamp() AS due`);
   // GoodJob sends none here, and a worker finds the job by polling; ours is not to let it wait.
   const due = changed.filter((row) => row.due);
-  await notify(tx, due.map((row) => row.queueName ?? 'default'), due[0]?.scheduledAt ?? now);
+  await notify(
+    tx,
+    due.map((row) => row.queueName ?? 'default'),
+    due[0]?.scheduledAt ?? now,
+  );
   return settled(jobs, changed);
 }
 
@@ -137,12 +190,18 @@ async function discard(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): 
   if (!together.some(({ outcome }) => outcome === 'refused')) return together;
   // A batch whose callbacks cannot be enqueued refuses its own jobs and nobody else's.
   const outcomes: Outcome[] = [];
-  for (const members of byBatch(jobs)) outcomes.push(...(await discardOrRefuse(tx, gj, members, error)));
+  for (const members of byBatch(jobs))
+    outcomes.push(...(await discardOrRefuse(tx, gj, members, error)));
   return outcomes;
 }
 
 /** All of them, or, when the callbacks of a batch cannot be enqueued, none. */
-async function discardOrRefuse(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
+async function discardOrRefuse(
+  tx: Tx,
+  gj: GoodJob,
+  jobs: ClaimedJob[],
+  error: string,
+): Promise<Outcome[]> {
   await tx.query(sql`SAVEPOINT discard`);
   try {
     const outcomes = await discardMembers(tx, gj, jobs, error);
@@ -155,14 +214,28 @@ async function discardOrRefuse(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: s
   }
 }
 
-async function discardMembers(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
+async function discardMembers(
+  tx: Tx,
+  gj: GoodJob,
+  jobs: ClaimedJob[],
+  error: string,
+): Promise<Outcome[]> {
   const now = await clock(tx);
-  const changed = await tx.query<{ id: string; batchId: string | null; batchCallbackId: string | null }>(sql`
+  const changed = await tx.query<{
+    id: string;
+    batchId: string | null;
+    batchCallbackId: string | null;
+  }>(sql`
     UPDATE ${gj.jobs} j SET finished_at = ${now}, error = ${error}, error_event = ${ERROR_EVENT.discarded}, updated_at = ${now}
      WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
      RETURNING j.id, j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId"`);
   const memberDiscarded = [...new Set(changed.flatMap(({ batchId }) => batchId ?? []))];
-  const batches = [...new Set([...memberDiscarded, ...changed.flatMap(({ batchCallbackId }) => batchCallbackId ?? [])])];
+  const batches = [
+    ...new Set([
+      ...memberDiscarded,
+      ...changed.flatMap(({ batchCallbackId }) => batchCallbackId ?? []),
+    ]),
+  ];
   if (batches.length > 0) await continueBatches(tx, gj, batches, { memberDiscarded });
   return settled(jobs, changed);
 }
@@ -180,7 +253,8 @@ function byBatch(jobs: ClaimedJob[]): ClaimedJob[][] {
 export async function retry(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome[]> {
   const now = await clock(tx);
   const params = sql`j.serialized_params`;
-  const createdAt: Sql = gj.app.dequeueQuerySort === 'scheduled_at' ? empty : sql`created_at = ${now},`;
+  const createdAt: Sql =
+    gj.app.dequeueQuerySort === 'scheduled_at' ? empty : sql`created_at = ${now},`;
   const changed = await tx.query<{ id: string; queueName: string }>(sql`
     UPDATE ${gj.jobs} j SET finished_at = NULL, performed_at = NULL, scheduled_at = ${now}, ${createdAt} updated_at = ${now},
            error_event = ${ERROR_EVENT.retried}, job_class = ${params} ->> 'job_class',
@@ -188,7 +262,11 @@ export async function retry(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Ou
            serialized_params = ${retriedParams(params, sql`j.id`, now, gj.app)}
      WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NOT NULL AND j.error IS NOT NULL
      RETURNING j.id, j.queue_name AS "queueName"`);
-  await notify(tx, changed.map((row) => row.queueName), now);
+  await notify(
+    tx,
+    changed.map((row) => row.queueName),
+    now,
+  );
   return settled(jobs, changed);
 }
 
@@ -197,6 +275,8 @@ async function destroy(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome
   const changed = await tx.query<{ id: string }>(sql`
     DELETE FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) AND j.finished_at IS NOT NULL RETURNING j.id`);
   // index_good_job_executions_on_active_job_id_and_created_at
-  await tx.query(sql`DELETE FROM ${gj.executions} e WHERE e.active_job_id = ANY(${changed.map((row) => row.id)}::uuid[])`);
+  await tx.query(
+    sql`DELETE FROM ${gj.executions} e WHERE e.active_job_id = ANY(${changed.map((row) => row.id)}::uuid[])`,
+  );
   return settled(jobs, changed);
 }

@@ -1,7 +1,11 @@
 import { type Json, get, scalar, stringOf } from './json';
 
 /** Keys that ActiveJob::Arguments adds to a hash to remember what its keys were. */
-const HASH_MARKS = new Set(['_aj_symbol_keys', '_aj_ruby2_keywords', '_aj_hash_with_indifferent_access']);
+const HASH_MARKS = new Set([
+  '_aj_symbol_keys',
+  '_aj_ruby2_keywords',
+  '_aj_hash_with_indifferent_access',
+]);
 
 /**
  * Decodes values that ActiveJob::Arguments serialized, to the text that GoodJob's dashboard prints for them
@@ -18,7 +22,9 @@ export function decodeActiveJob(json: Json): Json {
   if (serializer !== undefined) return decodeSerialized(serializer, json) ?? json;
   return {
     kind: 'object',
-    entries: json.entries.filter(({ key }) => !HASH_MARKS.has(key)).map(({ key, value }) => ({ key, value: decodeActiveJob(value) })),
+    entries: json.entries
+      .filter(({ key }) => !HASH_MARKS.has(key))
+      .map(({ key, value }) => ({ key, value: decodeActiveJob(value) })),
   };
 }
 
@@ -32,7 +38,9 @@ function decodeSerialized(serializer: string, json: Json): Json | undefined {
     case 'BigDecimalSerializer':
       return value;
     case 'DateTimeSerializer':
-      return text === undefined ? undefined : scalar(text.replace(/\.\d+/, '').replace(/Z$/, '+00:00'));
+      return text === undefined
+        ? undefined
+        : scalar(text.replace(/\.\d+/, '').replace(/Z$/, '+00:00'));
     case 'TimeSerializer':
     case 'TimeWithZoneSerializer':
       return text === undefined ? undefined : scalar(rubyTime(text));
@@ -42,10 +50,16 @@ function decodeSerialized(serializer: string, json: Json): Json | undefined {
       const bound = (key: string) => {
         const found = get(json, key);
         const decoded = found && decodeActiveJob(found);
-        return decoded?.kind === 'scalar' && decoded.text !== 'null' ? (stringOf(decoded) ?? decoded.text) : '';
+        return decoded?.kind === 'scalar' && decoded.text !== 'null'
+          ? (stringOf(decoded) ?? decoded.text)
+          : '';
       };
       const exclusive = get(json, 'exclude_end');
-      return scalar(bound('begin') + (exclusive?.kind === 'scalar' && exclusive.text === 'true' ? '...' : '..') + bound('end'));
+      return scalar(
+        bound('begin') +
+          (exclusive?.kind === 'scalar' && exclusive.text === 'true' ? '...' : '..') +
+          bound('end'),
+      );
     }
     default:
       return undefined;

@@ -34,9 +34,17 @@ export const START: BatchRetryProgress = { afterId: null, retried: 0, skipped: 0
  * `discarded_at` stays when a discarded member could not be retried; when none could be, nothing is changed.
  * `locked` is called under the batch's lock, before anything is changed.
  */
-export async function retryBatchChunk(tx: Tx, gj: GoodJob, batchId: string, progress: BatchRetryProgress, locked?: () => Promise<void>): Promise<BatchRetryChunk> {
+export async function retryBatchChunk(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  progress: BatchRetryProgress,
+  locked?: () => Promise<void>,
+): Promise<BatchRetryChunk> {
   await lockBatches(tx, [batchId]);
-  const [batch] = await tx.query<{ id: string }>(sql`SELECT b.id FROM ${gj.batches} b WHERE b.id = ${batchId} FOR NO KEY UPDATE`);
+  const [batch] = await tx.query<{ id: string }>(
+    sql`SELECT b.id FROM ${gj.batches} b WHERE b.id = ${batchId} FOR NO KEY UPDATE`,
+  );
   if (!batch) return { outcome: 'missing', jobs: [], next: null, events: [] };
   await locked?.();
 
@@ -59,7 +67,12 @@ export async function retryBatchChunk(tx: Tx, gj: GoodJob, batchId: string, prog
 }
 
 /** The batch's discarded members, `most` at most. */
-export async function countDiscarded(tx: Tx, gj: GoodJob, batchId: string, most: number): Promise<number> {
+export async function countDiscarded(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  most: number,
+): Promise<number> {
   // index_good_jobs_on_batch_id; OFFSET 0 keeps the planner from walking everybody's discarded jobs.
   const [row] = await tx.query<{ count: number }>(sql`
     SELECT count(*)::int AS count FROM (
@@ -69,7 +82,12 @@ export async function countDiscarded(tx: Tx, gj: GoodJob, batchId: string, most:
 }
 
 /** The end of a batch retry, when its members are retried; the caller holds the batch's lock. Returns the callbacks enqueued. */
-export async function completeBatchRetry(tx: Tx, gj: GoodJob, batchId: string, options: { keepDiscardedAt: boolean }): Promise<BatchEvent[]> {
+export async function completeBatchRetry(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  options: { keepDiscardedAt: boolean },
+): Promise<BatchEvent[]> {
   await resetBatch(tx, gj, batchId, options);
   return continueBatch(tx, gj, batchId, { memberDiscarded: false });
 }
@@ -84,7 +102,12 @@ async function retryMembers(tx: Tx, gj: GoodJob, ids: string[]): Promise<Outcome
 }
 
 /** `updated_at` moves only if one of the times was set, as Active Record does. */
-async function resetBatch(tx: Tx, gj: GoodJob, batchId: string, { keepDiscardedAt }: { keepDiscardedAt: boolean }): Promise<void> {
+async function resetBatch(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  { keepDiscardedAt }: { keepDiscardedAt: boolean },
+): Promise<void> {
   const now = await clock(tx);
   const separate = gj.has('good_job_batches', 'jobs_finished_at');
   await tx.query(sql`

@@ -23,7 +23,9 @@ export const callbackColumns = sql`b.id, b.on_finish AS "onFinish", b.on_success
 
 /** The class that an event's callback runs, or null: a blank `on_*` means none. */
 export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string | null {
-  const name = { discard: batch.onDiscard, success: batch.onSuccess, finish: batch.onFinish }[event];
+  const name = { discard: batch.onDiscard, success: batch.onSuccess, finish: batch.onFinish }[
+    event
+  ];
   // `constantize` takes a name from the top; the class itself has none of that.
   return blankText(name) ? null : (name?.replace(/^::/, '') ?? null);
 }
@@ -36,15 +38,25 @@ export async function appName(tx: Tx, gj: GoodJob, batchId: string): Promise<str
   return (await appNames(tx, gj, [batchId])).get(batchId) ?? null;
 }
 
-async function appNames(tx: Tx, gj: GoodJob, batchIds: string[]): Promise<Map<string, string | null>> {
+async function appNames(
+  tx: Tx,
+  gj: GoodJob,
+  batchIds: string[],
+): Promise<Map<string, string | null>> {
   if (gj.app.appName) return new Map(batchIds.map((id) => [id, gj.app.appName]));
   // Both use index_good_jobs_on_batch_callback_id; the limit bounds what unreadable rows can cost.
   const stored = (which: Sql): Sql => sql`(
     SELECT substring(gid FROM '^gid://([^/]+)/GoodJob::Batch/')
       FROM (SELECT j.serialized_params #>> '{arguments,0,_aj_globalid}' AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
      WHERE gid ~ '^gid://[^/]+/GoodJob::Batch/' LIMIT 1)`;
-  const own = await tx.query<{ id: string; app: string | null }>(sql`SELECT b.id, ${stored(sql`j.batch_callback_id = b.id`)} AS app FROM unnest(${batchIds}::uuid[]) b(id)`);
-  const [any] = own.every(({ app }) => app) ? [] : await tx.query<{ app: string | null }>(sql`SELECT ${stored(sql`j.batch_callback_id IS NOT NULL`)} AS app`);
+  const own = await tx.query<{ id: string; app: string | null }>(
+    sql`SELECT b.id, ${stored(sql`j.batch_callback_id = b.id`)} AS app FROM unnest(${batchIds}::uuid[]) b(id)`,
+  );
+  const [any] = own.every(({ app }) => app)
+    ? []
+    : await tx.query<{ app: string | null }>(
+        sql`SELECT ${stored(sql`j.batch_callback_id IS NOT NULL`)} AS app`,
+      );
   return new Map(own.map(({ id, app }) => [id, app ?? any?.app ?? null]));
 }
 
@@ -70,7 +82,11 @@ export const storedDefaults = (p: Sql): Sql => sql`
   CASE jsonb_typeof(${p} -> 'priority') WHEN 'number' THEN CASE WHEN (${p} ->> 'priority')::numeric BETWEEN -2147483648 AND 2147483647 THEN ${priorityOfParams(p)} END END AS priority`;
 
 /** What a class itself would decide, as the newest stored job of that class has it. */
-export async function defaultsOf(tx: Tx, gj: GoodJob, jobClass: string): Promise<StoredDefaults | undefined> {
+export async function defaultsOf(
+  tx: Tx,
+  gj: GoodJob,
+  jobClass: string,
+): Promise<StoredDefaults | undefined> {
   const [newest] = await tx.query<StoredDefaults>(sql`
     SELECT ${storedDefaults(sql`newest.p`)}
       FROM (SELECT j.serialized_params AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
@@ -83,17 +99,25 @@ export async function defaultsOf(tx: Tx, gj: GoodJob, jobClass: string): Promise
  * is taken from the newest stored job of that class. Returns their queues; throws Refusal `app_name_unknown`, and
  * enqueues none, when that is so for one of them.
  */
-export async function enqueueCallbacks(tx: Tx, gj: GoodJob, callbacks: Callback[], now: string): Promise<string[]> {
+export async function enqueueCallbacks(
+  tx: Tx,
+  gj: GoodJob,
+  callbacks: Callback[],
+  now: string,
+): Promise<string[]> {
   if (callbacks.length === 0) return [];
   const apps = await appNames(tx, gj, [...new Set(callbacks.map(({ batch }) => batch.id))]);
   if ([...apps.values()].includes(null)) throw new Refusal('app_name_unknown');
   const defaults = new Map<string, StoredDefaults | undefined>();
-  for (const { jobClass } of callbacks) if (!defaults.has(jobClass)) defaults.set(jobClass, await defaultsOf(tx, gj, jobClass));
+  for (const { jobClass } of callbacks)
+    if (!defaults.has(jobClass)) defaults.set(jobClass, await defaultsOf(tx, gj, jobClass));
 
   const jobs = callbacks.map(({ batch, event, jobClass }) => {
     const newest = defaults.get(jobClass);
     const storedQueue = blankText(newest?.queue ?? null) ? 'default' : (newest?.queue ?? 'default');
-    const queue = blankText(batch.callbackQueueName) ? storedQueue : (batch.callbackQueueName ?? storedQueue);
+    const queue = blankText(batch.callbackQueueName)
+      ? storedQueue
+      : (batch.callbackQueueName ?? storedQueue);
     const priority = batch.callbackPriority ?? newest?.priority ?? null;
     const id = randomUUID();
     const payload = {
@@ -104,7 +128,10 @@ export async function enqueueCallbacks(tx: Tx, gj: GoodJob, callbacks: Callback[
       priority,
       arguments: [
         { _aj_globalid: `gid://${apps.get(batch.id)}/GoodJob::Batch/${batch.id}` },
-        { event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event }, _aj_symbol_keys: ['event'] },
+        {
+          event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event },
+          _aj_symbol_keys: ['event'],
+        },
       ],
       executions: 0,
       exception_executions: {},
@@ -113,7 +140,14 @@ export async function enqueueCallbacks(tx: Tx, gj: GoodJob, callbacks: Callback[
       enqueued_at: payloadTime(now),
       scheduled_at: null,
     };
-    return { id, queue, priority: priority ?? 0, jobClass, payload: JSON.stringify(payload), batchId: batch.id };
+    return {
+      id,
+      queue,
+      priority: priority ?? 0,
+      jobClass,
+      payload: JSON.stringify(payload),
+      batchId: batch.id,
+    };
   });
   const column = (name: keyof (typeof jobs)[number]) => jobs.map((job) => job[name]);
   await tx.query(sql`
@@ -125,7 +159,14 @@ export async function enqueueCallbacks(tx: Tx, gj: GoodJob, callbacks: Callback[
 }
 
 /** The same for one; returns its queue. */
-export async function enqueueCallback(tx: Tx, gj: GoodJob, batch: BatchCallbacks, event: BatchEvent, jobClass: string, now: string): Promise<string> {
+export async function enqueueCallback(
+  tx: Tx,
+  gj: GoodJob,
+  batch: BatchCallbacks,
+  event: BatchEvent,
+  jobClass: string,
+  now: string,
+): Promise<string> {
   const [queue] = await enqueueCallbacks(tx, gj, [{ batch, event, jobClass }], now);
   return queue ?? 'default';
 }

@@ -38,7 +38,12 @@ export async function checkBatches(tx: Tx, gj: GoodJob, ids: string[]): Promise<
   return check;
 }
 
-async function checkOrRefuse(tx: Tx, gj: GoodJob, id: string, events: BatchEvent[]): Promise<Outcome> {
+async function checkOrRefuse(
+  tx: Tx,
+  gj: GoodJob,
+  id: string,
+  events: BatchEvent[],
+): Promise<Outcome> {
   await tx.query(sql`SAVEPOINT batch_check`);
   try {
     events.push(...(await continueBatch(tx, gj, id, { memberDiscarded: false })));

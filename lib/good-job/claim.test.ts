@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type pg from 'pg';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row, rowText } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+  row,
+  rowText,
+} from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { openDatabase } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
@@ -25,7 +34,12 @@ describe('a live holder', () => {
     const worker = await gj.session();
     const processId = await insertProcess(gj.client, { lock_type: 0, updated_at: ago(3_600_000) });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', processId)})`);
-    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, locked_at: ago(1000), lock_type: 1 });
+    const id = await insertJob(gj.client, {
+      ...RUNNING,
+      locked_by_id: processId,
+      locked_at: ago(1000),
+      lock_type: 1,
+    });
     const [held] = await changeJobs(gj.ctx(), 'discard', [id]);
     expect(held).toMatchObject({ outcome: 'locked', processId });
     expect(held && 'processSeenAt' in held && held.processSeenAt).toMatch(/^\d{4}-.*\.\d{6}Z$/);
@@ -34,7 +48,11 @@ describe('a live holder', () => {
   });
 
   test('skiplocked: a process without a lock of its own is alive for five minutes after it was seen', async () => {
-    for (const [seen, outcome] of [[0, 'locked'], [4 * 60_000 + 50_000, 'locked'], [5 * 60_000 + 10_000, 'done']] as const) {
+    for (const [seen, outcome] of [
+      [0, 'locked'],
+      [4 * 60_000 + 50_000, 'locked'],
+      [5 * 60_000 + 10_000, 'done'],
+    ] as const) {
       const processId = await insertProcess(gj.client, { lock_type: null, updated_at: ago(seen) });
       const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, lock_type: 1 });
       expect(await outcomeOf('discard', id), `seen ${seen} ms ago`).toBe(outcome);
@@ -55,7 +73,11 @@ describe('a live holder', () => {
     const worker = await gj.session();
     for (const action of LOCKING) {
       const state = action === 'retry' || action === 'destroy' ? DISCARDED : RUNNING;
-      const id = await insertJob(gj.client, { ...state, locked_by_id: processId, lock_type: lockType });
+      const id = await insertJob(gj.client, {
+        ...state,
+        locked_by_id: processId,
+        lock_type: lockType,
+      });
       await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
       const before = await rowText(gj.client, 'good_jobs', id);
       expect(await outcomeOf(action, id), action).toBe('locked');
@@ -68,12 +90,19 @@ describe('a live holder', () => {
   test('force discard asks nobody, and leaves the lock columns to the worker', async () => {
     const processId = await insertProcess(gj.client);
     const worker = await gj.session();
-    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, locked_at: ago(5000), lock_type: 1 });
+    const id = await insertJob(gj.client, {
+      ...RUNNING,
+      locked_by_id: processId,
+      locked_at: ago(5000),
+      lock_type: 1,
+    });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
     const before = await row(gj.client, 'good_jobs', id);
     expect(await outcomeOf('force_discard', id)).toBe('done');
     const after = await row(gj.client, 'good_jobs', id);
-    const changed = Object.keys(after).filter((column) => JSON.stringify(after[column]) !== JSON.stringify(before[column]));
+    const changed = Object.keys(after).filter(
+      (column) => JSON.stringify(after[column]) !== JSON.stringify(before[column]),
+    );
     expect(changed.sort()).toEqual(['error', 'error_event', 'finished_at', 'updated_at']);
     expect(after.error).toBe('GoodJob::Job::DiscardJobError: Force discarded through dashboard');
     await worker.query('SELECT pg_advisory_unlock_all()');
@@ -89,7 +118,9 @@ test('a row that another transaction has locked: locked at once, and for a force
   const startedAt = Date.now();
   expect(await outcomeOf('discard', id)).toBe('locked');
   expect(Date.now() - startedAt).toBeLessThan(1500);
-  expect((await changeJobs(gj.ctx(), 'force_discard', [free, id])).map(({ outcome }) => outcome)).toEqual(['locked', 'locked']);
+  expect(
+    (await changeJobs(gj.ctx(), 'force_discard', [free, id])).map(({ outcome }) => outcome),
+  ).toEqual(['locked', 'locked']);
   expect(Date.now() - startedAt).toBeGreaterThan(1900);
   await other.query('ROLLBACK');
   expect((await row(gj.client, 'good_jobs', free)).finished_at).toBeNull();
@@ -102,7 +133,9 @@ test('a batch that is locked for longer than two seconds: locked, and nothing of
   const free = await insertJob(gj.client);
   await other.query('BEGIN');
   await other.query(`SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`);
-  expect((await changeJobs(gj.ctx(), 'discard', [free, member])).map(({ outcome }) => outcome)).toEqual(['locked', 'locked']);
+  expect(
+    (await changeJobs(gj.ctx(), 'discard', [free, member])).map(({ outcome }) => outcome),
+  ).toEqual(['locked', 'locked']);
   expect((await row(gj.client, 'good_jobs', free)).finished_at).toBeNull();
   // A batch's end does not depend on these: they do not wait.
   expect(await outcomeOf('reschedule', member)).toBe('done');
@@ -119,7 +152,9 @@ test('the order of the checks: missing, locked, refused, conflict; outcomes in t
   const badAndOpen = await insertJob(gj.client, { serialized_params: '[]' });
   const open = await insertJob(gj.client);
   const ready = await insertJob(gj.client, DISCARDED);
-  await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', lockedAndBad)}), pg_advisory_lock(${lockKey('good_jobs', missing)})`);
+  await worker.query(
+    `SELECT pg_advisory_lock(${lockKey('good_jobs', lockedAndBad)}), pg_advisory_lock(${lockKey('good_jobs', missing)})`,
+  );
   const ids = [ready, missing, open, lockedAndBad, badAndOpen];
   expect(await changeJobs(gj.ctx(), 'retry', ids)).toEqual([
     { id: ready, outcome: 'done' },
@@ -131,50 +166,98 @@ test('the order of the checks: missing, locked, refused, conflict; outcomes in t
 });
 
 /** Another session has the batch while `during` happens, and lets it go. */
-async function whileHeld(batchId: string, act: () => Promise<unknown>, during: (client: pg.Client) => Promise<unknown>): Promise<void> {
+async function whileHeld(
+  batchId: string,
+  act: () => Promise<unknown>,
+  during: (client: pg.Client) => Promise<unknown>,
+): Promise<void> {
   const worker = await gj.session();
-  await worker.query(`BEGIN; SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`);
+  await worker.query(
+    `BEGIN; SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`,
+  );
   const acting = act();
-  const waits = async () => (await gj.client.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)).rowCount;
+  const waits = async () =>
+    (
+      await gj.client.query(
+        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      )
+    ).rowCount;
   await vi.waitFor(async () => expect(await waits()).toBe(1));
   await during(worker);
   await worker.query('COMMIT');
   await acting;
 }
 
-test('what others did before the batch\'s lock was ours is seen, also where transactions are REPEATABLE READ by default', async () => {
-  await gj.client.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation TO ''repeatable read''', current_database()); END $$`);
-  const own = openDatabase({ url: gj.url, caFile: null, poolSize: 1, applicationName: 'good_job_console' });
+test("what others did before the batch's lock was ours is seen, also where transactions are REPEATABLE READ by default", async () => {
+  await gj.client.query(
+    `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation TO ''repeatable read''', current_database()); END $$`,
+  );
+  const own = openDatabase({
+    url: gj.url,
+    caFile: null,
+    poolSize: 1,
+    applicationName: 'good_job_console',
+  });
   try {
     const batchId = await insertBatch(gj.client);
-    const [mine, theirs] = [await insertJob(gj.client, { batch_id: batchId }), await insertJob(gj.client, { batch_id: batchId })];
-    await whileHeld(batchId, () => changeJobs(gj.ctx({ db: own }), 'discard', [mine]), (worker) => worker.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [theirs]));
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({ jobs_finished_at: expect.any(String) as string });
+    const [mine, theirs] = [
+      await insertJob(gj.client, { batch_id: batchId }),
+      await insertJob(gj.client, { batch_id: batchId }),
+    ];
+    await whileHeld(
+      batchId,
+      () => changeJobs(gj.ctx({ db: own }), 'discard', [mine]),
+      (worker) => worker.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [theirs]),
+    );
+    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+      jobs_finished_at: expect.any(String) as string,
+    });
   } finally {
     await own.close();
-    await gj.client.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_isolation', current_database()); END $$`);
+    await gj.client.query(
+      `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_isolation', current_database()); END $$`,
+    );
   }
 });
 
-test('a job that has come to a batch meanwhile is a conflict: nobody has that batch\'s lock', async () => {
+test("a job that has come to a batch meanwhile is a conflict: nobody has that batch's lock", async () => {
   const [held, other] = [await insertBatch(gj.client), await insertBatch(gj.client)];
-  const [member, joining] = [await insertJob(gj.client, { batch_id: held }), await insertJob(gj.client)];
+  const [member, joining] = [
+    await insertJob(gj.client, { batch_id: held }),
+    await insertJob(gj.client),
+  ];
   await whileHeld(
     held,
-    async () => expect(await changeJobs(gj.ctx(), 'discard', [member, joining])).toEqual([{ id: member, outcome: 'done' }, { id: joining, outcome: 'conflict' }]),
+    async () =>
+      expect(await changeJobs(gj.ctx(), 'discard', [member, joining])).toEqual([
+        { id: member, outcome: 'done' },
+        { id: joining, outcome: 'conflict' },
+      ]),
     (worker) => worker.query('UPDATE good_jobs SET batch_id = $2 WHERE id = $1', [joining, other]),
   );
-  expect(await row(gj.client, 'good_job_batches', other)).toMatchObject({ discarded_at: null, jobs_finished_at: null });
+  expect(await row(gj.client, 'good_job_batches', other)).toMatchObject({
+    discarded_at: null,
+    jobs_finished_at: null,
+  });
 });
 
 test('of many that discard the same jobs at once, each job is done by exactly one', async () => {
   const ids: string[] = [];
   for (let n = 0; n < 40; n += 1) ids.push(await insertJob(gj.client));
-  const calls = await Promise.all(Array.from({ length: 8 }, () => changeJobs(gj.ctx(), 'discard', ids)));
+  const calls = await Promise.all(
+    Array.from({ length: 8 }, () => changeJobs(gj.ctx(), 'discard', ids)),
+  );
   for (const [n, id] of ids.entries()) {
     const outcomes = calls.map((call) => call[n]?.outcome);
-    expect(outcomes.filter((outcome) => outcome === 'done'), `${id}: ${outcomes.join()}`).toHaveLength(1);
-    expect(outcomes.every((outcome) => outcome === 'done' || outcome === 'locked' || outcome === 'conflict')).toBe(true);
+    expect(
+      outcomes.filter((outcome) => outcome === 'done'),
+      `${id}: ${outcomes.join()}`,
+    ).toHaveLength(1);
+    expect(
+      outcomes.every(
+        (outcome) => outcome === 'done' || outcome === 'locked' || outcome === 'conflict',
+      ),
+    ).toBe(true);
   }
 });
 
@@ -182,6 +265,8 @@ test('every lock ends with the transaction', async () => {
   const batchId = await insertBatch(gj.client);
   const ids = [await insertJob(gj.client, { batch_id: batchId }), await insertJob(gj.client)];
   await changeJobs(gj.ctx(), 'discard', ids);
-  const { rows } = await gj.client.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'good_job_console' AND datname = current_database())`);
+  const { rows } = await gj.client.query(
+    `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'good_job_console' AND datname = current_database())`,
+  );
   expect(rows).toEqual([]);
 });

@@ -22,7 +22,8 @@ export interface ClaimedJob {
   queueName: string | null;
   /** Somebody has written the row since the cut-off that the caller gave; without one, false. */
   changed: boolean;
-  paramsProblem: 'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
+  paramsProblem:
+    'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
 }
 
 export interface Claim {
@@ -53,13 +54,19 @@ export interface Patience {
 }
 
 /** The same, with patience; returns the ids of those that could not be had. */
-export async function lockBatchesOrSkip(tx: Tx, batchIds: string[], { patienceMs, busy }: Patience): Promise<Set<string>> {
+export async function lockBatchesOrSkip(
+  tx: Tx,
+  batchIds: string[],
+  { patienceMs, busy }: Patience,
+): Promise<Set<string>> {
   const ids = [...new Set(batchIds)].sort();
   if (ids.length === 0) return new Set();
   const missed = await tryBatches(tx, ids);
   const waitedFor = missed.filter((id) => !busy.has(id));
   if (waitedFor.length > 0) {
-    const [before] = await tx.query<{ timeout: string }>(sql`SELECT current_setting('lock_timeout') AS timeout`);
+    const [before] = await tx.query<{ timeout: string }>(
+      sql`SELECT current_setting('lock_timeout') AS timeout`,
+    );
     await tx.query(sql`SAVEPOINT batches`);
     // No deadlock comes of waiting out of order: the wait ends before Postgres looks for one, or nobody else waits.
     await tx.query(sql`SELECT set_config('lock_timeout', ${`${patienceMs}ms`}, true)`);
@@ -85,7 +92,12 @@ async function tryBatches(tx: Tx, ids: string[]): Promise<string[]> {
 
 /** lock_not_available, deadlock_detected. */
 function isLockFailure(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && (error.code === '55P03' || error.code === '40P01');
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    (error.code === '55P03' || error.code === '40P01')
+  );
 }
 
 export interface BatchTies {
@@ -113,7 +125,12 @@ function claimedColumns(cutOff?: CutOff): Sql {
  * jobs that a skiplocked worker holds by `locked_by_id` alone. Batch locks must have been taken before.
  * Works whichever strategy the workers use; every lock ends with the transaction (PgBouncer in transaction mode).
  */
-export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[], cutOff?: CutOff): Promise<Claim> {
+export async function claimJobs(
+  tx: Tx,
+  gj: GoodJob,
+  ids: string[],
+  cutOff?: CutOff,
+): Promise<Claim> {
   const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
   // The row lock first: what is read under it stays as it is, so the advisory lock may come after the reading.
   const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null; got: boolean }>(sql`
@@ -126,19 +143,33 @@ export async function claimJobs(tx: Tx, gj: GoodJob, ids: string[], cutOff?: Cut
   if (rows.length < ids.length) {
     const got = new Set(rows.map((row) => row.id));
     const rest = ids.filter((id) => !got.has(id));
-    const existing = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${gj.jobs} j WHERE j.id = ANY(${rest}::uuid[])`);
+    const existing = await tx.query<{ id: string }>(
+      sql`SELECT j.id FROM ${gj.jobs} j WHERE j.id = ANY(${rest}::uuid[])`,
+    );
     const exists = new Set(existing.map((row) => row.id));
     for (const id of rest) outcomes.push({ id, outcome: exists.has(id) ? 'locked' : 'missing' });
   }
   if (rows.length === 0) return { jobs: [], outcomes };
 
-  const holders = rows.some((row) => row.skiplockedBy) ? await liveProcesses(tx, gj, rows.flatMap((row) => row.skiplockedBy ?? [])) : new Map<string, string>();
+  const holders = rows.some((row) => row.skiplockedBy)
+    ? await liveProcesses(
+        tx,
+        gj,
+        rows.flatMap((row) => row.skiplockedBy ?? []),
+      )
+    : new Map<string, string>();
 
   const jobs: ClaimedJob[] = [];
   for (const { skiplockedBy, got, ...job } of rows) {
     const seenAt = skiplockedBy ? holders.get(skiplockedBy) : undefined;
     if (!got) outcomes.push({ id: job.id, outcome: 'locked' });
-    else if (skiplockedBy && seenAt) outcomes.push({ id: job.id, outcome: 'locked', processId: skiplockedBy, processSeenAt: seenAt });
+    else if (skiplockedBy && seenAt)
+      outcomes.push({
+        id: job.id,
+        outcome: 'locked',
+        processId: skiplockedBy,
+        processSeenAt: seenAt,
+      });
     else jobs.push(job);
   }
   return { jobs, outcomes };
@@ -156,6 +187,8 @@ export async function claimJobsByForce(tx: Tx, gj: GoodJob, ids: string[]): Prom
   const jobs = await tx.query<ClaimedJob>(sql`
     SELECT ${claimedColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j`);
   const got = new Set(jobs.map((job) => job.id));
-  return { jobs, outcomes: ids.filter((id) => !got.has(id)).map((id) => ({ id, outcome: 'missing' })) };
+  return {
+    jobs,
+    outcomes: ids.filter((id) => !got.has(id)).map((id) => ({ id, outcome: 'missing' })),
+  };
 }
-

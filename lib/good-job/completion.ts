@@ -1,6 +1,12 @@
 import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { type BatchCallbacks, type BatchEvent, callbackClass, callbackColumns, enqueueCallbacks } from './callbacks';
+import {
+  type BatchCallbacks,
+  type BatchEvent,
+  callbackClass,
+  callbackColumns,
+  enqueueCallbacks,
+} from './callbacks';
 import { clock } from './clock';
 import { notify } from './notify';
 import type { GoodJob } from './tables';
@@ -12,7 +18,12 @@ import type { GoodJob } from './tables';
  * its own: under READ COMMITTED it sees what others committed before the lock was ours.
  * Returns the events whose callback was enqueued; throws Refusal `app_name_unknown`.
  */
-export async function continueBatch(tx: Tx, gj: GoodJob, batchId: string, { memberDiscarded }: { memberDiscarded: boolean }): Promise<BatchEvent[]> {
+export async function continueBatch(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  { memberDiscarded }: { memberDiscarded: boolean },
+): Promise<BatchEvent[]> {
   return continueBatches(tx, gj, [batchId], { memberDiscarded: memberDiscarded ? [batchId] : [] });
 }
 
@@ -33,14 +44,20 @@ export const CHECK_GRACE_S = 60;
  */
 export function isHanging(gj: GoodJob, graceS: number | null = CHECK_GRACE_S): Sql {
   const since = sql`clock_timestamp() - make_interval(secs => ${graceS ?? 0})`;
-  const isOpen = graceS === null ? undefined : sql`(j.finished_at IS NULL OR j.finished_at > ${since})`;
+  const isOpen =
+    graceS === null ? undefined : sql`(j.finished_at IS NULL OR j.finished_at > ${since})`;
   const jobsDone = sql`b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`, isOpen)}`;
   const callbacksDone = sql`b.${gj.jobsFinishedAt} IS NOT NULL AND NOT ${hasOpen(gj, sql`j.batch_callback_id = b.id`, isOpen)}`;
   return sql`(b.finished_at IS NULL ${graceS === null ? empty : sql`AND b.updated_at < ${since}`} AND (${jobsDone} OR ${callbacksDone}))`;
 }
 
 /** The same for many batches at once, each step one statement for all of them; `memberDiscarded`: those of which a member was just discarded. */
-export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], { memberDiscarded }: { memberDiscarded: string[] }): Promise<BatchEvent[]> {
+export async function continueBatches(
+  tx: Tx,
+  gj: GoodJob,
+  batchIds: string[],
+  { memberDiscarded }: { memberDiscarded: string[] },
+): Promise<BatchEvent[]> {
   const enqueued: BatchEvent[] = [];
   const enqueue = async (due: { batch: BatchCallbacks; event: BatchEvent }[], now: string) => {
     const callbacks = due.flatMap(({ batch, event }) => {
@@ -56,7 +73,10 @@ export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], {
     const discarded = await tx.query<BatchCallbacks>(sql`
       UPDATE ${gj.batches} b SET discarded_at = ${now}, updated_at = ${now}
        WHERE b.id = ANY(${memberDiscarded}::uuid[]) AND b.discarded_at IS NULL RETURNING ${callbackColumns}`);
-    await enqueue(discarded.map((batch) => ({ batch, event: 'discard' })), now);
+    await enqueue(
+      discarded.map((batch) => ({ batch, event: 'discard' })),
+      now,
+    );
   }
 
   // A time of its own in each step: on_discard comes before on_finish in the queue, too.
@@ -66,7 +86,13 @@ export async function continueBatches(tx: Tx, gj: GoodJob, batchIds: string[], {
      WHERE b.id = ANY(${batchIds}::uuid[]) AND b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL
        AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`)}
      RETURNING ${callbackColumns}, b.discarded_at IS NOT NULL AS discarded`);
-  await enqueue(finished.flatMap((batch) => [...(batch.discarded ? [] : [{ batch, event: 'success' as const }]), { batch, event: 'finish' as const }]), now);
+  await enqueue(
+    finished.flatMap((batch) => [
+      ...(batch.discarded ? [] : [{ batch, event: 'success' as const }]),
+      { batch, event: 'finish' as const },
+    ]),
+    now,
+  );
 
   if (gj.has('good_job_batches', 'jobs_finished_at')) {
     const at = await clock(tx);

@@ -48,7 +48,13 @@ interface LastJob extends StoredDefaults {
  * labels, concurrency key) is taken from the key's last job, queue and priority else from the class' newest one; a
  * limit that would refuse it is not seen.
  */
-export async function enqueueCron(tx: Tx, gj: GoodJob, key: string, job: CronJob | null, cronAt?: string): Promise<CronEnqueued> {
+export async function enqueueCron(
+  tx: Tx,
+  gj: GoodJob,
+  key: string,
+  job: CronJob | null,
+  cronAt?: string,
+): Promise<CronEnqueued> {
   const last = await lastJobOf(tx, gj, key);
   if (job) return enqueueFromFile(tx, gj, key, job, last, cronAt);
   if (!last) return { outcome: 'refused', code: 'no_source' };
@@ -67,13 +73,23 @@ async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | un
   return last;
 }
 
-async function enqueueFromFile(tx: Tx, gj: GoodJob, key: string, job: CronJob, last: LastJob | undefined, cronAt: string | undefined): Promise<CronEnqueued> {
+async function enqueueFromFile(
+  tx: Tx,
+  gj: GoodJob,
+  key: string,
+  job: CronJob,
+  last: LastJob | undefined,
+  cronAt: string | undefined,
+): Promise<CronEnqueued> {
   const like = last?.jobClass === job.jobClass ? last : undefined;
   // Any other job of the class may have been set to a queue of its own.
   const defaults = like ?? (await defaultsOf(tx, gj, job.jobClass));
   const now = await clock(tx);
-  const scheduledAt = job.waitUntil ?? (job.waitSeconds === null ? null : later(now, job.waitSeconds));
-  const storedQueue = blankText(defaults?.queue ?? null) ? 'default' : (defaults?.queue ?? 'default');
+  const scheduledAt =
+    job.waitUntil ?? (job.waitSeconds === null ? null : later(now, job.waitSeconds));
+  const storedQueue = blankText(defaults?.queue ?? null)
+    ? 'default'
+    : (defaults?.queue ?? 'default');
   const queue = blankText(job.queue) ? storedQueue : (job.queue ?? storedQueue);
   const priority = job.priority ?? defaults?.priority ?? null;
   const labels = job.labels ?? like?.labels ?? null;
@@ -106,10 +122,23 @@ async function enqueueFromFile(tx: Tx, gj: GoodJob, key: string, job: CronJob, l
 /** Keys of a payload that belong to the run of that job and not to its class and arguments (Active Job's continuations). */
 const OF_THE_RUN = ['continuation', 'resumptions'];
 
-async function enqueueClone(tx: Tx, gj: GoodJob, key: string, last: LastJob, cronAt: string | undefined): Promise<CronEnqueued> {
+async function enqueueClone(
+  tx: Tx,
+  gj: GoodJob,
+  key: string,
+  last: LastJob,
+  cronAt: string | undefined,
+): Promise<CronEnqueued> {
   const now = await clock(tx);
   const id = randomUUID();
-  const fresh = { job_id: id, provider_job_id: null, executions: 0, exception_executions: {}, enqueued_at: payloadTime(now), scheduled_at: null };
+  const fresh = {
+    job_id: id,
+    provider_job_id: null,
+    executions: 0,
+    exception_executions: {},
+    enqueued_at: payloadTime(now),
+    scheduled_at: null,
+  };
   const params = sql`j.serialized_params`;
   const inserted = await tx.query<{ queue: string }>(sql`
     INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
@@ -126,6 +155,8 @@ async function enqueueClone(tx: Tx, gj: GoodJob, key: string, last: LastJob, cro
 
 /** So many seconds after a time of clock(), in its form. */
 function later(now: string, seconds: number): string {
-  const at = new Date(Date.parse(now.replace(/\d{3}Z$/, 'Z')) + Math.round(seconds * 1000)).toISOString();
+  const at = new Date(
+    Date.parse(now.replace(/\d{3}Z$/, 'Z')) + Math.round(seconds * 1000),
+  ).toISOString();
   return `${at.slice(0, 23)}${now.slice(23, 26)}Z`;
 }

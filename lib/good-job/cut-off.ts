@@ -11,7 +11,9 @@ export interface CutOff {
 
 /** This moment. Every row that the caller's statement sees is from before it. */
 export async function cutOffNow(tx: Tx): Promise<CutOff> {
-  const [row] = await tx.query<CutOff>(sql`SELECT now() AS at, txid_snapshot_xmax(txid_current_snapshot()) AS txid`);
+  const [row] = await tx.query<CutOff>(
+    sql`SELECT now() AS at, txid_snapshot_xmax(txid_current_snapshot()) AS txid`,
+  );
   if (!row) throw new Error('The database did not tell its time.');
   return row;
 }
@@ -36,7 +38,13 @@ export function isUnchangedSince({ txid }: CutOff): Sql {
  * later, although nobody has touched them.
  */
 export function asOf(condition: Sql, { at }: CutOff): Sql {
-  if (!/^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(at)) throw new RangeError(`Not a time of the database: ${at}`);
+  if (!/^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(at))
+    throw new RangeError(`Not a time of the database: ${at}`);
   // Only the statement's own text: values travel beside it.
-  return new Sql(condition.strings.map((part) => part.replaceAll(/\b(now|clock_timestamp)\(\)/g, `'${at}'::timestamptz`)), condition.values);
+  return new Sql(
+    condition.strings.map((part) =>
+      part.replaceAll(/\b(now|clock_timestamp)\(\)/g, `'${at}'::timestamptz`),
+    ),
+    condition.values,
+  );
 }

@@ -1,6 +1,12 @@
 import type { Tx } from '../db/types';
 import { type Concealing, FailureReader } from './failure-key';
-import { type FailurePlace, type FailureRow, type FailureWindow, discardedFailures, retriedFailures } from './failure-rows';
+import {
+  type FailurePlace,
+  type FailureRow,
+  type FailureWindow,
+  discardedFailures,
+  retriedFailures,
+} from './failure-rows';
 import type { GoodJob } from './tables';
 
 const CHUNK = 5_000;
@@ -8,7 +14,13 @@ const CHUNK = 5_000;
 export const GROUP_LOOKED_AT = 200_000;
 
 /** The jobs of one group in a window: all of them, however long it takes the database (each statement has its timeout). */
-export async function failureGroup(tx: Tx, gj: GoodJob, fingerprint: string, window: FailureWindow, concealing: Concealing): Promise<string[]> {
+export async function failureGroup(
+  tx: Tx,
+  gj: GoodJob,
+  fingerprint: string,
+  window: FailureWindow,
+  concealing: Concealing,
+): Promise<string[]> {
   const reader = new FailureReader(concealing);
   const ids: string[] = [];
   const take = (rows: FailureRow[]) => {

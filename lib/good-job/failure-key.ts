@@ -17,13 +17,31 @@ const RULES: [RegExp, string][] = [
   [/(?<=\bunexpected (?:token|character) at )'.*'/gsu, '"…"'],
   // Up to the next opening bracket alone: a thousand that nothing closes are each looked at once.
   // Ruby quotes names as `name' before 3.4, and as 'name' since. An apostrophe inside of a word opens nothing.
-  [/"(?:[^"\\]|\\.)*"|“[^“”]*”|「[^「」]*」|『[^『』]*』|(?<![\p{L}\p{Nd}])'(?:[^'\\]|\\.|(?<=[\p{L}\p{Nd}])'(?=\p{L}))*'|`[^`']*[`']/gsu, '"…"'],
+  [
+    /"(?:[^"\\]|\\.)*"|“[^“”]*”|「[^「」]*」|『[^『』]*』|(?<![\p{L}\p{Nd}])'(?:[^'\\]|\\.|(?<=[\p{L}\p{Nd}])'(?=\p{L}))*'|`[^`']*[`']/gsu,
+    '"…"',
+  ],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<uuid>'],
-  [new RegExp(String.raw`(?<![\p{L}\p{Nd}._:])(?:\[(?:${V6})${ZONE}\](?::\d{1,5})?|(?:${V6})${ZONE}|(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|${V4}(?::\d{1,5})?)(?![\p{L}\p{Nd}_]|[.:]\p{Nd}|::)`, 'gu'), '<address>'],
-  [/\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} \d{1,4}(?:,? \d{4})?(?: \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{3,4}))?(?: \d{4})?)?/g, '<time>'],
-  [/\b\d{4}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/g, '<time>'],
+  [
+    new RegExp(
+      String.raw`(?<![\p{L}\p{Nd}._:])(?:\[(?:${V6})${ZONE}\](?::\d{1,5})?|(?:${V6})${ZONE}|(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|${V4}(?::\d{1,5})?)(?![\p{L}\p{Nd}_]|[.:]\p{Nd}|::)`,
+      'gu',
+    ),
+    '<address>',
+  ],
+  [
+    /\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} \d{1,4}(?:,? \d{4})?(?: \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{3,4}))?(?: \d{4})?)?/g,
+    '<time>',
+  ],
+  [
+    /\b\d{4}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/g,
+    '<time>',
+  ],
   // No port of `10.0.0.1.5:80` or `db-1:5432`.
-  [/(?<![\p{L}\p{Nd}._:]|[\p{L}\p{Nd}]-)\d\d?:[0-5]\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\p{Nd})(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/gu, '<time>'],
+  [
+    /(?<![\p{L}\p{Nd}._:]|[\p{L}\p{Nd}]-)\d\d?:[0-5]\d(?::\d\d(?:[.,]\d{1,9})?)?(?!\p{Nd})(?: ?(?:Z\b|UTC\b|GMT\b|JST\b|[+-]\d\d:?\d\d\b))?/gu,
+    '<time>',
+  ],
   [/\b0x[0-9a-f]+\b/gi, '<hex>'],
   [/(?<![\p{L}\p{Nd}_-])(?=[0-9a-f]{0,63}\d)[0-9a-f]{8,}(?![\p{L}\p{Nd}_-])/giu, '<id>'],
 ];
@@ -32,7 +50,8 @@ const RULES: [RegExp, string][] = [
 const WORD = /[A-Za-z0-9_-]{12,}/g;
 const isId = (word: string) => (word.match(/\d/g)?.length ?? 0) >= 3 && /[A-Za-z]/.test(word);
 /** Numbers that are part of a name, and numbers. */
-const NUMBER = /\b(?:UTF-(?:8|16|32)|ASCII-8BIT|ISO-8859-\d{1,2}|(?:Windows|CP)-?\d{3,4}|SHA-?\d{1,3}|MD5|IPv[46]|HTTP\/\d(?:\.\d)?|TLSv\d(?:\.\d)?|OAuth2|S3|EC2|x509)(?![\p{L}\p{Nd}])|(?<![\p{L}\p{Nd}<])[-+]?\p{Nd}+(?:[.,_]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?|\p{Nd}+(?:[._]\p{Nd}+)*/giu;
+const NUMBER =
+  /\b(?:UTF-(?:8|16|32)|ASCII-8BIT|ISO-8859-\d{1,2}|(?:Windows|CP)-?\d{3,4}|SHA-?\d{1,3}|MD5|IPv[46]|HTTP\/\d(?:\.\d)?|TLSv\d(?:\.\d)?|OAuth2|S3|EC2|x509)(?![\p{L}\p{Nd}])|(?<![\p{L}\p{Nd}<])[-+]?\p{Nd}+(?:[.,_]\p{Nd}+)*(?:e[-+]?\p{Nd}+)?|\p{Nd}+(?:[._]\p{Nd}+)*/giu;
 /** `<n>, <n>, <n>`: how many there are is no difference. */
 const LIST = /(<(?:n|id|uuid|hex|time|url|email|address)>|"…")(?:\s*,\s*\1)+/g;
 
@@ -42,7 +61,8 @@ const LIST = /(<(?:n|id|uuid|hex|time|url|email|address)>|"…")(?:\s*,\s*\1)+/g
  */
 export function normalizeError(error: string): string {
   const read = error.slice(0, ERROR_READ);
-  const [name = ''] = /^[A-Z][A-Za-z0-9_]{0,99}(?:::[A-Z][A-Za-z0-9_]{0,99}){0,9}(?=: |$)/.exec(read) ?? [];
+  const [name = ''] =
+    /^[A-Z][A-Za-z0-9_]{0,99}(?:::[A-Z][A-Za-z0-9_]{0,99}){0,9}(?=: |$)/.exec(read) ?? [];
   let text = read.slice(name.length);
   for (const [pattern, sign] of RULES) text = text.replace(pattern, sign);
   text = text
@@ -78,7 +98,10 @@ export interface Concealing {
 }
 
 /** 16 hex digits that stand for the parts. */
-export function fingerprintOf({ jobClass, error, frame }: FailureParts, sign: Concealing['sign']): string {
+export function fingerprintOf(
+  { jobClass, error, frame }: FailureParts,
+  sign: Concealing['sign'],
+): string {
   return sign(JSON.stringify([jobClass, error, frame])).slice(0, 16);
 }
 

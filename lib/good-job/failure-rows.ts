@@ -37,7 +37,8 @@ export const FRAME_READ = 2_500;
 /** Jobs due soonest that are looked at for those that failed before: an index keeps them by time, not by error. */
 export const WAITING_READ = 20_000;
 
-const ofClasses = ({ classes }: FailureWindow): Sql => (classes ? sql`AND j.job_class = ANY(${classes}::text[])` : empty);
+const ofClasses = ({ classes }: FailureWindow): Sql =>
+  classes ? sql`AND j.job_class = ANY(${classes}::text[])` : empty;
 
 /** The newest execution: index_good_job_executions_on_active_job_id_and_created_at. The first frame that fits ends the search for it; most others are of gems, which LIKE sees in a tenth of the pattern's time. */
 const newestExecution = (gj: GoodJob): Sql => sql`
@@ -52,8 +53,16 @@ export interface FailurePlace {
 }
 
 /** Discarded jobs, the newest first, from a place on; by index_good_jobs_on_discarded. */
-export function discardedFailures(tx: Tx, gj: GoodJob, window: FailureWindow, from: FailurePlace | null, limit: number): Promise<FailureRow[]> {
-  const beyond = from ? sql`AND j.finished_at <= ${from.at} AND (j.finished_at, j.id) < (${from.at}, ${from.id}::uuid)` : empty;
+export function discardedFailures(
+  tx: Tx,
+  gj: GoodJob,
+  window: FailureWindow,
+  from: FailurePlace | null,
+  limit: number,
+): Promise<FailureRow[]> {
+  const beyond = from
+    ? sql`AND j.finished_at <= ${from.at} AND (j.finished_at, j.id) < (${from.at}, ${from.id}::uuid)`
+    : empty;
   return tx.query<FailureRow>(sql`
     SELECT ${columns}, 'discarded' AS state, j.finished_at AS at
       FROM (SELECT j.id, j.job_class, j.queue_name, j.error, j.finished_at FROM ${gj.jobs} j

@@ -11,8 +11,14 @@ export type Json =
   | { kind: 'array'; items: Json[] }
   | { kind: 'scalar'; text: string };
 
-export const scalar = (value: string | number | boolean | null): Json => ({ kind: 'scalar', text: JSON.stringify(value) });
-export const object = (entries: [string, Json][]): Json => ({ kind: 'object', entries: entries.map(([key, value]) => ({ key, value })) });
+export const scalar = (value: string | number | boolean | null): Json => ({
+  kind: 'scalar',
+  text: JSON.stringify(value),
+});
+export const object = (entries: [string, Json][]): Json => ({
+  kind: 'object',
+  entries: entries.map(([key, value]) => ({ key, value })),
+});
 
 /** Levels that are read: what is nested deeper would end the stack of whatever walks through it. */
 const DEEPEST = 500;
@@ -25,7 +31,10 @@ const TOO_DEEP_TEXT = '"\\u0000"';
 export function parseJson(given: string): Json {
   const text = withoutDepths(given);
   const errors: unknown[] = [];
-  const node = parseTree(text, errors as never[], { disallowComments: true, allowTrailingComma: false });
+  const node = parseTree(text, errors as never[], {
+    disallowComments: true,
+    allowTrailingComma: false,
+  });
   if (!node || errors.length > 0) throw new SyntaxError('The text is not JSON.');
   return fromNode(node, text);
 }
@@ -64,12 +73,16 @@ function fromNode(node: Node, text: string): Json {
     case 'array':
       return { kind: 'array', items: (node.children ?? []).map((child) => fromNode(child, text)) };
     default:
-      return node.length === TOO_DEEP_TEXT.length && text.startsWith(TOO_DEEP_TEXT, node.offset) ? TOO_DEEP : { kind: 'scalar', text: text.slice(node.offset, node.offset + node.length) };
+      return node.length === TOO_DEEP_TEXT.length && text.startsWith(TOO_DEEP_TEXT, node.offset)
+        ? TOO_DEEP
+        : { kind: 'scalar', text: text.slice(node.offset, node.offset + node.length) };
   }
 }
 
 export function get(json: Json, key: string): Json | undefined {
-  return json.kind === 'object' ? json.entries.find((entry) => entry.key === key)?.value : undefined;
+  return json.kind === 'object'
+    ? json.entries.find((entry) => entry.key === key)?.value
+    : undefined;
 }
 
 /** A string scalar's value; undefined for anything else. */
@@ -85,12 +98,26 @@ export function stringOf(json: Json | undefined): string | undefined {
 export type Redactor = (path: readonly (string | number)[], value: Json) => Json | undefined;
 
 /** Applies the redaction step; every JSON that leaves the server goes through it. */
-export function redactJson(json: Json, redactor: Redactor, path: readonly (string | number)[] = []): Json {
+export function redactJson(
+  json: Json,
+  redactor: Redactor,
+  path: readonly (string | number)[] = [],
+): Json {
   const replaced = redactor(path, json);
   if (replaced) return replaced;
-  if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, index) => redactJson(item, redactor, [...path, index])) };
+  if (json.kind === 'array')
+    return {
+      kind: 'array',
+      items: json.items.map((item, index) => redactJson(item, redactor, [...path, index])),
+    };
   if (json.kind === 'scalar') return json;
-  return { kind: 'object', entries: json.entries.map(({ key, value }) => ({ key, value: redactJson(value, redactor, [...path, key]) })) };
+  return {
+    kind: 'object',
+    entries: json.entries.map(({ key, value }) => ({
+      key,
+      value: redactJson(value, redactor, [...path, key]),
+    })),
+  };
 }
 
 /** Prints as Ruby's JSON.pretty_generate does: two spaces, one entry a line, `{}` and `[]` when empty. */
@@ -100,7 +127,9 @@ export function prettyJson(json: Json, indent = ''): string {
   const lines =
     json.kind === 'array'
       ? json.items.map((item) => inner + prettyJson(item, inner))
-      : json.entries.map(({ key, value }) => `${inner}${JSON.stringify(key)}: ${prettyJson(value, inner)}`);
+      : json.entries.map(
+          ({ key, value }) => `${inner}${JSON.stringify(key)}: ${prettyJson(value, inner)}`,
+        );
   const [open, close] = json.kind === 'array' ? ['[', ']'] : ['{', '}'];
   return lines.length === 0 ? open + close : `${open}\n${lines.join(',\n')}\n${indent}${close}`;
 }

@@ -5,7 +5,10 @@ import type { GoodJob } from './tables';
  * The bigint key of GoodJob's advisory lock on a row (AdvisoryLockable#lockable_key: the first 16 hex digits of
  * the MD5 of `<table>-<id>`). The table's name carries no schema, whatever schema it is in.
  */
-export function advisoryKey(table: 'good_jobs' | 'good_job_batches' | 'good_job_processes', id: Sql): Sql {
+export function advisoryKey(
+  table: 'good_jobs' | 'good_job_batches' | 'good_job_processes',
+  id: Sql,
+): Sql {
   return sql`('x' || substr(md5('${raw(table)}' || '-' || ${id}::text), 1, 16))::bit(64)::bigint`;
 }
 

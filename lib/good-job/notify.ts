@@ -11,6 +11,14 @@ export async function notify(tx: Tx, queues: string[], scheduledAt: string): Pro
   const counts = new Map<string, number>();
   for (const queue of queues) counts.set(queue, (counts.get(queue) ?? 0) + 1);
   if (counts.size === 0) return;
-  const payloads = [...counts].map(([queue_name, count]) => JSON.stringify({ queue_name, scheduled_at: notificationTime(scheduledAt), ...(count > 1 ? { count } : {}) }));
-  await tx.query(sql`SELECT pg_notify('good_job', payload) FROM unnest(${payloads}::text[]) payload`);
+  const payloads = [...counts].map(([queue_name, count]) =>
+    JSON.stringify({
+      queue_name,
+      scheduled_at: notificationTime(scheduledAt),
+      ...(count > 1 ? { count } : {}),
+    }),
+  );
+  await tx.query(
+    sql`SELECT pg_notify('good_job', payload) FROM unnest(${payloads}::text[]) payload`,
+  );
 }

@@ -9,7 +9,8 @@ import type { AppSettings } from './tables';
  * `-> 'key'` of a JSON null is not SQL NULL, and differs from a missing key.
  */
 
-const typeOf = (params: Sql, key: string) => sql`coalesce(jsonb_typeof(${params} -> ${key}), 'null')`;
+const typeOf = (params: Sql, key: string) =>
+  sql`coalesce(jsonb_typeof(${params} -> ${key}), 'null')`;
 const missingOrNull = (params: Sql, key: string) => sql`${typeOf(params, key)} = 'null'`;
 
 /** A number that is no integer, or does not fit between the bounds; false for anything that is no number. */

@@ -21,6 +21,8 @@ export function pausedNames(gj: GoodJob): Sql {
 
 /** The queues that are paused, as they are named in the setting; those that are not text are left out. */
 export async function pausedQueues(tx: Tx, gj: GoodJob): Promise<Set<string>> {
-  const rows = await tx.query<{ name: string }>(sql`SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(gj, 'queues')}) e WHERE jsonb_typeof(e.value) = 'string'`);
+  const rows = await tx.query<{ name: string }>(
+    sql`SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(gj, 'queues')}) e WHERE jsonb_typeof(e.value) = 'string'`,
+  );
   return new Set(rows.map(({ name }) => name));
 }

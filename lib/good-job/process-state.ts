@@ -57,26 +57,39 @@ const OTHER_KEYS = 20;
 
 type Values = Record<string, unknown>;
 
-const valuesOf = (value: unknown): Values => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Values) : {});
+const valuesOf = (value: unknown): Values =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Values) : {};
 const own = (values: Values, key: string) => (Object.hasOwn(values, key) ? values[key] : undefined);
 
 function textOf(value: unknown, length = TEXT): string | null {
-  return typeof value === 'string' || typeof value === 'number' ? Array.from(String(value).slice(0, length * 2)).slice(0, length).join('') : null;
+  return typeof value === 'string' || typeof value === 'number'
+    ? Array.from(String(value).slice(0, length * 2))
+        .slice(0, length)
+        .join('')
+    : null;
 }
 
 /** A count: no fraction, not below zero; also as digits in a string. */
 function countOf(value: unknown): number | null {
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? Math.min(Math.floor(number), Number.MAX_SAFE_INTEGER) : null;
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0
+    ? Math.min(Math.floor(number), Number.MAX_SAFE_INTEGER)
+    : null;
 }
 
 /** As GoodJob's page reads it (ActiveModel::Type::Boolean). */
 function booleanOf(value: unknown): boolean | null {
-  if (value === undefined || value === null || value === '' || typeof value === 'object') return null;
-  return !(value === false || value === 0 || (typeof value === 'string' && /^(0|f|F|false|FALSE|off|OFF)$/.test(value)));
+  if (value === undefined || value === null || value === '' || typeof value === 'object')
+    return null;
+  return !(
+    value === false ||
+    value === 0 ||
+    (typeof value === 'string' && /^(0|f|F|false|FALSE|off|OFF)$/.test(value))
+  );
 }
 
-const settingOf = (value: unknown): boolean | string | null => (typeof value === 'boolean' ? value : textOf(value, 100));
+const settingOf = (value: unknown): boolean | string | null =>
+  typeof value === 'boolean' ? value : textOf(value, 100);
 
 /** Reads `state`; null or text that is no JSON is a state in which nothing is told. */
 export function readProcessState(json: string | null): ReportedState {
@@ -103,14 +116,35 @@ export function readProcessState(json: string | null): ReportedState {
     cronEnabled: booleanOf(own(state, 'cron_enabled')),
     preserveJobRecords: settingOf(own(state, 'preserve_job_records')),
     retryOnUnhandledError: settingOf(own(state, 'retry_on_unhandled_error')),
-    databasePool: pool === undefined || pool === null ? null : { size: countOf(own(valuesOf(pool), 'size')), active: countOf(own(valuesOf(pool), 'active')) },
+    databasePool:
+      pool === undefined || pool === null
+        ? null
+        : {
+            size: countOf(own(valuesOf(pool), 'size')),
+            active: countOf(own(valuesOf(pool), 'active')),
+          },
     succeeded: countOf(own(state, 'total_succeeded_executions_count')),
     errored: countOf(own(state, 'total_errored_executions_count')),
-    otherKeys: Object.keys(state).filter((key) => !KNOWN.has(key)).slice(0, OTHER_KEYS).map((key) => key.slice(0, 100)),
+    otherKeys: Object.keys(state)
+      .filter((key) => !KNOWN.has(key))
+      .slice(0, OTHER_KEYS)
+      .map((key) => key.slice(0, 100)),
   };
 }
 
-const KNOWN = new Set(['hostname', 'pid', 'proctitle', 'memory', 'schedulers', 'cron_enabled', 'preserve_job_records', 'retry_on_unhandled_error', 'database_connection_pool', 'total_succeeded_executions_count', 'total_errored_executions_count']);
+const KNOWN = new Set([
+  'hostname',
+  'pid',
+  'proctitle',
+  'memory',
+  'schedulers',
+  'cron_enabled',
+  'preserve_job_records',
+  'retry_on_unhandled_error',
+  'database_connection_pool',
+  'total_succeeded_executions_count',
+  'total_errored_executions_count',
+]);
 
 /** Ruby's File.basename. */
 function basename(path: string): string {
@@ -127,12 +161,20 @@ function readScheduler(value: unknown): Scheduler {
   const told = own(stats, 'queues');
   const queues = typeof told === 'string' ? textOf(told) : (named?.[1] ?? null);
   const maxThreads = countOf(own(stats, 'max_threads') ?? named?.[2]);
-  const executed = { succeeded: countOf(own(stats, 'succeeded_executions_count')), errored: countOf(own(stats, 'errored_executions_count')) };
+  const executed = {
+    succeeded: countOf(own(stats, 'succeeded_executions_count')),
+    errored: countOf(own(stats, 'errored_executions_count')),
+  };
   return {
     queues,
     name,
     // What it serves is read from the whole text, however long: a list that is cut serves other queues.
-    pools: typeof told === 'string' ? parsePools(told, maxThreads) : queues === null ? [] : parsePools(queues, maxThreads),
+    pools:
+      typeof told === 'string'
+        ? parsePools(told, maxThreads)
+        : queues === null
+          ? []
+          : parsePools(queues, maxThreads),
     maxThreads,
     activeThreads: countOf(own(stats, 'active_threads')),
     activeCache: countOf(own(stats, 'active_cache')),
@@ -146,8 +188,18 @@ function readScheduler(value: unknown): Scheduler {
 }
 
 /** Threads of all schedulers together; null: one does not tell. */
-export function threadsOf(schedulers: readonly Scheduler[]): { busy: number | null; total: number | null } {
+export function threadsOf(schedulers: readonly Scheduler[]): {
+  busy: number | null;
+  total: number | null;
+} {
   const sum = (of: (scheduler: Scheduler) => number | null) =>
-    schedulers.reduce<number | null>((total, scheduler) => ((count) => (total === null || count === null ? null : total + count))(of(scheduler)), 0);
-  return { busy: sum(({ activeThreads }) => activeThreads), total: sum(({ maxThreads }) => maxThreads) };
+    schedulers.reduce<number | null>(
+      (total, scheduler) =>
+        ((count) => (total === null || count === null ? null : total + count))(of(scheduler)),
+      0,
+    );
+  return {
+    busy: sum(({ activeThreads }) => activeThreads),
+    total: sum(({ maxThreads }) => maxThreads),
+  };
 }

@@ -17,7 +17,13 @@ beforeEach(async () => {
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 const stateOf = async (id: string) => {
   const { db, gj: tables } = gj.ctx();
-  return (await db.read((tx) => tx.query<{ state: string }>(sql`SELECT ${processStateOf(tables)} AS state FROM ${tables.processes} p WHERE p.id = ${id}`)))[0]?.state;
+  return (
+    await db.read((tx) =>
+      tx.query<{ state: string }>(
+        sql`SELECT ${processStateOf(tables)} AS state FROM ${tables.processes} p WHERE p.id = ${id}`,
+      ),
+    )
+  )[0]?.state;
 };
 
 test.each([
@@ -43,9 +49,14 @@ test('a process with an advisory lock lives while a session holds it', async () 
 });
 
 test('the lock of another process, or of a job with its id, is not its own', async () => {
-  const [id, other] = [await insertProcess(gj.client, { lock_type: 0 }), await insertProcess(gj.client, { lock_type: 0 })];
+  const [id, other] = [
+    await insertProcess(gj.client, { lock_type: 0 }),
+    await insertProcess(gj.client, { lock_type: 0 }),
+  ];
   const worker = await gj.session();
-  await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)}), pg_advisory_lock(${lockKey('good_job_processes', other)})`);
+  await worker.query(
+    `SELECT pg_advisory_lock(${lockKey('good_jobs', id)}), pg_advisory_lock(${lockKey('good_job_processes', other)})`,
+  );
   expect([await stateOf(id), await stateOf(other)]).toEqual(['dead', 'live']);
   await worker.query('SELECT pg_advisory_unlock_all()');
 });
@@ -55,7 +66,8 @@ test('a lock type that no GoodJob writes is no sign of life', async () => {
 });
 
 test('queues are served by the pools of those that are alive', async () => {
-  const schedulers = (...queues: unknown[]) => JSON.stringify({ schedulers: queues.map((name) => ({ queues: name, max_threads: 2 })) });
+  const schedulers = (...queues: unknown[]) =>
+    JSON.stringify({ schedulers: queues.map((name) => ({ queues: name, max_threads: 2 })) });
   await insertProcess(gj.client, { state: schedulers('a', '-b') });
   await insertProcess(gj.client, { state: schedulers('late'), updated_at: ago(200) });
   await insertProcess(gj.client, { state: schedulers('dead'), updated_at: ago(400) });
@@ -76,42 +88,99 @@ test('a process that lists no schedulers tells what it serves once it has renewe
   };
   const id = await insertProcess(gj.client, { state: '{"schedulers": []}' });
   expect(await silent()).toBe(1);
-  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [id, ago(40)]);
+  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [
+    id,
+    ago(40),
+  ]);
   expect(await silent()).toBe(0);
   await gj.client.query(`UPDATE good_job_processes SET state = '{"pid": 1}' WHERE id = $1`, [id]);
   expect(await silent(), 'without a list').toBe(1);
 });
 
-test.each(['null', '[]', '"text"', '7', '{"schedulers": "none"}', '{"schedulers": {"a": 1}}', '{"schedulers": [null, 7, [], {"queues": {}}, "x"], "pid": {}, "memory": "much", "hostname": [], "database_connection_pool": 5}'])(
-  'a state of %s breaks nothing',
-  async (state) => {
-    await insertProcess(gj.client, { state });
-    const { db, gj: tables } = gj.ctx();
-    expect((await db.read((tx) => livePools(tx, tables))).pools).toEqual([]);
-    expect(readProcessState(state)).toMatchObject({ pid: null, memory: null, hostname: null });
-  },
-);
+test.each([
+  'null',
+  '[]',
+  '"text"',
+  '7',
+  '{"schedulers": "none"}',
+  '{"schedulers": {"a": 1}}',
+  '{"schedulers": [null, 7, [], {"queues": {}}, "x"], "pid": {}, "memory": "much", "hostname": [], "database_connection_pool": 5}',
+])('a state of %s breaks nothing', async (state) => {
+  await insertProcess(gj.client, { state });
+  const { db, gj: tables } = gj.ctx();
+  expect((await db.read((tx) => livePools(tx, tables))).pools).toEqual([]);
+  expect(readProcessState(state)).toMatchObject({ pid: null, memory: null, hostname: null });
+});
 
 test('a state too large for a worker is not read', async () => {
   await insertProcess(gj.client, { state: JSON.stringify({ hostname: 'x'.repeat(STATE_READ) }) });
   await insertProcess(gj.client, { state: null });
   const { db, gj: tables } = gj.ctx();
-  expect(await db.read((tx) => livePools(tx, tables))).toMatchObject({ pools: [], processes: 2, silent: 2 });
+  expect(await db.read((tx) => livePools(tx, tables))).toMatchObject({
+    pools: [],
+    processes: 2,
+    silent: 2,
+  });
 });
 
 test('what a worker of GoodJob 4.19 tells is read, and what an older one leaves out is not known', () => {
   const state = readProcessState(
     JSON.stringify({
-      hostname: 'worker-1', pid: 14523, memory: 89434, proctitle: '/app/bin/good_job', cron_enabled: 'false', preserve_job_records: 'on_unhandled_error', retry_on_unhandled_error: false,
+      hostname: 'worker-1',
+      pid: 14523,
+      memory: 89434,
+      proctitle: '/app/bin/good_job',
+      cron_enabled: 'false',
+      preserve_job_records: 'on_unhandled_error',
+      retry_on_unhandled_error: false,
       schedulers: [
-        { name: 'GoodJob::Scheduler(queues=a,b max_threads=5)', queues: 'a,b', max_threads: 5, active_threads: 4, max_cache: 10000, active_cache: 1, empty_executions_count: 3, errored_executions_count: 1, succeeded_executions_count: 7, total_executions_count: 8, execution_at: '2026-01-02T03:04:05.678Z', check_queue_at: null },
+        {
+          name: 'GoodJob::Scheduler(queues=a,b max_threads=5)',
+          queues: 'a,b',
+          max_threads: 5,
+          active_threads: 4,
+          max_cache: 10000,
+          active_cache: 1,
+          empty_executions_count: 3,
+          errored_executions_count: 1,
+          succeeded_executions_count: 7,
+          total_executions_count: 8,
+          execution_at: '2026-01-02T03:04:05.678Z',
+          check_queue_at: null,
+        },
         'GoodJob::Scheduler(queues=-a, b max_threads=2)',
       ],
-      database_connection_pool: { size: 25, active: 1 }, total_succeeded_executions_count: 7, total_errored_executions_count: 1, moon: 'full',
+      database_connection_pool: { size: 25, active: 1 },
+      total_succeeded_executions_count: 7,
+      total_errored_executions_count: 1,
+      moon: 'full',
     }),
   );
-  expect(state).toMatchObject({ pid: '14523', basename: 'good_job', memory: 89434, cronEnabled: false, preserveJobRecords: 'on_unhandled_error', retryOnUnhandledError: false, databasePool: { size: 25, active: 1 }, otherKeys: ['moon'] });
-  expect(state.schedulers[0]).toMatchObject({ queues: 'a,b', maxThreads: 5, activeThreads: 4, empty: 3, errored: 1, succeeded: 7, total: 8, executionAt: '2026-01-02T03:04:05.678Z', checkQueueAt: null });
-  expect(state.schedulers[1]).toMatchObject({ queues: '-a, b', maxThreads: 2, activeThreads: null });
+  expect(state).toMatchObject({
+    pid: '14523',
+    basename: 'good_job',
+    memory: 89434,
+    cronEnabled: false,
+    preserveJobRecords: 'on_unhandled_error',
+    retryOnUnhandledError: false,
+    databasePool: { size: 25, active: 1 },
+    otherKeys: ['moon'],
+  });
+  expect(state.schedulers[0]).toMatchObject({
+    queues: 'a,b',
+    maxThreads: 5,
+    activeThreads: 4,
+    empty: 3,
+    errored: 1,
+    succeeded: 7,
+    total: 8,
+    executionAt: '2026-01-02T03:04:05.678Z',
+    checkQueueAt: null,
+  });
+  expect(state.schedulers[1]).toMatchObject({
+    queues: '-a, b',
+    maxThreads: 2,
+    activeThreads: null,
+  });
   expect(threadsOf(state.schedulers)).toEqual({ busy: null, total: 7 });
 });

@@ -47,10 +47,25 @@ export interface LivePools {
 export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
   const rows = await tx.query<{ id: string; state: string | null; starting: boolean }>(sql`
     SELECT p.id, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
-  const reported = rows.map(({ id, state, starting }) => ({ id, starting, ...readProcessState(state) }));
-  const isSilent = ({ starting, tellsSchedulers, schedulers, schedulersTotal }: (typeof reported)[number]) =>
-    !tellsSchedulers || (starting && schedulersTotal === 0) || schedulersTotal > schedulers.length || schedulers.some(({ pools }) => pools.length === 0);
-  const byProcess = reported.map(({ id, schedulers }) => ({ id, pools: schedulers.flatMap(({ pools }) => pools) }));
+  const reported = rows.map(({ id, state, starting }) => ({
+    id,
+    starting,
+    ...readProcessState(state),
+  }));
+  const isSilent = ({
+    starting,
+    tellsSchedulers,
+    schedulers,
+    schedulersTotal,
+  }: (typeof reported)[number]) =>
+    !tellsSchedulers ||
+    (starting && schedulersTotal === 0) ||
+    schedulersTotal > schedulers.length ||
+    schedulers.some(({ pools }) => pools.length === 0);
+  const byProcess = reported.map(({ id, schedulers }) => ({
+    id,
+    pools: schedulers.flatMap(({ pools }) => pools),
+  }));
   return {
     pools: byProcess.flatMap(({ pools }) => pools),
     byProcess,

@@ -43,22 +43,43 @@ describe('a queue string, as GoodJob::Job.queue_parser reads it', () => {
   });
 
   test('a job without a queue is taken by those that name none', () => {
-    expect(['*', '-a', '-', 'a', '+a', ''].map((text) => servesQueue(parseQueueString(text), null))).toEqual([true, true, true, false, false, true]);
+    expect(
+      ['*', '-a', '-', 'a', '+a', ''].map((text) => servesQueue(parseQueueString(text), null)),
+    ).toEqual([true, true, true, false, false, true]);
   });
 
   test('names are compared as they are', () => {
-    expect(['a', 'A', 'a ', 'ab'].map((name) => servesQueue(parseQueueString('a'), name))).toEqual([true, false, false, false]);
+    expect(['a', 'A', 'a ', 'ab'].map((name) => servesQueue(parseQueueString('a'), name))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });
 
 describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
-  const read = (text: string) => parsePools(text).map(({ queueString, maxThreads }) => [queueString, maxThreads]);
+  const read = (text: string) =>
+    parsePools(text).map(({ queueString, maxThreads }) => [queueString, maxThreads]);
 
   test.each([
     ['*', [['*', 5]]],
     ['', [['*', 5]]],
-    ['a:2;b:1', [['a', 2], ['b', 1]]],
-    [' a , c : 2 ; -b ;+c,d:10', [['a , c', 2], ['-b', 5], ['+c,d', 10]]],
+    [
+      'a:2;b:1',
+      [
+        ['a', 2],
+        ['b', 1],
+      ],
+    ],
+    [
+      ' a , c : 2 ; -b ;+c,d:10',
+      [
+        ['a , c', 2],
+        ['-b', 5],
+        ['+c,d', 10],
+      ],
+    ],
     ['a:2;', [['a', 2]]],
     ['a:2:3', [['a', 2]]],
     ['a:', [['a', 5]]],
@@ -71,7 +92,9 @@ describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
 
   test.each([';a', ':2;a'])('%j: a pool without a name serves nothing', (text) => {
     const [nameless, named] = parsePools(text);
-    expect(['a', 'default', null].map((queue) => nameless && servesQueue(nameless.served, queue))).toEqual([false, false, false]);
+    expect(
+      ['a', 'default', null].map((queue) => nameless && servesQueue(nameless.served, queue)),
+    ).toEqual([false, false, false]);
     expect(named && servesQueue(named.served, 'a')).toBe(true);
   });
 
@@ -85,8 +108,18 @@ describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
 
 test('any string serves what a reading letter by letter says', () => {
   const queues = ['a', 'b', 'ab', 'ba', 'aa', '', '*', '-a', '+a', 'a b', null];
-  const text = fc.string({ unit: fc.constantFrom('a', 'b', '*', '-', '+', ',', ' ', '\t'), maxLength: 9 });
-  fc.assert(fc.property(text, fc.constantFrom(...queues), (string, queue) => servesQueue(parseQueueString(string), queue) === oracle(string, queue)), { numRuns: 20_000 });
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'b', '*', '-', '+', ',', ' ', '\t'),
+    maxLength: 9,
+  });
+  fc.assert(
+    fc.property(
+      text,
+      fc.constantFrom(...queues),
+      (string, queue) => servesQueue(parseQueueString(string), queue) === oracle(string, queue),
+    ),
+    { numRuns: 20_000 },
+  );
 });
 
 /** Job.queue_string without a parser's cleverness: letters are collected into names. */

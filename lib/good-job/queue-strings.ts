@@ -63,7 +63,10 @@ export function servesQueue(served: ServedQueues, queueName: string | null): boo
  * Reads a whole configuration (GOOD_JOB_QUEUES, `a:2;b:1`): a pool for each part between semicolons, its threads after
  * the colon, else `maxThreads`. A part that names nothing (`;a`, `:2`) is a pool that GoodJob cannot run: it serves nothing.
  */
-export function parsePools(configuration: string, maxThreads: number | null = DEFAULT_MAX_THREADS): Pool[] {
+export function parsePools(
+  configuration: string,
+  maxThreads: number | null = DEFAULT_MAX_THREADS,
+): Pool[] {
   const whole = BLANK.test(configuration) ? '*' : configuration;
   return split(whole, ';').map((part) => {
     const [queueString, threads] = split(strip(part), ':').map(strip);
@@ -82,8 +85,15 @@ function toInteger(text: string): number {
 }
 
 /** Threads that may run jobs of this queue, over all of the pools that serve it; null: a pool does not tell its threads. */
-export function threadsFor(pools: readonly Pool[], queueName: string | null): { pools: number; threads: number | null } {
+export function threadsFor(
+  pools: readonly Pool[],
+  queueName: string | null,
+): { pools: number; threads: number | null } {
   const serving = pools.filter(({ served }) => servesQueue(served, queueName));
   const told = serving.flatMap(({ maxThreads }) => maxThreads ?? []);
-  return { pools: serving.length, threads: told.length < serving.length ? null : told.reduce((total, threads) => total + threads, 0) };
+  return {
+    pools: serving.length,
+    threads:
+      told.length < serving.length ? null : told.reduce((total, threads) => total + threads, 0),
+  };
 }

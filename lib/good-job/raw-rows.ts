@@ -14,7 +14,14 @@ import type { Column, TableName } from './schema';
 const IGNORED = new Set(['is_discrete', 'retried_good_job_id']);
 
 /** GoodJob::ErrorEvents */
-export const ERROR_EVENTS = ['interrupted', 'unhandled', 'handled', 'retried', 'retry_stopped', 'discarded'] as const;
+export const ERROR_EVENTS = [
+  'interrupted',
+  'unhandled',
+  'handled',
+  'retried',
+  'retry_stopped',
+  'discarded',
+] as const;
 export type ErrorEvent = (typeof ERROR_EVENTS)[number];
 
 function columnsOf(gj: GoodJob, table: TableName): Column[] {
@@ -26,12 +33,19 @@ function asJson({ name, type }: Column): Sql {
   const column = raw(`r.${quoteIdentifier(name)}`);
   if (type.endsWith('[]')) return sql`to_json(${column})::text`;
   // Of infinity to_char makes nothing.
-  if (type.startsWith('timestamp')) return sql`to_json(coalesce(to_char(${column}, 'YYYY-MM-DD HH24:MI:SS "UTC"'), ${column}::text))::text`;
+  if (type.startsWith('timestamp'))
+    return sql`to_json(coalesce(to_char(${column}, 'YYYY-MM-DD HH24:MI:SS "UTC"'), ${column}::text))::text`;
   if (type.startsWith('interval')) return sql`to_json(extract(epoch FROM ${column})::text)::text`;
   return sql`to_json(${column})::text`;
 }
 
-async function readRow(tx: Tx, gj: GoodJob, table: TableName, from: Sql, id: string): Promise<Map<string, Json> | null> {
+async function readRow(
+  tx: Tx,
+  gj: GoodJob,
+  table: TableName,
+  from: Sql,
+  id: string,
+): Promise<Map<string, Json> | null> {
   const columns = columnsOf(gj, table);
   const [row] = await tx.query<{ values: (string | null)[] }>(
     sql`SELECT ARRAY[${join(columns.map(asJson))}] AS values FROM ${from} r WHERE r.id = ${id}`,
@@ -47,12 +61,20 @@ function enumName(json: Json): Json {
 
 /** The payload with the row itself merged in at the end (display_serialized_params). */
 function withAttributes(row: Map<string, Json>, key: string): Json {
-  const attributes = [...row].filter(([name]) => name !== 'serialized_params').map(([name, value]): [string, Json] => [name, name === 'error_event' ? enumName(value) : value]);
+  const attributes = [...row]
+    .filter(([name]) => name !== 'serialized_params')
+    .map(([name, value]): [string, Json] => [
+      name,
+      name === 'error_event' ? enumName(value) : value,
+    ]);
   const params = row.get('serialized_params');
   const own = { key, value: object(attributes) };
   if (params?.kind === 'object') return { kind: 'object', entries: [...params.entries, own] };
   // A payload that is no object has nothing to be merged into, and must not be lost either.
-  const kept = params && !(params.kind === 'scalar' && params.text === 'null') ? [{ key: 'serialized_params', value: params }] : [];
+  const kept =
+    params && !(params.kind === 'scalar' && params.text === 'null')
+      ? [{ key: 'serialized_params', value: params }]
+      : [];
   return { kind: 'object', entries: [...kept, own] };
 }
 
@@ -71,5 +93,12 @@ export async function rawExecution(tx: Tx, gj: GoodJob, id: string): Promise<Jso
 /** A batch's columns, `serialized_properties` decoded in its place as `properties` (BatchRecord#display_attributes). */
 export async function rawBatch(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
   const row = await readRow(tx, gj, 'good_job_batches', gj.batches, id);
-  return row && object([...row].map(([name, value]) => (name === 'serialized_properties' ? ['properties', decodeActiveJob(value)] : [name, value])));
+  return (
+    row &&
+    object(
+      [...row].map(([name, value]) =>
+        name === 'serialized_properties' ? ['properties', decodeActiveJob(value)] : [name, value],
+      ),
+    )
+  );
 }

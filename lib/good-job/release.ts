@@ -20,7 +20,11 @@ export async function releaseJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<O
     UPDATE ${gj.jobs} j SET locked_by_id = NULL, locked_at = NULL
      WHERE j.id = ANY(${claim.jobs.map(({ id }) => id)}::uuid[]) AND j.finished_at IS NULL AND j.locked_by_id IS NOT NULL
      RETURNING j.id, j.queue_name AS "queueName", coalesce(j.scheduled_at <= ${now}, true) AS due`);
-  await notify(tx, released.filter(({ due }) => due).map(({ queueName }) => queueName ?? 'default'), now);
+  await notify(
+    tx,
+    released.filter(({ due }) => due).map(({ queueName }) => queueName ?? 'default'),
+    now,
+  );
   for (const { id } of released) outcomes.set(id, { id, outcome: 'done' });
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'conflict' });
 }

@@ -42,7 +42,8 @@ const remembered = new WeakMap<DetectedSchema, Unheld>();
  */
 export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
   const known = remembered.get(gj.schema);
-  const unheld = known && (known.refreshing || known.until > Date.now()) ? known : await lookForUnheld(tx, gj);
+  const unheld =
+    known && (known.refreshing || known.until > Date.now()) ? known : await lookForUnheld(tx, gj);
   if (unheld.ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
   // OFFSET 0: that they have not finished is asked of the held ones alone, and not of an index of all unfinished jobs.
   return sql`j.id IN (SELECT l.id FROM (SELECT h.id, h.finished_at, h.performed_at FROM ${gj.jobs} h WHERE h.locked_by_id IS NOT NULL OFFSET 0) l WHERE l.finished_at IS NULL AND l.performed_at IS NOT NULL
@@ -55,7 +56,9 @@ export function refreshRunning({ db, gj }: Source): void {
   const over = known ? Date.now() - known.until : Infinity;
   if (!known || known.refreshing || over < 0 || over > STALE_MS) return;
   known.refreshing = true;
-  void db.read((tx) => lookForUnheld(tx, gj), { byIndexOnly: true }).catch(() => (known.refreshing = false));
+  void db
+    .read((tx) => lookForUnheld(tx, gj), { byIndexOnly: true })
+    .catch(() => (known.refreshing = false));
 }
 
 async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
@@ -65,7 +68,15 @@ async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
       FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
   const ids = row?.ids ?? [];
   const isSmall = (row?.waiting ?? 0) <= FEW_WAITING || ids.length > MANY_UNHELD;
-  const unheld: Unheld = { ids: isSmall ? null : ids, until: Date.now() + (isSmall ? FEW_KEPT_MS : Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)), refreshing: false };
+  const unheld: Unheld = {
+    ids: isSmall ? null : ids,
+    until:
+      Date.now() +
+      (isSmall
+        ? FEW_KEPT_MS
+        : Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)),
+    refreshing: false,
+  };
   remembered.set(gj.schema, unheld);
   return unheld;
 }

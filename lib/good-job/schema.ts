@@ -48,20 +48,63 @@ export interface DetectedSchema {
  * An index is known by its columns and its whole predicate, not by its name: teams rename them, or build them by hand,
  * and one for a part of the rows alone (that of the locked, or of the discarded) does not stand for the other.
  */
-const MIGRATIONS: (MissingMigration & { table: TableName; index?: { leading: string[]; where: string } })[] = [
+const MIGRATIONS: (MissingMigration & {
+  table: TableName;
+  index?: { leading: string[]; where: string };
+})[] = [
   column('add_jobs_finished_at_to_good_job_batches', 'good_job_batches', 'jobs_finished_at', '4.3'),
-  index('add_index_good_jobs_concurrency_key_created_at', ['concurrency_key', 'created_at'], '', '4.9'),
+  index(
+    'add_index_good_jobs_concurrency_key_created_at',
+    ['concurrency_key', 'created_at'],
+    '',
+    '4.9',
+  ),
   index('add_index_good_jobs_job_class', ['job_class'], '', '4.12'),
-  index('add_index_good_jobs_finished_at_for_cleanup', ['finished_at'], 'finished_at IS NOT NULL', '4.13'),
+  index(
+    'add_index_good_jobs_finished_at_for_cleanup',
+    ['finished_at'],
+    'finished_at IS NOT NULL',
+    '4.13',
+  ),
   column('add_lock_type_to_good_jobs', 'good_jobs', 'lock_type', '4.15'),
-  index('add_index_good_jobs_for_candidate_dequeue_unlocked', ['priority', 'scheduled_at', 'id'], 'finished_at IS NULL AND locked_by_id IS NULL', '4.15'),
-  index('add_index_good_jobs_priority_scheduled_at', ['priority', 'scheduled_at', 'id'], 'finished_at IS NULL', '4.15'),
-  index('add_index_good_jobs_priority_scheduled_at', ['queue_name', 'scheduled_at', 'id'], 'finished_at IS NULL', '4.15'),
+  index(
+    'add_index_good_jobs_for_candidate_dequeue_unlocked',
+    ['priority', 'scheduled_at', 'id'],
+    'finished_at IS NULL AND locked_by_id IS NULL',
+    '4.15',
+  ),
+  index(
+    'add_index_good_jobs_priority_scheduled_at',
+    ['priority', 'scheduled_at', 'id'],
+    'finished_at IS NULL',
+    '4.15',
+  ),
+  index(
+    'add_index_good_jobs_priority_scheduled_at',
+    ['queue_name', 'scheduled_at', 'id'],
+    'finished_at IS NULL',
+    '4.15',
+  ),
   index('add_index_good_jobs_queue_name', ['queue_name'], '', '4.18'),
   index('add_index_good_jobs_created_at', ['created_at'], '', '4.18'),
-  index('add_index_good_jobs_discarded', ['finished_at'], 'finished_at IS NOT NULL AND error IS NOT NULL', '4.18'),
-  index('add_index_good_jobs_scheduled_at_and_queue_name', ['scheduled_at', 'queue_name'], '', '4.18'),
-  index('add_index_good_jobs_on_unfinished_or_errored', ['id'], 'finished_at IS NULL OR error IS NOT NULL', '4.18'),
+  index(
+    'add_index_good_jobs_discarded',
+    ['finished_at'],
+    'finished_at IS NOT NULL AND error IS NOT NULL',
+    '4.18',
+  ),
+  index(
+    'add_index_good_jobs_scheduled_at_and_queue_name',
+    ['scheduled_at', 'queue_name'],
+    '',
+    '4.18',
+  ),
+  index(
+    'add_index_good_jobs_on_unfinished_or_errored',
+    ['id'],
+    'finished_at IS NULL OR error IS NOT NULL',
+    '4.18',
+  ),
 ];
 
 function column(migration: string, table: TableName, name: string, since: string) {
@@ -69,7 +112,14 @@ function column(migration: string, table: TableName, name: string, since: string
 }
 function index(migration: string, leading: string[], where: string, since: string) {
   const table: TableName = 'good_jobs';
-  return { migration, table, missing: `${table} (${leading.join(', ')})`, since, kind: 'index' as const, index: { leading, where } };
+  return {
+    migration,
+    table,
+    missing: `${table} (${leading.join(', ')})`,
+    since,
+    kind: 'index' as const,
+    index: { leading, where },
+  };
 }
 
 interface IndexRow {
@@ -83,12 +133,25 @@ interface IndexRow {
  * Reads nothing but the catalogue, so it works without any grant; throws only when the database cannot be asked.
  */
 export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema> {
-  const [server] = await tx.query<{ role: string; version: string; recovery: boolean; readonly: string; schema: boolean; usage: boolean | null }>(sql`
+  const [server] = await tx.query<{
+    role: string;
+    version: string;
+    recovery: boolean;
+    readonly: string;
+    schema: boolean;
+    usage: boolean | null;
+  }>(sql`
     SELECT current_user::text AS role, current_setting('server_version') AS version, pg_is_in_recovery() AS recovery,
            current_setting('default_transaction_read_only') AS readonly,
            n.oid IS NOT NULL AS schema, has_schema_privilege(n.oid, 'USAGE') AS usage
       FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = ${name}`);
-  const columnRows = await tx.query<{ table: TableName; name: string; type: string; readable: boolean; writable: boolean }>(sql`
+  const columnRows = await tx.query<{
+    table: TableName;
+    name: string;
+    type: string;
+    readable: boolean;
+    writable: boolean;
+  }>(sql`
     SELECT c.relname::text AS table, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
            has_table_privilege(c.oid, 'SELECT') AS readable,
            CASE c.relname WHEN 'good_jobs' THEN has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
@@ -111,12 +174,17 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
       JOIN pg_catalog.pg_am m ON m.oid = x.relam
      WHERE n.nspname = ${name} AND c.relname = 'good_jobs' AND m.amname = 'btree'`);
 
-  const columns = Object.fromEntries(TABLES.map((table) => [table, [] as Column[]])) as Record<TableName, Column[]>;
+  const columns = Object.fromEntries(TABLES.map((table) => [table, [] as Column[]])) as Record<
+    TableName,
+    Column[]
+  >;
   for (const row of columnRows) columns[row.table].push({ name: row.name, type: row.type });
   const tablesWith = (lacking: (row: (typeof columnRows)[number]) => boolean) =>
     TABLES.filter((table) => columnRows.some((row) => row.table === table && lacking(row)));
-  const tablesWithoutRead = server?.usage === false ? [...TABLES] : tablesWith((row) => !row.readable);
-  const tablesWithoutWrite = server?.usage === false ? [...TABLES] : tablesWith((row) => !row.writable);
+  const tablesWithoutRead =
+    server?.usage === false ? [...TABLES] : tablesWith((row) => !row.readable);
+  const tablesWithoutWrite =
+    server?.usage === false ? [...TABLES] : tablesWith((row) => !row.writable);
 
   const hasJobs = columns.good_jobs.length > 0;
   const problem: DetectedSchema['problem'] = !server?.schema
@@ -124,7 +192,8 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
     : !hasJobs
       ? 'no_tables'
       : // GoodJob 4.0 requires every migration of 3.99, whose last ones bring these; without them its rules do not hold.
-        !columns.good_jobs.some((c) => c.name === 'locked_by_id') || TABLES.some((table) => columns[table].length === 0)
+        !columns.good_jobs.some((c) => c.name === 'locked_by_id') ||
+          TABLES.some((table) => columns[table].length === 0)
         ? 'good_job_3'
         : tablesWithoutRead.length > 0
           ? 'no_read_permission'
@@ -134,7 +203,8 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
     name,
     problem,
     columns,
-    missingMigrations: problem === 'no_schema' || problem === 'no_tables' ? [] : missingMigrations(columns, indexes),
+    missingMigrations:
+      problem === 'no_schema' || problem === 'no_tables' ? [] : missingMigrations(columns, indexes),
     tablesWithoutWrite,
     tablesWithoutRead,
     role: server?.role ?? '',
@@ -145,11 +215,17 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
 
 /** A predicate as Postgres prints it, or as it is written above, without its parentheses and in one order. */
 function plain(predicate: string): string {
-  const parts = predicate.replace(/[()]/g, '').split(' AND ').map((part) => part.split(' OR ').sort().join(' OR '));
+  const parts = predicate
+    .replace(/[()]/g, '')
+    .split(' AND ')
+    .map((part) => part.split(' OR ').sort().join(' OR '));
   return parts.sort().join(' AND ');
 }
 
-function missingMigrations(columns: DetectedSchema['columns'], indexes: IndexRow[]): MissingMigration[] {
+function missingMigrations(
+  columns: DetectedSchema['columns'],
+  indexes: IndexRow[],
+): MissingMigration[] {
   const present = (m: (typeof MIGRATIONS)[number]) => {
     if (!m.index) return columns[m.table].some((c) => `${m.table}.${c.name}` === m.missing);
     const { leading, where } = m.index;
@@ -163,7 +239,12 @@ function missingMigrations(columns: DetectedSchema['columns'], indexes: IndexRow
   const found = new Map<string, MissingMigration>();
   for (const { migration, missing, since, kind } of MIGRATIONS.filter((m) => !present(m))) {
     const sameMigration = found.get(migration);
-    found.set(migration, { migration, missing: sameMigration ? `${sameMigration.missing}, ${missing}` : missing, since, kind });
+    found.set(migration, {
+      migration,
+      missing: sameMigration ? `${sameMigration.missing}, ${missing}` : missing,
+      since,
+      kind,
+    });
   }
   return [...found.values()];
 }

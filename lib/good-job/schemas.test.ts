@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, insertProcess, row } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+  row,
+} from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import { changeJobs } from '../jobs/mutations';
@@ -7,7 +15,13 @@ import { changeJobs } from '../jobs/mutations';
 let gj: TestConsole;
 afterEach(() => gj.close());
 
-const TABLES = ['good_jobs', 'good_job_batches', 'good_job_executions', 'good_job_processes', 'good_job_settings'];
+const TABLES = [
+  'good_jobs',
+  'good_job_batches',
+  'good_job_executions',
+  'good_job_processes',
+  'good_job_settings',
+];
 /** As an app does that says `config.active_record.default_timezone` and timestamptz in its migrations. */
 const TO_TIMESTAMPTZ = `DO $$ DECLARE c record; BEGIN
   FOR c IN SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name IN (${TABLES.map((table) => `'${table}'`).join(', ')}) AND data_type LIKE 'timestamp%' LOOP
@@ -15,7 +29,8 @@ const TO_TIMESTAMPTZ = `DO $$ DECLARE c record; BEGIN
   END LOOP; END $$`;
 const TOKYO = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone TO ''Asia/Tokyo''', current_database()); END $$`;
 
-const microsecondsOf = (at: unknown) => `to_char(${String(at)}, 'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"')`;
+const microsecondsOf = (at: unknown) =>
+  `to_char(${String(at)}, 'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"')`;
 
 describe.each([
   ['timestamp', []],
@@ -23,10 +38,16 @@ describe.each([
 ])('columns of type %s in a database whose time zone is Tokyo', (_, statements) => {
   test('every action writes the instant at which it happened', async () => {
     gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
-    const [retried, discarded, moved] = [await insertJob(gj.client, DISCARDED), await insertJob(gj.client), await insertJob(gj.client)];
+    const [retried, discarded, moved] = [
+      await insertJob(gj.client, DISCARDED),
+      await insertJob(gj.client),
+      await insertJob(gj.client),
+    ];
     await changeJobs(gj.ctx(), 'retry', [retried]);
     await changeJobs(gj.ctx(), 'discard', [discarded]);
-    await changeJobs(gj.ctx(), 'reschedule', [moved], { scheduledAt: '2031-02-03T04:05:06.123456Z' });
+    await changeJobs(gj.ctx(), 'reschedule', [moved], {
+      scheduledAt: '2031-02-03T04:05:06.123456Z',
+    });
     const { rows } = await gj.client.query<Record<string, unknown>>(
       `SELECT abs(extract(epoch FROM clock_timestamp() - r.scheduled_at::timestamptz)) < 60 AS retried, abs(extract(epoch FROM clock_timestamp() - r.created_at::timestamptz)) < 60 AS created,
               abs(extract(epoch FROM clock_timestamp() - d.finished_at::timestamptz)) < 60 AS discarded, m.scheduled_at::timestamptz = '2031-02-03T04:05:06.123456Z' AS moved,
@@ -34,15 +55,24 @@ describe.each([
          FROM good_jobs r, good_jobs d, good_jobs m WHERE r.id = $1 AND d.id = $2 AND m.id = $3`,
       [retried, discarded, moved],
     );
-    expect(rows).toEqual([{ retried: true, created: true, discarded: true, moved: true, payload: true }]);
+    expect(rows).toEqual([
+      { retried: true, created: true, discarded: true, moved: true, payload: true },
+    ]);
   });
 
   test('a process is dead after five minutes, not nine hours later or never', async () => {
     gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
-    for (const [seconds, outcome] of [[60, 'locked'], [310, 'done']] as const) {
-      const processId = await insertProcess(gj.client, { updated_at: new Date(Date.now() - seconds * 1000).toISOString() });
+    for (const [seconds, outcome] of [
+      [60, 'locked'],
+      [310, 'done'],
+    ] as const) {
+      const processId = await insertProcess(gj.client, {
+        updated_at: new Date(Date.now() - seconds * 1000).toISOString(),
+      });
       const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, lock_type: 1 });
-      expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome, `${seconds} s`).toBe(outcome);
+      expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome, `${seconds} s`).toBe(
+        outcome,
+      );
     }
   });
 
@@ -62,30 +92,63 @@ describe.each([
 
 describe('older schemas', () => {
   test('without lock_type (before 4.15): the advisory lock decides', async () => {
-    gj = await TestConsole.open('no lock type', { sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'] });
+    gj = await TestConsole.open('no lock type', {
+      sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'],
+    });
     const processId = await insertProcess(gj.client);
     const worker = await gj.session();
     const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
     expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
     await worker.query('SELECT pg_advisory_unlock_all()');
-    for (const action of ['discard', 'retry', 'reschedule', 'force_discard', 'destroy'] as const) expect(await changeJobs(gj.ctx(), action, [id]), action).toEqual([{ id, outcome: 'done' }]);
+    for (const action of ['discard', 'retry', 'reschedule', 'force_discard', 'destroy'] as const)
+      expect(await changeJobs(gj.ctx(), action, [id]), action).toEqual([{ id, outcome: 'done' }]);
   });
 
   test('without jobs_finished_at (before 4.3): finished_at takes its place', async () => {
-    gj = await TestConsole.open('no jobs finished at', { sql: ['ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at', 'ALTER TABLE good_jobs DROP COLUMN lock_type'] });
-    const batchId = await insertBatch(gj.client, { on_success: 'OnSuccess', on_finish: 'OnFinish' });
+    gj = await TestConsole.open('no jobs finished at', {
+      sql: [
+        'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at',
+        'ALTER TABLE good_jobs DROP COLUMN lock_type',
+      ],
+    });
+    const batchId = await insertBatch(gj.client, {
+      on_success: 'OnSuccess',
+      on_finish: 'OnFinish',
+    });
     const id = await insertJob(gj.client, { batch_id: batchId });
     await insertJob(gj.client, { ...SUCCEEDED, batch_id: batchId });
-    const callbacks = async () => (await gj.client.query<{ job_class: string }>('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at', [batchId])).rows.map((job) => job.job_class);
+    const callbacks = async () =>
+      (
+        await gj.client.query<{ job_class: string }>(
+          'SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at',
+          [batchId],
+        )
+      ).rows.map((job) => job.job_class);
     await changeJobs(gj.ctx(), 'discard', [id]);
     expect(await callbacks()).toEqual(['OnFinish']);
     const finished = await row(gj.client, 'good_job_batches', batchId);
-    expect(finished).toMatchObject({ discarded_at: expect.any(String) as string, finished_at: expect.any(String) as string });
-    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({ outcome: 'done', retried: 1, events: [] });
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({ discarded_at: null, finished_at: null });
-    await gj.client.query('UPDATE good_jobs SET finished_at = now(), error = NULL WHERE id = $1', [id]);
-    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({ outcome: 'done', retried: 0, events: ['success', 'finish'] });
+    expect(finished).toMatchObject({
+      discarded_at: expect.any(String) as string,
+      finished_at: expect.any(String) as string,
+    });
+    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({
+      outcome: 'done',
+      retried: 1,
+      events: [],
+    });
+    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+      discarded_at: null,
+      finished_at: null,
+    });
+    await gj.client.query('UPDATE good_jobs SET finished_at = now(), error = NULL WHERE id = $1', [
+      id,
+    ]);
+    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({
+      outcome: 'done',
+      retried: 0,
+      events: ['success', 'finish'],
+    });
   });
 });
 

@@ -12,22 +12,61 @@ beforeAll(async () => {
   ctx = console_.ctx();
 });
 afterAll(() => console_.close());
-beforeEach(() => console_.client.query('DELETE FROM good_job_settings; DELETE FROM good_job_console.audit_events'));
+beforeEach(() =>
+  console_.client.query('DELETE FROM good_job_settings; DELETE FROM good_job_console.audit_events'),
+);
 
 const OLD = '2026-01-01 00:00:00';
-const put = (key: string, value: string | null) => console_.client.query('INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ($1, $2, $3, $3)', [key, value, OLD]);
+const put = (key: string, value: string | null) =>
+  console_.client.query(
+    'INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ($1, $2, $3, $3)',
+    [key, value, OLD],
+  );
 const stored = async (key: string) => {
-  const { rows } = await console_.client.query<{ value: string; touched: boolean }>(`SELECT value::text AS value, updated_at > '2026-01-02' AS touched FROM good_job_settings WHERE key = $1`, [key]);
+  const { rows } = await console_.client.query<{ value: string; touched: boolean }>(
+    `SELECT value::text AS value, updated_at > '2026-01-02' AS touched FROM good_job_settings WHERE key = $1`,
+    [key],
+  );
   return rows[0];
 };
-const file = (...keys: string[]) => ({ entries: new Map(keys.map((key) => [key, { key, cron: '* * * * *', jobClass: 'TestJob', description: null, enabledByDefault: true, job: null, args: null, kwargs: null, set: null, problems: [] }])) });
+const file = (...keys: string[]) => ({
+  entries: new Map(
+    keys.map((key) => [
+      key,
+      {
+        key,
+        cron: '* * * * *',
+        jobClass: 'TestJob',
+        description: null,
+        enabledByDefault: true,
+        job: null,
+        args: null,
+        kwargs: null,
+        set: null,
+        problems: [],
+      },
+    ]),
+  ),
+});
 
 describe('pauses', () => {
   test('the first makes the row with all three lists', async () => {
     expect(await changePause(ctx, 'pause', { queue: '日本語キュー' })).toEqual({ outcome: 'done' });
-    expect((await stored('pauses'))?.value).toBe('{"labels": [], "queues": ["日本語キュー"], "job_classes": []}');
-    const { rows } = await console_.client.query<Record<string, unknown>>('SELECT action, target_type, target_ids, target_name, counts FROM good_job_console.audit_events');
-    expect(rows).toEqual([{ action: 'pause.pause', target_type: 'queue', target_ids: [], target_name: '日本語キュー', counts: { done: 1 } }]);
+    expect((await stored('pauses'))?.value).toBe(
+      '{"labels": [], "queues": ["日本語キュー"], "job_classes": []}',
+    );
+    const { rows } = await console_.client.query<Record<string, unknown>>(
+      'SELECT action, target_type, target_ids, target_name, counts FROM good_job_console.audit_events',
+    );
+    expect(rows).toEqual([
+      {
+        action: 'pause.pause',
+        target_type: 'queue',
+        target_ids: [],
+        target_name: '日本語キュー',
+        counts: { done: 1 },
+      },
+    ]);
   });
 
   test('the rest of the value stays as it is, a missing list is made, the name comes last', async () => {
@@ -35,7 +74,9 @@ describe('pauses', () => {
     await changePause(ctx, 'pause', { label: 'x: "y"' });
     await changePause(ctx, 'pause', { job_class: 'A::Job' });
     await changePause(ctx, 'pause', { queue: 'a' });
-    expect((await stored('pauses'))?.value).toBe('{"other": 12345678901234567890, "labels": ["x: \\"y\\""], "queues": ["b", 1, "b", "a"], "job_classes": ["A::Job"]}');
+    expect((await stored('pauses'))?.value).toBe(
+      '{"other": 12345678901234567890, "labels": ["x: \\"y\\""], "queues": ["b", 1, "b", "a"], "job_classes": ["A::Job"]}',
+    );
     await changePause(ctx, 'unpause', { queue: 'b' });
     expect((await stored('pauses'))?.value).toContain('"queues": [1, "a"]');
   });
@@ -56,34 +97,61 @@ describe('pauses', () => {
     expect(await stored('pauses')).toBeUndefined();
   });
 
-  test.each([[{}], [{ queue: ' \t' }], [{ queue: '\u3000' }], [{ queue: 'a', label: 'b' }]])('%j is refused: exactly one, not blank', async (given) => {
-    expect(await changePause(ctx, 'pause', given)).toEqual({ outcome: 'refused', code: 'exactly_one' });
-    expect(await stored('pauses')).toBeUndefined();
-  });
+  test.each([[{}], [{ queue: ' \t' }], [{ queue: '\u3000' }], [{ queue: 'a', label: 'b' }]])(
+    '%j is refused: exactly one, not blank',
+    async (given) => {
+      expect(await changePause(ctx, 'pause', given)).toEqual({
+        outcome: 'refused',
+        code: 'exactly_one',
+      });
+      expect(await stored('pauses')).toBeUndefined();
+    },
+  );
 
   test('a blank one beside another counts for nothing', () => {
     expect(pauseTarget({ queue: '', label: 'l' })).toEqual({ kind: 'label', name: 'l' });
     expect(pauseTarget({ queue: 'a', label: ' ' })).toEqual({ kind: 'queue', name: 'a' });
   });
 
-  test.each(['null', '[]', '"x"', '{"queues": "a"}', '{"queues": {"a": 1}}'])('a value of the wrong type is refused: %s', async (value) => {
-    await put('pauses', value);
-    for (const action of ['pause', 'unpause'] as const) expect(await changePause(ctx, action, { queue: 'a' })).toEqual({ outcome: 'refused', code: 'setting_of_wrong_type' });
-    const { rows } = await console_.client.query<Record<string, unknown>>('SELECT action, target_name, error, refused FROM good_job_console.audit_events ORDER BY id');
-    expect(rows).toEqual(['pause.pause', 'pause.unpause'].map((action) => ({ action, target_name: 'a', error: 'setting_of_wrong_type', refused: true })));
-    expect(await stored('pauses')).toEqual({ value, touched: false });
-  });
+  test.each(['null', '[]', '"x"', '{"queues": "a"}', '{"queues": {"a": 1}}'])(
+    'a value of the wrong type is refused: %s',
+    async (value) => {
+      await put('pauses', value);
+      for (const action of ['pause', 'unpause'] as const)
+        expect(await changePause(ctx, action, { queue: 'a' })).toEqual({
+          outcome: 'refused',
+          code: 'setting_of_wrong_type',
+        });
+      const { rows } = await console_.client.query<Record<string, unknown>>(
+        'SELECT action, target_name, error, refused FROM good_job_console.audit_events ORDER BY id',
+      );
+      expect(rows).toEqual(
+        ['pause.pause', 'pause.unpause'].map((action) => ({
+          action,
+          target_name: 'a',
+          error: 'setting_of_wrong_type',
+          refused: true,
+        })),
+      );
+      expect(await stored('pauses')).toEqual({ value, touched: false });
+    },
+  );
 
   test('a value that is NULL is refused', async () => {
     await put('pauses', null);
-    expect(await changePause(ctx, 'pause', { queue: 'a' })).toEqual({ outcome: 'refused', code: 'setting_of_wrong_type' });
+    expect(await changePause(ctx, 'pause', { queue: 'a' })).toEqual({
+      outcome: 'refused',
+      code: 'setting_of_wrong_type',
+    });
   });
 
   test('sessions at once lose no name, also when none of them finds the row', async () => {
     const names = Array.from({ length: 12 }, (_, n) => `queue ${n}`);
     const outcomes = await Promise.all(names.map((queue) => changePause(ctx, 'pause', { queue })));
     expect(outcomes).toEqual(names.map(() => ({ outcome: 'done' })));
-    const { rows } = await console_.client.query<{ key: string; value: { queues: string[] } }>('SELECT key, value FROM good_job_settings');
+    const { rows } = await console_.client.query<{ key: string; value: { queues: string[] } }>(
+      'SELECT key, value FROM good_job_settings',
+    );
     expect(rows).toHaveLength(1);
     expect(rows[0]?.value.queues.toSorted()).toEqual(names.toSorted());
   });
@@ -92,7 +160,9 @@ describe('pauses', () => {
     await put('pauses', '{"queues": ["a"]}');
     const other = await console_.session();
     await other.query('BEGIN');
-    await other.query(`UPDATE good_job_settings SET value = '{"queues": ["a", "b"], "labels": ["l"]}' WHERE key = 'pauses'`);
+    await other.query(
+      `UPDATE good_job_settings SET value = '{"queues": ["a", "b"], "labels": ["l"]}' WHERE key = 'pauses'`,
+    );
     const waiting = changePause(ctx, 'pause', { queue: 'c' });
     await new Promise((resolve) => setTimeout(resolve, 200));
     await other.query('COMMIT');
@@ -109,8 +179,12 @@ describe('pauses', () => {
   });
 
   test('is for administrators, and never in read-only mode', async () => {
-    await expect(changePause(console_.ctx({ role: 'operator' }), 'pause', { queue: 'a' })).rejects.toMatchObject({ code: 'forbidden' });
-    await expect(changePause(console_.ctx({ readOnly: true }), 'unpause', { queue: 'a' })).rejects.toMatchObject({ code: 'read_only' });
+    await expect(
+      changePause(console_.ctx({ role: 'operator' }), 'pause', { queue: 'a' }),
+    ).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(
+      changePause(console_.ctx({ readOnly: true }), 'unpause', { queue: 'a' }),
+    ).rejects.toMatchObject({ code: 'read_only' });
   });
 });
 
@@ -132,13 +206,19 @@ describe('cron keys', () => {
       expect(await changeCronKey(ctx, 'enable', key, file(key))).toEqual({ outcome: 'done' });
       expect(await stored('cron_keys_disabled')).toEqual({ value, touched: false });
     }
-    expect(await changeCronKey(ctx, 'disable', 'k', file('k'))).toEqual({ outcome: 'refused', code: 'setting_of_wrong_type' });
+    expect(await changeCronKey(ctx, 'disable', 'k', file('k'))).toEqual({
+      outcome: 'refused',
+      code: 'setting_of_wrong_type',
+    });
   });
 
   test('a list of the wrong type undoes what was written before it', async () => {
     await put('cron_keys_disabled', '["k"]');
     await put('cron_keys_enabled', '{"k": true}');
-    expect(await changeCronKey(ctx, 'enable', 'k', file('k'))).toEqual({ outcome: 'refused', code: 'setting_of_wrong_type' });
+    expect(await changeCronKey(ctx, 'enable', 'k', file('k'))).toEqual({
+      outcome: 'refused',
+      code: 'setting_of_wrong_type',
+    });
     expect(await stored('cron_keys_disabled')).toEqual({ value: '["k"]', touched: false });
   });
 
@@ -150,8 +230,16 @@ describe('cron keys', () => {
 
   test('enabling and disabling at once leave a key in one list', async () => {
     const keys = Array.from({ length: 6 }, (_, n) => `key ${n}`);
-    await Promise.all(keys.flatMap((key) => (['enable', 'disable'] as const).map((action) => changeCronKey(ctx, action, key, file(...keys)))));
-    const { rows } = await console_.client.query<{ value: string[] }>(`SELECT value FROM good_job_settings WHERE key LIKE 'cron_keys_%'`);
+    await Promise.all(
+      keys.flatMap((key) =>
+        (['enable', 'disable'] as const).map((action) =>
+          changeCronKey(ctx, action, key, file(...keys)),
+        ),
+      ),
+    );
+    const { rows } = await console_.client.query<{ value: string[] }>(
+      `SELECT value FROM good_job_settings WHERE key LIKE 'cron_keys_%'`,
+    );
     expect(rows.flatMap(({ value }) => value).toSorted()).toEqual(keys);
   });
 });

@@ -9,7 +9,11 @@ export const PAUSE_KINDS = ['queue', 'job_class', 'label'] as const;
 export type PauseKind = (typeof PAUSE_KINDS)[number];
 
 /** Each kind's list in the value of `pauses`. */
-export const PAUSE_LISTS = { queue: 'queues', job_class: 'job_classes', label: 'labels' } as const satisfies Record<PauseKind, string>;
+export const PAUSE_LISTS = {
+  queue: 'queues',
+  job_class: 'job_classes',
+  label: 'labels',
+} as const satisfies Record<PauseKind, string>;
 
 export const SETTING_REFUSALS = [
   /** Not exactly one of queue, class and label, or a blank one (ArgumentError in GoodJob). */
@@ -27,8 +31,12 @@ export class SettingRefused extends Error {
 }
 
 /** The one that is meant; null when not exactly one of them is there and not blank. */
-export function pauseTarget(given: Partial<Record<PauseKind, string | null>>): { kind: PauseKind; name: string } | null {
-  const present = PAUSE_KINDS.flatMap((kind) => (blankText(given[kind] ?? null) ? [] : [{ kind, name: given[kind] ?? '' }]));
+export function pauseTarget(
+  given: Partial<Record<PauseKind, string | null>>,
+): { kind: PauseKind; name: string } | null {
+  const present = PAUSE_KINDS.flatMap((kind) =>
+    blankText(given[kind] ?? null) ? [] : [{ kind, name: given[kind] ?? '' }],
+  );
   return present.length === 1 ? (present[0] ?? null) : null;
 }
 
@@ -39,11 +47,26 @@ export function pauseTarget(given: Partial<Record<PauseKind, string | null>>): {
 
 /** GoodJob::Setting.pause: the row is made with all three lists, a missing list is made, the name is appended if absent. */
 export async function pause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string): Promise<boolean> {
-  return change(tx, gj, 'append', { key: 'pauses', list: PAUSE_LISTS[kind], initial: '{"queues": [], "job_classes": [], "labels": []}' }, name);
+  return change(
+    tx,
+    gj,
+    'append',
+    {
+      key: 'pauses',
+      list: PAUSE_LISTS[kind],
+      initial: '{"queues": [], "job_classes": [], "labels": []}',
+    },
+    name,
+  );
 }
 
 /** GoodJob::Setting.unpause: every occurrence goes; the row and its lists stay. */
-export async function unpause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string): Promise<boolean> {
+export async function unpause(
+  tx: Tx,
+  gj: GoodJob,
+  kind: PauseKind,
+  name: string,
+): Promise<boolean> {
   return change(tx, gj, 'remove', { key: 'pauses', list: PAUSE_LISTS[kind], initial: null }, name);
 }
 
@@ -51,12 +74,31 @@ export async function unpause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string
  * GoodJob::Setting.cron_key_enable and .cron_key_disable: the key is appended to its own list (made if missing) and
  * taken from the other one, whatever `enabled_by_default` says.
  */
-export async function switchCronKey(tx: Tx, gj: GoodJob, key: string, to: 'enabled' | 'disabled'): Promise<boolean> {
+export async function switchCronKey(
+  tx: Tx,
+  gj: GoodJob,
+  key: string,
+  to: 'enabled' | 'disabled',
+): Promise<boolean> {
   // Enabling and disabling write two rows each: one after the other, whichever of the rows are there yet.
-  await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_settings cron_keys', 0))`);
+  await tx.query(
+    sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_settings cron_keys', 0))`,
+  );
   const other = to === 'enabled' ? 'disabled' : 'enabled';
-  const removed = await change(tx, gj, 'remove', { key: `cron_keys_${other}`, list: null, initial: null }, key);
-  const added = await change(tx, gj, 'append', { key: `cron_keys_${to}`, list: null, initial: '[]' }, key);
+  const removed = await change(
+    tx,
+    gj,
+    'remove',
+    { key: `cron_keys_${other}`, list: null, initial: null },
+    key,
+  );
+  const added = await change(
+    tx,
+    gj,
+    'append',
+    { key: `cron_keys_${to}`, list: null, initial: '[]' },
+    key,
+  );
   return added || removed;
 }
 
@@ -76,9 +118,17 @@ interface Stored {
   has: boolean;
 }
 
-async function change(tx: Tx, gj: GoodJob, how: 'append' | 'remove', place: Place, name: string): Promise<boolean> {
+async function change(
+  tx: Tx,
+  gj: GoodJob,
+  how: 'append' | 'remove',
+  place: Place,
+  name: string,
+): Promise<boolean> {
   if (blankText(name)) throw new SettingRefused('exactly_one');
-  const stored = (await lock(tx, gj, place, name)) ?? (place.initial === null ? undefined : await make(tx, gj, place, name));
+  const stored =
+    (await lock(tx, gj, place, name)) ??
+    (place.initial === null ? undefined : await make(tx, gj, place, name));
   // GoodJob takes nothing from a list that is null, and can add nothing to it.
   if (!stored || (stored.isNull && how === 'remove' && place.list === null)) return false;
   if (!stored.readable) throw new SettingRefused('setting_of_wrong_type');
@@ -89,18 +139,24 @@ async function change(tx: Tx, gj: GoodJob, how: 'append' | 'remove', place: Plac
       ? sql`coalesce(NULLIF(${list}, 'null'), '[]'::jsonb) || jsonb_build_array(${name}::text)`
       : sql`coalesce((SELECT jsonb_agg(e ORDER BY n) FROM jsonb_array_elements(${list}) WITH ORDINALITY t(e, n) WHERE e <> to_jsonb(${name}::text)), '[]'::jsonb)`;
   // The rest of the value stays as it is, other keys and exact numbers too.
-  const value = place.list === null ? next : sql`s.value || jsonb_build_object(${place.list}::text, ${next})`;
-  await tx.query(sql`UPDATE ${gj.settings} s SET value = ${value}, updated_at = ${await clock(tx)} WHERE s.id = ${stored.id}`);
+  const value =
+    place.list === null ? next : sql`s.value || jsonb_build_object(${place.list}::text, ${next})`;
+  await tx.query(
+    sql`UPDATE ${gj.settings} s SET value = ${value}, updated_at = ${await clock(tx)} WHERE s.id = ${stored.id}`,
+  );
   return true;
 }
 
-const listOf = ({ list }: Place): Sql => (list === null ? sql`s.value` : sql`(s.value -> ${list}::text)`);
+const listOf = ({ list }: Place): Sql =>
+  list === null ? sql`s.value` : sql`(s.value -> ${list}::text)`;
 
 /** The row as it is under its lock. */
 async function lock(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<Stored | undefined> {
   const list = listOf(place);
   const readable =
-    place.list === null ? sql`jsonb_typeof(s.value) = 'array'` : sql`jsonb_typeof(s.value) = 'object' AND coalesce(jsonb_typeof(${list}), 'null') IN ('array', 'null')`;
+    place.list === null
+      ? sql`jsonb_typeof(s.value) = 'array'`
+      : sql`jsonb_typeof(s.value) = 'object' AND coalesce(jsonb_typeof(${list}), 'null') IN ('array', 'null')`;
   const [stored] = await tx.query<Stored>(sql`
     SELECT s.id, coalesce(jsonb_typeof(s.value), 'null') = 'null' AS "isNull", coalesce(${readable}, false) AS readable, coalesce(jsonb_typeof(${list}) = 'array' AND ${list} ? ${name}::text, false) AS has
       FROM ${gj.settings} s WHERE s.key = ${place.key} FOR UPDATE`);
@@ -110,6 +166,8 @@ async function lock(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<St
 /** Of two sessions that make the row at once one does; the other then has its row. */
 async function make(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<Stored | undefined> {
   const now = await clock(tx);
-  await tx.query(sql`INSERT INTO ${gj.settings} (key, value, created_at, updated_at) VALUES (${place.key}, ${place.initial}::jsonb, ${now}, ${now}) ON CONFLICT DO NOTHING`);
+  await tx.query(
+    sql`INSERT INTO ${gj.settings} (key, value, created_at, updated_at) VALUES (${place.key}, ${place.initial}::jsonb, ${now}, ${now}) ON CONFLICT DO NOTHING`,
+  );
   return lock(tx, gj, place, name);
 }

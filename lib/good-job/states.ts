@@ -1,7 +1,14 @@
 import sql, { type Sql } from 'sql-template-tag';
 
 /** The six states in the order of the tabs. One rule for tab, badge, count, filter and bulk (GoodJob's own tabs and badges disagree). */
-export const JOB_STATES = ['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded'] as const;
+export const JOB_STATES = [
+  'scheduled',
+  'retried',
+  'queued',
+  'running',
+  'succeeded',
+  'discarded',
+] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 export function isJobState(value: string): value is JobState {

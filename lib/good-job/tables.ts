@@ -25,7 +25,8 @@ export class GoodJob {
     readonly schema: DetectedSchema,
     readonly app: AppSettings,
   ) {
-    const table = (name: TableName) => raw(`${quoteIdentifier(schema.name)}.${quoteIdentifier(name)}`);
+    const table = (name: TableName) =>
+      raw(`${quoteIdentifier(schema.name)}.${quoteIdentifier(name)}`);
     this.jobs = table('good_jobs');
     this.executions = table('good_job_executions');
     this.batches = table('good_job_batches');
@@ -47,7 +48,9 @@ export class GoodJob {
 
   /** `good_job_batches.jobs_finished_at` came with GoodJob 4.3; before it `finished_at` takes its place. */
   get jobsFinishedAt(): Sql {
-    return raw(this.has('good_job_batches', 'jobs_finished_at') ? 'jobs_finished_at' : 'finished_at');
+    return raw(
+      this.has('good_job_batches', 'jobs_finished_at') ? 'jobs_finished_at' : 'finished_at',
+    );
   }
 }
 

@@ -12,5 +12,11 @@ export default function clientMessagesLoader(source) {
   const file = path.join(path.dirname(folder), from);
   this.addDependency(file);
   const messages = Object.entries(JSON.parse(readFileSync(file, 'utf8')));
-  return JSON.stringify(Object.fromEntries(messages.filter(([namespace]) => (only ? only.includes(namespace) : !without.includes(namespace)))));
+  return JSON.stringify(
+    Object.fromEntries(
+      messages.filter(([namespace]) =>
+        only ? only.includes(namespace) : !without.includes(namespace),
+      ),
+    ),
+  );
 }

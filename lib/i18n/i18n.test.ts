@@ -3,7 +3,8 @@ import { chooseLocale, isTimeZone } from './locales';
 import { utcToZoned, zonedToUtc } from './zoned-time';
 
 describe('chooseLocale', () => {
-  const choose = (query: string | null, cookie?: string, acceptLanguage?: string) => chooseLocale({ query, cookie, acceptLanguage, fallback: 'en' });
+  const choose = (query: string | null, cookie?: string, acceptLanguage?: string) =>
+    chooseLocale({ query, cookie, acceptLanguage, fallback: 'en' });
   it('goes by query, cookie, Accept-Language, default', () => {
     expect(choose('ja', 'en', 'en')).toBe('ja');
     expect(choose('de', 'ja', 'en')).toBe('ja');
@@ -22,7 +23,8 @@ describe('zones', () => {
     expect(zonedToUtc('tomorrow', 'UTC')).toBeNull();
     expect(zonedToUtc('2026-13-01T00:00', 'UTC')).toBeNull();
   });
-  it('and back', () => expect(utcToZoned(Date.parse('2026-11-23T12:30:00Z'), 'Asia/Tokyo')).toBe('2026-11-23T21:30'));
+  it('and back', () =>
+    expect(utcToZoned(Date.parse('2026-11-23T12:30:00Z'), 'Asia/Tokyo')).toBe('2026-11-23T21:30'));
   it('knows a zone from a guess', () => {
     expect(isTimeZone('Asia/Tokyo')).toBe(true);
     expect(isTimeZone('Mars/Base')).toBe(false);

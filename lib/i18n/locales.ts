@@ -37,14 +37,21 @@ export function isTimeZone(value: string | null | undefined): value is string {
 }
 
 /** `?locale=`, then the cookie, then Accept-Language, then the default; never the path. */
-export function chooseLocale(from: { query: string | null; cookie: string | undefined; acceptLanguage: string | undefined; fallback: Locale }): Locale {
+export function chooseLocale(from: {
+  query: string | null;
+  cookie: string | undefined;
+  acceptLanguage: string | undefined;
+  fallback: Locale;
+}): Locale {
   if (isLocale(from.query)) return from.query;
   if (isLocale(from.cookie)) return from.cookie;
   const wanted = (from.acceptLanguage ?? '')
     .split(',')
     .map((part) => {
       const [tag = '', ...parameters] = part.trim().split(';');
-      const q = parameters.map((p) => /^\s*q=([\d.]+)\s*$/.exec(p)?.[1]).find((value) => value !== undefined);
+      const q = parameters
+        .map((p) => /^\s*q=([\d.]+)\s*$/.exec(p)?.[1])
+        .find((value) => value !== undefined);
       return { language: tag.split('-')[0]?.toLowerCase(), q: q === undefined ? 1 : Number(q) };
     })
     .filter(({ language, q }) => isLocale(language) && q > 0)

@@ -9,6 +9,13 @@ export default getRequestConfig(async () => {
   const wanted = request.get(PREFERENCES.locale.header);
   const locale = isLocale(wanted) ? wanted : env().defaultLocale;
   const zone = request.get(PREFERENCES.timeZone.header);
-  const messages = (await import(`../../messages/${locale}.json`)) as { default: Record<string, never> };
-  return { locale, timeZone: isTimeZone(zone) ? zone : env().timeZone, messages: messages.default, now: new Date() };
+  const messages = (await import(`../../messages/${locale}.json`)) as {
+    default: Record<string, never>;
+  };
+  return {
+    locale,
+    timeZone: isTimeZone(zone) ? zone : env().timeZone,
+    messages: messages.default,
+    now: new Date(),
+  };
 });

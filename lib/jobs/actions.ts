@@ -18,25 +18,42 @@ const input = z.object({
 });
 
 async function change(given: unknown): Promise<ActionResult<Outcome>> {
-  return runAction(input, given, async (ctx, { action, id, scheduledAt }) => {
-    const [outcome] = await changeJobs(ctx, action, [id.toLowerCase()], { scheduledAt });
-    return outcome ?? { id, outcome: 'missing' };
-  }, 'changeJob');
+  return runAction(
+    input,
+    given,
+    async (ctx, { action, id, scheduledAt }) => {
+      const [outcome] = await changeJobs(ctx, action, [id.toLowerCase()], { scheduledAt });
+      return outcome ?? { id, outcome: 'missing' };
+    },
+    'changeJob',
+  );
 }
 
 /** One action on one job; the door of the pages with JavaScript. */
-export async function changeJob(given: z.input<typeof input> & WithReason): Promise<ActionResult<Outcome>> {
+export async function changeJob(
+  given: z.input<typeof input> & WithReason,
+): Promise<ActionResult<Outcome>> {
   return change(given);
 }
 
 /** The same from the confirmation page's form, without JavaScript: answers with the job's page and what became of it. */
 export async function submitJobAction(form: FormData): Promise<void> {
-  const scheduledAt = form.get('when') === 'at' ? (zonedToUtc(String(form.get('at')), await getTimeZone()) ?? 'unreadable') : null;
+  const scheduledAt =
+    form.get('when') === 'at'
+      ? (zonedToUtc(String(form.get('at')), await getTimeZone()) ?? 'unreadable')
+      : null;
   const action = form.get('action');
   const id = form.get('id');
   const result = await change({ action, id, scheduledAt, reason: form.get('reason') });
-  const outcome = result.ok ? (result.value.outcome === 'refused' ? result.value.code : result.value.outcome) : result.error;
-  const gone = result.ok && (result.value.outcome === 'missing' || (result.value.outcome === 'done' && action === 'destroy'));
+  const outcome = result.ok
+    ? result.value.outcome === 'refused'
+      ? result.value.code
+      : result.value.outcome
+    : result.error;
+  const gone =
+    result.ok &&
+    (result.value.outcome === 'missing' ||
+      (result.value.outcome === 'done' && action === 'destroy'));
   const path = typeof id === 'string' && isUuid(id) && !gone ? `/jobs/${id}` : '/jobs';
   redirect(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
 }

@@ -20,17 +20,25 @@ interface BatchPlace {
 
 /** Null: the cursor's row is gone and it brought no time. */
 async function placeOf(tx: Tx, gj: GoodJob, cursor: Cursor): Promise<BatchPlace | null> {
-  const [row] = await tx.query<BatchPlace>(sql`SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt" FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
+  const [row] = await tx.query<BatchPlace>(
+    sql`SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt" FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`,
+  );
   return row ?? (cursor.at === null ? null : { createdAt: cursor.at, readyAt: null });
 }
 
 /** Of a row that is gone only its moment is known: rather all of that moment again than one lost. */
 function beyondPlace(cursor: Cursor, { createdAt, readyAt: ready }: BatchPlace): Sql {
   if (cursor.direction === 'after') {
-    const tied = ready === null ? sql`true` : sql`(j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id > ${cursor.id}::uuid))`;
+    const tied =
+      ready === null
+        ? sql`true`
+        : sql`(j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id > ${cursor.id}::uuid))`;
     return sql`j.created_at <= ${createdAt} AND ${tied}`;
   }
-  const tied = ready === null ? sql`true` : sql`(j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id < ${cursor.id}::uuid))`;
+  const tied =
+    ready === null
+      ? sql`true`
+      : sql`(j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id < ${cursor.id}::uuid))`;
   return sql`j.created_at >= ${createdAt} AND ${tied}`;
 }
 
@@ -41,10 +49,23 @@ const LOOKED_AT = 40;
  * Members among the jobs created next to the cursor, whosever they are (index_good_jobs_on_created_at). Those created
  * in the last moment that was looked at do not count: there may be more of that moment.
  */
-function membersBeside(gj: GoodJob, cursor: Cursor, { createdAt }: BatchPlace, fits: Sql, seen: number): Sql {
-  const [from, isComplete] = cursor.direction === 'after'
-    ? [sql`j.created_at <= ${createdAt} ORDER BY j.created_at DESC`, sql`created_at > (SELECT min(created_at) FROM beside)`]
-    : [sql`j.created_at >= ${createdAt} ORDER BY j.created_at`, sql`created_at < (SELECT max(created_at) FROM beside)`];
+function membersBeside(
+  gj: GoodJob,
+  cursor: Cursor,
+  { createdAt }: BatchPlace,
+  fits: Sql,
+  seen: number,
+): Sql {
+  const [from, isComplete] =
+    cursor.direction === 'after'
+      ? [
+          sql`j.created_at <= ${createdAt} ORDER BY j.created_at DESC`,
+          sql`created_at > (SELECT min(created_at) FROM beside)`,
+        ]
+      : [
+          sql`j.created_at >= ${createdAt} ORDER BY j.created_at`,
+          sql`created_at < (SELECT max(created_at) FROM beside)`,
+        ];
   return sql`
     WITH beside AS MATERIALIZED (SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${fits} AS fits FROM ${gj.jobs} j WHERE ${from} LIMIT ${seen})
     SELECT id, created_at, ready_at FROM beside WHERE fits AND ${isComplete}`;
@@ -84,7 +105,14 @@ const WRITTEN_LAST = 300;
  * make by themselves (index_good_jobs_on_batch_id, backwards; it keeps one batch's rows in the table's order). It
  * spares most members the sorting. Null: they would not fill a page.
  */
-async function boundOf(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, from: Sql, order: Sql): Promise<(Bound & { isLarge: boolean }) | null> {
+async function boundOf(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  filter: JobFilter,
+  from: Sql,
+  order: Sql,
+): Promise<(Bound & { isLarge: boolean }) | null> {
   const [row] = await tx.query<Bound & { isLarge: boolean }>(sql`
     SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt",
            (SELECT count(*) = ${LARGE} FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${LARGE}) s) AS "isLarge" FROM (
@@ -104,7 +132,11 @@ function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direc
 const SEARCHED = 5_000;
 
 /** One page of a batch's jobs, newest first. */
-export async function listBatchJobs(ctx: Ctx, batchId: string, asked: JobFilter): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
+export async function listBatchJobs(
+  ctx: Ctx,
+  batchId: string,
+  asked: JobFilter,
+): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
   if (!isUnderstood(asked)) return { rows: [], previous: null, next: null, searched: null };
   const { gj } = ctx;
   return ctx.db.read(
@@ -119,7 +151,13 @@ export async function listBatchJobs(ctx: Ctx, batchId: string, asked: JobFilter)
 }
 
 /** The same where each job found must be looked at again: among so many members, however many candidates they are. */
-async function searchBatch(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, found: Candidates): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
+async function searchBatch(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  filter: JobFilter,
+  found: Candidates,
+): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
   const { cursor, limit } = filter;
   const place = cursor && (await placeOf(tx, gj, cursor));
   if (cursor && !place) return { rows: [], previous: null, next: null, searched: null };
@@ -131,37 +169,85 @@ async function searchBatch(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilt
         FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${found.unchecked} OFFSET 0) j WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1})
     SELECT j.id, j.created_at AS "createdAt", coalesce((${found.condition}), false) AS fits FROM page JOIN ${gj.jobs} j ON j.id = page.id ORDER BY page.n`);
   const looked = members.slice(0, SEARCHED);
-  const rows = await found.first<ReadJobRow>(tx, looked.filter(({ fits }) => fits).map(({ id }) => id), limit + 1, jobRowColumns(gj, sql`j.created_at`));
-  const page = toPage(rows.map((row) => shownRow(row)), cursor, limit);
+  const rows = await found.first<ReadJobRow>(
+    tx,
+    looked.filter(({ fits }) => fits).map(({ id }) => id),
+    limit + 1,
+    jobRowColumns(gj, sql`j.created_at`),
+  );
+  const page = toPage(
+    rows.map((row) => shownRow(row)),
+    cursor,
+    limit,
+  );
   const last = looked.at(-1);
-  if (rows.length > limit || members.length <= SEARCHED || !last) return { ...page, searched: null };
-  const further: Cursor = { direction: cursor?.direction ?? 'after', id: last.id, at: last.createdAt };
-  return { ...page, ...(further.direction === 'after' ? { next: further } : { previous: further }), searched: { at: last.createdAt, looked: looked.length } };
+  if (rows.length > limit || members.length <= SEARCHED || !last)
+    return { ...page, searched: null };
+  const further: Cursor = {
+    direction: cursor?.direction ?? 'after',
+    id: last.id,
+    at: last.createdAt,
+  };
+  return {
+    ...page,
+    ...(further.direction === 'after' ? { next: further } : { previous: further }),
+    searched: { at: last.createdAt, looked: looked.length },
+  };
 }
 
-const inOrder = (cursor: Cursor | null): Sql => (cursor?.direction === 'before' ? sql`created_at, ready_at, id DESC` : sql`created_at DESC, ready_at DESC, id`);
+const inOrder = (cursor: Cursor | null): Sql =>
+  cursor?.direction === 'before'
+    ? sql`created_at, ready_at, id DESC`
+    : sql`created_at DESC, ready_at DESC, id`;
 
 /** What finds the jobs of a time, without which all members would have to be looked at for each. */
-const BY_TIME = ['add_index_good_jobs_created_at', 'add_index_good_jobs_scheduled_at_and_queue_name', 'add_index_good_jobs_finished_at_for_cleanup'];
+const BY_TIME = [
+  'add_index_good_jobs_created_at',
+  'add_index_good_jobs_scheduled_at_and_queue_name',
+  'add_index_good_jobs_finished_at_for_cleanup',
+];
 
 /** Null: what the page holds may change without a time of a job that says so. A class does not, and a job that has finished says when. */
-function keyOf(gj: GoodJob, batchId: string, { state, terms, cursor, limit }: JobFilter, place: BatchPlace | null): string | null {
+function keyOf(
+  gj: GoodJob,
+  batchId: string,
+  { state, terms, cursor, limit }: JobFilter,
+  place: BatchPlace | null,
+): string | null {
   if (gj.schema.missingMigrations.some(({ migration }) => BY_TIME.includes(migration))) return null;
-  if ((state !== null && state !== 'succeeded' && state !== 'discarded') || !terms.every((term) => term.kind === 'match' && term.field === 'class')) return null;
+  if (
+    (state !== null && state !== 'succeeded' && state !== 'discarded') ||
+    !terms.every((term) => term.kind === 'match' && term.field === 'class')
+  )
+    return null;
   return JSON.stringify([batchId, state, terms, cursor, place, limit]);
 }
 
 /** A page's own rows, and the members that were created, came to be due at another time, or finished after that moment (what has waited since for a day to come was not written since); nothing where they are too many. */
-const membersSince = (gj: GoodJob, batchId: string, state: JobFilter['state'], ids: readonly string[], since: number, condition: Sql): Sql => {
+const membersSince = (
+  gj: GoodJob,
+  batchId: string,
+  state: JobFilter['state'],
+  ids: readonly string[],
+  since: number,
+  condition: Sql,
+): Sql => {
   const after = new Date(since).toISOString();
-  const joined = (column: 'created_at' | 'scheduled_at' | 'finished_at') => sql`UNION (SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} AND j.updated_at >= ${after} LIMIT ${JOINED + 1})`;
+  const joined = (column: 'created_at' | 'scheduled_at' | 'finished_at') =>
+    sql`UNION (SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} AND j.updated_at >= ${after} LIMIT ${JOINED + 1})`;
   return sql`
     WITH candidate AS MATERIALIZED (
       SELECT id FROM unnest(${ids}::uuid[]) id ${joined('created_at')} ${joined('scheduled_at')} ${state === null ? sql`` : joined('finished_at')})
     SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM candidate JOIN ${gj.jobs} j USING (id) WHERE (SELECT count(*) FROM candidate) <= ${JOINED} AND j.batch_id = ${batchId} AND ${condition}`;
 };
 
-async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFilter, { condition }: Candidates): Promise<Page<JobRow>> {
+async function readBatchPage(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  filter: JobFilter,
+  { condition }: Candidates,
+): Promise<Page<JobRow>> {
   const { cursor, limit } = filter;
   const direction = cursor?.direction ?? 'after';
   const order = inOrder(cursor);
@@ -178,10 +264,16 @@ async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFi
   };
   const readAt = Date.now();
   const key = keyOf(gj, batchId, filter, place);
-  const keep = (rows: readonly JobRow[], scannedAt: number) => key !== null && rows.length > 0 && keepPage(gj.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
+  const keep = (rows: readonly JobRow[], scannedAt: number) =>
+    key !== null &&
+    rows.length > 0 &&
+    keepPage(gj.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
   const known = key && knownPage(gj.schema, key);
   if (known) {
-    const rows = await read(membersSince(gj, batchId, filter.state, known.ids, known.readAt - LOOK_BACK_MS, condition), sql`true`);
+    const rows = await read(
+      membersSince(gj, batchId, filter.state, known.ids, known.readAt - LOOK_BACK_MS, condition),
+      sql`true`,
+    );
     if (stillHolds(known, rows, limit)) {
       keep(rows, known.scannedAt);
       return toPage(rows, cursor, limit);
@@ -189,10 +281,16 @@ async function readBatchPage(tx: Tx, gj: GoodJob, batchId: string, filter: JobFi
   }
   const fits = sql`j.batch_id = ${batchId} AND ${condition}`;
   // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
-  const near = cursor && place ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (limit + 1)), sql`true`) : [];
+  const near =
+    cursor && place
+      ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (limit + 1)), sql`true`)
+      : [];
   if (near.length > limit) return toPage(near, cursor, limit);
   const bound = await boundOf(tx, gj, batchId, filter, from, order);
-  const rows = await read(allMembers(gj, batchId, filter), bound ? upTo(bound, direction) : sql`true`);
+  const rows = await read(
+    allMembers(gj, batchId, filter),
+    bound ? upTo(bound, direction) : sql`true`,
+  );
   if (bound?.isLarge) keep(rows, readAt);
   return toPage(rows, cursor, limit);
 }

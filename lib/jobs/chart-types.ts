@@ -54,7 +54,10 @@ export function isCreatedBound(term: Term): boolean {
 }
 
 /** From when to when these terms hold, ms; null: neither. `now`: ms. */
-export function createdBounds(terms: readonly Term[], now: number): { from: number; to: number } | null {
+export function createdBounds(
+  terms: readonly Term[],
+  now: number,
+): { from: number; to: number } | null {
   let [from, to] = [-Infinity, Infinity];
   for (const term of terms) {
     if (term.kind !== 'time' || !isCreatedBound(term)) continue;

@@ -13,21 +13,52 @@ const ALL = sql`true`;
 beforeAll(async () => {
   console_ = await TestConsole.open('jobs_chart');
   const { client } = console_;
-  for (const [at, columns] of [[0, DISCARDED], [0, SUCCEEDED], [10, SUCCEEDED], [59, RUNNING], [60, SUCCEEDED], [200, DISCARDED], [-5, {}]] as const)
-    await insertJob(client, { ...columns, created_at: minutesAgo(at), job_class: `Class${at}`, queue_name: at === 10 ? null : 'default' });
+  for (const [at, columns] of [
+    [0, DISCARDED],
+    [0, SUCCEEDED],
+    [10, SUCCEEDED],
+    [59, RUNNING],
+    [60, SUCCEEDED],
+    [200, DISCARDED],
+    [-5, {}],
+  ] as const)
+    await insertJob(client, {
+      ...columns,
+      created_at: minutesAgo(at),
+      job_class: `Class${at}`,
+      queue_name: at === 10 ? null : 'default',
+    });
 });
 afterAll(() => console_.close());
 
 it('counts each job of the last hour once, in the minute in which it was created', async () => {
   const chart = await chartJobs(console_.ctx(), ALL, { range: 'hour', by: 'state' }, NOW);
-  expect(chart).toMatchObject({ start: Date.parse('2026-11-20T09:01:00Z') / 1000, accuracy: { kind: 'exact' } });
-  const counts = Object.fromEntries(chart.series.map(({ name, counts: all }) => [name, all.flatMap((count, n) => (count > 0 ? [[n, count]] : []))]));
-  expect(counts).toEqual({ succeeded: [[49, 1], [59, 1]], discarded: [[59, 1]], running: [[0, 1]] });
+  expect(chart).toMatchObject({
+    start: Date.parse('2026-11-20T09:01:00Z') / 1000,
+    accuracy: { kind: 'exact' },
+  });
+  const counts = Object.fromEntries(
+    chart.series.map(({ name, counts: all }) => [
+      name,
+      all.flatMap((count, n) => (count > 0 ? [[n, count]] : [])),
+    ]),
+  );
+  expect(counts).toEqual({
+    succeeded: [
+      [49, 1],
+      [59, 1],
+    ],
+    discarded: [[59, 1]],
+    running: [[0, 1]],
+  });
   expect(chart.series[0]?.name).toBe('succeeded');
 });
 
 it('looks back a day and a week, and holds to the filter', async () => {
-  const total = async (range: 'day' | 'week', condition = ALL) => (await chartJobs(console_.ctx(), condition, { range, by: 'class' }, NOW)).series.flatMap((one) => one.counts).reduce((a, b) => a + b, 0);
+  const total = async (range: 'day' | 'week', condition = ALL) =>
+    (await chartJobs(console_.ctx(), condition, { range, by: 'class' }, NOW)).series
+      .flatMap((one) => one.counts)
+      .reduce((a, b) => a + b, 0);
   // A bucket in which the hour has not ended holds what is yet to come too.
   expect(await total('day')).toBe(7);
   expect(await total('week', sql`j.error IS NOT NULL`)).toBe(2);
@@ -36,7 +67,13 @@ it('looks back a day and a week, and holds to the filter', async () => {
 it('names a missing queue, and puts what is beyond the largest into one', async () => {
   const { client } = console_;
   const ids = [];
-  for (let n = 0; n < 12; n += 1) ids.push(await insertJob(client, { created_at: minutesAgo(20), queue_name: `q${String(n).padStart(2, '0')}` }));
+  for (let n = 0; n < 12; n += 1)
+    ids.push(
+      await insertJob(client, {
+        created_at: minutesAgo(20),
+        queue_name: `q${String(n).padStart(2, '0')}`,
+      }),
+    );
   const chart = await chartJobs(console_.ctx(), ALL, { range: 'hour', by: 'queue' }, NOW);
   await client.query('DELETE FROM good_jobs WHERE id = ANY($1)', [ids]);
   expect(chart.series).toHaveLength(9);
@@ -56,10 +93,17 @@ it('reckons a large table from a sample, and says so', async () => {
   const bulk = chart.series.find(({ name }) => name === 'BulkJob')?.counts[29] ?? 0;
   expect(bulk).toBeGreaterThan(17_000);
   expect(bulk).toBeLessThan(23_000);
-  expect(await chartJobs(console_.ctx(), ALL, { range: 'hour', by: 'class' }, NOW, small)).toEqual(chart);
+  expect(await chartJobs(console_.ctx(), ALL, { range: 'hour', by: 'class' }, NOW, small)).toEqual(
+    chart,
+  );
 });
 
 it('takes what it cannot read for the last hour by state', () => {
   expect(readChartRequest('week', 'class')).toEqual({ range: 'week', by: 'class' });
-  for (const [range, by] of [['toString', 'x'], [null, null], ['', '__proto__']]) expect(readChartRequest(range ?? null, by ?? null)).toEqual({ range: 'hour', by: 'state' });
+  for (const [range, by] of [
+    ['toString', 'x'],
+    [null, null],
+    ['', '__proto__'],
+  ])
+    expect(readChartRequest(range ?? null, by ?? null)).toEqual({ range: 'hour', by: 'state' });
 });

@@ -6,7 +6,14 @@ import { ConsoleError } from '../errors';
 import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
 import { shownNames } from '../shown-names';
-import { CHART_RANGES, CHART_SERIES, type Chart, type ChartRequest, type ChartSeries, isCreatedBound } from './chart-types';
+import {
+  CHART_RANGES,
+  CHART_SERIES,
+  type Chart,
+  type ChartRequest,
+  type ChartSeries,
+  isCreatedBound,
+} from './chart-types';
 import { type JobFilter, isUnderstood } from './filters';
 import { type Candidates, candidates } from './recheck';
 import { settle } from './settle';
@@ -22,7 +29,11 @@ const SAMPLE_BUDGET_MS = 1_500;
 /** The same pages each time: a chart that refreshes must not flicker. */
 const SEED = 4_711;
 
-const GROUPS = { state: stateOf, queue: sql`left(j.queue_name, 200)`, class: sql`left(j.job_class, 200)` };
+const GROUPS = {
+  state: stateOf,
+  queue: sql`left(j.queue_name, 200)`,
+  class: sql`left(j.job_class, 200)`,
+};
 
 interface Counted {
   bucket: number;
@@ -33,17 +44,27 @@ interface Counted {
 }
 
 /** The chart of a list. Its own bounds of the time of creation are left out: they are chosen in the chart. */
-export async function chartOfList(ctx: Ctx, asked: JobFilter, request: ChartRequest): Promise<Chart> {
+export async function chartOfList(
+  ctx: Ctx,
+  asked: JobFilter,
+  request: ChartRequest,
+): Promise<Chart> {
   const terms = asked.terms.filter((term) => !isCreatedBound(term));
   const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, { ...asked, terms }));
   if (!isUnderstood(filter)) return chartJobs(ctx, sql`false`, request);
   const found = candidates(ctx.gj, filter);
-  const chart = await (found.isDoubtful ? chartDoubtful(ctx, found, request) : chartJobs(ctx, found.condition, request));
+  const chart = await (found.isDoubtful
+    ? chartDoubtful(ctx, found, request)
+    : chartJobs(ctx, found.condition, request));
   return request.by === 'queue' ? withShownQueues(ctx, chart) : chart;
 }
 
 async function withShownQueues(ctx: Ctx, chart: Chart): Promise<Chart> {
-  const shown = await shownNames(ctx, 'queue_name', chart.series.map(({ name }) => name));
+  const shown = await shownNames(
+    ctx,
+    'queue_name',
+    chart.series.map(({ name }) => name),
+  );
   return { ...chart, series: chart.series.map((one) => ({ ...one, name: shown(one.name) })) };
 }
 
@@ -54,26 +75,50 @@ const LOOKED_AGAIN = 4_000;
  * The same where each job found must be looked at again: of so many jobs in the range, exactly; of more, of a share of
  * them that does not depend on what is searched for.
  */
-async function chartDoubtful(ctx: Ctx, found: Candidates, { range, by }: ChartRequest): Promise<Chart> {
+async function chartDoubtful(
+  ctx: Ctx,
+  found: Candidates,
+  { range, by }: ChartRequest,
+): Promise<Chart> {
   const { seconds, buckets } = CHART_RANGES[range];
   const { start, from, to } = boundsOf(range, Date.now());
   const inRange = sql`j.created_at >= ${from} AND j.created_at < ${to}`;
-  const answer = await inTime(ctx, async (tx) => {
-    const [all] = await tx.query<{ count: number }>(sql`SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${inRange} LIMIT ${LOOKED_AGAIN + 1}) j`);
-    const isSmall = (all?.count ?? 0) <= LOOKED_AGAIN;
-    const percent = isSmall ? 100 : await sharePercent(tx, ctx, LIMITS.sampledPages);
-    const sample = isSmall ? empty : sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`;
-    const [sampled] = isSmall ? [all] : await tx.query<{ count: number }>(sql`SELECT count(*)::int AS count FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange}`);
-    const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / LOOKED_AGAIN));
-    const rows = await tx.query<{ id: string; bucket: number; name: string | null }>(sql`
+  const answer = await inTime(
+    ctx,
+    async (tx) => {
+      const [all] = await tx.query<{ count: number }>(
+        sql`SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${inRange} LIMIT ${LOOKED_AGAIN + 1}) j`,
+      );
+      const isSmall = (all?.count ?? 0) <= LOOKED_AGAIN;
+      const percent = isSmall ? 100 : await sharePercent(tx, ctx, LIMITS.sampledPages);
+      const sample = isSmall ? empty : sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`;
+      const [sampled] = isSmall
+        ? [all]
+        : await tx.query<{ count: number }>(
+            sql`SELECT count(*)::int AS count FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange}`,
+          );
+      const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / LOOKED_AGAIN));
+      const rows = await tx.query<{ id: string; bucket: number; name: string | null }>(sql`
       SELECT j.id, floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name
         FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 AND (${found.condition})`);
-    const kept = await found.keep(tx, rows.map(({ id }) => id));
-    return { rows: rows.filter(({ id }) => kept.has(id)), factor: (100 / percent) * oneOf };
-  }, SAMPLE_BUDGET_MS * 2);
+      const kept = await found.keep(
+        tx,
+        rows.map(({ id }) => id),
+      );
+      return { rows: rows.filter(({ id }) => kept.has(id)), factor: (100 / percent) * oneOf };
+    },
+    SAMPLE_BUDGET_MS * 2,
+  );
   if (!answer) return { range, by, start, series: [], accuracy: { kind: 'unknown' } };
-  const accuracy: Chart['accuracy'] = answer.factor === 1 ? { kind: 'exact' } : { kind: 'sample', rows: answer.rows.length };
-  return { range, by, start, series: toSeries(ranked(answer.rows), buckets, answer.factor), accuracy };
+  const accuracy: Chart['accuracy'] =
+    answer.factor === 1 ? { kind: 'exact' } : { kind: 'sample', rows: answer.rows.length };
+  return {
+    range,
+    by,
+    start,
+    series: toSeries(ranked(answer.rows), buckets, answer.factor),
+    accuracy,
+  };
 }
 
 /** As the database counts them: by bucket and name, the most frequent names by rank. */
@@ -83,19 +128,34 @@ function ranked(rows: { bucket: number; name: string | null }[]): Counted[] {
     const counts = names.get(name) ?? new Map<number, number>();
     names.set(name, counts.set(bucket, (counts.get(bucket) ?? 0) + 1));
   }
-  const total = (counts: Map<number, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const order = [...names].sort(([a, ofA], [b, ofB]) => total(ofB) - total(ofA) || String(a).localeCompare(String(b)));
+  const total = (counts: Map<number, number>) =>
+    [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const order = [...names].sort(
+    ([a, ofA], [b, ofB]) => total(ofB) - total(ofA) || String(a).localeCompare(String(b)),
+  );
   const others = new Map<number, number>();
-  for (const [, counts] of order.slice(CHART_SERIES)) for (const [bucket, count] of counts) others.set(bucket, (others.get(bucket) ?? 0) + count);
-  const asRows = (counts: Map<number, number>, rank: number | null, name: string | null) => [...counts].map(([bucket, count]) => ({ bucket, count, rank, name, looked: rows.length }));
-  return [...order.slice(0, CHART_SERIES).flatMap(([name, counts], n) => asRows(counts, n + 1, name)), ...asRows(others, null, null)];
+  for (const [, counts] of order.slice(CHART_SERIES))
+    for (const [bucket, count] of counts) others.set(bucket, (others.get(bucket) ?? 0) + count);
+  const asRows = (counts: Map<number, number>, rank: number | null, name: string | null) =>
+    [...counts].map(([bucket, count]) => ({ bucket, count, rank, name, looked: rows.length }));
+  return [
+    ...order.slice(0, CHART_SERIES).flatMap(([name, counts], n) => asRows(counts, n + 1, name)),
+    ...asRows(others, null, null),
+  ];
 }
 
 /** Whole buckets, the last of them with now in it: seconds since 1970, and ISO 8601. `now`: ms. */
-function boundsOf(range: ChartRequest['range'], now: number): { start: number; from: string; to: string } {
+function boundsOf(
+  range: ChartRequest['range'],
+  now: number,
+): { start: number; from: string; to: string } {
   const { buckets, seconds } = CHART_RANGES[range];
   const start = (Math.floor(now / 1000 / seconds) - buckets + 1) * seconds;
-  return { start, from: new Date(start * 1000).toISOString(), to: new Date((start + buckets * seconds) * 1000).toISOString() };
+  return {
+    start,
+    from: new Date(start * 1000).toISOString(),
+    to: new Date((start + buckets * seconds) * 1000).toISOString(),
+  };
 }
 
 /**
@@ -103,10 +163,22 @@ function boundsOf(range: ChartRequest['range'], now: number): { start: number; f
  * index_good_jobs_on_created_at (or the filter's own index) where the planner finds that cheap; else reckoned from a
  * sample of the table's pages. `now`: ms.
  */
-export async function chartJobs(ctx: Ctx, condition: Sql, { range, by }: ChartRequest, now = Date.now(), limits = LIMITS): Promise<Chart> {
+export async function chartJobs(
+  ctx: Ctx,
+  condition: Sql,
+  { range, by }: ChartRequest,
+  now = Date.now(),
+  limits = LIMITS,
+): Promise<Chart> {
   const { buckets, seconds } = CHART_RANGES[range];
   const { start, from, to } = boundsOf(range, now);
-  const chart = (rows: Counted[], accuracy: Chart['accuracy'], factor = 1): Chart => ({ range, by, start, series: toSeries(rows, buckets, factor), accuracy });
+  const chart = (rows: Counted[], accuracy: Chart['accuracy'], factor = 1): Chart => ({
+    range,
+    by,
+    start,
+    series: toSeries(rows, buckets, factor),
+    accuracy,
+  });
   const counted = (sample: Sql) => sql`
     WITH counted AS MATERIALIZED (
       SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name, count(*)::int AS count
@@ -120,16 +192,33 @@ export async function chartJobs(ctx: Ctx, condition: Sql, { range, by }: ChartRe
     const rows = await inTime(ctx, (tx) => tx.query<Counted>(counted(empty)), EXACT_BUDGET_MS);
     if (rows) return chart(rows, { kind: 'exact' });
   }
-  const sampled = await inTime(ctx, async (tx) => {
-    const percent = await sharePercent(tx, ctx, limits.sampledPages);
-    return { percent, rows: await tx.query<Counted>(counted(sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`)) };
-  }, SAMPLE_BUDGET_MS);
+  const sampled = await inTime(
+    ctx,
+    async (tx) => {
+      const percent = await sharePercent(tx, ctx, limits.sampledPages);
+      return {
+        percent,
+        rows: await tx.query<Counted>(
+          counted(sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`),
+        ),
+      };
+    },
+    SAMPLE_BUDGET_MS,
+  );
   if (!sampled) return chart([], { kind: 'unknown' });
-  return chart(sampled.rows, sampled.percent === 100 ? { kind: 'exact' } : { kind: 'sample', rows: sampled.rows[0]?.looked ?? 0 }, 100 / sampled.percent);
+  return chart(
+    sampled.rows,
+    sampled.percent === 100
+      ? { kind: 'exact' }
+      : { kind: 'sample', rows: sampled.rows[0]?.looked ?? 0 },
+    100 / sampled.percent,
+  );
 }
 
 async function priceOf(ctx: Ctx, statement: Sql): Promise<number> {
-  const [row] = await ctx.db.read((tx) => tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) ${statement}`));
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) ${statement}`),
+  );
   const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Total Cost': number } }[];
   return plan?.Plan['Total Cost'] ?? Infinity;
 }
@@ -143,7 +232,11 @@ async function sharePercent(tx: Tx, ctx: Ctx, sampled: number): Promise<number> 
 }
 
 /** Null: cut by the statement timeout. */
-async function inTime<T>(ctx: Ctx, read: (tx: Tx) => Promise<T>, timeoutMs: number): Promise<T | null> {
+async function inTime<T>(
+  ctx: Ctx,
+  read: (tx: Tx) => Promise<T>,
+  timeoutMs: number,
+): Promise<T | null> {
   return ctx.db.read(read, { timeoutMs }).catch((error: unknown) => {
     if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
     throw error;
@@ -154,7 +247,11 @@ function toSeries(rows: Counted[], buckets: number, factor: number): ChartSeries
   const byRank = new Map<number, ChartSeries>();
   for (const { bucket, rank, name, count } of rows) {
     const key = rank ?? CHART_SERIES + 1;
-    const series = byRank.get(key) ?? { name: name && redaction().text(name), other: rank === null, counts: new Array<number>(buckets).fill(0) };
+    const series = byRank.get(key) ?? {
+      name: name && redaction().text(name),
+      other: rank === null,
+      counts: new Array<number>(buckets).fill(0),
+    };
     byRank.set(key, series);
     if (bucket >= 0 && bucket < buckets) series.counts[bucket] = Math.round(count * factor);
   }

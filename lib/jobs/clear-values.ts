@@ -16,7 +16,13 @@ export interface ValueOfJobs {
 }
 
 /** Some jobs of each value of a column that an index keeps. */
-export async function withJobs(tx: Tx, gj: GoodJob, column: string, where: Sql, values: { value: string }[]): Promise<ValueOfJobs[]> {
+export async function withJobs(
+  tx: Tx,
+  gj: GoodJob,
+  column: string,
+  where: Sql,
+  values: { value: string }[],
+): Promise<ValueOfJobs[]> {
   return tx.query<ValueOfJobs>(sql`
     SELECT v.value, ARRAY(SELECT j.id FROM ${gj.jobs} j WHERE ${raw(`j.${column}`)} = v.value AND ${where} LIMIT ${JOBS_OF_VALUE}) AS ids
       FROM unnest(${values.map(({ value }) => value)}::text[]) WITH ORDINALITY v(value, n) ORDER BY v.n`);
@@ -27,14 +33,25 @@ export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Pr
   const rules = redaction();
   const values = found.filter(({ value }) => rules.text(value) === value);
   if (rules.off || values.length === 0) return values.map(({ value }) => value);
-  const rows = await tx.query<{ id: string; jobClass: string | null; arguments: string | null }>(sql`
+  const rows = await tx.query<{
+    id: string;
+    jobClass: string | null;
+    arguments: string | null;
+  }>(sql`
     SELECT j.id, j.job_class AS "jobClass", (j.serialized_params -> 'arguments')::text AS arguments
       FROM ${gj.jobs} j WHERE j.id = ANY(${values.flatMap(({ ids }) => ids)}::uuid[]) AND coalesce(pg_column_size(j.serialized_params), 0) <= ${LARGEST}`);
-  const secretsOf = new Map(rows.map(({ id, jobClass, arguments: stored }) => {
-    const secrets = new Secrets();
-    if (stored !== null) rules.json(parseJson(stored), { of: 'arguments', jobClass, secrets });
-    return [id, secrets];
-  }));
-  const isClear = ({ value, ids }: ValueOfJobs) => ids.some((id) => ((secrets) => secrets !== undefined && rules.text(value, secrets) === value)(secretsOf.get(id)));
+  const secretsOf = new Map(
+    rows.map(({ id, jobClass, arguments: stored }) => {
+      const secrets = new Secrets();
+      if (stored !== null) rules.json(parseJson(stored), { of: 'arguments', jobClass, secrets });
+      return [id, secrets];
+    }),
+  );
+  const isClear = ({ value, ids }: ValueOfJobs) =>
+    ids.some((id) =>
+      ((secrets) => secrets !== undefined && rules.text(value, secrets) === value)(
+        secretsOf.get(id),
+      ),
+    );
   return values.filter(isClear).map(({ value }) => value);
 }

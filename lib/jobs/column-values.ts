@@ -28,26 +28,50 @@ interface ReadValues extends Record<string, string | null> {
 }
 
 /** The rows with what these columns need besides a JobRow's own: read by id, and only when a viewer chose such a column. */
-export async function withColumns(ctx: Ctx, rows: JobRow[], columns: readonly Column[]): Promise<JobRow[]> {
-  const stored = columns.flatMap((column) => (STORED[column] ? [{ column, value: STORED[column] }] : []));
+export async function withColumns(
+  ctx: Ctx,
+  rows: JobRow[],
+  columns: readonly Column[],
+): Promise<JobRow[]> {
+  const stored = columns.flatMap((column) =>
+    STORED[column] ? [{ column, value: STORED[column] }] : [],
+  );
   const paths = columns.filter(isPath);
   if (stored.length + paths.length === 0 || rows.length === 0) return rows;
   // What is hidden at a path depends on what stands around it: all arguments are read, and the path is taken of what is shown.
-  const args = paths.length > 0 || columns.includes('cron') ? sql`CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END` : sql`NULL`;
+  const args =
+    paths.length > 0 || columns.includes('cron')
+      ? sql`CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END`
+      : sql`NULL`;
   const others = stored.map(({ value }, n) => sql`, ${value} AS ${raw(`value${n}`)}`);
   // good_jobs_pkey
   const values = await ctx.db.read((tx) =>
-    tx.query<ReadValues>(sql`SELECT j.id, j.job_class, ${args} AS arguments ${others.length > 0 ? join(others, ' ') : sql``} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`),
+    tx.query<ReadValues>(
+      sql`SELECT j.id, j.job_class, ${args} AS arguments ${others.length > 0 ? join(others, ' ') : sql``} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`,
+    ),
   );
   const byId = new Map(values.map((row) => [row.id, row]));
   return rows.map((row) => {
     const read = byId.get(row.id);
     const secrets = new Secrets();
-    const shown = read?.arguments ? redaction().json(parseJson(read.arguments), { of: 'arguments', jobClass: read.job_class, secrets }) : undefined;
+    const shown = read?.arguments
+      ? redaction().json(parseJson(read.arguments), {
+          of: 'arguments',
+          jobClass: read.job_class,
+          secrets,
+        })
+      : undefined;
     const text = (value: string | null) => value && redaction().text(value, secrets);
     const extra: ExtraValues = {
-      ...Object.fromEntries(stored.map(({ column }, n) => [column, text(read?.[`value${n}`] ?? null)])),
-      ...Object.fromEntries(paths.map((column) => [column, printed(shown && valueAt(shown, column.split('.').slice(1)))])),
+      ...Object.fromEntries(
+        stored.map(({ column }, n) => [column, text(read?.[`value${n}`] ?? null)]),
+      ),
+      ...Object.fromEntries(
+        paths.map((column) => [
+          column,
+          printed(shown && valueAt(shown, column.split('.').slice(1))),
+        ]),
+      ),
     };
     return { ...row, extra };
   });
@@ -57,7 +81,9 @@ export async function withColumns(ctx: Ctx, rows: JobRow[], columns: readonly Co
 function valueAt(json: Json, path: string[]): Json | undefined {
   return path.reduce<Json | undefined>((found, part) => {
     if (found?.kind === 'object') return get(found, part);
-    return found?.kind === 'array' && /^-?\d{1,9}$/.test(part) ? found.items.at(Number(part)) : undefined;
+    return found?.kind === 'array' && /^-?\d{1,9}$/.test(part)
+      ? found.items.at(Number(part))
+      : undefined;
   }, json);
 }
 

@@ -31,14 +31,39 @@ it('prints what it reads, and nothing for the default', () => {
 
 it('brings the values of chosen columns, arguments as they are written', async () => {
   const { client } = console_;
-  const id = await insertJob(client, { created_at: '2026-11-20T10:00:00.123456Z', cron_key: 'nightly' });
-  const at = (json: string) => client.query('UPDATE good_jobs SET serialized_params = $1 WHERE id = $2', [params(id).replace('"arguments":[]', `"arguments":[{"v":${json}}]`), id]);
+  const id = await insertJob(client, {
+    created_at: '2026-11-20T10:00:00.123456Z',
+    cron_key: 'nightly',
+  });
+  const at = (json: string) =>
+    client.query('UPDATE good_jobs SET serialized_params = $1 WHERE id = $2', [
+      params(id).replace('"arguments":[]', `"arguments":[{"v":${json}}]`),
+      id,
+    ]);
   const value = async () => {
     const { rows } = await listJobs(console_.ctx(), parseJobFilter(new URLSearchParams()));
-    return (await withColumns(console_.ctx(), rows, parseColumns('created,finished,cron,args.0.v,args.7')))[0]?.extra;
+    return (
+      await withColumns(console_.ctx(), rows, parseColumns('created,finished,cron,args.0.v,args.7'))
+    )[0]?.extra;
   };
-  for (const [json, shown] of [['"請求書"', '請求書'], ['12345678901234567890', '12345678901234567890'], ['1.10', '1.10'], ['true', 'true'], ['null', 'null'], ['{"_aj_globalid": "gid://app/User/1"}', 'gid://app/User/1'], ['{"a": 1}', '{…}'], ['[1]', '[…]'], [`"${'x'.repeat(500)}"`, 'x'.repeat(120)]] as const) {
+  for (const [json, shown] of [
+    ['"請求書"', '請求書'],
+    ['12345678901234567890', '12345678901234567890'],
+    ['1.10', '1.10'],
+    ['true', 'true'],
+    ['null', 'null'],
+    ['{"_aj_globalid": "gid://app/User/1"}', 'gid://app/User/1'],
+    ['{"a": 1}', '{…}'],
+    ['[1]', '[…]'],
+    [`"${'x'.repeat(500)}"`, 'x'.repeat(120)],
+  ] as const) {
     await at(json);
-    expect(await value()).toEqual({ created: expect.stringMatching(/^2026-11-20T10:00:00\.123456/), finished: null, cron: 'nightly', 'args.0.v': shown, 'args.7': null });
+    expect(await value()).toEqual({
+      created: expect.stringMatching(/^2026-11-20T10:00:00\.123456/),
+      finished: null,
+      cron: 'nightly',
+      'args.0.v': shown,
+      'args.7': null,
+    });
   }
 });

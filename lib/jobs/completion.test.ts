@@ -9,15 +9,30 @@ beforeAll(async () => {
   console_ = await TestConsole.open('jobs_completion');
   const { client } = console_;
   processId = await insertProcess(client);
-  for (const [n, job_class] of ['Billing::InvoiceMailer', 'InvoiceJob', '請求::送信Job', 'Other Job', null, ''].entries()) {
-    await insertJob(client, { job_class, queue_name: job_class ? 'mailers' : 'default', labels: ['月次', 'bulk'], ...(job_class ? { cron_key: 'nightly', cron_at: `2026-11-20T10:00:0${n}Z` } : {}) });
+  for (const [n, job_class] of [
+    'Billing::InvoiceMailer',
+    'InvoiceJob',
+    '請求::送信Job',
+    'Other Job',
+    null,
+    '',
+  ].entries()) {
+    await insertJob(client, {
+      job_class,
+      queue_name: job_class ? 'mailers' : 'default',
+      labels: ['月次', 'bulk'],
+      ...(job_class ? { cron_key: 'nightly', cron_at: `2026-11-20T10:00:0${n}Z` } : {}),
+    });
   }
 });
 afterAll(() => console_.close());
 
 const complete = async (marked: string) => {
   const text = marked.replace('|', '');
-  const { from, to, items } = await completeQuery(console_.ctx(), { text, at: marked.indexOf('|') });
+  const { from, to, items } = await completeQuery(console_.ctx(), {
+    text,
+    at: marked.indexOf('|'),
+  });
   return items.map(({ insert }) => text.slice(0, from) + insert + text.slice(to));
 };
 
@@ -28,7 +43,10 @@ it('completes fields, and classes for a word', async () => {
   expect(await complete('|')).toContain('class:');
 });
 it('completes values, those that begin with it first', async () => {
-  expect(await complete('class:Inv| x')).toEqual(['class:InvoiceJob x', 'class:Billing::InvoiceMailer x']);
+  expect(await complete('class:Inv| x')).toEqual([
+    'class:InvoiceJob x',
+    'class:Billing::InvoiceMailer x',
+  ]);
   expect(await complete('class:InvoiceJob,請|')).toEqual(['class:InvoiceJob,請求::送信Job']);
   expect(await complete('ｃｌａｓｓ：other|')).toEqual(['ｃｌａｓｓ："Other Job"']);
   expect(await complete('-state:q|')).toEqual(['-state:queued']);

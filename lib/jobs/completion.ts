@@ -27,8 +27,13 @@ const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<st
 const kept = (shared.goodJobConsoleValues ??= new Map<string, Kept>());
 
 /** What the word at the cursor of a query could become: a field, or a value of its field. */
-export async function completeQuery(ctx: Ctx, { text, at }: { text: string; at: number }): Promise<Completion> {
-  const token = tokens(text).find(({ start, text: word }) => start <= at && at <= start + word.length);
+export async function completeQuery(
+  ctx: Ctx,
+  { text, at }: { text: string; at: number },
+): Promise<Completion> {
+  const token = tokens(text).find(
+    ({ start, text: word }) => start <= at && at <= start + word.length,
+  );
   const word = token?.text ?? '';
   const start = token?.start ?? at;
   const minus = word.length > 1 && MINUS.test(word) ? 1 : 0;
@@ -36,48 +41,92 @@ export async function completeQuery(ctx: Ctx, { text, at }: { text: string; at: 
   const to = start + word.length;
   const field = fieldOf(word.slice(minus));
   if (!field || at - start - minus < field.valueAt) {
-    const names = [...FIELDS, 'args.0'].filter((name) => name.startsWith(typed.normalize('NFKC').toLowerCase()));
-    const classes = typed.length >= 2 ? matching(await valuesOf(ctx, 'class', typed), typed).slice(0, ITEMS - names.length) : [];
-    return { from: start + minus, to, items: [...names.map((name) => ({ insert: `${name}:`, kind: 'field' as const })), ...classes.map((value) => ({ insert: `class:${quoteValue(value)}`, kind: 'value' as const }))] };
+    const names = [...FIELDS, 'args.0'].filter((name) =>
+      name.startsWith(typed.normalize('NFKC').toLowerCase()),
+    );
+    const classes =
+      typed.length >= 2
+        ? matching(await valuesOf(ctx, 'class', typed), typed).slice(0, ITEMS - names.length)
+        : [];
+    return {
+      from: start + minus,
+      to,
+      items: [
+        ...names.map((name) => ({ insert: `${name}:`, kind: 'field' as const })),
+        ...classes.map((value) => ({
+          insert: `class:${quoteValue(value)}`,
+          kind: 'value' as const,
+        })),
+      ],
+    };
   }
   const before = typed.slice(field.valueAt);
   const last = before.split(COMMA).at(-1) ?? '';
   const prefix = last.replaceAll(/["“”＂*]/g, '');
   const found = matching(await valuesOf(ctx, field.name, prefix), prefix);
-  return { from: at - last.length, to, items: found.slice(0, ITEMS).map((value) => ({ insert: isPlain(field.name) ? value : quoteValue(value), kind: 'value' })) };
+  return {
+    from: at - last.length,
+    to,
+    items: found
+      .slice(0, ITEMS)
+      .map((value) => ({ insert: isPlain(field.name) ? value : quoteValue(value), kind: 'value' })),
+  };
 }
 
 /** Values of one field that have this in them, those that begin with it first. */
-export async function completeValue(ctx: Ctx, field: 'queue' | 'class' | 'label', typed: string): Promise<string[]> {
+export async function completeValue(
+  ctx: Ctx,
+  field: 'queue' | 'class' | 'label',
+  typed: string,
+): Promise<string[]> {
   return matching(await valuesOf(ctx, field, typed), typed).slice(0, ITEMS);
 }
 
-const isTime = (field: string) => ([...TIME_FIELDS, ...EXECUTION_FIELDS] as readonly string[]).includes(field);
+const isTime = (field: string) =>
+  ([...TIME_FIELDS, ...EXECUTION_FIELDS] as readonly string[]).includes(field);
 const isPlain = (field: string) => field === 'state' || field === 'process' || isTime(field);
 
 /** Those that begin with it before those that have it inside. */
 function matching(values: string[], typed: string): string[] {
   const wanted = typed.normalize('NFKC').toLowerCase();
   const place = (value: string) => value.normalize('NFKC').toLowerCase().indexOf(wanted);
-  return values.filter((value) => place(value) >= 0).sort((a, b) => Math.min(place(a), 1) - Math.min(place(b), 1));
+  return values
+    .filter((value) => place(value) >= 0)
+    .sort((a, b) => Math.min(place(a), 1) - Math.min(place(b), 1));
 }
 
 async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string[]> {
   const { gj } = ctx;
-  const has = (migration: string) => !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+  const has = (migration: string) =>
+    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
   switch (field) {
     case 'state':
       return [...JOB_STATES];
     case 'class':
-      return has('add_index_good_jobs_job_class') ? distinct(ctx, 'job_class', sql`true`, prefix) : sampled(ctx, field, sql`ARRAY[j.job_class]`);
+      return has('add_index_good_jobs_job_class')
+        ? distinct(ctx, 'job_class', sql`true`, prefix)
+        : sampled(ctx, field, sql`ARRAY[j.job_class]`);
     case 'queue': // without its own index that of the jobs that wait: index_good_jobs_on_queue_name_and_scheduled_at
-      return distinct(ctx, 'queue_name', has('add_index_good_jobs_queue_name') ? sql`true` : sql`j.finished_at IS NULL`, prefix);
+      return distinct(
+        ctx,
+        'queue_name',
+        has('add_index_good_jobs_queue_name') ? sql`true` : sql`j.finished_at IS NULL`,
+        prefix,
+      );
     case 'cron':
       return distinct(ctx, 'cron_key', sql`true`, prefix);
     case 'label':
       return sampled(ctx, field, sql`j.labels`);
     case 'process':
-      return (await ctx.db.read((tx) => tx.query<{ value: string }>(sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`), { timeoutMs: 1_000 })).map(({ value }) => value);
+      return (
+        await ctx.db.read(
+          (tx) =>
+            tx.query<{ value: string }>(
+              sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`,
+            ),
+          { timeoutMs: 1_000 },
+        )
+      ).map(({ value }) => value);
     default:
       return isTime(field) ? SPANS : [];
   }
@@ -95,7 +144,11 @@ interface Kept extends Values {
   until: number;
 }
 
-async function remembered(ctx: Ctx, name: string, read: (tx: Tx) => Promise<Values>): Promise<Values> {
+async function remembered(
+  ctx: Ctx,
+  name: string,
+  read: (tx: Tx) => Promise<Values>,
+): Promise<Values> {
   const key = `${ctx.gj.schema.name} ${name}`;
   const known = kept.get(key);
   const now = Date.now();
@@ -113,17 +166,32 @@ async function remembered(ctx: Ctx, name: string, read: (tx: Tx) => Promise<Valu
 
 /** Those of the newest jobs. A name of which something is hidden is none to search for. */
 async function sampled(ctx: Ctx, name: string, of: Sql): Promise<string[]> {
-  return (await remembered(ctx, name, async (tx) => ({ values: await clearValues(tx, ctx.gj, await sample(tx, ctx.gj, of)), all: false }))).values;
+  return (
+    await remembered(ctx, name, async (tx) => ({
+      values: await clearValues(tx, ctx.gj, await sample(tx, ctx.gj, of)),
+      all: false,
+    }))
+  ).values;
 }
 
 /** All values of a column, or when it has very many those from the prefix on. */
-async function distinct(ctx: Ctx, column: 'job_class' | 'queue_name' | 'cron_key', where: Sql, prefix: string): Promise<string[]> {
+async function distinct(
+  ctx: Ctx,
+  column: 'job_class' | 'queue_name' | 'cron_key',
+  where: Sql,
+  prefix: string,
+): Promise<string[]> {
   const { gj } = ctx;
   const read = async (tx: Tx, from: string, limit: number): Promise<Values> => {
     const found = await looseScan(tx, gj, column, where, from, limit);
-    return { values: await clearValues(tx, gj, await withJobs(tx, gj, column, where, found)), all: found.length < limit };
+    return {
+      values: await clearValues(tx, gj, await withJobs(tx, gj, column, where, found)),
+      all: found.length < limit,
+    };
   };
   const { values, all } = await remembered(ctx, column, (tx) => read(tx, '', VALUES));
   if (all || prefix === '') return values;
-  return (await ctx.db.read((tx) => read(tx, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })).values;
+  return (
+    await ctx.db.read((tx) => read(tx, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })
+  ).values;
 }

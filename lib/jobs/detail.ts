@@ -21,15 +21,23 @@ const ERROR_SHOWN = 8_000;
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;
 
-interface DetailRow extends Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'argumentsHidden' | 'retryable'>, ReadJobRow {
+interface DetailRow
+  extends
+    Omit<JobDetail, 'argumentsJson' | 'argumentsLength' | 'argumentsHidden' | 'retryable'>,
+    ReadJobRow {
   arguments: string | null;
   finished: boolean;
   errorPresent: boolean;
-  paramsProblem: 'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
+  paramsProblem:
+    'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
 }
 
 /** A job with everything its page shows but the raw JSON; null when there is none. `all`: arguments uncut. */
-export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promise<JobDetail | null> {
+export async function getJob(
+  ctx: Ctx,
+  id: string,
+  { all = false } = {},
+): Promise<JobDetail | null> {
   const { gj } = ctx;
   const [row] = await ctx.db.read((tx) =>
     tx.query<DetailRow>(sql`
@@ -47,7 +55,11 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
   const { arguments: stored, finished, errorPresent, paramsProblem: problem, ...detail } = row;
   const rules = redaction();
   const secrets = new Secrets();
-  const args = rules.json(parseJson(stored ?? 'null'), { of: 'arguments', jobClass: row.jobClass, secrets });
+  const args = rules.json(parseJson(stored ?? 'null'), {
+    of: 'arguments',
+    jobClass: row.jobClass,
+    secrets,
+  });
   const text = prettyJson(decodeActiveJob(args));
   const key = (given: string | null) => given && rules.text(given, secrets);
   return {
@@ -57,11 +69,24 @@ export async function getJob(ctx: Ctx, id: string, { all = false } = {}): Promis
     argumentsHidden: text.includes(HIDDEN),
     argumentsJson: all ? text : cut(text, ARGUMENTS_SHOWN),
     argumentsLength: text.length,
-    retryable: judge('retry', { id, finished, errorPresent, errorNull: false, batchId: null, batchCallbackId: null, queueName: null, paramsProblem: problem }) === null,
+    retryable:
+      judge('retry', {
+        id,
+        finished,
+        errorPresent,
+        errorNull: false,
+        batchId: null,
+        batchCallbackId: null,
+        queueName: null,
+        paramsProblem: problem,
+      }) === null,
   };
 }
 
-type StoredExecution = Omit<ExecutionRow, 'applicationFrames' | 'otherFrames' | 'errorEvent' | 'number'> & {
+type StoredExecution = Omit<
+  ExecutionRow,
+  'applicationFrames' | 'otherFrames' | 'errorEvent' | 'number'
+> & {
   number: string | null;
   errorEvent: number | null;
   backtrace: string[] | null;
@@ -101,14 +126,17 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
   const secretsOf = ({ ownArguments, jobArguments, jobClass }: StoredExecution) => {
     const key = `${ownArguments}\0${jobArguments}`;
     const secrets = known.get(key) ?? new Secrets();
-    if (!known.has(key)) for (const text of new Set([ownArguments, jobArguments])) if (text) rules.json(parseJson(text), { of: 'arguments', jobClass, secrets });
+    if (!known.has(key))
+      for (const text of new Set([ownArguments, jobArguments]))
+        if (text) rules.json(parseJson(text), { of: 'arguments', jobClass, secrets });
     known.set(key, secrets);
     return secrets;
   };
   return rows.map((stored) => {
     const { backtrace, ownArguments: _own, jobArguments: _job, jobClass: _class, ...row } = stored;
     const secrets = secretsOf(stored);
-    const excerpt = (text: string, shown: number) => rules.excerpt(text, { read: shown + READ_BEYOND, shown, secrets });
+    const excerpt = (text: string, shown: number) =>
+      rules.excerpt(text, { read: shown + READ_BEYOND, shown, secrets });
     return {
       ...row,
       number: row.number === null ? null : Number(row.number),
@@ -121,7 +149,10 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
 }
 
 function splitFrames(frames: string[]): Pick<ExecutionRow, 'applicationFrames' | 'otherFrames'> {
-  return { applicationFrames: frames.filter((frame) => !isLibraryFrame(frame)), otherFrames: frames.filter(isLibraryFrame) };
+  return {
+    applicationFrames: frames.filter((frame) => !isLibraryFrame(frame)),
+    otherFrames: frames.filter(isLibraryFrame),
+  };
 }
 
 /** A job's raw JSON as GoodJob prints it, with `_good_job`; null when there is none. */
@@ -143,7 +174,10 @@ export async function getRawExecution(ctx: Ctx, id: string): Promise<string | nu
 /** What the job's own arguments hide is hidden in its attempts too. */
 function shownRaw(json: Json, ofJob: Json | null = null): Json {
   const secrets = new Secrets();
-  const classOf = (one: Json) => stringOf(get(one, 'job_class')) ?? stringOf(get(get(one, '_good_job') ?? get(one, '_good_job_execution') ?? one, 'job_class')) ?? null;
+  const classOf = (one: Json) =>
+    stringOf(get(one, 'job_class')) ??
+    stringOf(get(get(one, '_good_job') ?? get(one, '_good_job_execution') ?? one, 'job_class')) ??
+    null;
   if (ofJob) redaction().json(ofJob, { of: 'payload', jobClass: classOf(ofJob), secrets });
   return redaction().json(json, { of: 'payload', jobClass: classOf(json), secrets });
 }

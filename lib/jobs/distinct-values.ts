@@ -9,7 +9,14 @@ export const VALUES = 1_000;
 const SAMPLED = 3_000;
 
 /** One step in the index for each value, however many jobs have it; the read must be `byIndexOnly`. */
-export async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql, from: string, limit: number): Promise<{ value: string }[]> {
+export async function looseScan(
+  tx: Tx,
+  gj: GoodJob,
+  column: string,
+  where: Sql,
+  from: string,
+  limit: number,
+): Promise<{ value: string }[]> {
   const value = raw(`j.${column}`);
   return tx.query(sql`
     WITH RECURSIVE found AS (
@@ -21,8 +28,12 @@ export async function looseScan(tx: Tx, gj: GoodJob, column: string, where: Sql,
 
 /** Of the newest jobs (index_good_jobs_on_created_at), or those that finished last where that index is not there. */
 export async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<ValueOfJobs[]> {
-  const lacks = gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_created_at');
-  const newest = lacks ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC` : sql`ORDER BY j.created_at DESC`;
+  const lacks = gj.schema.missingMigrations.some(
+    ({ migration }) => migration === 'add_index_good_jobs_created_at',
+  );
+  const newest = lacks
+    ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC`
+    : sql`ORDER BY j.created_at DESC`;
   return tx.query(sql`
     SELECT value, (array_agg(j.id))[1:${JOBS_OF_VALUE}::int] AS ids FROM (SELECT j.id, ${values} AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
      WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);

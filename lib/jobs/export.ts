@@ -36,20 +36,44 @@ interface ExportedJob {
 }
 
 const COLUMNS: readonly (keyof ExportedJob)[] = [
-  'id', 'state', 'job_class', 'queue_name', 'priority', 'labels', 'attempts', 'created_at', 'scheduled_at', 'performed_at', 'finished_at',
-  'error', 'error_event', 'batch_id', 'batch_callback_id', 'cron_key', 'concurrency_key', 'arguments',
+  'id',
+  'state',
+  'job_class',
+  'queue_name',
+  'priority',
+  'labels',
+  'attempts',
+  'created_at',
+  'scheduled_at',
+  'performed_at',
+  'finished_at',
+  'error',
+  'error_event',
+  'batch_id',
+  'batch_callback_id',
+  'cron_key',
+  'concurrency_key',
+  'arguments',
 ];
 
 /**
  * The jobs of a filter as a file, in the list's order, a chunk of text at a time; each chunk is a short read of its
  * own, so a slow reader holds no transaction open. The filter must be understood (`isUnderstood`).
  */
-export async function* exportJobs(ctx: Ctx, asked: JobFilter, format: ExportFormat): AsyncGenerator<string, void, void> {
+export async function* exportJobs(
+  ctx: Ctx,
+  asked: JobFilter,
+  format: ExportFormat,
+): AsyncGenerator<string, void, void> {
   const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, asked));
   if (format === 'csv') yield csvHead(COLUMNS);
   let cursor: Cursor | null = null;
   do {
-    const page: { rows: { id: string }[]; next: Cursor | null } = await listJobs(ctx, { ...filter, limit: EXPORT_CHUNK, cursor }, { exact: true });
+    const page: { rows: { id: string }[]; next: Cursor | null } = await listJobs(
+      ctx,
+      { ...filter, limit: EXPORT_CHUNK, cursor },
+      { exact: true },
+    );
     const ids = page.rows.map((row) => row.id);
     if (ids.length > 0) {
       const rows = await readJobs(ctx, ids);
@@ -74,16 +98,36 @@ async function readJobs(ctx: Ctx, ids: string[]): Promise<ExportedJob[]> {
 function shown(job: ExportedJob): ExportedJob & { json: Json } {
   const rules = redaction();
   const secrets = new Secrets();
-  const json = rules.json(parseJson(job.arguments ?? 'null'), { of: 'arguments', jobClass: job.job_class, secrets });
+  const json = rules.json(parseJson(job.arguments ?? 'null'), {
+    of: 'arguments',
+    jobClass: job.job_class,
+    secrets,
+  });
   const text = (given: string | null) => given && rules.text(given, secrets);
   const { job_class, queue_name, error, cron_key, concurrency_key, labels } = job;
-  return { ...job, json, job_class: job_class && rules.text(job_class), queue_name: text(queue_name), error: error && rules.told(error, secrets), cron_key: text(cron_key), concurrency_key: text(concurrency_key), labels: labels.map((label) => rules.text(label, secrets)) };
+  return {
+    ...job,
+    json,
+    job_class: job_class && rules.text(job_class),
+    queue_name: text(queue_name),
+    error: error && rules.told(error, secrets),
+    cron_key: text(cron_key),
+    concurrency_key: text(concurrency_key),
+    labels: labels.map((label) => rules.text(label, secrets)),
+  };
 }
 
 function ndjsonRecord(job: ExportedJob): string {
   const { arguments: _stored, labels, json, ...plain } = shown(job);
-  const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [key, scalar(value)]);
-  return ndjsonLine([...entries, ['labels', { kind: 'array', items: labels.map(scalar) }], ['arguments', json]]);
+  const entries = Object.entries(plain).map(([key, value]): [string, ReturnType<typeof scalar>] => [
+    key,
+    scalar(value),
+  ]);
+  return ndjsonLine([
+    ...entries,
+    ['labels', { kind: 'array', items: labels.map(scalar) }],
+    ['arguments', json],
+  ]);
 }
 
 function csvRecord(stored: ExportedJob): (string | number | null)[] {

@@ -8,25 +8,51 @@ import type { FailureTerm, Term } from './terms';
 /** A list that refreshes asks for the same group again and again; what acts on jobs asks anew. */
 const KEPT_MS = 15_000;
 const KEPT = 50;
-const shared = globalThis as typeof globalThis & { goodJobConsoleFailureTerms?: Map<string, { ids: string[]; until: number }> };
-const kept = (shared.goodJobConsoleFailureTerms ??= new Map<string, { ids: string[]; until: number }>());
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleFailureTerms?: Map<string, { ids: string[]; until: number }>;
+};
+const kept = (shared.goodJobConsoleFailureTerms ??= new Map<
+  string,
+  { ids: string[]; until: number }
+>());
 
 /** The classes that a filter names: the failures of no other are looked at. */
 function classesOf(terms: Term[]): string[] | null {
-  for (const term of terms) if (term.kind === 'match' && term.field === 'class' && !term.negated && term.values.every((value) => wildcard(value) === null)) return term.values.map(literal);
+  for (const term of terms)
+    if (
+      term.kind === 'match' &&
+      term.field === 'class' &&
+      !term.negated &&
+      term.values.every((value) => wildcard(value) === null)
+    )
+      return term.values.map(literal);
   return null;
 }
 
 /** Fills in the jobs of the groups that a filter names. `anew`: as they are now, not as they were seconds ago. */
-export async function withFailures(tx: Tx, gj: GoodJob, terms: Term[], { anew = false } = {}): Promise<Term[]> {
+export async function withFailures(
+  tx: Tx,
+  gj: GoodJob,
+  terms: Term[],
+  { anew = false } = {},
+): Promise<Term[]> {
   if (!terms.some((term) => term.kind === 'failure')) return terms;
   const classes = classesOf(terms);
   const settled: Term[] = [];
-  for (const term of terms) settled.push(term.kind === 'failure' ? { ...term, ids: await idsOf(tx, gj, term, classes, anew) } : term);
+  for (const term of terms)
+    settled.push(
+      term.kind === 'failure' ? { ...term, ids: await idsOf(tx, gj, term, classes, anew) } : term,
+    );
   return settled;
 }
 
-async function idsOf(tx: Tx, gj: GoodJob, { fingerprint, since, until }: FailureTerm, classes: string[] | null, anew: boolean): Promise<string[]> {
+async function idsOf(
+  tx: Tx,
+  gj: GoodJob,
+  { fingerprint, since, until }: FailureTerm,
+  classes: string[] | null,
+  anew: boolean,
+): Promise<string[]> {
   const key = JSON.stringify([gj.schema.name, fingerprint, since, until, classes]);
   const known = kept.get(key);
   if (!anew && known && known.until > Date.now()) return known.ids;

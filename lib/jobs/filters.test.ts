@@ -1,52 +1,121 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isUnderstood, jobFilterParams, listedStates, notUnderstoodOf, parseJobFilter, sortOf, withState, withoutTerm } from './filters';
+import {
+  isUnderstood,
+  jobFilterParams,
+  listedStates,
+  notUnderstoodOf,
+  parseJobFilter,
+  sortOf,
+  withState,
+  withoutTerm,
+} from './filters';
 
 const read = (query: string) => parseJobFilter(new URLSearchParams(query));
 const print = (query: string) => jobFilterParams(read(query), read(query).cursor);
 
 describe('parseJobFilter', () => {
   it("reads GoodJob's parameters as terms", () => {
-    const filter = read('state=discarded&job_class=A*&queue_name=q&label=l&cron_key=c&query=two%20words&finished_since=3_hours_ago&limit=50');
+    const filter = read(
+      'state=discarded&job_class=A*&queue_name=q&label=l&cron_key=c&query=two%20words&finished_since=3_hours_ago&limit=50',
+    );
     expect(filter).toMatchObject({ state: 'discarded', limit: 50, notUnderstood: [] });
     expect(filter.terms).toMatchObject([
-      { kind: 'match', field: 'class', values: ['A\\*'], param: 'job_class' }, { field: 'queue' }, { field: 'label' }, { field: 'cron' },
-      { kind: 'time', field: 'finished', bounds: [{ comparison: '>=', time: { secondsAgo: 10_800 } }] }, { kind: 'text', text: 'two words' },
+      { kind: 'match', field: 'class', values: ['A\\*'], param: 'job_class' },
+      { field: 'queue' },
+      { field: 'label' },
+      { field: 'cron' },
+      {
+        kind: 'time',
+        field: 'finished',
+        bounds: [{ comparison: '>=', time: { secondsAgo: 10_800 } }],
+      },
+      { kind: 'text', text: 'two words' },
     ]);
   });
   it.each([
     'state=discarded&job_class=A*&query=two words&q=class:B -"x y"&sort=-created&limit=50',
-    'after_id=926ae407-2f45-4d04-92ad-41a82fd519fa&after_at=2026-11-23T12:29:21.393712Z', 'q=statee:x "open', 'state=bogus&limit=0&finished_since=x', '',
+    'after_id=926ae407-2f45-4d04-92ad-41a82fd519fa&after_at=2026-11-23T12:29:21.393712Z',
+    'q=statee:x "open',
+    'state=bogus&limit=0&finished_since=x',
+    '',
   ])('prints what it has read: %s', (query) => {
     expect(print(query)).toEqual(Object.fromEntries(new URLSearchParams(query)));
   });
   it('never understands what it did not understand before', () => {
-    fc.assert(fc.property(fc.dictionary(fc.constantFrom('state', 'job_class', 'process_id', 'finished_since', 'limit', 'sort', 'q', 'after_id', 'before_at'), fc.string({ unit: 'grapheme', maxLength: 1100 })), (given) => {
-      const filter = parseJobFilter(new URLSearchParams(given));
-      const again = parseJobFilter(new URLSearchParams(jobFilterParams(filter, filter.cursor)));
-      expect(isUnderstood(again)).toBe(isUnderstood(filter));
-      expect(again.terms.map((term) => term.kind)).toEqual(filter.terms.map((term) => term.kind));
-    }));
+    fc.assert(
+      fc.property(
+        fc.dictionary(
+          fc.constantFrom(
+            'state',
+            'job_class',
+            'process_id',
+            'finished_since',
+            'limit',
+            'sort',
+            'q',
+            'after_id',
+            'before_at',
+          ),
+          fc.string({ unit: 'grapheme', maxLength: 1100 }),
+        ),
+        (given) => {
+          const filter = parseJobFilter(new URLSearchParams(given));
+          const again = parseJobFilter(new URLSearchParams(jobFilterParams(filter, filter.cursor)));
+          expect(isUnderstood(again)).toBe(isUnderstood(filter));
+          expect(again.terms.map((term) => term.kind)).toEqual(
+            filter.terms.map((term) => term.kind),
+          );
+        },
+      ),
+    );
   });
   it('shows all that it did not understand', () => {
     expect(notUnderstoodOf(read(`state=bogus&q=statee:x&job_class=${'x'.repeat(2000)}`))).toEqual([
-      { name: 'state', value: 'bogus' }, { name: 'job_class', value: 'x'.repeat(80) }, { name: 'q', value: 'statee:x' },
+      { name: 'state', value: 'bogus' },
+      { name: 'job_class', value: 'x'.repeat(80) },
+      { name: 'q', value: 'statee:x' },
     ]);
   });
   it('knows the states that can be listed', () => {
-    expect(listedStates(read('q=-state:succeeded,discarded'))).toEqual(['scheduled', 'retried', 'queued', 'running']);
+    expect(listedStates(read('q=-state:succeeded,discarded'))).toEqual([
+      'scheduled',
+      'retried',
+      'queued',
+      'running',
+    ]);
     expect(listedStates(read('state=running&q=state:queued'))).toEqual([]);
   });
   it('sorts by the time that it is limited to where the states have no common order', () => {
-    expect(sortOf(read('q=finished:2026-11-15'))).toEqual({ column: 'finished', direction: 'desc' });
-    expect(sortOf(read('q=finished:>2h created:>3h'))).toEqual({ column: 'created', direction: 'desc' });
-    expect(sortOf(read('finished_since=1_hour_ago'))).toEqual({ column: 'created', direction: 'desc' });
-    expect(sortOf(read('state=queued&q=scheduled:>2h'))).toEqual({ column: 'scheduled', direction: 'asc' });
+    expect(sortOf(read('q=finished:2026-11-15'))).toEqual({
+      column: 'finished',
+      direction: 'desc',
+    });
+    expect(sortOf(read('q=finished:>2h created:>3h'))).toEqual({
+      column: 'created',
+      direction: 'desc',
+    });
+    expect(sortOf(read('finished_since=1_hour_ago'))).toEqual({
+      column: 'created',
+      direction: 'desc',
+    });
+    expect(sortOf(read('state=queued&q=scheduled:>2h'))).toEqual({
+      column: 'scheduled',
+      direction: 'asc',
+    });
   });
   it('drops a sort with the tab that it came from, and terms one by one', () => {
     const filter = read('state=queued&sort=priority&q=a b&label=x');
-    expect(jobFilterParams(withState(filter, 'succeeded'))).toEqual({ state: 'succeeded', q: 'a b', label: 'x' });
+    expect(jobFilterParams(withState(filter, 'succeeded'))).toEqual({
+      state: 'succeeded',
+      q: 'a b',
+      label: 'x',
+    });
     expect(jobFilterParams(withState(filter, 'running'))).toMatchObject({ sort: 'priority' });
-    expect(filter.terms.map((term) => jobFilterParams(withoutTerm(filter, term)))).toMatchObject([{ q: 'a b' }, { q: 'b', label: 'x' }, { q: 'a', label: 'x' }]);
+    expect(filter.terms.map((term) => jobFilterParams(withoutTerm(filter, term)))).toMatchObject([
+      { q: 'a b' },
+      { q: 'b', label: 'x' },
+      { q: 'a', label: 'x' },
+    ]);
   });
 });

@@ -30,7 +30,8 @@ export interface JobFilter {
 /** Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. */
 export function parseJobFilter(params: Params): JobFilter {
   const notUnderstood: NotUnderstood[] = [];
-  const refuse = (name: string) => notUnderstood.push({ name, value: cut(params.get(name) ?? '', KEPT) });
+  const refuse = (name: string) =>
+    notUnderstood.push({ name, value: cut(params.get(name) ?? '', KEPT) });
 
   const state = params.get('state') || null;
   if (state && !isJobState(state)) refuse('state');
@@ -47,12 +48,24 @@ export function parseJobFilter(params: Params): JobFilter {
   const limit = params.get('limit') || String(PAGE_SIZE);
   const limitRead = /^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= MAX_PAGE_SIZE;
   if (!limitRead) refuse('limit');
-  const filter: JobFilter = { state: state && isJobState(state) ? state : null, terms, sort: null, limit: limitRead ? Number(limit) : PAGE_SIZE, cursor: null, notUnderstood };
+  const filter: JobFilter = {
+    state: state && isJobState(state) ? state : null,
+    terms,
+    sort: null,
+    limit: limitRead ? Number(limit) : PAGE_SIZE,
+    cursor: null,
+    notUnderstood,
+  };
   const sort = params.get('sort') ? parseSort(params.get('sort') ?? '') : null;
   if (params.get('sort') && !(sort && suits(sort, listedStates(filter)))) refuse('sort');
   else filter.sort = sort;
   const cursor = parseCursor(params, isSortAt(sortOf(filter)));
-  if (cursor === 'not_understood') refuse(['after_id', 'after_at', 'before_id', 'before_at'].find((name) => params.get(name) !== null) ?? 'after_id');
+  if (cursor === 'not_understood')
+    refuse(
+      ['after_id', 'after_at', 'before_id', 'before_at'].find(
+        (name) => params.get(name) !== null,
+      ) ?? 'after_id',
+    );
   else filter.cursor = cursor;
   return filter;
 }
@@ -61,7 +74,8 @@ export function parseJobFilter(params: Params): JobFilter {
 function unlessHidden(term: Term): Term {
   const hides = (text: string) => redaction().text(text) !== text;
   const isHidden =
-    (term.kind === 'argument' && (redaction().isSecretPath(term.path) || term.values.some(hides))) ||
+    (term.kind === 'argument' &&
+      (redaction().isSecretPath(term.path) || term.values.some(hides))) ||
     (term.kind === 'text' && hides(term.text)) ||
     (term.kind === 'match' && term.values.some(hides));
   const { negated, source, param } = term;
@@ -70,7 +84,12 @@ function unlessHidden(term: Term): Term {
 
 function readParam(param: TermParam, source: string): Term | null {
   const common = { negated: false, source, param };
-  const match = (field: MatchTerm['field']): Term => ({ ...common, kind: 'match', field, values: [source.replaceAll(/[\\*]/g, '\\$&')] });
+  const match = (field: MatchTerm['field']): Term => ({
+    ...common,
+    kind: 'match',
+    field,
+    values: [source.replaceAll(/[\\*]/g, '\\$&')],
+  });
   switch (param) {
     case 'job_class':
       return match('class');
@@ -84,7 +103,14 @@ function readParam(param: TermParam, source: string): Term | null {
       return source.length === 36 ? readIds('process', [source], common) : null;
     case 'finished_since': {
       const secondsAgo = Object.hasOwn(FINISHED_SINCE, source) ? FINISHED_SINCE[source] : undefined;
-      return secondsAgo === undefined ? null : { ...common, kind: 'time', field: 'finished', bounds: [{ comparison: '>=', time: { secondsAgo } }] };
+      return secondsAgo === undefined
+        ? null
+        : {
+            ...common,
+            kind: 'time',
+            field: 'finished',
+            bounds: [{ comparison: '>=', time: { secondsAgo } }],
+          };
     }
     case 'query':
       return readText(source.trim(), common);
@@ -92,7 +118,10 @@ function readParam(param: TermParam, source: string): Term | null {
 }
 
 /** The filter as query parameters; without a cursor, its first page. What was not understood stays in it. */
-export function jobFilterParams(filter: Omit<JobFilter, 'cursor'>, cursor?: Cursor | null): Record<string, string> {
+export function jobFilterParams(
+  filter: Omit<JobFilter, 'cursor'>,
+  cursor?: Cursor | null,
+): Record<string, string> {
   const ofParams = filter.terms.filter((term) => term.param !== 'q');
   const q = printQuery(filter.terms.filter((term) => term.param === 'q'));
   return {
@@ -109,7 +138,10 @@ export function jobFilterParams(filter: Omit<JobFilter, 'cursor'>, cursor?: Curs
 /** The same filter under another tab; a sort that the tab does not have is dropped. */
 export function withState(filter: JobFilter, state: JobState | null): JobFilter {
   const other: JobFilter = { ...filter, state, cursor: null };
-  return { ...other, sort: filter.sort && suits(filter.sort, listedStates(other)) ? filter.sort : null };
+  return {
+    ...other,
+    sort: filter.sort && suits(filter.sort, listedStates(other)) ? filter.sort : null,
+  };
 }
 
 /** The same filter without one of its terms. */
@@ -123,14 +155,24 @@ export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): 
 }
 
 /** All that could not be read, to be shown. */
-export function notUnderstoodOf(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>): NotUnderstood[] {
-  const ofQuery = filter.terms.filter((term) => term.kind === 'not_understood').map(({ param, source }) => ({ name: param, value: source }));
-  return [...filter.notUnderstood, ...ofQuery].map(({ name, value }) => ({ name, value: cut(value, SHOWN) }));
+export function notUnderstoodOf(
+  filter: Pick<JobFilter, 'terms' | 'notUnderstood'>,
+): NotUnderstood[] {
+  const ofQuery = filter.terms
+    .filter((term) => term.kind === 'not_understood')
+    .map(({ param, source }) => ({ name: param, value: source }));
+  return [...filter.notUnderstood, ...ofQuery].map(({ name, value }) => ({
+    name,
+    value: cut(value, SHOWN),
+  }));
 }
 
 /** Whether all of it was understood. If not, its list is empty, and nothing acts on it or exports it. */
 export function isUnderstood(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>): boolean {
-  return filter.notUnderstood.length === 0 && filter.terms.every((term) => term.kind !== 'not_understood');
+  return (
+    filter.notUnderstood.length === 0 &&
+    filter.terms.every((term) => term.kind !== 'not_understood')
+  );
 }
 
 /**
@@ -138,13 +180,33 @@ export function isUnderstood(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>)
  * time that the query limits it to, the newest first.
  */
 export function sortOf(filter: Pick<JobFilter, 'state' | 'terms' | 'sort'>): Sort {
-  const limited = new Set(filter.terms.flatMap((term) => (term.kind === 'time' && term.param === 'q' && !term.negated ? [term.field] : [])));
+  const limited = new Set(
+    filter.terms.flatMap((term) =>
+      term.kind === 'time' && term.param === 'q' && !term.negated ? [term.field] : [],
+    ),
+  );
   const [only] = limited;
   const natural = naturalSort(listedStates(filter));
-  return filter.sort ?? (natural.column === 'created' && limited.size === 1 && (only === 'finished' || only === 'scheduled') ? { column: only, direction: 'desc' } : natural);
+  return (
+    filter.sort ??
+    (natural.column === 'created' &&
+    limited.size === 1 &&
+    (only === 'finished' || only === 'scheduled')
+      ? { column: only, direction: 'desc' }
+      : natural)
+  );
 }
 
 /** The states that its jobs can be in, by the tab and the terms of `state`; in the order of the tabs. */
 export function listedStates({ state, terms }: Pick<JobFilter, 'state' | 'terms'>): JobState[] {
-  return JOB_STATES.filter((one) => (state === null || state === one) && terms.every((term) => term.kind !== 'match' || term.field !== 'state' || term.values.includes(one) !== term.negated));
+  return JOB_STATES.filter(
+    (one) =>
+      (state === null || state === one) &&
+      terms.every(
+        (term) =>
+          term.kind !== 'match' ||
+          term.field !== 'state' ||
+          term.values.includes(one) !== term.negated,
+      ),
+  );
 }

@@ -9,7 +9,9 @@ import { listJobs } from './job-list';
 
 /** What GoodJob 4.19's own dashboard listed for each path, on the rows of gj_real.sql.gz. */
 const recorded = readFileSync(new URL('../../test/fixtures/lists.jsonl', import.meta.url), 'utf8')
-  .trim().split('\n').map((line) => JSON.parse(line) as { path: string; ids: string[] });
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as { path: string; ids: string[] });
 
 let console_: TestConsole;
 beforeAll(async () => {
@@ -20,6 +22,9 @@ afterAll(() => console_.close());
 
 it.each(recorded)('$path', async ({ path, ids }) => {
   const { pathname, searchParams } = new URL(path, 'http://localhost');
-  const page = pathname === '/jobs' ? await listJobs(console_.ctx(), parseJobFilter(searchParams)) : await listBatches(console_.ctx(), parseBatchFilter(searchParams));
+  const page =
+    pathname === '/jobs'
+      ? await listJobs(console_.ctx(), parseJobFilter(searchParams))
+      : await listBatches(console_.ctx(), parseBatchFilter(searchParams));
   expect(page.rows.map((row) => row.id)).toEqual(ids);
 });

@@ -20,13 +20,26 @@ import { listBatchJobs } from './batch-jobs';
  */
 
 const SECRETS = { one: 'zq7kxw9vjt3m', some: 'hd5fyb2npc8q', most: 'vm3jwk6xtz4r' } as const;
-const WRONG: Record<keyof typeof SECRETS, [string, string][]> = { one: [['zq7k', 'zq7x']], some: [['hd5fyb', 'hd5fyc']], most: [['vm3j', 'vm3k']] };
+const WRONG: Record<keyof typeof SECRETS, [string, string][]> = {
+  one: [['zq7k', 'zq7x']],
+  some: [['hd5fyb', 'hd5fyc']],
+  most: [['vm3j', 'vm3k']],
+};
 const JOBS = 13_000;
 const SINCE = new Date(Date.now() - 7_200_000).toISOString();
 
 const FORMS: ((text: string) => string)[] = [
-  (text) => text, (text) => `error:${text}`, (text) => `label:*${text}*`, (text) => `cron:*${text}*`, (text) => `queue:tenant-${text}*`, (text) => `class:*${text}*`,
-  (text) => `args.0.note:${text}`, (text) => `-${text}`, (text) => `-queue:*${text}*`, (text) => `${text} created:>${SINCE}`, (text) => `queue:default ${text}`,
+  (text) => text,
+  (text) => `error:${text}`,
+  (text) => `label:*${text}*`,
+  (text) => `cron:*${text}*`,
+  (text) => `queue:tenant-${text}*`,
+  (text) => `class:*${text}*`,
+  (text) => `args.0.note:${text}`,
+  (text) => `-${text}`,
+  (text) => `-queue:*${text}*`,
+  (text) => `${text} created:>${SINCE}`,
+  (text) => `queue:default ${text}`,
 ];
 
 let console_: TestConsole;
@@ -58,22 +71,57 @@ afterAll(async () => {
 async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Promise<unknown[]> {
   const filter = parseJobFilter(new URLSearchParams({ q }));
   const told: unknown[] = [];
-  for (const state of [null, 'queued', 'discarded'] as const) told.push(await listJobs(ctx, { ...filter, state }), await listJobs(ctx, { ...filter, state, limit: 10 }, { indexedWindow: 5_000 }));
-  told.push(await listJobs(ctx, { ...filter, sort: { column: 'created', direction: 'asc' } }, { indexedWindow: 5_000 }), await listJobs(ctx, filter, { exact: true }));
+  for (const state of [null, 'queued', 'discarded'] as const)
+    told.push(
+      await listJobs(ctx, { ...filter, state }),
+      await listJobs(ctx, { ...filter, state, limit: 10 }, { indexedWindow: 5_000 }),
+    );
+  told.push(
+    await listJobs(
+      ctx,
+      { ...filter, sort: { column: 'created', direction: 'asc' } },
+      { indexedWindow: 5_000 },
+    ),
+    await listJobs(ctx, filter, { exact: true }),
+  );
   told.push(await listBatchJobs(ctx, batchId, filter), await countTabs(ctx, filter));
   // Where it begins the clock alone says, and half past is between two answers now and then.
   told.push({ ...(await chartOfList(ctx, filter, { range: 'day', by: 'class' })), start: 0 });
-  for (const typed of [text, `label:${text}`, `queue:tenant-${text}`, `cron:sync-${text}`]) told.push((await completeQuery(ctx, { text: typed, at: typed.length })).items);
+  for (const typed of [text, `label:${text}`, `queue:tenant-${text}`, `cron:sync-${text}`])
+    told.push((await completeQuery(ctx, { text: typed, at: typed.length })).items);
   if (wholly) {
     for (const action of ['retry', 'discard'] as BulkAction[]) {
-      const target = { kind: 'filter', query: String(new URLSearchParams({ q })), batchId: null } as const;
+      const target = {
+        kind: 'filter',
+        query: String(new URLSearchParams({ q })),
+        batchId: null,
+      } as const;
       const { cutOff, total, ...preview } = await previewBulk(ctx, action, target);
       told.push(total, { ...preview, target: null });
-      if (total.count === 0) told.push(await startBulk(ctx, { action, target: preview.target, scheduledAt: null, cutOff, expected: total, typed: null }).then(({ kind }) => kind, (error: Error) => error.message));
+      if (total.count === 0)
+        told.push(
+          await startBulk(ctx, {
+            action,
+            target: preview.target,
+            scheduledAt: null,
+            cutOff,
+            expected: total,
+            typed: null,
+          }).then(
+            ({ kind }) => kind,
+            (error: Error) => error.message,
+          ),
+        );
     }
-    if (!q.startsWith('-')) for await (const chunk of exportJobs({ ...ctx, searchBudgetMs: 2_000 }, filter, 'ndjson')) told.push(chunk);
+    if (!q.startsWith('-'))
+      for await (const chunk of exportJobs({ ...ctx, searchBudgetMs: 2_000 }, filter, 'ndjson'))
+        told.push(chunk);
   }
-  return JSON.parse(Object.values(SECRETS).reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(told)).replaceAll(text, '…')) as unknown[];
+  return JSON.parse(
+    Object.values(SECRETS)
+      .reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(told))
+      .replaceAll(text, '…'),
+  ) as unknown[];
 }
 
 async function compare(ctx: Ctx, forms: number[]): Promise<void> {
@@ -83,7 +131,9 @@ async function compare(ctx: Ctx, forms: number[]): Promise<void> {
         if (!forms.includes(n)) continue;
         // To look at 12,000 again takes its time: text, error and queue, and one of them at all doors.
         if (name === 'most' && ![0, 1, 4].includes(n)) continue;
-        const told = await Promise.all([right, wrong].map((text) => answers(ctx, form(text), text, name !== 'most' || n === 0)));
+        const told = await Promise.all(
+          [right, wrong].map((text) => answers(ctx, form(text), text, name !== 'most' || n === 0)),
+        );
         expect(told[0], `${name}: ${form(right)}`).toEqual(told[1]);
       }
     }
@@ -99,24 +149,48 @@ describe('a hidden match shows in no answer', () => {
     const page = await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'zq7k' })));
     expect(page).toMatchObject({ rows: [], searched: { looked: 6_000 }, labelsOfNewest: false });
     // A batch's members are searched so many at a time, and all of them in the end.
-    const members = await listBatchJobs(ctx, batchId, parseJobFilter(new URLSearchParams({ q: 'zq7k' })));
-    expect(members).toMatchObject({ rows: [], searched: { looked: 5_000 }, next: { direction: 'after' } });
+    const members = await listBatchJobs(
+      ctx,
+      batchId,
+      parseJobFilter(new URLSearchParams({ q: 'zq7k' })),
+    );
+    expect(members).toMatchObject({
+      rows: [],
+      searched: { looked: 5_000 },
+      next: { direction: 'after' },
+    });
     let [steps, cursor] = [1, members.next];
-    for (; cursor; steps += 1) ({ next: cursor } = await listBatchJobs(ctx, batchId, { ...parseJobFilter(new URLSearchParams({ q: 'zq7k' })), cursor }));
+    for (; cursor; steps += 1)
+      ({ next: cursor } = await listBatchJobs(ctx, batchId, {
+        ...parseJobFilter(new URLSearchParams({ q: 'zq7k' })),
+        cursor,
+      }));
     expect(steps).toBe(2);
-    await compare(ctx, FORMS.map((_, n) => n));
+    await compare(
+      ctx,
+      FORMS.map((_, n) => n),
+    );
   }, 600_000);
 
   it('with them', async () => {
-    await console_.client.query(`CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE INDEX ON good_jobs USING gin (((serialized_params -> 'arguments')::text) gin_trgm_ops);
+    await console_.client
+      .query(`CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE INDEX ON good_jobs USING gin (((serialized_params -> 'arguments')::text) gin_trgm_ops);
       CREATE INDEX ON good_jobs USING gin (error gin_trgm_ops); CREATE INDEX ON good_jobs USING gin ((serialized_params -> 'arguments') jsonb_path_ops); ANALYZE good_jobs`);
     const ctx = await console_.withoutIndexes([], options);
     for (const q of ['zq7k', 'vm3j']) {
-      expect(await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })))).toMatchObject({ rows: [], searched: null, labelsOfNewest: true });
-      expect(await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })), { indexedWindow: 5_000 })).toMatchObject({ rows: [], searched: { looked: 6_000 }, labelsOfNewest: true });
+      expect(await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })))).toMatchObject({
+        rows: [],
+        searched: null,
+        labelsOfNewest: true,
+      });
+      expect(
+        await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })), { indexedWindow: 5_000 }),
+      ).toMatchObject({ rows: [], searched: { looked: 6_000 }, labelsOfNewest: true });
     }
     // What is shown is found as ever.
-    expect((await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'error:nobody' })))).rows).toHaveLength(25);
+    expect(
+      (await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'error:nobody' })))).rows,
+    ).toHaveLength(25);
     // Those that such an index can answer.
     await compare(ctx, [0, 1, 6, 9]);
   }, 600_000);
@@ -124,8 +198,25 @@ describe('a hidden match shows in no answer', () => {
 
 it('is acted on all the same where the jobs are many and what is shown of them matches', async () => {
   const ctx = console_.ctx({ bulkOperatorLimit: 1_000_000 });
-  const target = { kind: 'filter', query: String(new URLSearchParams({ q: 'error:refused' })), batchId: null } as const;
+  const target = {
+    kind: 'filter',
+    query: String(new URLSearchParams({ q: 'error:refused' })),
+    batchId: null,
+  } as const;
   const preview = await previewBulk(ctx, 'retry', target);
-  expect(preview).toMatchObject({ total: { kind: 'exact', count: JOBS / 4 }, more: false, states: { discarded: JOBS / 4 } });
-  expect(await startBulk(ctx, { action: 'retry', target: preview.target, scheduledAt: null, cutOff: preview.cutOff, expected: preview.total, typed: null })).toEqual({ kind: 'not_confirmed' });
+  expect(preview).toMatchObject({
+    total: { kind: 'exact', count: JOBS / 4 },
+    more: false,
+    states: { discarded: JOBS / 4 },
+  });
+  expect(
+    await startBulk(ctx, {
+      action: 'retry',
+      target: preview.target,
+      scheduledAt: null,
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      typed: null,
+    }),
+  ).toEqual({ kind: 'not_confirmed' });
 }, 60_000);

@@ -8,7 +8,16 @@ import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type Cursor, toPage } from '../paging';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
-import { type IndexTerm, type Selected, indexTerms, isFar, knownSelected, rememberFar, rememberUnselective, select } from './index-terms';
+import {
+  type IndexTerm,
+  type Selected,
+  indexTerms,
+  isFar,
+  knownSelected,
+  rememberFar,
+  rememberUnselective,
+  select,
+} from './index-terms';
 import { type ReadJobRow, jobRowColumns, shownRow } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type Candidates, candidates } from './recheck';
@@ -18,7 +27,15 @@ import { textIndexTerms } from './text-index-terms';
 import type { JobPage } from './types';
 import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly } from './walk';
 
-const NOTHING: JobPage = { rows: [], previous: null, next: null, searched: null, named: [], hint: null, labelsOfNewest: false };
+const NOTHING: JobPage = {
+  rows: [],
+  previous: null,
+  next: null,
+  searched: null,
+  named: [],
+  hint: null,
+  labelsOfNewest: false,
+};
 
 /** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
 const FEW = 2_000;
@@ -50,7 +67,16 @@ export interface ListOptions {
 }
 
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
-export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST_WINDOW, indexedWindow = INDEXED_WINDOW, selectMs = SELECT_MS, exact = false }: ListOptions = {}): Promise<JobPage> {
+export async function listJobs(
+  ctx: Ctx,
+  asked: JobFilter,
+  {
+    firstWindow = FIRST_WINDOW,
+    indexedWindow = INDEXED_WINDOW,
+    selectMs = SELECT_MS,
+    exact = false,
+  }: ListOptions = {},
+): Promise<JobPage> {
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   if (states.every((state) => state === 'running')) refreshRunning(ctx);
@@ -58,9 +84,19 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
   const order = listOrder(gj, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {
     const { filter, named } = await settle(tx, gj, asked);
-    const cursor = filter.cursor && (exact && filter.cursor.at !== null ? filter.cursor : await resolveCursor(tx, gj, order, states, filter.cursor));
+    const cursor =
+      filter.cursor &&
+      (exact && filter.cursor.at !== null
+        ? filter.cursor
+        : await resolveCursor(tx, gj, order, states, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new Reading(tx, gj, filter, order, cursor, { budgetMs: ctx.searchBudgetMs, firstWindow, indexedWindow, selectMs, exact }).page();
+    const page = await new Reading(tx, gj, filter, order, cursor, {
+      budgetMs: ctx.searchBudgetMs,
+      firstWindow,
+      indexedWindow,
+      selectMs,
+      exact,
+    }).page();
     return { ...NOTHING, ...page, named };
   };
   return ctx.db.read(read, { byIndexOnly: true });
@@ -70,8 +106,16 @@ export async function listJobs(ctx: Ctx, asked: JobFilter, { firstWindow = FIRST
  * The cursor with the sort key that its row has now; `after_at` counts only when the row is gone, be it from the table or
  * into a state that is not listed: a discarded job that was retried has no place among the discarded. Null: nothing to go by.
  */
-async function resolveCursor(tx: Tx, gj: GoodJob, order: ListOrder, states: readonly JobState[], cursor: Cursor): Promise<Cursor | null> {
-  const [row] = await tx.query<{ at: string | null; state: JobState }>(sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`);
+async function resolveCursor(
+  tx: Tx,
+  gj: GoodJob,
+  order: ListOrder,
+  states: readonly JobState[],
+  cursor: Cursor,
+): Promise<Cursor | null> {
+  const [row] = await tx.query<{ at: string | null; state: JobState }>(
+    sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`,
+  );
   const at = row && (states.includes(row.state) || cursor.at === null) ? row.at : cursor.at;
   return at === null ? null : { ...cursor, at };
 }
@@ -97,7 +141,13 @@ class Reading {
     this.states = listedStates(filter);
     this.found = candidates(gj, filter);
     this.wanted = filter.limit + 1;
-    this.key = JSON.stringify([gj.schema.name, order.column, order.direction, filter.state, filter.terms.map(({ param, source }) => [param, source])]);
+    this.key = JSON.stringify([
+      gj.schema.name,
+      order.column,
+      order.direction,
+      filter.state,
+      filter.terms.map(({ param, source }) => [param, source]),
+    ]);
   }
 
   async page(): Promise<Read> {
@@ -105,12 +155,19 @@ class Reading {
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
     const known = knownSelected(terms);
     const named = terms.find(({ key }) => key.startsWith('["id"') || key.startsWith('["failure"'));
-    const few = named ?? (known.selected && (known.selected.count <= FEW || isFar(this.key)) ? known.selected.term : undefined);
+    const few =
+      named ??
+      (known.selected && (known.selected.count <= FEW || isFar(this.key))
+        ? known.selected.term
+        : undefined);
     if (few) return this.byTerm(few.condition);
-    if (this.states.every((state) => state === 'running')) return this.byTerm(await runningByIndex(tx, gj));
+    if (this.states.every((state) => state === 'running'))
+      return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
       const selected = known.all ? known.selected : await select(tx, gj, terms);
-      return selected && !(this.found.isDoubtful && selected.count > FEW_AGAIN) ? this.byTerm(selected.term.condition) : this.unindexed();
+      return selected && !(this.found.isDoubtful && selected.count > FEW_AGAIN)
+        ? this.byTerm(selected.term.condition)
+        : this.unindexed();
     }
     return this.found.isDoubtful ? this.walkedAgain(terms) : this.walked(terms);
   }
@@ -120,21 +177,38 @@ class Reading {
     const { tx, gj, order, states, cursor, wanted } = this;
     const { budgetMs, firstWindow, exact } = this.options;
     const deadline = performance.now() + budgetMs;
-    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.found, cursor, wanted });
+    const walk = new Walk(tx, gj, {
+      order,
+      states,
+      terms: this.filter.terms,
+      filter: this.found,
+      cursor,
+      wanted,
+    });
     await byOrderOnly(tx);
     if (!(await walk.step(firstWindow))) {
       const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
       const known = knownSelected(all);
-      const selected = known.all ? known.selected : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
+      const selected = known.all
+        ? known.selected
+        : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
       if (selected && (selected.count <= FEW || !(await walk.step(firstWindow * GROWTH)))) {
-        const found = await this.byTerm(selected.term.condition, selected.count <= FEW ? undefined : MANY_MS).catch((error: unknown) => {
+        const found = await this.byTerm(
+          selected.term.condition,
+          selected.count <= FEW ? undefined : MANY_MS,
+        ).catch((error: unknown) => {
           // So many rows were too slow to read: how far the list's own order was walked still holds.
           if (codeOf(error) !== '57014' || !walk.stoppedAt) throw error;
           return this.answer(walk);
         });
         if (selected.count > FEW && !found.searched) rememberFar(this.key);
-        return { ...found, labelsOfNewest: optional.terms.some((term) => term === selected.term && term.labelsOfNewest) };
+        return {
+          ...found,
+          labelsOfNewest: optional.terms.some(
+            (term) => term === selected.term && term.labelsOfNewest,
+          ),
+        };
       }
       if (!selected) await walk.run(deadline);
       return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
@@ -149,7 +223,14 @@ class Reading {
   private async walkedAgain(terms: IndexTerm[]): Promise<Read> {
     const { tx, gj, order, states, cursor, wanted } = this;
     const { budgetMs, firstWindow, indexedWindow, exact } = this.options;
-    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.found, cursor, wanted });
+    const walk = new Walk(tx, gj, {
+      order,
+      states,
+      terms: this.filter.terms,
+      filter: this.found,
+      cursor,
+      wanted,
+    });
     await byOrderOnly(tx);
     if (await walk.step(firstWindow)) return this.answer(walk);
     const known = knownSelected(terms);
@@ -161,8 +242,18 @@ class Reading {
       return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
     }
     const few = await this.selectInTime(optional.terms);
-    await walk.byIndex(join(optional.terms.map(({ condition }) => condition), ' AND '), indexedWindow, few !== null);
-    return { ...this.answer(walk), labelsOfNewest: optional.terms.some(({ labelsOfNewest }) => labelsOfNewest) };
+    await walk.byIndex(
+      join(
+        optional.terms.map(({ condition }) => condition),
+        ' AND ',
+      ),
+      indexedWindow,
+      few !== null,
+    );
+    return {
+      ...this.answer(walk),
+      labelsOfNewest: optional.terms.some(({ labelsOfNewest }) => labelsOfNewest),
+    };
   }
 
   private answer(walk: Walk): Read {
@@ -172,7 +263,11 @@ class Reading {
     if (!stop) return { ...page, searched: null };
     const at = order.column === 'priority' || stop.at === 'infinity' ? null : stop.at;
     const further: Cursor = { direction: cursor?.direction ?? 'after', ...stop };
-    return { ...page, ...(further.direction === 'after' ? { next: further } : { previous: further }), searched: { at, looked: walk.looked } };
+    return {
+      ...page,
+      ...(further.direction === 'after' ? { next: further } : { previous: further }),
+      searched: { at, looked: walk.looked },
+    };
   }
 
   private async selectByIndexes(terms: IndexTerm[]): Promise<Selected | null> {
@@ -188,7 +283,9 @@ class Reading {
    */
   private async selectInTime(terms: IndexTerm[]): Promise<Selected | null> {
     const { tx, gj } = this;
-    await tx.query(sql`SAVEPOINT selecting; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(this.options.selectMs))}`);
+    await tx.query(
+      sql`SAVEPOINT selecting; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(this.options.selectMs))}`,
+    );
     const selected = await select(tx, gj, terms).catch((error: unknown) => {
       if (codeOf(error) !== '57014') throw error;
       rememberUnselective(terms);
@@ -200,15 +297,26 @@ class Reading {
 
   /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
   private async byTerm(condition: Sql, timeoutMs = 5_000): Promise<Read> {
-    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(timeoutMs))}`);
+    await this.tx.query(
+      sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(timeoutMs))}`,
+    );
     return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
   }
 
   private async unindexed(): Promise<Read> {
     const { tx, gj, order, states, cursor, wanted } = this;
-    await tx.query(sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`);
+    await tx.query(
+      sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`,
+    );
     if (!this.filter.terms.some(isSlow) && !this.found.isDoubtful) return this.read(gj.jobs);
-    const walk = new Walk(tx, gj, { order, states, terms: this.filter.terms, filter: this.found, cursor, wanted });
+    const walk = new Walk(tx, gj, {
+      order,
+      states,
+      terms: this.filter.terms,
+      filter: this.found,
+      cursor,
+      wanted,
+    });
     await walk.step(Math.max(UNINDEXED_WINDOW, wanted));
     return this.answer(walk);
   }
@@ -216,15 +324,39 @@ class Reading {
   private async read(from: Sql): Promise<Read> {
     const { tx, gj, order, cursor, found, filter, wanted } = this;
     const sort = sorted(order, order.keys, cursor);
-    const conditions = join([found.condition, ...(cursor ? [beyondCursor(order, order.keys, cursor)] : [])], ' AND ');
+    const conditions = join(
+      [found.condition, ...(cursor ? [beyondCursor(order, order.keys, cursor)] : [])],
+      ' AND ',
+    );
     if (found.isDoubtful) {
-      const read = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${from} j WHERE ${conditions} ${sort}`);
-      const rows = await found.first<ReadJobRow>(tx, read.map(({ id }) => id), wanted, jobRowColumns(gj, order.sortAt));
-      return { ...toPage(rows.map((row) => shownRow(row)), cursor, filter.limit), searched: null };
+      const read = await tx.query<{ id: string }>(
+        sql`SELECT j.id FROM ${from} j WHERE ${conditions} ${sort}`,
+      );
+      const rows = await found.first<ReadJobRow>(
+        tx,
+        read.map(({ id }) => id),
+        wanted,
+        jobRowColumns(gj, order.sortAt),
+      );
+      return {
+        ...toPage(
+          rows.map((row) => shownRow(row)),
+          cursor,
+          filter.limit,
+        ),
+        searched: null,
+      };
     }
     const rows = await tx.query<ReadJobRow>(sql`
       SELECT ${jobRowColumns(gj, order.sortAt)}
         FROM (SELECT j.id FROM ${from} j WHERE ${conditions} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
-    return { ...toPage(rows.map((row) => shownRow(row)), cursor, filter.limit), searched: null };
+    return {
+      ...toPage(
+        rows.map((row) => shownRow(row)),
+        cursor,
+        filter.limit,
+      ),
+      searched: null,
+    };
   }
 }

@@ -15,8 +15,13 @@ const KEPT_MS = 5 * 60_000;
 const KEPT_PAGES = 200;
 
 /** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleKnownPages?: WeakMap<DetectedSchema, Map<string, KnownPage>> };
-const kept = (shared.goodJobConsoleKnownPages ??= new WeakMap<DetectedSchema, Map<string, KnownPage>>());
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleKnownPages?: WeakMap<DetectedSchema, Map<string, KnownPage>>;
+};
+const kept = (shared.goodJobConsoleKnownPages ??= new WeakMap<
+  DetectedSchema,
+  Map<string, KnownPage>
+>());
 
 export function knownPage(schema: DetectedSchema, key: string): KnownPage | null {
   const page = kept.get(schema)?.get(key);
@@ -40,8 +45,15 @@ export function keepPage(schema: DetectedSchema, key: string, page: KnownPage): 
  * one more than `limit`) are what a scan would find: its own still stand as they stood, and where some have made room
  * it was for others. Where one is gone or has moved, nobody knows which row follows.
  */
-export function stillHolds({ ids }: KnownPage, rows: readonly { id: string }[], limit: number): boolean {
+export function stillHolds(
+  { ids }: KnownPage,
+  rows: readonly { id: string }[],
+  limit: number,
+): boolean {
   const own = new Set(ids);
   const stayed = rows.filter(({ id }) => own.has(id));
-  return stayed.every(({ id }, n) => id === ids[n]) && (rows.length > limit || stayed.length === ids.length);
+  return (
+    stayed.every(({ id }, n) => id === ids[n]) &&
+    (rows.length > limit || stayed.length === ids.length)
+  );
 }

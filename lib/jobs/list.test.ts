@@ -34,14 +34,28 @@ beforeAll(async () => {
   for (let n = 0; n < 120; n += 1) {
     const shape = shapes[n % shapes.length];
     // Half of them share one microsecond, so that pages break inside it.
-    await insertJob(client, { batch_id: n % 3 ? batchId : null, job_class: n % 2 ? 'OddJob' : 'EvenJob', ...(n % 2 ? { created_at: same } : {}), ...shape });
+    await insertJob(client, {
+      batch_id: n % 3 ? batchId : null,
+      job_class: n % 2 ? 'OddJob' : 'EvenJob',
+      ...(n % 2 ? { created_at: same } : {}),
+      ...shape,
+    });
   }
 });
 afterAll(() => console_.close());
 
-const params = (text: string, cursor: Cursor | null = null) => new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(text)), ...(cursor ? cursorParams(cursor) : {}) });
+const params = (text: string, cursor: Cursor | null = null) =>
+  new URLSearchParams({
+    ...Object.fromEntries(new URLSearchParams(text)),
+    ...(cursor ? cursorParams(cursor) : {}),
+  });
 
-async function walk(list: (...args: Parameters<typeof listJobs>) => Promise<Page<JobRow>>, query: string, link: 'next' | 'previous', start: Cursor | null = null): Promise<{ rows: JobRow[]; last: Cursor | null }> {
+async function walk(
+  list: (...args: Parameters<typeof listJobs>) => Promise<Page<JobRow>>,
+  query: string,
+  link: 'next' | 'previous',
+  start: Cursor | null = null,
+): Promise<{ rows: JobRow[]; last: Cursor | null }> {
   const rows: JobRow[] = [];
   let cursor = start;
   let last = start;
@@ -58,7 +72,14 @@ async function walk(list: (...args: Parameters<typeof listJobs>) => Promise<Page
 
 describe.each([null, ...JOB_STATES])('state %s', (state) => {
   const query = state ? `state=${state}` : '';
-  const order = { scheduled: 'coalesce(scheduled_at, created_at), id', retried: 'coalesce(scheduled_at, created_at), id', queued: 'coalesce(scheduled_at, created_at), id', running: 'performed_at DESC, id DESC', succeeded: 'finished_at DESC, id DESC', discarded: 'finished_at DESC, id DESC' };
+  const order = {
+    scheduled: 'coalesce(scheduled_at, created_at), id',
+    retried: 'coalesce(scheduled_at, created_at), id',
+    queued: 'coalesce(scheduled_at, created_at), id',
+    running: 'performed_at DESC, id DESC',
+    succeeded: 'finished_at DESC, id DESC',
+    discarded: 'finished_at DESC, id DESC',
+  };
 
   it('walks every row once, in natural order, and back again', async () => {
     const { rows: all } = await console_.client.query<{ id: string; state: string }>(
@@ -80,15 +101,24 @@ describe.each([null, ...JOB_STATES])('state %s', (state) => {
   });
 
   it("agrees in a batch's own list", async () => {
-    const { rows: members } = await console_.client.query<{ id: string }>('SELECT id FROM good_jobs WHERE batch_id = $1 ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id', [batchId]);
+    const { rows: members } = await console_.client.query<{ id: string }>(
+      'SELECT id FROM good_jobs WHERE batch_id = $1 ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id',
+      [batchId],
+    );
     const mine = new Set((await walk(listJobs, query, 'next')).rows.map((row) => row.id));
     const listed = await walk((ctx, filter) => listBatchJobs(ctx, batchId, filter), query, 'next');
-    expect(listed.rows.map((row) => row.id)).toEqual(members.map((row) => row.id).filter((id) => mine.has(id)));
+    expect(listed.rows.map((row) => row.id)).toEqual(
+      members.map((row) => row.id).filter((id) => mine.has(id)),
+    );
   });
 });
 
 it('filters a batch by class', async () => {
-  const page = await listBatchJobs(console_.ctx(), batchId, parseJobFilter(params('job_class=OddJob')));
+  const page = await listBatchJobs(
+    console_.ctx(),
+    batchId,
+    parseJobFilter(params('job_class=OddJob')),
+  );
   expect(new Set(page.rows.map((row) => row.jobClass))).toEqual(new Set(['OddJob']));
 });
 
@@ -97,25 +127,64 @@ it('goes on from a cursor whose row is gone by its time, and only then', async (
   const cursor = first.next;
   if (!cursor) throw new Error('There must be a second page.');
   const second = await listJobs(console_.ctx(), parseJobFilter(params('', cursor)));
-  const gone = await listJobs(console_.ctx(), parseJobFilter(params('', { ...cursor, id: cursor.id.replace(/.$/, (c) => (c === '0' ? '1' : '0')) })));
+  const gone = await listJobs(
+    console_.ctx(),
+    parseJobFilter(
+      params('', { ...cursor, id: cursor.id.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }),
+    ),
+  );
   expect(gone.rows.length).toBeGreaterThan(0);
-  const misled = await listJobs(console_.ctx(), parseJobFilter(params('', { ...cursor, at: '2001-01-01T00:00:00.000000Z' })));
+  const misled = await listJobs(
+    console_.ctx(),
+    parseJobFilter(params('', { ...cursor, at: '2001-01-01T00:00:00.000000Z' })),
+  );
   expect(misled.rows.map((row) => row.id)).toEqual(second.rows.map((row) => row.id));
-  expect((await listJobs(console_.ctx(), parseJobFilter(params(`after_id=${randomUUID()}`)))).rows).toEqual([]);
+  expect(
+    (await listJobs(console_.ctx(), parseJobFilter(params(`after_id=${randomUUID()}`)))).rows,
+  ).toEqual([]);
 });
 
 it('goes on where a job stood that has left for another state', async () => {
   const older = (n: number) => new Date(Date.now() - (100 + n) * 3_600_000).toISOString();
   const ids: string[] = [];
-  for (let n = 0; n < 4; n += 1) ids.push(await insertJob(console_.client, { ...DISCARDED, finished_at: older(n), job_class: 'LeavingJob' }));
-  const first = await listJobs(console_.ctx(), parseJobFilter(params('state=discarded&job_class=LeavingJob&limit=2')));
-  await console_.client.query('UPDATE good_jobs SET finished_at = NULL, performed_at = NULL WHERE id = $1', [ids[1]]);
-  const second = await listJobs(console_.ctx(), parseJobFilter(params('state=discarded&job_class=LeavingJob&limit=2', first.next)));
+  for (let n = 0; n < 4; n += 1)
+    ids.push(
+      await insertJob(console_.client, {
+        ...DISCARDED,
+        finished_at: older(n),
+        job_class: 'LeavingJob',
+      }),
+    );
+  const first = await listJobs(
+    console_.ctx(),
+    parseJobFilter(params('state=discarded&job_class=LeavingJob&limit=2')),
+  );
+  await console_.client.query(
+    'UPDATE good_jobs SET finished_at = NULL, performed_at = NULL WHERE id = $1',
+    [ids[1]],
+  );
+  const second = await listJobs(
+    console_.ctx(),
+    parseJobFilter(params('state=discarded&job_class=LeavingJob&limit=2', first.next)),
+  );
   await console_.client.query('DELETE FROM good_jobs WHERE id = ANY($1::uuid[])', [ids]);
   expect(second.rows.map(({ id }) => id)).toEqual(ids.slice(2));
 });
 
-it.each(['state=bogus', 'after_id=1', `job_class=${'x'.repeat(2000)}`, 'limit=0', 'limit=101', 'process_id=x', 'finished_since=1_day_ago', 'sort=updated', 'sort=performed', 'state=queued&sort=finished_at', 'q=statee:x', 'after_at=2026-02-30T00:00:00Z&after_id=926ae407-2f45-4d04-92ad-41a82fd519fa'])('lists nothing for a value that it cannot read: %s', async (query) => {
+it.each([
+  'state=bogus',
+  'after_id=1',
+  `job_class=${'x'.repeat(2000)}`,
+  'limit=0',
+  'limit=101',
+  'process_id=x',
+  'finished_since=1_day_ago',
+  'sort=updated',
+  'sort=performed',
+  'state=queued&sort=finished_at',
+  'q=statee:x',
+  'after_at=2026-02-30T00:00:00Z&after_id=926ae407-2f45-4d04-92ad-41a82fd519fa',
+])('lists nothing for a value that it cannot read: %s', async (query) => {
   const filter = parseJobFilter(params(query.slice(0, 2100)));
   expect(isUnderstood(filter)).toBe(false);
   expect((await listJobs(console_.ctx(), filter)).rows).toEqual([]);
@@ -124,18 +193,27 @@ it.each(['state=bogus', 'after_id=1', `job_class=${'x'.repeat(2000)}`, 'limit=0'
 
 it.each([
   ['queue_name=default', (row: JobRow) => row.queueName === 'default'],
-  ['job_class=OddJob&state=discarded', (row: JobRow) => row.jobClass === 'OddJob' && row.state === 'discarded'],
+  [
+    'job_class=OddJob&state=discarded',
+    (row: JobRow) => row.jobClass === 'OddJob' && row.state === 'discarded',
+  ],
   ['label=レポート', (row: JobRow) => row.labels.includes('レポート')],
   ['cron_key=nightly', () => true],
   ['process_id=926ae407-2f45-4d04-92ad-41a82fd519fa', () => true],
 ])('filters by %s', async (query, holds) => {
   const { client } = console_;
-  const id = await insertJob(client, { labels: ['レポート', 'x'], cron_key: 'nightly', locked_by_id: '926ae407-2f45-4d04-92ad-41a82fd519fa', cron_at: new Date().toISOString() });
+  const id = await insertJob(client, {
+    labels: ['レポート', 'x'],
+    cron_key: 'nightly',
+    locked_by_id: '926ae407-2f45-4d04-92ad-41a82fd519fa',
+    cron_at: new Date().toISOString(),
+  });
   const { rows } = await listJobs(console_.ctx(), parseJobFilter(params(`${query}&limit=100`)));
   await client.query('DELETE FROM good_jobs WHERE id = $1', [id]);
   expect(rows.length).toBeGreaterThan(0);
   expect(rows.every(holds)).toBe(true);
-  if (!query.includes('default') && !query.includes('OddJob')) expect(rows.map((row) => row.id)).toEqual([id]);
+  if (!query.includes('default') && !query.includes('OddJob'))
+    expect(rows.map((row) => row.id)).toEqual([id]);
 });
 
 it('tells paused jobs and lost workers from the others', async () => {
@@ -143,10 +221,14 @@ it('tells paused jobs and lost workers from the others', async () => {
   const paused = await insertJob(client, { queue_name: 'held', created_at: hours(10) });
   const lost = await insertJob(client, { ...RUNNING, created_at: hours(11) });
   const held = await insertJob(client, { ...RUNNING, created_at: hours(12) });
-  await client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"]}')`);
+  await client.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"]}')`,
+  );
   const worker = await console_.session();
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', held)})`);
-  const rows = new Map((await listJobs(console_.ctx(), parseJobFilter(params('')))).rows.map((row) => [row.id, row]));
+  const rows = new Map(
+    (await listJobs(console_.ctx(), parseJobFilter(params('')))).rows.map((row) => [row.id, row]),
+  );
   expect(rows.get(paused)).toMatchObject({ paused: true, lostWorker: false });
   expect(rows.get(lost)).toMatchObject({ paused: false, lostWorker: true });
   expect(rows.get(held)).toMatchObject({ paused: false, lostWorker: false });

@@ -30,8 +30,12 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
   return sql`j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", j.priority,
     coalesce((SELECT array_agg(left(l, ${TEXT_SHOWN})) FROM unnest(j.labels[1:20]) l), '{}') AS labels,
     coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN + READ_BEYOND}) AS error,
-    ${redaction().off ? sql`NULL` : sql`CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN ${argumentsOfJob} ELSE '' END
-         WHEN pg_column_size(j.serialized_params) < ${LARGEST_FOR_NAMES} AND (j.queue_name <> '' OR j.labels <> '{}') THEN ${argumentsOfJob} END`} AS "errorOf", ${stateOf} AS state,
+    ${
+      redaction().off
+        ? sql`NULL`
+        : sql`CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN ${argumentsOfJob} ELSE '' END
+         WHEN pg_column_size(j.serialized_params) < ${LARGEST_FOR_NAMES} AND (j.queue_name <> '' OR j.labels <> '{}') THEN ${argumentsOfJob} END`
+    } AS "errorOf", ${stateOf} AS state,
     (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
@@ -40,13 +44,27 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
 }
 
 /** The row without what is hidden of it. */
-export function shownRow<Row extends ReadJobRow>({ errorOf, ...row }: Row, shown = TEXT_SHOWN): Omit<Row, 'errorOf'> {
+export function shownRow<Row extends ReadJobRow>(
+  { errorOf, ...row }: Row,
+  shown = TEXT_SHOWN,
+): Omit<Row, 'errorOf'> {
   const rules = redaction();
   const secrets = new Secrets();
   const text = (given: string) => rules.text(given, secrets);
-  if (errorOf && (row.error || mayRepeat([row.queueName, ...row.labels], errorOf))) rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
-  const error = row.error && (errorOf === '' && !rules.off ? HIDDEN : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
-  return { ...row, jobClass: row.jobClass && rules.text(row.jobClass), queueName: row.queueName && text(row.queueName), labels: row.labels.map(text), error };
+  if (errorOf && (row.error || mayRepeat([row.queueName, ...row.labels], errorOf)))
+    rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
+  const error =
+    row.error &&
+    (errorOf === '' && !rules.off
+      ? HIDDEN
+      : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
+  return {
+    ...row,
+    jobClass: row.jobClass && rules.text(row.jobClass),
+    queueName: row.queueName && text(row.queueName),
+    labels: row.labels.map(text),
+    error,
+  };
 }
 
 /** Whether a name has so much in common with the arguments that it may repeat a value of them: most have not, and those need not be parsed. */
@@ -54,7 +72,8 @@ function mayRepeat(names: (string | null)[], stored: string): boolean {
   const text = stored.toLowerCase();
   return names.some((name) => {
     const own = name?.toLowerCase() ?? '';
-    for (let n = 0; n + SHORTEST <= own.length; n += 1) if (text.includes(own.slice(n, n + SHORTEST))) return true;
+    for (let n = 0; n + SHORTEST <= own.length; n += 1)
+      if (text.includes(own.slice(n, n + SHORTEST))) return true;
     return false;
   });
 }

@@ -16,10 +16,18 @@ afterEach(() => {
 });
 
 const events = async (id: string) =>
-  (await gj.client.query<Record<string, unknown>>('SELECT viewer, role, request_id, action, target_type, target_ids, counts, details FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id', [id])).rows;
+  (
+    await gj.client.query<Record<string, unknown>>(
+      'SELECT viewer, role, request_id, action, target_type, target_ids, counts, details FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id',
+      [id],
+    )
+  ).rows;
 
 describe('who may not, is refused before any statement', () => {
-  const untouched = (): Database => ({ ...gj.db, write: () => Promise.reject(new Error('A transaction was opened.')) });
+  const untouched = (): Database => ({
+    ...gj.db,
+    write: () => Promise.reject(new Error('A transaction was opened.')),
+  });
   // What is refused cannot be recorded then, so it is printed.
   beforeEach(() => {
     vi.spyOn(console, 'log').mockImplementation(() => undefined);
@@ -27,21 +35,33 @@ describe('who may not, is refused before any statement', () => {
 
   test('read only: nobody', async () => {
     const ctx = gj.ctx({ readOnly: true, db: untouched() });
-    for (const action of JOB_ACTIONS) await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({ code: 'read_only' });
+    for (const action of JOB_ACTIONS)
+      await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({
+        code: 'read_only',
+      });
     await expect(retryBatch(ctx, crypto.randomUUID())).rejects.toMatchObject({ code: 'read_only' });
   });
 
   test('a viewer', async () => {
     const ctx = gj.ctx({ role: 'viewer', db: untouched() });
-    for (const action of JOB_ACTIONS) await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({ code: 'forbidden' });
+    for (const action of JOB_ACTIONS)
+      await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({
+        code: 'forbidden',
+      });
     await expect(retryBatch(ctx, crypto.randomUUID())).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   test('an operator, for what cannot be taken back', async () => {
     const ctx = gj.ctx({ role: 'operator', db: untouched() });
-    for (const action of ['force_discard', 'destroy'] as const) await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({ code: 'forbidden' });
+    for (const action of ['force_discard', 'destroy'] as const)
+      await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({
+        code: 'forbidden',
+      });
     for (const action of ['retry', 'discard', 'reschedule'] as const) {
-      expect((await changeJobs(gj.ctx({ role: 'operator' }), action, [crypto.randomUUID()]))[0]?.outcome, action).toBe('missing');
+      expect(
+        (await changeJobs(gj.ctx({ role: 'operator' }), action, [crypto.randomUUID()]))[0]?.outcome,
+        action,
+      ).toBe('missing');
     }
   });
 });
@@ -51,18 +71,36 @@ describe('the audit', () => {
     const [ready, open] = [await insertJob(gj.client, DISCARDED), await insertJob(gj.client)];
     await changeJobs(gj.ctx({ role: 'operator' }), 'retry', [ready, open]);
     expect(await events(ready)).toEqual([
-      { viewer: 'tester', role: 'operator', request_id: 'test', action: 'job.retry', target_type: 'job', target_ids: [ready, open], counts: { done: 1, conflict: 1 }, details: {} },
+      {
+        viewer: 'tester',
+        role: 'operator',
+        request_id: 'test',
+        action: 'job.retry',
+        target_type: 'job',
+        target_ids: [ready, open],
+        counts: { done: 1, conflict: 1 },
+        details: {},
+      },
     ]);
-    await changeJobs(gj.ctx(), 'reschedule', [open], { scheduledAt: '2031-01-01T00:00:00.000000Z' });
-    expect((await events(open)).at(-1)).toMatchObject({ action: 'job.reschedule', details: { scheduled_at: '2031-01-01T00:00:00.000000Z' } });
+    await changeJobs(gj.ctx(), 'reschedule', [open], {
+      scheduledAt: '2031-01-01T00:00:00.000000Z',
+    });
+    expect((await events(open)).at(-1)).toMatchObject({
+      action: 'job.reschedule',
+      details: { scheduled_at: '2031-01-01T00:00:00.000000Z' },
+    });
   });
 
   test('it is in the same transaction: neither without the other', async () => {
     const batchId = await insertBatch(gj.client);
     const id = await insertJob(gj.client, { batch_id: batchId });
-    await gj.client.query('ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (false) NOT VALID');
+    await gj.client.query(
+      'ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (false) NOT VALID',
+    );
     try {
-      await expect(changeJobs(gj.ctx(), 'discard', [id])).rejects.toMatchObject({ code: 'unexpected' });
+      await expect(changeJobs(gj.ctx(), 'discard', [id])).rejects.toMatchObject({
+        code: 'unexpected',
+      });
     } finally {
       await gj.client.query('ALTER TABLE good_job_console.audit_events DROP CONSTRAINT full_disk');
     }
@@ -79,25 +117,33 @@ describe('the audit', () => {
     await other.query('SELECT 1 FROM good_jobs WHERE id = $1 FOR UPDATE', [id]);
     expect(await changeJobs(gj.ctx(), 'force_discard', [id])).toEqual([{ id, outcome: 'locked' }]);
     await other.query('ROLLBACK');
-    expect(await events(id)).toMatchObject([{ action: 'job.force_discard', counts: { locked: 1 } }]);
+    expect(await events(id)).toMatchObject([
+      { action: 'job.force_discard', counts: { locked: 1 } },
+    ]);
   });
 
-  test('without the console\'s own schema it is printed, one JSON object a line, after the commit', async () => {
+  test("without the console's own schema it is printed, one JSON object a line, after the commit", async () => {
     const bare = await TestConsole.open('no console schema', { consoleSchema: false });
     try {
       const print = vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const id = await insertJob(bare.client, DISCARDED);
       await changeJobs(bare.ctx(), 'retry', [id]);
       expect(print).toHaveBeenCalledTimes(1);
-      expect(JSON.parse(String(print.mock.calls[0]?.[0]))).toMatchObject({ audit: { viewer: 'tester', action: 'job.retry', targetIds: [id], counts: { done: 1 } } });
+      expect(JSON.parse(String(print.mock.calls[0]?.[0]))).toMatchObject({
+        audit: { viewer: 'tester', action: 'job.retry', targetIds: [id], counts: { done: 1 } },
+      });
       const lost: Database['write'] = (fn) =>
         bare.db.write(async (tx) => {
           await fn(tx);
           throw new Error('lost before the commit');
         });
-      await expect(changeJobs(bare.ctx({ db: { ...bare.db, write: lost } }), 'discard', [id])).rejects.toThrow('lost');
+      await expect(
+        changeJobs(bare.ctx({ db: { ...bare.db, write: lost } }), 'discard', [id]),
+      ).rejects.toThrow('lost');
       expect(print).toHaveBeenCalledTimes(2);
-      expect(JSON.parse(String(print.mock.calls[1]?.[0]))).toMatchObject({ audit: { action: 'job.discard', outcome: 'failed', error: 'unexpected', targetIds: [id] } });
+      expect(JSON.parse(String(print.mock.calls[1]?.[0]))).toMatchObject({
+        audit: { action: 'job.discard', outcome: 'failed', error: 'unexpected', targetIds: [id] },
+      });
     } finally {
       await bare.close();
     }

@@ -13,20 +13,44 @@ import type { Outcome } from '../good-job/outcomes';
  * be had within two seconds nothing is changed and every row's outcome is `locked`. `check`, first thing in the
  * transaction, may refuse it all by throwing.
  */
-export async function changeJobs(ctx: Ctx, action: JobAction, ids: string[], options: ActionOptions = {}, check?: () => void): Promise<Outcome[]> {
-  if (ids.length > MAX_JOBS_PER_TRANSACTION) throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
-  const about = { targetType: 'job' as const, targetIds: ids, details: options.scheduledAt ? { scheduled_at: options.scheduledAt } : {} };
+export async function changeJobs(
+  ctx: Ctx,
+  action: JobAction,
+  ids: string[],
+  options: ActionOptions = {},
+  check?: () => void,
+): Promise<Outcome[]> {
+  if (ids.length > MAX_JOBS_PER_TRANSACTION)
+    throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
+  const about = {
+    targetType: 'job' as const,
+    targetIds: ids,
+    details: options.scheduledAt ? { scheduled_at: options.scheduledAt } : {},
+  };
   try {
-    return await transaction(ctx, `job.${action}`, async (tx) => {
-      check?.();
-      let before: Snapshot = new Map();
-      const outcomes = await actOnJobs(tx, ctx.gj, action, ids, { ...options, claimed: async (ready) => void (before = await readJobs(tx, ctx.gj, ready)) });
-      const done = outcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : []));
-      await tx.audit({ ...about, counts: countOutcomes(outcomes), ...changesOf(before, await readJobs(tx, ctx.gj, done), done) });
-      return outcomes;
-    }, about);
+    return await transaction(
+      ctx,
+      `job.${action}`,
+      async (tx) => {
+        check?.();
+        let before: Snapshot = new Map();
+        const outcomes = await actOnJobs(tx, ctx.gj, action, ids, {
+          ...options,
+          claimed: async (ready) => void (before = await readJobs(tx, ctx.gj, ready)),
+        });
+        const done = outcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : []));
+        await tx.audit({
+          ...about,
+          counts: countOutcomes(outcomes),
+          ...changesOf(before, await readJobs(tx, ctx.gj, done), done),
+        });
+        return outcomes;
+      },
+      about,
+    );
   } catch (error) {
-    if (error instanceof ConsoleError && error.code === 'locked') return ids.map((id) => ({ id, outcome: 'locked' }));
+    if (error instanceof ConsoleError && error.code === 'locked')
+      return ids.map((id) => ({ id, outcome: 'locked' }));
     throw error;
   }
 }

@@ -24,11 +24,19 @@ export interface ListOrder extends Sort {
 }
 
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
-const areAll = (states: readonly JobState[], some: readonly JobState[]) => states.every((state) => some.includes(state));
+const areAll = (states: readonly JobState[], some: readonly JobState[]) =>
+  states.every((state) => some.includes(state));
 
 export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]): ListOrder {
-  const lacks = (migration: string) => gj.schema.missingMigrations.some((missing) => missing.migration === migration);
-  const one = (column: Sql, indexed: boolean): ListOrder => ({ ...sort, keys: [column], sortAt: column, branches: [{ where: sql`true`, keys: [column] }], indexed });
+  const lacks = (migration: string) =>
+    gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+  const one = (column: Sql, indexed: boolean): ListOrder => ({
+    ...sort,
+    keys: [column],
+    sortAt: column,
+    branches: [{ where: sql`true`, keys: [column] }],
+    indexed,
+  });
   switch (sort.column) {
     case 'created': // index_good_jobs_on_created_at
       return one(sql`j.created_at`, !lacks('add_index_good_jobs_created_at'));
@@ -36,17 +44,40 @@ export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]):
       return one(sql`j.performed_at`, false);
     case 'scheduled': // index_good_jobs_on_scheduled_at, …_on_scheduled_at_and_queue_name
       return {
-        ...one(readyAt, areAll(states, UNFINISHED) || !lacks('add_index_good_jobs_scheduled_at_and_queue_name')),
-        branches: [{ where: sql`j.scheduled_at IS NOT NULL`, keys: [sql`j.scheduled_at`] }, { where: sql`j.scheduled_at IS NULL`, keys: [sql`j.created_at`] }],
+        ...one(
+          readyAt,
+          areAll(states, UNFINISHED) || !lacks('add_index_good_jobs_scheduled_at_and_queue_name'),
+        ),
+        branches: [
+          { where: sql`j.scheduled_at IS NOT NULL`, keys: [sql`j.scheduled_at`] },
+          { where: sql`j.scheduled_at IS NULL`, keys: [sql`j.created_at`] },
+        ],
       };
-    case 'finished': { // index_good_jobs_jobs_on_finished_at_only, …_on_discarded; for the open ones …_on_unfinished_or_errored
-      const finished: Branch = { where: sql`j.finished_at IS NOT NULL`, keys: [sql`j.finished_at`] };
+    case 'finished': {
+      // index_good_jobs_jobs_on_finished_at_only, …_on_discarded; for the open ones …_on_unfinished_or_errored
+      const finished: Branch = {
+        where: sql`j.finished_at IS NOT NULL`,
+        keys: [sql`j.finished_at`],
+      };
       const open: Branch = { where: sql`j.finished_at IS NULL`, keys: null };
       const unfinished = areAll(states, UNFINISHED);
-      const branches = unfinished ? [open] : !states.some((state) => UNFINISHED.includes(state)) ? [finished] : sort.direction === 'asc' ? [finished, open] : [open, finished];
-      return { ...one(sql`coalesce(j.finished_at, 'infinity')`, !branches.includes(open) || !lacks('add_index_good_jobs_on_unfinished_or_errored')), branches };
+      const branches = unfinished
+        ? [open]
+        : !states.some((state) => UNFINISHED.includes(state))
+          ? [finished]
+          : sort.direction === 'asc'
+            ? [finished, open]
+            : [open, finished];
+      return {
+        ...one(
+          sql`coalesce(j.finished_at, 'infinity')`,
+          !branches.includes(open) || !lacks('add_index_good_jobs_on_unfinished_or_errored'),
+        ),
+        branches,
+      };
     }
-    case 'priority': { // index_good_jobs_on_priority_scheduled_at_unfinished
+    case 'priority': {
+      // index_good_jobs_on_priority_scheduled_at_unfinished
       const last = sql`coalesce(j.priority, 2147483647)`;
       return {
         ...one(last, !lacks('add_index_good_jobs_priority_scheduled_at')),
@@ -54,29 +85,43 @@ export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]):
         // Printed the same of both types that the columns may have.
         sortAt: sql`${last} || '/' || to_char(${readyAt}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
         branches: [
-          { where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`, keys: [sql`j.priority`, sql`j.scheduled_at`] },
+          {
+            where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`,
+            keys: [sql`j.priority`, sql`j.scheduled_at`],
+          },
           { where: sql`j.priority IS NULL`, keys: [last, readyAt] },
-          { where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NULL`, keys: [sql`j.priority`, sql`j.created_at`] },
+          {
+            where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NULL`,
+            keys: [sql`j.priority`, sql`j.created_at`],
+          },
         ],
       };
     }
   }
 }
 
-const isForwards = (order: ListOrder, cursor: Cursor) => (order.direction === 'asc') === (cursor.direction === 'after');
+const isForwards = (order: ListOrder, cursor: Cursor) =>
+  (order.direction === 'asc') === (cursor.direction === 'after');
 
 /** The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone bound the scan. */
 export function beyondCursor(order: ListOrder, keys: Sql[] | null, cursor: Cursor): Sql {
   const forwards = isForwards(order, cursor);
   const than = raw(forwards ? '>' : '<');
-  if (keys === null) return cursor.at === 'infinity' ? sql`j.id ${than} ${cursor.id}::uuid` : forwards ? sql`true` : sql`false`;
+  if (keys === null)
+    return cursor.at === 'infinity'
+      ? sql`j.id ${than} ${cursor.id}::uuid`
+      : forwards
+        ? sql`true`
+        : sql`false`;
   const values = order.column === 'priority' ? (cursor.at ?? '').split('/') : [cursor.at];
   return sql`${keys[0] ?? sql`j.id`} ${than}= ${values[0]} AND (${join([...keys, sql`j.id`])}) ${than} (${join([...values.map((value) => sql`${value}`), sql`${cursor.id}::uuid`])})`;
 }
 
 /** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
 export function sorted(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sql {
-  const way = raw((order.direction === 'desc') !== (cursor?.direction === 'before') ? 'DESC' : 'ASC');
+  const way = raw(
+    (order.direction === 'desc') !== (cursor?.direction === 'before') ? 'DESC' : 'ASC',
+  );
   return sql`ORDER BY ${join([...keys, sql`j.id`].map((key) => sql`${key} ${way}`))}`;
 }
 
@@ -84,17 +129,42 @@ export function sorted(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sq
  * The first `size` rows beyond the cursor as `j`, of those that the order's index can be told to read: never fewer
  * than the filter's, so that a window's end is a place in the list.
  */
-export function listWindow(gj: GoodJob, order: ListOrder, states: readonly JobState[], terms: Term[], cursor: Cursor | null, size: number): Sql {
+export function listWindow(
+  gj: GoodJob,
+  order: ListOrder,
+  states: readonly JobState[],
+  terms: Term[],
+  cursor: Cursor | null,
+  size: number,
+): Sql {
   if (!order.indexed) return unindexedWindow(gj, order, cursor, size);
-  const parts = (cursor?.direction === 'before' ? order.branches.toReversed() : order.branches).map(({ where, keys }) => {
-    const conditions = [where, ...served(gj, order, states, terms, keys), ...(cursor ? [beyondCursor(order, keys, cursor)] : [])];
-    const columns = order.branches.length > 1 ? sql`j.*, ${join((keys ?? order.keys).map((key, n) => sql`${key} AS ${raw(`key_${n}`)}`))}` : sql`j.*`;
-    return sql`SELECT ${columns} FROM ${gj.jobs} j WHERE ${join(conditions, ' AND ')} ${sorted(order, keys ?? [], cursor)} LIMIT ${size}`;
-  });
+  const parts = (cursor?.direction === 'before' ? order.branches.toReversed() : order.branches).map(
+    ({ where, keys }) => {
+      const conditions = [
+        where,
+        ...served(gj, order, states, terms, keys),
+        ...(cursor ? [beyondCursor(order, keys, cursor)] : []),
+      ];
+      const columns =
+        order.branches.length > 1
+          ? sql`j.*, ${join((keys ?? order.keys).map((key, n) => sql`${key} AS ${raw(`key_${n}`)}`))}`
+          : sql`j.*`;
+      return sql`SELECT ${columns} FROM ${gj.jobs} j WHERE ${join(conditions, ' AND ')} ${sorted(order, keys ?? [], cursor)} LIMIT ${size}`;
+    },
+  );
   if (parts.length === 1) return parts[0] ?? sql``;
-  const union = sql`SELECT * FROM (${join(parts.map((part) => sql`(${part})`), ' UNION ALL ')}) j`;
+  const union = sql`SELECT * FROM (${join(
+    parts.map((part) => sql`(${part})`),
+    ' UNION ALL ',
+  )}) j`;
   // Of the finished and the open ones the ones are all before the others.
-  return order.column === 'finished' ? sql`${union} LIMIT ${size}` : sql`${union} ${sorted(order, order.keys.map((_, n) => raw(`j.key_${n}`)), cursor)} LIMIT ${size}`;
+  return order.column === 'finished'
+    ? sql`${union} LIMIT ${size}`
+    : sql`${union} ${sorted(
+        order,
+        order.keys.map((_, n) => raw(`j.key_${n}`)),
+        cursor,
+      )} LIMIT ${size}`;
 }
 
 /** All jobs have to be sorted: by what fits into the memory for it. */
@@ -105,15 +175,47 @@ function unindexedWindow(gj: GoodJob, order: ListOrder, cursor: Cursor | null, s
 }
 
 /** What of the filter the order's own index serves. */
-function served(gj: GoodJob, order: ListOrder, states: readonly JobState[], terms: Term[], keys: Sql[] | null): Sql[] {
-  const has = (migration: string) => !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+function served(
+  gj: GoodJob,
+  order: ListOrder,
+  states: readonly JobState[],
+  terms: Term[],
+  keys: Sql[] | null,
+): Sql[] {
+  const has = (migration: string) =>
+    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
   const found: Sql[] = [];
   const [key] = keys ?? [];
-  const equal = (field: string) => terms.flatMap((term) => (term.kind === 'match' && term.field === field && !term.negated && term.values.length === 1 && !/[*\\]/.test(term.values[0] ?? '') ? [term.values[0]] : []));
-  for (const term of terms) if (term.kind === 'time' && !term.negated && term.field === order.column) found.push(key ? join(term.bounds.map((bound) => compareTime(key, bound)), ' AND ') : sql`false`);
-  if (order.column === 'finished' && areAll(states, ['discarded']) && has('add_index_good_jobs_discarded')) found.push(sql`j.error IS NOT NULL`);
-  if (order.column === 'created') found.push(...equal('cron').map((value) => sql`j.cron_key = ${value}`)); // …_on_cron_key_and_created_at_cond
-  if (order.column === 'priority' || (order.column === 'scheduled' && areAll(states, UNFINISHED))) found.push(sql`j.finished_at IS NULL`);
+  const equal = (field: string) =>
+    terms.flatMap((term) =>
+      term.kind === 'match' &&
+      term.field === field &&
+      !term.negated &&
+      term.values.length === 1 &&
+      !/[*\\]/.test(term.values[0] ?? '')
+        ? [term.values[0]]
+        : [],
+    );
+  for (const term of terms)
+    if (term.kind === 'time' && !term.negated && term.field === order.column)
+      found.push(
+        key
+          ? join(
+              term.bounds.map((bound) => compareTime(key, bound)),
+              ' AND ',
+            )
+          : sql`false`,
+      );
+  if (
+    order.column === 'finished' &&
+    areAll(states, ['discarded']) &&
+    has('add_index_good_jobs_discarded')
+  )
+    found.push(sql`j.error IS NOT NULL`);
+  if (order.column === 'created')
+    found.push(...equal('cron').map((value) => sql`j.cron_key = ${value}`)); // …_on_cron_key_and_created_at_cond
+  if (order.column === 'priority' || (order.column === 'scheduled' && areAll(states, UNFINISHED)))
+    found.push(sql`j.finished_at IS NULL`);
   if (order.column === 'scheduled' && key && areAll(states, UNFINISHED)) {
     found.push(...equal('queue').map((value) => sql`j.queue_name = ${value}`)); // …_on_queue_name_and_scheduled_at
     if (areAll(states, ['scheduled', 'retried'])) found.push(sql`${key} > now()`);

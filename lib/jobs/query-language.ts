@@ -2,7 +2,20 @@ import { isJobState } from '../good-job/states';
 import { inUtc, isFilterText, isTimestamp } from '../text';
 import { COLON, MINUS, tokens, values } from './query-tokens';
 import {
-  EXECUTION_FIELDS, type ExecutionTerm, FIELDS, type FailureTerm, type Field, type IdsTerm, ID_FIELDS, NUMBER_FIELDS, type NumberRange, type NumberTerm, type Term, TIME_FIELDS, type TimeBound, type TimeTerm,
+  EXECUTION_FIELDS,
+  type ExecutionTerm,
+  FIELDS,
+  type FailureTerm,
+  type Field,
+  type IdsTerm,
+  ID_FIELDS,
+  NUMBER_FIELDS,
+  type NumberRange,
+  type NumberTerm,
+  type Term,
+  TIME_FIELDS,
+  type TimeBound,
+  type TimeTerm,
   type TimeValue,
 } from './terms';
 
@@ -16,14 +29,24 @@ const UNITS: Record<string, number> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400
 /** A hundred years: further back Postgres' arithmetic ends. */
 const LONGEST_SPAN = 3_155_760_000;
 
-const includes = <T extends string>(list: readonly T[], value: string): value is T => (list as readonly string[]).includes(value);
+const includes = <T extends string>(list: readonly T[], value: string): value is T =>
+  (list as readonly string[]).includes(value);
 type Common = Pick<Term, 'negated' | 'source' | 'param'>;
 
 /** Reads a query; never throws. */
 export function parseQuery(query: string): Term[] {
   const terms = tokens(query).map(({ text, open }) => readTerm(text, open));
   if (terms.length <= MAX_TERMS) return terms;
-  return [...terms.slice(0, MAX_TERMS), { kind: 'not_understood', reason: 'value', negated: false, param: 'q', source: printQuery(terms.slice(MAX_TERMS)) }];
+  return [
+    ...terms.slice(0, MAX_TERMS),
+    {
+      kind: 'not_understood',
+      reason: 'value',
+      negated: false,
+      param: 'q',
+      source: printQuery(terms.slice(MAX_TERMS)),
+    },
+  ];
 }
 
 /** The query that these terms are: what the URL says. */
@@ -33,7 +56,10 @@ export function printQuery(terms: Pick<Term, 'source'>[]): string {
 
 /** `field:` of a word, and where its value begins; null when the word is none of a field. */
 export function fieldOf(word: string): { name: string; path: string[]; valueAt: number } | null {
-  const [head, name = '', path = '', colon = ''] = /^([\p{Script=Latin}_][\p{Script=Latin}\p{Nd}_]*)((?:[.．](?:[^\s.．:："“”＂,，]*|"(?:[^"\\]|\\.)*"))*)([:：])/u.exec(word) ?? [];
+  const [head, name = '', path = '', colon = ''] =
+    /^([\p{Script=Latin}_][\p{Script=Latin}\p{Nd}_]*)((?:[.．](?:[^\s.．:："“”＂,，]*|"(?:[^"\\]|\\.)*"))*)([:：])/u.exec(
+      word,
+    ) ?? [];
   if (head === undefined) return null;
   const rest = word.slice(head.length);
   // `Net::ReadTimeout` and `gid://app/User/1` are words, not fields.
@@ -43,46 +69,75 @@ export function fieldOf(word: string): { name: string; path: string[]; valueAt: 
   if (rest === '' && path === '' && field !== 'args' && !includes(FIELDS, field)) return null;
   // A path with nothing between its dots is none.
   const isPath = !/[.．]{2}|[.．]$/.test(path);
-  return { name: field, path: isPath ? values(path.slice(1), /[.．]/).map(({ text }) => text) : [], valueAt: head.length };
+  return {
+    name: field,
+    path: isPath ? values(path.slice(1), /[.．]/).map(({ text }) => text) : [],
+    valueAt: head.length,
+  };
 }
 
 function readTerm(source: string, open: boolean): Term {
   const negated = source.length > 1 && MINUS.test(source);
   const common: Common = { negated, source, param: 'q' };
   const body = negated ? source.slice(1) : source;
-  const bad = (reason: 'field' | 'value' | 'quote'): Term => ({ ...common, kind: 'not_understood', reason });
+  const bad = (reason: 'field' | 'value' | 'quote'): Term => ({
+    ...common,
+    kind: 'not_understood',
+    reason,
+  });
   if (!isFilterText(body)) return { ...bad('value'), source: source.replaceAll('\0', '\uFFFD') };
   if (open) return bad('quote');
   const field = fieldOf(body);
-  if (!field) return readText(values(body, null)[0]?.text ?? '', { ...common }, /["“”＂]/.test(body));
+  if (!field)
+    return readText(values(body, null)[0]?.text ?? '', { ...common }, /["“”＂]/.test(body));
   const rest = body.slice(field.valueAt);
   if (field.name === 'args') {
     const found = values(rest).map(({ text }) => text);
-    return field.path.length > 0 && found.length > 0 ? { ...common, kind: 'argument', path: field.path, values: found } : bad('value');
+    return field.path.length > 0 && found.length > 0
+      ? { ...common, kind: 'argument', path: field.path, values: found }
+      : bad('value');
   }
-  if (field.name === 'failure' && field.path.length === 0) return readFailure(rest, common) ?? bad('value');
+  if (field.name === 'failure' && field.path.length === 0)
+    return readFailure(rest, common) ?? bad('value');
   if (field.path.length > 0 || !includes(FIELDS, field.name)) return bad('field');
   return readField(field.name, rest, common) ?? bad('value');
 }
 
 /** A text to search for: a word of `q`, or all of GoodJob's `query`. A quoted one is never an id. */
 export function readText(text: string, common: Common, quoted = false): Term {
-  return text.trim() === '' ? { ...common, kind: 'not_understood', reason: 'value' } : { ...common, kind: 'text', text, id: quoted ? null : idDigits(text) };
+  return text.trim() === ''
+    ? { ...common, kind: 'not_understood', reason: 'value' }
+    : { ...common, kind: 'text', text, id: quoted ? null : idDigits(text) };
 }
 
 /** The hex digits of a UUID or of its first 8 characters or more; null for anything else. */
 export function idDigits(text: string): string | null {
   const digits = text.toLowerCase().replaceAll('-', '');
   if (!/^[0-9a-f]{8,32}$/.test(digits)) return null;
-  const canonical = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].filter(Boolean).join('-');
+  const canonical = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    digits.slice(12, 16),
+    digits.slice(16, 20),
+    digits.slice(20),
+  ]
+    .filter(Boolean)
+    .join('-');
   const typed = text.toLowerCase().replace(/-$/, '');
   return typed === canonical || typed === digits ? digits : null;
 }
 
 function readField(field: Field, rest: string, common: Common): Term | null {
   if (includes(NUMBER_FIELDS, field)) return readNumber(field, rest.normalize('NFKC'), common);
-  if (includes(TIME_FIELDS, field)) return withBounds(rest, (bounds): TimeTerm => ({ ...common, kind: 'time', field, bounds }));
-  if (includes(EXECUTION_FIELDS, field)) return withBounds(rest, (bounds): ExecutionTerm => ({ ...common, kind: 'execution', field, bounds }));
+  if (includes(TIME_FIELDS, field))
+    return withBounds(rest, (bounds): TimeTerm => ({ ...common, kind: 'time', field, bounds }));
+  if (includes(EXECUTION_FIELDS, field))
+    return withBounds(rest, (bounds): ExecutionTerm => ({
+      ...common,
+      kind: 'execution',
+      field,
+      bounds,
+    }));
   const whole = field === 'error' && /^[=＝]/.test(rest);
   const found = values(whole ? rest.slice(1) : rest);
   if (found.length === 0) return null;
@@ -90,32 +145,70 @@ function readField(field: Field, rest: string, common: Common): Term | null {
     const states = found.map(({ text }) => text.normalize('NFKC').toLowerCase());
     return states.every(isJobState) ? { ...common, kind: 'match', field, values: states } : null;
   }
-  if (includes(ID_FIELDS, field)) return readIds(field, found.map(({ text }) => text.normalize('NFKC')), common);
-  return { ...common, kind: 'match', field, values: found.map(({ pattern }) => pattern), ...(whole && { whole }) };
+  if (includes(ID_FIELDS, field))
+    return readIds(
+      field,
+      found.map(({ text }) => text.normalize('NFKC')),
+      common,
+    );
+  return {
+    ...common,
+    kind: 'match',
+    field,
+    values: found.map(({ pattern }) => pattern),
+    ...(whole && { whole }),
+  };
 }
 
 /** Nobody can want all but a group: of those that are not looked at nobody knows whether they are of it. */
 function readFailure(rest: string, common: Common): FailureTerm | null {
-  const [, fingerprint, since = '', until] = /^([0-9a-f]{16})@((?:(?!\.\.).)+)(?:\.\.(.+))?$/.exec(rest) ?? [];
-  if (fingerprint === undefined || common.negated || !isTimestamp(since) || (until !== undefined && !isTimestamp(until))) return null;
-  return { ...common, kind: 'failure', fingerprint, since: inUtc(since), until: until === undefined ? null : inUtc(until), ids: [] };
+  const [, fingerprint, since = '', until] =
+    /^([0-9a-f]{16})@((?:(?!\.\.).)+)(?:\.\.(.+))?$/.exec(rest) ?? [];
+  if (
+    fingerprint === undefined ||
+    common.negated ||
+    !isTimestamp(since) ||
+    (until !== undefined && !isTimestamp(until))
+  )
+    return null;
+  return {
+    ...common,
+    kind: 'failure',
+    fingerprint,
+    since: inUtc(since),
+    until: until === undefined ? null : inUtc(until),
+    ids: [],
+  };
 }
 
 export function readIds(field: IdsTerm['field'], ids: string[], common: Common): IdsTerm | null {
   const digits = ids.map(idDigits);
-  return digits.every((id) => id !== null) ? { ...common, kind: 'ids', field, values: digits } : null;
+  return digits.every((id) => id !== null)
+    ? { ...common, kind: 'ids', field, values: digits }
+    : null;
 }
 
 /** `3`, `1,2`, `>=3`, `1..5`. */
 function readNumber(field: NumberTerm['field'], rest: string, common: Common): NumberTerm | null {
   const ranges = rest.split(',').map((value): NumberRange | null => {
-    const [, sign, one, low, high] = /^(?:(>=|<=|>|<)?(-?\d{1,9})|(-?\d{1,9})?\.\.(-?\d{1,9})?)$/.exec(value) ?? [];
+    const [, sign, one, low, high] =
+      /^(?:(>=|<=|>|<)?(-?\d{1,9})|(-?\d{1,9})?\.\.(-?\d{1,9})?)$/.exec(value) ?? [];
     const number = Number(one);
     if (one !== undefined && sign === undefined) return { from: number, to: number };
-    if (one !== undefined) return sign?.startsWith('>') ? { from: sign === '>' ? number + 1 : number, to: null } : { from: null, to: sign === '<' ? number - 1 : number };
-    return low === undefined && high === undefined ? null : { from: low === undefined ? null : Number(low), to: high === undefined ? null : Number(high) };
+    if (one !== undefined)
+      return sign?.startsWith('>')
+        ? { from: sign === '>' ? number + 1 : number, to: null }
+        : { from: null, to: sign === '<' ? number - 1 : number };
+    return low === undefined && high === undefined
+      ? null
+      : {
+          from: low === undefined ? null : Number(low),
+          to: high === undefined ? null : Number(high),
+        };
   });
-  return ranges.every((range) => range !== null) ? { ...common, kind: 'number', field, ranges } : null;
+  return ranges.every((range) => range !== null)
+    ? { ...common, kind: 'number', field, ranges }
+    : null;
 }
 
 /**
@@ -124,9 +217,13 @@ function readNumber(field: NumberTerm['field'], rest: string, common: Common): N
  */
 function withBounds<T>(text: string, termOf: (bounds: TimeBound[]) => T): T | null {
   const rest = text.normalize('NFKC');
-  const [, sign, one = '', low, high] = /^(?:(>=|<=|>|<)?((?:(?!\.\.).)*)|(.*?)\.\.(.*))$/s.exec(rest) ?? [];
+  const [, sign, one = '', low, high] =
+    /^(?:(>=|<=|>|<)?((?:(?!\.\.).)*)|(.*?)\.\.(.*))$/s.exec(rest) ?? [];
   let bounds: (TimeBound | null)[];
-  if (low !== undefined && high !== undefined) bounds = [low ? bound('>=', low) : undefined, high ? bound('<=', high) : undefined].filter((one) => one !== undefined);
+  if (low !== undefined && high !== undefined)
+    bounds = [low ? bound('>=', low) : undefined, high ? bound('<=', high) : undefined].filter(
+      (one) => one !== undefined,
+    );
   else if (sign) bounds = [bound(sign as TimeBound['comparison'], one)];
   else bounds = dayOf(one) ? [bound('>=', one), bound('<=', one)] : [];
   return bounds.length > 0 && bounds.every((one) => one !== null) ? termOf(bounds) : null;
@@ -138,7 +235,9 @@ function bound(comparison: TimeBound['comparison'], source: string): TimeBound |
   if (day) {
     const [start, end] = [day, new Date(Date.parse(day) + 86_400_000).toISOString()];
     if (comparison === '<=') return { comparison: '<', time: { at: end } };
-    return comparison === '>' ? { comparison: '>=', time: { at: end } } : { comparison, time: { at: start } };
+    return comparison === '>'
+      ? { comparison: '>=', time: { at: end } }
+      : { comparison, time: { at: start } };
   }
   const time = readInstant(text);
   return time && { comparison, time };
@@ -146,7 +245,9 @@ function bound(comparison: TimeBound['comparison'], source: string): TimeBound |
 
 /** The start of a day that is written as one. */
 function dayOf(text: string): string | null {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00Z`) && text < '9999-12-31' ? `${text}T00:00:00.000Z` : null;
+  return /^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00Z`) && text < '9999-12-31'
+    ? `${text}T00:00:00.000Z`
+    : null;
 }
 
 function readInstant(text: string): TimeValue | null {

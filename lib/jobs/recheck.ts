@@ -27,7 +27,11 @@ const LARGEST = 1_000_000;
 export function isChecked(term: Term): term is UnderstoodTerm {
   if (redaction().off) return false;
   if (term.kind === 'text' || term.kind === 'argument') return true;
-  return term.kind === 'match' && (term.field === 'error' || (term.field !== 'state' && term.values.some((value) => wildcard(value) !== null)));
+  return (
+    term.kind === 'match' &&
+    (term.field === 'error' ||
+      (term.field !== 'state' && term.values.some((value) => wildcard(value) !== null)))
+  );
 }
 
 /** What a job is looked at again by. */
@@ -65,10 +69,17 @@ export class Candidates implements Found {
   readonly unchecked: Sql;
   private readonly checked: UnderstoodTerm[];
 
-  constructor(private readonly gj: GoodJob, filter: Parameters<typeof allOf>[1]) {
+  constructor(
+    private readonly gj: GoodJob,
+    filter: Parameters<typeof allOf>[1],
+  ) {
     this.checked = filter.notUnderstood?.length ? [] : filter.terms.filter(isChecked);
-    this.condition = allOf(gj, filter, (term) => (term.negated && isChecked(term) ? sql`true` : termCondition(gj, term)));
-    this.unchecked = allOf(gj, filter, (term) => (isChecked(term) ? sql`true` : termCondition(gj, term)));
+    this.condition = allOf(gj, filter, (term) =>
+      term.negated && isChecked(term) ? sql`true` : termCondition(gj, term),
+    );
+    this.unchecked = allOf(gj, filter, (term) =>
+      isChecked(term) ? sql`true` : termCondition(gj, term),
+    );
   }
 
   get isDoubtful(): boolean {
@@ -79,26 +90,47 @@ export class Candidates implements Found {
   async keep(tx: Tx, ids: readonly string[]): Promise<Set<string>> {
     if (!this.isDoubtful) return new Set(ids);
     const kept = new Set<string>();
-    for (let from = 0; from < ids.length; from += CHUNK) for (const { id } of await this.keepSome(tx, ids.slice(from, from + CHUNK), sql`j.id`)) kept.add(id);
+    for (let from = 0; from < ids.length; from += CHUNK)
+      for (const { id } of await this.keepSome(tx, ids.slice(from, from + CHUNK), sql`j.id`))
+        kept.add(id);
     return kept;
   }
 
   /** The first `wanted` of them that are kept, in their order, with these columns of `j`, among which is `id`; no more are looked at than that takes. */
-  async first<Row extends { id: string }>(tx: Tx, ids: readonly string[], wanted: number, columns: Sql): Promise<Row[]> {
+  async first<Row extends { id: string }>(
+    tx: Tx,
+    ids: readonly string[],
+    wanted: number,
+    columns: Sql,
+  ): Promise<Row[]> {
     const kept: Row[] = [];
     for (let from = 0; from < ids.length && kept.length < wanted; from += CHUNK) {
       const some = ids.slice(from, from + CHUNK);
-      const rows = new Map((await this.keepSome<Row>(tx, some, columns)).map((row) => [row.id, row]));
+      const rows = new Map(
+        (await this.keepSome<Row>(tx, some, columns)).map((row) => [row.id, row]),
+      );
       kept.push(...some.flatMap((id) => rows.get(id) ?? []));
     }
     return kept.slice(0, wanted);
   }
 
-  private async keepSome<Row extends { id: string }>(tx: Tx, ids: readonly string[], columns: Sql): Promise<Row[]> {
+  private async keepSome<Row extends { id: string }>(
+    tx: Tx,
+    ids: readonly string[],
+    columns: Sql,
+  ): Promise<Row[]> {
     const { gj, checked } = this;
-    const all = join(checked.map((term) => termCondition(gj, term)), ' AND ');
+    const all = join(
+      checked.map((term) => termCondition(gj, term)),
+      ' AND ',
+    );
     // A term that is not in the row at all is not in what is shown of it.
-    const doubtful = checked.some(({ negated }) => !negated) ? sql`true` : sql`coalesce(${join(checked.map((term) => sql`(${plainCondition(gj, term)})`), ' OR ')}, false)`;
+    const doubtful = checked.some(({ negated }) => !negated)
+      ? sql`true`
+      : sql`coalesce(${join(
+          checked.map((term) => sql`(${plainCondition(gj, term)})`),
+          ' OR ',
+        )}, false)`;
     // One column, so that nothing of it goes along with the row by mistake.
     const read = await tx.query<{ id: string; stored: string }>(sql`
       SELECT ${columns}, json_build_object('id', j.id, 'doubtful', j.doubtful, 'fits', coalesce((${all}), false), 'large', j.large, 'job_class', j.job_class, 'queue_name', j.queue_name,
@@ -113,7 +145,8 @@ export class Candidates implements Found {
       if (shown) changed.push(shown);
       else if (row.fits) kept.add(row.id);
     }
-    const rows = () => read.filter(({ id }) => kept.has(id)).map(({ stored: _, ...row }) => row as Row);
+    const rows = () =>
+      read.filter(({ id }) => kept.has(id)).map(({ stored: _, ...row }) => row as Row);
     if (changed.length === 0) return rows();
     const again = await tx.query<{ id: string }>(sql`
       SELECT j.id FROM json_to_recordset(${compactJson({ kind: 'array', items: changed })}::json)
@@ -128,23 +161,42 @@ function shownOf(row: Stored): Json | null {
   const rules = redaction();
   const secrets = new Secrets();
   const stored = row.arguments === null ? null : parseJson(row.arguments);
-  const args = stored && rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
+  const args =
+    stored &&
+    rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
   // Postgres takes no half of a surrogate pair.
   const wellFormed = (given: string) => Buffer.from(given).toString();
-  const text = <T extends string | null>(given: T) => (given === null ? given : wellFormed(rules.text(given, secrets, MARKER)));
+  const text = <T extends string | null>(given: T) =>
+    given === null ? given : wellFormed(rules.text(given, secrets, MARKER));
   // Of arguments too large to be looked into nobody knows what they hide in the error.
-  const error = row.error === null ? null : row.large && row.error ? MARKER : wellFormed(rules.told(row.error, secrets, MARKER));
-  const plain = { job_class: row.job_class && rules.text(row.job_class, undefined, MARKER), queue_name: text(row.queue_name), cron_key: text(row.cron_key), error };
+  const error =
+    row.error === null
+      ? null
+      : row.large && row.error
+        ? MARKER
+        : wellFormed(rules.told(row.error, secrets, MARKER));
+  const plain = {
+    job_class: row.job_class && rules.text(row.job_class, undefined, MARKER),
+    queue_name: text(row.queue_name),
+    cron_key: text(row.cron_key),
+    error,
+  };
   const labels = row.labels?.map(text) ?? null;
   if (!row.large && !secrets.hidden) return null;
   return object([
     ['id', scalar(row.id)],
     ...Object.entries(plain).map(([name, value]): [string, Json] => [name, scalar(value)]),
-    ['labels', labels ? { kind: 'array', items: labels.map((label) => scalar(label)) } : scalar(null)],
+    [
+      'labels',
+      labels ? { kind: 'array', items: labels.map((label) => scalar(label)) } : scalar(null),
+    ],
     ['serialized_params', args ? object([['arguments', args]]) : scalar(null)],
   ]);
 }
 
-export function candidates(gj: GoodJob, filter: Pick<JobFilter, 'state' | 'terms'> & Partial<Pick<JobFilter, 'notUnderstood'>>): Candidates {
+export function candidates(
+  gj: GoodJob,
+  filter: Pick<JobFilter, 'state' | 'terms'> & Partial<Pick<JobFilter, 'notUnderstood'>>,
+): Candidates {
   return new Candidates(gj, filter);
 }

@@ -6,10 +6,16 @@ import { runAction } from '../action';
 import { isUuid } from '../text';
 import { reveal } from './reveal';
 
-const uuid = z.string().refine(isUuid).transform((id) => id.toLowerCase());
+const uuid = z
+  .string()
+  .refine(isUuid)
+  .transform((id) => id.toLowerCase());
 const input = z.object({
   jobId: uuid,
-  executionId: z.literal('').transform(() => null).or(uuid),
+  executionId: z
+    .literal('')
+    .transform(() => null)
+    .or(uuid),
 });
 
 /** The revealed JSON, or a sentence why there is none. It is in this answer alone: in no address, no cache and no log. */
@@ -17,7 +23,11 @@ export type Revealed = { text: string } | { problem: string };
 
 /** The door of the form, with and without JavaScript. */
 export async function revealAction(_before: Revealed | null, form: FormData): Promise<Revealed> {
-  const given = { jobId: form.get('job'), executionId: form.get('execution') ?? '', reason: form.get('reason') ?? '' };
+  const given = {
+    jobId: form.get('job'),
+    executionId: form.get('execution') ?? '',
+    reason: form.get('reason') ?? '',
+  };
   const result = await runAction(input, given, reveal, 'reveal');
   if (result.ok && result.value !== null) return { text: result.value };
   const t = await getTranslations();

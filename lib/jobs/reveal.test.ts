@@ -12,8 +12,14 @@ let executionId: string;
 beforeAll(async () => {
   console_ = await TestConsole.open('jobs_reveal');
   const id = randomUUID();
-  jobId = await insertJob(console_.client, { id, serialized_params: params(id, { arguments: [{ password: SECRET }] }) });
-  executionId = await insertExecution(console_.client, id, { error: `password=${SECRET}`, serialized_params: params(id, { arguments: [{ password: SECRET }] }) });
+  jobId = await insertJob(console_.client, {
+    id,
+    serialized_params: params(id, { arguments: [{ password: SECRET }] }),
+  });
+  executionId = await insertExecution(console_.client, id, {
+    error: `password=${SECRET}`,
+    serialized_params: params(id, { arguments: [{ password: SECRET }] }),
+  });
 });
 afterAll(() => console_.close());
 
@@ -24,19 +30,43 @@ interface Recorded {
   details: { execution_id?: string };
 }
 
-const records = async () => (await console_.client.query<Recorded>(`SELECT viewer, outcome, reason, details FROM good_job_console.audit_events WHERE action = 'argument.reveal' ORDER BY id`)).rows;
+const records = async () =>
+  (
+    await console_.client.query<Recorded>(
+      `SELECT viewer, outcome, reason, details FROM good_job_console.audit_events WHERE action = 'argument.reveal' ORDER BY id`,
+    )
+  ).rows;
 
 describe('reveal', () => {
   it('shows all of a job or of an attempt, and has it on record with the reason, without what it showed', async () => {
-    expect(await reveal(console_.ctx({ reason: `ticket 12, password=${SECRET}` }), { jobId, executionId: null })).toContain(SECRET);
+    expect(
+      await reveal(console_.ctx({ reason: `ticket 12, password=${SECRET}` }), {
+        jobId,
+        executionId: null,
+      }),
+    ).toContain(SECRET);
     expect(await reveal(console_.ctx(), { jobId, executionId })).toContain(`password=${SECRET}`);
-    expect(await records()).toMatchObject([{ viewer: 'tester', outcome: 'done', reason: 'ticket 12, password=[REDACTED]' }, { viewer: 'tester', reason: null, details: { execution_id: executionId } }]);
+    expect(await records()).toMatchObject([
+      { viewer: 'tester', outcome: 'done', reason: 'ticket 12, password=[REDACTED]' },
+      { viewer: 'tester', reason: null, details: { execution_id: executionId } },
+    ]);
   });
-  it.each([[{ role: 'viewer' }, 'forbidden'], [{ role: 'operator' }, 'forbidden'], [{ readOnly: true }, 'read_only']] as const)('is refused to %o, which is on record too where anything may be written', async (options, code) => {
-    const before = (await records()).length;
-    await expect(reveal(console_.ctx(options), { jobId, executionId: null })).rejects.toMatchObject({ code });
-    expect((await records()).slice(before)).toMatchObject(code === 'forbidden' ? [{ outcome: 'refused' }] : []);
-  });
+  it.each([
+    [{ role: 'viewer' }, 'forbidden'],
+    [{ role: 'operator' }, 'forbidden'],
+    [{ readOnly: true }, 'read_only'],
+  ] as const)(
+    'is refused to %o, which is on record too where anything may be written',
+    async (options, code) => {
+      const before = (await records()).length;
+      await expect(
+        reveal(console_.ctx(options), { jobId, executionId: null }),
+      ).rejects.toMatchObject({ code });
+      expect((await records()).slice(before)).toMatchObject(
+        code === 'forbidden' ? [{ outcome: 'refused' }] : [],
+      );
+    },
+  );
   it('knows no row of another job', async () => {
     const before = (await records()).length;
     expect(await reveal(console_.ctx(), { jobId: randomUUID(), executionId: null })).toBeNull();
@@ -44,8 +74,12 @@ describe('reveal', () => {
     expect((await records()).length).toBe(before);
   });
   it('shows nothing when it cannot be put on record', async () => {
-    await console_.client.query(`ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (action <> 'argument.reveal') NOT VALID`);
+    await console_.client.query(
+      `ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (action <> 'argument.reveal') NOT VALID`,
+    );
     await expect(reveal(console_.ctx(), { jobId, executionId: null })).rejects.toThrow();
-    await console_.client.query('ALTER TABLE good_job_console.audit_events DROP CONSTRAINT full_disk');
+    await console_.client.query(
+      'ALTER TABLE good_job_console.audit_events DROP CONSTRAINT full_disk',
+    );
   });
 });

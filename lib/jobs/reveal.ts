@@ -15,15 +15,26 @@ export interface RevealTarget {
  * first, in the transaction that reads it: where that fails nothing is shown. Throws ConsoleError `forbidden` or
  * `read_only`: with READ_ONLY=1 nothing is written, so nothing is revealed either.
  */
-export async function reveal(ctx: Ctx, { jobId, executionId }: RevealTarget): Promise<string | null> {
-  const about = { targetType: 'job' as const, targetIds: [jobId], details: executionId ? { execution_id: executionId } : {} };
+export async function reveal(
+  ctx: Ctx,
+  { jobId, executionId }: RevealTarget,
+): Promise<string | null> {
+  const about = {
+    targetType: 'job' as const,
+    targetIds: [jobId],
+    details: executionId ? { execution_id: executionId } : {},
+  };
   const shown = async (tx: WriteTx) => {
     const [found] = executionId
-      ? await tx.query(sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`)
+      ? await tx.query(
+          sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`,
+        )
       : await tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.id = ${jobId}`);
     if (!found) return null;
     await tx.audit({ ...about, counts: { done: 1 } });
-    const json = executionId ? await rawExecution(tx, ctx.gj, executionId) : await rawJob(tx, ctx.gj, jobId);
+    const json = executionId
+      ? await rawExecution(tx, ctx.gj, executionId)
+      : await rawJob(tx, ctx.gj, jobId);
     return json && prettyJson(json);
   };
   return transaction(ctx, 'argument.reveal', shown, about);

@@ -24,8 +24,10 @@ export async function settle(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<Set
   const filter = { ...asked, terms: await withFailures(tx, gj, asked.terms) };
   const texts = filter.terms.filter(isIdText);
   if (texts.length === 0) return { filter, named: [] };
-  const exists = texts.map(({ id }) => sql`CASE WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedById(id)}) THEN 'id'
-    WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedByBatch(id)}) THEN 'batch' ELSE 'text' END`);
+  const exists = texts.map(
+    ({ id }) => sql`CASE WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedById(id)}) THEN 'id'
+    WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedByBatch(id)}) THEN 'batch' ELSE 'text' END`,
+  );
   const [row] = await tx.query<{ found: string[] }>(sql`SELECT ARRAY[${join(exists)}] AS found`);
   const named: Named[] = [];
   const settled = (term: Term): Term => {
@@ -34,9 +36,17 @@ export async function settle(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<Set
     const { text, id, negated } = term;
     const minus = negated ? '-' : '';
     const asText = `${minus}"${text.replaceAll(/["\\]/g, '\\$&')}"`;
-    if (as !== 'id' && as !== 'batch') return { kind: 'text', text, id: null, negated, source: asText, param: 'q' };
+    if (as !== 'id' && as !== 'batch')
+      return { kind: 'text', text, id: null, negated, source: asText, param: 'q' };
     named.push({ source: term.source, as, asText });
-    return { kind: 'ids', field: as, values: [id], negated, source: `${minus}${as}:${id}`, param: 'q' };
+    return {
+      kind: 'ids',
+      field: as,
+      values: [id],
+      negated,
+      source: `${minus}${as}:${id}`,
+      param: 'q',
+    };
   };
   return { filter: { ...filter, terms: filter.terms.map(settled) }, named };
 }

@@ -9,7 +9,13 @@ export interface SortHead {
 }
 
 /** What an operator wants to see first: what is most urgent, else what is newest. */
-const FIRST: Record<SortColumn, Sort['direction']> = { priority: 'asc', created: 'desc', scheduled: 'asc', performed: 'desc', finished: 'desc' };
+const FIRST: Record<SortColumn, Sort['direction']> = {
+  priority: 'asc',
+  created: 'desc',
+  scheduled: 'asc',
+  performed: 'desc',
+  finished: 'desc',
+};
 
 export interface SortChoice {
   column: SortColumn;
@@ -39,9 +45,17 @@ export function sortHeads(filter: JobFilter, path: string): Partial<Record<Colum
   const head = (column: SortColumn): SortHead => {
     const sorted = current.column === column;
     const direction = sorted ? (current.direction === 'asc' ? 'desc' : 'asc') : FIRST[column];
-    return { href: `${path}?${new URLSearchParams(jobFilterParams({ ...filter, sort: { column, direction } }))}`, sorted: sorted ? (current.direction === 'asc' ? 'ascending' : 'descending') : null };
+    return {
+      href: `${path}?${new URLSearchParams(jobFilterParams({ ...filter, sort: { column, direction } }))}`,
+      sorted: sorted ? (current.direction === 'asc' ? 'ascending' : 'descending') : null,
+    };
   };
-  const heads: Partial<Record<Column, SortHead>> = Object.fromEntries(SORT_COLUMNS.filter((column) => suits({ column }, states)).map((column) => [column, head(column)]));
+  const heads: Partial<Record<Column, SortHead>> = Object.fromEntries(
+    SORT_COLUMNS.filter((column) => suits({ column }, states)).map((column) => [
+      column,
+      head(column),
+    ]),
+  );
   // The time that a row shows is its state's own; of several states no index has it.
   const natural = naturalSort(states);
   if (natural.column !== 'created' && suits(natural, states)) heads.time = head(natural.column);

@@ -21,7 +21,8 @@ export function suits({ column }: Pick<Sort, 'column'>, states: readonly JobStat
 
 /** Natural order: what will run next first, what ran last first; of several kinds the newest. */
 export function naturalSort(states: readonly JobState[]): Sort {
-  const only = (...some: JobState[]) => states.length > 0 && states.every((state) => some.includes(state));
+  const only = (...some: JobState[]) =>
+    states.length > 0 && states.every((state) => some.includes(state));
   if (only('scheduled', 'retried', 'queued')) return { column: 'scheduled', direction: 'asc' };
   if (only('running')) return { column: 'performed', direction: 'desc' };
   if (only('succeeded', 'discarded')) return { column: 'finished', direction: 'desc' };
@@ -41,7 +42,8 @@ export function printSort({ column, direction }: Sort): string {
 /** Whether a cursor's `at` is a sort key of the list: a time, `infinity` where a job has not finished, `5/2026-11-20 …` by priority. */
 export function isSortAt(sort: Sort): (text: string) => boolean {
   return (text) => {
-    if (sort.column !== 'priority') return isTimestamp(text) || (text === 'infinity' && sort.column === 'finished');
+    if (sort.column !== 'priority')
+      return isTimestamp(text) || (text === 'infinity' && sort.column === 'finished');
     const [, priority = '', at = ''] = /^(-?\d{1,10})\/(.*)$/s.exec(text) ?? [];
     return isTimestamp(at) && Math.abs(Number(priority)) <= 2_147_483_647;
   };

@@ -25,8 +25,15 @@ export async function sizesByIndexes(tx: Tx, gj: GoodJob): Promise<TableSizes> {
       FROM jobs JOIN pg_catalog.pg_index i ON i.indrelid = jobs.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
      WHERE i.indpred IS NOT NULL AND i.indisvalid`);
   // An index may be younger than the table's last ANALYZE; the largest is the one that knows.
-  const size = (fits: (row: Size) => boolean) => ((counts) => (counts.length > 0 ? Math.max(...counts) : null))(rows.filter(fits).map(({ count }) => count).filter((count) => count >= 0));
-  const of = (predicate: RegExp) => size((row) => row.isIndex && predicate.test(row.predicate ?? ''));
+  const size = (fits: (row: Size) => boolean) =>
+    ((counts) => (counts.length > 0 ? Math.max(...counts) : null))(
+      rows
+        .filter(fits)
+        .map(({ count }) => count)
+        .filter((count) => count >= 0),
+    );
+  const of = (predicate: RegExp) =>
+    size((row) => row.isIndex && predicate.test(row.predicate ?? ''));
   return {
     all: size((row) => !row.isIndex),
     unfinished: of(/^\(finished_at IS NULL\)$/),

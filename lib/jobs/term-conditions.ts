@@ -1,7 +1,17 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { type JobState, isInState, readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { ArgumentTerm, ExecutionTerm, IdsTerm, MatchTerm, NumberTerm, Term, TextTerm, TimeTerm, UnderstoodTerm } from './terms';
+import type {
+  ArgumentTerm,
+  ExecutionTerm,
+  IdsTerm,
+  MatchTerm,
+  NumberTerm,
+  Term,
+  TextTerm,
+  TimeTerm,
+  UnderstoodTerm,
+} from './terms';
 import { contains, containsText, escapeLike } from './text-conditions';
 
 const any = (conditions: Sql[]) => sql`(${join(conditions, ' OR ')})`;
@@ -43,7 +53,10 @@ export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
     case 'number':
       return any(term.ranges.map((range) => numberCondition(term.field, range)));
     case 'time':
-      return join(term.bounds.map((bound) => timeCondition(term.field, bound)), ' AND ');
+      return join(
+        term.bounds.map((bound) => timeCondition(term.field, bound)),
+        ' AND ',
+      );
     case 'execution':
       return executionCondition(gj, term);
     case 'argument':
@@ -55,7 +68,12 @@ export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
 
 /** Whether a term has to read texts of any length, or another table. */
 export function isSlow(term: Term): boolean {
-  return term.kind === 'text' || term.kind === 'argument' || term.kind === 'execution' || (term.kind === 'match' && term.field === 'error');
+  return (
+    term.kind === 'text' ||
+    term.kind === 'argument' ||
+    term.kind === 'execution' ||
+    (term.kind === 'match' && term.field === 'error')
+  );
 }
 
 /** Between the first and the last id that begins with these digits. */
@@ -65,7 +83,8 @@ export function inIds(column: Sql, digits: string): Sql {
 }
 
 /** The jobs that a text names when it may be an id (`active_job_id` differs from `id` only in rows of GoodJob 3). */
-export const namedById = (digits: string): Sql => sql`(${inIds(sql`j.id`, digits)} OR ${inIds(sql`j.active_job_id`, digits)})`;
+export const namedById = (digits: string): Sql =>
+  sql`(${inIds(sql`j.id`, digits)} OR ${inIds(sql`j.active_job_id`, digits)})`;
 export const namedByBatch = (digits: string): Sql => inIds(sql`j.batch_id`, digits);
 
 /** First who has the id, then the members of the batch, then the text; see TextTerm. Each EXISTS is asked once a query. */
@@ -80,7 +99,11 @@ function matches(column: Sql, values: string[]): Sql {
   const plain = values.filter((value) => wildcard(value) === null).map(literal);
   const patterns = values.map(wildcard).filter((pattern) => pattern !== null);
   return any([
-    ...(plain.length === 1 ? [sql`${column} = ${plain[0]}`] : plain.length > 0 ? [sql`${column} = ANY(${plain}::text[])`] : []),
+    ...(plain.length === 1
+      ? [sql`${column} = ${plain[0]}`]
+      : plain.length > 0
+        ? [sql`${column} = ANY(${plain}::text[])`]
+        : []),
     ...patterns.map((pattern) => sql`${column} LIKE ${pattern}`),
   ]);
 }
@@ -97,16 +120,22 @@ function matchCondition({ field, values, whole }: MatchTerm): Sql {
       return matches(sql`j.cron_key`, values);
     case 'error': // An error text is a class and a message: nobody types all of it.
       if (whole) return matches(sql`j.error`, values);
-      return any(values.map((value) => {
-        const pattern = wildcard(value);
-        return pattern === null ? contains(sql`j.error`, literal(value)) : sql`j.error ILIKE ${pattern}`;
-      }));
+      return any(
+        values.map((value) => {
+          const pattern = wildcard(value);
+          return pattern === null
+            ? contains(sql`j.error`, literal(value))
+            : sql`j.error ILIKE ${pattern}`;
+        }),
+      );
     case 'label': {
       const plain = values.filter((value) => wildcard(value) === null).map(literal);
       const starred = values.filter((value) => wildcard(value) !== null);
       return any([
         ...(plain.length > 0 ? [sql`j.labels && ${plain}::text[]`] : []),
-        ...(starred.length > 0 ? [sql`EXISTS (SELECT 1 FROM unnest(j.labels) l WHERE ${matches(sql`l`, starred)})`] : []),
+        ...(starred.length > 0
+          ? [sql`EXISTS (SELECT 1 FROM unnest(j.labels) l WHERE ${matches(sql`l`, starred)})`]
+          : []),
       ]);
     }
   }
@@ -125,26 +154,44 @@ export function idCondition(gj: GoodJob, field: IdsTerm['field'], digits: string
   }
 }
 
-function numberCondition(field: NumberTerm['field'], { from, to }: NumberTerm['ranges'][number]): Sql {
+function numberCondition(
+  field: NumberTerm['field'],
+  { from, to }: NumberTerm['ranges'][number],
+): Sql {
   const column = field === 'priority' ? sql`j.priority` : sql`coalesce(j.executions_count, 0)`;
   if (from !== null && from === to) return sql`${column} = ${from}`;
-  const bounds = [...(from === null ? [] : [sql`${column} >= ${from}`]), ...(to === null ? [] : [sql`${column} <= ${to}`])];
+  const bounds = [
+    ...(from === null ? [] : [sql`${column} >= ${from}`]),
+    ...(to === null ? [] : [sql`${column} <= ${to}`]),
+  ];
   return sql`(${join(bounds, ' AND ')})`;
 }
 
 export function timeCondition(field: TimeTerm['field'], bound: TimeTerm['bounds'][number]): Sql {
-  return compareTime({ created: sql`j.created_at`, scheduled: readyAt, performed: sql`j.performed_at`, finished: sql`j.finished_at` }[field], bound);
+  return compareTime(
+    {
+      created: sql`j.created_at`,
+      scheduled: readyAt,
+      performed: sql`j.performed_at`,
+      finished: sql`j.finished_at`,
+    }[field],
+    bound,
+  );
 }
 
 /** By index_good_job_executions_on_active_job_id_and_created_at. */
 function executionCondition(gj: GoodJob, { field, bounds }: ExecutionTerm): Sql {
-  const holds = [...bounds.map((bound) => compareTime(sql`e.created_at`, bound)), ...(field === 'attempt_failed' ? [sql`e.error IS NOT NULL`] : [])];
+  const holds = [
+    ...bounds.map((bound) => compareTime(sql`e.created_at`, bound)),
+    ...(field === 'attempt_failed' ? [sql`e.error IS NOT NULL`] : []),
+  ];
   return sql`EXISTS (SELECT 1 FROM ${gj.executions} e WHERE e.active_job_id = j.id AND ${join(holds, ' AND ')})`;
 }
 
 /** `created_at > …`; the transaction's start is now. */
 export function compareTime(column: Sql, { comparison, time }: TimeTerm['bounds'][number]): Sql {
-  const instant = 'at' in time ? sql`${time.at}` : sql`now() - make_interval(secs => ${time.secondsAgo})`;
+  const instant =
+    'at' in time ? sql`${time.at}` : sql`now() - make_interval(secs => ${time.secondsAgo})`;
   return sql`${column} ${raw(comparison)} ${instant}`;
 }
 

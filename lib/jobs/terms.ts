@@ -9,15 +9,36 @@ export const NUMBER_FIELDS = ['priority', 'attempts'] as const;
 export const TIME_FIELDS = ['created', 'scheduled', 'performed', 'finished'] as const;
 /** When an execution of the job began: any, one that failed (`failed:` alone is a word of an error's text). */
 export const EXECUTION_FIELDS = ['attempted', 'attempt_failed'] as const;
-export const FIELDS = ['state', ...TEXT_FIELDS, ...ID_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS, ...EXECUTION_FIELDS] as const;
+export const FIELDS = [
+  'state',
+  ...TEXT_FIELDS,
+  ...ID_FIELDS,
+  ...NUMBER_FIELDS,
+  ...TIME_FIELDS,
+  ...EXECUTION_FIELDS,
+] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** Parameters with one term each: GoodJob's own, and `process_id`. */
-export const TERM_PARAMS = ['job_class', 'queue_name', 'label', 'cron_key', 'process_id', 'finished_since', 'query'] as const;
+export const TERM_PARAMS = [
+  'job_class',
+  'queue_name',
+  'label',
+  'cron_key',
+  'process_id',
+  'finished_since',
+  'query',
+] as const;
 export type TermParam = (typeof TERM_PARAMS)[number];
 
 /** GoodJob's `finished_since` (JobsFilter#finished_since), in seconds. */
-export const FINISHED_SINCE: Record<string, number> = { '1_hour_ago': 3_600, '3_hours_ago': 10_800, '24_hours_ago': 86_400, '3_days_ago': 259_200, '7_days_ago': 604_800 };
+export const FINISHED_SINCE: Record<string, number> = {
+  '1_hour_ago': 3_600,
+  '3_hours_ago': 10_800,
+  '24_hours_ago': 86_400,
+  '3_days_ago': 259_200,
+  '7_days_ago': 604_800,
+};
 
 /** An instant (ISO 8601 UTC), or a span before now (negative: after now). */
 export type TimeValue = { at: string } | { secondsAgo: number };
@@ -64,10 +85,22 @@ export type IdsTerm = Common & {
   /** Lower-case hex digits: all 32, or the first 8 or more. */
   values: string[];
 };
-export type NumberTerm = Common & { kind: 'number'; field: (typeof NUMBER_FIELDS)[number]; ranges: NumberRange[] };
-export type TimeTerm = Common & { kind: 'time'; field: (typeof TIME_FIELDS)[number]; bounds: TimeBound[] };
+export type NumberTerm = Common & {
+  kind: 'number';
+  field: (typeof NUMBER_FIELDS)[number];
+  ranges: NumberRange[];
+};
+export type TimeTerm = Common & {
+  kind: 'time';
+  field: (typeof TIME_FIELDS)[number];
+  bounds: TimeBound[];
+};
 /** The job has an execution on which all bounds hold. */
-export type ExecutionTerm = Common & { kind: 'execution'; field: (typeof EXECUTION_FIELDS)[number]; bounds: TimeBound[] };
+export type ExecutionTerm = Common & {
+  kind: 'execution';
+  field: (typeof EXECUTION_FIELDS)[number];
+  bounds: TimeBound[];
+};
 /** `args.0.invoice_id:4711`: a scalar at that path of the arguments, as JSON prints it (strings without quotes). */
 export type ArgumentTerm = Common & { kind: 'argument'; path: string[]; values: string[] };
 /**
@@ -83,8 +116,19 @@ export type FailureTerm = Common & {
   ids: string[];
 };
 /** `hidden`: it looks for what redaction hides. */
-export type NotUnderstoodTerm = Common & { kind: 'not_understood'; reason: 'field' | 'value' | 'quote' | 'hidden' };
+export type NotUnderstoodTerm = Common & {
+  kind: 'not_understood';
+  reason: 'field' | 'value' | 'quote' | 'hidden';
+};
 
 /** A term that holds. */
-export type UnderstoodTerm = TextTerm | MatchTerm | IdsTerm | NumberTerm | TimeTerm | ExecutionTerm | ArgumentTerm | FailureTerm;
+export type UnderstoodTerm =
+  | TextTerm
+  | MatchTerm
+  | IdsTerm
+  | NumberTerm
+  | TimeTerm
+  | ExecutionTerm
+  | ArgumentTerm
+  | FailureTerm;
 export type Term = UnderstoodTerm | NotUnderstoodTerm;

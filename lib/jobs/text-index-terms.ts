@@ -6,7 +6,13 @@ import type { IndexTerm } from './index-terms';
 import { literal, wildcard } from './term-conditions';
 import type { Term, TextTerm } from './terms';
 import { contains, containsAny, escapeLike, spellings } from './text-conditions';
-import { type TextIndexes, containing, indexHint, suitsTrigrams, textIndexes } from './text-indexes';
+import {
+  type TextIndexes,
+  containing,
+  indexHint,
+  suitsTrigrams,
+  textIndexes,
+} from './text-indexes';
 import type { IndexHint } from './types';
 
 /** A row that GIN has found is looked at, and its text read once more. */
@@ -19,21 +25,50 @@ export interface TextIndexTerms {
 }
 
 /** The terms that an index answers which GoodJob does not bring but this database has; `exact`: none that leaves labels out. */
-export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[], exact: boolean): Promise<TextIndexTerms> {
+export async function textIndexTerms(
+  tx: Tx,
+  gj: GoodJob,
+  filter: readonly Term[],
+  exact: boolean,
+): Promise<TextIndexTerms> {
   const found: TextIndexTerms = { terms: [], hint: null };
-  const slow = filter.filter((term) => !term.negated && (term.kind === 'text' || term.kind === 'argument' || (term.kind === 'match' && term.field === 'error')));
+  const slow = filter.filter(
+    (term) =>
+      !term.negated &&
+      (term.kind === 'text' ||
+        term.kind === 'argument' ||
+        (term.kind === 'match' && term.field === 'error')),
+  );
   if (slow.length === 0) return found;
   const indexes = await textIndexes(tx, gj);
   const missing = (index: IndexHint['index']) => (found.hint ??= indexHint(gj, index));
   for (const term of slow) {
     if (term.kind === 'argument') {
       const condition = indexes.json && containing(indexes.json, term.path, term.values);
-      if (condition) found.terms.push({ key: JSON.stringify(['args', term.path, term.values]), condition, limit: COUNTED_ROWS });
+      if (condition)
+        found.terms.push({
+          key: JSON.stringify(['args', term.path, term.values]),
+          condition,
+          limit: COUNTED_ROWS,
+        });
       else if (!indexes.json) missing('arguments_json');
     } else if (term.kind === 'match') {
-      if (!term.values.every((value) => suitsTrigrams(indexes, value.replaceAll('*', ' ')))) continue;
-      const patterns = term.values.map((value) => wildcard(value) ?? `%${escapeLike(literal(value))}%`);
-      if (indexes.error) found.terms.push({ key: JSON.stringify(['error', term.values]), condition: join(patterns.map((pattern) => sql`j.error ILIKE ${pattern}`), ' OR ', '(', ')'), limit: COUNTED_ROWS });
+      if (!term.values.every((value) => suitsTrigrams(indexes, value.replaceAll('*', ' '))))
+        continue;
+      const patterns = term.values.map(
+        (value) => wildcard(value) ?? `%${escapeLike(literal(value))}%`,
+      );
+      if (indexes.error)
+        found.terms.push({
+          key: JSON.stringify(['error', term.values]),
+          condition: join(
+            patterns.map((pattern) => sql`j.error ILIKE ${pattern}`),
+            ' OR ',
+            '(',
+            ')',
+          ),
+          limit: COUNTED_ROWS,
+        });
       else missing('error_text');
     } else if (term.kind === 'text' && suitsTrigrams(indexes, term.text)) {
       if (indexes.arguments && indexes.error) {
@@ -49,8 +84,18 @@ export async function textIndexTerms(tx: Tx, gj: GoodJob, filter: readonly Term[
  * A text in the arguments or the error by their indexes, in a class by its name, of which there are few, and in the
  * labels that the newest jobs have: no index finds a part of a label. Null: nobody knows all classes.
  */
-async function byTrigrams(tx: Tx, gj: GoodJob, { text }: TextTerm, args: TextIndexes['arguments'] & Sql): Promise<(IndexTerm & { labelsOfNewest: boolean }) | null> {
-  if (gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_job_class')) return null;
+async function byTrigrams(
+  tx: Tx,
+  gj: GoodJob,
+  { text }: TextTerm,
+  args: TextIndexes['arguments'] & Sql,
+): Promise<(IndexTerm & { labelsOfNewest: boolean }) | null> {
+  if (
+    gj.schema.missingMigrations.some(
+      ({ migration }) => migration === 'add_index_good_jobs_job_class',
+    )
+  )
+    return null;
   const has = ({ value }: { value: string }) => value.toLowerCase().includes(text.toLowerCase());
   const known = await looseScan(tx, gj, 'job_class', sql`true`, '', VALUES);
   if (known.length === VALUES) return null;
@@ -58,7 +103,12 @@ async function byTrigrams(tx: Tx, gj: GoodJob, { text }: TextTerm, args: TextInd
   const labels = (await sample(tx, gj, sql`j.labels`)).filter(has).map(({ value }) => value);
   return {
     key: JSON.stringify(['text', text]),
-    condition: containsAny([classes, contains(sql`j.error`, text), ...spellings(text).map((spelling) => contains(args, spelling)), ...(labels.length > 0 ? [sql`j.labels && ${labels}::text[]`] : [])]),
+    condition: containsAny([
+      classes,
+      contains(sql`j.error`, text),
+      ...spellings(text).map((spelling) => contains(args, spelling)),
+      ...(labels.length > 0 ? [sql`j.labels && ${labels}::text[]`] : []),
+    ]),
     limit: COUNTED_ROWS,
     labelsOfNewest: true,
   };

@@ -21,15 +21,24 @@ export interface TextIndexes {
 
 type OptionalIndex = IndexHint['index'];
 
-const NAMES: Record<OptionalIndex, string> = { arguments_text: 'index_good_jobs_on_arguments_text', error_text: 'index_good_jobs_on_error_text', arguments_json: 'index_good_jobs_on_arguments' };
+const NAMES: Record<OptionalIndex, string> = {
+  arguments_text: 'index_good_jobs_on_arguments_text',
+  error_text: 'index_good_jobs_on_error_text',
+  arguments_json: 'index_good_jobs_on_arguments',
+};
 const EXPRESSIONS: Record<OptionalIndex, string> = {
-  arguments_text: `((serialized_params -> 'arguments')::text) gin_trgm_ops`, error_text: 'error gin_trgm_ops', arguments_json: `(serialized_params -> 'arguments') jsonb_path_ops`,
+  arguments_text: `((serialized_params -> 'arguments')::text) gin_trgm_ops`,
+  error_text: 'error gin_trgm_ops',
+  arguments_json: `(serialized_params -> 'arguments') jsonb_path_ops`,
 };
 
 /** What an operator runs to have the index. */
 export function indexHint(gj: GoodJob, index: OptionalIndex): IndexHint {
   const create = `CREATE INDEX CONCURRENTLY ${NAMES[index]} ON ${quoteIdentifier(gj.schema.name)}.good_jobs USING gin (${EXPRESSIONS[index]});`;
-  return { index, sql: index === 'arguments_json' ? create : `CREATE EXTENSION IF NOT EXISTS pg_trgm;\n${create}` };
+  return {
+    index,
+    sql: index === 'arguments_json' ? create : `CREATE EXTENSION IF NOT EXISTS pg_trgm;\n${create}`,
+  };
 }
 
 interface IndexRow {
@@ -56,14 +65,25 @@ export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
      WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_jobs' AND i.indisvalid AND i.indpred IS NULL AND i.indnatts = 1 AND m.amname IN ('gin', 'gist')`);
   const plain = (text: string) => text.replaceAll(/::text|[()]/g, '');
   const trigrams = rows.filter(({ operators }) => /^gi(n|st)_trgm_ops$/.test(operators));
-  const json = rows.filter(({ method, operators }) => method === 'gin' && /^jsonb_(path_)?ops$/.test(operators));
-  const has = (list: IndexRow[], expression: string) => list.some((row) => plain(row.expression) === expression);
+  const json = rows.filter(
+    ({ method, operators }) => method === 'gin' && /^jsonb_(path_)?ops$/.test(operators),
+  );
+  const has = (list: IndexRow[], expression: string) =>
+    list.some((row) => plain(row.expression) === expression);
   const payload = sql`j.serialized_params`;
   const args = sql`(j.serialized_params -> 'arguments')`;
   const indexes: TextIndexes = {
     error: has(trigrams, 'error') ? sql`j.error` : null,
-    arguments: has(trigrams, `serialized_params->'arguments'`) ? sql`${args}::text` : has(trigrams, 'serialized_params') ? sql`${payload}::text` : null,
-    json: has(json, `serialized_params->'arguments'`) ? { expression: args, of: 'arguments' } : has(json, 'serialized_params') ? { expression: payload, of: 'payload' } : null,
+    arguments: has(trigrams, `serialized_params->'arguments'`)
+      ? sql`${args}::text`
+      : has(trigrams, 'serialized_params')
+        ? sql`${payload}::text`
+        : null,
+    json: has(json, `serialized_params->'arguments'`)
+      ? { expression: args, of: 'arguments' }
+      : has(json, 'serialized_params')
+        ? { expression: payload, of: 'payload' }
+        : null,
     anyLetters: await hasTrigramsOfAnyLetters(tx, trigrams[0]?.schema),
   };
   remembered.set(gj.schema, { indexes, until: Date.now() + KEPT_MS });
@@ -72,27 +92,56 @@ export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
 
 /** Asked of the extension or, where it is not there, guessed from the database's LC_CTYPE. */
 async function hasTrigramsOfAnyLetters(tx: Tx, schema: string | undefined): Promise<boolean> {
-  const some = schema === undefined ? sql`datctype NOT IN ('C', 'POSIX')` : sql`cardinality(${raw(quoteIdentifier(schema))}.show_trgm('請求書')) > 0`;
-  const [row] = await tx.query<{ some: boolean }>(sql`SELECT ${some} AS some FROM pg_catalog.pg_database WHERE datname = current_database()`);
+  const some =
+    schema === undefined
+      ? sql`datctype NOT IN ('C', 'POSIX')`
+      : sql`cardinality(${raw(quoteIdentifier(schema))}.show_trgm('請求書')) > 0`;
+  const [row] = await tx.query<{ some: boolean }>(
+    sql`SELECT ${some} AS some FROM pg_catalog.pg_database WHERE datname = current_database()`,
+  );
   return row?.some === true;
 }
 
 /** Whether a trigram index can answer for a substring: three letters or digits in a row, of an alphabet that it knows. */
-export function suitsTrigrams({ anyLetters }: Pick<TextIndexes, 'anyLetters'>, text: string): boolean {
+export function suitsTrigrams(
+  { anyLetters }: Pick<TextIndexes, 'anyLetters'>,
+  text: string,
+): boolean {
   return anyLetters ? /[\p{L}\p{N}]{3}/u.test(text) : /[A-Za-z0-9]{3}/.test(text);
 }
 
 /** All payloads in which the value may be at that path, and perhaps others: what a jsonb index looks up. Null: too many shapes. */
-export function containing({ expression, of }: NonNullable<TextIndexes['json']>, path: string[], values: string[]): Sql | null {
+export function containing(
+  { expression, of }: NonNullable<TextIndexes['json']>,
+  path: string[],
+  values: string[],
+): Sql | null {
   // jsonb prints a number without an exponent, and one that is too large for it would be an error.
   const literals = values.flatMap((value) => [
-    JSON.stringify(value), ...(/^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/.test(value) ? [value] : []),
-    `{"_aj_globalid": ${JSON.stringify(value)}}`, `{"value": ${JSON.stringify(value)}}`,
+    JSON.stringify(value),
+    ...(/^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/.test(value) ? [value] : []),
+    `{"_aj_globalid": ${JSON.stringify(value)}}`,
+    `{"value": ${JSON.stringify(value)}}`,
   ]);
   // A number in the path is a place in an array or, within an argument, the key of an object.
-  const wrap = (shapes: string[], part: string, isFirst: boolean) => shapes.flatMap((shape) => [...(/^-?\d+$/.test(part) ? [`[${shape}]`] : []), ...(isFirst ? [] : [`{${JSON.stringify(part)}: ${shape}}`])]);
-  const inner = path.toReversed().reduce((shapes, part, n) => wrap(shapes, part, n === path.length - 1 && /^\d+$/.test(part)), literals);
+  const wrap = (shapes: string[], part: string, isFirst: boolean) =>
+    shapes.flatMap((shape) => [
+      ...(/^-?\d+$/.test(part) ? [`[${shape}]`] : []),
+      ...(isFirst ? [] : [`{${JSON.stringify(part)}: ${shape}}`]),
+    ]);
+  const inner = path
+    .toReversed()
+    .reduce(
+      (shapes, part, n) => wrap(shapes, part, n === path.length - 1 && /^\d+$/.test(part)),
+      literals,
+    );
   const shapes = /^\d+$/.test(path[0] ?? '') ? inner : inner.map((shape) => `[${shape}]`);
   if (shapes.length > 64) return null;
-  return sql`(${join(shapes.map((shape) => sql`${expression} @> ${of === 'payload' ? `{"arguments": ${shape}}` : shape}::jsonb`), ' OR ')})`;
+  return sql`(${join(
+    shapes.map(
+      (shape) =>
+        sql`${expression} @> ${of === 'payload' ? `{"arguments": ${shape}}` : shape}::jsonb`,
+    ),
+    ' OR ',
+  )})`;
 }

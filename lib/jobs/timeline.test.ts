@@ -3,25 +3,60 @@ import { timelineOf } from './timeline';
 import type { ExecutionRow, JobDetail } from './types';
 
 const at = (s: number) => `2026-11-23T12:00:${String(s).padStart(2, '0')}.000000Z`;
-const job = (changes: Partial<JobDetail>) => ({ createdAt: at(0), scheduledAt: null, performedAt: null, finishedAt: null, state: 'queued', ...changes }) as JobDetail;
-const attempt = (n: number, enqueued: number, started: number, finished: number | null, state: ExecutionRow['state']) =>
-  ({ number: n, enqueuedAt: at(enqueued), scheduledAt: at(enqueued), createdAt: at(started), finishedAt: finished === null ? null : at(finished), state, runTime: finished === null ? null : finished - started }) as ExecutionRow;
+const job = (changes: Partial<JobDetail>) =>
+  ({
+    createdAt: at(0),
+    scheduledAt: null,
+    performedAt: null,
+    finishedAt: null,
+    state: 'queued',
+    ...changes,
+  }) as JobDetail;
+const attempt = (
+  n: number,
+  enqueued: number,
+  started: number,
+  finished: number | null,
+  state: ExecutionRow['state'],
+) =>
+  ({
+    number: n,
+    enqueuedAt: at(enqueued),
+    scheduledAt: at(enqueued),
+    createdAt: at(started),
+    finishedAt: finished === null ? null : at(finished),
+    state,
+    runTime: finished === null ? null : finished - started,
+  }) as ExecutionRow;
 const kinds = (steps: ReturnType<typeof timelineOf>) => steps.map((step) => step.kind);
 
 it('tells enqueue, wait, attempts, back-off and finish', () => {
   const executions = [attempt(2, 3, 20, 21, 'succeeded'), attempt(1, 0, 2, 3, 'retried')];
-  const steps = timelineOf(job({ createdAt: at(3), performedAt: at(20), finishedAt: at(21), state: 'succeeded' }), executions);
+  const steps = timelineOf(
+    job({ createdAt: at(3), performedAt: at(20), finishedAt: at(21), state: 'succeeded' }),
+    executions,
+  );
   expect(kinds(steps)).toEqual(['enqueued', 'waited', 'attempt', 'backoff', 'attempt', 'finished']);
   expect(steps[3]).toMatchObject({ seconds: 17 });
 });
 it('tells a retry by hand from one of GoodJob’s own', () => {
   const executions = [attempt(2, 30, 31, 32, 'discarded'), attempt(1, 0, 1, 2, 'discarded')];
-  expect(kinds(timelineOf(job({ createdAt: at(30), finishedAt: at(32), state: 'discarded' }), executions))).toEqual(['enqueued', 'waited', 'attempt', 'retried_by_hand', 'waited', 'attempt', 'finished']);
+  expect(
+    kinds(
+      timelineOf(job({ createdAt: at(30), finishedAt: at(32), state: 'discarded' }), executions),
+    ),
+  ).toEqual(['enqueued', 'waited', 'attempt', 'retried_by_hand', 'waited', 'attempt', 'finished']);
 });
 it('a job that has not run is due', () => {
-  expect(kinds(timelineOf(job({ scheduledAt: at(50), state: 'scheduled' }), []))).toEqual(['enqueued', 'due']);
+  expect(kinds(timelineOf(job({ scheduledAt: at(50), state: 'scheduled' }), []))).toEqual([
+    'enqueued',
+    'due',
+  ]);
 });
 it('goes by the column where the payload tells nothing that can be read', () => {
   const odd = { ...attempt(1, 0, 1, 2, 'succeeded'), enqueuedAt: '<script>' };
-  expect(timelineOf(job({ finishedAt: at(2), state: 'succeeded' }), [odd])[0]).toMatchObject({ kind: 'enqueued', at: at(0) });
+  expect(timelineOf(job({ finishedAt: at(2), state: 'succeeded' }), [odd])[0]).toMatchObject({
+    kind: 'enqueued',
+    at: at(0),
+  });
 });

@@ -5,7 +5,13 @@ import type { ExecutionRow, JobDetail } from './types';
 export type Step =
   | { kind: 'enqueued' | 'retried_by_hand' | 'due'; at: string }
   | { kind: 'waited' | 'backoff'; at: string; seconds: number }
-  | { kind: 'attempt'; at: string; number: number | null; state: ExecutionRow['state']; seconds: number | null }
+  | {
+      kind: 'attempt';
+      at: string;
+      number: number | null;
+      state: ExecutionRow['state'];
+      seconds: number | null;
+    }
   | { kind: 'finished'; at: string; state: 'succeeded' | 'discarded' };
 
 /** GoodJob enqueues a retry of its own as the attempt ends; later than this it was somebody's hand. Seconds. */
@@ -23,18 +29,35 @@ export function timelineOf(job: JobDetail, executions: ExecutionRow[]): Step[] {
   const steps: Step[] = [];
   let ended: string | null = null;
   for (const attempt of [...executions].reverse()) {
-    const enqueued = attempt.enqueuedAt && isTimestamp(attempt.enqueuedAt) ? attempt.enqueuedAt : (attempt.scheduledAt ?? attempt.createdAt);
+    const enqueued =
+      attempt.enqueuedAt && isTimestamp(attempt.enqueuedAt)
+        ? attempt.enqueuedAt
+        : (attempt.scheduledAt ?? attempt.createdAt);
     const byHand: boolean = ended !== null && seconds(ended, enqueued) > OWN_RETRY;
-    if (ended === null || byHand) steps.push({ kind: ended === null ? 'enqueued' : 'retried_by_hand', at: enqueued });
+    if (ended === null || byHand)
+      steps.push({ kind: ended === null ? 'enqueued' : 'retried_by_hand', at: enqueued });
     const from: string = ended === null || byHand ? enqueued : ended;
     const kind = ended !== null && !byHand ? 'backoff' : 'waited';
-    if (seconds(from, attempt.createdAt) > SHORT) steps.push({ kind, at: from, seconds: seconds(from, attempt.createdAt) });
-    steps.push({ kind: 'attempt', at: attempt.createdAt, number: attempt.number, state: attempt.state, seconds: attempt.runTime });
+    if (seconds(from, attempt.createdAt) > SHORT)
+      steps.push({ kind, at: from, seconds: seconds(from, attempt.createdAt) });
+    steps.push({
+      kind: 'attempt',
+      at: attempt.createdAt,
+      number: attempt.number,
+      state: attempt.state,
+      seconds: attempt.runTime,
+    });
     ended = attempt.finishedAt ?? attempt.createdAt;
   }
   if (ended === null) steps.push({ kind: 'enqueued', at: job.createdAt });
-  else if (!job.finishedAt && !job.performedAt && seconds(ended, job.createdAt) > OWN_RETRY) steps.push({ kind: 'retried_by_hand', at: job.createdAt });
-  if (job.finishedAt) steps.push({ kind: 'finished', at: job.finishedAt, state: job.state === 'discarded' ? 'discarded' : 'succeeded' });
+  else if (!job.finishedAt && !job.performedAt && seconds(ended, job.createdAt) > OWN_RETRY)
+    steps.push({ kind: 'retried_by_hand', at: job.createdAt });
+  if (job.finishedAt)
+    steps.push({
+      kind: 'finished',
+      at: job.finishedAt,
+      state: job.state === 'discarded' ? 'discarded' : 'succeeded',
+    });
   else if (!job.performedAt && job.scheduledAt) steps.push({ kind: 'due', at: job.scheduledAt });
   return steps;
 }

@@ -14,33 +14,75 @@ const at = (n: number) => `2026-11-20T10:00:0${n % 3}.12345${n % 2}Z`;
 
 const consoles: Record<string, TestConsole> = {};
 beforeAll(async () => {
-  for (const [type, statements] of [['timestamp', []], ['timestamptz', [TO_TIMESTAMPTZ]]] as const) {
-    const console_ = (consoles[type] = await TestConsole.open(`pages of ${type}`, { sql: [...statements] }));
+  for (const [type, statements] of [
+    ['timestamp', []],
+    ['timestamptz', [TO_TIMESTAMPTZ]],
+  ] as const) {
+    const console_ = (consoles[type] = await TestConsole.open(`pages of ${type}`, {
+      sql: [...statements],
+    }));
     for (let n = 0; n < 24; n += 1) {
       const id = `00000000-0000-4000-8000-0000000000${String(n).padStart(2, '0')}`;
-      await insertJob(console_.client, { id, priority: n % 3 ? n % 2 : null, created_at: at(n), scheduled_at: n % 5 ? at(n + 1) : null, ...(n % 4 ? {} : { ...RUNNING, performed_at: at(n) }) });
+      await insertJob(console_.client, {
+        id,
+        priority: n % 3 ? n % 2 : null,
+        created_at: at(n),
+        scheduled_at: n % 5 ? at(n + 1) : null,
+        ...(n % 4 ? {} : { ...RUNNING, performed_at: at(n) }),
+      });
     }
   }
 });
 afterAll(() => Promise.all(Object.values(consoles).map((one) => one.close())));
 
 const list = (console_: TestConsole, query: string, cursor: Cursor | null = null) =>
-  listJobs(console_.ctx(), parseJobFilter(new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(query)), ...(cursor ? cursorParams(cursor) : {}) })));
+  listJobs(
+    console_.ctx(),
+    parseJobFilter(
+      new URLSearchParams({
+        ...Object.fromEntries(new URLSearchParams(query)),
+        ...(cursor ? cursorParams(cursor) : {}),
+      }),
+    ),
+  );
 
-it.each(['sort=-created', 'sort=scheduled', 'sort=-finished', 'state=queued&sort=priority', 'state=queued&sort=-priority', 'state=running'])('%s has the same pages whatever the type of its columns', async (query) => {
+it.each([
+  'sort=-created',
+  'sort=scheduled',
+  'sort=-finished',
+  'state=queued&sort=priority',
+  'state=queued&sort=-priority',
+  'state=running',
+])('%s has the same pages whatever the type of its columns', async (query) => {
   for (const console_ of Object.values(consoles)) {
     const whole = (await list(console_, query)).rows.map(({ id }) => id);
     const read: string[] = [];
     let page = await list(console_, `${query}&limit=5`);
-    for (read.push(...page.rows.map(({ id }) => id)); page.next; read.push(...page.rows.map(({ id }) => id))) {
+    for (
+      read.push(...page.rows.map(({ id }) => id));
+      page.next;
+      read.push(...page.rows.map(({ id }) => id))
+    ) {
       page = await list(console_, `${query}&limit=5`, page.next);
     }
     expect(read).toEqual(whole);
-    expect(whole).toEqual((await list(consoles.timestamp as TestConsole, query)).rows.map(({ id }) => id));
+    expect(whole).toEqual(
+      (await list(consoles.timestamp as TestConsole, query)).rows.map(({ id }) => id),
+    );
   }
 });
 
-it.each(['timestamp', 'timestamptz'])("goes on from the moment of a row that is gone, as an app in Tokyo writes it: %s", async (type) => {
-  const page = await list(consoles[type] as TestConsole, 'after_id=ffffffff-ffff-4fff-8fff-ffffffffffff&after_at=2026-11-20T19:00:01.123450%2B09:00&limit=3');
-  expect(page.rows).toMatchObject([{ sortAt: '2026-11-20T10:00:01.123450Z' }, { sortAt: '2026-11-20T10:00:01.123450Z' }, { sortAt: '2026-11-20T10:00:01.123450Z' }]);
-});
+it.each(['timestamp', 'timestamptz'])(
+  'goes on from the moment of a row that is gone, as an app in Tokyo writes it: %s',
+  async (type) => {
+    const page = await list(
+      consoles[type] as TestConsole,
+      'after_id=ffffffff-ffff-4fff-8fff-ffffffffffff&after_at=2026-11-20T19:00:01.123450%2B09:00&limit=3',
+    );
+    expect(page.rows).toMatchObject([
+      { sortAt: '2026-11-20T10:00:01.123450Z' },
+      { sortAt: '2026-11-20T10:00:01.123450Z' },
+      { sortAt: '2026-11-20T10:00:01.123450Z' },
+    ]);
+  },
+);

@@ -61,7 +61,11 @@ export class Walk {
   /** Spent on finding candidates. ms. */
   private searchedMs = 0;
 
-  constructor(private readonly tx: Tx, private readonly gj: GoodJob, private readonly options: WalkOptions) {
+  constructor(
+    private readonly tx: Tx,
+    private readonly gj: GoodJob,
+    private readonly options: WalkOptions,
+  ) {
     this.from = options.cursor;
   }
 
@@ -74,7 +78,9 @@ export class Walk {
     const { wanted, filter } = this.options;
     let left = size;
     for (let limit = wanted - this.rows.length; ; limit = left) {
-      const { last, full } = await (filter.isDoubtful ? this.partAgain(left, limit, also) : this.part(left, limit, also));
+      const { last, full } = await (filter.isDoubtful
+        ? this.partAgain(left, limit, also)
+        : this.part(left, limit, also));
       this.perMs = size / Math.max(performance.now() - started, 1);
       const isFull = this.rows.length >= wanted;
       const ended = !full && last?.n !== left;
@@ -105,36 +111,61 @@ export class Walk {
   }
 
   /** The first rows of a window, or its last; `full`: there may be more before its end. */
-  private async part(size: number, limit: number, also: Sql): Promise<{ last: WalkedRow | undefined; full: boolean }> {
+  private async part(
+    size: number,
+    limit: number,
+    also: Sql,
+  ): Promise<{ last: WalkedRow | undefined; full: boolean }> {
     // One window is one statement, and reads no further than its last row wanted: the LIMITs let nothing be sorted but ties.
     const read = await this.tx.query<WalkedRow>(sql`
       SELECT page.n, page.fits, ${jobRowColumns(this.gj, this.options.order.sortAt)}
         FROM (${this.found(size, limit, also)}) page JOIN ${this.gj.jobs} j ON j.id = page.id ORDER BY page.n`);
-    this.rows.push(...read.filter((row) => row.fits).map(({ n: _n, fits: _fits, ...row }) => shownRow(row)));
+    this.rows.push(
+      ...read.filter((row) => row.fits).map(({ n: _n, fits: _fits, ...row }) => shownRow(row)),
+    );
     return { last: read.at(-1), full: read.length === limit };
   }
 
   /** The same where each candidate is looked at again: no more than its id is read of one that is left out. */
-  private async partAgain(size: number, limit: number, also: Sql): Promise<{ last: { id: string; n: number; sortAt: string } | undefined; full: boolean }> {
+  private async partAgain(
+    size: number,
+    limit: number,
+    also: Sql,
+  ): Promise<{ last: { id: string; n: number; sortAt: string } | undefined; full: boolean }> {
     const started = performance.now();
-    const read = await this.tx.query<{ id: string; n: number; fits: boolean; sortAt: string | null }>(sql`
+    const read = await this.tx.query<{
+      id: string;
+      n: number;
+      fits: boolean;
+      sortAt: string | null;
+    }>(sql`
       SELECT page.id, page.n, page.fits, CASE WHEN page.n = max(page.n) OVER () THEN (SELECT ${this.options.order.sortAt} FROM ${this.gj.jobs} j WHERE j.id = page.id) END AS "sortAt"
         FROM (${this.found(size, limit, also)}) page`);
     this.searchedMs += performance.now() - started;
     read.sort((a, b) => a.n - b.n);
     await this.keep(read.filter(({ fits }) => fits).map(({ id }) => id));
     const last = read.at(-1);
-    return { last: last && last.sortAt !== null ? { ...last, sortAt: last.sortAt } : undefined, full: read.length === limit };
+    return {
+      last: last && last.sortAt !== null ? { ...last, sortAt: last.sortAt } : undefined,
+      full: read.length === limit,
+    };
   }
 
   private async keep(ids: readonly string[]): Promise<void> {
     const { order, filter, wanted } = this.options;
-    const rows = await filter.first<ReadJobRow>(this.tx, ids, wanted - this.rows.length, jobRowColumns(this.gj, order.sortAt));
+    const rows = await filter.first<ReadJobRow>(
+      this.tx,
+      ids,
+      wanted - this.rows.length,
+      jobRowColumns(this.gj, order.sortAt),
+    );
     this.rows.push(...rows.map((row) => shownRow(row)));
   }
 
   private async sortAtOf(id: string): Promise<string | undefined> {
-    const [row] = await this.tx.query<{ at: string }>(sql`SELECT ${this.options.order.sortAt} AS at FROM ${this.gj.jobs} j WHERE j.id = ${id}`);
+    const [row] = await this.tx.query<{ at: string }>(
+      sql`SELECT ${this.options.order.sortAt} AS at FROM ${this.gj.jobs} j WHERE j.id = ${id}`,
+    );
     return row?.at;
   }
 
@@ -165,10 +196,19 @@ export class Walk {
     if (!isFew) return this.rowsAgain(size, condition);
     const { tx, gj, from } = this;
     const { order, states, terms, filter, wanted } = this.options;
-    const [end] = await tx.query<{ id: string }>(sql`SELECT j.id FROM (${listWindow(gj, order, states, terms, from, size)}) j OFFSET ${size - 1} LIMIT 1`);
+    const [end] = await tx.query<{ id: string }>(
+      sql`SELECT j.id FROM (${listWindow(gj, order, states, terms, from, size)}) j OFFSET ${size - 1} LIMIT 1`,
+    );
     const at = end && (await this.sortAtOf(end.id));
     const place = end && at !== undefined ? { id: end.id, at } : null;
-    const bounds = [...(from ? [beyondCursor(order, order.keys, from)] : []), ...(place ? [sql`NOT (${beyondCursor(order, order.keys, { direction: from?.direction ?? 'after', ...place })})`] : [])];
+    const bounds = [
+      ...(from ? [beyondCursor(order, order.keys, from)] : []),
+      ...(place
+        ? [
+            sql`NOT (${beyondCursor(order, order.keys, { direction: from?.direction ?? 'after', ...place })})`,
+          ]
+        : []),
+    ];
     await tx.query(sql`SET LOCAL enable_bitmapscan = on`);
     const read = await tx.query<{ id: string }>(sql`
       SELECT j.id FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${join([filter.condition, ...bounds], ' AND ')} ${sorted(order, order.keys, from)}`);
@@ -183,8 +223,14 @@ export class Walk {
     for (let size = FIRST_WINDOW * GROWTH; ; size *= GROWTH) {
       const left = until - performance.now();
       if (left < TOO_SHORT_MS) return;
-      if (this.perMs > 0) size = Math.max(FIRST_WINDOW, Math.min(size, Math.round(this.perMs * Math.min(left * 0.6, STEP_MS))));
-      await this.tx.query(sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(left + OVERTIME_MS)))}`);
+      if (this.perMs > 0)
+        size = Math.max(
+          FIRST_WINDOW,
+          Math.min(size, Math.round(this.perMs * Math.min(left * 0.6, STEP_MS))),
+        );
+      await this.tx.query(
+        sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(left + OVERTIME_MS)))}`,
+      );
       try {
         if (await this.step(size)) return;
       } catch (error) {
@@ -201,5 +247,7 @@ export class Walk {
  * Jobs enqueued in bulk share one moment, and as many of them as the window holds are sorted by id in memory.
  */
 export async function byOrderOnly(tx: Tx): Promise<void> {
-  await tx.query(sql`SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '48MB'`);
+  await tx.query(
+    sql`SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '48MB'`,
+  );
 }

@@ -31,7 +31,11 @@ export interface QueueNumber {
 
 export interface JobNumbers {
   states: Record<JobState, Count> | null;
-  queues: { numbers: QueueNumber[]; oldestReady: { queue: string; seconds: number }[]; omitted: number } | null;
+  queues: {
+    numbers: QueueNumber[];
+    oldestReady: { queue: string; seconds: number }[];
+    omitted: number;
+  } | null;
 }
 
 /** Jobs by state, for all queues together; each says whether it is exact. */
@@ -45,19 +49,23 @@ export async function countStates(ctx: Ctx): Promise<Record<JobState, Count>> {
  */
 export function countQueues(ctx: Ctx): Promise<NonNullable<JobNumbers['queues']>> {
   const { gj } = ctx;
-  return ctx.db.read(async (tx) => {
-    const { queues, omitted } = await queueNames(tx, ctx);
-    if (queues.length === 0) return { numbers: [], oldestReady: [], omitted };
-    const others = await countOthers(tx, ctx, queues);
-    // From here on in the order of an index and no other way: a bitmap or a sort reads a queue whole before its first row.
-    for (const way of ['bitmapscan', 'sort', 'incremental_sort']) await tx.query(raw(`SET LOCAL enable_${way} = off`));
-    const numbers = [...(await countWaiting(tx, ctx, queues)), ...others];
-    const oldestReady = await tx.query<{ queue: string; seconds: number }>(sql`
+  return ctx.db.read(
+    async (tx) => {
+      const { queues, omitted } = await queueNames(tx, ctx);
+      if (queues.length === 0) return { numbers: [], oldestReady: [], omitted };
+      const others = await countOthers(tx, ctx, queues);
+      // From here on in the order of an index and no other way: a bitmap or a sort reads a queue whole before its first row.
+      for (const way of ['bitmapscan', 'sort', 'incremental_sort'])
+        await tx.query(raw(`SET LOCAL enable_${way} = off`));
+      const numbers = [...(await countWaiting(tx, ctx, queues)), ...others];
+      const oldestReady = await tx.query<{ queue: string; seconds: number }>(sql`
       SELECT q.queue, greatest(0, coalesce(extract(epoch FROM clock_timestamp()::timestamp - least(
           (SELECT j.scheduled_at FROM (${dueOf(gj, ever, now, 1)}) j), (SELECT min(j.created_at) FROM (${unsetOf(gj)}) j)
         )::timestamp), 0))::float8 AS seconds FROM unnest(${queues}::text[]) q(queue)`);
-    return { numbers, oldestReady, omitted };
-  }, { timeoutMs: BUDGET_MS, byIndexOnly: true });
+      return { numbers, oldestReady, omitted };
+    },
+    { timeoutMs: BUDGET_MS, byIndexOnly: true },
+  );
 }
 
 const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
@@ -65,18 +73,31 @@ const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
  * The jobs of one queue due from `from` to `to`, in that order (index_good_jobs_on_queue_name_and_scheduled_at). Said as
  * a range: with a plain `queue_name =` any index on scheduled_at has the order too, and leads through the backlogs of all other queues.
  */
-const dueOf = (gj: GoodJob, from: Sql, to: Sql, limit: number) => sql`SELECT j.error, j.scheduled_at FROM ${gj.jobs} j
+const dueOf = (
+  gj: GoodJob,
+  from: Sql,
+  to: Sql,
+  limit: number,
+) => sql`SELECT j.error, j.scheduled_at FROM ${gj.jobs} j
   WHERE j.queue_name >= q.queue AND j.queue_name <= q.queue AND j.scheduled_at > ${from} AND j.scheduled_at <= ${to} AND ${open} ORDER BY j.queue_name, j.scheduled_at LIMIT ${limit}`;
-const unsetOf = (gj: GoodJob) => sql`SELECT j.error, j.created_at FROM ${gj.jobs} j WHERE j.queue_name = q.queue AND ${open} AND j.scheduled_at IS NULL LIMIT ${UNSET_AT_MOST + 1}`;
+const unsetOf = (gj: GoodJob) =>
+  sql`SELECT j.error, j.created_at FROM ${gj.jobs} j WHERE j.queue_name = q.queue AND ${open} AND j.scheduled_at IS NULL LIMIT ${UNSET_AT_MOST + 1}`;
 const [ever, now, never] = [sql`'-infinity'`, sql`now()`, sql`'infinity'`];
-const lacks = ({ gj }: Ctx, migration: string) => gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+const lacks = ({ gj }: Ctx, migration: string) =>
+  gj.schema.missingMigrations.some((missing) => missing.migration === migration);
 
 /** By index_good_jobs_on_queue_name; without it those of the jobs that are not finished (index_good_jobs_on_queue_name_and_scheduled_at). */
 async function queueNames(tx: Tx, ctx: Ctx): Promise<{ queues: string[]; omitted: number }> {
-  const where = lacks(ctx, 'add_index_good_jobs_queue_name') ? sql`j.finished_at IS NULL` : sql`true`;
-  const found = (await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2)).map(({ value }) => value);
+  const where = lacks(ctx, 'add_index_good_jobs_queue_name')
+    ? sql`j.finished_at IS NULL`
+    : sql`true`;
+  const found = (await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2)).map(
+    ({ value }) => value,
+  );
   const shownName = await shownNames(ctx, 'queue_name', found, tx);
-  const queues = found.filter((queue) => queue.length <= MAX_QUEUE_NAME && shownName(queue) === queue).slice(0, MAX_QUEUES);
+  const queues = found
+    .filter((queue) => queue.length <= MAX_QUEUE_NAME && shownName(queue) === queue)
+    .slice(0, MAX_QUEUES);
   return { queues, omitted: found.length - queues.length };
 }
 
@@ -87,33 +108,79 @@ async function countWaiting(tx: Tx, { gj }: Ctx, queues: string[]): Promise<Queu
     SELECT q.queue, found.state, found.count, sum(found.count) OVER (PARTITION BY q.queue) > ${limit} AS more FROM unnest(${queues}::text[]) q(queue), LATERAL (
       SELECT ${state} AS state, count(*)::int AS count FROM (${rows}) j GROUP BY 1) found`;
   const future = sql`CASE WHEN j.error IS NULL THEN 'scheduled' ELSE 'retried' END`;
-  const rows = await tx.query<{ queue: string; state: JobState; count: number; more: boolean }>(join([
-    part(sql`'queued'`, dueOf(gj, ever, now, most + 1), most),
-    part(sql`'queued'`, unsetOf(gj), UNSET_AT_MOST),
-    part(future, dueOf(gj, now, never, most + 1), most),
-  ], ' UNION ALL '));
-  return queues.flatMap((queue) => (['queued', 'scheduled', 'retried'] as const).map((state) => {
-    const own = rows.filter((row) => row.queue === queue && row.state === state);
-    const isCut = rows.some((row) => row.queue === queue && row.more && (state === 'queued') === (row.state === 'queued'));
-    const count = own.reduce((sum, row) => sum + row.count, 0);
-    return { queue, state, count: { kind: isCut ? 'at_least' as const : 'exact' as const, count: isCut ? Math.min(count, most) : count } };
-  }));
+  const rows = await tx.query<{ queue: string; state: JobState; count: number; more: boolean }>(
+    join(
+      [
+        part(sql`'queued'`, dueOf(gj, ever, now, most + 1), most),
+        part(sql`'queued'`, unsetOf(gj), UNSET_AT_MOST),
+        part(future, dueOf(gj, now, never, most + 1), most),
+      ],
+      ' UNION ALL ',
+    ),
+  );
+  return queues.flatMap((queue) =>
+    (['queued', 'scheduled', 'retried'] as const).map((state) => {
+      const own = rows.filter((row) => row.queue === queue && row.state === state);
+      const isCut = rows.some(
+        (row) =>
+          row.queue === queue && row.more && (state === 'queued') === (row.state === 'queued'),
+      );
+      const count = own.reduce((sum, row) => sum + row.count, 0);
+      return {
+        queue,
+        state,
+        count: {
+          kind: isCut ? ('at_least' as const) : ('exact' as const),
+          count: isCut ? Math.min(count, most) : count,
+        },
+      };
+    }),
+  );
 }
 
 /** Of running, discarded and finished jobs all are counted when they are few enough; else nothing is said of their queues. */
 async function countOthers(tx: Tx, ctx: Ctx, queues: string[]): Promise<QueueNumber[]> {
   const { gj } = ctx;
   const parts: { state: JobState; where: Sql }[] = [
-    { state: 'running', where: sql`${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL` },
-    ...(lacks(ctx, 'add_index_good_jobs_discarded') ? [] : [{ state: 'discarded' as const, where: sql`j.finished_at IS NOT NULL AND j.error IS NOT NULL` }]),
+    {
+      state: 'running',
+      where: sql`${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL`,
+    },
+    ...(lacks(ctx, 'add_index_good_jobs_discarded')
+      ? []
+      : [
+          {
+            state: 'discarded' as const,
+            where: sql`j.finished_at IS NOT NULL AND j.error IS NOT NULL`,
+          },
+        ]),
     { state: 'succeeded', where: sql`j.finished_at IS NOT NULL` },
   ];
-  const rows = await tx.query<{ part: JobState; queue: string | null; state: JobState; count: number }>(join(parts.map(({ state, where }) => sql`
+  const rows = await tx.query<{
+    part: JobState;
+    queue: string | null;
+    state: JobState;
+    count: number;
+  }>(
+    join(
+      parts.map(
+        ({ state, where }) => sql`
     SELECT ${state} AS part, j.queue_name AS queue, CASE WHEN ${state} <> 'succeeded' OR j.error IS NULL THEN ${state} ELSE 'discarded' END AS state, count(*)::int AS count
-      FROM (SELECT j.queue_name, j.error FROM ${gj.jobs} j WHERE ${where} LIMIT ${AT_MOST + 1}) j GROUP BY 1, 2, 3`), ' UNION ALL '));
+      FROM (SELECT j.queue_name, j.error FROM ${gj.jobs} j WHERE ${where} LIMIT ${AT_MOST + 1}) j GROUP BY 1, 2, 3`,
+      ),
+      ' UNION ALL ',
+    ),
+  );
   return parts.flatMap(({ state }) => {
     const own = rows.filter(({ part }) => part === state);
     if (own.reduce((sum, { count }) => sum + count, 0) > AT_MOST) return [];
-    return queues.map((queue) => ({ queue, state, count: { kind: 'exact' as const, count: own.find((row) => row.queue === queue && row.state === state)?.count ?? 0 } }));
+    return queues.map((queue) => ({
+      queue,
+      state,
+      count: {
+        kind: 'exact' as const,
+        count: own.find((row) => row.queue === queue && row.state === state)?.count ?? 0,
+      },
+    }));
   });
 }

@@ -12,9 +12,14 @@ let site: TestConsole;
 beforeAll(async () => {
   site = await TestConsole.open('metrics');
   const { client } = site;
-  for (let n = 0; n < 3; n += 1) await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(-10 - n) });
+  for (let n = 0; n < 3; n += 1)
+    await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(-10 - n) });
   await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(10) });
-  await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(10), error: 'RuntimeError: again' });
+  await insertJob(client, {
+    queue_name: 'mail',
+    scheduled_at: inMinutes(10),
+    error: 'RuntimeError: again',
+  });
   await insertJob(client, { queue_name: 'mail', ...RUNNING, scheduled_at: inMinutes(-600) });
   await insertJob(client, { queue_name: 'mail', ...SUCCEEDED });
   await insertJob(client, { queue_name: 'mail', ...DISCARDED });
@@ -24,14 +29,25 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-const text = async () => (await createRecorder(() => Promise.resolve(site.ctx({ role: 'viewer' }))).text()).body;
+const text = async () =>
+  (await createRecorder(() => Promise.resolve(site.ctx({ role: 'viewer' }))).text()).body;
 
 describe('the numbers of jobs', () => {
   it('are those of the six states, by queue', async () => {
     const { numbers, oldestReady, omitted } = await countQueues(site.ctx());
-    const of = (queue: string) => Object.fromEntries(numbers.filter((one) => one.queue === queue).map(({ state, count }) => [state, count]));
+    const of = (queue: string) =>
+      Object.fromEntries(
+        numbers.filter((one) => one.queue === queue).map(({ state, count }) => [state, count]),
+      );
     const exact = (count: number) => ({ kind: 'exact', count });
-    expect(of('mail')).toEqual({ queued: exact(3), scheduled: exact(1), retried: exact(1), running: exact(1), succeeded: exact(1), discarded: exact(1) });
+    expect(of('mail')).toEqual({
+      queued: exact(3),
+      scheduled: exact(1),
+      retried: exact(1),
+      running: exact(1),
+      succeeded: exact(1),
+      discarded: exact(1),
+    });
     expect(of('unset')).toMatchObject({ queued: exact(1), scheduled: exact(0) });
     const age = (queue: string) => oldestReady.find((one) => one.queue === queue)?.seconds ?? -1;
     expect(age('mail')).toBeGreaterThan(12 * 60 - 5);
@@ -46,14 +62,19 @@ describe('the numbers of jobs', () => {
     expect(lines).toContain('good_job_jobs{state="discarded"} 1');
     expect(lines).toContain('good_job_queue_jobs{queue="mail",state="queued"} 3');
     expect(lines).toContain('good_job_collected{part="queues"} 1');
-    expect(lines).toContain(String.raw`good_job_queue_jobs{queue="a\"b\\c\n# HELP evil 1\nevil{x=\"1\"} 2 <script>請求",state="succeeded"} 1`);
-    expect(lines.filter((line) => !/^(#|\w+(\{.*\})? (-?[\d.e+-]+|Nan)$|$)/.test(line))).toEqual([]);
+    expect(lines).toContain(
+      String.raw`good_job_queue_jobs{queue="a\"b\\c\n# HELP evil 1\nevil{x=\"1\"} 2 <script>請求",state="succeeded"} 1`,
+    );
+    expect(lines.filter((line) => !/^(#|\w+(\{.*\})? (-?[\d.e+-]+|Nan)$|$)/.test(line))).toEqual(
+      [],
+    );
     expect(lines.some((line) => line.startsWith('evil'))).toBe(false);
   });
 
   it('have series for so many queues and no more, and say how many were left out', async () => {
     const crowded = await TestConsole.open('metrics of many queues');
-    for (let n = 0; n < MAX_QUEUES + 5; n += 1) await insertJob(crowded.client, { queue_name: `q${String(n).padStart(4, '0')}` });
+    for (let n = 0; n < MAX_QUEUES + 5; n += 1)
+      await insertJob(crowded.client, { queue_name: `q${String(n).padStart(4, '0')}` });
     await insertJob(crowded.client, { queue_name: `a${'x'.repeat(MAX_QUEUE_NAME)}` });
     const { numbers, oldestReady, omitted } = await countQueues(crowded.ctx());
     expect(new Set(numbers.map(({ queue }) => queue)).size).toBe(MAX_QUEUES);
@@ -64,10 +85,14 @@ describe('the numbers of jobs', () => {
 
   it('say of a long queue that there are more, and of many finished jobs nothing by queue', async () => {
     const long = await TestConsole.open('metrics of a long queue');
-    await long.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, scheduled_at, performed_at, finished_at, created_at, updated_at)
+    await long.client
+      .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, scheduled_at, performed_at, finished_at, created_at, updated_at)
       SELECT id, id, 'long', 0, '{}', now() - interval '1 hour', done, done, now(), now() FROM (SELECT gen_random_uuid() AS id, CASE WHEN n > 10500 THEN now() END AS done FROM generate_series(1, 21500) n) n; ANALYZE good_jobs`);
     const { numbers } = await countQueues(long.ctx());
-    expect(numbers.find(({ state }) => state === 'queued')?.count).toEqual({ kind: 'at_least', count: 10_000 });
+    expect(numbers.find(({ state }) => state === 'queued')?.count).toEqual({
+      kind: 'at_least',
+      count: 10_000,
+    });
     expect(numbers.some(({ state }) => state === 'succeeded')).toBe(false);
     const body = (await createRecorder(() => Promise.resolve(long.ctx())).text()).body;
     expect(body).toContain('good_job_queue_jobs_at_least{queue="long",state="queued"} 1');
@@ -91,8 +116,14 @@ it('counts and times requests, and asks the database once for many scrapes', asy
   recorder.record('page', 200, 0.03);
   recorder.record('page', null, 0.03);
   const bodies = await Promise.all([recorder.text(), recorder.text(), recorder.text()]);
-  expect(bodies[0]?.body).toContain('good_job_console_http_requests_total{route="page",status="200"} 1');
-  expect(bodies[0]?.body).toContain('good_job_console_http_requests_total{route="page",status="gone"} 1');
-  expect(bodies[0]?.body).toContain('good_job_console_http_request_duration_seconds_bucket{le="0.05",route="page"} 2');
+  expect(bodies[0]?.body).toContain(
+    'good_job_console_http_requests_total{route="page",status="200"} 1',
+  );
+  expect(bodies[0]?.body).toContain(
+    'good_job_console_http_requests_total{route="page",status="gone"} 1',
+  );
+  expect(bodies[0]?.body).toContain(
+    'good_job_console_http_request_duration_seconds_bucket{le="0.05",route="page"} 2',
+  );
   expect(asked).toBe(1);
 });

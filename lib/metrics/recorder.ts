@@ -1,5 +1,14 @@
 /** What a request was for: a closed set, since a label must not grow with what clients ask for. */
-export const ROUTE_CLASSES = ['page', 'action', 'api', 'download', 'static', 'auth', 'probe', 'metrics'] as const;
+export const ROUTE_CLASSES = [
+  'page',
+  'action',
+  'api',
+  'download',
+  'static',
+  'auth',
+  'probe',
+  'metrics',
+] as const;
 export type RouteClass = (typeof ROUTE_CLASSES)[number];
 
 /** What stands behind /metrics; the front door records and asks, the part of Next's build answers. */

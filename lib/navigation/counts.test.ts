@@ -13,13 +13,34 @@ afterAll(() => console_.close());
 
 it('counts what GoodJob’s navigation counts', async () => {
   const { client } = console_;
-  expect(await readNavigationCounts(console_.ctx())).toEqual({ jobs: { kind: 'exact', count: 0 }, batches: { kind: 'exact', count: 0 }, discarded: { kind: 'exact', count: 0 }, processes: 0, pauses: 0, cron: { enabled: 0, disabled: 0 } });
+  expect(await readNavigationCounts(console_.ctx())).toEqual({
+    jobs: { kind: 'exact', count: 0 },
+    batches: { kind: 'exact', count: 0 },
+    discarded: { kind: 'exact', count: 0 },
+    processes: 0,
+    pauses: 0,
+    cron: { enabled: 0, disabled: 0 },
+  });
   await insertBatch(client, {});
-  for (const [cron_key, shape] of [['a', {}], ['b', {}], ['a', DISCARDED]] as const) await insertJob(client, { cron_key, ...shape });
+  for (const [cron_key, shape] of [
+    ['a', {}],
+    ['b', {}],
+    ['a', DISCARDED],
+  ] as const)
+    await insertJob(client, { cron_key, ...shape });
   await insertProcess(client, { updated_at: new Date().toISOString(), lock_type: null });
   await insertProcess(client, { updated_at: '2020-01-01T00:00:00Z', lock_type: null });
-  await client.query(`INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["x", "y"], "labels": ["z"]}'), (now(), now(), 'cron_keys_disabled', '["b"]')`);
-  expect(await readNavigationCounts(console_.ctx())).toEqual({ jobs: { kind: 'exact', count: 3 }, batches: { kind: 'exact', count: 1 }, discarded: { kind: 'exact', count: 1 }, processes: 1, pauses: 3, cron: { enabled: 1, disabled: 1 } });
+  await client.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["x", "y"], "labels": ["z"]}'), (now(), now(), 'cron_keys_disabled', '["b"]')`,
+  );
+  expect(await readNavigationCounts(console_.ctx())).toEqual({
+    jobs: { kind: 'exact', count: 3 },
+    batches: { kind: 'exact', count: 1 },
+    discarded: { kind: 'exact', count: 1 },
+    processes: 1,
+    pauses: 3,
+    cron: { enabled: 1, disabled: 1 },
+  });
 });
 
 it('estimates large tables, and is never waited for', async () => {

@@ -32,7 +32,9 @@ interface Kept {
 }
 
 /** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleNavigation?: WeakMap<DetectedSchema, Kept> };
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleNavigation?: WeakMap<DetectedSchema, Kept>;
+};
 const kept = (shared.goodJobConsoleNavigation ??= new WeakMap<DetectedSchema, Kept>());
 
 /** The numbers as they were last counted, at once, and counted again behind the answer once they are ten seconds old. Null: not known yet. */
@@ -40,7 +42,11 @@ export function navigationCounts(ctx: Ctx): NavigationCounts | null {
   const known = kept.get(ctx.gj.schema);
   const now = Date.now();
   if (!known || known.until <= now) {
-    const entry: Kept = { last: known?.last ?? null, at: known?.at ?? 0, until: now + TIMEOUT_MS * 3 };
+    const entry: Kept = {
+      last: known?.last ?? null,
+      at: known?.at ?? 0,
+      until: now + TIMEOUT_MS * 3,
+    };
     kept.set(ctx.gj.schema, entry);
     void readNavigationCounts(ctx).then(
       (last) => Object.assign(entry, { last, at: Date.now(), until: Date.now() + FRESH_MS }),
@@ -53,12 +59,22 @@ export function navigationCounts(ctx: Ctx): NavigationCounts | null {
 
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
   const { gj } = ctx;
-  const some = (from: Sql) => sql`(SELECT count(*)::int FROM (SELECT 1 FROM ${from} LIMIT ${AT_LEAST + 1}) s)`;
+  const some = (from: Sql) =>
+    sql`(SELECT count(*)::int FROM (SELECT 1 FROM ${from} LIMIT ${AT_LEAST + 1}) s)`;
   // By the planner's statistics: a scan of a large table would be for a number that nobody acts on.
-  const about = (table: string) => sql`(SELECT greatest(c.reltuples, 0)::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = ${table})`;
+  const about = (table: string) =>
+    sql`(SELECT greatest(c.reltuples, 0)::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = ${table})`;
   const [row] = await ctx.db.read(
     (tx) =>
-      tx.query<{ jobs: number; jobsAbout: number; batches: number; batchesAbout: number; discarded: number; processes: number; pauses: number }>(sql`
+      tx.query<{
+        jobs: number;
+        jobsAbout: number;
+        batches: number;
+        batchesAbout: number;
+        discarded: number;
+        processes: number;
+        pauses: number;
+      }>(sql`
         SELECT ${some(gj.jobs)} AS jobs, ${about('good_jobs')} AS "jobsAbout", ${some(gj.batches)} AS batches, ${about('good_job_batches')} AS "batchesAbout",
                ${some(sql`${gj.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
                (SELECT count(*)::int FROM ${gj.processes} p WHERE ${processStateOf(gj)} <> 'dead') AS processes,
@@ -69,7 +85,16 @@ export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> 
   const cron = await countCronEntries(ctx);
   const count = (counted: number, estimate: number | null): Count => {
     if (counted <= AT_LEAST) return { kind: 'exact', count: counted };
-    return estimate !== null && estimate > AT_LEAST ? { kind: 'estimate', count: estimate } : { kind: 'at_least', count: AT_LEAST };
+    return estimate !== null && estimate > AT_LEAST
+      ? { kind: 'estimate', count: estimate }
+      : { kind: 'at_least', count: AT_LEAST };
   };
-  return { jobs: count(row.jobs, row.jobsAbout), batches: count(row.batches, row.batchesAbout), processes: row.processes, cron, pauses: row.pauses, discarded: count(row.discarded, null) };
+  return {
+    jobs: count(row.jobs, row.jobsAbout),
+    batches: count(row.batches, row.batchesAbout),
+    processes: row.processes,
+    cron,
+    pauses: row.pauses,
+    discarded: count(row.discarded, null),
+  };
 }

@@ -7,14 +7,25 @@ import { PAUSE_KINDS } from '../good-job/settings';
 import { isFilterText } from '../text';
 import { type PauseOutcome, changePause } from './mutations';
 
-const input = z.object({ action: z.enum(['pause', 'unpause']), kind: z.enum(PAUSE_KINDS), name: z.string().refine(isFilterText) });
+const input = z.object({
+  action: z.enum(['pause', 'unpause']),
+  kind: z.enum(PAUSE_KINDS),
+  name: z.string().refine(isFilterText),
+});
 
 async function change(given: unknown): Promise<ActionResult<PauseOutcome>> {
-  return runAction(input, given, (ctx, { action, kind, name }) => changePause(ctx, action, { [kind]: name }), 'changePauses');
+  return runAction(
+    input,
+    given,
+    (ctx, { action, kind, name }) => changePause(ctx, action, { [kind]: name }),
+    'changePauses',
+  );
 }
 
 /** Pauses or resumes one queue, class or label; the door of the page with JavaScript. */
-export async function changePauses(given: z.input<typeof input> & WithReason): Promise<ActionResult<PauseOutcome>> {
+export async function changePauses(
+  given: z.input<typeof input> & WithReason,
+): Promise<ActionResult<PauseOutcome>> {
   return change(given);
 }
 
@@ -22,6 +33,12 @@ export async function changePauses(given: z.input<typeof input> & WithReason): P
 export async function submitPause(form: FormData): Promise<void> {
   const [action, kind, name] = ['action', 'kind', 'name'].map((field) => form.get(field));
   const result = await change({ action, kind, name, reason: form.get('reason') });
-  const outcome = result.ok ? (result.value.outcome === 'refused' ? result.value.code : result.value.outcome) : result.error;
-  redirect(`/pauses?${new URLSearchParams({ did: String(action), outcome, ...(typeof name === 'string' && isFilterText(name) ? { name: name.slice(0, 200) } : {}) })}`);
+  const outcome = result.ok
+    ? result.value.outcome === 'refused'
+      ? result.value.code
+      : result.value.outcome
+    : result.error;
+  redirect(
+    `/pauses?${new URLSearchParams({ did: String(action), outcome, ...(typeof name === 'string' && isFilterText(name) ? { name: name.slice(0, 200) } : {}) })}`,
+  );
 }

@@ -1,7 +1,14 @@
 import 'server-only';
 import { type Ctx, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
-import { type PauseKind, type SettingRefusal, SettingRefused, pause, pauseTarget, unpause } from '../good-job/settings';
+import {
+  type PauseKind,
+  type SettingRefusal,
+  SettingRefused,
+  pause,
+  pauseTarget,
+  unpause,
+} from '../good-job/settings';
 
 export type PauseOutcome =
   | { outcome: 'done' }
@@ -11,16 +18,33 @@ export type PauseOutcome =
   | { outcome: 'refused'; code: SettingRefusal };
 
 /** Pauses or resumes exactly one queue, class or label, in one transaction with its audit record. */
-export async function changePause(ctx: Ctx, action: 'pause' | 'unpause', given: Partial<Record<PauseKind, string | null>>): Promise<PauseOutcome> {
+export async function changePause(
+  ctx: Ctx,
+  action: 'pause' | 'unpause',
+  given: Partial<Record<PauseKind, string | null>>,
+): Promise<PauseOutcome> {
   const target = pauseTarget(given);
   if (!target) return { outcome: 'refused', code: 'exactly_one' };
   const { kind, name } = target;
   try {
-    return await transaction(ctx, `pause.${action}`, async (tx) => {
-      const outcome = (await (action === 'pause' ? pause : unpause)(tx, ctx.gj, kind, name)) ? 'done' : 'unchanged';
-      await tx.audit({ targetType: kind, targetIds: [], targetName: name, counts: { [outcome]: 1 }, details: {} });
-      return { outcome };
-    }, { targetType: kind, targetName: name });
+    return await transaction(
+      ctx,
+      `pause.${action}`,
+      async (tx) => {
+        const outcome = (await (action === 'pause' ? pause : unpause)(tx, ctx.gj, kind, name))
+          ? 'done'
+          : 'unchanged';
+        await tx.audit({
+          targetType: kind,
+          targetIds: [],
+          targetName: name,
+          counts: { [outcome]: 1 },
+          details: {},
+        });
+        return { outcome };
+      },
+      { targetType: kind, targetName: name },
+    );
   } catch (error) {
     if (error instanceof SettingRefused) return { outcome: 'refused', code: error.code };
     if (error instanceof ConsoleError && error.code === 'locked') return { outcome: 'locked' };

@@ -9,23 +9,42 @@ beforeAll(async () => {
 });
 afterAll(() => gj.close());
 beforeEach(() => gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_settings'));
-const put = (value: string) => gj.client.query(`INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, '2026-01-01', '2026-02-03 04:05:06.789')`, [value]);
+const put = (value: string) =>
+  gj.client.query(
+    `INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, '2026-01-01', '2026-02-03 04:05:06.789')`,
+    [value],
+  );
 
 test('each name once, in its kind, with the jobs that wait under it', async () => {
-  await put('{"queues": ["low", "empty", "low", 5], "job_classes": ["A"], "labels": ["l", "m"], "other": 1}');
+  await put(
+    '{"queues": ["low", "empty", "low", 5], "job_classes": ["A"], "labels": ["l", "m"], "other": 1}',
+  );
   await insertJob(gj.client, { queue_name: 'low', job_class: 'A', labels: ['l', 'l', 'm'] });
   await insertJob(gj.client, { queue_name: 'low', scheduled_at: '2099-01-01' });
   await insertJob(gj.client, { queue_name: 'low', ...RUNNING });
   await insertJob(gj.client, { queue_name: 'low', job_class: 'A', labels: ['l'], ...SUCCEEDED });
   const { rows, changedAt, unreadable, more } = await listPauses(gj.ctx());
   expect(rows.map(({ kind, name, waiting }) => [kind, name, waiting])).toEqual([
-    ['queue', 'low', { kind: 'exact', count: 2 }], ['queue', 'empty', { kind: 'exact', count: 0 }], ['job_class', 'A', { kind: 'exact', count: 1 }],
-    ['label', 'l', { kind: 'exact', count: 1 }], ['label', 'm', { kind: 'exact', count: 1 }],
+    ['queue', 'low', { kind: 'exact', count: 2 }],
+    ['queue', 'empty', { kind: 'exact', count: 0 }],
+    ['job_class', 'A', { kind: 'exact', count: 1 }],
+    ['label', 'l', { kind: 'exact', count: 1 }],
+    ['label', 'm', { kind: 'exact', count: 1 }],
   ]);
-  expect({ changedAt, unreadable, more }).toEqual({ changedAt: '2026-02-03T04:05:06.789000Z', unreadable: false, more: false });
+  expect({ changedAt, unreadable, more }).toEqual({
+    changedAt: '2026-02-03T04:05:06.789000Z',
+    unreadable: false,
+    more: false,
+  });
 });
 
-test('nothing was ever paused', async () => expect(await listPauses(gj.ctx())).toEqual({ rows: [], changedAt: null, unreadable: false, more: false }));
+test('nothing was ever paused', async () =>
+  expect(await listPauses(gj.ctx())).toEqual({
+    rows: [],
+    changedAt: null,
+    unreadable: false,
+    more: false,
+  }));
 
 test.each(['[]', '{"queues": "a"}', 'null'])('%s is said to be unreadable', async (value) => {
   await put(value);
@@ -34,7 +53,11 @@ test.each(['[]', '{"queues": "a"}', 'null'])('%s is said to be unreadable', asyn
 
 test('more waiting jobs than are counted are said to be more', async () => {
   await put('{"queues": ["low"], "job_classes": ["A"]}');
-  await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, job_class, priority, serialized_params, scheduled_at, created_at, updated_at)
+  await gj.client
+    .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, job_class, priority, serialized_params, scheduled_at, created_at, updated_at)
     SELECT i, i, 'low', 'A', 0, '{}', now(), now(), now() FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) g`);
-  expect((await listPauses(gj.ctx())).rows).toMatchObject([{ waiting: { kind: 'at_least', count: 10_000 } }, { waiting: { kind: 'exact', count: 10_050 } }]);
+  expect((await listPauses(gj.ctx())).rows).toMatchObject([
+    { waiting: { kind: 'at_least', count: 10_000 } },
+    { waiting: { kind: 'exact', count: 10_050 } },
+  ]);
 });

@@ -22,21 +22,35 @@ type Named = { kind: PauseKind; name: string };
 export async function listPauses(ctx: Ctx): Promise<PauseList> {
   const stored = await ctx.db.read((tx) => readPauses(tx, ctx.gj));
   const shown = stored.names.slice(0, SHOWN);
-  const counts = await ctx.db.read((tx) => countWaiting(tx, ctx.gj, shown), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch((error: unknown) => {
-    if (error instanceof ConsoleError && error.code === 'query_timeout') return [];
-    throw error;
-  });
+  const counts = await ctx.db
+    .read((tx) => countWaiting(tx, ctx.gj, shown), { timeoutMs: BUDGET_MS, byIndexOnly: true })
+    .catch((error: unknown) => {
+      if (error instanceof ConsoleError && error.code === 'query_timeout') return [];
+      throw error;
+    });
   return {
-    rows: shown.map((named, n) => ({ ...named, name: shownName(named.name), waiting: counts[n] ?? { kind: 'unknown' } })),
+    rows: shown.map((named, n) => ({
+      ...named,
+      name: shownName(named.name),
+      waiting: counts[n] ?? { kind: 'unknown' },
+    })),
     changedAt: stored.changedAt,
     unreadable: stored.unreadable,
     more: stored.names.length > shown.length,
   };
 }
 
-async function readPauses(tx: Tx, gj: GoodJob): Promise<{ names: Named[]; changedAt: string | null; unreadable: boolean }> {
+async function readPauses(
+  tx: Tx,
+  gj: GoodJob,
+): Promise<{ names: Named[]; changedAt: string | null; unreadable: boolean }> {
   const lists = PAUSE_KINDS.map((kind) => PAUSE_LISTS[kind]);
-  const rows = await tx.query<{ changedAt: string; readable: boolean; list: string | null; name: string | null }>(sql`
+  const rows = await tx.query<{
+    changedAt: string;
+    readable: boolean;
+    list: string | null;
+    name: string | null;
+  }>(sql`
     SELECT s.updated_at AS "changedAt", l.list, e #>> '{}' AS name,
            jsonb_typeof(s.value) = 'object' AND NOT EXISTS (SELECT 1 FROM unnest(${lists}::text[]) k WHERE jsonb_typeof(s.value -> k) NOT IN ('array', 'null')) AS readable
       FROM ${gj.settings} s LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
@@ -48,15 +62,26 @@ async function readPauses(tx: Tx, gj: GoodJob): Promise<{ names: Named[]; change
   });
   // A name that is there twice is one pause.
   const unique = [...new Map(names.map((named) => [JSON.stringify(named), named])).values()];
-  return { names: unique, changedAt: rows[0]?.changedAt ?? null, unreadable: rows[0] !== undefined && rows[0].readable !== true };
+  return {
+    names: unique,
+    changedAt: rows[0]?.changedAt ?? null,
+    unreadable: rows[0] !== undefined && rows[0].readable !== true,
+  };
 }
 
 async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Count[]> {
   const queues = names.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
   const byQueue = await countQueues(tx, gj, queues);
   const others = names.filter(({ kind }) => kind !== 'queue');
-  const byOther = others.length === 0 ? new Map<string, Count>() : await countOthers(tx, gj, others);
-  return names.map(({ kind, name }) => (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? { kind: 'exact', count: 0 });
+  const byOther =
+    others.length === 0 ? new Map<string, Count>() : await countOthers(tx, gj, others);
+  return names.map(
+    ({ kind, name }) =>
+      (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? {
+        kind: 'exact',
+        count: 0,
+      },
+  );
 }
 
 const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
@@ -65,11 +90,23 @@ const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Count>> {
   if (queues.length === 0) return new Map();
   const rows = await tx.query<{ name: string; looked: number; count: number }>(
-    join(queues.map((name) => sql`
+    join(
+      queues.map(
+        (name) => sql`
       SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count FROM (
-        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`), ' UNION ALL '),
+        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`,
+      ),
+      ' UNION ALL ',
+    ),
   );
-  return new Map(rows.map(({ name, looked, count }) => [name, looked > AT_LEAST ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'exact', count }]));
+  return new Map(
+    rows.map(({ name, looked, count }) => [
+      name,
+      looked > AT_LEAST
+        ? { kind: 'at_least', count: Math.min(count, AT_LEAST) }
+        : { kind: 'exact', count },
+    ]),
+  );
 }
 
 /** Of the first waiting jobs; exact when there are no more. */
@@ -85,7 +122,11 @@ async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<str
   return new Map(
     names.map(({ kind, name }) => {
       const count = rows.find((row) => row.kind === kind && row.name === name)?.count ?? 0;
-      const value: Count = complete ? { kind: 'exact', count } : count > 0 ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'unknown' };
+      const value: Count = complete
+        ? { kind: 'exact', count }
+        : count > 0
+          ? { kind: 'at_least', count: Math.min(count, AT_LEAST) }
+          : { kind: 'unknown' };
       return [`${kind} ${name}`, value];
     }),
   );

@@ -20,13 +20,17 @@ const LONGEST_MS = 92 * 86_400_000;
 /** ISO 8601 UTC; a time without a zone, as a form has it, is of the offset that came with it. Null: it is none. */
 function instantOf(value: string, offset: string): string | null {
   const hasZone = /(?:Z|UTC|[+-]\d\d:?\d\d)$/.test(value.slice(10));
-  const full = (hasZone ? value : value + offset).replace(/ ?UTC$/, 'Z').replace(' ', 'T').replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
+  const full = (hasZone ? value : value + offset)
+    .replace(/ ?UTC$/, 'Z')
+    .replace(' ', 'T')
+    .replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
   return isTimestamp(full) ? new Date(full).toISOString() : null;
 }
 
 export function parsePerformanceFilter(params: Params): PerformanceFilter {
   const notUnderstood: NotUnderstood[] = [];
-  const refuse = (name: string) => notUnderstood.push({ name, value: cut(params.get(name) ?? '', 80) });
+  const refuse = (name: string) =>
+    notUnderstood.push({ name, value: cut(params.get(name) ?? '', 80) });
   const range = params.get('range') || 'day';
   const known = Object.hasOwn(RANGES, range) ? (range as RangeName) : null;
   if (!known) refuse('range');
@@ -41,12 +45,26 @@ export function parsePerformanceFilter(params: Params): PerformanceFilter {
     return instant;
   });
   const isCustom = Boolean(from && to);
-  if (from && to && !(Date.parse(from) < Date.parse(to) && Date.parse(to) - Date.parse(from) <= LONGEST_MS)) refuse('from');
+  if (
+    from &&
+    to &&
+    !(Date.parse(from) < Date.parse(to) && Date.parse(to) - Date.parse(from) <= LONGEST_MS)
+  )
+    refuse('from');
   else if (!isCustom && (from || to)) refuse(from ? 'from' : 'to');
-  return { range: isCustom ? 'custom' : (known ?? 'day'), from: isCustom ? (from ?? null) : null, to: isCustom ? (to ?? null) : null, sort: sort ?? 'total', notUnderstood };
+  return {
+    range: isCustom ? 'custom' : (known ?? 'day'),
+    from: isCustom ? (from ?? null) : null,
+    to: isCustom ? (to ?? null) : null,
+    sort: sort ?? 'total',
+    notUnderstood,
+  };
 }
 
-export function performanceParams(filter: PerformanceFilter, changes: Partial<PerformanceFilter> = {}): Record<string, string> {
+export function performanceParams(
+  filter: PerformanceFilter,
+  changes: Partial<PerformanceFilter> = {},
+): Record<string, string> {
   const { range, from, to, sort } = { ...filter, ...changes };
   return {
     ...(range === 'custom' && from && to ? { from, to } : range === 'day' ? {} : { range }),

@@ -27,7 +27,14 @@ beforeAll(async () => {
            at, at, CASE WHEN random() < 0.9 THEN at - random() * interval '30 s' + interval '0.5 s' END, CASE WHEN done THEN at + run END, CASE WHEN done AND random() < 0.8 THEN run END,
            CASE WHEN random() < 0.2 THEN 'RuntimeError: boom' END, 1, CASE WHEN random() < 0.9 THEN ('c0ffee00-0000-4000-8000-00000000000' || floor(7 * random()))::uuid END, '{}'
       FROM (SELECT timestamp '2026-11-20 10:00' - random() * interval '3 days' AS at, random() < 0.97 AS done, power(10, 3 - 6 * random()) * interval '1 s' AS run FROM generate_series(1, 6000)) r`);
-  for (const at of [DAY.from, DAY.to]) await insertExecution(client, 'c0ffee00-0000-4000-8000-0000000000aa', { job_class: 'Edge', queue_name: 'edge', created_at: at, finished_at: at, duration: 'PT1S' });
+  for (const at of [DAY.from, DAY.to])
+    await insertExecution(client, 'c0ffee00-0000-4000-8000-0000000000aa', {
+      job_class: 'Edge',
+      queue_name: 'edge',
+      created_at: at,
+      finished_at: at,
+      duration: 'PT1S',
+    });
 });
 afterAll(() => console_.close());
 
@@ -35,8 +42,13 @@ const RUN = 'extract(epoch FROM coalesce(duration, finished_at - created_at))::f
 const WAIT = 'greatest(extract(epoch FROM created_at - scheduled_at)::float8, 0)';
 
 /** The same by the plainest SQL there is. */
-async function oracle(period: Period, by: 'job_class' | 'queue_name' | null, where = 'true'): Promise<Figures[]> {
-  const percentiles = (of: string) => `ARRAY[${[0.5, 0.95, 0.99].map((p) => `percentile_cont(${p}) WITHIN GROUP (ORDER BY ${of})`).join()}]::float8[]`;
+async function oracle(
+  period: Period,
+  by: 'job_class' | 'queue_name' | null,
+  where = 'true',
+): Promise<Figures[]> {
+  const percentiles = (of: string) =>
+    `ARRAY[${[0.5, 0.95, 0.99].map((p) => `percentile_cont(${p}) WITHIN GROUP (ORDER BY ${of})`).join()}]::float8[]`;
   const { rows } = await console_.client.query<Figures>(
     `SELECT ${by ?? 'NULL'} AS name, count(*)::int AS executions, count(error)::int AS failures, coalesce(sum(${RUN}), 0) AS total, avg(${RUN}) AS average, min(${RUN}) AS min, max(${RUN}) AS max, ${percentiles(RUN)} AS run, ${percentiles(WAIT)} AS wait
        FROM good_job_executions WHERE created_at >= $1 AND created_at < $2 AND ${where} GROUP BY 1`,
@@ -48,13 +60,28 @@ const byName = (a: Figures, b: Figures) => ((a.name ?? '') < (b.name ?? '') ? -1
 const round = (value: number | null) => (value === null ? null : Number(value.toPrecision(9)));
 function rounded(row: Figures): Figures {
   const { name, executions, failures } = row;
-  return { name, executions, failures, total: round(row.total) ?? 0, average: round(row.average), min: round(row.min), max: round(row.max), run: row.run.map(round) as Figures['run'], wait: row.wait.map(round) as Figures['wait'] };
+  return {
+    name,
+    executions,
+    failures,
+    total: round(row.total) ?? 0,
+    average: round(row.average),
+    min: round(row.min),
+    max: round(row.max),
+    run: row.run.map(round) as Figures['run'],
+    wait: row.wait.map(round) as Figures['wait'],
+  };
 }
 const plain = (rows: Figures[]) => rows.map(rounded).sort(byName);
 
 describe('measure', () => {
   it('is what plain SQL says, for the period and for the one before', async () => {
-    const { now, before, period, hint } = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
+    const { now, before, period, hint } = await measure(
+      console_.ctx(),
+      filter(DAY_FILTER),
+      null,
+      ALL,
+    );
     expect(period).toEqual(DAY);
     expect(hint).toBeNull();
     expect(now.accuracy).toEqual({ kind: 'exact', looked: now.total?.executions });
@@ -72,26 +99,54 @@ describe('measure', () => {
     const { client } = console_;
     const { now, buckets } = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
     const { rows } = await client.query<{ run: number; bucket: number; job_class: string | null }>(
-      `SELECT ${RUN} AS run, floor(extract(epoch FROM created_at - timestamp '2026-11-19 10:00') / 1800)::int AS bucket, job_class FROM good_job_executions WHERE created_at >= $1 AND created_at < $2 AND ${RUN} IS NOT NULL`, [DAY.from, DAY.to]);
-    expect(now.histogram).toEqual([...HISTOGRAM, Infinity].map((to, n) => rows.filter(({ run }) => run >= (HISTOGRAM[n - 1] ?? 0) && run < to).length));
+      `SELECT ${RUN} AS run, floor(extract(epoch FROM created_at - timestamp '2026-11-19 10:00') / 1800)::int AS bucket, job_class FROM good_job_executions WHERE created_at >= $1 AND created_at < $2 AND ${RUN} IS NOT NULL`,
+      [DAY.from, DAY.to],
+    );
+    expect(now.histogram).toEqual(
+      [...HISTOGRAM, Infinity].map(
+        (to, n) => rows.filter(({ run }) => run >= (HISTOGRAM[n - 1] ?? 0) && run < to).length,
+      ),
+    );
     expect(buckets).toBe(48);
-    for (const { bucket, name, total } of now.series) expect(total).toBeCloseTo(rows.filter((row) => row.bucket === bucket && row.job_class === name).reduce((sum, { run }) => sum + run, 0), 6);
-    expect(now.series.reduce((sum, { total }) => sum + total, 0)).toBeCloseTo(now.total?.total ?? 0, 6);
+    for (const { bucket, name, total } of now.series)
+      expect(total).toBeCloseTo(
+        rows
+          .filter((row) => row.bucket === bucket && row.job_class === name)
+          .reduce((sum, { run }) => sum + run, 0),
+        6,
+      );
+    expect(now.series.reduce((sum, { total }) => sum + total, 0)).toBeCloseTo(
+      now.total?.total ?? 0,
+      6,
+    );
   });
 
   it('is of one class alone, with its slowest executions', async () => {
     const { now, before } = await measure(console_.ctx(), filter(DAY_FILTER), 'Class1', ALL);
     expect(plain(now.queues)).toEqual(await oracle(DAY, 'queue_name', `job_class = 'Class1'`));
-    expect(plain(now.total ? [now.total] : [])).toEqual(await oracle(DAY, null, `job_class = 'Class1'`));
+    expect(plain(now.total ? [now.total] : [])).toEqual(
+      await oracle(DAY, null, `job_class = 'Class1'`),
+    );
     expect(before.total?.executions).toBeGreaterThan(0);
-    const { rows } = await console_.client.query<{ id: string }>(`SELECT id FROM good_job_executions WHERE job_class = 'Class1' AND created_at >= $1 AND created_at < $2 AND ${RUN} IS NOT NULL ORDER BY ${RUN} DESC, id LIMIT 20`, [DAY.from, DAY.to]);
+    const { rows } = await console_.client.query<{ id: string }>(
+      `SELECT id FROM good_job_executions WHERE job_class = 'Class1' AND created_at >= $1 AND created_at < $2 AND ${RUN} IS NOT NULL ORDER BY ${RUN} DESC, id LIMIT 20`,
+      [DAY.from, DAY.to],
+    );
     expect(now.slowest.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
     expect(now.slowest[0]?.createdAt).toMatch(/^2026-11-(19|20)T\d\d:\d\d:\d\d\.\d{6}Z$/);
   });
 
   it('is nothing where there was nothing', async () => {
-    const { now, before } = await measure(console_.ctx(), filter('from=2020-01-01T00:00Z&to=2020-01-02T00:00Z'));
-    expect(now).toMatchObject({ accuracy: { kind: 'exact', looked: 0 }, total: { executions: 0, failures: 0, total: 0, average: null, run: [null, null, null] }, classes: [], queues: [] });
+    const { now, before } = await measure(
+      console_.ctx(),
+      filter('from=2020-01-01T00:00Z&to=2020-01-02T00:00Z'),
+    );
+    expect(now).toMatchObject({
+      accuracy: { kind: 'exact', looked: 0 },
+      total: { executions: 0, failures: 0, total: 0, average: null, run: [null, null, null] },
+      classes: [],
+      queues: [],
+    });
     expect(before.total?.executions).toBe(0);
   });
 
@@ -118,29 +173,61 @@ describe('measure', () => {
     // A chart that is asked for again must not flicker.
     expect((await measure(console_.ctx(), large, null, options)).now).toEqual(now);
     // A small part of that table, with more executions than are read: slices of time.
-    const hour = await measure(console_.ctx(), filter('from=2026-12-01T02:00Z&to=2026-12-01T04:00Z'), null, { target: 1_000, targetBefore: 1_000 });
+    const hour = await measure(
+      console_.ctx(),
+      filter('from=2026-12-01T02:00Z&to=2026-12-01T04:00Z'),
+      null,
+      { target: 1_000, targetBefore: 1_000 },
+    );
     expect(hour.now.accuracy).toMatchObject({ kind: 'sample' });
     expect(hour.now.total?.executions).toBeGreaterThan(2_300);
     expect(hour.now.total?.executions).toBeLessThan(2_900);
     // Not deleted and vacuumed: whoever holds an older snapshot, an ANALYZE of the catalogue say, would keep the table large.
-    await client.query(`CREATE TABLE others AS SELECT * FROM good_job_executions WHERE queue_name IS DISTINCT FROM 'large'; TRUNCATE good_job_executions; INSERT INTO good_job_executions SELECT * FROM others; DROP TABLE others`);
+    await client.query(
+      `CREATE TABLE others AS SELECT * FROM good_job_executions WHERE queue_name IS DISTINCT FROM 'large'; TRUNCATE good_job_executions; INSERT INTO good_job_executions SELECT * FROM others; DROP TABLE others`,
+    );
   });
 });
 
 it('leads from executions to their jobs, also to those that were tried again and succeeded', async () => {
   const { client } = console_;
-  const execution = (jobId: string, at: string, error: string | null) => insertExecution(client, jobId, { job_class: 'Flaky', queue_name: 'flaky', created_at: at, finished_at: at, error });
+  const execution = (jobId: string, at: string, error: string | null) =>
+    insertExecution(client, jobId, {
+      job_class: 'Flaky',
+      queue_name: 'flaky',
+      created_at: at,
+      finished_at: at,
+      error,
+    });
   const jobs: string[] = [];
-  for (let n = 0; n < 4; n += 1) jobs.push(await insertJob(client, { ...SUCCEEDED, job_class: 'Flaky', queue_name: 'flaky' }));
+  for (let n = 0; n < 4; n += 1)
+    jobs.push(await insertJob(client, { ...SUCCEEDED, job_class: 'Flaky', queue_name: 'flaky' }));
   const [failed = '', waiting = '', well = '', earlier = ''] = jobs;
-  await client.query(`UPDATE good_jobs SET performed_at = NULL, finished_at = NULL, error = 'E: x', scheduled_at = now() + interval '1 h' WHERE id = $1`, [waiting]);
-  for (const [id, error] of [[failed, 'E: x'], [failed, 'E: x'], [failed, null], [waiting, 'E: x'], [well, null]] as const) await execution(id, DAY.from, error);
+  await client.query(
+    `UPDATE good_jobs SET performed_at = NULL, finished_at = NULL, error = 'E: x', scheduled_at = now() + interval '1 h' WHERE id = $1`,
+    [waiting],
+  );
+  for (const [id, error] of [
+    [failed, 'E: x'],
+    [failed, 'E: x'],
+    [failed, null],
+    [waiting, 'E: x'],
+    [well, null],
+  ] as const)
+    await execution(id, DAY.from, error);
   await execution(well, DAY.to, 'E: after the period');
   await execution(earlier, '2026-11-19T09:59:59.999999Z', 'E: before');
   const figures = (await measure(console_.ctx(), filter(DAY_FILTER), 'Flaky', ALL)).now.total;
   expect(figures).toMatchObject({ executions: 5, failures: 3 });
   const listed = async (of: Parameters<typeof jobsHref>[1], onlyFailed: boolean) =>
-    (await listJobs(console_.ctx(), parseJobFilter(new URLSearchParams(jobsHref(DAY, of, onlyFailed).replace('/jobs?', ''))))).rows.map(({ id }) => id).sort();
+    (
+      await listJobs(
+        console_.ctx(),
+        parseJobFilter(new URLSearchParams(jobsHref(DAY, of, onlyFailed).replace('/jobs?', ''))),
+      )
+    ).rows
+      .map(({ id }) => id)
+      .sort();
   for (const of of [{ jobClass: 'Flaky' }, { queueName: 'flaky' }]) {
     expect(await listed(of, false)).toEqual([failed, waiting, well].sort());
     expect(await listed(of, true)).toEqual([failed, waiting].sort());
@@ -160,16 +247,36 @@ describe('isKnownClass', () => {
 
 describe('parsePerformanceFilter', () => {
   it('reads ranges, own periods and orders', () => {
-    expect(filter('')).toEqual({ range: 'day', from: null, to: null, sort: 'total', notUnderstood: [] });
+    expect(filter('')).toEqual({
+      range: 'day',
+      from: null,
+      to: null,
+      sort: 'total',
+      notUnderstood: [],
+    });
     expect(filter('range=fortnight&sort=p95')).toMatchObject({ range: 'fortnight', sort: 'p95' });
     // A form's times are of the offset that comes with them.
     const own = filter('from=2026-11-20T09:00&to=2026-11-20T18:30&offset=%2B09:00');
-    expect(own).toMatchObject({ range: 'custom', from: '2026-11-20T00:00:00.000Z', to: '2026-11-20T09:30:00.000Z' });
+    expect(own).toMatchObject({
+      range: 'custom',
+      from: '2026-11-20T00:00:00.000Z',
+      to: '2026-11-20T09:30:00.000Z',
+    });
     expect(filter(String(new URLSearchParams(performanceParams(own))))).toEqual(own);
-    expect(filter('from=2026-11-20 09:00 UTC&to=2026-11-20T10:00:00Z')).toMatchObject({ from: '2026-11-20T09:00:00.000Z' });
+    expect(filter('from=2026-11-20 09:00 UTC&to=2026-11-20T10:00:00Z')).toMatchObject({
+      from: '2026-11-20T09:00:00.000Z',
+    });
   });
 
-  it.each([['range=toString', 'range'], ['sort=x', 'sort'], ['from=2026-11-20T09:00Z', 'from'], ['to=2026-11-20T09:00Z', 'to'], ['from=x&to=2026-11-20T09:00Z', 'from'], ['from=2026-11-21T09:00Z&to=2026-11-20T09:00Z', 'from'], ['from=2020-11-21T09:00Z&to=2026-11-20T09:00Z', 'from']])('shows what it cannot read: %s', (query, name) => {
+  it.each([
+    ['range=toString', 'range'],
+    ['sort=x', 'sort'],
+    ['from=2026-11-20T09:00Z', 'from'],
+    ['to=2026-11-20T09:00Z', 'to'],
+    ['from=x&to=2026-11-20T09:00Z', 'from'],
+    ['from=2026-11-21T09:00Z&to=2026-11-20T09:00Z', 'from'],
+    ['from=2020-11-21T09:00Z&to=2026-11-20T09:00Z', 'from'],
+  ])('shows what it cannot read: %s', (query, name) => {
     expect(filter(query).notUnderstood.map((one) => one.name)).toContain(name);
   });
 });
@@ -178,12 +285,18 @@ it('works without the index, and names one that would help', async () => {
   const { client } = console_;
   await client.query('DROP INDEX index_good_job_executions_on_process_id_and_created_at');
   await client.query('ANALYZE good_job_executions');
-  (globalThis as { goodJobConsoleExecutionIndexes?: Map<string, unknown> }).goodJobConsoleExecutionIndexes?.clear();
+  (
+    globalThis as { goodJobConsoleExecutionIndexes?: Map<string, unknown> }
+  ).goodJobConsoleExecutionIndexes?.clear();
   const { now, hint } = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
-  expect(hint).toBe('CREATE INDEX CONCURRENTLY index_good_job_executions_on_created_at ON "public"."good_job_executions" (created_at)');
+  expect(hint).toBe(
+    'CREATE INDEX CONCURRENTLY index_good_job_executions_on_created_at ON "public"."good_job_executions" (created_at)',
+  );
   expect(plain(now.classes)).toEqual(await oracle(DAY, 'job_class'));
   await client.query(String(hint).replace(' CONCURRENTLY', ''));
-  (globalThis as { goodJobConsoleExecutionIndexes?: Map<string, unknown> }).goodJobConsoleExecutionIndexes?.clear();
+  (
+    globalThis as { goodJobConsoleExecutionIndexes?: Map<string, unknown> }
+  ).goodJobConsoleExecutionIndexes?.clear();
   const indexed = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
   expect(indexed.hint).toBeNull();
   expect(plain(indexed.now.classes)).toEqual(plain(now.classes));

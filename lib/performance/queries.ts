@@ -7,7 +7,17 @@ import { shownName } from '../redaction';
 import { shownNames } from '../shown-names';
 import { accuracyOf, missingIndex, sourceOf } from './source';
 import type { PerformanceFilter } from './filters';
-import { BUCKETS, type Figures, HISTOGRAM, type Measured, type Percentiles, type Performance, type Period, RANGES, type SlowExecution } from './types';
+import {
+  BUCKETS,
+  type Figures,
+  HISTOGRAM,
+  type Measured,
+  type Percentiles,
+  type Performance,
+  type Period,
+  RANGES,
+  type SlowExecution,
+} from './types';
 
 /** Executions read for a period, and for the one before it: 4 µs each, and as much for their percentiles. */
 const TARGET = 20_000;
@@ -26,17 +36,41 @@ interface Limits {
 }
 
 /** How executions that began in a period went, all or of one class, beside the period before it. */
-export async function measure(ctx: Ctx, filter: PerformanceFilter, jobClass: string | null = null, limits: Limits = jobClass === null ? { target: TARGET, targetBefore: TARGET_BEFORE } : { target: TARGET_CLASS, targetBefore: TARGET_CLASS_BEFORE }): Promise<Performance> {
+export async function measure(
+  ctx: Ctx,
+  filter: PerformanceFilter,
+  jobClass: string | null = null,
+  limits: Limits = jobClass === null
+    ? { target: TARGET, targetBefore: TARGET_BEFORE }
+    : { target: TARGET_CLASS, targetBefore: TARGET_CLASS_BEFORE },
+): Promise<Performance> {
   const period = await periodOf(ctx, filter);
   const length = Date.parse(period.to) - Date.parse(period.from);
-  const earlier: Period = { from: new Date(Date.parse(period.from) - length).toISOString(), to: period.from };
+  const earlier: Period = {
+    from: new Date(Date.parse(period.from) - length).toISOString(),
+    to: period.from,
+  };
   const buckets = BUCKETS[filter.range];
   const [now, before, hint] = await Promise.all([
-    inTime(ctx, (tx) => measurePeriod(tx, ctx, { period, buckets, jobClass, target: limits.target, all: true })),
-    inTime(ctx, (tx) => measurePeriod(tx, ctx, { period: earlier, buckets, jobClass, target: limits.targetBefore, all: false })),
+    inTime(ctx, (tx) =>
+      measurePeriod(tx, ctx, { period, buckets, jobClass, target: limits.target, all: true }),
+    ),
+    inTime(ctx, (tx) =>
+      measurePeriod(tx, ctx, {
+        period: earlier,
+        buckets,
+        jobClass,
+        target: limits.targetBefore,
+        all: false,
+      }),
+    ),
     ctx.db.read((tx) => missingIndex(tx, ctx.gj, period), { byIndexOnly: true }),
   ]);
-  const shown = await shownNames(ctx, 'queue_name', [...now.queues, ...before.queues].map(({ name }) => name));
+  const shown = await shownNames(
+    ctx,
+    'queue_name',
+    [...now.queues, ...before.queues].map(({ name }) => name),
+  );
   const withShownQueues = (measured: Measured): Measured => ({
     ...measured,
     queues: measured.queues.map((one) => ({ ...one, name: shown(one.name) })),
@@ -45,7 +79,15 @@ export async function measure(ctx: Ctx, filter: PerformanceFilter, jobClass: str
   return { period, buckets, now: withShownQueues(now), before: withShownQueues(before), hint };
 }
 
-const UNKNOWN: Measured = { accuracy: { kind: 'unknown' }, total: null, classes: [], queues: [], histogram: [], series: [], slowest: [] };
+const UNKNOWN: Measured = {
+  accuracy: { kind: 'unknown' },
+  total: null,
+  classes: [],
+  queues: [],
+  histogram: [],
+  series: [],
+  slowest: [],
+};
 
 async function inTime(ctx: Ctx, read: (tx: Tx) => Promise<Measured>): Promise<Measured> {
   return ctx.db.read(read, { timeoutMs: TIMEOUT_MS, byIndexOnly: true }).catch((error: unknown) => {
@@ -58,7 +100,10 @@ async function periodOf(ctx: Ctx, { range, from, to }: PerformanceFilter): Promi
   if (range === 'custom' && from && to) return { from, to };
   const [row] = await ctx.db.read((tx) => tx.query<{ now: string }>(sql`SELECT now() AS now`));
   const now = Date.parse(row?.now ?? '');
-  return { from: new Date(now - RANGES[range === 'custom' ? 'day' : range] * 1000).toISOString(), to: new Date(now).toISOString() };
+  return {
+    from: new Date(now - RANGES[range === 'custom' ? 'day' : range] * 1000).toISOString(),
+    to: new Date(now).toISOString(),
+  };
 }
 
 interface Asked {
@@ -73,18 +118,45 @@ interface Asked {
 /** Run time by the worker's own clock; an older worker's execution has only when it began and ended. */
 const RUN: Sql = sql`extract(epoch FROM coalesce(e.duration, e.finished_at - e.created_at))::float8`;
 
-type Stored = { kind: 'total' | 'class' | 'queue'; name: string | null; executions: number; failures: number; total: number; average: number | null; min: number | null; max: number | null; run: Percentiles | null; wait: Percentiles | null };
+type Stored = {
+  kind: 'total' | 'class' | 'queue';
+  name: string | null;
+  executions: number;
+  failures: number;
+  total: number;
+  average: number | null;
+  min: number | null;
+  max: number | null;
+  run: Percentiles | null;
+  wait: Percentiles | null;
+};
 
-async function measurePeriod(tx: Tx, ctx: Ctx, { period, buckets, jobClass, target, all }: Asked): Promise<Measured> {
+async function measurePeriod(
+  tx: Tx,
+  ctx: Ctx,
+  { period, buckets, jobClass, target, all }: Asked,
+): Promise<Measured> {
   const ids = all && jobClass !== null;
   const columns = sql`left(e.job_class, ${NAME_READ}) AS job_class, left(e.queue_name, ${NAME_READ}) AS queue_name, e.created_at, e.error IS NOT NULL AS failed, ${RUN} AS run,
     greatest(extract(epoch FROM e.created_at - e.scheduled_at)::float8, 0) AS wait ${ids ? sql`, e.id, e.active_job_id` : empty}`;
   await tx.query(sql`SET LOCAL work_mem = '32MB'`);
-  const { rows, share } = await sourceOf(tx, ctx.gj, { period, buckets, target, columns, jobClass });
+  const { rows, share } = await sourceOf(tx, ctx.gj, {
+    period,
+    buckets,
+    target,
+    columns,
+    jobClass,
+  });
   const seconds = (Date.parse(period.to) - Date.parse(period.from)) / 1000 / buckets;
   const sets = jobClass === null ? sql`((), (job_class), (queue_name))` : sql`((), (queue_name))`;
-  const nameOf = jobClass === null ? sql`CASE WHEN grouping(job_class) = 0 THEN 'class' WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END` : sql`CASE WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END`;
-  const name = jobClass === null ? sql`CASE WHEN grouping(job_class) = 0 THEN job_class ELSE queue_name END` : sql`queue_name`;
+  const nameOf =
+    jobClass === null
+      ? sql`CASE WHEN grouping(job_class) = 0 THEN 'class' WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END`
+      : sql`CASE WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END`;
+  const name =
+    jobClass === null
+      ? sql`CASE WHEN grouping(job_class) = 0 THEN job_class ELSE queue_name END`
+      : sql`queue_name`;
   const parts = [
     sql`'figures', (SELECT coalesce(json_agg(f), '[]') FROM (
       SELECT ${nameOf} AS kind, ${name} AS name, count(*)::int AS executions, count(*) FILTER (WHERE failed)::int AS failures, coalesce(sum(run), 0) AS total, avg(run) AS average, min(run) AS min, max(run) AS max,
@@ -105,34 +177,67 @@ async function measurePeriod(tx: Tx, ctx: Ctx, { period, buckets, jobClass, targ
       : []),
   ];
   const list = parts.reduce((sum, part) => sql`${sum}, ${part}`);
-  const [row] = await tx.query<{ json: string }>(sql`WITH read AS MATERIALIZED (${rows}) SELECT json_build_object(${list})::text AS json`);
-  const read = JSON.parse(row?.json ?? '{}') as { figures: Stored[]; histogram?: { bucket: number; count: number }[]; series?: Measured['series']; slowest?: SlowExecution[] };
-  const figures = (kind: Stored['kind']) => read.figures.filter((one) => one.kind === kind).map((one) => scaled(one, share));
+  const [row] = await tx.query<{ json: string }>(
+    sql`WITH read AS MATERIALIZED (${rows}) SELECT json_build_object(${list})::text AS json`,
+  );
+  const read = JSON.parse(row?.json ?? '{}') as {
+    figures: Stored[];
+    histogram?: { bucket: number; count: number }[];
+    series?: Measured['series'];
+    slowest?: SlowExecution[];
+  };
+  const figures = (kind: Stored['kind']) =>
+    read.figures.filter((one) => one.kind === kind).map((one) => scaled(one, share));
   const [total] = read.figures.filter(({ kind }) => kind === 'total');
   const histogram = new Array<number>(HISTOGRAM.length + 1).fill(0);
-  for (const { bucket, count } of read.histogram ?? []) histogram[bucket] = Math.round(count / share);
+  for (const { bucket, count } of read.histogram ?? [])
+    histogram[bucket] = Math.round(count / share);
   return {
     accuracy: accuracyOf(share, total?.executions ?? 0),
     total: total ? scaled(total, share) : null,
     classes: figures('class'),
     queues: figures('queue'),
     histogram,
-    series: (read.series ?? []).map((one) => ({ ...one, name: shownName(one.name), total: one.total / share })),
+    series: (read.series ?? []).map((one) => ({
+      ...one,
+      name: shownName(one.name),
+      total: one.total / share,
+    })),
     slowest: (read.slowest ?? []).map((one) => ({ ...one, queueName: shownName(one.queueName) })),
   };
 }
 
 const NONE: Percentiles = [null, null, null];
 
-function scaled({ kind: _kind, executions, failures, total, run, wait, ...rest }: Stored, share: number): Figures {
-  return { ...rest, name: shownName(rest.name), executions: Math.round(executions / share), failures: Math.round(failures / share), total: total / share, run: run ?? NONE, wait: wait ?? NONE };
+function scaled(
+  { kind: _kind, executions, failures, total, run, wait, ...rest }: Stored,
+  share: number,
+): Figures {
+  return {
+    ...rest,
+    name: shownName(rest.name),
+    executions: Math.round(executions / share),
+    failures: Math.round(failures / share),
+    total: total / share,
+    run: run ?? NONE,
+    wait: wait ?? NONE,
+  };
 }
 
 /** Whether there is, or was, such a class: a job of it, or else an execution whose job is gone. */
 export async function isKnownClass(ctx: Ctx, jobClass: string): Promise<boolean> {
   // index_good_jobs_on_job_class
-  const ofJobs = () => ctx.db.read((tx) => tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.job_class = ${jobClass} LIMIT 1`), { timeoutMs: TIMEOUT_MS });
-  const ofExecutions = () => ctx.db.read((tx) => tx.query(sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.job_class = ${jobClass} LIMIT 1`), { timeoutMs: 1_000 });
+  const ofJobs = () =>
+    ctx.db.read(
+      (tx) => tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.job_class = ${jobClass} LIMIT 1`),
+      { timeoutMs: TIMEOUT_MS },
+    );
+  const ofExecutions = () =>
+    ctx.db.read(
+      (tx) =>
+        tx.query(sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.job_class = ${jobClass} LIMIT 1`),
+      { timeoutMs: 1_000 },
+    );
   for (const ask of [ofJobs, ofExecutions]) {
     const found = await ask().catch((error: unknown) => {
       if (error instanceof ConsoleError && error.code === 'query_timeout') return [];

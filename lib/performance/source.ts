@@ -44,8 +44,13 @@ export interface SourceOptions {
   jobClass: string | null;
 }
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleExecutionIndexes?: Map<string, { found: Promise<Indexes>; until: number }> };
-const kept = (shared.goodJobConsoleExecutionIndexes ??= new Map<string, { found: Promise<Indexes>; until: number }>());
+const shared = globalThis as typeof globalThis & {
+  goodJobConsoleExecutionIndexes?: Map<string, { found: Promise<Indexes>; until: number }>;
+};
+const kept = (shared.goodJobConsoleExecutionIndexes ??= new Map<
+  string,
+  { found: Promise<Indexes>; until: number }
+>());
 
 interface Indexes {
   time: boolean;
@@ -56,11 +61,16 @@ async function indexesOf(tx: Tx, gj: GoodJob): Promise<Indexes> {
   const known = kept.get(gj.schema.name);
   if (known && known.until > Date.now()) return known.found;
   const found = tx
-    .query<{ columns: string[] }>(sql`
+    .query<{ columns: string[] }>(
+      sql`
       SELECT ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k) AS columns
         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions' AND i.indisvalid AND i.indpred IS NULL`)
-    .then((rows) => ({ time: rows.some(({ columns }) => columns[0] === 'created_at'), process: rows.some(({ columns: [one, two] }) => one === 'process_id' && two === 'created_at') }));
+       WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions' AND i.indisvalid AND i.indpred IS NULL`,
+    )
+    .then((rows) => ({
+      time: rows.some(({ columns }) => columns[0] === 'created_at'),
+      process: rows.some(({ columns: [one, two] }) => one === 'process_id' && two === 'created_at'),
+    }));
   kept.set(gj.schema.name, { found, until: Date.now() + ACCESS_KEPT_MS });
   found.catch(() => kept.delete(gj.schema.name));
   return found;
@@ -82,23 +92,39 @@ async function accessTo(tx: Tx, gj: GoodJob, { from, to }: Period): Promise<Acce
 }
 
 /** Spans of `share` of each part of the period; where in its part one begins is spread, and the same each time. */
-function slices({ from, to }: Period, parts: number, share: number): { from: string[]; to: string[] } {
+function slices(
+  { from, to }: Period,
+  parts: number,
+  share: number,
+): { from: string[]; to: string[] } {
   if (share >= 1) return { from: [from], to: [to] };
   const [start, width] = [Date.parse(from), (Date.parse(to) - Date.parse(from)) / parts];
   const golden = 0.618_033_988_75;
-  const begins = Array.from({ length: parts }, (_, n) => start + (n + (((n + 1) * golden) % 1) * (1 - share)) * width);
+  const begins = Array.from(
+    { length: parts },
+    (_, n) => start + (n + (((n + 1) * golden) % 1) * (1 - share)) * width,
+  );
   // Microseconds: slices of a second would be off by a tenth in whole milliseconds.
-  const iso = (ms: number) => `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(Math.floor((ms % 1) * 1000)).padStart(3, '0')}Z`;
+  const iso = (ms: number) =>
+    `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(Math.floor((ms % 1) * 1000)).padStart(3, '0')}Z`;
   return { from: begins.map(iso), to: begins.map((begin) => iso(begin + share * width)) };
 }
 
 /** OFFSET 0 keeps the planner to one range of the index for each slice and process. */
-function bySlices(gj: GoodJob, access: Exclude<Access, { kind: 'pages' }>, options: Pick<SourceOptions, 'period' | 'columns' | 'jobClass'>, parts: number, share: number): Sql {
+function bySlices(
+  gj: GoodJob,
+  access: Exclude<Access, { kind: 'pages' }>,
+  options: Pick<SourceOptions, 'period' | 'columns' | 'jobClass'>,
+  parts: number,
+  share: number,
+): Sql {
   const { from, to } = slices(options.period, parts, share);
   const ofClass = options.jobClass === null ? empty : sql`AND e.job_class = ${options.jobClass}`;
   const spans = sql`unnest(${from}::timestamptz[], ${to}::timestamptz[]) s(f, t)`;
-  const read = (found: Sql) => sql`SELECT ${options.columns} FROM ${gj.executions} e WHERE ${found} AND e.created_at >= s.f AND e.created_at < s.t ${ofClass} OFFSET 0`;
-  if (access.kind === 'time') return sql`SELECT x.* FROM ${spans} CROSS JOIN LATERAL (${read(sql`true`)}) x`;
+  const read = (found: Sql) =>
+    sql`SELECT ${options.columns} FROM ${gj.executions} e WHERE ${found} AND e.created_at >= s.f AND e.created_at < s.t ${ofClass} OFFSET 0`;
+  if (access.kind === 'time')
+    return sql`SELECT x.* FROM ${spans} CROSS JOIN LATERAL (${read(sql`true`)}) x`;
   return sql`SELECT x.* FROM ${spans} CROSS JOIN unnest(${access.ids}::uuid[]) p(id) CROSS JOIN LATERAL (${read(sql`e.process_id = p.id`)}) x
     UNION ALL SELECT x.* FROM ${spans} CROSS JOIN LATERAL (${read(sql`e.process_id IS NULL`)}) x`;
 }
@@ -110,25 +136,38 @@ interface Pages {
 }
 
 /** So many pages of the table, at random, the same ones each time; as many as it takes for the target. */
-async function byPages(tx: Tx, gj: GoodJob, { period, columns, jobClass, target }: SourceOptions): Promise<Pages> {
+async function byPages(
+  tx: Tx,
+  gj: GoodJob,
+  { period, columns, jobClass, target }: SourceOptions,
+): Promise<Pages> {
   const [row] = await tx.query<{ pages: number }>(sql`
     SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions'`);
   const all = row?.pages ?? 0;
   const inPeriod = sql`e.created_at >= ${period.from} AND e.created_at < ${period.to}`;
-  const sample = (share: number) => (share < 1 ? sql`TABLESAMPLE SYSTEM (${share * 100}) REPEATABLE (4711)` : empty);
+  const sample = (share: number) =>
+    share < 1 ? sql`TABLESAMPLE SYSTEM (${share * 100}) REPEATABLE (4711)` : empty;
   await tx.query(sql`SET LOCAL enable_seqscan = on`);
   const shareOf = (pages: number) => Number(Math.min(1, pages / Math.max(all, 1)).toPrecision(4));
   let [pages, found] = [PAGES, target];
   if (all > PAGES) {
     const pilot = shareOf(PILOT_PAGES);
-    const [seen] = await tx.query<{ n: number }>(sql`SELECT count(*)::int AS n FROM ${gj.executions} e ${sample(pilot)} WHERE ${inPeriod}`);
+    const [seen] = await tx.query<{ n: number }>(
+      sql`SELECT count(*)::int AS n FROM ${gj.executions} e ${sample(pilot)} WHERE ${inPeriod}`,
+    );
     const perPage = (seen?.n ?? 0) / PILOT_PAGES;
     pages = Math.min(PAGES, Math.max(PILOT_PAGES, Math.ceil(target / Math.max(perPage, 0.001))));
     found = pages * perPage;
   }
   const share = shareOf(pages);
-  return { source: { rows: sql`SELECT ${columns} FROM ${gj.executions} e ${sample(share)} WHERE ${inPeriod} ${jobClass === null ? empty : sql`AND e.job_class = ${jobClass}`}`, share }, found };
+  return {
+    source: {
+      rows: sql`SELECT ${columns} FROM ${gj.executions} e ${sample(share)} WHERE ${inPeriod} ${jobClass === null ? empty : sql`AND e.job_class = ${jobClass}`}`,
+      share,
+    },
+    found,
+  };
 }
 
 /** Where to read the executions of a period: all of them where they are no more than the target, else about so many. */
@@ -138,9 +177,16 @@ export async function sourceOf(tx: Tx, gj: GoodJob, options: SourceOptions): Pro
   if (access.kind === 'pages') return (await byPages(tx, gj, options)).source;
   const count = async (most: number) => {
     const ones = bySlices(gj, access, { period, columns: sql`1 AS one`, jobClass: null }, 1, 1);
-    return (await tx.query<{ n: number }>(sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM (${ones}) e LIMIT ${most}) e`))[0]?.n ?? 0;
+    return (
+      (
+        await tx.query<{ n: number }>(
+          sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM (${ones}) e LIMIT ${most}) e`,
+        )
+      )[0]?.n ?? 0
+    );
   };
-  if ((await count(target + 1)) <= target) return { rows: bySlices(gj, access, options, 1, 1), share: 1 };
+  if ((await count(target + 1)) <= target)
+    return { rows: bySlices(gj, access, options, 1, 1), share: 1 };
   const { source, found } = await byPages(tx, gj, options);
   if (found >= FEW || source.share === 1) return source;
   await tx.query(sql`SET LOCAL enable_seqscan = off`);
@@ -156,6 +202,9 @@ export function accuracyOf(share: number, looked: number): Accuracy {
 export async function missingIndex(tx: Tx, gj: GoodJob, period: Period): Promise<string | null> {
   const access = await accessTo(tx, gj, period);
   if (access.kind !== 'pages') return null;
-  const table = join([raw(quoteIdentifier(gj.schema.name)), raw(quoteIdentifier('good_job_executions'))], '.').sql;
+  const table = join(
+    [raw(quoteIdentifier(gj.schema.name)), raw(quoteIdentifier('good_job_executions'))],
+    '.',
+  ).sql;
   return `CREATE INDEX CONCURRENTLY index_good_job_executions_on_created_at ON ${table} (created_at)`;
 }

@@ -1,10 +1,19 @@
 /** Ranges in seconds, in so many buckets of a chart. */
 export const RANGES = { hour: 3_600, day: 86_400, week: 604_800, fortnight: 1_209_600 } as const;
 export type RangeName = keyof typeof RANGES;
-export const BUCKETS: Record<RangeName | 'custom', number> = { hour: 60, day: 48, week: 56, fortnight: 56, custom: 48 };
+export const BUCKETS: Record<RangeName | 'custom', number> = {
+  hour: 60,
+  day: 48,
+  week: 56,
+  fortnight: 56,
+  custom: 48,
+};
 
 /** Upper ends of a histogram's buckets, in seconds: those of GoodJob's own (PerformanceShowChart); what is slower is in one more. */
-export const HISTOGRAM = [0.02, 0.03, 0.045, 0.065, 0.1, 0.15, 0.225, 0.335, 0.5, 0.75, 1.1, 1.7, 2.5, 3.8, 5.75, 8.5, 13, 20, 30, 45, 65, 100, 150, 225, 335] as const;
+export const HISTOGRAM = [
+  0.02, 0.03, 0.045, 0.065, 0.1, 0.15, 0.225, 0.335, 0.5, 0.75, 1.1, 1.7, 2.5, 3.8, 5.75, 8.5, 13,
+  20, 30, 45, 65, 100, 150, 225, 335,
+] as const;
 
 /** The 50th, 95th and 99th percentile; seconds, null where nothing was measured. */
 export type Percentiles = [number | null, number | null, number | null];

@@ -14,26 +14,50 @@ afterAll(() => gj.close());
 beforeEach(() => gj.client.query('TRUNCATE good_jobs, good_job_processes'));
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
-const list = (params: Record<string, string> = {}) => listProcesses(gj.ctx(), parseProcessFilter(new URLSearchParams(params)));
+const list = (params: Record<string, string> = {}) =>
+  listProcesses(gj.ctx(), parseProcessFilter(new URLSearchParams(params)));
 const exact = (count: number) => ({ kind: 'exact', count });
 
 test('each process is live, stale or dead, and the tabs count them', async () => {
   const held = await insertProcess(gj.client, { lock_type: 0, updated_at: ago(900) });
   const killed = await insertProcess(gj.client, { lock_type: 0 });
-  const [live, stale, dead] = [await insertProcess(gj.client), await insertProcess(gj.client, { updated_at: ago(60) }), await insertProcess(gj.client, { updated_at: ago(301) })];
-  await (await gj.session()).query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', held)})`);
+  const [live, stale, dead] = [
+    await insertProcess(gj.client),
+    await insertProcess(gj.client, { updated_at: ago(60) }),
+    await insertProcess(gj.client, { updated_at: ago(301) }),
+  ];
+  await (
+    await gj.session()
+  ).query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', held)})`);
   const page = await list();
   const stateOf = new Map(page.rows.map((row) => [row.id, row.state]));
-  expect([held, killed, live, stale, dead].map((id) => stateOf.get(id))).toEqual(['stale', 'dead', 'live', 'stale', 'dead']);
+  expect([held, killed, live, stale, dead].map((id) => stateOf.get(id))).toEqual([
+    'stale',
+    'dead',
+    'live',
+    'stale',
+    'dead',
+  ]);
   expect(page.counts).toEqual({ live: exact(1), stale: exact(2), dead: exact(2) });
-  expect((await list({ state: 'dead' })).rows.map(({ id }) => id).sort()).toEqual([killed, dead].sort());
+  expect((await list({ state: 'dead' })).rows.map(({ id }) => id).sort()).toEqual(
+    [killed, dead].sort(),
+  );
   expect((await list({ state: 'gone' })).rows).toEqual([]);
 });
 
 test('a process has the jobs that it runs, and how many there are', async () => {
   const [busy, idle] = [await insertProcess(gj.client), await insertProcess(gj.client)];
   const ids: string[] = [];
-  for (let n = 0; n < 7; n += 1) ids.push(await insertJob(gj.client, { ...RUNNING, performed_at: ago(100 - n), locked_by_id: busy, locked_at: ago(1), lock_type: n % 3 }));
+  for (let n = 0; n < 7; n += 1)
+    ids.push(
+      await insertJob(gj.client, {
+        ...RUNNING,
+        performed_at: ago(100 - n),
+        locked_by_id: busy,
+        locked_at: ago(1),
+        lock_type: n % 3,
+      }),
+    );
   await insertJob(gj.client, { ...SUCCEEDED, locked_by_id: idle });
   await insertJob(gj.client, { locked_by_id: idle });
   const rows = new Map((await list()).rows.map((row) => [row.id, row]));
@@ -43,15 +67,26 @@ test('a process has the jobs that it runs, and how many there are', async () => 
 });
 
 test('processes that serve a queue', async () => {
-  const serving = (queues: string, columns = {}) => insertProcess(gj.client, { state: JSON.stringify({ schedulers: [{ queues, max_threads: 1 }] }), ...columns });
+  const serving = (queues: string, columns = {}) =>
+    insertProcess(gj.client, {
+      state: JSON.stringify({ schedulers: [{ queues, max_threads: 1 }] }),
+      ...columns,
+    });
   const [all, , others] = [await serving('*'), await serving('-a'), await serving('+b,a')];
   await serving('a', { updated_at: ago(400) });
-  expect((await list({ queue_name: 'a' })).rows.map(({ id }) => id).sort()).toEqual([all, others].sort());
+  expect((await list({ queue_name: 'a' })).rows.map(({ id }) => id).sort()).toEqual(
+    [all, others].sort(),
+  );
 });
 
 test('pages lead to each other, the newest process first', async () => {
   const ids: string[] = [];
-  for (let n = 0; n < 60; n += 1) ids.push(await insertProcess(gj.client, { created_at: new Date(Date.UTC(2026, 0, 1, 0, Math.floor(n / 3))).toISOString() }));
+  for (let n = 0; n < 60; n += 1)
+    ids.push(
+      await insertProcess(gj.client, {
+        created_at: new Date(Date.UTC(2026, 0, 1, 0, Math.floor(n / 3))).toISOString(),
+      }),
+    );
   const seen: string[] = [];
   let page = await list();
   for (;;) {
@@ -66,32 +101,54 @@ test('pages lead to each other, the newest process first', async () => {
   expect((await list({ after_id: randomUUID() })).rows).toEqual([]);
 });
 
-test.each(['null', '[]', '"x"', '1e400', '{}', '{"schedulers": [[], {}, "y", null]}', '{"schedulers": {"0": 1}, "database_connection_pool": [1], "memory": {"a": 1}, "cron_enabled": [], "proctitle": 5}', `{"hostname": "${'\\u0001'.repeat(50)}", "pid": -1.5}`])(
-  'a state of %s has a row',
-  async (state) => {
-    const id = await insertProcess(gj.client, { state });
-    const [row] = (await list()).rows;
-    expect(row).toMatchObject({ id, state: 'live', tooLarge: false });
-    expect(JSON.parse((await getRawProcess(gj.ctx(), id)) ?? '')).toEqual(state === '1e400' ? Infinity : JSON.parse(state));
-  },
-);
+test.each([
+  'null',
+  '[]',
+  '"x"',
+  '1e400',
+  '{}',
+  '{"schedulers": [[], {}, "y", null]}',
+  '{"schedulers": {"0": 1}, "database_connection_pool": [1], "memory": {"a": 1}, "cron_enabled": [], "proctitle": 5}',
+  `{"hostname": "${'\\u0001'.repeat(50)}", "pid": -1.5}`,
+])('a state of %s has a row', async (state) => {
+  const id = await insertProcess(gj.client, { state });
+  const [row] = (await list()).rows;
+  expect(row).toMatchObject({ id, state: 'live', tooLarge: false });
+  expect(JSON.parse((await getRawProcess(gj.ctx(), id)) ?? '')).toEqual(
+    state === '1e400' ? Infinity : JSON.parse(state),
+  );
+});
 
 test('no state, and one that is far too large', async () => {
   const none = await insertProcess(gj.client, { state: null });
-  const large = await insertProcess(gj.client, { state: JSON.stringify({ schedulers: Array.from({ length: 20_000 }, () => ({ queues: randomUUID() })) }) });
+  const large = await insertProcess(gj.client, {
+    state: JSON.stringify({
+      schedulers: Array.from({ length: 20_000 }, () => ({ queues: randomUUID() })),
+    }),
+  });
   const rows = new Map((await list()).rows.map((row) => [row.id, row]));
   expect(rows.get(none)).toMatchObject({ tooLarge: false, told: null });
   expect(rows.get(large)).toMatchObject({ tooLarge: true, told: null });
-  expect([await getRawProcess(gj.ctx(), none), await getRawProcess(gj.ctx(), large), await getRawProcess(gj.ctx(), randomUUID())]).toEqual(['{}', null, null]);
+  expect([
+    await getRawProcess(gj.ctx(), none),
+    await getRawProcess(gj.ctx(), large),
+    await getRawProcess(gj.ctx(), randomUUID()),
+  ]).toEqual(['{}', null, null]);
 });
 
 test('a raw state keeps its numbers as they were written', async () => {
-  const id = await insertProcess(gj.client, { state: '{"pid": 12345678901234567890, "load": 1.10}' });
-  expect(await getRawProcess(gj.ctx(), id)).toBe('{\n  "pid": 12345678901234567890,\n  "load": 1.10\n}');
+  const id = await insertProcess(gj.client, {
+    state: '{"pid": 12345678901234567890, "load": 1.10}',
+  });
+  expect(await getRawProcess(gj.ctx(), id)).toBe(
+    '{\n  "pid": 12345678901234567890,\n  "load": 1.10\n}',
+  );
 });
 
 test('in a database of GoodJob 4.0, whose jobs have no lock type', async () => {
-  const old = await TestConsole.open('process list of an older schema', { sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'] });
+  const old = await TestConsole.open('process list of an older schema', {
+    sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'],
+  });
   const id = await insertProcess(old.client);
   await insertJob(old.client, { ...RUNNING, locked_by_id: id });
   const [row] = (await listProcesses(old.ctx(), parseProcessFilter(new URLSearchParams()))).rows;

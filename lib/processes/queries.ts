@@ -4,7 +4,13 @@ import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { parseJson, prettyJson, redactJson } from '../good-job/json';
 import { readProcessState, threadsOf } from '../good-job/process-state';
-import { PROCESS_STATES, type ProcessState, livePools, processStateOf, stateText } from '../good-job/processes';
+import {
+  PROCESS_STATES,
+  type ProcessState,
+  livePools,
+  processStateOf,
+  stateText,
+} from '../good-job/processes';
 import { servesQueue } from '../good-job/queue-strings';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
@@ -12,7 +18,13 @@ import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, toPage } from '../paging';
 import { redactError, redactor, shownName } from '../redaction';
 import type { ProcessFilter } from './filters';
-import { JOBS_SHOWN, type ProcessesPage, type ProcessRow, type RunningJob, SCHEDULERS_SHOWN } from './types';
+import {
+  JOBS_SHOWN,
+  type ProcessesPage,
+  type ProcessRow,
+  type RunningJob,
+  SCHEDULERS_SHOWN,
+} from './types';
 
 /** Rows of good_job_processes that are counted; GoodJob removes dead ones whenever a worker starts. */
 const COUNTED = 10_000;
@@ -22,7 +34,10 @@ const TEXT_SHOWN = 300;
 const newestFirst: Order = { key: sql`j.created_at`, direction: 'desc' };
 const NONE: Count = { kind: 'exact', count: 0 };
 
-interface StoredProcess extends Pick<ProcessRow, 'id' | 'state' | 'createdAt' | 'updatedAt' | 'sortAt'> {
+interface StoredProcess extends Pick<
+  ProcessRow,
+  'id' | 'state' | 'createdAt' | 'updatedAt' | 'sortAt'
+> {
   lockType: number | null;
   told: string | null;
   stored: boolean;
@@ -31,11 +46,20 @@ interface StoredProcess extends Pick<ProcessRow, 'id' | 'state' | 'createdAt' | 
 
 /** One page of processes, the newest first as GoodJob lists them, each with the jobs that it runs. */
 export async function listProcesses(ctx: Ctx, filter: ProcessFilter): Promise<ProcessesPage> {
-  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null, counts: { live: NONE, stale: NONE, dead: NONE } };
+  if (filter.notUnderstood.length > 0)
+    return {
+      rows: [],
+      previous: null,
+      next: null,
+      counts: { live: NONE, stale: NONE, dead: NONE },
+    };
   const { gj } = ctx;
   return ctx.db.read(async (tx) => {
     const counts = await countStates(tx, gj);
-    const cursor = filter.cursor && { ...filter.cursor, at: (await sortAtOf(tx, gj, filter.cursor.id)) ?? filter.cursor.at };
+    const cursor = filter.cursor && {
+      ...filter.cursor,
+      at: (await sortAtOf(tx, gj, filter.cursor.id)) ?? filter.cursor.at,
+    };
     if (cursor?.at === null) return { rows: [], previous: null, next: null, counts };
     const serving = filter.queueName === null ? null : await idsServing(tx, gj, filter.queueName);
     // good_job_processes has no index but its key: the scan is of workers, not of jobs.
@@ -47,7 +71,11 @@ export async function listProcesses(ctx: Ctx, filter: ProcessFilter): Promise<Pr
                ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}) j
         JOIN ${gj.processes} p ON p.id = j.id ${orderBy(newestFirst, cursor)}`);
     const page = toPage(found, cursor, PAGE_SIZE);
-    const jobs = await runningJobs(tx, gj, page.rows.flatMap(({ id, running }) => (running > 0 ? [id] : [])));
+    const jobs = await runningJobs(
+      tx,
+      gj,
+      page.rows.flatMap(({ id, running }) => (running > 0 ? [id] : [])),
+    );
     return { ...page, rows: page.rows.map((row) => rowOf(row, jobs.get(row.id) ?? [])), counts };
   });
 }
@@ -67,11 +95,15 @@ async function runningJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Map<stri
      CROSS JOIN LATERAL (SELECT r.id, left(r.job_class, ${TEXT_SHOWN}) AS "jobClass", left(r.queue_name, ${TEXT_SHOWN}) AS "queueName", r.performed_at AS "performedAt"
                            ${runningOf(gj)} ORDER BY r.performed_at, r.id LIMIT ${JOBS_SHOWN}) r`);
   const jobs = new Map<string, RunningJob[]>();
-  for (const { processId, ...job } of rows) jobs.set(processId, [...(jobs.get(processId) ?? []), job]);
+  for (const { processId, ...job } of rows)
+    jobs.set(processId, [...(jobs.get(processId) ?? []), job]);
   return jobs;
 }
 
-function rowOf({ told, stored, lockType, running, ...row }: StoredProcess, jobs: RunningJob[]): ProcessRow {
+function rowOf(
+  { told, stored, lockType, running, ...row }: StoredProcess,
+  jobs: RunningJob[],
+): ProcessRow {
   const state = told === null ? null : readProcessState(told);
   return {
     ...row,
@@ -81,18 +113,36 @@ function rowOf({ told, stored, lockType, running, ...row }: StoredProcess, jobs:
       ...state,
       hostname: shownName(state.hostname),
       proctitle: shownName(state.proctitle),
-      basename: shownName(state.proctitle) === state.proctitle ? state.basename : shownName(state.proctitle),
+      basename:
+        shownName(state.proctitle) === state.proctitle
+          ? state.basename
+          : shownName(state.proctitle),
       otherKeys: state.otherKeys.map((key) => redactError(key)),
-      schedulers: state.schedulers.slice(0, SCHEDULERS_SHOWN).map(({ pools: _pools, ...scheduler }) => ({ ...scheduler, name: shownName(scheduler.name), queues: shownName(scheduler.queues) })),
+      schedulers: state.schedulers
+        .slice(0, SCHEDULERS_SHOWN)
+        .map(({ pools: _pools, ...scheduler }) => ({
+          ...scheduler,
+          name: shownName(scheduler.name),
+          queues: shownName(scheduler.queues),
+        })),
     },
     threads: state ? threadsOf(state.schedulers) : { busy: null, total: null },
-    running: running > RUNNING_COUNTED ? { kind: 'at_least', count: RUNNING_COUNTED } : { kind: 'exact', count: running },
-    jobs: jobs.map((job) => ({ ...job, jobClass: shownName(job.jobClass), queueName: shownName(job.queueName) })),
+    running:
+      running > RUNNING_COUNTED
+        ? { kind: 'at_least', count: RUNNING_COUNTED }
+        : { kind: 'exact', count: running },
+    jobs: jobs.map((job) => ({
+      ...job,
+      jobClass: shownName(job.jobClass),
+      queueName: shownName(job.queueName),
+    })),
   };
 }
 
 async function sortAtOf(tx: Tx, gj: GoodJob, id: string): Promise<string | null> {
-  const [row] = await tx.query<{ at: string }>(sql`SELECT p.created_at AS at FROM ${gj.processes} p WHERE p.id = ${id}`);
+  const [row] = await tx.query<{ at: string }>(
+    sql`SELECT p.created_at AS at FROM ${gj.processes} p WHERE p.id = ${id}`,
+  );
   return row?.at ?? null;
 }
 
@@ -100,19 +150,29 @@ async function countStates(tx: Tx, gj: GoodJob): Promise<Record<ProcessState, Co
   const rows = await tx.query<{ state: ProcessState; count: number }>(sql`
     SELECT p.state, count(*)::int AS count FROM (SELECT ${processStateOf(gj)} AS state FROM (SELECT * FROM ${gj.processes} LIMIT ${COUNTED}) p) p GROUP BY p.state`);
   const isAll = rows.reduce((sum, { count }) => sum + count, 0) < COUNTED;
-  const of = (state: ProcessState): Count => ({ kind: isAll ? 'exact' : 'at_least', count: rows.find((row) => row.state === state)?.count ?? 0 });
-  return Object.fromEntries(PROCESS_STATES.map((state) => [state, of(state)])) as Record<ProcessState, Count>;
+  const of = (state: ProcessState): Count => ({
+    kind: isAll ? 'exact' : 'at_least',
+    count: rows.find((row) => row.state === state)?.count ?? 0,
+  });
+  return Object.fromEntries(PROCESS_STATES.map((state) => [state, of(state)])) as Record<
+    ProcessState,
+    Count
+  >;
 }
 
 async function idsServing(tx: Tx, gj: GoodJob, queueName: string): Promise<string[]> {
   const { byProcess } = await livePools(tx, gj);
-  return byProcess.flatMap(({ id, pools }) => (pools.some(({ served }) => servesQueue(served, queueName)) ? [id] : []));
+  return byProcess.flatMap(({ id, pools }) =>
+    pools.some(({ served }) => servesQueue(served, queueName)) ? [id] : [],
+  );
 }
 
 /** What a process tells of itself, as GoodJob prints it; null when there is no such process, or its state is too large. */
 export async function getRawProcess(ctx: Ctx, id: string): Promise<string | null> {
-  const [row] = await ctx.db.read((tx) => tx.query<{ told: string | null; stored: boolean }>(sql`
-    SELECT ${stateText} AS told, p.state IS NOT NULL AS stored FROM ${ctx.gj.processes} p WHERE p.id = ${id}`));
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<{ told: string | null; stored: boolean }>(sql`
+    SELECT ${stateText} AS told, p.state IS NOT NULL AS stored FROM ${ctx.gj.processes} p WHERE p.id = ${id}`),
+  );
   if (!row || (row.stored && row.told === null)) return null;
   return prettyJson(redactJson(parseJson(row.told ?? '{}'), redactor));
 }

@@ -30,14 +30,29 @@ interface DepthRow {
  * What is open in each queue. Ready jobs are counted in the index alone (index_good_jobs_on_queue_name_and_scheduled_at):
  * those that are due, without those of them that run.
  */
-export async function queueDepths(tx: Tx, gj: GoodJob, names: string[], unnamed: boolean): Promise<Map<string | null, Depth>> {
+export async function queueDepths(
+  tx: Tx,
+  gj: GoodJob,
+  names: string[],
+  unnamed: boolean,
+): Promise<Map<string | null, Depth>> {
   const running = await tx.query<{ name: string | null; running: number; due: number }>(sql`
     SELECT j.queue_name AS name, count(*)::int AS running, (count(*) FILTER (WHERE j.scheduled_at <= now()))::int AS due
       FROM ${gj.jobs} j WHERE ${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL GROUP BY j.queue_name`);
-  const most = Math.max(FEWEST, Math.min(AT_LEAST, Math.floor(ENTRIES / Math.max(names.length, 1))));
+  const most = Math.max(
+    FEWEST,
+    Math.min(AT_LEAST, Math.floor(ENTRIES / Math.max(names.length, 1))),
+  );
   const limit = most + Math.max(0, ...running.map(({ due }) => due)) + 1;
-  const rows = await tx.query<DepthRow>(sql`SELECT q.name, d.* FROM unnest(${names}::text[]) q(name) CROSS JOIN LATERAL (${depthOf(gj, sql`j.queue_name = q.name`, sql`j.queue_name >= q.name AND j.queue_name <= q.name`, limit)}) d`);
-  if (unnamed) rows.push(...(await tx.query<DepthRow>(sql`SELECT NULL AS name, d.* FROM (${depthOf(gj, sql`j.queue_name IS NULL`, sql`j.queue_name IS NULL`, limit)}) d`)));
+  const rows = await tx.query<DepthRow>(
+    sql`SELECT q.name, d.* FROM unnest(${names}::text[]) q(name) CROSS JOIN LATERAL (${depthOf(gj, sql`j.queue_name = q.name`, sql`j.queue_name >= q.name AND j.queue_name <= q.name`, limit)}) d`,
+  );
+  if (unnamed)
+    rows.push(
+      ...(await tx.query<DepthRow>(
+        sql`SELECT NULL AS name, d.* FROM (${depthOf(gj, sql`j.queue_name IS NULL`, sql`j.queue_name IS NULL`, limit)}) d`,
+      )),
+    );
   const runs = new Map(running.map((row) => [row.name, row]));
   return new Map(rows.map((row) => [row.name, depthFrom(row, runs.get(row.name), most, limit)]));
 }
@@ -47,7 +62,8 @@ export async function queueDepths(tx: Tx, gj: GoodJob, names: string[], unnamed:
  * one on scheduled_at, and goes through the jobs of all queues for each of them.
  */
 function depthOf(gj: GoodJob, inQueue: Sql, ordered: Sql, limit: number): Sql {
-  const open = (when: Sql) => sql`FROM ${gj.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND ${when} ORDER BY j.queue_name, j.scheduled_at`;
+  const open = (when: Sql) =>
+    sql`FROM ${gj.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND ${when} ORDER BY j.queue_name, j.scheduled_at`;
   return sql`
     SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${inQueue} AND j.finished_at IS NULL AND j.scheduled_at <= now() LIMIT ${limit}) j) AS due,
            f.future, f.retried, u.unset, u.ready AS "unsetReady", u.retried AS "unsetRetried",
@@ -59,10 +75,18 @@ function depthOf(gj: GoodJob, inQueue: Sql, ordered: Sql, limit: number): Sql {
               FROM (SELECT j.scheduled_at, j.created_at, j.error ${open(sql`j.scheduled_at IS NULL AND j.performed_at IS NULL`)} LIMIT ${limit}) j) u`;
 }
 
-function depthFrom(row: DepthRow, runs: { running: number; due: number } | undefined, most: number, limit: number): Depth {
+function depthFrom(
+  row: DepthRow,
+  runs: { running: number; due: number } | undefined,
+  most: number,
+  limit: number,
+): Depth {
   const running = runs?.running ?? 0;
   // Running jobs whose time is still to come are rare (a clock, a hand), and stand among the future ones.
-  const count = (number: number, complete: boolean): Count => (complete ? { kind: 'exact', count: Math.max(0, number) } : { kind: 'at_least', count: Math.min(Math.max(0, number), most) });
+  const count = (number: number, complete: boolean): Count =>
+    complete
+      ? { kind: 'exact', count: Math.max(0, number) }
+      : { kind: 'at_least', count: Math.min(Math.max(0, number), most) };
   const unsetFuture = row.unset - row.unsetReady - row.unsetRetried;
   const whole = row.future < limit && row.unset < limit;
   return {

@@ -45,11 +45,18 @@ export function flowWithin(ctx: Ctx, range: Range): Promise<Flow | null> {
   const over = known ? Date.now() - known.until : Infinity;
   if (known && (known.reading || over <= 0)) return known.flow;
   const started = Date.now();
-  const flow = ctx.db.read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true }).catch(tooLate);
+  const flow = ctx.db
+    .read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true })
+    .catch(tooLate);
   const answered = known && over < STALE_MS ? known.flow : flow;
   ranges.set(range, { flow: answered, until: 0, reading: true });
   flow.then(
-    () => ranges.set(range, { flow, until: Date.now() + Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST), reading: false }),
+    () =>
+      ranges.set(range, {
+        flow,
+        until: Date.now() + Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST),
+        reading: false,
+      }),
     () => ranges.delete(range),
   );
   return answered;
@@ -92,14 +99,31 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
     SELECT s.queue_name AS name, s.looked, s.finished, s.discarded, w.p50, w.p95 FROM sums s LEFT JOIN waits w ON w.queue_name IS NOT DISTINCT FROM s.queue_name`);
   const isSample = totals.some((total) => total > jobsAPart);
   const isCounted = totals.every((total) => total < COUNTED_A_PART);
-  const about = (number: number): Count => (isSample ? { kind: 'estimate', count: Math.round(number) } : { kind: 'exact', count: Math.round(number) });
+  const about = (number: number): Count =>
+    isSample
+      ? { kind: 'estimate', count: Math.round(number) }
+      : { kind: 'exact', count: Math.round(number) };
   const discarded = await discardedWithin(tx, gj, range, isSample);
   const all = totals.reduce((sum, total) => sum + total, 0);
   return {
-    reading: { finished: isCounted ? { kind: 'exact', count: all } : { kind: 'at_least', count: all }, looked: rows.reduce((sum, { looked }) => sum + looked, 0), isSample },
-    queues: new Map(rows.map(({ name, finished, discarded: sampled, p50, p95 }) => [name, {
-      finished: about(finished), discarded: discarded ? (discarded.get(name) ?? { kind: 'exact', count: 0 }) : about(sampled), waitP50: p50, waitP95: p95,
-    }])),
+    reading: {
+      finished: isCounted ? { kind: 'exact', count: all } : { kind: 'at_least', count: all },
+      looked: rows.reduce((sum, { looked }) => sum + looked, 0),
+      isSample,
+    },
+    queues: new Map(
+      rows.map(({ name, finished, discarded: sampled, p50, p95 }) => [
+        name,
+        {
+          finished: about(finished),
+          discarded: discarded
+            ? (discarded.get(name) ?? { kind: 'exact', count: 0 })
+            : about(sampled),
+          waitP50: p50,
+          waitP95: p95,
+        },
+      ]),
+    ),
   };
 }
 
@@ -116,10 +140,23 @@ function shareOf(totals: number[], most: number): number {
 }
 
 /** Exact, where the index has them; null where it does not, or they are too many to count: then the sample tells. */
-async function discardedWithin(tx: Tx, gj: GoodJob, range: Range, isSample: boolean): Promise<Map<string | null, Count> | null> {
-  if (!isSample || gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_discarded')) return null;
+async function discardedWithin(
+  tx: Tx,
+  gj: GoodJob,
+  range: Range,
+  isSample: boolean,
+): Promise<Map<string | null, Count> | null> {
+  if (
+    !isSample ||
+    gj.schema.missingMigrations.some(
+      ({ migration }) => migration === 'add_index_good_jobs_discarded',
+    )
+  )
+    return null;
   const rows = await tx.query<{ name: string | null; count: number }>(sql`
     SELECT j.queue_name AS name, count(*)::int AS count FROM (SELECT j.queue_name FROM ${gj.jobs} j
       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND j.finished_at > now() - interval '1 second' * ${RANGES[range]}::float8 ORDER BY j.finished_at DESC LIMIT ${DISCARDED + 1}) j GROUP BY j.queue_name`);
-  return rows.reduce((sum, { count }) => sum + count, 0) > DISCARDED ? null : new Map(rows.map(({ name, count }) => [name, { kind: 'exact', count }]));
+  return rows.reduce((sum, { count }) => sum + count, 0) > DISCARDED
+    ? null
+    : new Map(rows.map(({ name, count }) => [name, { kind: 'exact', count }]));
 }

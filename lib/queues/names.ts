@@ -7,7 +7,8 @@ export const NAMES = 500;
 
 /** One step in the index for each name, however many jobs have it; the read must be `byIndexOnly`. */
 function looseScan(tx: Tx, gj: GoodJob, where: Sql): Promise<{ name: string }[]> {
-  const first = (after: Sql) => sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE ${after} AND ${where} ORDER BY j.queue_name LIMIT 1`;
+  const first = (after: Sql) =>
+    sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE ${after} AND ${where} ORDER BY j.queue_name LIMIT 1`;
   return tx.query(sql`
     WITH RECURSIVE found(name) AS (
       (${first(sql`j.queue_name IS NOT NULL`)})
@@ -30,10 +31,19 @@ export interface QueueNames {
  * those of all jobs (index_good_jobs_on_queue_name, of GoodJob 4.18).
  */
 export async function queueNames(tx: Tx, gj: GoodJob): Promise<QueueNames> {
-  const onlyOpen = gj.schema.missingMigrations.some(({ migration }) => migration === 'add_index_good_jobs_queue_name');
+  const onlyOpen = gj.schema.missingMigrations.some(
+    ({ migration }) => migration === 'add_index_good_jobs_queue_name',
+  );
   const open = await looseScan(tx, gj, sql`j.finished_at IS NULL`);
   const all = onlyOpen ? [] : await looseScan(tx, gj, sql`true`);
-  const [row] = await tx.query<{ unnamed: boolean }>(sql`SELECT EXISTS (SELECT FROM ${gj.jobs} j WHERE j.queue_name IS NULL AND j.finished_at IS NULL) AS unnamed`);
+  const [row] = await tx.query<{ unnamed: boolean }>(
+    sql`SELECT EXISTS (SELECT FROM ${gj.jobs} j WHERE j.queue_name IS NULL AND j.finished_at IS NULL) AS unnamed`,
+  );
   const names = [...new Set([...open, ...all].map(({ name }) => name))];
-  return { names: names.slice(0, NAMES), unnamed: row?.unnamed ?? false, more: open.length > NAMES || all.length > NAMES || names.length > NAMES, onlyOpen };
+  return {
+    names: names.slice(0, NAMES),
+    unnamed: row?.unnamed ?? false,
+    more: open.length > NAMES || all.length > NAMES || names.length > NAMES,
+    onlyOpen,
+  };
 }

@@ -20,26 +20,69 @@ const WAITS_LONG_MS = 60_000;
 const DEPTHS_MS = 3_000;
 
 const UNKNOWN: Count = { kind: 'unknown' };
-const UNKNOWN_DEPTH: Depth = { ready: UNKNOWN, scheduled: UNKNOWN, retried: UNKNOWN, running: UNKNOWN, oldestReadyAt: null };
-const NO_DEPTH: Depth = { ready: none(), scheduled: none(), retried: none(), running: none(), oldestReadyAt: null };
+const UNKNOWN_DEPTH: Depth = {
+  ready: UNKNOWN,
+  scheduled: UNKNOWN,
+  retried: UNKNOWN,
+  running: UNKNOWN,
+  oldestReadyAt: null,
+};
+const NO_DEPTH: Depth = {
+  ready: none(),
+  scheduled: none(),
+  retried: none(),
+  running: none(),
+  oldestReadyAt: null,
+};
 
 function none(): Count {
   return { kind: 'exact', count: 0 };
 }
 
 /** All queues: those that have jobs, are named by a live process or are paused. Those that need somebody come first. */
-export async function listQueues(ctx: Ctx, { range, notUnderstood }: QueueFilter): Promise<QueuesPage> {
-  if (notUnderstood.length > 0) return { rows: [], hidden: 0, more: false, onlyOpen: false, liveProcesses: 0, silentProcesses: 0, flow: null };
+export async function listQueues(
+  ctx: Ctx,
+  { range, notUnderstood }: QueueFilter,
+): Promise<QueuesPage> {
+  if (notUnderstood.length > 0)
+    return {
+      rows: [],
+      hidden: 0,
+      more: false,
+      onlyOpen: false,
+      liveProcesses: 0,
+      silentProcesses: 0,
+      flow: null,
+    };
   // Side by side: each takes a connection of its own, and the second half a remembered answer most of the time.
   const [open, flow] = await Promise.all([readOpen(ctx), flowWithin(ctx, range)]);
   const { found, live, paused, depths } = open;
-  const ofProcesses = live.pools.flatMap(({ served }) => (served.kind === 'only' ? served.queues : [])).filter((name) => name !== '');
-  const names: (string | null)[] = [...new Set([...found.names, ...ofProcesses, ...paused, ...(flow?.queues.keys() ?? [])].filter((name) => name !== null))];
+  const ofProcesses = live.pools
+    .flatMap(({ served }) => (served.kind === 'only' ? served.queues : []))
+    .filter((name) => name !== '');
+  const names: (string | null)[] = [
+    ...new Set(
+      [...found.names, ...ofProcesses, ...paused, ...(flow?.queues.keys() ?? [])].filter(
+        (name) => name !== null,
+      ),
+    ),
+  ];
   if (found.unnamed || flow?.queues.has(null)) names.push(null);
-  const rows = names.slice(0, NAMES * 2).map((name) => rowOf(name, { live, paused, depth: depths ? (depths.get(name) ?? NO_DEPTH) : UNKNOWN_DEPTH, flow }));
+  const rows = names.slice(0, NAMES * 2).map((name) =>
+    rowOf(name, {
+      live,
+      paused,
+      depth: depths ? (depths.get(name) ?? NO_DEPTH) : UNKNOWN_DEPTH,
+      flow,
+    }),
+  );
   rows.sort(byUrgency);
   const page = rows.slice(0, SHOWN);
-  const shownName = await shownNames(ctx, 'queue_name', page.map(({ name }) => name));
+  const shownName = await shownNames(
+    ctx,
+    'queue_name',
+    page.map(({ name }) => name),
+  );
   return {
     // Their order is that of the names that are shown.
     rows: page.map((row) => ({ ...row, name: shownName(row.name) })).sort(byUrgency),
@@ -54,10 +97,20 @@ export async function listQueues(ctx: Ctx, { range, notUnderstood }: QueueFilter
 
 async function readOpen(ctx: Ctx) {
   refreshRunning(ctx);
-  const { found, live, paused } = await ctx.db.read(async (tx) => ({ found: await queueNames(tx, ctx.gj), live: await livePools(tx, ctx.gj), paused: await pausedQueues(tx, ctx.gj) }), { byIndexOnly: true });
+  const { found, live, paused } = await ctx.db.read(
+    async (tx) => ({
+      found: await queueNames(tx, ctx.gj),
+      live: await livePools(tx, ctx.gj),
+      paused: await pausedQueues(tx, ctx.gj),
+    }),
+    { byIndexOnly: true },
+  );
   // Counts that do not come in time leave the rest of the page.
   const depths = await ctx.db
-    .read((tx) => queueDepths(tx, ctx.gj, found.names, found.unnamed), { byIndexOnly: true, timeoutMs: DEPTHS_MS })
+    .read((tx) => queueDepths(tx, ctx.gj, found.names, found.unnamed), {
+      byIndexOnly: true,
+      timeoutMs: DEPTHS_MS,
+    })
     .catch((error: unknown) => {
       if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
       throw error;
@@ -65,9 +118,14 @@ async function readOpen(ctx: Ctx) {
   return { found, live, paused, depths };
 }
 
-function rowOf(name: string | null, of: { live: LivePools; paused: Set<string>; depth: Depth; flow: Flow | null }): QueueRow {
+function rowOf(
+  name: string | null,
+  of: { live: LivePools; paused: Set<string>; depth: Depth; flow: Flow | null },
+): QueueRow {
   const { live, paused, depth, flow } = of;
-  const processes = live.byProcess.filter(({ pools }) => pools.some(({ served }) => servesQueue(served, name))).length;
+  const processes = live.byProcess.filter(({ pools }) =>
+    pools.some(({ served }) => servesQueue(served, name)),
+  ).length;
   const isEmpty = depth.ready.kind === 'exact' && depth.ready.count === 0;
   return {
     name,
@@ -77,7 +135,12 @@ function rowOf(name: string | null, of: { live: LivePools; paused: Set<string>; 
     threads: threadsFor(live.pools, name).threads,
     // A process that does not tell what it serves may serve this one.
     unserved: processes === 0 && live.silent === 0 && depth.ready.kind !== 'unknown' && !isEmpty,
-    flow: flow && (flow.queues.get(name) ?? (flow.reading.isSample ? null : { finished: none(), discarded: none(), waitP50: null, waitP95: null })),
+    flow:
+      flow &&
+      (flow.queues.get(name) ??
+        (flow.reading.isSample
+          ? null
+          : { finished: none(), discarded: none(), waitP50: null, waitP95: null })),
   };
 }
 
@@ -85,7 +148,10 @@ function rowOf(name: string | null, of: { live: LivePools; paused: Set<string>; 
 function byUrgency(a: QueueRow, b: QueueRow): number {
   const [first, second] = [urgency(a), urgency(b)];
   if (first.rank !== second.rank) return first.rank - second.rank;
-  return first.since.localeCompare(second.since) || (a.name === null ? 1 : b.name === null ? -1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return (
+    first.since.localeCompare(second.since) ||
+    (a.name === null ? 1 : b.name === null ? -1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+  );
 }
 
 function urgency({ unserved, oldestReadyAt }: QueueRow): { rank: number; since: string } {

@@ -19,7 +19,8 @@ beforeEach(() => gj.client.query('TRUNCATE good_jobs, good_job_processes, good_j
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 const filter = (range = '1h') => parseQueueFilter(new URLSearchParams({ range }));
 const exact = (count: number) => ({ kind: 'exact', count });
-const schedulers = (...pools: [string, number?][]) => JSON.stringify({ schedulers: pools.map(([queues, max_threads]) => ({ queues, max_threads })) });
+const schedulers = (...pools: [string, number?][]) =>
+  JSON.stringify({ schedulers: pools.map(([queues, max_threads]) => ({ queues, max_threads })) });
 
 async function queues(ctx = gj.ctx()): Promise<Map<string | null, QueueRow>> {
   return new Map((await listQueues(ctx, filter())).rows.map((row) => [row.name, row]));
@@ -33,21 +34,45 @@ const flowOf = async (range: '15m' | '1h' | '24h', most?: number) => {
 test('every number is that of the list of jobs behind it', async () => {
   const later = new Date(Date.now() + 3_600_000).toISOString();
   const shapes: Record<string, unknown>[] = [
-    {}, {}, { scheduled_at: null }, { scheduled_at: null, created_at: later }, { scheduled_at: later }, { scheduled_at: later }, { scheduled_at: later, error: 'E: x' },
-    RUNNING, { ...RUNNING, locked_by_id: await insertProcess(gj.client) }, { ...RUNNING, scheduled_at: null }, SUCCEEDED, DISCARDED,
+    {},
+    {},
+    { scheduled_at: null },
+    { scheduled_at: null, created_at: later },
+    { scheduled_at: later },
+    { scheduled_at: later },
+    { scheduled_at: later, error: 'E: x' },
+    RUNNING,
+    { ...RUNNING, locked_by_id: await insertProcess(gj.client) },
+    { ...RUNNING, scheduled_at: null },
+    SUCCEEDED,
+    DISCARDED,
   ];
-  for (const queue_name of ['a', 'b', 'キュー 1', 'x*y\\z']) for (const shape of shapes) await insertJob(gj.client, { queue_name, ...shape });
+  for (const queue_name of ['a', 'b', 'キュー 1', 'x*y\\z'])
+    for (const shape of shapes) await insertJob(gj.client, { queue_name, ...shape });
   const ctx = gj.ctx();
   const rows = await queues(ctx);
   for (const name of ['a', 'b', 'キュー 1', 'x*y\\z']) {
     const row = rows.get(name);
-    for (const [state, count] of [['queued', row?.ready], ['scheduled', row?.scheduled], ['retried', row?.retried], ['running', row?.running]] as const) {
-      const listed = await listJobs(ctx, parseJobFilter(new URL(jobsOfQueue(name, { state }) ?? '', 'http://x').searchParams));
+    for (const [state, count] of [
+      ['queued', row?.ready],
+      ['scheduled', row?.scheduled],
+      ['retried', row?.retried],
+      ['running', row?.running],
+    ] as const) {
+      const listed = await listJobs(
+        ctx,
+        parseJobFilter(new URL(jobsOfQueue(name, { state }) ?? '', 'http://x').searchParams),
+      );
       expect([name, state, count]).toEqual([name, state, exact(listed.rows.length)]);
       expect(listed.rows.every((job) => job.queueName === name && job.state === state)).toBe(true);
     }
   }
-  expect(rows.get('a')).toMatchObject({ ready: exact(3), scheduled: exact(3), retried: exact(1), running: exact(3) });
+  expect(rows.get('a')).toMatchObject({
+    ready: exact(3),
+    scheduled: exact(3),
+    retried: exact(1),
+    running: exact(3),
+  });
 });
 
 test('the job that waits longest is one that is ready, whatever runs or is to come', async () => {
@@ -55,7 +80,10 @@ test('the job that waits longest is one that is ready, whatever runs or is to co
   await insertJob(gj.client, { scheduled_at: null, created_at: ago(500) });
   const oldest = await insertJob(gj.client, { scheduled_at: ago(700) });
   await insertJob(gj.client, { queue_name: 'idle', ...RUNNING, scheduled_at: ago(9_000) });
-  const { rows } = await gj.client.query<{ at: string }>(`SELECT to_char(scheduled_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM good_jobs WHERE id = $1`, [oldest]);
+  const { rows } = await gj.client.query<{ at: string }>(
+    `SELECT to_char(scheduled_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM good_jobs WHERE id = $1`,
+    [oldest],
+  );
   const found = await queues();
   expect(found.get('default')?.oldestReadyAt).toBe(rows[0]?.at);
   expect(found.get('idle')?.oldestReadyAt).toBeNull();
@@ -64,7 +92,12 @@ test('the job that waits longest is one that is ready, whatever runs or is to co
 test('jobs without a queue have a row of their own, served by those who name none', async () => {
   await insertJob(gj.client, { queue_name: null });
   await insertProcess(gj.client, { state: schedulers(['a', 2], ['-b', 3]) });
-  expect((await queues()).get(null)).toMatchObject({ ready: exact(1), processes: 1, threads: 3, unserved: false });
+  expect((await queues()).get(null)).toMatchObject({
+    ready: exact(1),
+    processes: 1,
+    threads: 3,
+    unserved: false,
+  });
   expect(jobsOfQueue(null, {})).toBeNull();
 });
 
@@ -107,16 +140,32 @@ test('queues that nobody serves come first, then those that wait long, the other
   await insertJob(gj.client, { queue_name: 'lost', scheduled_at: ago(5) });
   await insertJob(gj.client, { queue_name: 'z-late', scheduled_at: ago(900) });
   await insertJob(gj.client, { queue_name: 'a-late', scheduled_at: ago(300) });
-  for (const queue_name of ['c', 'a', 'b']) await insertJob(gj.client, { queue_name, scheduled_at: ago(2) });
-  expect((await listQueues(gj.ctx(), filter())).rows.map(({ name }) => name)).toEqual(['lost', 'z-late', 'a-late', 'a', 'b', 'c']);
+  for (const queue_name of ['c', 'a', 'b'])
+    await insertJob(gj.client, { queue_name, scheduled_at: ago(2) });
+  expect((await listQueues(gj.ctx(), filter())).rows.map(({ name }) => name)).toEqual([
+    'lost',
+    'z-late',
+    'a-late',
+    'a',
+    'b',
+    'c',
+  ]);
 });
 
 test('paused queues are marked, also when they are empty; a setting of another shape pauses nothing', async () => {
-  const pause = (value: string) => gj.client.query(`INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, [value]);
+  const pause = (value: string) =>
+    gj.client.query(
+      `INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+      [value],
+    );
   await insertJob(gj.client, { queue_name: 'open' });
   await pause('{"queues": ["held", 7, null, {"a": 1}], "job_classes": ["open"]}');
   const found = await queues();
-  expect([found.get('held')?.paused, found.get('open')?.paused, found.size]).toEqual([true, false, 2]);
+  expect([found.get('held')?.paused, found.get('open')?.paused, found.size]).toEqual([
+    true,
+    false,
+    2,
+  ]);
   for (const value of ['[]', '"held"', 'null', '{"queues": "held"}', '{"queues": {"held": 1}}']) {
     await pause(value);
     expect((await queues()).get('open')?.paused).toBe(false);
@@ -124,19 +173,40 @@ test('paused queues are marked, also when they are empty; a setting of another s
 });
 
 test('what became of the jobs of a range: all of them, while they are few', async () => {
-  for (let n = 0; n < 20; n += 1) await insertJob(gj.client, { scheduled_at: ago(600), performed_at: ago(600 - n), finished_at: ago(500), error: n < 3 ? 'E: x' : null });
+  for (let n = 0; n < 20; n += 1)
+    await insertJob(gj.client, {
+      scheduled_at: ago(600),
+      performed_at: ago(600 - n),
+      finished_at: ago(500),
+      error: n < 3 ? 'E: x' : null,
+    });
   await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(4_000) });
-  await insertJob(gj.client, { queue_name: 'never ran', finished_at: ago(10), error: 'GoodJob::Job::DiscardJobError: x' });
+  await insertJob(gj.client, {
+    queue_name: 'never ran',
+    finished_at: ago(10),
+    error: 'GoodJob::Job::DiscardJobError: x',
+  });
   const flow = await flowOf('1h');
   expect(flow.reading).toEqual({ finished: exact(21), looked: 21, isSample: false });
-  expect(flow.queues.get('default')).toMatchObject({ finished: exact(20), discarded: exact(3), waitP50: expect.closeTo(9, 1) as number, waitP95: expect.closeTo(18, 1) as number });
-  expect(flow.queues.get('never ran')).toEqual({ finished: exact(1), discarded: exact(1), waitP50: null, waitP95: null });
+  expect(flow.queues.get('default')).toMatchObject({
+    finished: exact(20),
+    discarded: exact(3),
+    waitP50: expect.closeTo(9, 1) as number,
+    waitP95: expect.closeTo(18, 1) as number,
+  });
+  expect(flow.queues.get('never ran')).toEqual({
+    finished: exact(1),
+    discarded: exact(1),
+    waitP50: null,
+    waitP95: null,
+  });
   expect((await flowOf('24h')).queues.get('default')?.finished).toEqual(exact(21));
 });
 
 test('of many jobs a sample that is spread over the range stands for all, and says so', async () => {
   // A burst of 3,000 jobs of one queue in a minute, and a job every 10 s of another before it.
-  await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, performed_at, finished_at, error)
+  await gj.client
+    .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, performed_at, finished_at, error)
     SELECT i, i, q, t, t, t - w, t, t, e FROM (
       SELECT gen_random_uuid() AS i, 'burst' AS q, now() - interval '1 second' * (30 + n * 0.01) AS t, interval '100 seconds' AS w, NULL AS e FROM generate_series(0, 2999) n
       UNION ALL SELECT gen_random_uuid(), 'steady', now() - interval '10 seconds' * (30 + n), interval '1 second', CASE WHEN n % 4 = 0 THEN 'E: x' END FROM generate_series(0, 299) n) j`);
@@ -144,35 +214,59 @@ test('of many jobs a sample that is spread over the range stands for all, and sa
   expect(reading).toMatchObject({ finished: exact(3_300), isSample: true });
   expect(reading.looked).toBeLessThanOrEqual(600);
   const [burst, steady] = [found.get('burst'), found.get('steady')];
-  expect(burst?.finished).toMatchObject({ kind: 'estimate', count: expect.closeTo(3_000, -2) as number });
-  expect(steady?.finished).toMatchObject({ kind: 'estimate', count: expect.closeTo(300, -2) as number });
+  expect(burst?.finished).toMatchObject({
+    kind: 'estimate',
+    count: expect.closeTo(3_000, -2) as number,
+  });
+  expect(steady?.finished).toMatchObject({
+    kind: 'estimate',
+    count: expect.closeTo(300, -2) as number,
+  });
   expect([burst?.waitP50, steady?.waitP50, steady?.waitP95]).toEqual([100, 1, 1]);
   // The index has the discarded ones: they are counted.
   expect(steady?.discarded).toEqual(exact(75));
 });
 
 test('many ready jobs are a lower bound', async () => {
-  await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'full', now(), now(), now() - interval '1 second' FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) j`);
+  await gj.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'full', now(), now(), now() - interval '1 second' FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) j`,
+  );
   await insertJob(gj.client, { queue_name: 'full', ...RUNNING });
   const { db, gj: tables } = gj.ctx();
-  const depths = await db.read((tx) => queueDepths(tx, tables, ['full'], false), { byIndexOnly: true });
-  expect(depths.get('full')).toMatchObject({ ready: { kind: 'at_least', count: 10_000 }, running: exact(1) });
+  const depths = await db.read((tx) => queueDepths(tx, tables, ['full'], false), {
+    byIndexOnly: true,
+  });
+  expect(depths.get('full')).toMatchObject({
+    ready: { kind: 'at_least', count: 10_000 },
+    running: exact(1),
+  });
 });
 
 test('more queues than the page holds are said to be there; nothing is read for a range that is not understood', async () => {
-  await gj.client.query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'q' || n, now(), now(), now() FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, 620) n) j`);
+  await gj.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'q' || n, now(), now(), now() FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, 620) n) j`,
+  );
   expect(await listQueues(gj.ctx(), filter())).toMatchObject({ hidden: 300, more: true });
   expect((await listQueues(gj.ctx(), filter('2h'))).rows).toEqual([]);
 });
 
 test('without the indexes of GoodJob 4.18 the queues with open jobs are there', async () => {
   const old = await TestConsole.open('queues of an older schema');
-  const ctx = await old.withoutIndexes(['queue_name', 'created_at', 'discarded', 'scheduled_at_and_queue_name', 'unfinished_or_errored']);
+  const ctx = await old.withoutIndexes([
+    'queue_name',
+    'created_at',
+    'discarded',
+    'scheduled_at_and_queue_name',
+    'unfinished_or_errored',
+  ]);
   await insertJob(old.client, { queue_name: 'open' });
   await insertJob(old.client, { queue_name: 'recent', ...DISCARDED, finished_at: ago(60) });
   await insertJob(old.client, { queue_name: 'past', ...SUCCEEDED, finished_at: ago(9_000) });
   const page = await listQueues(ctx, filter());
   expect(page.onlyOpen).toBe(true);
-  expect(page.rows.map(({ name, flow }) => [name, flow?.discarded]).sort()).toEqual([['open', exact(0)], ['recent', exact(1)]]);
+  expect(page.rows.map(({ name, flow }) => [name, flow?.discarded]).sort()).toEqual([
+    ['open', exact(0)],
+    ['recent', exact(1)],
+  ]);
   await old.close();
 });

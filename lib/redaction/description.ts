@@ -3,8 +3,16 @@ import { READ_BEYOND, redaction } from './redaction';
 import { Secrets } from './secrets';
 
 /** A batch's description as it is shown, of which READ_BEYOND more was read: without what its properties hide either. */
-export function shownDescription(description: string, properties: string | null, shown: number): string {
-  return redaction().excerpt(description, { read: shown + READ_BEYOND, shown, secrets: secretsOfProperties(properties) });
+export function shownDescription(
+  description: string,
+  properties: string | null,
+  shown: number,
+): string {
+  return redaction().excerpt(description, {
+    read: shown + READ_BEYOND,
+    shown,
+    secrets: secretsOfProperties(properties),
+  });
 }
 
 /** What is hidden of a batch's properties. */

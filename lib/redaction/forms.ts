@@ -62,28 +62,46 @@ export class Forms {
   private endAt(text: string, fold: string, from: number): number {
     let end = -1;
     for (const length of this.lengths.get(fold.slice(from, from + LEAD)) ?? []) {
-      for (const form of this.known.get(fold.slice(from, from + length)) ?? []) end = Math.max(end, endOf(form, length, text, fold, from));
+      for (const form of this.known.get(fold.slice(from, from + length)) ?? [])
+        end = Math.max(end, endOf(form, length, text, fold, from));
     }
     return end;
   }
 }
 
-function endOf({ text: own, folded: ownFold, whole }: Known, begins: number, text: string, fold: string, from: number): number {
+function endOf(
+  { text: own, folded: ownFold, whole }: Known,
+  begins: number,
+  text: string,
+  fold: string,
+  from: number,
+): number {
   if (whole || own.length < ANY_CASE) {
     if (!text.startsWith(own, from)) return -1;
-    return whole && (isPart(text[from - 1]) || isPart(text[from + own.length])) ? -1 : from + own.length;
+    return whole && (isPart(text[from - 1]) || isPart(text[from + own.length]))
+      ? -1
+      : from + own.length;
   }
   let length = begins;
   while (length < ownFold.length && fold[from + length] === ownFold[length]) length += 1;
   return from + length;
 }
 
-const beginningOf = ({ folded: text, whole }: Known) => (whole ? text.slice(0, 24) : text.length < 12 ? text : text.slice(0, Math.max(8, Math.min(24, text.length >> 1))));
+const beginningOf = ({ folded: text, whole }: Known) =>
+  whole
+    ? text.slice(0, 24)
+    : text.length < 12
+      ? text
+      : text.slice(0, Math.max(8, Math.min(24, text.length >> 1)));
 
 /** In lower case, character by character: as long as it was. */
 function folded(text: string): string {
   const lower = text.toLowerCase();
-  return lower.length === text.length ? lower : Array.from(text, (char) => (char.toLowerCase().length === char.length ? char.toLowerCase() : char)).join('');
+  return lower.length === text.length
+    ? lower
+    : Array.from(text, (char) =>
+        char.toLowerCase().length === char.length ? char.toLowerCase() : char,
+      ).join('');
 }
 
 /** Whether a cut here is inside a surrogate pair. */

@@ -31,6 +31,10 @@ export function rulesOf(classes: readonly ClassRule[], jobClass: string | null):
 
 /** Whether a rule of any class hides this path; one that begins with a key is tried on each argument. */
 export function isHiddenForSome(classes: readonly ClassRule[], path: readonly string[]): boolean {
-  const starts = /^-?\d+$/.test(path[0] ?? '') ? [path] : [path, ...classes.flatMap(({ hide }) => hide).map(([first = '0']) => [first, ...path])];
-  return classes.some(({ hide }) => hide.some((rule) => starts.some((start) => isWithin(rule, start))));
+  const starts = /^-?\d+$/.test(path[0] ?? '')
+    ? [path]
+    : [path, ...classes.flatMap(({ hide }) => hide).map(([first = '0']) => [first, ...path])];
+  return classes.some(({ hide }) =>
+    hide.some((rule) => starts.some((start) => isWithin(rule, start))),
+  );
 }

@@ -12,11 +12,12 @@ export function phrases(text: string, keys: Keys): Span[] {
 }
 
 const NAME_AND_VALUE = new RegExp(
-  String.raw`(?<![\p{L}\p{N}_])(?:name|key|field|header|attribute|param|parameter|property|variable|column|setting|path|(?:field|attribute|header|param|variable)_?name)(?:\\{0,7}["'])?\s{0,3}(?:=>|[:=])\s{0,3}(?:\\{0,7}["'])?[:/]?`
-    + String.raw`(?<name>[\p{L}\p{N}_.$@-]{1,100})(?:\\{0,7}["'])?\s{0,3}[,;&]?\s{0,3}`,
+  String.raw`(?<![\p{L}\p{N}_])(?:name|key|field|header|attribute|param|parameter|property|variable|column|setting|path|(?:field|attribute|header|param|variable)_?name)(?:\\{0,7}["'])?\s{0,3}(?:=>|[:=])\s{0,3}(?:\\{0,7}["'])?[:/]?` +
+    String.raw`(?<name>[\p{L}\p{N}_.$@-]{1,100})(?:\\{0,7}["'])?\s{0,3}[,;&]?\s{0,3}`,
   'giu',
 );
-const VALUE_OF = /(?:\\{0,7}["'])?:?(?:values?|val|v|content|data|text|input|was|is|old|new|from|to|before|after|current|(?:old|new)_?value)(?:\\{0,7}["'])?\s{0,3}(?:=>|[:=])/iy;
+const VALUE_OF =
+  /(?:\\{0,7}["'])?:?(?:values?|val|v|content|data|text|input|was|is|old|new|from|to|before|after|current|(?:old|new)_?value)(?:\\{0,7}["'])?\s{0,3}(?:=>|[:=])/iy;
 /** What belongs to one name: before and after. */
 const VALUES = 3;
 
@@ -35,7 +36,10 @@ function pairs(text: string, keys: Keys): Span[] {
       const value = valueAt(text, from, behind[0].endsWith(':'), null);
       found.push(value);
       end = value.to;
-      at = value.to + (/^(?:\\{0,7}["'])?\s{0,3}[,;&]?\s{0,3}/.exec(text.slice(value.to, value.to + 20))?.[0].length ?? 0);
+      at =
+        value.to +
+        (/^(?:\\{0,7}["'])?\s{0,3}[,;&]?\s{0,3}/.exec(text.slice(value.to, value.to + 20))?.[0]
+          .length ?? 0);
     }
   }
   return found;
@@ -53,8 +57,11 @@ function inserted(text: string, keys: Keys): Span[] {
     while (text[at] === '(') {
       const row = rowAt(text, at + 1);
       end = row.to;
-      row.values.forEach((value, n) => (columns[n] || row.values.length !== columns.length) && found.push(value));
-      at = row.to + (/^\s{0,3},\s{0,3}(?=\()/.exec(text.slice(row.to, row.to + 8))?.[0].length ?? 8);
+      row.values.forEach(
+        (value, n) => (columns[n] || row.values.length !== columns.length) && found.push(value),
+      );
+      at =
+        row.to + (/^\s{0,3},\s{0,3}(?=\()/.exec(text.slice(row.to, row.to + 8))?.[0].length ?? 8);
       if (row.to >= text.length) break;
     }
   }
@@ -86,27 +93,43 @@ function trimmed(text: string, from: number, to: number): Span {
 /** Each has the secret in a group of its own. */
 const PATTERNS: { pattern: RegExp; needs: RegExp; isSecret?: (value: string) => boolean }[] = [
   // `curl -u user:password`, `IDENTIFIED BY 'password'`, `mysql -ppassword`, `sshpass -p password`
-  { needs: /-u|--user|proxy-user/i, pattern: /(?:^|\s)(?:-u|--user|--proxy-user)[ =]["']?[^\s:"']{1,60}:([^\s"']+)/gid },
-  { needs: /identified/i, pattern: /\bidentified\s(?:with\s\w{1,40}\s)?by\s["']([^"']+)/gid },
-  { needs: /mysql|mariadb/i, pattern: /\b(?:mysql|mariadb)\w{0,12}\b[^\n|;]{0,200}?\s-p([^\s"']+)/gid },
-  { needs: /sshpass/i, pattern: /\bsshpass\s{1,3}-p\s{0,3}["']?([^\s"']+)/gid },
-  { needs: /docker/i, pattern: /\bdocker\slogin\b[^\n|;]{0,200}?\s-p[ =]?["']?([^\s"']+)/gid },
+  {
+    needs: /-u|--user|proxy-user/i,
+    pattern: /(?:^|\s)(?:-u|--user|--proxy-user)[ =]["']?[^\s:"']{1,60}:([^\s"']+)/dgi,
+  },
+  { needs: /identified/i, pattern: /\bidentified\s(?:with\s\w{1,40}\s)?by\s["']([^"']+)/dgi },
+  {
+    needs: /mysql|mariadb/i,
+    pattern: /\b(?:mysql|mariadb)\w{0,12}\b[^\n|;]{0,200}?\s-p([^\s"']+)/dgi,
+  },
+  { needs: /sshpass/i, pattern: /\bsshpass\s{1,3}-p\s{0,3}["']?([^\s"']+)/dgi },
+  { needs: /docker/i, pattern: /\bdocker\slogin\b[^\n|;]{0,200}?\s-p[ =]?["']?([^\s"']+)/dgi },
   // `Incorrect API key provided: …`
-  { needs: /(?:key|token|password|secret|code|passphrase|pin)s? (?:provided|given|supplied|received|entered|used|sent)/i, pattern: /\b(?:key|token|password|secret|passphrase|passcode|pin)s?\s(?:provided|given|supplied|received|entered|used|sent)(?:\swas)?\s?[:=]\s{0,3}["'`(]?([^\s"'`)]+)/gid },
+  {
+    needs:
+      /(?:key|token|password|secret|code|passphrase|pin)s? (?:provided|given|supplied|received|entered|used|sent)/i,
+    pattern:
+      /\b(?:key|token|password|secret|passphrase|passcode|pin)s?\s(?:provided|given|supplied|received|entered|used|sent)(?:\swas)?\s?[:=]\s{0,3}["'`(]?([^\s"'`)]+)/dgi,
+  },
   // `OTP code 482133 is invalid`, `cvv 123`
   {
     needs: /\d{3}/,
-    pattern: /\b(?:(?:otp|totp|mfa|2fa|cvv2?|cvc2?|csc|pin|passcode)(?:\s(?:code|number))?|(?:verification|security|one[- ]time|sms|login|confirmation|reset|recovery|backup)\s(?:code|pin|passcode))(?:\s(?:is|was|of|value))?\s{1,3}["'`#(]?(\d{3,10})(?![\w.-]\w)/gid,
+    pattern:
+      /\b(?:(?:otp|totp|mfa|2fa|cvv2?|cvc2?|csc|pin|passcode)(?:\s(?:code|number))?|(?:verification|security|one[- ]time|sms|login|confirmation|reset|recovery|backup)\s(?:code|pin|passcode))(?:\s(?:is|was|of|value))?\s{1,3}["'`#(]?(\d{3,10})(?![\w.-]\w)/dgi,
   },
   // `/reset_password/…`: a link that lets in who has it.
   {
-    needs: /\/(?:re|pass|conf|tok|magic|unlock|verif)/i, isSecret: (value) => /\d/.test(value) && /[A-Za-z]/.test(value),
-    pattern: /\/(?:reset[_-]?passwords?|passwords?[_-]?resets?|passwords?\/(?:reset|edit)|magic[_-]?links?|confirm(?:ation)?s?|tokens?|unlocks?|verify|verifications?)\/([A-Za-z0-9_~+=-]{8,})(?![\w~+=-])/gid,
+    needs: /\/(?:re|pass|conf|tok|magic|unlock|verif)/i,
+    isSecret: (value) => /\d/.test(value) && /[A-Za-z]/.test(value),
+    pattern:
+      /\/(?:reset[_-]?passwords?|passwords?[_-]?resets?|passwords?\/(?:reset|edit)|magic[_-]?links?|confirm(?:ation)?s?|tokens?|unlocks?|verify|verifications?)\/([A-Za-z0-9_~+=-]{8,})(?![\w~+=-])/dgi,
   },
   // `user:password@host`: an address behind a colon has letters alone, as a rule, and a host with a dot.
   {
-    needs: /@/, isSecret: (value) => /\d/.test(value) && /\p{L}/u.test(value),
-    pattern: /(?<![\p{L}\p{N}_@/:.%+-])(?!(?:mailto|e?mail|to|from|cc|bcc|by|user|reply-to|for|sha\d+):)[\p{L}\p{N}_.%+-]{1,60}:([^\s:@/"'`<>,;()]{4,100})@(?!sha\d)[a-z0-9]/giud,
+    needs: /@/,
+    isSecret: (value) => /\d/.test(value) && /\p{L}/u.test(value),
+    pattern:
+      /(?<![\p{L}\p{N}_@/:.%+-])(?!(?:mailto|e?mail|to|from|cc|bcc|by|user|reply-to|for|sha\d+):)[\p{L}\p{N}_.%+-]{1,60}:([^\s:@/"'`<>,;()]{4,100})@(?!sha\d)[a-z0-9]/dgiu,
   },
 ];
 

@@ -1,5 +1,13 @@
 import { createHmac } from 'node:crypto';
-import { type Json, TOO_DEEP, compactJson, get, parseJson, scalar, stringOf } from '../good-job/json';
+import {
+  type Json,
+  TOO_DEEP,
+  compactJson,
+  get,
+  parseJson,
+  scalar,
+  stringOf,
+} from '../good-job/json';
 import { cut } from '../text';
 import { DEFAULT_CONFIG, type RedactionConfig, currentRedaction } from './config';
 import { inPair } from './forms';
@@ -31,7 +39,12 @@ export interface JsonOptions {
   marker?: string;
 }
 
-const ARGUMENTS_AT = { arguments: [], payload: ['arguments'], row: ['serialized_params', 'arguments'], other: null } as const;
+const ARGUMENTS_AT = {
+  arguments: [],
+  payload: ['arguments'],
+  row: ['serialized_params', 'arguments'],
+  other: null,
+} as const;
 
 interface Walk {
   rules: PathRules;
@@ -44,13 +57,39 @@ interface Walk {
 
 const NONE: PathRules = { hide: [], show: [] };
 /** Keys with which a hash names what its other value is of: `{"name": "password", "value": "…"}`. */
-const NAMING = new Set(['name', 'key', 'field', 'header', 'param', 'parameter', 'attribute', 'property', 'variable', 'k', 'label', 'id', 'type', 'kind', 'title', 'input', 'column', 'setting', 'field_name', 'attribute_name', 'header_name', 'param_name', 'variable_name']);
-const VALUED = /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was|is|input|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
+const NAMING = new Set([
+  'name',
+  'key',
+  'field',
+  'header',
+  'param',
+  'parameter',
+  'attribute',
+  'property',
+  'variable',
+  'k',
+  'label',
+  'id',
+  'type',
+  'kind',
+  'title',
+  'input',
+  'column',
+  'setting',
+  'field_name',
+  'attribute_name',
+  'header_name',
+  'param_name',
+  'variable_name',
+]);
+const VALUED =
+  /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was|is|input|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
 
 /** Active Job's own: they hold names. */
 const MARKS = /^_aj_(?:symbol_keys|ruby2_keywords|hash_with_indifferent_access|serialized)$/;
 /** Arguments that name the one behind them, though they stand in no pair. */
-const ARGUMENT_NAMES = /^(?:password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)|(?:access|auth|refresh|bearer|api)_token|(?:client|api|app|consumer|webhook|signing)_secret|(?:secret|private|access|signing|encryption)_key)$/;
+const ARGUMENT_NAMES =
+  /^(?:password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)|(?:access|auth|refresh|bearer|api)_token|(?:client|api|app|consumer|webhook|signing)_secret|(?:secret|private|access|signing|encryption)_key)$/;
 /** Columns that may repeat anything of their row. */
 const ERRORS = new Set(['error', 'error_backtrace']);
 
@@ -79,13 +118,22 @@ export class Redaction {
 
   /** Whether a value at this path of the arguments may be hidden by its name or by a rule of any class. */
   isSecretPath(path: readonly string[]): boolean {
-    return !this.off && (path.some((part) => this.keys.isSecret(part)) || isHiddenForSome(this.config.classes, path));
+    return (
+      !this.off &&
+      (path.some((part) => this.keys.isSecret(part)) || isHiddenForSome(this.config.classes, path))
+    );
   }
 
   /** The beginning of a text of which more was read than is shown: a secret that the reading cut in two is not. */
-  excerpt(text: string, { read, shown, secrets }: { read: number; shown: number; secrets?: Secrets }): string {
+  excerpt(
+    text: string,
+    { read, shown, secrets }: { read: number; shown: number; secrets?: Secrets },
+  ): string {
     const redacted = secrets ? this.told(text, secrets) : this.text(text);
-    return cut(this.off || text.length < read ? redacted : redacted.slice(0, -READ_BEYOND / 2), shown);
+    return cut(
+      this.off || text.length < read ? redacted : redacted.slice(0, -READ_BEYOND / 2),
+      shown,
+    );
   }
 
   /** A text that may repeat anything of its row, as an error does: hidden whole where not all of that is known. */
@@ -109,17 +157,41 @@ export class Redaction {
   }
 
   /** JSON with what is secret in it hidden, each value whole; its other scalars keep their characters. */
-  json(json: Json, { jobClass = null, of = 'other', path = [], secrets = new Secrets(), marker = HIDDEN }: JsonOptions = {}): Json {
+  json(
+    json: Json,
+    {
+      jobClass = null,
+      of = 'other',
+      path = [],
+      secrets = new Secrets(),
+      marker = HIDDEN,
+    }: JsonOptions = {},
+  ): Json {
     if (this.off) return json;
-    const walk: Walk = { rules: of === 'other' ? NONE : this.rulesFor(jobClass), argumentsAt: ARGUMENTS_AT[of], secrets, marker, depth: 0 };
-    const shown = this.value(json, path, walk, path.some((part) => this.keys.isSecret(part)));
+    const walk: Walk = {
+      rules: of === 'other' ? NONE : this.rulesFor(jobClass),
+      argumentsAt: ARGUMENTS_AT[of],
+      secrets,
+      marker,
+      depth: 0,
+    };
+    const shown = this.value(
+      json,
+      path,
+      walk,
+      path.some((part) => this.keys.isSecret(part)),
+    );
     // A value that is hidden at one place may stand in clear at another that was printed before.
-    return secrets.size > 0 || secrets.incomplete ? repeat(shown, secrets, marker, of === 'row' || of === 'payload') : shown;
+    return secrets.size > 0 || secrets.incomplete
+      ? repeat(shown, secrets, marker, of === 'row' || of === 'payload')
+      : shown;
   }
 
   /** The same of plain data. */
   plain<T>(value: T, options: JsonOptions = {}): T {
-    return this.off ? value : (JSON.parse(compactJson(this.json(parseJson(JSON.stringify(value)), options))) as T);
+    return this.off
+      ? value
+      : (JSON.parse(compactJson(this.json(parseJson(JSON.stringify(value)), options))) as T);
   }
 
   /** Classes, queues and labels are few and come again in each row of each list. */
@@ -151,26 +223,50 @@ export class Redaction {
       // That there is nothing is no secret.
       if (json.kind === 'scalar' && json.text === 'null') return json;
       // Some of it may have a rule of its own that shows it.
-      if (own !== 'hide' || json.kind === 'scalar' || !walk.rules.show.some((rule) => rule.length > path.length - (walk.argumentsAt?.length ?? 0))) return hideWhole(json, walk, path.at(-1) ?? '', this.keys);
+      if (
+        own !== 'hide' ||
+        json.kind === 'scalar' ||
+        !walk.rules.show.some((rule) => rule.length > path.length - (walk.argumentsAt?.length ?? 0))
+      )
+        return hideWhole(json, walk, path.at(-1) ?? '', this.keys);
     }
     if (json.kind === 'scalar') return this.scalar(json, walk);
-    if (json.kind === 'array') return { kind: 'array', items: json.items.map((item, n) => this.value(item, [...path, String(n)], walk, secret || this.isNamed(json.items, n, areArguments(path, walk)))) };
+    if (json.kind === 'array')
+      return {
+        kind: 'array',
+        items: json.items.map((item, n) =>
+          this.value(
+            item,
+            [...path, String(n)],
+            walk,
+            secret || this.isNamed(json.items, n, areArguments(path, walk)),
+          ),
+        ),
+      };
     // JSON Patch names it by a path.
     const isPatch = get(json, 'op') !== undefined;
-    const named = json.entries.some(({ key, value }) => (NAMING.has(key.toLowerCase()) || (isPatch && key === 'path')) && this.isSecretName(nameOf(value)));
+    const named = json.entries.some(
+      ({ key, value }) =>
+        (NAMING.has(key.toLowerCase()) || (isPatch && key === 'path')) &&
+        this.isSecretName(nameOf(value)),
+    );
     return {
       kind: 'object',
       entries: json.entries.map(({ key, value }) => {
         if (MARKS.test(key)) return { key, value: this.mark(value, walk) };
         const isSecret = secret || this.keys.isSecret(key) || (named && VALUED.test(key));
-        return { key: this.keyText(key, walk), value: this.value(value, [...path, key], walk, isSecret) };
+        return {
+          key: this.keyText(key, walk),
+          value: this.value(value, [...path, key], walk, isSecret),
+        };
       }),
     };
   }
 
   /** Names of keys, or of a class: as they are, unless they are secrets themselves. */
   private mark(value: Json, walk: Walk): Json {
-    if (value.kind === 'array') return { kind: 'array', items: value.items.map((item) => this.mark(item, walk)) };
+    if (value.kind === 'array')
+      return { kind: 'array', items: value.items.map((item) => this.mark(item, walk)) };
     const name = stringOf(value);
     const shown = name === undefined ? undefined : this.keyText(name, walk);
     return shown === name || shown === undefined ? value : scalar(shown);
@@ -178,7 +274,8 @@ export class Redaction {
 
   private ruleAt(path: readonly string[], { rules, argumentsAt }: Walk): 'hide' | 'show' | null {
     if (argumentsAt === null || (rules.hide.length === 0 && rules.show.length === 0)) return null;
-    if (path.length <= argumentsAt.length || argumentsAt.some((part, n) => path[n] !== part)) return null;
+    if (path.length <= argumentsAt.length || argumentsAt.some((part, n) => path[n] !== part))
+      return null;
     const own = path.slice(argumentsAt.length);
     if (rules.show.some((rule) => isWithin(rule, own))) return 'show';
     return rules.hide.some((rule) => isWithin(rule, own)) ? 'hide' : null;
@@ -191,7 +288,8 @@ export class Redaction {
   /** `["Authorization", "Bearer …"]`, `["--password", "…"]`: a value behind its name. A sentence or a mailer's method is no name. */
   private isNamed(items: readonly Json[], n: number, areArguments: boolean): boolean {
     const name = n > 0 ? nameOf(items[n - 1]) : undefined;
-    if (name === undefined || name.length > 100 || !/^[-:]{0,2}[\p{L}\p{N}_.-]+[:=]?$/u.test(name)) return false;
+    if (name === undefined || name.length > 100 || !/^[-:]{0,2}[\p{L}\p{N}_.-]+[:=]?$/u.test(name))
+      return false;
     const isOption = name.startsWith('-');
     // Arguments stand one behind the other without being pairs: `"AccountMailer", "password_reset", "deliver_now"`.
     if (areArguments && !isOption) return ARGUMENT_NAMES.test(plainName(name));
@@ -206,9 +304,19 @@ export class Redaction {
   private scalar(json: Json & { kind: 'scalar' }, walk: Walk): Json {
     const text = stringOf(json);
     if (text === undefined) return json.text.length >= 12 ? this.number(json, walk) : json;
-    const nested = walk.depth < NESTED_DEPTH && /^\s*[[{"]/.test(text) && text.length <= NESTED_LENGTH ? tryJson(text) : undefined;
+    const nested =
+      walk.depth < NESTED_DEPTH && /^\s*[[{"]/.test(text) && text.length <= NESTED_LENGTH
+        ? tryJson(text)
+        : undefined;
     if (nested && (nested.kind !== 'scalar' || stringOf(nested) !== undefined)) {
-      const shown = compactJson(this.value(nested, [], { ...walk, rules: NONE, argumentsAt: null, depth: walk.depth + 1 }, false));
+      const shown = compactJson(
+        this.value(
+          nested,
+          [],
+          { ...walk, rules: NONE, argumentsAt: null, depth: walk.depth + 1 },
+          false,
+        ),
+      );
       return shown === compactJson(nested) ? json : scalar(shown);
     }
     const shown = this.text(text, walk.secrets, walk.marker);
@@ -221,11 +329,20 @@ export class Redaction {
   }
 }
 
-const areArguments = (path: readonly string[], { argumentsAt }: Walk) => argumentsAt !== null && path.length === argumentsAt.length && argumentsAt.every((part, n) => path[n] === part);
+const areArguments = (path: readonly string[], { argumentsAt }: Walk) =>
+  argumentsAt !== null &&
+  path.length === argumentsAt.length &&
+  argumentsAt.every((part, n) => path[n] === part);
 
 /** A string, or a symbol as Active Job writes it. */
 function nameOf(json: Json | undefined): string | undefined {
-  return json && (stringOf(json) ?? (json.kind === 'object' && get(json, '_aj_serialized') ? stringOf(get(json, 'value')) : undefined));
+  return (
+    json &&
+    (stringOf(json) ??
+      (json.kind === 'object' && get(json, '_aj_serialized')
+        ? stringOf(get(json, 'value'))
+        : undefined))
+  );
 }
 
 function tryJson(text: string): Json | undefined {
@@ -252,11 +369,18 @@ function hideWhole(json: Json, walk: Walk, name: string, keys: Keys): Json {
   const remember = (value: Json, inner: string | null) => {
     if (value === TOO_DEEP) tooDeep(walk);
     else if (value.kind === 'array') value.items.forEach((item) => remember(item, inner));
-    else if (value.kind === 'object') value.entries.forEach(({ key, value: own }) => !key.startsWith('_aj_') && remember(own, key));
+    else if (value.kind === 'object')
+      value.entries.forEach(({ key, value: own }) => !key.startsWith('_aj_') && remember(own, key));
     else {
       const text = stringOf(value) ?? value.text;
       // `{"card": {"kind": "Invoice"}}`: a word that stands everywhere.
-      const saysNothing = isRecord && inner !== null && !keys.isSecret(inner) && !/^(?:key|value|code)s?$/i.test(inner) && (/^\p{Lu}?\p{Ll}{1,15}$/u.test(text) || (ID.test(plainName(inner)) && /^\d{1,12}$/.test(text)));
+      const saysNothing =
+        isRecord &&
+        inner !== null &&
+        !keys.isSecret(inner) &&
+        !/^(?:key|value|code)s?$/i.test(inner) &&
+        (/^\p{Lu}?\p{Ll}{1,15}$/u.test(text) ||
+          (ID.test(plainName(inner)) && /^\d{1,12}$/.test(text)));
       if (!saysNothing) secrets.add(text);
     }
   };
@@ -266,12 +390,20 @@ function hideWhole(json: Json, walk: Walk, name: string, keys: Keys): Json {
 
 /** What the row's hidden values know is hidden in every other string of it too; the name of its class, which many of its words may be part of, stays. */
 function repeat(json: Json, secrets: Secrets, marker: string, ofJob: boolean): Json {
-  if (json.kind === 'array') return { kind: 'array', items: json.items.map((item) => repeat(item, secrets, marker, ofJob)) };
+  if (json.kind === 'array')
+    return { kind: 'array', items: json.items.map((item) => repeat(item, secrets, marker, ofJob)) };
   if (json.kind === 'object') {
     const entries = json.entries.map(({ key, value }) => {
       if (key === '_aj_serialized' || (ofJob && key === 'job_class')) return { key, value };
-      if (ofJob && secrets.incomplete && ERRORS.has(key)) return { key, value: value.kind === 'scalar' && value.text === 'null' ? value : scalar(marker) };
-      return { key: key.startsWith('_aj_') ? key : secrets.hideIn(key, marker), value: repeat(value, secrets, marker, ofJob && key !== 'arguments') };
+      if (ofJob && secrets.incomplete && ERRORS.has(key))
+        return {
+          key,
+          value: value.kind === 'scalar' && value.text === 'null' ? value : scalar(marker),
+        };
+      return {
+        key: key.startsWith('_aj_') ? key : secrets.hideIn(key, marker),
+        value: repeat(value, secrets, marker, ofJob && key !== 'arguments'),
+      };
     });
     return { kind: 'object', entries };
   }

@@ -8,7 +8,8 @@ const SHORTEST_INSIDE = 6;
 const SHORTEST_LINE = 8;
 const MOST = 5_000;
 /** Words that say nothing of the secret they are. */
-const COMMON = /^(?:true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic|digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*)$/iu;
+const COMMON =
+  /^(?:true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic|digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*)$/iu;
 
 /**
  * The hidden values of one row: of a job, its executions or a batch. Where one of them is repeated in clear, in the
@@ -37,13 +38,18 @@ export class Secrets {
     this.values.add(plain);
     for (const form of formsOf(plain)) this.forms.add(form);
     // `Bearer abc`, `user:abc`: what may be repeated is the last part.
-    const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(plain) ?? [];
+    const [, last] =
+      /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(plain) ?? [];
     if (last) this.add(last);
-    if (/[\r\n]/.test(plain)) for (const line of plain.split(/[\r\n]+/)) if (line.trim().length >= SHORTEST_LINE) this.add(line);
+    if (/[\r\n]/.test(plain))
+      for (const line of plain.split(/[\r\n]+/))
+        if (line.trim().length >= SHORTEST_LINE) this.add(line);
   }
 
   hideIn(text: string, marker: string): string {
-    return this.values.size === 0 || text.length < SHORTEST ? text : this.forms.hideIn(text, marker);
+    return this.values.size === 0 || text.length < SHORTEST
+      ? text
+      : this.forms.hideIn(text, marker);
   }
 }
 
@@ -53,18 +59,42 @@ function formsOf(value: string): Form[] {
   const forms = new Set([value, inJson, inJson.replaceAll('\\', '\\\\')]);
   // Rails' JSON, and HTML.
   if (/[&<>"'\u2028\u2029]/.test(value)) {
-    forms.add(inJson.replaceAll(/[&<>\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
+    forms.add(
+      inJson.replaceAll(
+        /[&<>\u2028\u2029]/g,
+        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      ),
+    );
     forms.add(value.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char));
   }
   if (!/^[\w.~-]*$/.test(value)) {
-    const url = encodeURIComponent(value.replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD'));
+    const url = encodeURIComponent(
+      value.replaceAll(
+        /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g,
+        '\uFFFD',
+      ),
+    );
     // CGI.escape, ERB's url_encode.
-    const strict = url.replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-    for (const form of [url, url.replaceAll('%20', '+'), strict, strict.replaceAll('%20', '+')]) forms.add(form);
+    const strict = url.replaceAll(
+      /[!'()*]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+    for (const form of [url, url.replaceAll('%20', '+'), strict, strict.replaceAll('%20', '+')])
+      forms.add(form);
   }
   if (value.length >= 8) for (const form of base64(value)) forms.add(form);
-  return [...forms].map((text) => ({ text, whole: text.length < SHORTEST_INSIDE || /^\d+$/.test(text) }));
+  return [...forms].map((text) => ({
+    text,
+    whole: text.length < SHORTEST_INSIDE || /^\d+$/.test(text),
+  }));
 }
 
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const base64 = (value: string) => ((text) => [text, text.replace(/=+$/, '')])(Buffer.from(value).toString('base64'));
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+const base64 = (value: string) =>
+  ((text) => [text, text.replace(/=+$/, '')])(Buffer.from(value).toString('base64'));

@@ -14,12 +14,21 @@ const LONGEST_KEY = 100;
 const WHOLE_LINE = /(?:authorization|cookie)s?$/i;
 
 /** Without any of these nothing in a text can be told for a secret: most texts are read once and no more. */
-const SIGNS = new RegExp(`[\\d"'\`=:：＝→<%&「『-]|[A-Za-z_]{16}|bearer|basic|${JAPANESE.source}`, 'i');
+const SIGNS = new RegExp(
+  `[\\d"'\`=:：＝→<%&「『-]|[A-Za-z_]{16}|bearer|basic|${JAPANESE.source}`,
+  'i',
+);
 
 /** Where in the text something must be hidden: in order, without overlaps. */
 export function secretSpans(text: string, keys: Keys): Span[] {
   if (!SIGNS.test(text)) return [];
-  const found = [...shapedSecrets(text), ...assigned(text, keys), ...spoken(text, keys), ...tagged(text, keys), ...phrases(text, keys)].filter(({ from, to }) => from < to);
+  const found = [
+    ...shapedSecrets(text),
+    ...assigned(text, keys),
+    ...spoken(text, keys),
+    ...tagged(text, keys),
+    ...phrases(text, keys),
+  ].filter(({ from, to }) => from < to);
   found.sort((a, b) => a.from - b.from || b.to - a.to);
   const merged: Span[] = [];
   for (const span of found) {
@@ -39,14 +48,30 @@ function assigned(text: string, keys: Keys): Span[] {
     const key = keyBefore(text, match.index);
     if (key === null || (match[0] === ',' && !key.quoted)) continue;
     const parts = keyParts(key.name);
-    const isSecret = parts.some((name) => keys.isSecret(name)) || (key.inQuery && IN_QUERY.test(key.name)) || (parts.length === 1 && SECOND.test(key.name) && keys.isSecret(`${wordBefore(text, key.from)} ${key.name}`));
+    const isSecret =
+      parts.some((name) => keys.isSecret(name)) ||
+      (key.inQuery && IN_QUERY.test(key.name)) ||
+      (parts.length === 1 &&
+        SECOND.test(key.name) &&
+        keys.isSecret(`${wordBefore(text, key.from)} ${key.name}`));
     if (!isSecret || FILE.test(key.name)) continue;
     const isColon = /^(?:[:：]|%3[Aa])$/.test(match[0]);
     const from = match.index + match[0].length;
     // `"name": "password", "value": …`: what follows the comma is a key.
-    if (match[0] === ',' && /^\s?(["'])[\p{L}_]{1,40}\1\s?(?:=>|:)/u.test(text.slice(from, from + 50))) continue;
+    if (
+      match[0] === ',' &&
+      /^\s?(["'])[\p{L}_]{1,40}\1\s?(?:=>|:)/u.test(text.slice(from, from + 50))
+    )
+      continue;
     // `Token::Invalid` and `token://` are names; so is `Errors::InvalidToken:`.
-    if (isColon && (text[from] === ':' || text[match.index - 1] === ':' || text.startsWith('//', from) || (key.qualified && !key.quoted))) continue;
+    if (
+      isColon &&
+      (text[from] === ':' ||
+        text[match.index - 1] === ':' ||
+        text.startsWith('//', from) ||
+        (key.qualified && !key.quoted))
+    )
+      continue;
     const value = valueAt(text, from, isColon, WHOLE_LINE.test(key.name) ? key.enclosing : null);
     if (value.from < value.to) found.push(value);
     end = value.to;
@@ -56,7 +81,9 @@ function assigned(text: string, keys: Keys): Span[] {
 
 /** `user[password]`, `email, api_token`: each a name. */
 function keyParts(name: string): string[] {
-  return unescaped(name).split(/[\s,[\]]+/).filter(Boolean);
+  return unescaped(name)
+    .split(/[\s,[\]]+/)
+    .filter(Boolean);
 }
 
 function unescaped(name: string): string {
@@ -103,10 +130,21 @@ function keyBefore(text: string, at: number): Key | null {
   const low = Math.max(0, end - LONGEST_KEY);
   if (text[end - 1] === ')') {
     const open = text.lastIndexOf('(', end - 1);
-    return open >= low ? { name: text.slice(open + 1, end - 1), from: open, quoted: true, qualified: false, inQuery: false, enclosing: '' } : null;
+    return open >= low
+      ? {
+          name: text.slice(open + 1, end - 1),
+          from: open,
+          quoted: true,
+          qualified: false,
+          inQuery: false,
+          enclosing: '',
+        }
+      : null;
   }
   // `ENV['API_KEY'] =`, and quotes that were escaped.
-  const [closing = ''] = /["'`;*\]]/.test(text[end - 1] ?? '') ? (/(?:\\{0,7}["'`]\]?|&quot;|&#34;|\*\*)$/.exec(text.slice(Math.max(0, end - 10), end)) ?? []) : [];
+  const [closing = ''] = /["'`;*\]]/.test(text[end - 1] ?? '')
+    ? (/(?:\\{0,7}["'`]\]?|&quot;|&#34;|\*\*)$/.exec(text.slice(Math.max(0, end - 10), end)) ?? [])
+    : [];
   end -= closing.length;
   const quote = closing.replaceAll(/[\\\]]/g, '');
   let from = end;
@@ -119,21 +157,34 @@ function keyBefore(text: string, at: number): Key | null {
   }
   if (from >= end || (text[from - 1] === '/' && quote === '')) return null;
   const before = text[from - 1] ?? '';
-  return { name: text.slice(from, end), from, quoted: quote !== '', qualified: text.startsWith('::', from - 2), inQuery: /[?&]/.test(before), enclosing: quote === '' && QUOTE.test(before) ? before : '' };
+  return {
+    name: text.slice(from, end),
+    from,
+    quoted: quote !== '',
+    qualified: text.startsWith('::', from - 2),
+    inQuery: /[?&]/.test(before),
+    enclosing: quote === '' && QUOTE.test(before) ? before : '',
+  };
 }
 
 /** Characters behind a name in a sentence in which its value may stand, and words between them. */
 const SENTENCE = 120;
 const WORDS_BETWEEN = 6;
 /** Letters and digits, in one: no date, no number, no address, no path. */
-const looksRandom = (word: string) => /^[\p{L}\p{N}!#$%&*+~^_.@-]{5,}$/u.test(word) && /\d/.test(word) && /\p{L}/u.test(word) && !/^\d+(?:ms|s|m|h|px|kb|mb|th|st|nd|rd)$|^[\p{L}_.-]+\.(?:rb|js|py)$|^v\d|@.*\./iu.test(word);
+const looksRandom = (word: string) =>
+  /^[\p{L}\p{N}!#$%&*+~^_.@-]{5,}$/u.test(word) &&
+  /\d/.test(word) &&
+  /\p{L}/u.test(word) &&
+  !/^\d+(?:ms|s|m|h|px|kb|mb|th|st|nd|rd)$|^[\p{L}_.-]+\.(?:rb|js|py)$|^v\d|@.*\./iu.test(word);
 
 /** `--password hunter2`, `password 'hunter2'`, `the API key provided was a1b2c3d4`, `パスワード「…」`. */
 function spoken(text: string, keys: Keys): Span[] {
   const found: Span[] = [];
   let end = 0;
   let [before, beforeEnd] = ['', -1];
-  for (const match of text.matchAll(/(?<![\p{L}\p{N}_])(-{0,2})([\p{L}\p{N}][\p{L}\p{N}_-]{1,60})/gu)) {
+  for (const match of text.matchAll(
+    /(?<![\p{L}\p{N}_])(-{0,2})([\p{L}\p{N}][\p{L}\p{N}_-]{1,60})/gu,
+  )) {
     const [all, dashes = '', name = ''] = match;
     const from = match.index + all.length;
     const isSecond = SECOND.test(name) && text.slice(beforeEnd, match.index) === ' ';
@@ -143,7 +194,10 @@ function spoken(text: string, keys: Keys): Span[] {
     const line = /^[^\r\n]*/.exec(text.slice(from, from + SENTENCE))?.[0] ?? '';
     // A file, a class, a call: no sentence.
     if (/^(?:::|\.\w|\/)/.test(line) && !dashes) continue;
-    const [lead = '', quote = ''] = /^(?:[ \t]+(?:is|was|are|of|value|as|to|with|by)(?=[ \t])){0,2}[ \t]{1,3}(["'`])/.exec(line) ?? [];
+    const [lead = '', quote = ''] =
+      /^(?:[ \t]+(?:is|was|are|of|value|as|to|with|by)(?=[ \t])){0,2}[ \t]{1,3}(["'`])/.exec(
+        line,
+      ) ?? [];
     if (quote) {
       const inside = from + lead.length;
       const closing = text.indexOf(quote, inside);
@@ -159,7 +213,8 @@ function spoken(text: string, keys: Keys): Span[] {
       for (const word of line.matchAll(/[^\s()<>[\]{}"'`,;:=&?#/「」『』|]+/g)) {
         if ((words += 1) > WORDS_BETWEEN) break;
         const plain = word[0].replace(/[.!?]+$/, '');
-        if (looksRandom(plain)) found.push({ from: from + word.index, to: from + word.index + plain.length });
+        if (looksRandom(plain))
+          found.push({ from: from + word.index, to: from + word.index + plain.length });
       }
     }
   }
@@ -172,9 +227,13 @@ function spokenInJapanese(text: string): Span[] {
     const from = match.index + match[0].length;
     const behind = text.slice(from, from + SENTENCE);
     // Behind a space a word is no value, unless digits are in it; a date is none.
-    const [all, quoted, bare = ''] = /^[^A-Za-z0-9\s「『]{0,8}(?:\s?[「『]([^」』]*)|(?:\s(?=[A-Za-z]*\d)(?!\d{4}[-/]))?([A-Za-z0-9!#$%&*+~^_.@-]{4,}))/.exec(behind) ?? [];
+    const [all, quoted, bare = ''] =
+      /^[^A-Za-z0-9\s「『]{0,8}(?:\s?[「『]([^」』]*)|(?:\s(?=[A-Za-z]*\d)(?!\d{4}[-/]))?([A-Za-z0-9!#$%&*+~^_.@-]{4,}))/.exec(
+        behind,
+      ) ?? [];
     const value = quoted ?? bare;
-    if (all !== undefined) found.push({ from: from + all.length - value.length, to: from + all.length });
+    if (all !== undefined)
+      found.push({ from: from + all.length - value.length, to: from + all.length });
   }
   return found;
 }
@@ -184,7 +243,9 @@ function tagged(text: string, keys: Keys): Span[] {
   const found: Span[] = [];
   if (!text.includes('>') && !text.includes('&gt;')) return found;
   let end = 0;
-  for (const match of text.matchAll(/(<|&lt;)([A-Za-z_][A-Za-z0-9_.:-]{0,60})(?:\s[^<>&]{0,200})?(?:>|&gt;)/g)) {
+  for (const match of text.matchAll(
+    /(<|&lt;)([A-Za-z_][A-Za-z0-9_.:-]{0,60})(?:\s[^<>&]{0,200})?(?:>|&gt;)/g,
+  )) {
     const [all, open = '', name = ''] = match;
     if (match.index < end || !keys.isSecret(name)) continue;
     const from = match.index + all.length;

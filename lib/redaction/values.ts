@@ -3,22 +3,37 @@ import type { Span } from './shapes';
 const CLOSES: Record<string, string> = { '{': '}', '[': ']', '(': ')', '<': '>' };
 
 /** The value that begins here. Of one that nothing closes, all the rest. */
-export function valueAt(text: string, at: number, isColon: boolean, wholeLine: string | null): Span {
+export function valueAt(
+  text: string,
+  at: number,
+  isColon: boolean,
+  wholeLine: string | null,
+): Span {
   let from = at;
   while (from < text.length && from - at < 8 && /[ \t>]/.test(text[from] ?? '')) from += 1;
   // A hash that was printed in a string has its quotes escaped, as often as it was.
-  const [opening = '', escape = '', quote = ''] = /^(\\{0,7})(["'`]|&quot;|&#34;)/.exec(text.slice(from, from + 16)) ?? [];
+  const [opening = '', escape = '', quote = ''] =
+    /^(\\{0,7})(["'`]|&quot;|&#34;)/.exec(text.slice(from, from + 16)) ?? [];
   if (quote && !wholeLine) {
     const inside = from + opening.length;
     return { from: inside, to: closingQuote(text, inside, quote, escape) };
   }
   const bracket = text[from] ?? '';
   if (CLOSES[bracket]) return { from, to: closingBracket(text, from) };
-  const ends = wholeLine !== null ? (wholeLine === '' ? /[\r\n]/g : /["'`\r\n]/g) : isColon && /[ \t]/.test(text[at] ?? '') ? /[,;&"'`<>)\]}\r\n]/g : /[\s&"'`<>]|%26|\\[nrt"]/g;
+  const ends =
+    wholeLine !== null
+      ? wholeLine === ''
+        ? /[\r\n]/g
+        : /["'`\r\n]/g
+      : isColon && /[ \t]/.test(text[at] ?? '')
+        ? /[,;&"'`<>)\]}\r\n]/g
+        : /[\s&"'`<>]|%26|\\[nrt"]/g;
   ends.lastIndex = from;
   let to = ends.exec(text)?.index ?? text.length;
   while (to > from && /[\s,;.)\]}]/.test(text[to - 1] ?? '')) to -= 1;
-  return isColon && /^(?:[|>][-+]?)?$/.test(text.slice(from, Math.min(to, from + 3))) ? { from, to: endOfBlock(text, to) } : { from, to };
+  return isColon && /^(?:[|>][-+]?)?$/.test(text.slice(from, Math.min(to, from + 3)))
+    ? { from, to: endOfBlock(text, to) }
+    : { from, to };
 }
 
 /** YAML: the indented lines below. */

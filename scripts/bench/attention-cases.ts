@@ -5,9 +5,21 @@ import type { Group } from './cases';
 export function attentionGroup(): Promise<Group> {
   return Promise.resolve({
     cases: [
-      { name: '/attention', path: '/attention', targets: [{ p95AtMost: 300 }], sql: async (ctx) => (await findAttention(ctx), []) },
-      { name: '/attention, its door', path: '/api/attention', targets: [{ p95AtMost: 300 }], sql: async (ctx) => (await findAttention(ctx), []) },
+      {
+        name: '/attention',
+        path: '/attention',
+        targets: [{ p95AtMost: 300 }],
+        sql: async (ctx) => (await findAttention(ctx), []),
+      },
+      {
+        name: '/attention, its door',
+        path: '/api/attention',
+        targets: [{ p95AtMost: 300 }],
+        sql: async (ctx) => (await findAttention(ctx), []),
+      },
     ],
-    writes: [], about: [], skipped: [],
+    writes: [],
+    about: [],
+    skipped: [],
   });
 }

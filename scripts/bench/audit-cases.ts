@@ -9,16 +9,26 @@ const QUICK: Target = { p50AtMost: 50 };
 
 /** The queries of app/(console)/audit/page.tsx. */
 async function auditPage(ctx: Ctx, query: string): Promise<string[]> {
-  const [page] = await Promise.all([listAudit(ctx, parseAuditFilter(new URLSearchParams(query), 'UTC')), listViewers(ctx)]);
+  const [page] = await Promise.all([
+    listAudit(ctx, parseAuditFilter(new URLSearchParams(query), 'UTC')),
+    listViewers(ctx),
+  ]);
   return page.rows.map((row) => row.requestId);
 }
 
 /** One record of those in the middle, so that every filter finds something, and a page far back has rows on both sides. */
 export async function auditGroup(client: pg.Client): Promise<Group> {
   const none = (why: string): Group => ({ cases: [], writes: [], about: [], skipped: [why] });
-  const { rows: tables } = await client.query(`SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('good_job_console.audit_events') AND attname = 'outcome'`);
+  const { rows: tables } = await client.query(
+    `SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('good_job_console.audit_events') AND attname = 'outcome'`,
+  );
   if (tables.length === 0) return none('no audit: the console has no schema of its own here');
-  const { rows } = await client.query<{ id: string; request: string; target: string; viewer: string }>(`
+  const { rows } = await client.query<{
+    id: string;
+    request: string;
+    target: string;
+    viewer: string;
+  }>(`
     SELECT id, request_id AS request, target_ids[1] AS target, viewer FROM good_job_console.audit_events
      WHERE id >= (SELECT max(id) / 2 FROM good_job_console.audit_events) AND cardinality(target_ids) > 0 ORDER BY id LIMIT 1`);
   const [middle] = rows;
@@ -28,11 +38,19 @@ export async function auditGroup(client: pg.Client): Promise<Group> {
     ['middle page', `after_id=${middle.id}`],
     ['one viewer', `viewer=${encodeURIComponent(middle.viewer)}`],
     ['refused', 'outcome=refused'],
-    ['refused, of one viewer, a week', `outcome=refused&viewer=${encodeURIComponent(middle.viewer)}&from=${new Date(Date.now() - 7 * 86_400_000).toISOString()}`],
+    [
+      'refused, of one viewer, a week',
+      `outcome=refused&viewer=${encodeURIComponent(middle.viewer)}&from=${new Date(Date.now() - 7 * 86_400_000).toISOString()}`,
+    ],
     ['one job', `target=${middle.target}`],
     ['one queue', 'target=queue4'],
     ['one request', `request_id=${middle.request}`],
   ];
-  const page = ([name, query]: [string, string]): Case => ({ name: `audit, ${name}`, path: `/audit${query && `?${query}`}`, sql: (ctx) => auditPage(ctx, query), targets: [QUICK, WITHIN_SQL] });
+  const page = ([name, query]: [string, string]): Case => ({
+    name: `audit, ${name}`,
+    path: `/audit${query && `?${query}`}`,
+    sql: (ctx) => auditPage(ctx, query),
+    targets: [QUICK, WITHIN_SQL],
+  });
   return { cases: queries.map(page), writes: [], about: [], skipped: [] };
 }

@@ -23,7 +23,12 @@ async function batchPage(ctx: Ctx, id: string, query: string): Promise<string[]>
   const asked = getBatch(ctx, id);
   const [batch, , , jobs] = await Promise.all([
     asked,
-    getSmallBatchStatus(ctx, asked.then((found) => found?.row ?? null), id, COUNTED_WITH_PAGE),
+    getSmallBatchStatus(
+      ctx,
+      asked.then((found) => found?.row ?? null),
+      id,
+      COUNTED_WITH_PAGE,
+    ),
     listCallbackJobs(ctx, id),
     listBatchJobs(ctx, id, parseJobFilter(new URLSearchParams(query))),
   ]);
@@ -38,7 +43,9 @@ async function batchCounts(ctx: Ctx, id: string): Promise<string[]> {
 }
 
 async function batchList(ctx: Ctx, query: string): Promise<string[]> {
-  return (await listBatchesWithProgress(ctx, parseBatchFilter(new URLSearchParams(query)))).rows.map((row) => row.id);
+  return (
+    await listBatchesWithProgress(ctx, parseBatchFilter(new URLSearchParams(query)))
+  ).rows.map((row) => row.id);
 }
 
 async function jobPage(ctx: Ctx, id: string): Promise<string[]> {
@@ -47,7 +54,12 @@ async function jobPage(ctx: Ctx, id: string): Promise<string[]> {
 }
 
 function pageCase(name: string, id: string, query: string, targets: Target[]): Case {
-  return { name, path: `/batches/${id}${query && `?${query}`}`, sql: (ctx) => batchPage(ctx, id, query), targets };
+  return {
+    name,
+    path: `/batches/${id}${query && `?${query}`}`,
+    sql: (ctx) => batchPage(ctx, id, query),
+    targets,
+  };
 }
 
 function casesOf(batch: BatchSubject): Case[] {
@@ -55,55 +67,151 @@ function casesOf(batch: BatchSubject): Case[] {
   if (nominal === 10) return [pageCase(SMALL, id, '', [{ p50AtMost: 25 }, WITHIN_SQL])];
   const name = `${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}`;
   const near: Target[] = [WITHIN_SQL, { p95Over: SMALL, by: 60 }];
-  const page = (what: string, query: string) => pageCase(`batch page, ${name}${what}`, id, query, near);
-  const filtered = nominal === 100_000 && flavour === 'ascending' ? [page(', discarded ones', 'state=discarded'), ...(jobClass ? [page(', of one class', `job_class=${encodeURIComponent(jobClass)}`)] : [])] : [];
+  const page = (what: string, query: string) =>
+    pageCase(`batch page, ${name}${what}`, id, query, near);
+  const filtered =
+    nominal === 100_000 && flavour === 'ascending'
+      ? [
+          page(', discarded ones', 'state=discarded'),
+          ...(jobClass
+            ? [page(', of one class', `job_class=${encodeURIComponent(jobClass)}`)]
+            : []),
+        ]
+      : [];
   return [
     page('', ''),
     page(', middle page', `after_id=${batch.middleId}`),
     page(', page before the middle', `before_id=${batch.middleId}`),
     ...filtered,
-    { name: `state counts, ${name}`, path: `/api/batches/${id}/status`, sql: (ctx) => batchCounts(ctx, id), targets: [{ p95AtMost: 400 }] },
+    {
+      name: `state counts, ${name}`,
+      path: `/api/batches/${id}/status`,
+      sql: (ctx) => batchCounts(ctx, id),
+      targets: [{ p95AtMost: 400 }],
+    },
   ];
 }
 
 /** The page of /batches that shows these: the one after the batch that is just newer than the newest of them. */
-async function listCase(client: pg.Client, gj: GoodJob, name: string, batches: BatchSubject[]): Promise<Case[]> {
-  const newest = batches.map(({ createdAt }) => createdAt).sort().at(-1);
+async function listCase(
+  client: pg.Client,
+  gj: GoodJob,
+  name: string,
+  batches: BatchSubject[],
+): Promise<Case[]> {
+  const newest = batches
+    .map(({ createdAt }) => createdAt)
+    .sort()
+    .at(-1);
   if (newest === undefined) return [];
-  const { rows } = await client.query<{ id: string }>(`SELECT id FROM ${gj.batches.sql} WHERE created_at > $1 ORDER BY created_at, id LIMIT 1`, [newest]);
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT id FROM ${gj.batches.sql} WHERE created_at > $1 ORDER BY created_at, id LIMIT 1`,
+    [newest],
+  );
   const query = rows[0] ? `after_id=${rows[0].id}` : '';
-  return [{ name, path: `/batches${query && `?${query}`}`, sql: (ctx) => batchList(ctx, query), targets: [WITHIN_SQL] }];
+  return [
+    {
+      name,
+      path: `/batches${query && `?${query}`}`,
+      sql: (ctx) => batchList(ctx, query),
+      targets: [WITHIN_SQL],
+    },
+  ];
 }
 
 /** What an action on the last open job, a batch retry and a worker's end of a batch ask. */
 function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
   const name = `${nominal} jobs, ${age}`;
-  const callbacks = { id, onFinish: 'Billing::BatchFinishedJob', onSuccess: null, onDiscard: null, callbackQueueName: null, callbackPriority: null };
+  const callbacks = {
+    id,
+    onFinish: 'Billing::BatchFinishedJob',
+    onSuccess: null,
+    onDiscard: null,
+    callbackQueueName: null,
+    callbackPriority: null,
+  };
   return [
-    { name: `completion check, ${name}`, run: (tx, gj) => continueBatch(tx, gj, id, { memberDiscarded: true }) },
-    { name: `callback, ${name}`, run: (tx, gj) => enqueueCallback(tx, gj, callbacks, 'finish', 'Billing::BatchFinishedJob', new Date().toISOString()) },
-    { name: `callback of a class without jobs, ${name}`, run: (tx, gj) => enqueueCallback(tx, gj, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()) },
+    {
+      name: `completion check, ${name}`,
+      run: (tx, gj) => continueBatch(tx, gj, id, { memberDiscarded: true }),
+    },
+    {
+      name: `callback, ${name}`,
+      run: (tx, gj) =>
+        enqueueCallback(
+          tx,
+          gj,
+          callbacks,
+          'finish',
+          'Billing::BatchFinishedJob',
+          new Date().toISOString(),
+        ),
+    },
+    {
+      name: `callback of a class without jobs, ${name}`,
+      run: (tx, gj) =>
+        enqueueCallback(tx, gj, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()),
+    },
     { name: `app name, ${name}`, run: (tx, gj) => appName(tx, gj, id) },
   ];
 }
 
 export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
   const { batches, jobs, totalJobs } = await findSubjects(client, gj);
-  const large = (age: BatchSubject['age']) => batches.filter((batch) => batch.age === age && batch.nominal > 10);
-  const wanted = ['10 recent', '10,000 recent', '10,000 old', '100,000 recent', '100,000 recent bulk', '100,000 old', '100,000 old bulk'];
-  const has = new Set(batches.map(({ nominal, age, flavour }) => `${nominal.toLocaleString('en')} ${age}${flavour === 'bulk' ? ' bulk' : ''}`));
+  const large = (age: BatchSubject['age']) =>
+    batches.filter((batch) => batch.age === age && batch.nominal > 10);
+  const wanted = [
+    '10 recent',
+    '10,000 recent',
+    '10,000 old',
+    '100,000 recent',
+    '100,000 recent bulk',
+    '100,000 old',
+    '100,000 old bulk',
+  ];
+  const has = new Set(
+    batches.map(
+      ({ nominal, age, flavour }) =>
+        `${nominal.toLocaleString('en')} ${age}${flavour === 'bulk' ? ' bulk' : ''}`,
+    ),
+  );
   return {
     cases: [
       ...batches.flatMap(casesOf),
-      { name: '/batches', path: '/batches', sql: (ctx) => batchList(ctx, ''), targets: [WITHIN_SQL] },
+      {
+        name: '/batches',
+        path: '/batches',
+        sql: (ctx) => batchList(ctx, ''),
+        targets: [WITHIN_SQL],
+      },
       ...(await listCase(client, gj, '/batches, page with the large recent ones', large('recent'))),
       ...(await listCase(client, gj, '/batches, page with the large old ones', large('old'))),
       ...jobs.map(({ kind, id }): Case => ({
-        name: `job page, ${kind}`, path: `/jobs/${id}`, sql: (ctx) => jobPage(ctx, id), targets: [{ p50AtMost: 30 }, WITHIN_SQL],
+        name: `job page, ${kind}`,
+        path: `/jobs/${id}`,
+        sql: (ctx) => jobPage(ctx, id),
+        targets: [{ p50AtMost: 30 }, WITHIN_SQL],
       })),
     ],
-    writes: batches.filter(({ flavour, nominal }) => flavour === 'ascending' && nominal !== 10_000).flatMap(writesOn),
-    about: [`${totalJobs.toLocaleString('en')} jobs`, 'Of a batch with 5,000 jobs or more the first look at a page reads all its members, and is kept (lib/jobs/known-pages.ts): that is in the warming up.', ...batches.map(({ id, jobs: n, nominal, age, flavour }) => `"${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}" is ${id} with ${n.toLocaleString('en')} jobs`), ...jobs.map(({ kind, id, executions }) => `"job page, ${kind}" is ${id} with ${executions} executions`)],
-    skipped: wanted.filter((name) => !has.has(name)).map((name) => `no batch of about ${name.replace(' ', ' jobs, ').replace(' bulk', ', enqueued in bulk,')} (old: at least 500,000 jobs are newer)`),
+    writes: batches
+      .filter(({ flavour, nominal }) => flavour === 'ascending' && nominal !== 10_000)
+      .flatMap(writesOn),
+    about: [
+      `${totalJobs.toLocaleString('en')} jobs`,
+      'Of a batch with 5,000 jobs or more the first look at a page reads all its members, and is kept (lib/jobs/known-pages.ts): that is in the warming up.',
+      ...batches.map(
+        ({ id, jobs: n, nominal, age, flavour }) =>
+          `"${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}" is ${id} with ${n.toLocaleString('en')} jobs`,
+      ),
+      ...jobs.map(
+        ({ kind, id, executions }) => `"job page, ${kind}" is ${id} with ${executions} executions`,
+      ),
+    ],
+    skipped: wanted
+      .filter((name) => !has.has(name))
+      .map(
+        (name) =>
+          `no batch of about ${name.replace(' ', ' jobs, ').replace(' bulk', ', enqueued in bulk,')} (old: at least 500,000 jobs are newer)`,
+      ),
   };
 }

@@ -43,8 +43,15 @@ interface BulkResult {
 }
 
 /** Runs all measurements, writes bulk.json and bulk.md into `folder`; whether the targets are met. */
-export async function benchBulk(settings: Record<string, string>, folder: string, log: (line: string) => void): Promise<boolean> {
-  const server = await startPostgres({ dataDir: path.join('.cache', 'bench-bulk', 'postgres'), settings });
+export async function benchBulk(
+  settings: Record<string, string>,
+  folder: string,
+  log: (line: string) => void,
+): Promise<boolean> {
+  const server = await startPostgres({
+    dataDir: path.join('.cache', 'bench-bulk', 'postgres'),
+    settings,
+  });
   try {
     const filled = await server.createDatabase('filled');
     await fill(filled, FILLED, log);
@@ -62,7 +69,10 @@ export async function benchBulk(settings: Record<string, string>, folder: string
 }
 
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: 'good_job_console_bench' });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'good_job_console_bench',
+  });
   await client.connect();
   try {
     return await use(client);
@@ -81,7 +91,10 @@ function discardSome(url: string): Promise<void> {
   });
 }
 
-async function measureRun(server: EmbeddedPostgres, strategy: Strategy | null): Promise<BulkResult> {
+async function measureRun(
+  server: EmbeddedPostgres,
+  strategy: Strategy | null,
+): Promise<BulkResult> {
   const admin = (statement: string) => withClient(server.url, (client) => client.query(statement));
   await admin('DROP DATABASE IF EXISTS bulk WITH (FORCE)');
   await admin('CREATE DATABASE bulk TEMPLATE filled');
@@ -95,7 +108,11 @@ async function measureRun(server: EmbeddedPostgres, strategy: Strategy | null): 
       await prepare(client);
       await client.query(LOG_OF_CONSOLE);
       await fetch(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
-      if (strategy) for (let n = 0; n < WORKERS; n += 1) workers.push(new Racer('worker', { url: url.href, strategy, number: n, sabotage: false }));
+      if (strategy)
+        for (let n = 0; n < WORKERS; n += 1)
+          workers.push(
+            new Racer('worker', { url: url.href, strategy, number: n, sabotage: false }),
+          );
       await Promise.all(workers.map((worker) => worker.ready));
       const { runId, jobs } = await create(url.href, client);
       const memory = watchMemory(web.pid);
@@ -107,8 +124,12 @@ async function measureRun(server: EmbeddedPostgres, strategy: Strategy | null): 
       await Promise.all(workers.splice(0).map((worker) => worker.end()));
       return {
         name: `retry of ${jobs.toLocaleString('en')} discarded jobs, ${strategy ? `${WORKERS} workers (${strategy})` : 'no workers'}`,
-        jobs, seconds, jobs_per_second: Math.round((run.counts.done ?? 0) / seconds), rss_growth_mb: grown,
-        executions: await number(client, 'SELECT count(*) FROM race_log.executions'), wrong: await number(client, WRONG),
+        jobs,
+        seconds,
+        jobs_per_second: Math.round((run.counts.done ?? 0) / seconds),
+        rss_growth_mb: grown,
+        executions: await number(client, 'SELECT count(*) FROM race_log.executions'),
+        wrong: await number(client, WRONG),
       };
     });
   } finally {
@@ -117,7 +138,8 @@ async function measureRun(server: EmbeddedPostgres, strategy: Strategy | null): 
   }
 }
 
-const number = async (client: pg.Client, statement: string) => Number(Object.values((await client.query<Record<string, string>>(statement)).rows[0] ?? {})[0]);
+const number = async (client: pg.Client, statement: string) =>
+  Number(Object.values((await client.query<Record<string, string>>(statement)).rows[0] ?? {})[0]);
 
 /** In place of the races' own trigger: what the console changes, statement by statement, which costs it less. */
 const LOG_OF_CONSOLE = `
@@ -136,15 +158,48 @@ const WRONG = `
 
 /** The run as a server leaves it that dies at once: listed, nothing done, nobody's. The server under test takes it up. */
 async function create(url: string, client: pg.Client): Promise<{ runId: string; jobs: number }> {
-  const db = openDatabase({ url, caFile: null, poolSize: 1, applicationName: 'good_job_console_bench' });
+  const db = openDatabase({
+    url,
+    caFile: null,
+    poolSize: 1,
+    applicationName: 'good_job_console_bench',
+  });
   try {
     await db.write((tx) => setUpConsoleSchema(tx));
-    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), { appName: 'bench-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at' });
-    const ctx = contextFor({ viewer: { id: 'bench', role: 'admin' }, db, gj, consoleSchema: true, bulkRuns: true, requestId: 'bench', readOnly: false });
-    const { target, cutOff, total } = await previewBulk(ctx, 'retry', { kind: 'filter', query: 'state=discarded', batchId: null });
-    const runId = await createRun(ctx, { action: 'retry', target, scheduledAt: null, cutOff, expected: total, typed: total.count });
-    await client.query('CREATE TABLE bench_targets AS SELECT job_id FROM good_job_console.bulk_run_targets');
-    await client.query('UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL');
+    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+      appName: 'bench-app',
+      locale: 'en',
+      timeZone: 'UTC',
+      dequeueQuerySort: 'created_at',
+    });
+    const ctx = contextFor({
+      viewer: { id: 'bench', role: 'admin' },
+      db,
+      gj,
+      consoleSchema: true,
+      bulkRuns: true,
+      requestId: 'bench',
+      readOnly: false,
+    });
+    const { target, cutOff, total } = await previewBulk(ctx, 'retry', {
+      kind: 'filter',
+      query: 'state=discarded',
+      batchId: null,
+    });
+    const runId = await createRun(ctx, {
+      action: 'retry',
+      target,
+      scheduledAt: null,
+      cutOff,
+      expected: total,
+      typed: total.count,
+    });
+    await client.query(
+      'CREATE TABLE bench_targets AS SELECT job_id FROM good_job_console.bulk_run_targets',
+    );
+    await client.query(
+      'UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL',
+    );
     return { runId, jobs: await number(client, 'SELECT count(*) FROM bench_targets') };
   } finally {
     await db.close();
@@ -155,14 +210,24 @@ async function create(url: string, client: pg.Client): Promise<{ runId: string; 
 async function submitResume(origin: string, runId: string): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     const page = await fetch(`${origin}/bulk/${runId}`).then((response) => response.text());
-    const form = page.match(/<form[^>]*>(?:(?!<\/form>).)*value="resume"(?:(?!<\/form>).)*<\/form>/s)?.[0];
+    const form = page.match(
+      /<form[^>]*>(?:(?!<\/form>).)*value="resume"(?:(?!<\/form>).)*<\/form>/s,
+    )?.[0];
     if (form) {
       const body = new FormData();
       for (const [, attributes = ''] of form.matchAll(/<input([^>]*)>/g)) {
-        const attribute = (name: string) => (new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? '').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
+        const attribute = (name: string) =>
+          (new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? '')
+            .replaceAll('&quot;', '"')
+            .replaceAll('&amp;', '&');
         if (attribute('name')) body.append(attribute('name'), attribute('value'));
       }
-      const answer = await fetch(`${origin}/bulk/${runId}`, { method: 'POST', body, headers: { Origin: origin }, redirect: 'manual' });
+      const answer = await fetch(`${origin}/bulk/${runId}`, {
+        method: 'POST',
+        body,
+        headers: { Origin: origin },
+        redirect: 'manual',
+      });
       if (answer.status !== 303) throw new Error(`The form was answered with ${answer.status}.`);
       return;
     }
@@ -174,7 +239,9 @@ async function submitResume(origin: string, runId: string): Promise<void> {
 
 async function finished(origin: string, runId: string): Promise<BulkRun> {
   for (;;) {
-    const run = (await fetch(`${origin}/api/bulk/${runId}`).then((response) => response.json())) as BulkRun;
+    const run = (await fetch(`${origin}/api/bulk/${runId}`).then((response) =>
+      response.json(),
+    )) as BulkRun;
     if (run.state === 'finished') return run;
     if (run.state !== 'running') throw new Error(`The run is ${run.state} (${run.pauseReason}).`);
     await sleep(100);
@@ -184,8 +251,11 @@ async function finished(origin: string, runId: string): Promise<BulkRun> {
 /** How much the server's resident memory grows, MB: of the process that `npm start` starts. */
 function watchMemory(pid: number): { stop: () => number | null } {
   const children = `/proc/${pid}/task/${pid}/children`;
-  const server = existsSync(children) ? readFileSync(children, 'utf8').trim().split(' ')[0] : undefined;
-  const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server}/status`, 'utf8'))?.[1] ?? 0) / 1000;
+  const server = existsSync(children)
+    ? readFileSync(children, 'utf8').trim().split(' ')[0]
+    : undefined;
+  const rss = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server}/status`, 'utf8'))?.[1] ?? 0) / 1000;
   if (!server) return { stop: () => null };
   const before = rss();
   let most = before;
@@ -198,22 +268,44 @@ function watchMemory(pid: number): { stop: () => number | null } {
   };
 }
 
-async function write(folder: string, results: BulkResult[], log: (line: string) => void): Promise<boolean> {
+async function write(
+  folder: string,
+  results: BulkResult[],
+  log: (line: string) => void,
+): Promise<boolean> {
   const missed = results.flatMap(({ name, seconds, rss_growth_mb: grown, wrong }) => [
-    ...(seconds > TARGETS.seconds ? [`${name}: ${seconds.toFixed(1)} s, target ${TARGETS.seconds} s`] : []),
-    ...((grown ?? 0) >= TARGETS.megabytes ? [`${name}: ${grown} MB more memory, target below ${TARGETS.megabytes} MB`] : []),
-    ...(wrong > 0 ? [`${name}: ${wrong} jobs not retried exactly once, or touched and none of the run's`] : []),
+    ...(seconds > TARGETS.seconds
+      ? [`${name}: ${seconds.toFixed(1)} s, target ${TARGETS.seconds} s`]
+      : []),
+    ...((grown ?? 0) >= TARGETS.megabytes
+      ? [`${name}: ${grown} MB more memory, target below ${TARGETS.megabytes} MB`]
+      : []),
+    ...(wrong > 0
+      ? [`${name}: ${wrong} jobs not retried exactly once, or touched and none of the run's`]
+      : []),
   ]);
   const text = [
-    '# Bench of a bulk run', '',
+    '# Bench of a bulk run',
+    '',
     `- ${FILLED.toLocaleString('en')} jobs in the database, which logs every change of a job by the console while it is measured; a worker has two threads, jobs of 1 to 10 ms and looks for the next one every 20 ms: together they ask for more than two cores`,
-    `- ${machine()}`, '',
-    '| run | seconds | jobs a second | memory, MB | jobs run by workers meanwhile | wrong |', '|:-|-:|-:|-:|-:|-:|',
-    ...results.map((r) => `| ${r.name} | ${r.seconds.toFixed(1)} | ${r.jobs_per_second} | ${r.rss_growth_mb === null ? '?' : `+${r.rss_growth_mb}`} | ${r.executions} | ${r.wrong} |`), '',
-    missed.length === 0 ? 'All targets met.' : `Missed:\n${missed.map((line) => `- ${line}`).join('\n')}`,
+    `- ${machine()}`,
+    '',
+    '| run | seconds | jobs a second | memory, MB | jobs run by workers meanwhile | wrong |',
+    '|:-|-:|-:|-:|-:|-:|',
+    ...results.map(
+      (r) =>
+        `| ${r.name} | ${r.seconds.toFixed(1)} | ${r.jobs_per_second} | ${r.rss_growth_mb === null ? '?' : `+${r.rss_growth_mb}`} | ${r.executions} | ${r.wrong} |`,
+    ),
+    '',
+    missed.length === 0
+      ? 'All targets met.'
+      : `Missed:\n${missed.map((line) => `- ${line}`).join('\n')}`,
   ].join('\n');
   await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, 'bulk.json'), `[\n${results.map((result) => `  ${JSON.stringify(result)}`).join(',\n')}\n]\n`);
+  await writeFile(
+    path.join(folder, 'bulk.json'),
+    `[\n${results.map((result) => `  ${JSON.stringify(result)}`).join(',\n')}\n]\n`,
+  );
   await writeFile(path.join(folder, 'bulk.md'), `${text}\n`);
   log(`\n${text}`);
   return missed.length === 0;

@@ -24,7 +24,10 @@ function planning(tx: Tx, plans: Planned[]): Tx {
       const writes = ['INSERT', 'UPDATE', 'DELETE'].includes(verb);
       if (writes || verb === 'SELECT' || verb === 'WITH') {
         if (writes) await tx.query(bare('SAVEPOINT before_plan'));
-        const plan = await tx.query<{ 'QUERY PLAN': string }>({ text: `EXPLAIN (ANALYZE, BUFFERS) ${statement.text}`, values: statement.values } as Sql);
+        const plan = await tx.query<{ 'QUERY PLAN': string }>({
+          text: `EXPLAIN (ANALYZE, BUFFERS) ${statement.text}`,
+          values: statement.values,
+        } as Sql);
         if (writes) await tx.query(bare('ROLLBACK TO SAVEPOINT before_plan'));
         plans.push({ statement, plan: plan.map((row) => row['QUERY PLAN']) });
       }
@@ -37,8 +40,19 @@ class RollBack extends Error {}
 
 /** A ctx whose reads leave their plans behind. */
 function planningCtx(ctx: Ctx, db: Database, plans: Planned[]): Ctx {
-  const wrapped: Database = { ...db, read: (fn, options) => db.read((tx) => fn(planning(tx, plans)), { timeoutMs: 10_000, ...options }) };
-  return contextFor({ viewer: ctx.viewer, db: wrapped, gj: ctx.gj, consoleSchema: ctx.consoleSchema, requestId: ctx.requestId, readOnly: true });
+  const wrapped: Database = {
+    ...db,
+    read: (fn, options) =>
+      db.read((tx) => fn(planning(tx, plans)), { timeoutMs: 10_000, ...options }),
+  };
+  return contextFor({
+    viewer: ctx.viewer,
+    db: wrapped,
+    gj: ctx.gj,
+    consoleSchema: ctx.consoleSchema,
+    requestId: ctx.requestId,
+    readOnly: true,
+  });
 }
 
 async function plansOfWrite(write: WritePlan, ctx: Ctx, db: Database): Promise<Planned[]> {
@@ -55,21 +69,46 @@ async function plansOfWrite(write: WritePlan, ctx: Ctx, db: Database): Promise<P
 }
 
 function fullScans(name: string, plans: Planned[]): string[] {
-  const scanned = plans.flatMap(({ plan }) => plan.flatMap((line) => /Seq Scan on (?:\w+\.)?(good_jobs|good_job_executions)\b/.exec(line)?.[1] ?? []));
-  return [...new Set(scanned)].filter((table) => !ALLOWED.some((rule) => rule.table === table && rule.name.test(name))).map((table) => `${name}: reads all of ${table}`);
+  const scanned = plans.flatMap(({ plan }) =>
+    plan.flatMap(
+      (line) => /Seq Scan on (?:\w+\.)?(good_jobs|good_job_executions)\b/.exec(line)?.[1] ?? [],
+    ),
+  );
+  return [...new Set(scanned)]
+    .filter((table) => !ALLOWED.some((rule) => rule.table === table && rule.name.test(name)))
+    .map((table) => `${name}: reads all of ${table}`);
 }
 
 /**
  * Saves the plan of every query of the cases, one file a case; `writes` are rolled back. Returns the sequential
  * scans of the big tables that nobody has allowed.
  */
-export async function explain(cases: Case[], writes: WritePlan[], ctx: Ctx, db: Database, folder: string): Promise<string[]> {
+export async function explain(
+  cases: Case[],
+  writes: WritePlan[],
+  ctx: Ctx,
+  db: Database,
+  folder: string,
+): Promise<string[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const problems: string[] = [];
   const save = async (name: string, plans: Planned[]) => {
-    const text = plans.map(({ statement, plan }) => [statement.text.trim(), `-- ${JSON.stringify(statement.values)}`, ...plan].join('\n')).join('\n\n\n');
-    await writeFile(path.join(folder, `${name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')}.txt`), `${name}\n\n${text}\n`);
+    const text = plans
+      .map(({ statement, plan }) =>
+        [statement.text.trim(), `-- ${JSON.stringify(statement.values)}`, ...plan].join('\n'),
+      )
+      .join('\n\n\n');
+    await writeFile(
+      path.join(
+        folder,
+        `${name
+          .toLowerCase()
+          .replace(/[^a-z0-9]+/g, '-')
+          .replace(/^-|-$/g, '')}.txt`,
+      ),
+      `${name}\n\n${text}\n`,
+    );
     problems.push(...fullScans(name, plans));
   };
   for (const one of cases) {

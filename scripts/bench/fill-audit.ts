@@ -14,15 +14,25 @@ const RECORDS_SQL = `
 const CHUNK = 100_000;
 
 /** Makes the console's own schema in the scratch database and fills its audit, unless it has so many records already. */
-export async function fillAudit(url: string, records: number, log: (line: string) => void): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'good_job_console_bench' });
+export async function fillAudit(
+  url: string,
+  records: number,
+  log: (line: string) => void,
+): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'good_job_console_bench',
+  });
   await client.connect();
   try {
     await inTransaction(client, () => setUpConsoleSchema(asTx(client)));
-    const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM good_job_console.audit_events');
+    const { rows } = await client.query<{ count: string }>(
+      'SELECT count(*) FROM good_job_console.audit_events',
+    );
     if (Number(rows[0]?.count) >= records) return;
     await client.query('TRUNCATE good_job_console.audit_events');
-    for (let from = 1; from <= records; from += CHUNK) await client.query(RECORDS_SQL, [records, from, Math.min(from + CHUNK - 1, records)]);
+    for (let from = 1; from <= records; from += CHUNK)
+      await client.query(RECORDS_SQL, [records, from, Math.min(from + CHUNK - 1, records)]);
     await client.query('VACUUM ANALYZE good_job_console.audit_events');
     log(`${records} audit records made`);
   } finally {

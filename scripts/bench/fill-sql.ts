@@ -10,26 +10,78 @@ import type { LargeBatch } from './large-batches';
 const MEMBERS = '1000000000000';
 const CALLBACKS = '2000000000000';
 
-const CUSTOMERS = ['株式会社さくら商事', '有限会社山田製作所', '北海道フーズ株式会社', '合同会社みらいテック', '大阪運輸株式会社', '株式会社青葉システム', 'Yamato Trading Co., Ltd.', '医療法人社団つばさ会'];
-const NOTES = ['月末締め翌月払い。請求書は経理部宛てに郵送し、控えをメールでも送付してください。', '納品先の住所が変更されています。出荷前に担当者へ確認の連絡を入れてください。', '前回分の入金が確認できていないため、督促の対象から外さないでください。', '取込ファイルの文字コードは Shift_JIS です。外字が含まれる場合は置き換えてください。'];
-const ERRORS = ['Net::ReadTimeout: Net::ReadTimeout with #<TCPSocket:(closed)>', 'ActiveRecord::RecordNotFound: Couldn\'t find Invoice with \'id\'=48211', 'Faraday::ServerError: the server responded with status 503', '請求::金額不一致エラー: 明細の合計が請求額と一致しません（差額 1,200 円）'];
-const AREAS = ['Billing', 'Orders', 'Imports', 'Mailers', 'Search', 'Reports', 'Webhooks', 'Inventory', 'Accounts', 'Cleanup'];
+const CUSTOMERS = [
+  '株式会社さくら商事',
+  '有限会社山田製作所',
+  '北海道フーズ株式会社',
+  '合同会社みらいテック',
+  '大阪運輸株式会社',
+  '株式会社青葉システム',
+  'Yamato Trading Co., Ltd.',
+  '医療法人社団つばさ会',
+];
+const NOTES = [
+  '月末締め翌月払い。請求書は経理部宛てに郵送し、控えをメールでも送付してください。',
+  '納品先の住所が変更されています。出荷前に担当者へ確認の連絡を入れてください。',
+  '前回分の入金が確認できていないため、督促の対象から外さないでください。',
+  '取込ファイルの文字コードは Shift_JIS です。外字が含まれる場合は置き換えてください。',
+];
+const ERRORS = [
+  'Net::ReadTimeout: Net::ReadTimeout with #<TCPSocket:(closed)>',
+  "ActiveRecord::RecordNotFound: Couldn't find Invoice with 'id'=48211",
+  'Faraday::ServerError: the server responded with status 503',
+  '請求::金額不一致エラー: 明細の合計が請求額と一致しません（差額 1,200 円）',
+];
+const AREAS = [
+  'Billing',
+  'Orders',
+  'Imports',
+  'Mailers',
+  'Search',
+  'Reports',
+  'Webhooks',
+  'Inventory',
+  'Accounts',
+  'Cleanup',
+];
 const VERBS = ['SyncJob', 'ExportJob', 'NotifyJob', 'RebuildJob'];
 
-const array = (values: string[]) => `ARRAY[${values.map((value) => pg.escapeLiteral(value)).join(', ')}]`;
+const array = (values: string[]) =>
+  `ARRAY[${values.map((value) => pg.escapeLiteral(value)).join(', ')}]`;
 const CLASSES = AREAS.flatMap((area) => VERBS.map((verb) => `${area}::${verb}`));
-const QUEUES = ['default', 'mailers', 'invoices', 'imports', 'webhooks', 'search', 'reports', 'low', 'critical', 'inventory', 'media', 'maintenance'];
+const QUEUES = [
+  'default',
+  'mailers',
+  'invoices',
+  'imports',
+  'webhooks',
+  'search',
+  'reports',
+  'low',
+  'critical',
+  'inventory',
+  'media',
+  'maintenance',
+];
 const BACKTRACE = [
-  '/app/app/services/billing/client.rb:42:in `post\'',
-  '/app/app/jobs/application_job.rb:18:in `block in perform\'',
-  ...Array.from({ length: 22 }, (_, n) => `/usr/local/bundle/gems/activejob-7.2.2/lib/active_job/callbacks.rb:${120 + n}:in \`block (${n} levels) in run_callbacks'`),
+  "/app/app/services/billing/client.rb:42:in `post'",
+  "/app/app/jobs/application_job.rb:18:in `block in perform'",
+  ...Array.from(
+    { length: 22 },
+    (_, n) =>
+      `/usr/local/bundle/gems/activejob-7.2.2/lib/active_job/callbacks.rb:${120 + n}:in \`block (${n} levels) in run_callbacks'`,
+  ),
 ];
 
 /** One member of `values` by the row's own dice. */
-const pick = (values: string[], dice: number) => `(${array(values)})[1 + pg_temp.dice(seed, ${dice}) % ${values.length}]`;
+const pick = (values: string[], dice: number) =>
+  `(${array(values)})[1 + pg_temp.dice(seed, ${dice}) % ${values.length}]`;
 
 export function prepareSql(batches: LargeBatch[]): string {
-  const rows = batches.map(({ size, ageHours, seconds, done }, no) => `(${no}, ${size}, (SELECT at FROM clock) - interval '${ageHours} hours' - interval '${no} minutes', ${seconds}::float8, ${done}::float8)`);
+  const rows = batches.map(
+    ({ size, ageHours, seconds, done }, no) =>
+      `(${no}, ${size}, (SELECT at FROM clock) - interval '${ageHours} hours' - interval '${no} minutes', ${seconds}::float8, ${done}::float8)`,
+  );
   return `
     CREATE FUNCTION pg_temp.dice(seed bigint, which int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT (hashint8extended($1, $2) & 2147483647)::int';
     CREATE TEMP TABLE clock AS SELECT (clock_timestamp() AT TIME ZONE 'UTC')::timestamp AS at;

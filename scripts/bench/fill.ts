@@ -17,13 +17,21 @@ function markOf(jobs: number): string {
 
 /** Fills the scratch database with so many jobs, unless it holds them already; `log` gets a line per step. */
 export async function fill(url: string, jobs: number, log: (line: string) => void): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'good_job_console_bench' });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'good_job_console_bench',
+  });
   await client.connect();
   try {
-    const { rows } = await client.query<{ mark: string | null }>(`SELECT obj_description(to_regclass('public.good_jobs'), 'pg_class') AS mark`);
-    if (rows[0]?.mark === markOf(jobs)) return log(`The scratch database has its ${jobs} jobs already.`);
+    const { rows } = await client.query<{ mark: string | null }>(
+      `SELECT obj_description(to_regclass('public.good_jobs'), 'pg_class') AS mark`,
+    );
+    if (rows[0]?.mark === markOf(jobs))
+      return log(`The scratch database has its ${jobs} jobs already.`);
     const started = Date.now();
-    await makeTables(client, jobs, (line) => log(`${line} (${((Date.now() - started) / 1000).toFixed(0)} s)`));
+    await makeTables(client, jobs, (line) =>
+      log(`${line} (${((Date.now() - started) / 1000).toFixed(0)} s)`),
+    );
     await client.query(`COMMENT ON TABLE good_jobs IS ${pg.escapeLiteral(markOf(jobs))}`);
   } finally {
     await client.end();
@@ -31,9 +39,19 @@ export async function fill(url: string, jobs: number, log: (line: string) => voi
 }
 
 /** Indexes come last: rows go in ten times as fast. They are GoodJob's own, as its migration makes them. */
-async function makeTables(client: pg.Client, jobs: number, log: (line: string) => void): Promise<void> {
-  const recorded = await readFile(fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)), 'utf8');
-  const statements = recorded.split(/;\s*$/m).map((statement) => statement.trim()).filter(Boolean);
+async function makeTables(
+  client: pg.Client,
+  jobs: number,
+  log: (line: string) => void,
+): Promise<void> {
+  const recorded = await readFile(
+    fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)),
+    'utf8',
+  );
+  const statements = recorded
+    .split(/;\s*$/m)
+    .map((statement) => statement.trim())
+    .filter(Boolean);
   const isTable = (statement: string) => /CREATE TABLE/.test(statement);
   await client.query(`SET TIME ZONE 'UTC'; DROP TABLE IF EXISTS ${TABLES.join(', ')}`);
   for (const statement of statements.filter(isTable)) await client.query(statement);
@@ -48,12 +66,19 @@ async function makeTables(client: pg.Client, jobs: number, log: (line: string) =
   log('vacuumed and analysed');
 }
 
-async function insertJobs(client: pg.Client, jobs: number, log: (line: string) => void): Promise<void> {
+async function insertJobs(
+  client: pg.Client,
+  jobs: number,
+  log: (line: string) => void,
+): Promise<void> {
   const batches = largeBatches(jobs);
   await client.query(prepareSql(batches));
-  const others = jobs - batches.reduce((sum, { size, done }) => sum + size + (done === 1 ? 1 : 0), 0);
+  const others =
+    jobs - batches.reduce((sum, { size, done }) => sum + size + (done === 1 ? 1 : 0), 0);
   const seconds = DAYS * 24 * 3600;
-  const { rows } = await client.query<{ first: string }>(`SELECT (at - interval '${DAYS} days')::text AS first FROM clock`);
+  const { rows } = await client.query<{ first: string }>(
+    `SELECT (at - interval '${DAYS} days')::text AS first FROM clock`,
+  );
   let told = 0;
   for (let from = 1; from <= others; from += CHUNK) {
     const to = Math.min(from + CHUNK - 1, others);

@@ -46,7 +46,11 @@ const { values: flags } = parseArgs({
 });
 
 /** What a server of this size would have, where its defaults are for a small one: a quarter of the memory, as PostgreSQL's manual begins with. */
-const SETTINGS = { shared_buffers: `${Math.round(Math.min(totalmem() / 4, 4 * 2 ** 30) / 2 ** 20)}MB`, max_wal_size: '4GB', synchronous_commit: 'off' };
+const SETTINGS = {
+  shared_buffers: `${Math.round(Math.min(totalmem() / 4, 4 * 2 ** 30) / 2 ** 20)}MB`,
+  max_wal_size: '4GB',
+  synchronous_commit: 'off',
+};
 const BENCH = path.resolve('bench');
 
 const log = (line: string) => console.log(line);
@@ -58,12 +62,16 @@ function fail(sentence: string): never {
 
 function wholeNumber(name: 'jobs' | 'requests', low: number, high: number): number {
   const value = Number(flags[name]);
-  if (!Number.isInteger(value) || value < low || value > high) fail(`--${name} must be a whole number from ${low} to ${high}.`);
+  if (!Number.isInteger(value) || value < low || value > high)
+    fail(`--${name} must be a whole number from ${low} to ${high}.`);
   return value;
 }
 
 async function scratchDatabase(jobs: number): Promise<{ url: string; stop: () => Promise<void> }> {
-  const server = await startPostgres({ dataDir: path.join('.cache', `bench-${jobs}`, 'postgres'), settings: SETTINGS });
+  const server = await startPostgres({
+    dataDir: path.join('.cache', `bench-${jobs}`, 'postgres'),
+    settings: SETTINGS,
+  });
   try {
     await fill(server.url, jobs, log);
     await fillAudit(server.url, jobs, log);
@@ -78,8 +86,20 @@ async function openCtx(db: Database): Promise<Ctx> {
   const env = readEnv({ ...process.env, DATABASE_URL: process.env.DATABASE_URL || 'postgres://' });
   const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
   if (schema.problem) fail(`The database cannot be used: ${schema.problem}.`);
-  const gj = new GoodJob(schema, { appName: null, locale: env.appLocale, timeZone: env.appTimeZone, dequeueQuerySort: env.dequeueQuerySort });
-  return contextFor({ viewer: { id: 'bench', role: 'admin' }, db, gj, ...(await db.read(detectConsoleSchema)), requestId: 'bench', readOnly: true });
+  const gj = new GoodJob(schema, {
+    appName: null,
+    locale: env.appLocale,
+    timeZone: env.appTimeZone,
+    dequeueQuerySort: env.dequeueQuerySort,
+  });
+  return contextFor({
+    viewer: { id: 'bench', role: 'admin' },
+    db,
+    gj,
+    ...(await db.read(detectConsoleSchema)),
+    requestId: 'bench',
+    readOnly: true,
+  });
 }
 
 async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group> {
@@ -93,7 +113,12 @@ async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group
       if (group) groups.push(await group(client, ctx.gj));
     }
     const all = <One>(of: (group: Group) => One[]) => groups.flatMap(of);
-    return { cases: all((group) => group.cases), writes: all((group) => group.writes), about: all((group) => group.about), skipped: all((group) => group.skipped) };
+    return {
+      cases: all((group) => group.cases),
+      writes: all((group) => group.writes),
+      about: all((group) => group.about),
+      skipped: all((group) => group.skipped),
+    };
   } finally {
     await client.end();
   }
@@ -102,19 +127,39 @@ async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group
 async function bench(url: string, names: string[], requests: number): Promise<boolean> {
   // The queries that are timed alone read the configuration as the server does.
   process.env.DATABASE_URL = url;
-  const db = openDatabase({ url, caFile: process.env.DATABASE_CA_FILE || null, poolSize: 5, applicationName: 'good_job_console_bench' });
+  const db = openDatabase({
+    url,
+    caFile: process.env.DATABASE_CA_FILE || null,
+    poolSize: 5,
+    applicationName: 'good_job_console_bench',
+  });
   try {
     const ctx = await openCtx(db);
     const { cases, writes, about, skipped } = await findGroups(url, ctx, names);
-    if (cases.length === 0) fail(`There is nothing to measure in this database: ${skipped.join('; ')}.`);
-    const scans = flags.explain ? await explain(cases, flags.keep ? [] : writes, ctx, db, path.join(BENCH, 'plans')) : [];
+    if (cases.length === 0)
+      fail(`There is nothing to measure in this database: ${skipped.join('; ')}.`);
+    const scans = flags.explain
+      ? await explain(cases, flags.keep ? [] : writes, ctx, db, path.join(BENCH, 'plans'))
+      : [];
     const server = await startConsole(url);
     const client = new HttpClient(server.origin);
     try {
       const results = await measure(cases, client, ctx, requests, log);
       const verdicts = [...judgeAll(cases, results), ...scans.map((text) => ({ ok: false, text }))];
-      const facts = [`PostgreSQL ${ctx.gj.schema.serverVersion}${flags.keep ? '' : `, ${Object.entries(SETTINGS).map(([name, value]) => `${name} ${value}`).join(', ')}`}`, machine(), ...about];
-      log(`\n${facts.join('\n')}\n\n${await writeReport(BENCH, { results, verdicts, about: facts, skipped })}`);
+      const facts = [
+        `PostgreSQL ${ctx.gj.schema.serverVersion}${
+          flags.keep
+            ? ''
+            : `, ${Object.entries(SETTINGS)
+                .map(([name, value]) => `${name} ${value}`)
+                .join(', ')}`
+        }`,
+        machine(),
+        ...about,
+      ];
+      log(
+        `\n${facts.join('\n')}\n\n${await writeReport(BENCH, { results, verdicts, about: facts, skipped })}`,
+      );
       return scans.length === 0 && (!flags.check || verdicts.every(({ ok }) => ok));
     } finally {
       client.close();
@@ -128,17 +173,28 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
 async function main(): Promise<void> {
   const names = flags.only.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !GROUPS[name] && !OTHERS[name]);
-  if (unknown !== undefined) fail(`--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(', ')}.`);
-  const [jobs, requests] = [wholeNumber('jobs', 1_000, 100_000_000), wholeNumber('requests', 5, 100_000)];
+  if (unknown !== undefined)
+    fail(
+      `--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(', ')}.`,
+    );
+  const [jobs, requests] = [
+    wholeNumber('jobs', 1_000, 100_000_000),
+    wholeNumber('requests', 5, 100_000),
+  ];
   if (flags.keep && !process.env.DATABASE_URL) fail('--keep needs DATABASE_URL.');
-  if (flags.keep && names.every((name) => OTHERS[name])) fail(`--keep only reads the database that it is given; ${names.join(', ')} writes to one of its own.`);
+  if (flags.keep && names.every((name) => OTHERS[name]))
+    fail(
+      `--keep only reads the database that it is given; ${names.join(', ')} writes to one of its own.`,
+    );
   for (const name of flags.keep ? [] : names) {
     const other = OTHERS[name];
     if (other && !(await other(SETTINGS, BENCH, log)) && flags.check) process.exitCode = 1;
   }
   const pages = names.filter((name) => GROUPS[name]);
   if (pages.length === 0) return;
-  const database = flags.keep ? { url: process.env.DATABASE_URL ?? '', stop: async () => undefined } : await scratchDatabase(jobs);
+  const database = flags.keep
+    ? { url: process.env.DATABASE_URL ?? '', stop: async () => undefined }
+    : await scratchDatabase(jobs);
   try {
     if (!(await bench(database.url, pages, requests))) process.exitCode = 1;
   } finally {
@@ -147,7 +203,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  const cause =
+    error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
   console.error(error instanceof Error ? `${error.message}${cause}` : error);
   process.exitCode = 1;
 });

@@ -23,15 +23,25 @@ function queues(name: string, path: string, range: Range): Case {
 
 function processes(name: string, query: Record<string, string>, door = ''): Case {
   const params = new URLSearchParams(query);
-  return { name, path: `${door}/processes${params.size > 0 ? `?${params}` : ''}`, targets: PAGE, sql: async (ctx) => (await listProcesses(ctx, parseProcessFilter(params))).rows.map(({ id }) => id) };
+  return {
+    name,
+    path: `${door}/processes${params.size > 0 ? `?${params}` : ''}`,
+    targets: PAGE,
+    sql: async (ctx) =>
+      (await listProcesses(ctx, parseProcessFilter(params))).rows.map(({ id }) => id),
+  };
 }
 
 export async function queueGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
-  const { rows } = await client.query<{ workers: string; queue: string | null }>(`SELECT (SELECT count(*) FROM ${gj.processes.sql}) AS workers, (SELECT queue_name FROM ${gj.jobs.sql} WHERE finished_at IS NULL LIMIT 1) AS queue`);
+  const { rows } = await client.query<{ workers: string; queue: string | null }>(
+    `SELECT (SELECT count(*) FROM ${gj.processes.sql}) AS workers, (SELECT queue_name FROM ${gj.jobs.sql} WHERE finished_at IS NULL LIMIT 1) AS queue`,
+  );
   const queue = rows[0]?.queue;
   return {
     cases: [
-      ...(Object.keys(RANGES) as Range[]).map((range) => queues(`/queues, last ${range}`, `/queues?range=${range}`, range)),
+      ...(Object.keys(RANGES) as Range[]).map((range) =>
+        queues(`/queues, last ${range}`, `/queues?range=${range}`, range),
+      ),
       queues('poll of /queues, last 24h', '/api/queues?range=24h', '24h'),
       processes('/processes', {}),
       processes('/processes, dead', { state: 'dead' }),

@@ -31,13 +31,35 @@ function killAll(child: ChildProcess): void {
  * Starts a TypeScript program of this project. It does not share the terminal's process group: a Ctrl-C goes to the
  * demo alone, which stops its parts in their order.
  */
-export function startChild(name: string, script: string, { cwd, env, nodeArguments = [] }: { cwd: string; env: NodeJS.ProcessEnv; nodeArguments?: string[] }): Child {
-  const args = [...nodeArguments, '--import', 'tsx', '--import', './scripts/demo/end-with-parent.ts', script];
-  const child = spawn(process.execPath, args, { cwd, env: { ...env, GOOD_JOB_CONSOLE_DEMO_PID: String(process.pid) }, stdio: ['ignore', 'inherit', 'inherit'], detached: GROUPS });
+export function startChild(
+  name: string,
+  script: string,
+  {
+    cwd,
+    env,
+    nodeArguments = [],
+  }: { cwd: string; env: NodeJS.ProcessEnv; nodeArguments?: string[] },
+): Child {
+  const args = [
+    ...nodeArguments,
+    '--import',
+    'tsx',
+    '--import',
+    './scripts/demo/end-with-parent.ts',
+    script,
+  ];
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...env, GOOD_JOB_CONSOLE_DEMO_PID: String(process.pid) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: GROUPS,
+  });
   running.add(child);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`could not be started: ${error.message}`));
-    child.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`));
+    child.once('exit', (code, signal) =>
+      resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`),
+    );
   }).finally(() => {
     // What it may have left in its group goes with it.
     killAll(child);
@@ -50,7 +72,10 @@ export function startChild(name: string, script: string, { cwd, env, nodeArgumen
       if (!running.has(child)) return;
       child.kill('SIGTERM');
       const patience = new AbortController();
-      await Promise.race([ended, sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+      await Promise.race([
+        ended,
+        sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined),
+      ]);
       patience.abort();
       if (running.has(child)) killAll(child);
       await ended;

@@ -31,17 +31,27 @@ export interface Found {
 }
 
 /** Throws DemoError when the database cannot be had. */
-export async function connect({ url, caFile }: Pick<Target, 'url' | 'caFile'>, applicationName: string): Promise<pg.Client> {
+export async function connect(
+  { url, caFile }: Pick<Target, 'url' | 'caFile'>,
+  applicationName: string,
+): Promise<pg.Client> {
   try {
-    const client = new pg.Client({ ...(await connectionConfig(url, caFile)), application_name: applicationName, types: typeParsers });
+    const client = new pg.Client({
+      ...(await connectionConfig(url, caFile)),
+      application_name: applicationName,
+      types: typeParsers,
+    });
     // A server that goes away ends the next query; without a listener it would end the process.
     client.on('error', () => undefined);
     await client.connect();
     await client.query(`SET TIME ZONE 'UTC'`);
     return client;
   } catch (error) {
-    const cause = error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
-    throw new DemoError(`The database cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
+    const cause =
+      error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
+    throw new DemoError(
+      `The database cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
   }
 }
 
@@ -54,7 +64,10 @@ export function asTx(client: pg.ClientBase): Tx {
   };
 }
 
-export async function inTransaction<T>(client: pg.ClientBase, fn: (tx: Tx) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  client: pg.ClientBase,
+  fn: (tx: Tx) => Promise<T>,
+): Promise<T> {
   await client.query('BEGIN');
   try {
     const result = await fn(asTx(client));
@@ -74,7 +87,8 @@ async function lookAt(client: pg.ClientBase): Promise<Found> {
     [[...TABLES]],
   );
   if (rows.length === 0) return { tables: 'none', seededAt: null };
-  if (!rows.every(({ comment }) => comment?.startsWith(MARK))) return { tables: 'foreign', seededAt: null };
+  if (!rows.every(({ comment }) => comment?.startsWith(MARK)))
+    return { tables: 'foreign', seededAt: null };
   const seeded = /seeded at (\S+)$/.exec(rows[0]?.comment ?? '')?.[1];
   return { tables: 'demo', seededAt: seeded === undefined ? null : new Date(seeded) };
 }
@@ -83,17 +97,27 @@ async function lookAt(client: pg.ClientBase): Promise<Found> {
 export async function refuseForeignTables(client: pg.ClientBase): Promise<Found> {
   const found = await lookAt(client);
   if (found.tables === 'foreign') {
-    throw new DemoError('The database of DATABASE_URL has GoodJob tables that the demo did not make, and the demo touches only its own: unset DATABASE_URL, or name an empty database (for your own data: npm start).');
+    throw new DemoError(
+      'The database of DATABASE_URL has GoodJob tables that the demo did not make, and the demo touches only its own: unset DATABASE_URL, or name an empty database (for your own data: npm start).',
+    );
   }
   return found;
 }
 
 /** GoodJob's tables as its own migration makes them, marked as the demo's; replaces the demo's earlier ones. */
-export async function createTables(client: pg.ClientBase, schema: string, seededAt: Date): Promise<void> {
-  const recorded = await readFile(fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)), 'utf8');
+export async function createTables(
+  client: pg.ClientBase,
+  schema: string,
+  seededAt: Date,
+): Promise<void> {
+  const recorded = await readFile(
+    fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)),
+    'utf8',
+  );
   const tables = TABLES.map((table) => `${quoteIdentifier(schema)}.${table}`);
   await client.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
-  if (schema !== 'public') await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+  if (schema !== 'public')
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
   await client.query(recorded.replaceAll('public.', () => `${quoteIdentifier(schema)}.`));
   const comment = pg.escapeLiteral(`${MARK}, seeded at ${seededAt.toISOString()}`);
   for (const table of tables) await client.query(`COMMENT ON TABLE ${table} IS ${comment}`);

@@ -64,17 +64,28 @@ function listenToSignals(): void {
   }
 }
 
-async function prepareDatabase(schema: string, given: string | undefined, caFile: string | null): Promise<Target> {
+async function prepareDatabase(
+  schema: string,
+  given: string | undefined,
+  caFile: string | null,
+): Promise<Target> {
   if (given) {
     const target = { url: given, caFile, schema };
-    if (!(await seedDemo(target, { log: console.log }))) console.log('The database of DATABASE_URL has the demo\'s jobs already; they stay as they are.');
+    if (!(await seedDemo(target, { log: console.log })))
+      console.log(
+        "The database of DATABASE_URL has the demo's jobs already; they stay as they are.",
+      );
     return target;
   }
   console.log('Starting PostgreSQL; the first time takes half a minute.');
   // A crash of the machine may cost the last second of a demo.
   postgres = await startPostgres({ dataDir: DATA, settings: { synchronous_commit: 'off' } });
   // It offers no TLS, whatever PGSSLMODE or DATABASE_CA_FILE ask for elsewhere.
-  const target = { url: `${await postgres.createDatabase('good_job_console_demo')}?sslmode=disable`, caFile: null, schema };
+  const target = {
+    url: `${await postgres.createDatabase('good_job_console_demo')}?sslmode=disable`,
+    caFile: null,
+    schema,
+  };
   const fresh = await seedDemo(target, { maxAgeMs: MAX_AGE_MS, log: console.log });
   // Jobs made anew bear the ids of those before them, which must not inherit their audit.
   if (fresh) await dropConsoleSchema(target);
@@ -88,14 +99,21 @@ async function dropConsoleSchema(target: Target): Promise<void> {
 }
 
 async function makeConsoleSchema(env: Env): Promise<void> {
-  const db = openDatabase({ url: env.databaseUrl, caFile: env.databaseCaFile, poolSize: 1, applicationName: 'good_job_console_demo' });
+  const db = openDatabase({
+    url: env.databaseUrl,
+    caFile: env.databaseCaFile,
+    poolSize: 1,
+    applicationName: 'good_job_console_demo',
+  });
   try {
     await db.write((tx) => setUpConsoleSchema(tx));
     await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
     // The console works without; its audit then goes to stdout.
     if (!(error instanceof ConsoleError && error.code === 'no_permission')) throw error;
-    console.log(`This role may not make the schema ${CONSOLE_SCHEMA}: the console will print its audit here.`);
+    console.log(
+      `This role may not make the schema ${CONSOLE_SCHEMA}: the console will print its audit here.`,
+    );
   } finally {
     await db.close();
   }
@@ -104,7 +122,9 @@ async function makeConsoleSchema(env: Env): Promise<void> {
 /** Waits as long as it takes: without a build, the server's start makes one first. */
 async function untilReady(base: string): Promise<void> {
   for (;;) {
-    const response = await fetch(`${base}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    const response = await fetch(`${base}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => undefined,
+    );
     await response?.arrayBuffer();
     if (response?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -113,20 +133,35 @@ async function untilReady(base: string): Promise<void> {
 
 async function start(): Promise<void> {
   const given = process.env.DATABASE_URL || undefined;
-  const { databaseSchema, databaseCaFile, port: wanted } = readEnv({ ...process.env, DATABASE_URL: given ?? 'postgres://' });
+  const {
+    databaseSchema,
+    databaseCaFile,
+    port: wanted,
+  } = readEnv({ ...process.env, DATABASE_URL: given ?? 'postgres://' });
   const target = await prepareDatabase(databaseSchema, given, databaseCaFile);
   const port = await freePort(wanted);
-  if (wanted !== 0 && port !== wanted) console.log(`Port ${wanted} is in use; the demo takes ${port}.`);
+  if (wanted !== 0 && port !== wanted)
+    console.log(`Port ${wanted} is in use; the demo takes ${port}.`);
   const environment = {
-    GOOD_JOB_APP_LOCALE: 'ja', GOOD_JOB_APP_TIME_ZONE: 'Asia/Tokyo', CRON_FILE: path.join(ROOT, 'scripts/demo/cron.yml'),
+    GOOD_JOB_APP_LOCALE: 'ja',
+    GOOD_JOB_APP_TIME_ZONE: 'Asia/Tokyo',
+    CRON_FILE: path.join(ROOT, 'scripts/demo/cron.yml'),
     ...process.env,
-    DATABASE_URL: target.url, DATABASE_SCHEMA: target.schema, DEMO: '1', GOOD_JOB_APP_NAME: DEMO_APP, PORT: String(port),
+    DATABASE_URL: target.url,
+    DATABASE_SCHEMA: target.schema,
+    DEMO: '1',
+    GOOD_JOB_APP_NAME: DEMO_APP,
+    PORT: String(port),
   };
   const env = readEnv(environment);
   await makeConsoleSchema(env);
   if (stopping) return;
 
-  worker = startChild('demo worker', 'scripts/demo/worker.ts', { cwd: ROOT, env: environment, nodeArguments: ['--conditions=react-server'] });
+  worker = startChild('demo worker', 'scripts/demo/worker.ts', {
+    cwd: ROOT,
+    env: environment,
+    nodeArguments: ['--conditions=react-server'],
+  });
   server = startChild('server', 'scripts/start.ts', { cwd: ROOT, env: environment });
   for (const child of [worker, server]) {
     void child.ended.then((how) => {
@@ -142,13 +177,21 @@ async function start(): Promise<void> {
     [`/batches/${DEMO_BATCHES.running}`, 'one that is at work'],
     [`/batches/${DEMO_BATCHES.hanging}`, 'one that hangs, and why'],
     [`/batches/${DEMO_BATCHES.manyDiscarded}`, '640 discarded jobs to retry'],
-    [`/batches/${DEMO_BATCHES.source}`, 'the example batch of GoodJob\'s own dashboard'],
+    [`/batches/${DEMO_BATCHES.source}`, "the example batch of GoodJob's own dashboard"],
     ['/jobs?state=discarded', 'what failed'],
     ['/cron_entries', 'schedules and how they went'],
     ['/pauses', 'what is paused, and what waits'],
     ['/audit', 'who did what'],
   ];
-  console.log(['', `The demo is ready: ${base}/`, ...pages.map(([page, what]) => `  ${base}${page}  ${what}`), 'Ctrl-C ends it.', ''].join('\n'));
+  console.log(
+    [
+      '',
+      `The demo is ready: ${base}/`,
+      ...pages.map(([page, what]) => `  ${base}${page}  ${what}`),
+      'Ctrl-C ends it.',
+      '',
+    ].join('\n'),
+  );
 }
 
 listenToSignals();

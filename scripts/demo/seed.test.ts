@@ -28,8 +28,20 @@ beforeAll(async () => {
   expect(await seedDemo(target())).toBe(true);
   seededAt = new Date();
   db = openDatabase({ url: database.url, caFile: null, poolSize: 2, applicationName: 'test' });
-  const gj = new GoodJob(await db.read((tx) => detectSchema(tx, schema)), { appName: 'demo-app', locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
-  ctx = contextFor({ viewer: { id: 'test', role: 'admin' }, db, gj, consoleSchema: false, requestId: 'test', readOnly: false });
+  const gj = new GoodJob(await db.read((tx) => detectSchema(tx, schema)), {
+    appName: 'demo-app',
+    locale: 'ja',
+    timeZone: 'Asia/Tokyo',
+    dequeueQuerySort: 'created_at',
+  });
+  ctx = contextFor({
+    viewer: { id: 'test', role: 'admin' },
+    db,
+    gj,
+    consoleSchema: false,
+    requestId: 'test',
+    readOnly: false,
+  });
 }, 120_000);
 afterAll(async () => {
   await db?.close();
@@ -38,11 +50,14 @@ afterAll(async () => {
 
 const query = <Row>(statement: Sql) => db.read((tx) => tx.query<Row>(statement));
 /** Rows that must not be. */
-const count = async (from: Sql) => (await query<{ n: number }>(sql`SELECT count(*)::int AS n FROM ${from}`))[0]?.n;
+const count = async (from: Sql) =>
+  (await query<{ n: number }>(sql`SELECT count(*)::int AS n FROM ${from}`))[0]?.n;
 
 describe('the rows', () => {
   test('are of all six states', async () => {
-    const rows = await query<{ state: string; n: number }>(sql`SELECT ${stateOf} AS state, count(*)::int AS n FROM good_jobs j GROUP BY 1`);
+    const rows = await query<{ state: string; n: number }>(
+      sql`SELECT ${stateOf} AS state, count(*)::int AS n FROM good_jobs j GROUP BY 1`,
+    );
     const states = Object.fromEntries(rows.map(({ state, n }) => [state, n]));
     expect(Object.values(states).reduce((sum, n) => sum + n, 0)).toBe(DEMO_JOBS + SOURCE_JOBS);
     expect(states.succeeded).toBeGreaterThan(26_000);
@@ -70,20 +85,44 @@ describe('the rows', () => {
     const numbers = sql`good_jobs j LEFT JOIN (SELECT active_job_id, count(*) AS n FROM good_job_executions GROUP BY 1) e ON e.active_job_id = j.id
       WHERE coalesce(j.executions_count, 0) <> coalesce(e.n, 0) AND j.batch_id IS DISTINCT FROM ${DEMO_BATCHES.source} AND j.batch_callback_id IS DISTINCT FROM ${DEMO_BATCHES.source}`;
     expect(await count(numbers)).toBe(0);
-    expect(await count(sql`good_job_executions WHERE finished_at > ${seededAt.toISOString()} OR created_at > finished_at OR scheduled_at > created_at`)).toBe(0);
-    expect(await count(sql`good_job_executions WHERE (error IS NULL) <> (error_backtrace IS NULL) OR (error IS NULL) <> (error_event IS NULL)`)).toBe(0);
-    expect(await count(sql`good_jobs WHERE finished_at < performed_at OR created_at > ${new Date(seededAt.getTime() + 60_000).toISOString()} OR cron_at > created_at`)).toBe(0);
+    expect(
+      await count(
+        sql`good_job_executions WHERE finished_at > ${seededAt.toISOString()} OR created_at > finished_at OR scheduled_at > created_at`,
+      ),
+    ).toBe(0);
+    expect(
+      await count(
+        sql`good_job_executions WHERE (error IS NULL) <> (error_backtrace IS NULL) OR (error IS NULL) <> (error_event IS NULL)`,
+      ),
+    ).toBe(0);
+    expect(
+      await count(
+        sql`good_jobs WHERE finished_at < performed_at OR created_at > ${new Date(seededAt.getTime() + 60_000).toISOString()} OR cron_at > created_at`,
+      ),
+    ).toBe(0);
   });
 
   test('carry the payload that Active Job writes', async () => {
     const file = new URL('../../test/fixtures/source-batch-rows.json', import.meta.url);
-    const source = JSON.parse(await readFile(file, 'utf8')) as { good_jobs: { serialized_params: object }[] };
+    const source = JSON.parse(await readFile(file, 'utf8')) as {
+      good_jobs: { serialized_params: object }[];
+    };
     const keys = Object.keys(source.good_jobs[0]?.serialized_params ?? {}).sort();
-    const rows = await query<{ keys: string[] }>(sql`SELECT DISTINCT ARRAY(SELECT jsonb_object_keys(serialized_params) ORDER BY 1) AS keys FROM good_jobs`);
+    const rows = await query<{ keys: string[] }>(
+      sql`SELECT DISTINCT ARRAY(SELECT jsonb_object_keys(serialized_params) ORDER BY 1) AS keys FROM good_jobs`,
+    );
     expect(rows).toEqual([{ keys }]);
-    expect(await count(sql`good_jobs WHERE serialized_params ->> 'job_id' <> id::text OR job_class <> serialized_params ->> 'job_class' OR serialized_params::text LIKE '%@@%'`)).toBe(0);
+    expect(
+      await count(
+        sql`good_jobs WHERE serialized_params ->> 'job_id' <> id::text OR job_class <> serialized_params ->> 'job_class' OR serialized_params::text LIKE '%@@%'`,
+      ),
+    ).toBe(0);
     // Numbers that JavaScript would change.
-    expect(await count(sql`good_jobs WHERE serialized_params::text ~ '"transaction": 1234567890[0-9]{10},' AND serialized_params::text ~ '"amount": [0-9]+\\.[0-9]0,'`)).toBeGreaterThan(1_000);
+    expect(
+      await count(
+        sql`good_jobs WHERE serialized_params::text ~ '"transaction": 1234567890[0-9]{10},' AND serialized_params::text ~ '"amount": [0-9]+\\.[0-9]0,'`,
+      ),
+    ).toBeGreaterThan(1_000);
     expect(await count(sql`good_jobs WHERE length(serialized_params::text) > 250000`)).toBe(1);
   });
 });
@@ -109,7 +148,12 @@ describe('the batches', () => {
   });
 
   test('finish, with and without discarded jobs and callbacks', async () => {
-    const [row] = await query<{ clean: number; discarded: number; both: number; empty: number }>(sql`
+    const [row] = await query<{
+      clean: number;
+      discarded: number;
+      both: number;
+      empty: number;
+    }>(sql`
       SELECT count(*) FILTER (WHERE discarded_at IS NULL)::int AS clean, count(*) FILTER (WHERE discarded_at IS NOT NULL)::int AS discarded,
              count(*) FILTER (WHERE discarded_at IS NOT NULL AND callbacks = 2)::int AS both, count(*) FILTER (WHERE jobs = 0)::int AS empty
         FROM (SELECT b.*, (SELECT count(*) FROM good_jobs j WHERE j.batch_id = b.id) AS jobs, (SELECT count(*) FROM good_jobs j WHERE j.batch_callback_id = b.id) AS callbacks FROM good_job_batches b) b
@@ -118,15 +162,28 @@ describe('the batches', () => {
     expect(row?.clean).toBeGreaterThan(10);
     expect(row?.discarded).toBeGreaterThan(3);
     expect(row?.both).toBeGreaterThan(1);
-    expect(await count(sql`good_jobs WHERE batch_id = ${DEMO_BATCHES.manyDiscarded} AND finished_at IS NOT NULL AND error IS NOT NULL`)).toBe(640);
-    expect(await count(sql`good_jobs WHERE batch_id = ${DEMO_BATCHES.source} OR batch_callback_id = ${DEMO_BATCHES.source}`)).toBe(SOURCE_JOBS);
+    expect(
+      await count(
+        sql`good_jobs WHERE batch_id = ${DEMO_BATCHES.manyDiscarded} AND finished_at IS NOT NULL AND error IS NOT NULL`,
+      ),
+    ).toBe(640);
+    expect(
+      await count(
+        sql`good_jobs WHERE batch_id = ${DEMO_BATCHES.source} OR batch_callback_id = ${DEMO_BATCHES.source}`,
+      ),
+    ).toBe(SOURCE_JOBS);
   });
 
   test('have callback jobs with the batch and the event as arguments', async () => {
     const rows = await query<{ first: string; event: string }>(sql`
       SELECT replace(serialized_params #>> '{arguments,0,_aj_globalid}', batch_callback_id::text, '<id>') AS first, serialized_params #>> '{arguments,1,event,value}' AS event
         FROM good_jobs WHERE batch_callback_id IS NOT NULL AND batch_callback_id <> ${DEMO_BATCHES.source} GROUP BY 1, 2 ORDER BY 2`);
-    expect(rows).toEqual(['discard', 'finish', 'success'].map((event) => ({ first: 'gid://demo-app/GoodJob::Batch/<id>', event })));
+    expect(rows).toEqual(
+      ['discard', 'finish', 'success'].map((event) => ({
+        first: 'gid://demo-app/GoodJob::Batch/<id>',
+        event,
+      })),
+    );
   });
 });
 
@@ -141,12 +198,18 @@ describe('seedDemo', () => {
   }, 120_000);
 
   test('leaves rows that are there, and makes old ones anew', async () => {
-    const sum = () => query(sql`SELECT count(*)::int AS n, md5(string_agg(id::text || updated_at, ',' ORDER BY id)) AS sum FROM good_jobs`);
+    const sum = () =>
+      query(
+        sql`SELECT count(*)::int AS n, md5(string_agg(id::text || updated_at, ',' ORDER BY id)) AS sum FROM good_jobs`,
+      );
     const before = await sum();
     expect(await seedDemo(target())).toBe(false);
     expect(await seedDemo(target(), { maxAgeMs: 3_600_000 })).toBe(false);
     expect(await sum()).toEqual(before);
-    const ids = () => query<{ id: string }>(sql`SELECT id FROM good_jobs WHERE batch_id = ${DEMO_BATCHES.hanging} ORDER BY id`);
+    const ids = () =>
+      query<{ id: string }>(
+        sql`SELECT id FROM good_jobs WHERE batch_id = ${DEMO_BATCHES.hanging} ORDER BY id`,
+      );
     const hanging = await ids();
     expect(await seedDemo(target(), { maxAgeMs: -1 })).toBe(true);
     expect(await ids()).toEqual(hanging);
@@ -154,12 +217,20 @@ describe('seedDemo', () => {
   }, 120_000);
 
   test('does not touch tables that are not its own', async () => {
-    const foreign = await goodJobDatabase('demo foreign', { sql: [`INSERT INTO good_job_settings (created_at, updated_at, key) VALUES (now(), now(), 'kept')`] });
+    const foreign = await goodJobDatabase('demo foreign', {
+      sql: [
+        `INSERT INTO good_job_settings (created_at, updated_at, key) VALUES (now(), now(), 'kept')`,
+      ],
+    });
     const client = new pg.Client({ connectionString: foreign.url });
     try {
-      await expect(seedDemo({ url: foreign.url, caFile: null, schema }, { maxAgeMs: -1 })).rejects.toThrow(/the demo did not make/);
+      await expect(
+        seedDemo({ url: foreign.url, caFile: null, schema }, { maxAgeMs: -1 }),
+      ).rejects.toThrow(/the demo did not make/);
       await client.connect();
-      expect((await client.query('SELECT key FROM good_job_settings')).rows).toEqual([{ key: 'kept' }]);
+      expect((await client.query('SELECT key FROM good_job_settings')).rows).toEqual([
+        { key: 'kept' },
+      ]);
     } finally {
       await client.end();
       await foreign.drop();

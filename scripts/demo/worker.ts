@@ -26,8 +26,14 @@ async function readSchema(): Promise<GoodJob> {
   const client = await connect(target, 'good_job_console_demo_worker');
   try {
     const { tables } = await refuseForeignTables(client);
-    if (tables === 'none') throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
-    return new GoodJob(await detectSchema(asTx(client), target.schema), { appName: DEMO_APP, locale: 'ja', timeZone: 'Asia/Tokyo', dequeueQuerySort: 'created_at' });
+    if (tables === 'none')
+      throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
+    return new GoodJob(await detectSchema(asTx(client), target.schema), {
+      appName: DEMO_APP,
+      locale: 'ja',
+      timeZone: 'Asia/Tokyo',
+      dequeueQuerySort: 'created_at',
+    });
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -37,8 +43,26 @@ async function start(): Promise<void> {
   const gj = await readSchema();
   const random = new Random(Date.now());
   const perform = workOf(random);
-  parts.push(await startCapsule({ target, gj, host: 'app-worker-1', cron: true, perform, schedulers: [{ queues: ['mailers', 'default', 'payments', 'webhooks'], threads: 2 }] }));
-  parts.push(await startCapsule({ target, gj, host: 'app-worker-3', cron: false, perform, schedulers: [{ queues: [], threads: 2 }] }));
+  parts.push(
+    await startCapsule({
+      target,
+      gj,
+      host: 'app-worker-1',
+      cron: true,
+      perform,
+      schedulers: [{ queues: ['mailers', 'default', 'payments', 'webhooks'], threads: 2 }],
+    }),
+  );
+  parts.push(
+    await startCapsule({
+      target,
+      gj,
+      host: 'app-worker-3',
+      cron: false,
+      perform,
+      schedulers: [{ queues: [], threads: 2 }],
+    }),
+  );
   parts.push(await startProducer({ target, gj, random }));
 }
 
@@ -53,7 +77,11 @@ try {
   // They end only by stop(), or when they cannot go on.
   await Promise.all(parts.map((part) => part.running));
 } catch (error) {
-  const why = isConnectionLoss(error) ? 'its database is gone.' : error instanceof Error ? error.message : String(error);
+  const why = isConnectionLoss(error)
+    ? 'its database is gone.'
+    : error instanceof Error
+      ? error.message
+      : String(error);
   console.error(error instanceof DemoError ? error.message : `The demo worker ends: ${why}`);
   process.exitCode = 1;
   await stop();

@@ -40,7 +40,9 @@ export function cookieJar({ publicUrl, basePath }: Env) {
     hide(request: IncomingMessage): void {
       const { cookie } = request.headers;
       if (cookie === undefined) return;
-      const kept = cookie.split(';').filter((part) => !/^\s*(__Host-|__Secure-)?gjc_(session|sign_in_)/.test(part));
+      const kept = cookie
+        .split(';')
+        .filter((part) => !/^\s*(__Host-|__Secure-)?gjc_(session|sign_in_)/.test(part));
       takeAway(request, 'cookie');
       if (kept.length > 0) request.headers.cookie = kept.join(';').trim();
     },

@@ -19,7 +19,9 @@ export class ExpiringSet {
     const now = Date.now();
     for (const [key, end] of this.#ends) if (end <= now) this.#ends.delete(key);
     if (this.#ends.size < this.max) return;
-    const soonest = [...this.#ends].sort(([, a], [, b]) => a - b).slice(0, Math.ceil(this.max / 10));
+    const soonest = [...this.#ends]
+      .sort(([, a], [, b]) => a - b)
+      .slice(0, Math.ceil(this.max / 10));
     for (const [key] of soonest) this.#ends.delete(key);
   }
 }

@@ -1,6 +1,12 @@
 import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type JSONWebKeySet, type JWTVerifyGetKey, createLocalJWKSet, createRemoteJWKSet, customFetch } from 'jose';
+import {
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+} from 'jose';
 import { isSafeUrl } from '../../lib/auth/config';
 import { EnvError } from '../../lib/env-values';
 
@@ -23,7 +29,10 @@ const RETRY_MS = 30_000;
 
 /** GETs a small text; no redirect is followed. */
 async function get(url: string, signal?: AbortSignal | null): Promise<Response> {
-  const response = await fetch(url, { redirect: 'error', signal: signal ?? AbortSignal.timeout(TIMEOUT_MS) }).catch((cause: unknown) => {
+  const response = await fetch(url, {
+    redirect: 'error',
+    signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
+  }).catch((cause: unknown) => {
     throw new KeysUnreachable('The keys could not be had.', { cause });
   });
   const chunks: Uint8Array[] = [];
@@ -37,22 +46,37 @@ async function get(url: string, signal?: AbortSignal | null): Promise<Response> 
   } catch (cause) {
     throw new KeysUnreachable('The keys could not be read.', { cause });
   }
-  return new Response(Buffer.concat(chunks), { status: response.status, headers: response.headers });
+  return new Response(Buffer.concat(chunks), {
+    status: response.status,
+    headers: response.headers,
+  });
 }
 
 function readPem(pem: string): KeyObject {
   if (pem.includes('PRIVATE KEY')) throw new TypeError('a private key');
-  return pem.includes('BEGIN CERTIFICATE') ? new X509Certificate(pem).publicKey : createPublicKey(pem);
+  return pem.includes('BEGIN CERTIFICATE')
+    ? new X509Certificate(pem).publicKey
+    : createPublicKey(pem);
 }
 
 /** A JWKS at an address: cached, asked for again at a key that is not in it, not more often than each 30 s. */
 function fromJwksUrl(url: URL): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(url, { timeoutDuration: TIMEOUT_MS, cooldownDuration: 30_000, cacheMaxAge: FRESH_MS, [customFetch]: (address, { signal }) => get(address, signal) });
+  const keys = createRemoteJWKSet(url, {
+    timeoutDuration: TIMEOUT_MS,
+    cooldownDuration: 30_000,
+    cacheMaxAge: FRESH_MS,
+    [customFetch]: (address, { signal }) => get(address, signal),
+  });
   return async (header, token) => {
     checkKid(header.kid, false);
     return keys(header, token).catch((error: unknown) => {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code === 'ERR_JWKS_NO_MATCHING_KEY' || code === 'ERR_JWKS_MULTIPLE_MATCHING_KEYS' || code === 'ERR_JOSE_NOT_SUPPORTED') throw error;
+      if (
+        code === 'ERR_JWKS_NO_MATCHING_KEY' ||
+        code === 'ERR_JWKS_MULTIPLE_MATCHING_KEYS' ||
+        code === 'ERR_JOSE_NOT_SUPPORTED'
+      )
+        throw error;
       throw new KeysUnreachable('The keys could not be had.', { cause: error });
     });
   };
@@ -107,7 +131,8 @@ function fromPemUrl(template: string): JWTVerifyGetKey {
     if (before.askAgainAt > Date.now()) return before.key;
     return ask(name).catch((error: unknown) => {
       // It was good, and nobody says that it is no more.
-      if (!(error instanceof KeysUnreachable) || Date.now() - before.fetchedAt > STALE_MS) throw error;
+      if (!(error instanceof KeysUnreachable) || Date.now() - before.fetchedAt > STALE_MS)
+        throw error;
       before.askAgainAt = Date.now() + RETRY_MS;
       return before.key;
     });
@@ -119,7 +144,9 @@ function readAnswer(text: string): KeyObject {
   try {
     return readPem(text);
   } catch (cause) {
-    throw new KeysUnreachable("The keys' address answers with something that is no key.", { cause });
+    throw new KeysUnreachable("The keys' address answers with something that is no key.", {
+      cause,
+    });
   }
 }
 
@@ -141,12 +168,25 @@ export function readKeys(given: string): JWTVerifyGetKey {
   if (/^https?:/i.test(given)) {
     const url = URL.canParse(given) ? new URL(given) : null;
     // In the path alone: in a host name the token would choose whom to ask.
-    if (!url || !isSafeUrl(url) || url.password !== '' || /[{}]|%7B/i.test(url.host) || /\{(?!kid\})/.test(given)) throw new EnvError('JWT_KEYS must be an https:// URL (http:// for localhost alone), a PEM, or a file.');
+    if (
+      !url ||
+      !isSafeUrl(url) ||
+      url.password !== '' ||
+      /[{}]|%7B/i.test(url.host) ||
+      /\{(?!kid\})/.test(given)
+    )
+      throw new EnvError(
+        'JWT_KEYS must be an https:// URL (http:// for localhost alone), a PEM, or a file.',
+      );
     return given.includes('{kid}') ? fromPemUrl(given) : fromJwksUrl(url);
   }
   try {
-    return fromText(given.includes('-----BEGIN') ? given.replaceAll('\\n', '\n') : readFileSync(given, 'utf8'));
+    return fromText(
+      given.includes('-----BEGIN') ? given.replaceAll('\\n', '\n') : readFileSync(given, 'utf8'),
+    );
   } catch {
-    throw new EnvError('JWT_KEYS must be a URL, a PEM of a public key or certificate, or a file of PEM or JWKS that can be read.');
+    throw new EnvError(
+      'JWT_KEYS must be a URL, a PEM of a public key or certificate, or a file of PEM or JWKS that can be read.',
+    );
   }
 }

@@ -1,7 +1,12 @@
 import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
-import { CLIENT, TestBrowser, type TestProvider, startProvider } from '../../test/harness/oidc-provider';
+import {
+  CLIENT,
+  TestBrowser,
+  type TestProvider,
+  startProvider,
+} from '../../test/harness/oidc-provider';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -20,16 +25,43 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function open({ basePath = '', clientAuth, ...more }: { basePath?: string; clientAuth?: 'client_secret_post' } & Record<string, string | undefined> = {}): Promise<void> {
+async function open({
+  basePath = '',
+  clientAuth,
+  ...more
+}: { basePath?: string; clientAuth?: 'client_secret_post' } & Record<
+  string,
+  string | undefined
+> = {}): Promise<void> {
   const port = await freePort();
   origin = `http://localhost:${port}`;
   base = origin + basePath;
   provider = await startProvider(base, clientAuth);
-  provider.account = { sub: '42', email: 'alice@example.com', email_verified: true, name: '有栖', groups: ['ops', ...Array.from({ length: 300 }, (_, n) => `group-of-no-matter-${n}`)] };
-  door = await openDoor({
-    AUTH_MODE: 'oidc', OIDC_ISSUER: provider.issuer, OIDC_CLIENT_ID: CLIENT.id, OIDC_CLIENT_SECRET: CLIENT.secret, SESSION_SECRET: SECRET, BASE_PATH: basePath, PUBLIC_URL: base,
-    ROLE_ADMINS: 'boss@example.com', ROLE_OPERATORS: 'group:ops', ROLE_VIEWERS: '@example.com', WRITE_RATE_LIMIT: '0', SEARCH_RATE_LIMIT: '0', ...(more as Record<string, string>),
-  }, port);
+  provider.account = {
+    sub: '42',
+    email: 'alice@example.com',
+    email_verified: true,
+    name: '有栖',
+    groups: ['ops', ...Array.from({ length: 300 }, (_, n) => `group-of-no-matter-${n}`)],
+  };
+  door = await openDoor(
+    {
+      AUTH_MODE: 'oidc',
+      OIDC_ISSUER: provider.issuer,
+      OIDC_CLIENT_ID: CLIENT.id,
+      OIDC_CLIENT_SECRET: CLIENT.secret,
+      SESSION_SECRET: SECRET,
+      BASE_PATH: basePath,
+      PUBLIC_URL: base,
+      ROLE_ADMINS: 'boss@example.com',
+      ROLE_OPERATORS: 'group:ops',
+      ROLE_VIEWERS: '@example.com',
+      WRITE_RATE_LIMIT: '0',
+      SEARCH_RATE_LIMIT: '0',
+      ...(more as Record<string, string>),
+    },
+    port,
+  );
 }
 afterEach(async () => {
   vi.useRealTimers();
@@ -47,15 +79,24 @@ const signedIn = async (path = '/jobs') => {
   expect([response?.status, url]).toEqual([200, base + path]);
   return browser;
 };
-const viewerOf = (browser: TestBrowser, headers: Record<string, string> = {}) => door.send(`${new URL(base).pathname.replace(/\/$/, '')}/jobs`, { headers: { ...browser.header(origin), ...headers } }).then(({ seen }) => seen?.headers['x-gjc-viewer']);
+const viewerOf = (browser: TestBrowser, headers: Record<string, string> = {}) =>
+  door
+    .send(`${new URL(base).pathname.replace(/\/$/, '')}/jobs`, {
+      headers: { ...browser.header(origin), ...headers },
+    })
+    .then(({ seen }) => seen?.headers['x-gjc-viewer']);
 
 describe('signing in', () => {
   it('leads to the provider and back to the page that was asked for', async () => {
     await open();
     const browser = await signedIn('/jobs?state=discarded&q=%E8%AB%8B%E6%B1%82');
-    expect(await viewerOf(browser)).toBe(`operator:alice%40example.com:alice%40example.com:${encodeURIComponent('有栖')}`);
+    expect(await viewerOf(browser)).toBe(
+      `operator:alice%40example.com:alice%40example.com:${encodeURIComponent('有栖')}`,
+    );
     expect([...jarOf(browser).keys()]).toEqual([SESSION]);
-    const { seen } = await door.send('/jobs', { headers: { cookie: `gjc_theme=dark; ${browser.header(origin).cookie}` } });
+    const { seen } = await door.send('/jobs', {
+      headers: { cookie: `gjc_theme=dark; ${browser.header(origin).cookie}` },
+    });
     expect(seen?.headers.cookie).toBe('gjc_theme=dark');
     expect(JSON.stringify(seen)).not.toContain(String(sessionOf(browser)));
   });
@@ -63,37 +104,72 @@ describe('signing in', () => {
     await open({ basePath: '/ops/good_job', clientAuth: 'client_secret_post' });
     const browser = await signedIn('/jobs');
     expect(await viewerOf(browser)).toMatch(/^operator:/);
-    for (const path of ['/jobs', '/ops/good_jobx', '/ops']) expect((await browser.get(origin + path)).status).toBe(404);
+    for (const path of ['/jobs', '/ops/good_jobx', '/ops'])
+      expect((await browser.get(origin + path)).status).toBe(404);
   });
   it('asks with PKCE, state and nonce, and for the callback of PUBLIC_URL whatever the request says', async () => {
     await open();
-    const answer = await door.send('/auth/sign-in', { headers: { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https', Forwarded: 'host=evil.example' } });
+    const answer = await door.send('/auth/sign-in', {
+      headers: {
+        'X-Forwarded-Host': 'evil.example',
+        'X-Forwarded-Proto': 'https',
+        Forwarded: 'host=evil.example',
+      },
+    });
     const asked = new URL(String(answer.headers.location)).searchParams;
-    expect(Object.fromEntries(asked)).toMatchObject({ response_type: 'code', redirect_uri: `${base}/auth/callback`, code_challenge_method: 'S256', client_id: CLIENT.id });
-    for (const name of ['state', 'nonce', 'code_challenge']) expect(asked.get(name)?.length).toBeGreaterThan(40);
+    expect(Object.fromEntries(asked)).toMatchObject({
+      response_type: 'code',
+      redirect_uri: `${base}/auth/callback`,
+      code_challenge_method: 'S256',
+      client_id: CLIENT.id,
+    });
+    for (const name of ['state', 'nonce', 'code_challenge'])
+      expect(asked.get(name)?.length).toBeGreaterThan(40);
     const [cookie = ''] = answer.headers['set-cookie'] ?? [];
     expect(cookie).toMatch(/; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/);
     expect(cookie).not.toContain(String(asked.get('state')).slice(0, 20));
   });
   it('tells a page’s own requests and writes that nobody is signed in', async () => {
     await open();
-    const get = (path: string, headers: Record<string, string> = {}) => door.send(path, { headers });
+    const get = (path: string, headers: Record<string, string> = {}) =>
+      door.send(path, { headers });
     expect(await get('/api/jobs')).toMatchObject({ status: 401, body: '{"error":"signed_out"}' });
     expect((await get('/jobs', { RSC: '1' })).status).toBe(401);
     expect((await get('/jobs', { 'Sec-Fetch-Mode': 'cors' })).status).toBe(401);
     expect((await get('/jobs', { Accept: 'application/json' })).status).toBe(401);
-    expect((await get('/api/jobs/export', { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' })).status).toBe(303);
-    expect(await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Next-Action': 'x' } })).toMatchObject({ status: 401, body: 'signed_out' });
-    const form = await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Accept-Language': 'ja' } });
+    expect(
+      (await get('/api/jobs/export', { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' })).status,
+    ).toBe(303);
+    expect(
+      await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Next-Action': 'x' } }),
+    ).toMatchObject({ status: 401, body: 'signed_out' });
+    const form = await door.send('/jobs', {
+      method: 'POST',
+      headers: { Origin: origin, 'Accept-Language': 'ja' },
+    });
     expect(form.status).toBe(401);
     expect(form.body).toContain('href="/auth/sign-in"');
-    for (const path of ['/healthz', '/readyz', '/_next/static/chunks/a.js', '/icon.svg']) expect((await get(path)).status, path).toBe(200);
-    for (const path of ['/_next/image', '/_next/data/x', '/healthz/', '/healthzx', '/_next/static', '/_next/static/%2fjobs', '/icon.svg/x']) expect((await get(path)).seen, path).toBeNull();
+    for (const path of ['/healthz', '/readyz', '/_next/static/chunks/a.js', '/icon.svg'])
+      expect((await get(path)).status, path).toBe(200);
+    for (const path of [
+      '/_next/image',
+      '/_next/data/x',
+      '/healthz/',
+      '/healthzx',
+      '/_next/static',
+      '/_next/static/%2fjobs',
+      '/icon.svg/x',
+    ])
+      expect((await get(path)).seen, path).toBeNull();
   });
   it('says so when the provider does not answer', async () => {
     await open();
     await provider?.stop();
-    const { text } = await printed(async () => expect((await door.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body).toContain('認証プロバイダーが応答していません'));
+    const { text } = await printed(async () =>
+      expect(
+        (await door.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body,
+      ).toContain('認証プロバイダーが応答していません'),
+    );
     expect(text).not.toContain(CLIENT.secret);
   });
 });
@@ -132,11 +208,19 @@ describe('roles', () => {
 });
 
 describe('the way back from the provider', () => {
-  const toCallback = async (browser: TestBrowser) => (await browser.follow(`${base}/auth/sign-in`, '/auth/callback')).url;
+  const toCallback = async (browser: TestBrowser) =>
+    (await browser.follow(`${base}/auth/sign-in`, '/auth/callback')).url;
   /** `recorded`: its code in the audit; null: it is nobody's doing. */
-  async function refused(browser: TestBrowser, url: string, recorded: string | null, status = 400): Promise<void> {
+  async function refused(
+    browser: TestBrowser,
+    url: string,
+    recorded: string | null,
+    status = 400,
+  ): Promise<void> {
     const before = sessionOf(browser);
-    const { audits, text } = await printed(async () => expect((await browser.get(url)).status).toBe(status));
+    const { audits, text } = await printed(async () =>
+      expect((await browser.get(url)).status).toBe(status),
+    );
     expect(sessionOf(browser)).toBe(before);
     expect(audits.map(({ error }) => error)).toEqual(recorded === null ? [] : [recorded]);
     expect(text).not.toContain(new URL(url).searchParams.get('state') || 'no state');
@@ -173,17 +257,41 @@ describe('the way back from the provider', () => {
       return copy.href;
     };
     const state = String(url.searchParams.get('state'));
-    await refused(browser, changed((params) => params.set('state', other.searchParams.get('state') ?? '')), 'sign_in_foreign');
-    await refused(browser, changed((params) => params.set('state', `${state.slice(0, 8)}${'x'.repeat(35)}`)), 'sign_in_foreign');
-    await refused(browser, changed((params) => params.append('state', state)), 'sign_in_foreign');
-    await refused(browser, changed((params) => params.delete('state')), 'sign_in_foreign');
+    await refused(
+      browser,
+      changed((params) => params.set('state', other.searchParams.get('state') ?? '')),
+      'sign_in_foreign',
+    );
+    await refused(
+      browser,
+      changed((params) => params.set('state', `${state.slice(0, 8)}${'x'.repeat(35)}`)),
+      'sign_in_foreign',
+    );
+    await refused(
+      browser,
+      changed((params) => params.append('state', state)),
+      'sign_in_foreign',
+    );
+    await refused(
+      browser,
+      changed((params) => params.delete('state')),
+      'sign_in_foreign',
+    );
     await refused(browser, `${base}/auth/callback`, 'sign_in_foreign');
     // A code of another sign-in: PKCE and the nonce do not fit.
-    await refused(browser, changed((params) => params.set('code', other.searchParams.get('code') ?? '')), 'sign_in_refused', 403);
+    await refused(
+      browser,
+      changed((params) => params.set('code', other.searchParams.get('code') ?? '')),
+      'sign_in_refused',
+      403,
+    );
   });
   it('is refused from another issuer, with an error, and never repeats what it was sent', async () => {
     await open();
-    for (const change of [{ iss: 'https://evil.example' }, { error: 'access_denied', error_description: '<script>alert(1)</script>' }]) {
+    for (const change of [
+      { iss: 'https://evil.example' },
+      { error: 'access_denied', error_description: '<script>alert(1)</script>' },
+    ]) {
       const browser = new TestBrowser();
       const url = new URL(await toCallback(browser));
       for (const [name, value] of Object.entries(change)) url.searchParams.set(name, value);
@@ -199,12 +307,23 @@ describe('the way back from the provider', () => {
     await open();
     const { privateKey } = await generateKeyPair('RS256');
     const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const asBoss = (token: string) => ({ ...decodeJwt(token), email: 'boss@example.com', email_verified: true, groups: ['ops'] });
+    const asBoss = (token: string) => ({
+      ...decodeJwt(token),
+      email: 'boss@example.com',
+      email_verified: true,
+      groups: ['ops'],
+    });
     const forgeries: ((token: string) => string | Promise<string>)[] = [
       (token) => `${token.split('.')[0]}.${base64(asBoss(token))}.${token.split('.')[2]}`,
-      (token) => new SignJWT(asBoss(token)).setProtectedHeader({ alg: 'RS256', kid: decodeProtectedHeader(token).kid }).sign(privateKey),
+      (token) =>
+        new SignJWT(asBoss(token))
+          .setProtectedHeader({ alg: 'RS256', kid: decodeProtectedHeader(token).kid })
+          .sign(privateKey),
       (token) => `${base64({ alg: 'none' })}.${base64(asBoss(token))}.`,
-      (token) => new SignJWT(asBoss(token)).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(CLIENT.secret)),
+      (token) =>
+        new SignJWT(asBoss(token))
+          .setProtectedHeader({ alg: 'HS256' })
+          .sign(Buffer.from(CLIENT.secret)),
     ];
     for (const forge of forgeries) {
       if (provider) provider.forge = forge;
@@ -216,12 +335,32 @@ describe('the way back from the provider', () => {
   it('leads to no other place', async () => {
     await open({ basePath: '/ops/good_job' });
     const browser = new TestBrowser();
-    for (const wanted of ['https://evil.example/', '//evil.example', '/\\evil.example', '/ops/good_job/../../x', '/ops/good_jobx', '/jobs', 'javascript:alert(1)', '/ops/good_job/\nx', '/ops/good_job/%2e%2e/x', '/ops/good_job//evil.example/..', '/ops/good_job/auth/sign-in']) {
-      const { url } = await browser.follow(`${base}/auth/sign-in?return_to=${encodeURIComponent(wanted)}`);
+    for (const wanted of [
+      'https://evil.example/',
+      '//evil.example',
+      '/\\evil.example',
+      '/ops/good_job/../../x',
+      '/ops/good_jobx',
+      '/jobs',
+      'javascript:alert(1)',
+      '/ops/good_job/\nx',
+      '/ops/good_job/%2e%2e/x',
+      '/ops/good_job//evil.example/..',
+      '/ops/good_job/auth/sign-in',
+    ]) {
+      const { url } = await browser.follow(
+        `${base}/auth/sign-in?return_to=${encodeURIComponent(wanted)}`,
+      );
       expect(new URL(url).origin, wanted).toBe(origin);
       expect(new URL(url).pathname, wanted).toBe('/ops/good_job');
     }
-    expect((await browser.follow(`${base}/auth/sign-in?return_to=${encodeURIComponent('/ops/good_job/jobs?state=x')}`)).url).toBe(`${base}/jobs?state=x`);
+    expect(
+      (
+        await browser.follow(
+          `${base}/auth/sign-in?return_to=${encodeURIComponent('/ops/good_job/jobs?state=x')}`,
+        )
+      ).url,
+    ).toBe(`${base}/jobs?state=x`);
   });
 });
 
@@ -242,11 +381,31 @@ describe('a session', () => {
     const pending = new TestBrowser();
     await pending.follow(`${base}/auth/sign-in`, '/auth/callback');
     const [signIn = ''] = [...jarOf(pending).values()];
-    const changed = [...good].map((sign, at) => (at === good.length - 30 ? (sign === 'A' ? 'B' : 'A') : sign)).join('');
-    for (const value of [signIn, changed, good.slice(0, -2), `${good}x`, '', 'x', 'a.b.c.d.e', `${Buffer.from('{"alg":"none"}').toString('base64url')}....`, Buffer.from('{"session":{}}').toString('base64url')])
-      expect((await door.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen, value.slice(0, 30)).toBeNull();
-    expect((await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` } })).seen).toBeNull();
-    expect((await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen).not.toBeNull();
+    const changed = [...good]
+      .map((sign, at) => (at === good.length - 30 ? (sign === 'A' ? 'B' : 'A') : sign))
+      .join('');
+    for (const value of [
+      signIn,
+      changed,
+      good.slice(0, -2),
+      `${good}x`,
+      '',
+      'x',
+      'a.b.c.d.e',
+      `${Buffer.from('{"alg":"none"}').toString('base64url')}....`,
+      Buffer.from('{"session":{}}').toString('base64url'),
+    ])
+      expect(
+        (await door.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen,
+        value.slice(0, 30),
+      ).toBeNull();
+    expect(
+      (await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` } }))
+        .seen,
+    ).toBeNull();
+    expect(
+      (await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen,
+    ).not.toBeNull();
   });
   it('of one console does not count at another with the same secret', async () => {
     await open();
@@ -285,7 +444,19 @@ describe('a session', () => {
     const browser = await signedIn();
     const port = door.port;
     const issuer = String(provider?.issuer);
-    const again = (secret: string) => openDoor({ AUTH_MODE: 'oidc', OIDC_ISSUER: issuer, OIDC_CLIENT_ID: CLIENT.id, OIDC_CLIENT_SECRET: CLIENT.secret, SESSION_SECRET: secret, PUBLIC_URL: base, ROLE_VIEWERS: '*' }, port);
+    const again = (secret: string) =>
+      openDoor(
+        {
+          AUTH_MODE: 'oidc',
+          OIDC_ISSUER: issuer,
+          OIDC_CLIENT_ID: CLIENT.id,
+          OIDC_CLIENT_SECRET: CLIENT.secret,
+          SESSION_SECRET: secret,
+          PUBLIC_URL: base,
+          ROLE_VIEWERS: '*',
+        },
+        port,
+      );
     await door.close();
     door = await again(`${'n'.repeat(40)},${SECRET}`);
     expect(await viewerOf(browser)).toMatch(/^viewer:/);
@@ -303,9 +474,12 @@ describe('signing out', () => {
     const answer = await browser.post(`${base}/auth/sign-out`, { origin });
     expect(answer.status).toBe(200);
     expect(sessionOf(browser)).toBeUndefined();
-    const href = /content="0; url=([^"]+)"/.exec(await answer.text())?.[1]?.replaceAll('&#38;', '&') ?? '';
+    const href =
+      /content="0; url=([^"]+)"/.exec(await answer.text())?.[1]?.replaceAll('&#38;', '&') ?? '';
     expect(href.startsWith(`${provider?.issuer}/session/end?`)).toBe(true);
-    expect(new URL(href).searchParams.get('post_logout_redirect_uri')).toBe(`${base}/auth/signed-out`);
+    expect(new URL(href).searchParams.get('post_logout_redirect_uri')).toBe(
+      `${base}/auth/signed-out`,
+    );
     expect(new URL(href).searchParams.get('id_token_hint')).toMatch(/^ey/);
     expect((await door.send('/jobs', { headers: copy })).seen).toBeNull();
     expect((await browser.get(`${base}/auth/signed-out`)).status).toBe(200);
@@ -313,8 +487,13 @@ describe('signing out', () => {
   it('needs a page of ours to ask for it', async () => {
     await open();
     const browser = await signedIn();
-    for (const headers of [{}, { origin: 'null' }, { origin: 'http://evil.example' }] as Record<string, string>[]) {
-      await printed(async () => expect((await browser.post(`${base}/auth/sign-out`, headers)).status).toBe(403));
+    for (const headers of [{}, { origin: 'null' }, { origin: 'http://evil.example' }] as Record<
+      string,
+      string
+    >[]) {
+      await printed(async () =>
+        expect((await browser.post(`${base}/auth/sign-out`, headers)).status).toBe(403),
+      );
       expect(await viewerOf(browser)).toMatch(/^operator:/);
     }
     expect((await browser.get(`${base}/auth/sign-out`)).status).toBe(200); // a page that there is not

@@ -39,7 +39,12 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   const sessions = createSessions(config, jar, audience);
   const sealer = createSealer(config.sessionSecrets, `sign-in ${audience}`);
   const used = new ExpiringSet(MAX_USED);
-  const names = { user: config.userClaim, email: 'email', groups: config.groupsClaim, trustEmail: config.trustEmail };
+  const names = {
+    user: config.userClaim,
+    email: 'email',
+    groups: config.groupsClaim,
+    trustEmail: config.trustEmail,
+  };
 
   async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
     const configuration = await provider.discover();
@@ -59,15 +64,23 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     });
     const sealed = await sealer.seal({ pending }, Date.now() + SIGN_IN_MS);
     const cookie = jar.set(jar.signIn(pending.state), sealed, SIGN_IN_MS / 1000);
-    const abandoned = [...authCookies(request).keys()].filter(jar.isSignIn).slice(0, -MAX_PENDING + 1);
-    return { kind: 'redirect', location: location.href, cookies: [...(cookie ? [cookie] : []), ...abandoned.map(jar.clear)] };
+    const abandoned = [...authCookies(request).keys()]
+      .filter(jar.isSignIn)
+      .slice(0, -MAX_PENDING + 1);
+    return {
+      kind: 'redirect',
+      location: location.href,
+      cookies: [...(cookie ? [cookie] : []), ...abandoned.map(jar.clear)],
+    };
   }
 
   /**
    * The sign-in that this browser began and this answer belongs to; each counts once. Else why not: `lost` when the
    * browser began none that could still be meant, which happens to anybody; the others are somebody's doing, perhaps.
    */
-  async function pendingOf(request: IncomingMessage): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'> {
+  async function pendingOf(
+    request: IncomingMessage,
+  ): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'> {
     const [state = '', ...more] = queryOf(request).getAll('state');
     if (used.has(state)) return 'sign_in_used';
     const cookies = authCookies(request);
@@ -80,17 +93,28 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
 
   async function callback(request: IncomingMessage): Promise<DoorAnswer> {
     const pending = await pendingOf(request);
-    if (typeof pending === 'string') return { kind: 'refused', refused: { code: pending, status: 400 }, cookies: [] };
+    if (typeof pending === 'string')
+      return { kind: 'refused', refused: { code: pending, status: 400 }, cookies: [] };
     const cookies = [jar.clear(jar.signIn(pending.state))];
     try {
-      const tokens = await provider.grant(new URL(`${here}/auth/callback?${queryOf(request)}`), { pkceCodeVerifier: pending.verifier, expectedState: pending.state, expectedNonce: pending.nonce, idTokenExpected: true });
+      const tokens = await provider.grant(new URL(`${here}/auth/callback?${queryOf(request)}`), {
+        pkceCodeVerifier: pending.verifier,
+        expectedState: pending.state,
+        expectedNonce: pending.nonce,
+        idTokenExpected: true,
+      });
       const claims = await claimsOf(tokens);
       const identity = identityOf(claims, names);
-      if (!identity) return { kind: 'refused', refused: { code: 'bad_identity', status: 401 }, cookies };
+      if (!identity)
+        return { kind: 'refused', refused: { code: 'bad_identity', status: 401 }, cookies };
       const before = await sessions.read(request);
       if (before) sessions.revoke(before);
-      const session = await sessions.start(identity, { groupsOverage: leftGroupsOut(claims, config.groupsClaim), idToken: tokens.id_token });
-      if (!session) return { kind: 'refused', refused: { code: 'session_too_large', status: 431 }, cookies };
+      const session = await sessions.start(identity, {
+        groupsOverage: leftGroupsOut(claims, config.groupsClaim),
+        idToken: tokens.id_token,
+      });
+      if (!session)
+        return { kind: 'refused', refused: { code: 'session_too_large', status: 431 }, cookies };
       return { kind: 'redirect', location: pending.returnTo, cookies: [...cookies, session] };
     } catch (error) {
       return { kind: 'refused', refused: reasonOf(error), cookies };
@@ -102,19 +126,31 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     const claims = tokens.claims();
     if (!claims) throw new Error('There is no ID token.');
     const configuration = await provider.discover();
-    const complete = claims.email !== undefined && claims.email_verified !== undefined && identityOf(claims, names)?.groups.length;
+    const complete =
+      claims.email !== undefined &&
+      claims.email_verified !== undefined &&
+      identityOf(claims, names)?.groups.length;
     if (complete || !configuration.serverMetadata().userinfo_endpoint) return claims;
-    return { ...(await client.fetchUserInfo(configuration, tokens.access_token, claims.sub)), ...claims };
+    return {
+      ...(await client.fetchUserInfo(configuration, tokens.access_token, claims.sub)),
+      ...claims,
+    };
   }
 
   async function signOut(request: IncomingMessage): Promise<DoorAnswer> {
     const session = await sessions.read(request);
     if (session) sessions.revoke(session);
-    const cookies = [...authCookies(request).keys()].filter((name) => name === jar.session || jar.isSignIn(name)).map(jar.clear);
+    const cookies = [...authCookies(request).keys()]
+      .filter((name) => name === jar.session || jar.isSignIn(name))
+      .map(jar.clear);
     const after = `${here}/auth/signed-out`;
     const configuration = await provider.discover().catch(() => null);
-    if (!session || !configuration?.serverMetadata().end_session_endpoint) return { kind: 'redirect', location: `${basePath}/auth/signed-out`, cookies };
-    const href = client.buildEndSessionUrl(configuration, { post_logout_redirect_uri: after, ...(session.idToken ? { id_token_hint: session.idToken } : {}) }).href;
+    if (!session || !configuration?.serverMetadata().end_session_endpoint)
+      return { kind: 'redirect', location: `${basePath}/auth/signed-out`, cookies };
+    const href = client.buildEndSessionUrl(configuration, {
+      post_logout_redirect_uri: after,
+      ...(session.idToken ? { id_token_hint: session.idToken } : {}),
+    }).href;
     // A page in between: form-action would hold for every further address that the provider leads to.
     return { kind: 'page', page: 'signing_out', href, goesOn: true, cookies };
   }
@@ -123,19 +159,36 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     async authenticate(request) {
       const session = await sessions.read(request);
       jar.hide(request);
-      if (!session) return { kind: 'sign_in', location: `${basePath}/auth/sign-in?return_to=${encodeURIComponent(request.url ?? '')}` };
+      if (!session)
+        return {
+          kind: 'sign_in',
+          location: `${basePath}/auth/sign-in?return_to=${encodeURIComponent(request.url ?? '')}`,
+        };
       // What refreshes by itself is no sign of somebody who is there.
       const polls = request.method === 'GET' && request.url?.startsWith(`${basePath}/api/`);
       const setCookie = polls ? null : await sessions.touch(session);
-      return { kind: 'identity', identity: session.identity, groupsOverage: session.groupsOverage, setCookie: setCookie ?? undefined };
+      return {
+        kind: 'identity',
+        identity: session.identity,
+        groupsOverage: session.groupsOverage,
+        setCookie: setCookie ?? undefined,
+      };
     },
 
     async door(request, path) {
       try {
-        if (request.method === 'POST') return path === '/auth/sign-out' ? await signOut(request) : null;
+        if (request.method === 'POST')
+          return path === '/auth/sign-out' ? await signOut(request) : null;
         if (path === '/auth/sign-in') return await signIn(request);
         if (path === '/auth/callback') return await callback(request);
-        if (path === '/auth/signed-out') return { kind: 'page', page: 'good_bye', href: `${basePath}/auth/sign-in`, goesOn: false, cookies: [] };
+        if (path === '/auth/signed-out')
+          return {
+            kind: 'page',
+            page: 'good_bye',
+            href: `${basePath}/auth/sign-in`,
+            goesOn: false,
+            cookies: [],
+          };
         return null;
       } catch (error) {
         return { kind: 'refused', refused: reasonOf(error), cookies: [] };
@@ -151,8 +204,17 @@ function queryOf(request: IncomingMessage): URLSearchParams {
 
 /** What the viewer is told; the log has the code of it, never the provider's text, which the address may hold. */
 function reasonOf(error: unknown): AuthRefused {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : error instanceof Error ? error.name : 'unknown';
-  console.error(`Sign-in failed: ${code}${error instanceof client.ResponseBodyError ? ` (${error.error.slice(0, 60)})` : ''}`);
-  const networkFailed = error instanceof TypeError || (error instanceof Error && (error.name === 'TimeoutError' || code === 'OAUTH_TIMEOUT'));
+  const code =
+    error instanceof Error && 'code' in error
+      ? String(error.code)
+      : error instanceof Error
+        ? error.name
+        : 'unknown';
+  console.error(
+    `Sign-in failed: ${code}${error instanceof client.ResponseBodyError ? ` (${error.error.slice(0, 60)})` : ''}`,
+  );
+  const networkFailed =
+    error instanceof TypeError ||
+    (error instanceof Error && (error.name === 'TimeoutError' || code === 'OAUTH_TIMEOUT'));
   return error instanceof ProviderUnreachable || networkFailed ? UNREACHABLE : REFUSED;
 }

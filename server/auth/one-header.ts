@@ -9,7 +9,8 @@ export function headerValues({ rawHeaders }: IncomingMessage, name: string): str
 export function takeAway(request: IncomingMessage, name: string): void {
   delete request.headers[name];
   const { rawHeaders } = request;
-  for (let at = rawHeaders.length - 2; at >= 0; at -= 2) if (rawHeaders[at]?.toLowerCase() === name) rawHeaders.splice(at, 2);
+  for (let at = rawHeaders.length - 2; at >= 0; at -= 2)
+    if (rawHeaders[at]?.toLowerCase() === name) rawHeaders.splice(at, 2);
 }
 
 /** Without the spaces and tabs around it: what HTTP leaves out there, and no other sign that only looks like one. */
@@ -25,7 +26,9 @@ const isBlank = (code: number) => code === 0x20 || code === 0x09;
 export function utf8Of(value: string): string | null {
   try {
     // A mark at the beginning stays: a name without it is another's.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, 'latin1'));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      Buffer.from(value, 'latin1'),
+    );
   } catch {
     return null;
   }

@@ -4,16 +4,28 @@ import { type Door, openDoor, printed } from '../../test/harness/door';
 const SECRET = 'correct-horse-battery-staple-0123456789';
 let door: Door;
 beforeAll(async () => {
-  door = await openDoor({ AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ROLE_ADMINS: 'group:ops-admins', ROLE_OPERATORS: 'group:ops', ROLE_VIEWERS: '@example.com,user:bot' });
+  door = await openDoor({
+    AUTH_MODE: 'proxy-header',
+    AUTH_PROXY_SECRET: SECRET,
+    ROLE_ADMINS: 'group:ops-admins',
+    ROLE_OPERATORS: 'group:ops',
+    ROLE_VIEWERS: '@example.com,user:bot',
+  });
 });
 afterAll(() => door.close());
 
-const signed = (headers: Record<string, string | string[]> = {}) => ({ headers: { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice', ...headers } });
-const viewerOf = async (headers: Record<string, string | string[]>) => (await door.send('/jobs', signed(headers))).seen?.headers['x-gjc-viewer'];
+const signed = (headers: Record<string, string | string[]> = {}) => ({
+  headers: { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice', ...headers },
+});
+const viewerOf = async (headers: Record<string, string | string[]>) =>
+  (await door.send('/jobs', signed(headers))).seen?.headers['x-gjc-viewer'];
 
 describe('a proxy that names the viewer in headers', () => {
   it('is believed with the secret, and Next sees neither it nor the headers', async () => {
-    const { status, seen } = await door.send('/jobs?state=x', signed({ 'X-Forwarded-Groups': 'a, ops', 'X-Forwarded-Email': 'alice@example.com' }));
+    const { status, seen } = await door.send(
+      '/jobs?state=x',
+      signed({ 'X-Forwarded-Groups': 'a, ops', 'X-Forwarded-Email': 'alice@example.com' }),
+    );
     expect(status).toBe(200);
     expect(seen?.headers['x-gjc-viewer']).toBe('operator:alice:alice%40example.com:');
     expect(JSON.stringify(seen)).not.toContain(SECRET);
@@ -22,31 +34,54 @@ describe('a proxy that names the viewer in headers', () => {
   });
   it('gives the strongest role of the groups', async () => {
     expect(await viewerOf({ 'X-Forwarded-Groups': 'ops,x ,\tops-admins' })).toBe('admin:alice::');
-    expect(await viewerOf({ 'X-Forwarded-Email': 'ALICE@EXAMPLE.COM' })).toBe('viewer:alice:ALICE%40EXAMPLE.COM:');
+    expect(await viewerOf({ 'X-Forwarded-Email': 'ALICE@EXAMPLE.COM' })).toBe(
+      'viewer:alice:ALICE%40EXAMPLE.COM:',
+    );
     expect(await viewerOf({ 'X-Forwarded-User': 'bot' })).toBe('viewer:bot::');
   });
   it('may have names in any script, as UTF-8', async () => {
     const name = Buffer.from('山田').toString('latin1');
-    expect(await viewerOf({ 'X-Forwarded-User': name, 'X-Forwarded-Groups': 'ops' })).toBe(`operator:${encodeURIComponent('山田')}::`);
+    expect(await viewerOf({ 'X-Forwarded-User': name, 'X-Forwarded-Groups': 'ops' })).toBe(
+      `operator:${encodeURIComponent('山田')}::`,
+    );
   });
   it('takes no group for one that looks like it', async () => {
-    for (const sign of ['\u00a0', '\ufeff', '\u3000', '\u200b']) for (const group of [`${sign}ops-admins`, `ops-admins${sign}`]) expect(await viewerOf({ 'X-Forwarded-Groups': Buffer.from(`ops,${group}`).toString('latin1') })).toBe('operator:alice::');
+    for (const sign of ['\u00a0', '\ufeff', '\u3000', '\u200b'])
+      for (const group of [`${sign}ops-admins`, `ops-admins${sign}`])
+        expect(
+          await viewerOf({ 'X-Forwarded-Groups': Buffer.from(`ops,${group}`).toString('latin1') }),
+        ).toBe('operator:alice::');
   });
   it('turns away who has no role, and says who it was in the audit alone', async () => {
     const { audits } = await printed(async () => {
-      const answer = await door.send('/jobs', signed({ 'X-Forwarded-User': 'mallory<b>', 'X-Forwarded-Email': 'm@evil.example' }));
+      const answer = await door.send(
+        '/jobs',
+        signed({ 'X-Forwarded-User': 'mallory<b>', 'X-Forwarded-Email': 'm@evil.example' }),
+      );
       expect(answer.status).toBe(403);
       expect(answer.seen).toBeNull();
       expect(answer.body).not.toContain('mallory');
     });
-    expect(audits).toMatchObject([{ viewer: 'mallory<b>', action: 'door', outcome: 'refused', error: 'no_role', status: 403, path: '/jobs' }]);
+    expect(audits).toMatchObject([
+      {
+        viewer: 'mallory<b>',
+        action: 'door',
+        outcome: 'refused',
+        error: 'no_role',
+        status: 403,
+        path: '/jobs',
+      },
+    ]);
   });
 });
 
 describe('whoever goes past the proxy', () => {
-  const secretHeader = (...values: string[]) => values.map((value) => `X-Auth-Proxy-Secret: ${value}\r\n`).join('');
-  const users = (...values: string[]) => values.map((value) => `X-Forwarded-User: ${value}\r\n`).join('');
-  const get = (headers: string) => `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${headers}X-Forwarded-Groups: ops-admins\r\nConnection: close\r\n\r\n`;
+  const secretHeader = (...values: string[]) =>
+    values.map((value) => `X-Auth-Proxy-Secret: ${value}\r\n`).join('');
+  const users = (...values: string[]) =>
+    values.map((value) => `X-Forwarded-User: ${value}\r\n`).join('');
+  const get = (headers: string) =>
+    `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${headers}X-Forwarded-Groups: ops-admins\r\nConnection: close\r\n\r\n`;
   it.each([
     ['no secret', users('alice')],
     ['an empty one', secretHeader('') + users('alice')],
@@ -63,14 +98,37 @@ describe('whoever goes past the proxy', () => {
     ['two users', secretHeader(SECRET) + users('alice', 'bob')],
     ['the same user twice', secretHeader(SECRET) + users('alice', 'alice')],
     ['users joined by a comma', secretHeader(SECRET) + users('alice, bob')],
-    ['a second user in other letters', secretHeader(SECRET) + users('alice') + 'x-FORWARDED-user: bob\r\n'],
-    ['two addresses', secretHeader(SECRET) + users('alice') + 'X-Forwarded-Email: a@example.com\r\nX-Forwarded-Email: b@example.com\r\n'],
-    ['groups of its own beside the proxy’s', secretHeader(SECRET) + users('alice') + 'x-forwarded-GROUPS: ops\r\n'],
-    ['a second user beyond the two thousandth header', secretHeader(SECRET) + users('alice') + 'a:1\r\n'.repeat(3_000) + users('bob')],
-    ['a name that begins with a mark of byte order', secretHeader(SECRET) + users(Buffer.from('\ufeffbot').toString('latin1'))],
-    ['a name that ends in a no-break space', secretHeader(SECRET) + users(Buffer.from('bot\u00a0').toString('latin1'))],
+    [
+      'a second user in other letters',
+      secretHeader(SECRET) + users('alice') + 'x-FORWARDED-user: bob\r\n',
+    ],
+    [
+      'two addresses',
+      secretHeader(SECRET) +
+        users('alice') +
+        'X-Forwarded-Email: a@example.com\r\nX-Forwarded-Email: b@example.com\r\n',
+    ],
+    [
+      'groups of its own beside the proxy’s',
+      secretHeader(SECRET) + users('alice') + 'x-forwarded-GROUPS: ops\r\n',
+    ],
+    [
+      'a second user beyond the two thousandth header',
+      secretHeader(SECRET) + users('alice') + 'a:1\r\n'.repeat(3_000) + users('bob'),
+    ],
+    [
+      'a name that begins with a mark of byte order',
+      secretHeader(SECRET) + users(Buffer.from('\ufeffbot').toString('latin1')),
+    ],
+    [
+      'a name that ends in a no-break space',
+      secretHeader(SECRET) + users(Buffer.from('bot\u00a0').toString('latin1')),
+    ],
     ['bytes that are no UTF-8', secretHeader(SECRET) + users('al\xffice')],
-    ['a name that turns the text around', secretHeader(SECRET) + users(Buffer.from('a\u202eb').toString('latin1'))],
+    [
+      'a name that turns the text around',
+      secretHeader(SECRET) + users(Buffer.from('a\u202eb').toString('latin1')),
+    ],
     ['a name of 10,000 letters', secretHeader(SECRET) + users('a'.repeat(10_000))],
   ])('is not let in with %s', async (_, headers) => {
     const { audits, text } = await printed(async () => {
@@ -79,26 +137,39 @@ describe('whoever goes past the proxy', () => {
       expect(answer.seen).toBeNull();
       expect(answer.text).not.toContain(SECRET);
     });
-    expect(audits).toMatchObject([{ action: 'door', outcome: 'refused', status: 401, method: 'GET', path: '/jobs' }]);
+    expect(audits).toMatchObject([
+      { action: 'door', outcome: 'refused', status: 401, method: 'GET', path: '/jobs' },
+    ]);
     expect(text).not.toContain(SECRET);
   });
   it('sends our own headers in vain', async () => {
     for (const name of ['x-gjc-viewer', 'X-GJC-Viewer', 'x-gjc-VIEWER']) {
       expect((await door.send('/jobs', { headers: { [name]: 'admin:mallory' } })).status).toBe(401);
-      expect((await door.send('/jobs', signed({ [name]: 'admin:mallory', 'X-Forwarded-Groups': 'ops' }))).seen?.headers['x-gjc-viewer']).toBe('operator:alice::');
+      expect(
+        (await door.send('/jobs', signed({ [name]: 'admin:mallory', 'X-Forwarded-Groups': 'ops' })))
+          .seen?.headers['x-gjc-viewer'],
+      ).toBe('operator:alice::');
     }
   });
   it('gets a code where a page would ask, and a page where a reader would', async () => {
     expect((await door.send('/api/jobs')).body).toBe('{"error":"bad_proxy_secret"}');
-    const action = await door.send('/jobs', { method: 'POST', headers: { Origin: door.origin, 'Next-Action': 'x' } });
+    const action = await door.send('/jobs', {
+      method: 'POST',
+      headers: { Origin: door.origin, 'Next-Action': 'x' },
+    });
     expect(action).toMatchObject({ status: 401, body: 'bad_proxy_secret' });
     expect(action.headers['content-type']).toBe('text/plain');
-    expect((await door.send('/jobs', { headers: { 'Accept-Language': 'ja' } })).body).toContain('lang="ja"');
+    expect((await door.send('/jobs', { headers: { 'Accept-Language': 'ja' } })).body).toContain(
+      'lang="ja"',
+    );
   });
 });
 
 it('takes the request’s id from the proxy that proved itself, in its form alone', async () => {
-  const idOf = async (id: string) => (await door.send('/jobs', signed({ 'X-Forwarded-Groups': 'ops', 'X-Request-Id': id }))).seen?.headers['x-request-id'];
+  const idOf = async (id: string) =>
+    (await door.send('/jobs', signed({ 'X-Forwarded-Groups': 'ops', 'X-Request-Id': id }))).seen
+      ?.headers['x-request-id'];
   expect(await idOf('req-0123456789')).toBe('req-0123456789');
-  for (const id of ['short', 'a b c d e f g h', 'x'.repeat(200), '{"a":1234567}']) expect(await idOf(id)).toMatch(/^[0-9a-f-]{36}$/);
+  for (const id of ['short', 'a b c d e f g h', 'x'.repeat(200), '{"a":1234567}'])
+    expect(await idOf(id)).toMatch(/^[0-9a-f-]{36}$/);
 });

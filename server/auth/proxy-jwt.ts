@@ -1,4 +1,11 @@
-import { type JWTHeaderParameters, type JWTPayload, decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import {
+  type JWTHeaderParameters,
+  type JWTPayload,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+} from 'jose';
 import type { ProxyJwtConfig } from '../../lib/auth/config';
 import type { AuthRefused, Authentication, Authenticator } from './types';
 import { identityOf } from './claims';
@@ -9,7 +16,8 @@ const MAX_TOKEN = 32_768;
 /** Seconds that two clocks may be apart. */
 const TOLERANCE = 5;
 /** Three parts of base64url; the load balancer pads them. */
-const COMPACT = /^[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,2048}={0,2}$/;
+const COMPACT =
+  /^[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,2048}={0,2}$/;
 
 const refuse = (refused: AuthRefused): Authentication => ({ kind: 'refused', refused });
 const BAD: AuthRefused = { code: 'bad_token', status: 401 };
@@ -26,13 +34,15 @@ function checkClaimed(config: ProxyJwtConfig, header: Header, payload: JWTPayloa
   if (!config.algorithms.includes(String(header.alg))) throw new NotForUs('alg');
   if (config.albSigner !== null) return checkAlbHeader(config, header, payload);
   if (payload.iss !== config.issuer) throw new NotForUs('iss');
-  if (config.audience === null || ![payload.aud].flat().includes(config.audience)) throw new NotForUs('aud');
+  if (config.audience === null || ![payload.aud].flat().includes(config.audience))
+    throw new NotForUs('aud');
   checkEnd(payload.exp, payload);
 }
 
 function checkEnd(exp: unknown, payload: JWTPayload): void {
   if (typeof exp !== 'number') throw new NotForUs('exp');
-  if (exp + TOLERANCE <= Date.now() / 1000) throw new errors.JWTExpired('expired', payload, 'exp', 'check_failed');
+  if (exp + TOLERANCE <= Date.now() / 1000)
+    throw new errors.JWTExpired('expired', payload, 'exp', 'check_failed');
 }
 
 function checkAlbHeader(config: ProxyJwtConfig, header: Header, payload: JWTPayload): void {
@@ -48,14 +58,25 @@ function checkAlbHeader(config: ProxyJwtConfig, header: Header, payload: JWTPayl
 export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
   const keys = readKeys(config.keys);
   const alb = config.albSigner !== null;
-  const names = { user: config.userClaim, email: config.emailClaim, groups: config.groupsClaim, trustEmail: true };
+  const names = {
+    user: config.userClaim,
+    email: config.emailClaim,
+    groups: config.groupsClaim,
+    trustEmail: true,
+  };
 
   async function verify(token: string): Promise<JWTPayload> {
     checkClaimed(config, decodeProtectedHeader(token), decodeJwt(token));
     const { payload, protectedHeader } = await jwtVerify(token, keys, {
       algorithms: config.algorithms,
       clockTolerance: TOLERANCE,
-      ...(alb ? {} : { issuer: config.issuer ?? undefined, audience: config.audience ?? undefined, requiredClaims: ['exp', 'iss', 'aud'] }),
+      ...(alb
+        ? {}
+        : {
+            issuer: config.issuer ?? undefined,
+            audience: config.audience ?? undefined,
+            requiredClaims: ['exp', 'iss', 'aud'],
+          }),
     });
     if (alb) checkAlbHeader(config, protectedHeader, payload);
     return payload;
@@ -71,9 +92,12 @@ export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
       if (tokens.length > 1 || token.length > MAX_TOKEN || !COMPACT.test(token)) return refuse(BAD);
       try {
         const identity = identityOf(await verify(token), names);
-        return identity ? { kind: 'identity', identity } : refuse({ code: 'bad_identity', status: 401 });
+        return identity
+          ? { kind: 'identity', identity }
+          : refuse({ code: 'bad_identity', status: 401 });
       } catch (error) {
-        if (error instanceof errors.JWTExpired) return refuse({ code: 'token_expired', status: 401 });
+        if (error instanceof errors.JWTExpired)
+          return refuse({ code: 'token_expired', status: 401 });
         if (!(error instanceof KeysUnreachable)) return refuse(BAD);
         console.error(error);
         return refuse({ code: 'keys_unreachable', status: 503 });

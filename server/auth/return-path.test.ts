@@ -2,9 +2,48 @@ import { describe, expect, it } from 'vitest';
 import { safeReturnPath } from './return-path';
 
 describe('safeReturnPath', () => {
-  it.each(['/jobs', '/', '/jobs?q=%E8%AB%8B&state=x', '/batches/1?a=//b', '/performance/A::B'])('goes to %s', (path) => expect(safeReturnPath(path, '')).toBe(path));
-  it.each(['', 'jobs', '//evil.example', '///evil.example', '/\\evil.example', '\\\\evil.example', '/\t/evil.example', '/\n/evil.example', 'https://evil.example', 'https:evil.example', 'javascript:alert(1)', '/ x', '/é', '/x\0', '/..//evil.example', '/a/..//evil.example', '/%2e%2e//x', '/%2fevil.example', '/%5cevil.example', '/auth/sign-in', '/auth/callback?code=x', '/api/jobs', `/${'a'.repeat(3_000)}`, null])('not to %s', (path) =>
-    expect(safeReturnPath(path, '')).toBe('/'));
-  it.each(['/jobs', '/ops', '/ops/good_jobx', '/ops/good_job/../x', '/ops/good_job/%2e%2e/x', '/ops/good_job/./../../x'])('under a prefix not to %s', (path) => expect(safeReturnPath(path, '/ops/good_job')).toBe('/ops/good_job'));
-  it('keeps what is under the prefix', () => expect(safeReturnPath('/ops/good_job/jobs?x=1', '/ops/good_job')).toBe('/ops/good_job/jobs?x=1'));
+  it.each(['/jobs', '/', '/jobs?q=%E8%AB%8B&state=x', '/batches/1?a=//b', '/performance/A::B'])(
+    'goes to %s',
+    (path) => expect(safeReturnPath(path, '')).toBe(path),
+  );
+  it.each([
+    '',
+    'jobs',
+    '//evil.example',
+    '///evil.example',
+    '/\\evil.example',
+    '\\\\evil.example',
+    '/\t/evil.example',
+    '/\n/evil.example',
+    'https://evil.example',
+    'https:evil.example',
+    'javascript:alert(1)',
+    '/ x',
+    '/é',
+    '/x\0',
+    '/..//evil.example',
+    '/a/..//evil.example',
+    '/%2e%2e//x',
+    '/%2fevil.example',
+    '/%5cevil.example',
+    '/auth/sign-in',
+    '/auth/callback?code=x',
+    '/api/jobs',
+    `/${'a'.repeat(3_000)}`,
+    null,
+  ])('not to %s', (path) => expect(safeReturnPath(path, '')).toBe('/'));
+  it.each([
+    '/jobs',
+    '/ops',
+    '/ops/good_jobx',
+    '/ops/good_job/../x',
+    '/ops/good_job/%2e%2e/x',
+    '/ops/good_job/./../../x',
+  ])('under a prefix not to %s', (path) =>
+    expect(safeReturnPath(path, '/ops/good_job')).toBe('/ops/good_job'),
+  );
+  it('keeps what is under the prefix', () =>
+    expect(safeReturnPath('/ops/good_job/jobs?x=1', '/ops/good_job')).toBe(
+      '/ops/good_job/jobs?x=1',
+    ));
 });

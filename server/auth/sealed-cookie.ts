@@ -11,7 +11,9 @@ export interface Sealer {
 
 /** Encrypts with the first secret and opens with each: a new one is put before the old until those are over. */
 export function createSealer(secrets: string[], use: string): Sealer {
-  const keys = secrets.map((secret) => new Uint8Array(hkdfSync('sha256', secret, 'good-job-console', use, 32)));
+  const keys = secrets.map(
+    (secret) => new Uint8Array(hkdfSync('sha256', secret, 'good-job-console', use, 32)),
+  );
   const [newest] = keys;
   if (!newest) throw new Error('There is no secret.');
   return {
@@ -22,7 +24,11 @@ export function createSealer(secrets: string[], use: string): Sealer {
         .encrypt(newest),
     async open(value) {
       for (const key of keys) {
-        const opened = await jwtDecrypt(value, key, { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'], requiredClaims: ['exp'] }).catch(() => null);
+        const opened = await jwtDecrypt(value, key, {
+          keyManagementAlgorithms: ['dir'],
+          contentEncryptionAlgorithms: ['A256GCM'],
+          requiredClaims: ['exp'],
+        }).catch(() => null);
         if (opened) return opened.payload;
       }
       return null;

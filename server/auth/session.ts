@@ -26,7 +26,11 @@ export interface Session {
  * Sessions live in the browser alone, so a restart or a second server ends none. What was signed out is remembered
  * here until it would have ended: by this process; a copy of the cookie outlives it on another one.
  */
-export function createSessions(config: OidcConfig & { roles: RoleRules }, jar: CookieJar, audience: string) {
+export function createSessions(
+  config: OidcConfig & { roles: RoleRules },
+  jar: CookieJar,
+  audience: string,
+) {
   const sealer = createSealer(config.sessionSecrets, `session ${audience}`);
   const revoked = new ExpiringSet(MAX_REVOKED);
   const mentioned = groupsOfRules(config.roles);
@@ -43,11 +47,20 @@ export function createSessions(config: OidcConfig & { roles: RoleRules }, jar: C
 
   return {
     /** A new one at each sign-in, whatever the browser had before. `cookie` null: too large for a browser. */
-    async start(identity: Identity, more: { groupsOverage: boolean; idToken?: string }): Promise<string | null> {
+    async start(
+      identity: Identity,
+      more: { groupsOverage: boolean; idToken?: string },
+    ): Promise<string | null> {
       const now = Date.now();
       // Of hundreds of groups, those that decide.
       const groups = identity.groups.filter((group) => mentioned.has(group));
-      return seal({ id: randomUUID(), identity: { ...identity, groups }, ...more, seenAt: now, endsAt: now + config.maxMs });
+      return seal({
+        id: randomUUID(),
+        identity: { ...identity, groups },
+        ...more,
+        seenAt: now,
+        endsAt: now + config.maxMs,
+      });
     },
 
     async read(request: IncomingMessage): Promise<Session | null> {
@@ -57,13 +70,19 @@ export function createSessions(config: OidcConfig & { roles: RoleRules }, jar: C
       const session = opened.session as Session;
       const now = Date.now();
       // The clock of the cookie counts whole seconds; this one decides.
-      return !revoked.has(session.id) && now < session.endsAt && now < session.seenAt + config.idleMs ? session : null;
+      return !revoked.has(session.id) &&
+        now < session.endsAt &&
+        now < session.seenAt + config.idleMs
+        ? session
+        : null;
     },
 
     /** The cookie that carries it on; null: it was carried on just now. */
     async touch(session: Session): Promise<string | null> {
       const now = Date.now();
-      return now - session.seenAt < Math.min(60_000, config.idleMs / 4) ? null : seal({ ...session, seenAt: now });
+      return now - session.seenAt < Math.min(60_000, config.idleMs / 4)
+        ? null
+        : seal({ ...session, seenAt: now });
     },
 
     revoke({ id, endsAt }: Session): void {

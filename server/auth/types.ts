@@ -3,7 +3,16 @@ import type { Identity } from '../../lib/auth/roles';
 
 /** Why somebody is not let in; message keys `door.<code>`. */
 export type AuthRefused =
-  | { code: 'no_identity' | 'bad_identity' | 'bad_proxy_secret' | 'bad_token' | 'token_expired' | 'signed_out'; status: 401 }
+  | {
+      code:
+        | 'no_identity'
+        | 'bad_identity'
+        | 'bad_proxy_secret'
+        | 'bad_token'
+        | 'token_expired'
+        | 'signed_out';
+      status: 401;
+    }
   | { code: 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'; status: 400 }
   | { code: 'sign_in_refused' | 'groups_overage'; status: 403 }
   | { code: 'session_too_large'; status: 431 }
@@ -37,4 +46,10 @@ export type DoorAnswer =
   | { kind: 'redirect'; location: string; cookies: string[] }
   | { kind: 'refused'; refused: AuthRefused; cookies: string[] }
   /** A page in the reader's language, with a way on; `goesOn`: by itself. */
-  | { kind: 'page'; page: 'good_bye' | 'signing_out'; href: string; goesOn: boolean; cookies: string[] };
+  | {
+      kind: 'page';
+      page: 'good_bye' | 'signing_out';
+      href: string;
+      goesOn: boolean;
+      cookies: string[];
+    };

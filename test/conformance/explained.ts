@@ -16,7 +16,10 @@ import type { Way } from './ways';
 /** Which of them can be, in this situation. */
 function waysIn(vector: Vector, { action, bulk }: Situation): Way[] {
   const isRetry = action === 'retry' || action === 'batch_retry';
-  const failed = vector.result !== 'ok' || vector.http?.exception !== undefined || vector.http?.flash?.alert !== undefined;
+  const failed =
+    vector.result !== 'ok' ||
+    vector.http?.exception !== undefined ||
+    vector.http?.flash?.alert !== undefined;
   const can: Record<Way, boolean> = {
     seesNoLock: vector.lock_strategy === 'skiplocked',
     forgetsBatch: action === 'discard' || action === 'force_discard',
@@ -36,7 +39,10 @@ function waysIn(vector: Vector, { action, bulk }: Situation): Way[] {
 
 /** None, each alone, two at a time, …: the fewest that explain it. */
 function subsets(ways: Way[]): Way[][] {
-  const all = ways.reduce<Way[][]>((sets, way) => [...sets, ...sets.map((set) => [...set, way])], [[]]);
+  const all = ways.reduce<Way[][]>(
+    (sets, way) => [...sets, ...sets.map((set) => [...set, way])],
+    [[]],
+  );
   return all.sort((a, b) => a.length - b.length);
 }
 
@@ -45,7 +51,10 @@ function subsets(ways: Way[]): Way[][] {
  * Null when nothing does.
  */
 export function explained(vector: Vector, situation: Situation): Way[] | null {
-  return subsets(waysIn(vector, situation)).find((ways) => gives(vector, situation, new Set(ways))) ?? null;
+  return (
+    subsets(waysIn(vector, situation)).find((ways) => gives(vector, situation, new Set(ways))) ??
+    null
+  );
 }
 
 function gives(vector: Vector, situation: Situation, ways: ReadonlySet<Way>): boolean {
@@ -55,7 +64,8 @@ function gives(vector: Vector, situation: Situation, ways: ReadonlySet<Way>): bo
   // It tells at what it stopped, and not what became of the others.
   if (ways.has('stopsHalfWay')) return true;
   const outcomes = recordedOutcomes(vector);
-  if (outcomes === null) return ways.has('halts') || !Object.values(expectation.outcomes).includes('done');
+  if (outcomes === null)
+    return ways.has('halts') || !Object.values(expectation.outcomes).includes('done');
   return stringify(outcomes) === stringify(comparable(expectation.outcomes, outcomes));
 }
 
@@ -69,22 +79,36 @@ export function recordedOutcomes(vector: Vector): Expectation['outcomes'] | null
 }
 
 /** Of a bulk action over HTTP only the number is told. */
-function comparable(outcomes: Expectation['outcomes'], like: Expectation['outcomes']): Expectation['outcomes'] {
-  return typeof like.doneCount === 'number' ? { doneCount: Object.values(outcomes).filter((one) => one === 'done').length } : outcomes;
+function comparable(
+  outcomes: Expectation['outcomes'],
+  like: Expectation['outcomes'],
+): Expectation['outcomes'] {
+  return typeof like.doneCount === 'number'
+    ? { doneCount: Object.values(outcomes).filter((one) => one === 'done').length }
+    : outcomes;
 }
 
 /** GoodJob::Job.scheduled and its like. */
 function isInGoodJobsTab({ now_before }: Vector) {
   return (row: Row, state: string): boolean => {
-    const executions = isObject<Json>(row.serialized_params) ? Number(String(row.serialized_params.executions ?? NaN)) : NaN;
-    const isLater = typeof row.scheduled_at === 'string' && microseconds(row.scheduled_at) > microseconds(now_before);
+    const executions = isObject<Json>(row.serialized_params)
+      ? Number(String(row.serialized_params.executions ?? NaN))
+      : NaN;
+    const isLater =
+      typeof row.scheduled_at === 'string' &&
+      microseconds(row.scheduled_at) > microseconds(now_before);
     switch (state) {
       case 'scheduled':
         return row.finished_at === null && isLater && executions < 2;
       case 'retried':
         return row.finished_at === null && isLater && executions > 1;
       case 'queued':
-        return row.finished_at === null && row.performed_at === null && row.scheduled_at !== null && !isLater;
+        return (
+          row.finished_at === null &&
+          row.performed_at === null &&
+          row.scheduled_at !== null &&
+          !isLater
+        );
       case 'running':
         return row.finished_at === null && row.performed_at !== null;
       case 'succeeded':

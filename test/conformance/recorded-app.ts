@@ -20,16 +20,24 @@ export function recordedApp(vectors: Vector[]): RecordedApp {
   const filled: Record<'locale' | 'timezone', string[]> = { locale: [], timezone: [] };
   for (const { before, after, http } of vectors) {
     for (const row of after.good_jobs) {
-      const [first] = Array.isArray(paramsOf(row).arguments) ? (paramsOf(row).arguments as Json[]) : [];
+      const [first] = Array.isArray(paramsOf(row).arguments)
+        ? (paramsOf(row).arguments as Json[])
+        : [];
       const gid = isObject<Json>(first) ? first._aj_globalid : undefined;
-      const name = typeof gid === 'string' ? /^gid:\/\/([^/]+)\/GoodJob::Batch\//.exec(gid)?.[1] : undefined;
+      const name =
+        typeof gid === 'string' ? /^gid:\/\/([^/]+)\/GoodJob::Batch\//.exec(gid)?.[1] : undefined;
       if (name && row.batch_callback_id !== null) names.push(name);
       const old = before.good_jobs.find(({ id }) => id === row.id);
       // Over HTTP the locale may be the operator's.
       if (!old || http) continue;
       for (const key of ['locale', 'timezone'] as const) {
         const value = paramsOf(row)[key];
-        if (isObject<Json>(old.serialized_params) && (paramsOf(old)[key] ?? null) === null && typeof value === 'string') filled[key].push(value);
+        if (
+          isObject<Json>(old.serialized_params) &&
+          (paramsOf(old)[key] ?? null) === null &&
+          typeof value === 'string'
+        )
+          filled[key].push(value);
       }
     }
   }

@@ -35,16 +35,27 @@ export class Stage {
     readonly app: RecordedApp,
     private readonly contexts: Record<Situation['dequeueQuerySort'], Ctx>,
   ) {
-    listener.on('notification', ({ payload = '' }) => (payload === END ? this.ended?.() : this.received.push(payload)));
+    listener.on('notification', ({ payload = '' }) =>
+      payload === END ? this.ended?.() : this.received.push(payload),
+    );
   }
 
   static async open(name: string, app: RecordedApp = README_APP): Promise<Stage> {
     const console = await TestConsole.open(name);
     const listener = await console.session();
     await listener.query('LISTEN good_job');
-    const context = (dequeueQuerySort: Situation['dequeueQuerySort']) => console.ctx({ app: { ...app, dequeueQuerySort } });
+    const context = (dequeueQuerySort: Situation['dequeueQuerySort']) =>
+      console.ctx({ app: { ...app, dequeueQuerySort } });
     const contexts = { created_at: context('created_at'), scheduled_at: context('scheduled_at') };
-    return new Stage(console, console.client, listener, await console.session(), await readColumns(console.client), app, contexts);
+    return new Stage(
+      console,
+      console.client,
+      listener,
+      await console.session(),
+      await readColumns(console.client),
+      app,
+      contexts,
+    );
   }
 
   close(): Promise<void> {
@@ -62,33 +73,69 @@ export class Stage {
     const to = await this.clock();
     await this.holder.query('SELECT pg_advisory_unlock_all()');
     await this.allNotifications();
-    return { rows: await readRows(this.rows, this.columns), outcomes, notifications: [...this.received], shift, from, to };
+    return {
+      rows: await readRows(this.rows, this.columns),
+      outcomes,
+      notifications: [...this.received],
+      shift,
+      from,
+      to,
+    };
   }
 
   private async clock(): Promise<bigint> {
-    const { rows } = await this.rows.query<{ now: string }>(`SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`);
+    const { rows } = await this.rows.query<{ now: string }>(
+      `SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
+    );
     return microseconds(rows[0]?.now ?? '');
   }
 
   private async hold({ heldJobs, heldProcesses }: Situation): Promise<void> {
-    const keys = [...heldJobs.map((id) => lockKey('good_jobs', id)), ...heldProcesses.map((id) => lockKey('good_job_processes', id))];
+    const keys = [
+      ...heldJobs.map((id) => lockKey('good_jobs', id)),
+      ...heldProcesses.map((id) => lockKey('good_job_processes', id)),
+    ];
     for (const key of keys) await this.holder.query(`SELECT pg_advisory_lock(${key})`);
   }
 
-  private async act({ action, ids, scheduledAt, dequeueQuerySort, bulk, setting, unknownBulk }: Situation, shift: bigint): Promise<Record<string, string>> {
+  private async act(
+    { action, ids, scheduledAt, dequeueQuerySort, bulk, setting, unknownBulk }: Situation,
+    shift: bigint,
+  ): Promise<Record<string, string>> {
     const ctx = this.contexts[dequeueQuerySort];
     // The door of bulk actions takes no other names than these.
-    if (unknownBulk !== null) return { [ids[0] ?? '']: (BULK_ACTIONS as readonly string[]).includes(unknownBulk) ? 'done' : 'refused' };
+    if (unknownBulk !== null)
+      return {
+        [ids[0] ?? '']: (BULK_ACTIONS as readonly string[]).includes(unknownBulk)
+          ? 'done'
+          : 'refused',
+      };
     // Nor do pages and actions take an id that can be none.
-    if (!setting && !bulk && !ids.every(isUuid)) return Object.fromEntries(ids.map((id) => [id, 'missing']));
+    if (!setting && !bulk && !ids.every(isUuid))
+      return Object.fromEntries(ids.map((id) => [id, 'missing']));
     if (setting) return { [ids[0] ?? '']: await this.set(ctx, setting, shift) };
     if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
-    if (bulk && action !== 'batch_retry' && action !== 'force_discard') return this.run(ctx, action, bulk.by === 'ids' ? { kind: 'ids', ids } : { kind: 'filter', query: bulk.query, batchId: null }, ids);
+    if (bulk && action !== 'batch_retry' && action !== 'force_discard')
+      return this.run(
+        ctx,
+        action,
+        bulk.by === 'ids'
+          ? { kind: 'ids', ids }
+          : { kind: 'filter', query: bulk.query, batchId: null },
+        ids,
+      );
     if (action !== 'batch_retry') {
-      const outcomes = await changeJobs(ctx, action, ids, scheduledAt === null ? {} : { scheduledAt: shifted(scheduledAt, shift) });
+      const outcomes = await changeJobs(
+        ctx,
+        action,
+        ids,
+        scheduledAt === null ? {} : { scheduledAt: shifted(scheduledAt, shift) },
+      );
       return Object.fromEntries(outcomes.map(({ id, outcome }) => [id, outcome]));
     }
-    const results = await Promise.all(ids.map(async (id) => [id, (await retryBatch(ctx, id)).outcome] as const));
+    const results = await Promise.all(
+      ids.map(async (id) => [id, (await retryBatch(ctx, id)).outcome] as const),
+    );
     return Object.fromEntries(results);
   }
 
@@ -97,21 +144,47 @@ export class Stage {
     const { outcome } =
       'given' in call
         ? await changePause(ctx, call.action, call.given)
-        : await changeCronKey(ctx, call.action, call.key, call.file, call.cronAt === null ? undefined : shifted(call.cronAt, shift));
+        : await changeCronKey(
+            ctx,
+            call.action,
+            call.key,
+            call.file,
+            call.cronAt === null ? undefined : shifted(call.cronAt, shift),
+          );
     return outcome === 'unchanged' ? 'done' : outcome;
   }
 
   /** A bulk run to its end. It keeps the ids of what was not done; done is the rest, and as many as it says. */
-  private async run(ctx: Ctx, action: BulkAction, target: BulkTarget, ids: string[]): Promise<Record<string, string>> {
+  private async run(
+    ctx: Ctx,
+    action: BulkAction,
+    target: BulkTarget,
+    ids: string[],
+  ): Promise<Record<string, string>> {
     const { cutOff, total } = await previewBulk(ctx, action, target);
-    const started = await startBulk(ctx, { action, target, scheduledAt: null, cutOff, expected: total, typed: null });
+    const started = await startBulk(ctx, {
+      action,
+      target,
+      scheduledAt: null,
+      cutOff,
+      expected: total,
+      typed: null,
+    });
     if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
     await workOn(started.runId)?.ended;
     const run = await getRun(ctx, started.runId);
-    const notDone = new Map((await listSamples(ctx, started.runId)).map(({ jobId, outcome }) => [jobId, outcome]));
+    const notDone = new Map(
+      (await listSamples(ctx, started.runId)).map(({ jobId, outcome }) => [jobId, outcome]),
+    );
     const done = ids.filter((id) => !notDone.has(id));
-    if (run?.state !== 'finished' || (run.counts.done ?? 0) !== done.length) throw new Error(`The run is ${run?.state} and says ${JSON.stringify(run?.counts)}; ${done.length} of ${ids.length} jobs should be done.`);
-    return Object.fromEntries([...done.map((id) => [id, 'done']), ...notDone]) as Record<string, string>;
+    if (run?.state !== 'finished' || (run.counts.done ?? 0) !== done.length)
+      throw new Error(
+        `The run is ${run?.state} and says ${JSON.stringify(run?.counts)}; ${done.length} of ${ids.length} jobs should be done.`,
+      );
+    return Object.fromEntries([...done.map((id) => [id, 'done']), ...notDone]) as Record<
+      string,
+      string
+    >;
   }
 
   /** Notifications arrive in the order of the commits: after our own, none of the action's is outstanding. */

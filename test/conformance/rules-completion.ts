@@ -3,10 +3,15 @@ import { type Expected, type ExpectedRow, NEW_ID, NOW, PAYLOAD_NOW, isObject } f
 import type { World } from './rules';
 
 /** The completion check of a batch, as GOODJOB.md has it. */
-export function completionCheck(world: World, batchId: string, { memberDiscarded }: { memberDiscarded: boolean }): void {
+export function completionCheck(
+  world: World,
+  batchId: string,
+  { memberDiscarded }: { memberDiscarded: boolean },
+): void {
   const batch = world.rows.good_job_batches.find((row) => row.id === batchId);
   if (!batch) return;
-  const open = (column: 'batch_id' | 'batch_callback_id') => world.rows.good_jobs.some((job) => job[column] === batchId && job.finished_at === null);
+  const open = (column: 'batch_id' | 'batch_callback_id') =>
+    world.rows.good_jobs.some((job) => job[column] === batchId && job.finished_at === null);
   // On Rails 7.2 GoodJob inserts the callbacks after its own check.
   const wereOpen = world.ways.has('finishesEarly') ? open('batch_callback_id') : undefined;
   const set = (column: string) => Object.assign(batch, { [column]: NOW, updated_at: NOW });
@@ -20,37 +25,72 @@ export function completionCheck(world: World, batchId: string, { memberDiscarded
     if (batch.discarded_at === null) enqueue(world, batch, 'success');
     enqueue(world, batch, 'finish');
   }
-  if (batch.jobs_finished_at !== null && batch.finished_at === null && !(wereOpen ?? open('batch_callback_id'))) set('finished_at');
+  if (
+    batch.jobs_finished_at !== null &&
+    batch.finished_at === null &&
+    !(wereOpen ?? open('batch_callback_id'))
+  )
+    set('finished_at');
 }
 
 function enqueue(world: World, batch: ExpectedRow, event: 'discard' | 'success' | 'finish'): void {
   const jobClass = batch[`on_${event}`];
   if (typeof jobClass !== 'string' || jobClass.trim() === '') return;
   const stored = newestPayload(world, jobClass);
-  const text = (value: Expected | undefined) => (typeof value === 'string' && value.trim() !== '' ? value : undefined);
+  const text = (value: Expected | undefined) =>
+    typeof value === 'string' && value.trim() !== '' ? value : undefined;
   const queue = text(batch.callback_queue_name) ?? text(stored.queue_name) ?? 'default';
   const { appName, locale, timeZone } = world.situation.app;
-  const operators = world.ways.has('operatorsLocale') ? text(world.vector.http?.params.locale ?? /[?&]locale=([^&]+)/.exec(world.vector.http?.request ?? '')?.[1]) : undefined;
-  const priority = batch.callback_priority ?? (stored.priority instanceof LosslessNumber ? stored.priority : null);
+  const operators = world.ways.has('operatorsLocale')
+    ? text(
+        world.vector.http?.params.locale ??
+          /[?&]locale=([^&]+)/.exec(world.vector.http?.request ?? '')?.[1],
+      )
+    : undefined;
+  const priority =
+    batch.callback_priority ?? (stored.priority instanceof LosslessNumber ? stored.priority : null);
   const zero = new LosslessNumber('0');
   const payload: Expected = {
-    job_class: jobClass, job_id: NEW_ID, provider_job_id: null, queue_name: queue, priority,
+    job_class: jobClass,
+    job_id: NEW_ID,
+    provider_job_id: null,
+    queue_name: queue,
+    priority,
     arguments: [
       { _aj_globalid: `gid://${appName}/GoodJob::Batch/${String(batch.id)}` },
-      { event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event }, _aj_symbol_keys: ['event'] },
+      {
+        event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: event },
+        _aj_symbol_keys: ['event'],
+      },
     ],
-    executions: zero, exception_executions: {}, locale: operators ?? text(stored.locale) ?? locale, timezone: text(stored.timezone) ?? timeZone,
-    enqueued_at: PAYLOAD_NOW, scheduled_at: null,
+    executions: zero,
+    exception_executions: {},
+    locale: operators ?? text(stored.locale) ?? locale,
+    timezone: text(stored.timezone) ?? timeZone,
+    enqueued_at: PAYLOAD_NOW,
+    scheduled_at: null,
   };
   world.rows.good_jobs.push({
-    id: NEW_ID, active_job_id: NEW_ID, queue_name: queue, priority: priority ?? zero, job_class: jobClass, serialized_params: payload,
-    batch_id: null, batch_callback_id: batch.id, finished_at: null, scheduled_at: NOW, created_at: NOW, updated_at: NOW,
+    id: NEW_ID,
+    active_job_id: NEW_ID,
+    queue_name: queue,
+    priority: priority ?? zero,
+    job_class: jobClass,
+    serialized_params: payload,
+    batch_id: null,
+    batch_callback_id: batch.id,
+    finished_at: null,
+    scheduled_at: NOW,
+    created_at: NOW,
+    updated_at: NOW,
   });
   world.queues.add(queue);
 }
 
 function newestPayload(world: World, jobClass: string): { [key: string]: Expected } {
   const age = (job: ExpectedRow) => (job.created_at === NOW ? '~' : String(job.created_at));
-  const [newest] = world.rows.good_jobs.filter((job) => job.job_class === jobClass).sort((a, b) => (age(a) < age(b) ? 1 : -1));
+  const [newest] = world.rows.good_jobs
+    .filter((job) => job.job_class === jobClass)
+    .sort((a, b) => (age(a) < age(b) ? 1 : -1));
   return isObject<Expected>(newest?.serialized_params) ? newest.serialized_params : {};
 }

@@ -1,5 +1,13 @@
 import { LosslessNumber, parse } from 'lossless-json';
-import { type Expected, type ExpectedRow, NEW_ID, NOW, type OutcomeName, PAYLOAD_NOW, isObject } from './expectation';
+import {
+  type Expected,
+  type ExpectedRow,
+  NEW_ID,
+  NOW,
+  type OutcomeName,
+  PAYLOAD_NOW,
+  isObject,
+} from './expectation';
 import type { World } from './rules';
 import { type SettingCall, enqueuedBy } from './setting-situation';
 
@@ -10,32 +18,48 @@ export function changeSetting(world: World, call: SettingCall): OutcomeName {
   if ('given' in call) return changePauses(world, call.action, call.given);
   if (!call.file.entries.has(call.key) && !isKnown(world, call.key)) return 'missing';
   if (call.action === 'enqueue') return enqueue(world, call);
-  const [to, from] = call.action === 'enable' ? ['cron_keys_enabled', 'cron_keys_disabled'] : ['cron_keys_disabled', 'cron_keys_enabled'];
+  const [to, from] =
+    call.action === 'enable'
+      ? ['cron_keys_enabled', 'cron_keys_disabled']
+      : ['cron_keys_disabled', 'cron_keys_enabled'];
   const other = setting(world, from);
   const own = setting(world, to);
   const isList = (value: Expected | undefined) => Array.isArray(value);
-  if ((other && other.value !== null && !isList(other.value)) || (own && !isList(own.value))) return 'refused';
+  if ((other && other.value !== null && !isList(other.value)) || (own && !isList(own.value)))
+    return 'refused';
   if (isList(other?.value) && other) write(other, without(other.value, call.key));
   if (own) write(own, withName(own.value, call.key));
   else make(world, to, [call.key]);
   return 'done';
 }
 
-function changePauses(world: World, action: 'pause' | 'unpause', given: Partial<Record<keyof typeof LISTS, string>>): OutcomeName {
-  const present = (Object.keys(LISTS) as (keyof typeof LISTS)[]).filter((kind) => /\S/.test(given[kind] ?? ''));
+function changePauses(
+  world: World,
+  action: 'pause' | 'unpause',
+  given: Partial<Record<keyof typeof LISTS, string>>,
+): OutcomeName {
+  const present = (Object.keys(LISTS) as (keyof typeof LISTS)[]).filter((kind) =>
+    /\S/.test(given[kind] ?? ''),
+  );
   const [kind] = present;
   if (!kind || present.length > 1) return 'refused';
   const name = given[kind] ?? '';
   const list = LISTS[kind];
   const row = setting(world, 'pauses');
   if (!row) {
-    if (action === 'pause') make(world, 'pauses', { queues: [], job_classes: [], labels: [], [list]: [name] });
+    if (action === 'pause')
+      make(world, 'pauses', { queues: [], job_classes: [], labels: [], [list]: [name] });
     return 'done';
   }
   const { value } = row;
-  if (!isObject<Expected>(value) || !(value[list] === undefined || value[list] === null || Array.isArray(value[list]))) return 'refused';
+  if (
+    !isObject<Expected>(value) ||
+    !(value[list] === undefined || value[list] === null || Array.isArray(value[list]))
+  )
+    return 'refused';
   if (action === 'unpause' && !Array.isArray(value[list])) return 'done';
-  const next = action === 'pause' ? withName(value[list] ?? [], name) : without(value[list] ?? [], name);
+  const next =
+    action === 'pause' ? withName(value[list] ?? [], name) : without(value[list] ?? [], name);
   if (next !== value[list]) write(row, { ...value, [list]: next });
   return 'done';
 }
@@ -71,21 +95,55 @@ function isKnown(world: World, key: string): boolean {
   return listed || world.rows.good_jobs.some((job) => job.cron_key === key);
 }
 
-function enqueue(world: World, { key, file, cronAt }: Extract<SettingCall, { key: string }>): OutcomeName {
+function enqueue(
+  world: World,
+  { key, file, cronAt }: Extract<SettingCall, { key: string }>,
+): OutcomeName {
   const job = file.entries.get(key)?.job;
   if (!job) return 'refused';
-  if (cronAt !== null && world.rows.good_jobs.some((row) => row.cron_key === key && row.cron_at === cronAt)) return 'done';
+  if (
+    cronAt !== null &&
+    world.rows.good_jobs.some((row) => row.cron_key === key && row.cron_at === cronAt)
+  )
+    return 'done';
   const priority = job.priority === null ? null : new LosslessNumber(String(job.priority));
   const queue = job.queue ?? 'default';
   const payload: Expected = {
-    job_class: job.jobClass, job_id: NEW_ID, provider_job_id: null, queue_name: queue, priority, arguments: parse(job.arguments) as Expected, executions: new LosslessNumber('0'),
-    exception_executions: {}, locale: world.situation.app.locale, timezone: world.situation.app.timeZone, enqueued_at: PAYLOAD_NOW, scheduled_at: null,
+    job_class: job.jobClass,
+    job_id: NEW_ID,
+    provider_job_id: null,
+    queue_name: queue,
+    priority,
+    arguments: parse(job.arguments) as Expected,
+    executions: new LosslessNumber('0'),
+    exception_executions: {},
+    locale: world.situation.app.locale,
+    timezone: world.situation.app.timeZone,
+    enqueued_at: PAYLOAD_NOW,
+    scheduled_at: null,
   };
   const enqueued = world.ways.has('classDecides') ? enqueuedBy(world.vector) : undefined;
-  const asDecided: Partial<ExpectedRow> = enqueued ? { concurrency_key: enqueued.concurrency_key ?? null, ...(enqueued.cron_at === null ? { cron_at: null } : {}) } : {};
+  const asDecided: Partial<ExpectedRow> = enqueued
+    ? {
+        concurrency_key: enqueued.concurrency_key ?? null,
+        ...(enqueued.cron_at === null ? { cron_at: null } : {}),
+      }
+    : {};
   world.rows.good_jobs.push({
-    id: NEW_ID, active_job_id: NEW_ID, queue_name: queue, priority: priority ?? new LosslessNumber('0'), job_class: job.jobClass, serialized_params: payload, labels: job.labels,
-    cron_key: key, cron_at: cronAt ?? NOW, finished_at: null, scheduled_at: NOW, created_at: NOW, updated_at: NOW, ...asDecided,
+    id: NEW_ID,
+    active_job_id: NEW_ID,
+    queue_name: queue,
+    priority: priority ?? new LosslessNumber('0'),
+    job_class: job.jobClass,
+    serialized_params: payload,
+    labels: job.labels,
+    cron_key: key,
+    cron_at: cronAt ?? NOW,
+    finished_at: null,
+    scheduled_at: NOW,
+    created_at: NOW,
+    updated_at: NOW,
+    ...asDecided,
   });
   world.queues.add(queue);
   return 'done';

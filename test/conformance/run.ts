@@ -13,15 +13,21 @@ import { type Verdict, verdictOn } from './verdict';
 const STAGES = 2;
 
 // npm runs this in the package's folder, wherever it was called.
-const file = process.env.VECTORS ? resolve(process.env.INIT_CWD ?? '.', process.env.VECTORS) : new URL('vectors.jsonl.gz', import.meta.url);
+const file = process.env.VECTORS
+  ? resolve(process.env.INIT_CWD ?? '.', process.env.VECTORS)
+  : new URL('vectors.jsonl.gz', import.meta.url);
 const startedAt = Date.now();
 const vectors = await readVectors(file).catch((error: unknown) => {
-  console.error(`The vectors in ${String(file)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  console.error(
+    `The vectors in ${String(file)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+  );
   process.exit(1);
 });
 const verdicts = new Array<Verdict | undefined>(vectors.length);
 const app = recordedApp(vectors);
-const stages = await Promise.all(Array.from({ length: STAGES }, (_, index) => Stage.open(`conformance ${index}`, app)));
+const stages = await Promise.all(
+  Array.from({ length: STAGES }, (_, index) => Stage.open(`conformance ${index}`, app)),
+);
 let next = 0;
 await Promise.all(
   stages.map(async (stage) => {
@@ -33,19 +39,30 @@ await Promise.all(
   }),
 );
 
-const counts: Record<Verdict['kind'], number> = { matched: 0, excepted: 0, 'not built': 0, differing: 0 };
+const counts: Record<Verdict['kind'], number> = {
+  matched: 0,
+  excepted: 0,
+  'not built': 0,
+  differing: 0,
+};
 const reasons = new Map<string, number>();
 vectors.forEach((vector, index) => {
   const verdict = verdicts[index] ?? { kind: 'differing', differences: ['not replayed'] };
   counts[verdict.kind] += 1;
   if (verdict.kind === 'matched') return;
   console.log(`${verdict.kind}: ${vector.name} (${vector.action}, ${vector.lock_strategy})`);
-  if (verdict.kind === 'differing') for (const difference of verdict.differences) console.log(`    ${difference}`);
-  if (verdict.kind === 'excepted') reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1);
+  if (verdict.kind === 'differing')
+    for (const difference of verdict.differences) console.log(`    ${difference}`);
+  if (verdict.kind === 'excepted')
+    reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1);
 });
 console.log('\nExceptions, by kind:');
-for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`${String(count).padStart(5)}  ${reason}`);
+for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1]))
+  console.log(`${String(count).padStart(5)}  ${reason}`);
 console.log(`\n${vectors.length} vectors in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
-for (const [kind, count] of Object.entries(counts)) console.log(`${String(count).padStart(5)}  ${kind}`);
-console.log(`\nconformance: ${counts.matched + counts.excepted} passed, ${counts.differing} failed, ${counts['not built']} skipped`);
+for (const [kind, count] of Object.entries(counts))
+  console.log(`${String(count).padStart(5)}  ${kind}`);
+console.log(
+  `\nconformance: ${counts.matched + counts.excepted} passed, ${counts.differing} failed, ${counts['not built']} skipped`,
+);
 process.exit(counts.differing > 0 || vectors.length === 0 ? 1 : 0);

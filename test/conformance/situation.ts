@@ -5,11 +5,14 @@ import { README_APP, type RecordedApp } from './recorded-app';
 import { type SettingAction, type SettingCall, settingCall } from './setting-situation';
 import { type Json, type Row, type Vector, microseconds, targetRow } from './vector';
 
-export type JobAction = 'retry' | 'discard' | 'force_discard' | 'reschedule' | 'destroy' | 'batch_retry';
+export type JobAction =
+  'retry' | 'discard' | 'force_discard' | 'reschedule' | 'destroy' | 'batch_retry';
 export type ConsoleAction = JobAction | SettingAction;
 
 export function isJobAction(action: ConsoleAction): action is JobAction {
-  return !(['pause', 'unpause', 'enable', 'disable', 'enqueue'] as ConsoleAction[]).includes(action);
+  return !(['pause', 'unpause', 'enable', 'disable', 'enqueue'] as ConsoleAction[]).includes(
+    action,
+  );
 }
 
 /** What a vector asks of the console, and who holds what meanwhile. */
@@ -35,7 +38,10 @@ export interface Situation {
 
 /** The same words for GoodJob's methods, its dashboard's actions and its bulk actions. */
 const ACTIONS = new Map<string, JobAction>([
-  ...(['retry', 'discard', 'force_discard', 'reschedule', 'destroy'] as const).flatMap((action) => [[`${action}_job`, action] as const, [`http_${action}`, action] as const]),
+  ...(['retry', 'discard', 'force_discard', 'reschedule', 'destroy'] as const).flatMap((action) => [
+    [`${action}_job`, action] as const,
+    [`http_${action}`, action] as const,
+  ]),
   ['batch_retry', 'batch_retry'],
   ['http_batch_retry', 'batch_retry'],
 ]);
@@ -44,26 +50,45 @@ const BULK_ACTIONS = ['retry', 'discard', 'reschedule', 'destroy'] as const;
 /** Null for an action that the console does not have. */
 export function situationOf(vector: Vector, app: RecordedApp = README_APP): Situation | null {
   const setting = settingCall(vector);
-  const call = setting ? { action: setting.action, ids: [vector.target], scheduledAt: null, bulk: null } : vector.action === 'http_mass_update' ? bulkCall(vector) : singleCall(vector);
+  const call = setting
+    ? { action: setting.action, ids: [vector.target], scheduledAt: null, bulk: null }
+    : vector.action === 'http_mass_update'
+      ? bulkCall(vector)
+      : singleCall(vector);
   if (!call) return null;
   const running = runningJobs(vector);
-  const workers = vector.before.good_job_processes.filter((process) => running.some((job) => job.locked_by_id === process.id));
+  const workers = vector.before.good_job_processes.filter((process) =>
+    running.some((job) => job.locked_by_id === process.id),
+  );
   return {
     unknownBulk: null,
     ...call,
     app,
     setting,
-    heldJobs: [...(vector.held_advisory_locks ?? []), ...(vector.lock_strategy === 'skiplocked' ? [] : running.map(({ id }) => id))],
+    heldJobs: [
+      ...(vector.held_advisory_locks ?? []),
+      ...(vector.lock_strategy === 'skiplocked' ? [] : running.map(({ id }) => id)),
+    ],
     heldProcesses: workers.filter(({ lock_type }) => String(lock_type) === '0').map(({ id }) => id),
-    dequeueQuerySort: vector.name.startsWith('dequeue_scheduled_at') ? 'scheduled_at' : 'created_at',
+    dequeueQuerySort: vector.name.startsWith('dequeue_scheduled_at')
+      ? 'scheduled_at'
+      : 'created_at',
   };
 }
 
-type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt' | 'bulk'> & Partial<Pick<Situation, 'unknownBulk'>>;
+type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt' | 'bulk'> &
+  Partial<Pick<Situation, 'unknownBulk'>>;
 
 function singleCall(vector: Vector): Call | null {
   const action = ACTIONS.get(vector.action);
-  return action ? { action, ids: [vector.target], scheduledAt: action === 'reschedule' ? timeOfReschedule(vector) : null, bulk: null } : null;
+  return action
+    ? {
+        action,
+        ids: [vector.target],
+        scheduledAt: action === 'reschedule' ? timeOfReschedule(vector) : null,
+        bulk: null,
+      }
+    : null;
 }
 
 const isFinished = (row: Row) => row.finished_at !== null;
@@ -78,23 +103,74 @@ const MEANT: Record<(typeof BULK_ACTIONS)[number], (row: Row) => boolean> = {
 function bulkCall(vector: Vector): Call {
   const { mass_action, all_job_ids, job_ids, ...filter } = vector.http?.params ?? {};
   const action = BULK_ACTIONS.find((name) => name === mass_action);
-  if (!action) return { action: 'discard', ids: [vector.target], scheduledAt: null, bulk: null, unknownBulk: typeof mass_action === 'string' ? mass_action : '' };
-  if (all_job_ids === undefined) return { action, ids: Array.isArray(job_ids) ? [...new Set(job_ids.map(String).filter(isUuid))] : [], scheduledAt: null, bulk: { by: 'ids' } };
-  const parameters = Object.entries(filter).filter(([name, value]) => FILTERS.has(name) && String(value).trim() !== '');
-  return { action, ids: matching(vector, (row, state) => stateOf(row, vector.now_before) === state), scheduledAt: null, bulk: { by: 'filter', query: String(new URLSearchParams(parameters.map(([name, value]) => [name, String(value)]))) } };
+  if (!action)
+    return {
+      action: 'discard',
+      ids: [vector.target],
+      scheduledAt: null,
+      bulk: null,
+      unknownBulk: typeof mass_action === 'string' ? mass_action : '',
+    };
+  if (all_job_ids === undefined)
+    return {
+      action,
+      ids: Array.isArray(job_ids) ? [...new Set(job_ids.map(String).filter(isUuid))] : [],
+      scheduledAt: null,
+      bulk: { by: 'ids' },
+    };
+  const parameters = Object.entries(filter).filter(
+    ([name, value]) => FILTERS.has(name) && String(value).trim() !== '',
+  );
+  return {
+    action,
+    ids: matching(vector, (row, state) => stateOf(row, vector.now_before) === state),
+    scheduledAt: null,
+    bulk: {
+      by: 'filter',
+      query: String(new URLSearchParams(parameters.map(([name, value]) => [name, String(value)]))),
+    },
+  };
 }
 
 /** The jobs that a bulk action by filter is for; `isInState` says whose tabs count. */
-export function matching(vector: Vector, isInState: (row: Row, state: string) => boolean): string[] {
+export function matching(
+  vector: Vector,
+  isInState: (row: Row, state: string) => boolean,
+): string[] {
   const { mass_action, ...filter } = vector.http?.params ?? {};
   const action = BULK_ACTIONS.find((name) => name === mass_action);
-  const matches = (row: Row) => Object.entries(filter).every(([name, value]) => String(value).trim() === '' || (name === 'state' ? isInState(row, String(value)) : isLetThrough(row, name, String(value), vector)));
-  return action ? vector.before.good_jobs.filter((row) => MEANT[action](row) && matches(row)).map(({ id }) => id) : [];
+  const matches = (row: Row) =>
+    Object.entries(filter).every(
+      ([name, value]) =>
+        String(value).trim() === '' ||
+        (name === 'state'
+          ? isInState(row, String(value))
+          : isLetThrough(row, name, String(value), vector)),
+    );
+  return action
+    ? vector.before.good_jobs
+        .filter((row) => MEANT[action](row) && matches(row))
+        .map(({ id }) => id)
+    : [];
 }
 
 /** GoodJob's own parameters of a job list, which its bulk actions look at. */
-const FILTERS = new Set(['state', 'job_class', 'queue_name', 'cron_key', 'label', 'query', 'finished_since']);
-const SINCE: Partial<Record<string, bigint>> = { '1_hour_ago': 1n, '3_hours_ago': 3n, '24_hours_ago': 24n, '3_days_ago': 72n, '7_days_ago': 168n };
+const FILTERS = new Set([
+  'state',
+  'job_class',
+  'queue_name',
+  'cron_key',
+  'label',
+  'query',
+  'finished_since',
+]);
+const SINCE: Partial<Record<string, bigint>> = {
+  '1_hour_ago': 1n,
+  '3_hours_ago': 3n,
+  '24_hours_ago': 24n,
+  '3_days_ago': 72n,
+  '7_days_ago': 168n,
+};
 const HOUR = 3_600_000_000n;
 
 /** Whether a row is one of those that a parameter of a job list lets through; any other parameter is no filter. */
@@ -107,16 +183,24 @@ function isLetThrough(row: Row, name: string, value: string, { now_before }: Vec
     case 'label':
       return Array.isArray(row.labels) && row.labels.includes(value);
     case 'query':
-      return [row.id, row.error, row.job_class, row.labels, row.serialized_params].some((text) => (stringify(text ?? null) ?? '').toLowerCase().includes(value.trim().toLowerCase()));
+      return [row.id, row.error, row.job_class, row.labels, row.serialized_params].some((text) =>
+        (stringify(text ?? null) ?? '').toLowerCase().includes(value.trim().toLowerCase()),
+      );
     case 'finished_since':
-      return typeof row.finished_at === 'string' && microseconds(row.finished_at) >= microseconds(now_before) - (SINCE[value] ?? 0n) * HOUR;
+      return (
+        typeof row.finished_at === 'string' &&
+        microseconds(row.finished_at) >= microseconds(now_before) - (SINCE[value] ?? 0n) * HOUR
+      );
     default:
       return true;
   }
 }
 
 /** GOODJOB.md's table of the six states. */
-function stateOf({ finished_at, performed_at, scheduled_at, created_at, error }: Row, now: string): string {
+function stateOf(
+  { finished_at, performed_at, scheduled_at, created_at, error }: Row,
+  now: string,
+): string {
   if (finished_at !== null) return error === null ? 'succeeded' : 'discarded';
   if (performed_at !== null) return 'running';
   if (microseconds(String(scheduled_at ?? created_at)) <= microseconds(now)) return 'queued';
@@ -125,7 +209,10 @@ function stateOf({ finished_at, performed_at, scheduled_at, created_at, error }:
 
 /** A name with `/running`: a worker was running the target; in a bulk action the target's own names say so. */
 function runningJobs(vector: Vector): Row[] {
-  if (!vector.target.startsWith('{')) return vector.name.includes('/running') ? vector.before.good_jobs.filter(({ id }) => id === vector.target) : [];
+  if (!vector.target.startsWith('{'))
+    return vector.name.includes('/running')
+      ? vector.before.good_jobs.filter(({ id }) => id === vector.target)
+      : [];
   const { running } = JSON.parse(vector.target) as { running?: string };
   return vector.before.good_jobs.filter(({ id }) => id === running);
 }
@@ -134,8 +221,12 @@ function runningJobs(vector: Vector): Row[] {
 function timeOfReschedule(vector: Vector): string | null {
   if (vector.arguments === undefined || vector.arguments === null) return null;
   const stored = targetRow(vector, vector.after)?.scheduled_at;
-  const changed = typeof stored === 'string' && stored !== targetRow(vector, vector.before)?.scheduled_at;
-  const isNow = changed && microseconds(stored) >= microseconds(vector.now_before) && microseconds(stored) <= microseconds(vector.now_after);
+  const changed =
+    typeof stored === 'string' && stored !== targetRow(vector, vector.before)?.scheduled_at;
+  const isNow =
+    changed &&
+    microseconds(stored) >= microseconds(vector.now_before) &&
+    microseconds(stored) <= microseconds(vector.now_after);
   return changed ? (isNow ? null : stored) : timeIn(vector.arguments);
 }
 
@@ -154,9 +245,14 @@ function timeIn(value: Json): string | null {
 const EXPIRED = 300_000_000n;
 
 /** GoodJob::Process.active, at the time of the recording. */
-export function isProcessAlive(vector: Vector, situation: Situation, id: Json | undefined): boolean {
+export function isProcessAlive(
+  vector: Vector,
+  situation: Situation,
+  id: Json | undefined,
+): boolean {
   const process = vector.before.good_job_processes.find((row) => row.id === id);
   if (!process) return false;
-  if (process.lock_type !== null && process.lock_type !== undefined) return situation.heldProcesses.includes(process.id);
+  if (process.lock_type !== null && process.lock_type !== undefined)
+    return situation.heldProcesses.includes(process.id);
   return microseconds(String(process.updated_at)) > microseconds(vector.now_before) - EXPIRED;
 }

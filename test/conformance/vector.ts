@@ -6,7 +6,13 @@ import { LosslessNumber, parse } from 'lossless-json';
 export type Json = null | boolean | string | LosslessNumber | Json[] | { [key: string]: Json };
 
 export type Row = { id: string } & Record<string, Json>;
-export const TABLES = ['good_jobs', 'good_job_batches', 'good_job_executions', 'good_job_settings', 'good_job_processes'] as const;
+export const TABLES = [
+  'good_jobs',
+  'good_job_batches',
+  'good_job_executions',
+  'good_job_settings',
+  'good_job_processes',
+] as const;
 export type TableName = (typeof TABLES)[number];
 export type Rows = Record<TableName, Row[]>;
 
@@ -24,7 +30,13 @@ export interface Vector extends Partial<Record<Flag, boolean>> {
   before: Rows;
   after: Rows;
   result: 'ok' | { error: string; message: string };
-  http?: { request?: string; params: Record<string, Json>; status: number; flash?: { alert?: string; notice?: string }; exception?: string };
+  http?: {
+    request?: string;
+    params: Record<string, Json>;
+    status: number;
+    flash?: { alert?: string; notice?: string };
+    exception?: string;
+  };
   notifications: string[];
   held_advisory_locks?: string[];
   now_before: string;
@@ -34,16 +46,27 @@ export interface Vector extends Partial<Record<Flag, boolean>> {
 /** Reads a file of vectors, one JSON object a line, plain or gzipped. */
 export async function readVectors(file: string | URL): Promise<Vector[]> {
   const bytes = await readFile(file);
-  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
-  return text.split('\n').filter((line) => line.trim() !== '').map(toVector);
+  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString(
+    'utf8',
+  );
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map(toVector);
 }
 
 /** A line may lack what was empty. */
 function toVector(line: string): Vector {
   const vector = parse(line) as unknown as Vector;
   if (vector.http) vector.http.status = Number(vector.http.status);
-  const all = (rows: Partial<Rows> | undefined) => Object.fromEntries(TABLES.map((table) => [table, rows?.[table] ?? []])) as Rows;
-  return { ...vector, before: all(vector.before), after: all(vector.after), notifications: vector.notifications ?? [] };
+  const all = (rows: Partial<Rows> | undefined) =>
+    Object.fromEntries(TABLES.map((table) => [table, rows?.[table] ?? []])) as Rows;
+  return {
+    ...vector,
+    before: all(vector.before),
+    after: all(vector.after),
+    notifications: vector.notifications ?? [],
+  };
 }
 
 export function flagsOf(vector: Vector): Flag[] {
@@ -78,6 +101,11 @@ export function shifted(iso: string, by: bigint): string {
 /** Every time column moved, so that what was recent in the recording is recent now (a process is dead after 5 minutes). */
 export function shiftedRows(rows: Rows, by: bigint): Rows {
   const shiftRow = (row: Row) =>
-    Object.fromEntries(Object.entries(row).map(([column, value]) => [column, isTimeColumn(column) && typeof value === 'string' ? shifted(value, by) : value])) as Row;
+    Object.fromEntries(
+      Object.entries(row).map(([column, value]) => [
+        column,
+        isTimeColumn(column) && typeof value === 'string' ? shifted(value, by) : value,
+      ]),
+    ) as Row;
   return Object.fromEntries(TABLES.map((table) => [table, rows[table].map(shiftRow)])) as Rows;
 }

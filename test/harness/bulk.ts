@@ -5,12 +5,28 @@ import { type BulkStart, startBulk } from '../../lib/bulk/start';
 import type { BulkAction, BulkRun, BulkTarget } from '../../lib/bulk/types';
 import type { Ctx } from '../../lib/ctx';
 
-export const discarded = (query = 'state=discarded'): BulkTarget => ({ kind: 'filter', query, batchId: null });
+export const discarded = (query = 'state=discarded'): BulkTarget => ({
+  kind: 'filter',
+  query,
+  batchId: null,
+});
 
 /** Preview and start, confirmed as a reader would. */
-export async function start(ctx: Ctx, action: BulkAction, target: BulkTarget, scheduledAt: string | null = null): Promise<string> {
+export async function start(
+  ctx: Ctx,
+  action: BulkAction,
+  target: BulkTarget,
+  scheduledAt: string | null = null,
+): Promise<string> {
   const preview = await previewBulk(ctx, action, target);
-  const started: BulkStart = await startBulk(ctx, { action, target: preview.target, scheduledAt, cutOff: preview.cutOff, expected: preview.total, typed: preview.total.count });
+  const started: BulkStart = await startBulk(ctx, {
+    action,
+    target: preview.target,
+    scheduledAt,
+    cutOff: preview.cutOff,
+    expected: preview.total,
+    typed: preview.total.count,
+  });
   if (started.kind !== 'started') throw new Error(`Not started: ${started.kind}`);
   return started.runId;
 }

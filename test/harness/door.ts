@@ -22,7 +22,14 @@ export interface DoorAnswer {
 export interface Door {
   port: number;
   origin: string;
-  send(path: string, options?: { method?: string; headers?: Record<string, string | string[]>; body?: string | Buffer }): Promise<DoorAnswer>;
+  send(
+    path: string,
+    options?: {
+      method?: string;
+      headers?: Record<string, string | string[]>;
+      body?: string | Buffer;
+    },
+  ): Promise<DoorAnswer>;
   /** Bytes as they are; the status of the first answer, 0 for a connection that was closed without. */
   raw(text: string): Promise<{ status: number; text: string; seen: Seen | null }>;
   close(): Promise<void>;
@@ -39,24 +46,54 @@ export async function openDoor(variables: Record<string, string>, wanted = 0): P
   let seen: Seen | null = null;
   const next: Handler = async (request, response) => {
     const body = await bodyOf(request);
-    seen = { url: request.url ?? '', headers: request.headers as Record<string, string>, rawHeaders: request.rawHeaders, body };
+    seen = {
+      url: request.url ?? '',
+      headers: request.headers as Record<string, string>,
+      rawHeaders: request.rawHeaders,
+      body,
+    };
     response.end('page');
   };
   const behind: { listener?: ReturnType<typeof frontDoor> } = {};
   const server = createHttpServer((request, response) => behind.listener?.(request, response));
   await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const filled = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]));
-  behind.listener = frontDoor(readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }), next, { development: false });
+  const filled = Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]),
+  );
+  behind.listener = frontDoor(
+    readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }),
+    next,
+    { development: false },
+  );
   return {
     port,
     origin: `http://localhost:${port}`,
     send(path, { method = 'GET', headers = {}, body = '' } = {}) {
       seen = null;
       return new Promise((resolve, reject) => {
-        const sent = httpRequest({ host: '127.0.0.1', port, path, method, agent: false, headers: { Host: `localhost:${port}`, ...headers } }, (answer) => {
-          void bodyOf(answer).then((text) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text, seen }), reject);
-        });
+        const sent = httpRequest(
+          {
+            host: '127.0.0.1',
+            port,
+            path,
+            method,
+            agent: false,
+            headers: { Host: `localhost:${port}`, ...headers },
+          },
+          (answer) => {
+            void bodyOf(answer).then(
+              (text) =>
+                resolve({
+                  status: answer.statusCode ?? 0,
+                  headers: answer.headers,
+                  body: text,
+                  seen,
+                }),
+              reject,
+            );
+          },
+        );
         sent.on('error', reject);
         sent.end(body);
       });
@@ -68,7 +105,9 @@ export async function openDoor(variables: Record<string, string>, wanted = 0): P
         let got = '';
         socket.setEncoding('latin1').on('data', (chunk: string) => (got += chunk));
         socket.on('error', reject);
-        socket.on('close', () => resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(got)?.[1] ?? 0), text: got, seen }));
+        socket.on('close', () =>
+          resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(got)?.[1] ?? 0), text: got, seen }),
+        );
       });
     },
     close: () => {
@@ -79,16 +118,21 @@ export async function openDoor(variables: Record<string, string>, wanted = 0): P
 }
 
 /** Collects what is printed while `fn` runs: audit lines and the log. */
-export async function printed(fn: () => Promise<unknown>): Promise<{ audits: Record<string, unknown>[]; text: string }> {
+export async function printed(
+  fn: () => Promise<unknown>,
+): Promise<{ audits: Record<string, unknown>[]; text: string }> {
   const lines: string[] = [];
   const [log, error] = [console.log, console.error];
-  console.log = console.error = (...values: unknown[]) => void lines.push(values.map(String).join(' '));
+  console.log = console.error = (...values: unknown[]) =>
+    void lines.push(values.map(String).join(' '));
   try {
     await fn();
   } finally {
     console.log = log;
     console.error = error;
   }
-  const audits = lines.filter((line) => line.startsWith('{"audit"')).map((line) => (JSON.parse(line) as { audit: Record<string, unknown> }).audit);
+  const audits = lines
+    .filter((line) => line.startsWith('{"audit"'))
+    .map((line) => (JSON.parse(line) as { audit: Record<string, unknown> }).audit);
   return { audits, text: lines.join('\n') };
 }

@@ -1,5 +1,5 @@
-import { startPostgres } from './postgres'
-import { testServerOptions } from './test-server'
+import { startPostgres } from './postgres';
+import { testServerOptions } from './test-server';
 
 /**
  * One server for the whole run; every test file makes its own database on it through testDatabase().
@@ -7,11 +7,11 @@ import { testServerOptions } from './test-server'
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   // Before the next line: some tests start a server of their own beside the one of TEST_DATABASE_URL.
-  const options = await testServerOptions()
-  if (process.env.TEST_DATABASE_URL) return undefined
-  const server = await startPostgres(options)
-  process.env.GJC_TEST_SERVER_URL = server.url
+  const options = await testServerOptions();
+  if (process.env.TEST_DATABASE_URL) return undefined;
+  const server = await startPostgres(options);
+  process.env.GJC_TEST_SERVER_URL = server.url;
   // A developer's own PGSSLMODE or PGOPTIONS are meant for another server.
-  for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name]
-  return () => server.stop()
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name];
+  return () => server.stop();
 }

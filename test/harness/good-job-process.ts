@@ -4,7 +4,8 @@ import pg from 'pg';
 import { insertProcess } from './rows';
 
 /** Not of TestConsole's module: browser tests start processes, too, and cannot load the console's own code. */
-const lockKey = (table: 'good_jobs' | 'good_job_processes', id: string) => `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
+const lockKey = (table: 'good_jobs' | 'good_job_processes', id: string) =>
+  `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
 
 export type Strategy = 'advisory' | 'skiplocked' | 'hybrid';
 export const LOCK_TYPES = { advisory: 0, skiplocked: 1, hybrid: 2 } as const;
@@ -18,19 +19,37 @@ export class GoodJobProcess {
   ) {}
 
   /** `queues`: the queue strings of its schedulers. */
-  static async start(url: string, { strategy = 'advisory', queues = ['*'], preserve = true, cron = false }: { strategy?: Strategy; queues?: string[]; preserve?: boolean | 'on_unhandled_error'; cron?: boolean } = {}): Promise<GoodJobProcess> {
+  static async start(
+    url: string,
+    {
+      strategy = 'advisory',
+      queues = ['*'],
+      preserve = true,
+      cron = false,
+    }: {
+      strategy?: Strategy;
+      queues?: string[];
+      preserve?: boolean | 'on_unhandled_error';
+      cron?: boolean;
+    } = {},
+  ): Promise<GoodJobProcess> {
     const session = new pg.Client({ connectionString: url });
     await session.connect();
     await session.query(`SET TIME ZONE 'UTC'`);
     const id = randomUUID();
     await session.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', id)})`);
-    await insertProcess(session, { id, lock_type: 0, state: JSON.stringify(state(queues, preserve, cron)) });
+    await insertProcess(session, {
+      id,
+      lock_type: 0,
+      state: JSON.stringify(state(queues, preserve, cron)),
+    });
     return new GoodJobProcess(id, session, strategy);
   }
 
   /** Claims the job and starts it. `started` false: it dies between the two. */
   async run(jobId: string, { started = true } = {}): Promise<void> {
-    if (this.strategy !== 'skiplocked') await this.session.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', jobId)})`);
+    if (this.strategy !== 'skiplocked')
+      await this.session.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', jobId)})`);
     await this.session.query(
       `UPDATE good_jobs SET locked_by_id = $2, locked_at = now() - interval '1 minute', lock_type = $3 ${started ? `, performed_at = now() - interval '1 minute', executions_count = coalesce(executions_count, 0) + 1` : ''} WHERE id = $1`,
       [jobId, this.id, LOCK_TYPES[this.strategy]],
@@ -52,8 +71,20 @@ export class GoodJobProcess {
 /** GoodJob::Process.process_state. */
 function state(queues: string[], preserve: boolean | 'on_unhandled_error', cron: boolean) {
   return {
-    hostname: os.hostname(), pid: process.pid, memory: 100_000, proctitle: 'good_job start', preserve_job_records: preserve, retry_on_unhandled_error: false, cron_enabled: cron,
-    schedulers: queues.map((queue) => ({ name: `GoodJob::Scheduler(queues=${queue} max_threads=2)`, queues: queue, max_threads: 2, active_threads: 0, available_threads: 2 })),
+    hostname: os.hostname(),
+    pid: process.pid,
+    memory: 100_000,
+    proctitle: 'good_job start',
+    preserve_job_records: preserve,
+    retry_on_unhandled_error: false,
+    cron_enabled: cron,
+    schedulers: queues.map((queue) => ({
+      name: `GoodJob::Scheduler(queues=${queue} max_threads=2)`,
+      queues: queue,
+      max_threads: 2,
+      active_threads: 0,
+      available_threads: 2,
+    })),
     database_connection_pool: { size: 10, active: 2 },
   };
 }

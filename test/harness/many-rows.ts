@@ -2,10 +2,23 @@ import type pg from 'pg';
 import { params } from './rows';
 
 /** Many rows by one statement: discarded jobs, or what `columns` (SQL expressions of `n`) makes of them. */
-export async function insertJobs(client: pg.Client, count: number, columns: Record<string, string> = {}): Promise<string[]> {
+export async function insertJobs(
+  client: pg.Client,
+  count: number,
+  columns: Record<string, string> = {},
+): Promise<string[]> {
   const all: Record<string, string> = {
-    queue_name: `'default'`, priority: '0', job_class: `'TestJob'`, created_at: `now() - interval '1 hour'`, updated_at: `now() - interval '1 hour'`, scheduled_at: `now() - interval '1 hour'`,
-    performed_at: `now() - interval '1 hour'`, finished_at: `now() - interval '1 hour'`, error: `'RuntimeError: boom'`, error_event: '1', ...columns,
+    queue_name: `'default'`,
+    priority: '0',
+    job_class: `'TestJob'`,
+    created_at: `now() - interval '1 hour'`,
+    updated_at: `now() - interval '1 hour'`,
+    scheduled_at: `now() - interval '1 hour'`,
+    performed_at: `now() - interval '1 hour'`,
+    finished_at: `now() - interval '1 hour'`,
+    error: `'RuntimeError: boom'`,
+    error_event: '1',
+    ...columns,
   };
   const { rows } = await client.query<{ id: string }>(
     `INSERT INTO good_jobs (id, active_job_id, serialized_params, ${Object.keys(all).join(', ')})
@@ -16,4 +29,9 @@ export async function insertJobs(client: pg.Client, count: number, columns: Reco
 }
 
 /** Columns of an open job for insertJobs. */
-export const OPEN = { performed_at: 'NULL', finished_at: 'NULL', error: 'NULL', error_event: 'NULL' };
+export const OPEN = {
+  performed_at: 'NULL',
+  finished_at: 'NULL',
+  error: 'NULL',
+  error_event: 'NULL',
+};

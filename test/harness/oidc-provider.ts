@@ -14,23 +14,44 @@ export interface TestProvider {
 export const CLIENT = { id: 'console', secret: 'a/secret:of+the tests~of-the-console' };
 
 /** A certified OpenID Provider on this machine that signs in whoever `account` says. `origin` is the console's. */
-export async function startProvider(origin: string, clientAuth: 'client_secret_basic' | 'client_secret_post' = 'client_secret_basic'): Promise<TestProvider> {
+export async function startProvider(
+  origin: string,
+  clientAuth: 'client_secret_basic' | 'client_secret_post' = 'client_secret_basic',
+): Promise<TestProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
   const running: TestProvider = {
     issuer,
     account: { sub: '1' },
-    stop: () => new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
+    stop: () =>
+      new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
   };
   const configuration: Configuration = {
-    clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, token_endpoint_auth_method: clientAuth, response_types: ['code'], grant_types: ['authorization_code'], redirect_uris: [`${origin}/auth/callback`], post_logout_redirect_uris: [`${origin}/auth/signed-out`] }],
+    clients: [
+      {
+        client_id: CLIENT.id,
+        client_secret: CLIENT.secret,
+        token_endpoint_auth_method: clientAuth,
+        response_types: ['code'],
+        grant_types: ['authorization_code'],
+        redirect_uris: [`${origin}/auth/callback`],
+        post_logout_redirect_uris: [`${origin}/auth/signed-out`],
+      },
+    ],
     pkce: { required: () => true },
-    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups', '_claim_names'] },
+    claims: {
+      openid: ['sub'],
+      email: ['email', 'email_verified'],
+      profile: ['name', 'groups', '_claim_names'],
+    },
     cookies: { keys: ['a key of the tests'] },
     features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
-    findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ ...running.account, sub: accountId }) }),
+    findAccount: (_ctx, accountId) => ({
+      accountId,
+      claims: () => ({ ...running.account, sub: accountId }),
+    }),
     async loadExistingGrant({ oidc: { client, session } }) {
       if (!client || !session?.accountId) return undefined;
       const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
@@ -46,12 +67,20 @@ export async function startProvider(origin: string, clientAuth: 'client_secret_b
   provider.use(async (ctx, next) => {
     await next();
     const body = ctx.body as { id_token?: string } | undefined;
-    if (ctx.path === '/token' && body?.id_token && running.forge) body.id_token = await running.forge(body.id_token);
+    if (ctx.path === '/token' && body?.id_token && running.forge)
+      body.id_token = await running.forge(body.id_token);
   });
   const answer = provider.callback();
   server.on('request', (request, response) => {
     if (!request.url?.startsWith('/interaction/')) return void answer(request, response);
-    provider.interactionFinished(request, response, { login: { accountId: running.account.sub } }, { mergeWithLastSubmission: false }).catch((error: unknown) => response.writeHead(400).end(String(error)));
+    provider
+      .interactionFinished(
+        request,
+        response,
+        { login: { accountId: running.account.sub } },
+        { mergeWithLastSubmission: false },
+      )
+      .catch((error: unknown) => response.writeHead(400).end(String(error)));
   });
   return running;
 }
@@ -62,7 +91,9 @@ export class TestBrowser {
 
   header(origin: string): Record<string, string> {
     const jar = [...(this.cookies.get(origin) ?? [])];
-    return jar.length > 0 ? { cookie: jar.map(([name, value]) => `${name}=${value}`).join('; ') } : {};
+    return jar.length > 0
+      ? { cookie: jar.map(([name, value]) => `${name}=${value}`).join('; ') }
+      : {};
   }
 
   async get(url: string, headers: Record<string, string> = {}): Promise<Response> {
@@ -87,12 +118,17 @@ export class TestBrowser {
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     const { origin } = new URL(url);
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { ...this.header(origin), ...(init.headers as Record<string, string>) } });
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...this.header(origin), ...(init.headers as Record<string, string>) },
+    });
     const jar = this.cookies.get(origin) ?? new Map<string, string>();
     this.cookies.set(origin, jar);
     for (const cookie of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (/max-age=0(;|$)/i.test(cookie) || /expires=Thu, 01 Jan 1970/i.test(cookie)) jar.delete(name);
+      if (/max-age=0(;|$)/i.test(cookie) || /expires=Thu, 01 Jan 1970/i.test(cookie))
+        jar.delete(name);
       else jar.set(name, value);
     }
     return response;

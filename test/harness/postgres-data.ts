@@ -1,56 +1,78 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { type Account, serverEnvironment } from './postgres-account'
-import type { Binaries } from './postgres-binaries'
-import type { ServerFolder } from './postgres-folder'
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Account, serverEnvironment } from './postgres-account';
+import type { Binaries } from './postgres-binaries';
+import type { ServerFolder } from './postgres-folder';
 
-const PASSWORD_FILE = 'superuser-password'
+const PASSWORD_FILE = 'superuser-password';
 
 /** C.UTF-8 where there is one, so that upper() and \w know Unicode as they do in production; macOS has none. */
 function localeChoices(major: number): string[][] {
-  if (major < 17) return [['--locale=C.UTF-8'], ['--locale=C']]
-  const provider = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+  if (major < 17) return [['--locale=C.UTF-8'], ['--locale=C']];
+  const provider = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   return [
     [...provider, '--locale=C.UTF-8'],
     [...provider, '--locale=C'],
-  ]
+  ];
 }
 
-function runInitdb(file: string, account: Account | undefined, args: string[], watch: (child: ChildProcess) => void): Promise<{ ok: boolean; output: string }> {
+function runInitdb(
+  file: string,
+  account: Account | undefined,
+  args: string[],
+  watch: (child: ChildProcess) => void,
+): Promise<{ ok: boolean; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { ...account, cwd: '/', env: serverEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
-    watch(child)
-    let output = ''
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    child.on('error', (error) => resolve({ ok: false, output: error.message }))
-    child.on('close', (code) => resolve({ ok: code === 0, output }))
-  })
+    const child = spawn(file, args, {
+      ...account,
+      cwd: '/',
+      env: serverEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    watch(child);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.on('error', (error) => resolve({ ok: false, output: error.message }));
+    child.on('close', (code) => resolve({ ok: code === 0, output }));
+  });
 }
 
-async function initialise(folder: ServerFolder, binaries: Binaries, args: string[], watch: (child: ChildProcess) => void): Promise<void> {
-  let output = ''
+async function initialise(
+  folder: ServerFolder,
+  binaries: Binaries,
+  args: string[],
+  watch: (child: ChildProcess) => void,
+): Promise<void> {
+  let output = '';
   for (const locale of localeChoices(binaries.major)) {
-    const result = await runInitdb(binaries.initdb, folder.account, [...args, ...locale], watch)
-    if (result.ok) return
-    output = result.output
-    if (!output.includes('invalid locale')) break
+    const result = await runInitdb(binaries.initdb, folder.account, [...args, ...locale], watch);
+    if (result.ok) return;
+    output = result.output;
+    if (!output.includes('invalid locale')) break;
   }
-  const lines = output.split('\n').filter((line) => line.trim() !== '')
-  throw new Error(`PostgreSQL could not make its files in ${folder.dataDir}: ${lines.slice(-3).join(' | ')}`)
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  throw new Error(
+    `PostgreSQL could not make its files in ${folder.dataDir}: ${lines.slice(-3).join(' | ')}`,
+  );
 }
 
 async function existingPassword(dataDir: string, major: number): Promise<string | undefined> {
-  const version = await readFile(path.join(dataDir, 'PG_VERSION'), 'utf8').catch(() => undefined)
-  if (version === undefined) return undefined
+  const version = await readFile(path.join(dataDir, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  if (version === undefined) return undefined;
   if (Number(version) !== major) {
-    throw new Error(`The database in ${dataDir} was made by PostgreSQL ${version.trim()} and this is ${major}; remove that folder or use another.`)
+    throw new Error(
+      `The database in ${dataDir} was made by PostgreSQL ${version.trim()} and this is ${major}; remove that folder or use another.`,
+    );
   }
-  const password = await readFile(path.join(dataDir, PASSWORD_FILE), 'utf8').catch(() => '')
-  if (password === '') throw new Error(`The database in ${dataDir} was not made by this program (no ${PASSWORD_FILE} in it); use another folder.`)
-  return password.trim()
+  const password = await readFile(path.join(dataDir, PASSWORD_FILE), 'utf8').catch(() => '');
+  if (password === '')
+    throw new Error(
+      `The database in ${dataDir} was not made by this program (no ${PASSWORD_FILE} in it); use another folder.`,
+    );
+  return password.trim();
 }
 
 /**
@@ -58,30 +80,45 @@ async function existingPassword(dataDir: string, major: number): Promise<string 
  * They get their final name last, so a run that was killed halfway leaves nothing that looks like a database.
  * @param watch gets the child process, for whoever must end it when this process ends first
  */
-export async function ensureData(folder: ServerFolder, binaries: Binaries, watch: (child: ChildProcess) => void): Promise<string> {
-  const { dataDir, account } = folder
-  const existing = await existingPassword(dataDir, binaries.major)
-  if (existing) return existing
-  const staging = `${dataDir}.new`
-  const passwordFile = `${dataDir}.new-password`
-  const password = randomBytes(16).toString('hex')
+export async function ensureData(
+  folder: ServerFolder,
+  binaries: Binaries,
+  watch: (child: ChildProcess) => void,
+): Promise<string> {
+  const { dataDir, account } = folder;
+  const existing = await existingPassword(dataDir, binaries.major);
+  if (existing) return existing;
+  const staging = `${dataDir}.new`;
+  const passwordFile = `${dataDir}.new-password`;
+  const password = randomBytes(16).toString('hex');
   try {
-    await rm(staging, { recursive: true, force: true })
-    await rm(passwordFile, { force: true })
-    await mkdir(staging, { mode: 0o700 })
-    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
-    if (account) for (const file of [staging, passwordFile]) await chown(file, account.uid, account.gid)
-    const args = ['-D', staging, '-U', 'postgres', '-E', 'UTF8', '--lc-messages=C', '--auth=scram-sha-256', `--pwfile=${passwordFile}`]
+    await rm(staging, { recursive: true, force: true });
+    await rm(passwordFile, { force: true });
+    await mkdir(staging, { mode: 0o700 });
+    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+    if (account)
+      for (const file of [staging, passwordFile]) await chown(file, account.uid, account.gid);
+    const args = [
+      '-D',
+      staging,
+      '-U',
+      'postgres',
+      '-E',
+      'UTF8',
+      '--lc-messages=C',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+    ];
     // Forcing 1,000 files to disk is time wasted on a folder that lives for one run.
-    if (folder.temporary) args.push('--no-sync')
-    await initialise(folder, binaries, args, watch)
-    await rename(passwordFile, path.join(staging, PASSWORD_FILE))
-    await rename(staging, dataDir)
-    return password
+    if (folder.temporary) args.push('--no-sync');
+    await initialise(folder, binaries, args, watch);
+    await rename(passwordFile, path.join(staging, PASSWORD_FILE));
+    await rename(staging, dataDir);
+    return password;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    throw code ? new Error(`PostgreSQL could not make its files in ${dataDir} (${code}).`) : error
+    const code = (error as NodeJS.ErrnoException).code;
+    throw code ? new Error(`PostgreSQL could not make its files in ${dataDir} (${code}).`) : error;
   } finally {
-    await rm(passwordFile, { force: true })
+    await rm(passwordFile, { force: true });
   }
 }

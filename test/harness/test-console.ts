@@ -29,7 +29,10 @@ export interface CtxOptions {
   reasonRequired?: boolean;
 }
 
-const CONSOLE_SCHEMA_SQL = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
+const CONSOLE_SCHEMA_SQL = [
+  'CREATE SCHEMA good_job_console',
+  ...MIGRATIONS.map(({ statements }) => statements),
+];
 
 /** The console's mutations on a database of their own, and other sessions beside them. */
 export class TestConsole {
@@ -47,21 +50,59 @@ export class TestConsole {
 
   static async open(name: string, options: TestConsoleOptions = {}): Promise<TestConsole> {
     const { schema = 'public', sql = [], consoleSchema = true } = options;
-    const database = await goodJobDatabase(name, { schema, sql: [...sql, ...(consoleSchema ? CONSOLE_SCHEMA_SQL : [])] });
+    const database = await goodJobDatabase(name, {
+      schema,
+      sql: [...sql, ...(consoleSchema ? CONSOLE_SCHEMA_SQL : [])],
+    });
     const client = await connect(database.url, schema);
-    const db = openDatabase({ url: database.url, caFile: null, poolSize: 4, applicationName: 'good_job_console' });
-    return new TestConsole(database.url, client, db, await db.read((tx) => detectSchema(tx, schema)), consoleSchema, database.drop);
+    const db = openDatabase({
+      url: database.url,
+      caFile: null,
+      poolSize: 4,
+      applicationName: 'good_job_console',
+    });
+    return new TestConsole(
+      database.url,
+      client,
+      db,
+      await db.read((tx) => detectSchema(tx, schema)),
+      consoleSchema,
+      database.drop,
+    );
   }
 
   /** The app is called `test-app` unless said otherwise. */
-  ctx({ role = 'admin', readOnly = false, bulkRuns = true, app = {}, db = this.db, ...others }: CtxOptions = {}): Ctx {
-    const gj = new GoodJob(this.schema, { appName: 'test-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at', ...app });
-    return contextFor({ viewer: { id: 'tester', role }, db, gj, consoleSchema: this.consoleSchema, bulkRuns: this.consoleSchema && bulkRuns, requestId: 'test', readOnly, ...others });
+  ctx({
+    role = 'admin',
+    readOnly = false,
+    bulkRuns = true,
+    app = {},
+    db = this.db,
+    ...others
+  }: CtxOptions = {}): Ctx {
+    const gj = new GoodJob(this.schema, {
+      appName: 'test-app',
+      locale: 'en',
+      timeZone: 'UTC',
+      dequeueQuerySort: 'created_at',
+      ...app,
+    });
+    return contextFor({
+      viewer: { id: 'tester', role },
+      db,
+      gj,
+      consoleSchema: this.consoleSchema,
+      bulkRuns: this.consoleSchema && bulkRuns,
+      requestId: 'test',
+      readOnly,
+      ...others,
+    });
   }
 
   /** Drops indexes of good_jobs for good, as an older schema lacks them, and is the console on what is left. */
   async withoutIndexes(names: string[], options: CtxOptions = {}): Promise<Ctx> {
-    for (const name of names) await this.client.query(`DROP INDEX ${pg.escapeIdentifier(`index_good_jobs_on_${name}`)}`);
+    for (const name of names)
+      await this.client.query(`DROP INDEX ${pg.escapeIdentifier(`index_good_jobs_on_${name}`)}`);
     this.schema = await this.db.read((tx) => detectSchema(tx, this.schema.name));
     return this.ctx(options);
   }
@@ -74,11 +115,15 @@ export class TestConsole {
   }
 
   /** What is received on LISTEN good_job while `act` runs. */
-  async notifications(act: () => Promise<unknown>): Promise<{ queue_name: string; scheduled_at: string; count?: number }[]> {
+  async notifications(
+    act: () => Promise<unknown>,
+  ): Promise<{ queue_name: string; scheduled_at: string; count?: number }[]> {
     const listener = await this.session();
     const received: string[] = [];
     const ended = new Promise<void>((resolve) => {
-      listener.on('notification', ({ payload = '' }) => (payload === 'end' ? resolve() : received.push(payload)));
+      listener.on('notification', ({ payload = '' }) =>
+        payload === 'end' ? resolve() : received.push(payload),
+      );
     });
     await listener.query('LISTEN good_job');
     await act();
@@ -86,7 +131,10 @@ export class TestConsole {
     await listener.query(`NOTIFY good_job, 'end'`);
     await ended;
     await listener.query('UNLISTEN good_job');
-    return received.map((payload) => JSON.parse(payload) as { queue_name: string; scheduled_at: string; count?: number });
+    return received.map(
+      (payload) =>
+        JSON.parse(payload) as { queue_name: string; scheduled_at: string; count?: number },
+    );
   }
 
   async close(): Promise<void> {
@@ -99,11 +147,16 @@ export class TestConsole {
 async function connect(url: string, schema: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(`SET TIME ZONE 'UTC'; SET IntervalStyle = 'iso_8601'; SET search_path TO ${pg.escapeIdentifier(schema)}`);
+  await client.query(
+    `SET TIME ZONE 'UTC'; SET IntervalStyle = 'iso_8601'; SET search_path TO ${pg.escapeIdentifier(schema)}`,
+  );
   return client;
 }
 
 /** GoodJob's advisory lock on a row, as an SQL expression. */
-export function lockKey(table: 'good_jobs' | 'good_job_batches' | 'good_job_processes', id: string): string {
+export function lockKey(
+  table: 'good_jobs' | 'good_job_batches' | 'good_job_processes',
+  id: string,
+): string {
   return `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
 }

@@ -36,36 +36,67 @@ export interface BulkRaceResult {
 }
 
 export async function bulkRace(strategy: Strategy): Promise<BulkRaceResult> {
-  const consoleSchema = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
+  const consoleSchema = [
+    'CREATE SCHEMA good_job_console',
+    ...MIGRATIONS.map(({ statements }) => statements),
+  ];
   const database = await goodJobDatabase(`bulk race ${strategy}`, { sql: consoleSchema });
   const client = await connect(database.url, 'good_job_race');
   const racers: Racer[] = [];
   try {
     await prepare(client);
     await client.query(BULK_JOBS);
-    const workers = Array.from({ length: WORKERS }, (_, number) => new Racer('worker', { url: database.url, strategy, number, sabotage: false }));
+    const workers = Array.from(
+      { length: WORKERS },
+      (_, number) => new Racer('worker', { url: database.url, strategy, number, sabotage: false }),
+    );
     racers.push(...workers);
     await Promise.all(workers.map((worker) => worker.ready));
     const begun = Date.now();
     const runs = [
-      new Racer('bulk-runner', { url: database.url, start: { action: 'retry', query: 'state=discarded&job_class=BulkJob' } }),
-      new Racer('bulk-runner', { url: database.url, start: { action: 'discard', query: 'q=class:RaceJob queue:reports' } }),
+      new Racer('bulk-runner', {
+        url: database.url,
+        start: { action: 'retry', query: 'state=discarded&job_class=BulkJob' },
+      }),
+      new Racer('bulk-runner', {
+        url: database.url,
+        start: { action: 'discard', query: 'q=class:RaceJob queue:reports' },
+      }),
     ];
     racers.push(...runs);
     await Promise.all(runs.map((run) => run.over()));
     const seconds = (Date.now() - begun) / 1000;
     await Promise.all(workers.map((worker) => worker.end()));
 
-    const { rows } = await client.query<{ action: string; state: string; counts: Record<string, number> }>('SELECT action, state, counts FROM good_job_console.bulk_runs');
-    const [retry, discard] = ['retry', 'discard'].map((action) => rows.find((row) => row.action === action));
+    const { rows } = await client.query<{
+      action: string;
+      state: string;
+      counts: Record<string, number>;
+    }>('SELECT action, state, counts FROM good_job_console.bulk_runs');
+    const [retry, discard] = ['retry', 'discard'].map((action) =>
+      rows.find((row) => row.action === action),
+    );
     const counts = discard?.counts ?? {};
-    const told = rows.filter(({ state }) => state !== 'finished').map(({ action, state }) => `the run that was to ${action} is ${state}`);
-    if (retry?.counts.done !== DISCARDED) told.push(`the run says ${JSON.stringify(retry?.counts)} of ${DISCARDED} jobs`);
-    const changes = await client.query<{ n: number }>(`SELECT count(*)::int AS n FROM race_log.job_changes WHERE actor = 'good_job_console' AND is_finished AND NOT was_finished`);
-    if (changes.rows[0]?.n !== (counts.done ?? 0)) told.push(`the run says that ${counts.done ?? 0} jobs were discarded, the log ${changes.rows[0]?.n}`);
+    const told = rows
+      .filter(({ state }) => state !== 'finished')
+      .map(({ action, state }) => `the run that was to ${action} is ${state}`);
+    if (retry?.counts.done !== DISCARDED)
+      told.push(`the run says ${JSON.stringify(retry?.counts)} of ${DISCARDED} jobs`);
+    const changes = await client.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM race_log.job_changes WHERE actor = 'good_job_console' AND is_finished AND NOT was_finished`,
+    );
+    if (changes.rows[0]?.n !== (counts.done ?? 0))
+      told.push(
+        `the run says that ${counts.done ?? 0} jobs were discarded, the log ${changes.rows[0]?.n}`,
+      );
     return {
-      strategy, seconds, retried: retry?.counts.done ?? 0, executions: (await figures(client)).executions, discarded: counts.done ?? 0,
-      missed: (counts.locked ?? 0) + (counts.conflict ?? 0), violations: [...told, ...(await violations(client, BULK_VIOLATIONS))],
+      strategy,
+      seconds,
+      retried: retry?.counts.done ?? 0,
+      executions: (await figures(client)).executions,
+      discarded: counts.done ?? 0,
+      missed: (counts.locked ?? 0) + (counts.conflict ?? 0),
+      violations: [...told, ...(await violations(client, BULK_VIOLATIONS))],
     };
   } finally {
     for (const racer of racers) racer.kill();

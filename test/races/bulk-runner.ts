@@ -22,15 +22,39 @@ export interface BulkRunnerOptions {
 
 const { url, start, resume } = JSON.parse(process.argv[2] ?? '{}') as BulkRunnerOptions;
 const db = openDatabase({ url, caFile: null, poolSize: 2, applicationName: CONSOLE });
-const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), { appName: 'race-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at' });
-const ctx = contextFor({ viewer: { id: 'racer', role: 'admin' }, db, gj, consoleSchema: true, bulkRuns: true, requestId: 'race', readOnly: false });
+const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+  appName: 'race-app',
+  locale: 'en',
+  timeZone: 'UTC',
+  dequeueQuerySort: 'created_at',
+});
+const ctx = contextFor({
+  viewer: { id: 'racer', role: 'admin' },
+  db,
+  gj,
+  consoleSchema: true,
+  bulkRuns: true,
+  requestId: 'race',
+  readOnly: false,
+});
 
 process.on('SIGTERM', () => void shutdown().then(() => process.exit(0)));
 
 let runId = resume ?? '';
 if (start) {
-  const { target, cutOff, total } = await previewBulk(ctx, start.action, { kind: 'filter', query: start.query, batchId: null });
-  const started = await startBulk(ctx, { action: start.action, target, scheduledAt: null, cutOff, expected: total, typed: total.count });
+  const { target, cutOff, total } = await previewBulk(ctx, start.action, {
+    kind: 'filter',
+    query: start.query,
+    batchId: null,
+  });
+  const started = await startBulk(ctx, {
+    action: start.action,
+    target,
+    scheduledAt: null,
+    cutOff,
+    expected: total,
+    typed: total.count,
+  });
   if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
   runId = started.runId;
 }

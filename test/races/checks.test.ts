@@ -32,7 +32,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-const as = (actor: string, statement: string) => `SET LOCAL application_name = '${actor}'; ${statement}`;
+const as = (actor: string, statement: string) =>
+  `SET LOCAL application_name = '${actor}'; ${statement}`;
 const JOB = `(SELECT id FROM good_jobs WHERE batch_id IS NULL AND batch_callback_id IS NULL ORDER BY id LIMIT 1)`;
 const MEMBER = `(SELECT id FROM good_jobs WHERE batch_id IS NOT NULL ORDER BY id LIMIT 1)`;
 const BATCH = `(SELECT id FROM good_job_batches WHERE on_discard IS NULL AND on_success IS NOT NULL ORDER BY id LIMIT 1)`;
@@ -51,40 +52,104 @@ async function violationsAfter(statement: string): Promise<string[]> {
 test('a race in which all went well', async () => {
   expect(await violations(client)).toEqual([]);
   const retry = `UPDATE good_jobs SET finished_at = NULL, error_event = 3 WHERE id = ${JOB}; INSERT INTO race_log.outcomes (job_id, action, outcome) VALUES (${JOB}, 'retry', 'done')`;
-  expect(await violationsAfter(`${as(CONSOLE, retry)}; ${as(WORKER, `UPDATE good_jobs SET finished_at = now(), error_event = NULL WHERE id = ${JOB}`)}`)).toEqual([]);
+  expect(
+    await violationsAfter(
+      `${as(CONSOLE, retry)}; ${as(WORKER, `UPDATE good_jobs SET finished_at = now(), error_event = NULL WHERE id = ${JOB}`)}`,
+    ),
+  ).toEqual([]);
 });
 
 test.each([
-  ['a job ran twice at once', `INSERT INTO race_log.executions (job_id, process_id, started_at, stopped_at) SELECT job_id, gen_random_uuid(), started_at + interval '0.5 second', stopped_at + interval '1 second' FROM race_log.executions WHERE job_id = ${JOB}`],
-  ['a job ran twice at once', `UPDATE race_log.executions SET stopped_at = NULL WHERE job_id = ${JOB}; INSERT INTO race_log.executions (job_id, process_id, started_at, stopped_at) VALUES (${JOB}, gen_random_uuid(), now() + interval '2 second', now() + interval '3 seconds')`],
+  [
+    'a job ran twice at once',
+    `INSERT INTO race_log.executions (job_id, process_id, started_at, stopped_at) SELECT job_id, gen_random_uuid(), started_at + interval '0.5 second', stopped_at + interval '1 second' FROM race_log.executions WHERE job_id = ${JOB}`,
+  ],
+  [
+    'a job ran twice at once',
+    `UPDATE race_log.executions SET stopped_at = NULL WHERE job_id = ${JOB}; INSERT INTO race_log.executions (job_id, process_id, started_at, stopped_at) VALUES (${JOB}, gen_random_uuid(), now() + interval '2 second', now() + interval '3 seconds')`,
+  ],
   ['a finished job changed', as(WORKER, `UPDATE good_jobs SET error = 'late' WHERE id = ${JOB}`)],
-  ['a finished job changed', as(WORKER, `UPDATE good_jobs SET finished_at = NULL, error_event = 3 WHERE id = ${JOB}`)],
+  [
+    'a finished job changed',
+    as(WORKER, `UPDATE good_jobs SET finished_at = NULL, error_event = 3 WHERE id = ${JOB}`),
+  ],
   ['a finished job changed', as(CONSOLE, `UPDATE good_jobs SET error_event = 5 WHERE id = ${JOB}`)],
-  ['a worker found a job in an impossible state', `INSERT INTO race_log.anomalies (what) VALUES ('x')`],
+  [
+    'a worker found a job in an impossible state',
+    `INSERT INTO race_log.anomalies (what) VALUES ('x')`,
+  ],
   ['a job was lost', `UPDATE good_jobs SET finished_at = NULL WHERE id = ${JOB}`],
   ['a job was lost', `UPDATE good_jobs SET locked_by_id = gen_random_uuid() WHERE id = ${JOB}`],
   ['a job was lost', `DELETE FROM good_jobs WHERE id = ${JOB}`],
-  ['executions and their rows disagree', `UPDATE good_jobs SET executions_count = 2 WHERE id = ${JOB}`],
-  ['executions and their rows disagree', `UPDATE good_job_executions SET finished_at = NULL WHERE active_job_id = ${JOB}`],
+  [
+    'executions and their rows disagree',
+    `UPDATE good_jobs SET executions_count = 2 WHERE id = ${JOB}`,
+  ],
+  [
+    'executions and their rows disagree',
+    `UPDATE good_job_executions SET finished_at = NULL WHERE active_job_id = ${JOB}`,
+  ],
   ['executions and their rows disagree', `DELETE FROM race_log.executions WHERE job_id = ${JOB}`],
-  ['the console said done', `INSERT INTO race_log.outcomes (job_id, action, outcome) VALUES (${JOB}, 'discard', 'done')`],
-  ['the console said done', as(CONSOLE, `UPDATE good_jobs SET finished_at = NULL, error_event = 3 WHERE id = ${JOB}`)],
-  ['an action came to nothing that is known', `INSERT INTO race_log.outcomes (job_id, action, outcome) VALUES (${JOB}, 'discard', 'missing')`],
-  ['a batch did not complete exactly once', `UPDATE good_job_batches SET jobs_finished_at = now() + interval '1 second' WHERE id = ${BATCH}`],
-  ['a batch did not complete exactly once', `DELETE FROM race_log.batch_changes WHERE what = 'finished_at' AND batch_id = ${BATCH}`],
-  ['a batch did not complete exactly once', `UPDATE good_job_batches SET finished_at = NULL WHERE id = ${BATCH}`],
-  ['a batch does not know of its discarded members', `UPDATE good_job_batches SET discarded_at = now() WHERE id = ${BATCH}`],
-  ['a batch does not know of its discarded members', `INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished, error_event) VALUES (${MEMBER}, '${WORKER}', false, true, 4)`],
+  [
+    'the console said done',
+    `INSERT INTO race_log.outcomes (job_id, action, outcome) VALUES (${JOB}, 'discard', 'done')`,
+  ],
+  [
+    'the console said done',
+    as(CONSOLE, `UPDATE good_jobs SET finished_at = NULL, error_event = 3 WHERE id = ${JOB}`),
+  ],
+  [
+    'an action came to nothing that is known',
+    `INSERT INTO race_log.outcomes (job_id, action, outcome) VALUES (${JOB}, 'discard', 'missing')`,
+  ],
+  [
+    'a batch did not complete exactly once',
+    `UPDATE good_job_batches SET jobs_finished_at = now() + interval '1 second' WHERE id = ${BATCH}`,
+  ],
+  [
+    'a batch did not complete exactly once',
+    `DELETE FROM race_log.batch_changes WHERE what = 'finished_at' AND batch_id = ${BATCH}`,
+  ],
+  [
+    'a batch did not complete exactly once',
+    `UPDATE good_job_batches SET finished_at = NULL WHERE id = ${BATCH}`,
+  ],
+  [
+    'a batch does not know of its discarded members',
+    `UPDATE good_job_batches SET discarded_at = now() WHERE id = ${BATCH}`,
+  ],
+  [
+    'a batch does not know of its discarded members',
+    `INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished, error_event) VALUES (${MEMBER}, '${WORKER}', false, true, 4)`,
+  ],
   ['a callback was not enqueued exactly once', `DELETE FROM good_jobs WHERE id = ${CALLBACK}`],
-  ['a callback was not enqueued exactly once', `INSERT INTO good_jobs (batch_callback_id, serialized_params, finished_at, created_at, updated_at) SELECT batch_callback_id, serialized_params, now(), now(), now() FROM good_jobs WHERE id = ${CALLBACK}`],
-  ['a callback was not enqueued exactly once', `INSERT INTO race_log.executions (job_id, process_id, started_at, stopped_at) VALUES (${CALLBACK}, gen_random_uuid(), now() + interval '2 second', now() + interval '3 seconds')`],
-  ['a callback was not enqueued exactly once', `UPDATE race_log.batch_changes SET discarded = true WHERE what = 'jobs_finished_at' AND batch_id = ${BATCH}`],
+  [
+    'a callback was not enqueued exactly once',
+    `INSERT INTO good_jobs (batch_callback_id, serialized_params, finished_at, created_at, updated_at) SELECT batch_callback_id, serialized_params, now(), now(), now() FROM good_jobs WHERE id = ${CALLBACK}`,
+  ],
+  [
+    'a callback was not enqueued exactly once',
+    `INSERT INTO race_log.executions (job_id, process_id, started_at, stopped_at) VALUES (${CALLBACK}, gen_random_uuid(), now() + interval '2 second', now() + interval '3 seconds')`,
+  ],
+  [
+    'a callback was not enqueued exactly once',
+    `UPDATE race_log.batch_changes SET discarded = true WHERE what = 'jobs_finished_at' AND batch_id = ${BATCH}`,
+  ],
 ])('%s (%#)', async (rule, statement) => {
-  expect((await violationsAfter(statement)).filter((violation) => violation.startsWith(rule))).not.toEqual([]);
+  expect(
+    (await violationsAfter(statement)).filter((violation) => violation.startsWith(rule)),
+  ).not.toEqual([]);
 });
 
 test('too little happened', () => {
-  const enough = { executions: 1, finishedByWorkers: 167, done: { discard: 300, retry: 300, reschedule: 300 }, locked: 50, conflict: 50, batchesByConsole: 0 };
+  const enough = {
+    executions: 1,
+    finishedByWorkers: 167,
+    done: { discard: 300, retry: 300, reschedule: 300 },
+    locked: 50,
+    conflict: 50,
+    batchesByConsole: 0,
+  };
   expect(tooLittle(enough, 10)).toEqual([]);
   expect(tooLittle({ ...enough, finishedByWorkers: 166 }, 10)).toHaveLength(1);
   expect(tooLittle({ ...enough, locked: 49 }, 10)).toHaveLength(1);

@@ -49,7 +49,13 @@ const VIOLATIONS: Record<string, string> = {
 
 /** What a bulk run must not do, beside what holds at any moment of any race. `race_log.targets` names the run's jobs. */
 export const BULK_VIOLATIONS: Record<string, string> = {
-  ...Object.fromEntries(['a job ran twice at once', 'a finished job changed other than by a retry', 'a worker found a job in an impossible state'].map((rule) => [rule, VIOLATIONS[rule] ?? ''])),
+  ...Object.fromEntries(
+    [
+      'a job ran twice at once',
+      'a finished job changed other than by a retry',
+      'a worker found a job in an impossible state',
+    ].map((rule) => [rule, VIOLATIONS[rule] ?? '']),
+  ),
   'a run did not change one of its jobs exactly once': `
     SELECT t.job_id AS id, format('%s: changed %s times', t.action, count(c.n)) AS what FROM race_log.targets t
       LEFT JOIN race_log.job_changes c ON c.job_id = t.job_id AND c.actor = '${CONSOLE}' AND c.was_finished = (t.action = 'retry')
@@ -60,7 +66,10 @@ export const BULK_VIOLATIONS: Record<string, string> = {
 };
 
 /** Every violation, at most a few of each kind spelled out. */
-export async function violations(client: pg.Client, rules: Record<string, string> = VIOLATIONS): Promise<string[]> {
+export async function violations(
+  client: pg.Client,
+  rules: Record<string, string> = VIOLATIONS,
+): Promise<string[]> {
   const found: string[] = [];
   for (const [rule, statement] of Object.entries(rules)) {
     const { rows } = await client.query<{ id: string | null; what: string }>(statement);
@@ -81,25 +90,49 @@ export interface Figures {
 
 /** What has happened until now. */
 export async function figures(client: pg.Client): Promise<Figures> {
-  const count = async (statement: string) => Number((await client.query<{ n: string }>(`SELECT count(*) AS n FROM race_log.${statement}`)).rows[0]?.n);
-  const done = (action: string) => count(`outcomes WHERE outcome = 'done' AND action = '${action}'`);
+  const count = async (statement: string) =>
+    Number(
+      (await client.query<{ n: string }>(`SELECT count(*) AS n FROM race_log.${statement}`)).rows[0]
+        ?.n,
+    );
+  const done = (action: string) =>
+    count(`outcomes WHERE outcome = 'done' AND action = '${action}'`);
   return {
     executions: await count('executions'),
-    finishedByWorkers: await count(`job_changes WHERE actor <> '${CONSOLE}' AND is_finished AND NOT was_finished`),
-    done: { discard: await done('discard'), retry: await done('retry'), reschedule: await done('reschedule') },
+    finishedByWorkers: await count(
+      `job_changes WHERE actor <> '${CONSOLE}' AND is_finished AND NOT was_finished`,
+    ),
+    done: {
+      discard: await done('discard'),
+      retry: await done('retry'),
+      reschedule: await done('reschedule'),
+    },
     locked: await count(`outcomes WHERE outcome = 'locked'`),
     conflict: await count(`outcomes WHERE outcome = 'conflict'`),
-    batchesByConsole: await count(`batch_changes WHERE actor = '${CONSOLE}' AND what = 'jobs_finished_at'`),
+    batchesByConsole: await count(
+      `batch_changes WHERE actor = '${CONSOLE}' AND what = 'jobs_finished_at'`,
+    ),
   };
 }
 
 export const LEAST = { done: 300, lockedOrConflict: 100, finishedPerMinute: 1000 } as const;
 
 /** A race in which little happened proves little. */
-export function tooLittle({ done, locked, conflict, finishedByWorkers }: Figures, seconds: number): string[] {
-  const short = Object.entries(done).filter(([, n]) => n < LEAST.done).map(([action, n]) => `too little happened: ${n} × ${action} done, wanted ${LEAST.done}`);
-  if (locked + conflict < LEAST.lockedOrConflict) short.push(`too little happened: ${locked + conflict} locked or in conflict, wanted ${LEAST.lockedOrConflict}`);
+export function tooLittle(
+  { done, locked, conflict, finishedByWorkers }: Figures,
+  seconds: number,
+): string[] {
+  const short = Object.entries(done)
+    .filter(([, n]) => n < LEAST.done)
+    .map(([action, n]) => `too little happened: ${n} × ${action} done, wanted ${LEAST.done}`);
+  if (locked + conflict < LEAST.lockedOrConflict)
+    short.push(
+      `too little happened: ${locked + conflict} locked or in conflict, wanted ${LEAST.lockedOrConflict}`,
+    );
   const rate = (finishedByWorkers / seconds) * 60;
-  if (rate < LEAST.finishedPerMinute) short.push(`too little happened: workers finished ${Math.round(rate)} jobs a minute, wanted ${LEAST.finishedPerMinute}`);
+  if (rate < LEAST.finishedPerMinute)
+    short.push(
+      `too little happened: workers finished ${Math.round(rate)} jobs a minute, wanted ${LEAST.finishedPerMinute}`,
+    );
   return short;
 }

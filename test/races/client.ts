@@ -22,9 +22,13 @@ const HOT: Record<RaceAction, string[]> = {
        JOIN good_job_batches b ON b.id = r.batch_id AND b.jobs_finished_at IS NULL WHERE r.performed_at IS NOT NULL AND r.finished_at IS NULL`,
   ],
   // Running.
-  reschedule: [`SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL ORDER BY performed_at DESC NULLS LAST LIMIT 12`],
+  reschedule: [
+    `SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL ORDER BY performed_at DESC NULLS LAST LIMIT 12`,
+  ],
   // Just discarded, perhaps not yet let go.
-  retry: [`SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC LIMIT 24`],
+  retry: [
+    `SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC LIMIT 24`,
+  ],
 };
 const MOST_IDS = 8;
 /** The workers must get their share of two cores. */
@@ -35,10 +39,24 @@ const heard = listenToRace();
 
 const log = await connect(url, `${CONSOLE}_log`);
 const db = openDatabase({ url, caFile: null, poolSize: 1, applicationName: CONSOLE });
-const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), { appName: 'race-app', locale: 'en', timeZone: 'UTC', dequeueQuerySort: 'created_at' });
-const ctx = contextFor({ viewer: { id: 'racer', role: 'operator' }, db, gj, consoleSchema: true, requestId: 'race', readOnly: false });
+const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+  appName: 'race-app',
+  locale: 'en',
+  timeZone: 'UTC',
+  dequeueQuerySort: 'created_at',
+});
+const ctx = contextFor({
+  viewer: { id: 'racer', role: 'operator' },
+  db,
+  gj,
+  consoleSchema: true,
+  requestId: 'race',
+  readOnly: false,
+});
 const careless = sabotage ? await connect(url, CONSOLE) : null;
-const { rows: all } = await log.query<{ id: string }>('SELECT id FROM good_jobs WHERE batch_callback_id IS NULL');
+const { rows: all } = await log.query<{ id: string }>(
+  'SELECT id FROM good_jobs WHERE batch_callback_id IS NULL',
+);
 
 const oneOf = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
@@ -47,10 +65,22 @@ while (heard.signal !== 'stop') {
   const action = oneOf(ACTIONS);
   const hot = Math.random() < 0.5 ? (await log.query<{ id: string }>(oneOf(HOT[action]))).rows : [];
   const pool = hot.length > 0 ? hot : all;
-  const ids = [...new Set(Array.from({ length: 1 + Math.floor(Math.random() * MOST_IDS) }, () => oneOf(pool).id))];
-  const later = action === 'reschedule' && Math.random() < 0.5 ? { scheduledAt: new Date(Date.now() + Math.random() * 500).toISOString() } : {};
-  const outcomes = careless ? await actWithoutLocks(careless, action, ids) : await changeJobs(ctx, action, ids, later);
-  await log.query('INSERT INTO race_log.outcomes (job_id, action, outcome) SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)', [action, outcomes.map(({ id }) => id), outcomes.map(({ outcome }) => outcome)]);
+  const ids = [
+    ...new Set(
+      Array.from({ length: 1 + Math.floor(Math.random() * MOST_IDS) }, () => oneOf(pool).id),
+    ),
+  ];
+  const later =
+    action === 'reschedule' && Math.random() < 0.5
+      ? { scheduledAt: new Date(Date.now() + Math.random() * 500).toISOString() }
+      : {};
+  const outcomes = careless
+    ? await actWithoutLocks(careless, action, ids)
+    : await changeJobs(ctx, action, ids, later);
+  await log.query(
+    'INSERT INTO race_log.outcomes (job_id, action, outcome) SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)',
+    [action, outcomes.map(({ id }) => id), outcomes.map(({ outcome }) => outcome)],
+  );
   await sleep(PAUSE_MS);
 }
 await Promise.all([db.close(), log.end(), careless?.end()]);

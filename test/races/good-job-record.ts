@@ -33,7 +33,10 @@ export class ActiveRecord {
     this.changes.updated_at = new Date().toISOString();
     const all = Object.keys(this.changes);
     const values = all.map((column) => databaseValue(this.changes[column]));
-    await client.query(`UPDATE ${this.table} SET ${all.map((column, n) => `${column} = $${n + 2}`).join(', ')} WHERE id = $1`, [this.id, ...values]);
+    await client.query(
+      `UPDATE ${this.table} SET ${all.map((column, n) => `${column} = $${n + 2}`).join(', ')} WHERE id = $1`,
+      [this.id, ...values],
+    );
     this.stored = { ...this.stored, ...this.changes };
     this.changes = {};
   }
@@ -44,7 +47,9 @@ export class ActiveRecord {
   }
 
   async reload(client: pg.Client): Promise<void> {
-    const { rows } = await client.query<Values>(`SELECT * FROM ${this.table} WHERE id = $1`, [this.id]);
+    const { rows } = await client.query<Values>(`SELECT * FROM ${this.table} WHERE id = $1`, [
+      this.id,
+    ]);
     if (!rows[0]) throw new Error(`The row ${this.id} of ${this.table} is gone.`);
     this.stored = rows[0];
     this.changes = {};
@@ -52,16 +57,25 @@ export class ActiveRecord {
 }
 
 function isSame(a: unknown, b: unknown): boolean {
-  return a === b || ((a ?? null) === null && (b ?? null) === null) || JSON.stringify(a) === JSON.stringify(b);
+  return (
+    a === b ||
+    ((a ?? null) === null && (b ?? null) === null) ||
+    JSON.stringify(a) === JSON.stringify(b)
+  );
 }
 
 function databaseValue(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && !(value instanceof Date) ? JSON.stringify(value) : value;
+  return typeof value === 'object' && value !== null && !(value instanceof Date)
+    ? JSON.stringify(value)
+    : value;
 }
 
 export async function insert(client: pg.Client, table: string, values: Values): Promise<void> {
   const columns = Object.keys(values);
-  await client.query(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, n) => `$${n + 1}`).join(', ')})`, Object.values(values).map(databaseValue));
+  await client.query(
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, n) => `$${n + 1}`).join(', ')})`,
+    Object.values(values).map(databaseValue),
+  );
 }
 
 export async function transaction<T>(client: pg.Client, fn: () => Promise<T>): Promise<T> {

@@ -36,7 +36,8 @@ export async function performNext(thread: Thread): Promise<boolean> {
     if (strategy === 'advisory') await continueBatches(client, job);
   } finally {
     if (strategy !== 'skiplocked') await unlock(client, job.id);
-    if (strategy !== 'advisory') await job.update(client, { locked_by_id: null, locked_at: null, lock_type: null });
+    if (strategy !== 'advisory')
+      await job.update(client, { locked_by_id: null, locked_at: null, lock_type: null });
   }
   if (strategy !== 'advisory') await continueBatches(client, job);
   return true;
@@ -60,7 +61,10 @@ async function claim({ client, strategy, processId }: Thread): Promise<ActiveRec
     skiplocked: `${candidate} FROM candidate WHERE good_jobs.id = candidate.id RETURNING good_jobs.*`,
     hybrid: `${candidate} FROM (SELECT id FROM candidate WHERE pg_try_advisory_lock(${KEY})) AS locked WHERE good_jobs.id = locked.id RETURNING good_jobs.*`,
   };
-  const { rows } = await client.query<Values>(statements[strategy], strategy === 'advisory' ? [now] : [now, ...held]);
+  const { rows } = await client.query<Values>(
+    statements[strategy],
+    strategy === 'advisory' ? [now] : [now, ...held],
+  );
   return rows[0] ? new ActiveRecord('good_jobs', rows[0]) : null;
 }
 
@@ -75,21 +79,39 @@ async function unlock(client: pg.Client, id: string): Promise<void> {
 /** GoodJob::Job#perform with preserved records: an execution, the work, and what became of it. */
 async function perform(thread: Thread, job: ActiveRecord): Promise<void> {
   const { client, log, processId, strategy } = thread;
-  const anomaly = (what: string) => log.query('INSERT INTO race_log.anomalies (what) VALUES ($1)', [`${job.id}: ${what}`]);
+  const anomaly = (what: string) =>
+    log.query('INSERT INTO race_log.anomalies (what) VALUES ($1)', [`${job.id}: ${what}`]);
   if (job.get('performed_at') !== null) await anomaly('claimed although it is running');
 
   const startedAt = new Date().toISOString();
   const executionId = randomUUID();
   await transaction(client, async () => {
     await insert(client, 'good_job_executions', {
-      id: executionId, active_job_id: job.id, job_class: job.get('job_class'), queue_name: job.get('queue_name'), serialized_params: job.get('serialized_params'),
-      scheduled_at: job.get('scheduled_at') ?? job.get('created_at'), created_at: startedAt, updated_at: startedAt, process_id: processId,
+      id: executionId,
+      active_job_id: job.id,
+      job_class: job.get('job_class'),
+      queue_name: job.get('queue_name'),
+      serialized_params: job.get('serialized_params'),
+      scheduled_at: job.get('scheduled_at') ?? job.get('created_at'),
+      created_at: startedAt,
+      updated_at: startedAt,
+      process_id: processId,
     });
-    const claimed = strategy === 'advisory' ? { locked_by_id: processId, locked_at: startedAt, lock_type: LOCK_TYPES.advisory } : {};
-    await job.update(client, { performed_at: startedAt, executions_count: Number(job.get('executions_count') ?? 0) + 1, ...claimed });
+    const claimed =
+      strategy === 'advisory'
+        ? { locked_by_id: processId, locked_at: startedAt, lock_type: LOCK_TYPES.advisory }
+        : {};
+    await job.update(client, {
+      performed_at: startedAt,
+      executions_count: Number(job.get('executions_count') ?? 0) + 1,
+      ...claimed,
+    });
   });
 
-  const { rows } = await log.query<{ n: string }>('INSERT INTO race_log.executions (job_id, process_id) VALUES ($1, $2) RETURNING n', [job.id, processId]);
+  const { rows } = await log.query<{ n: string }>(
+    'INSERT INTO race_log.executions (job_id, process_id) VALUES ($1, $2) RETURNING n',
+    [job.id, processId],
+  );
   const isCallback = job.get('batch_callback_id') !== null;
   const fails = !thread.draining() && !isCallback && Math.random() < 0.85;
   if (!thread.draining()) await sleep(1 + Math.random() * 10);
@@ -97,15 +119,27 @@ async function perform(thread: Thread, job: ActiveRecord): Promise<void> {
   const retries = fails && params.executions + 1 < ATTEMPTS;
   // retry_on: enqueues the job anew while it still runs (Job.enqueue with a current job).
   if (retries) await job.update(client, retried(job, params));
-  await log.query('UPDATE race_log.executions SET stopped_at = clock_timestamp() WHERE n = $1', [rows[0]?.n]);
+  await log.query('UPDATE race_log.executions SET stopped_at = clock_timestamp() WHERE n = $1', [
+    rows[0]?.n,
+  ]);
 
   const finishedAt = new Date().toISOString();
   const error = fails ? 'RuntimeError: boom' : null;
   const errorEvent = retries ? 3 : fails ? 4 : null;
-  job.assign({ locked_by_id: null, locked_at: null, lock_type: null, error, error_event: errorEvent, finished_at: retries ? null : finishedAt });
+  job.assign({
+    locked_by_id: null,
+    locked_at: null,
+    lock_type: null,
+    error,
+    error_event: errorEvent,
+    finished_at: retries ? null : finishedAt,
+  });
   if (retries) job.assign({ performed_at: null });
   await transaction(client, async () => {
-    await client.query(`UPDATE good_job_executions SET finished_at = $2, updated_at = $2, error = $3, error_event = $4, duration = $2::timestamp - created_at WHERE id = $1`, [executionId, finishedAt, error, errorEvent]);
+    await client.query(
+      `UPDATE good_job_executions SET finished_at = $2, updated_at = $2, error = $3, error_event = $4, duration = $2::timestamp - created_at WHERE id = $1`,
+      [executionId, finishedAt, error, errorEvent],
+    );
     await job.save(client);
   });
 }
@@ -113,6 +147,19 @@ async function perform(thread: Thread, job: ActiveRecord): Promise<void> {
 function retried(job: ActiveRecord, params: { executions: number }): Values {
   const now = Date.now();
   const scheduledAt = new Date(now + Math.random() * 200).toISOString();
-  const payload = { ...params, executions: params.executions + 1, provider_job_id: job.id, exception_executions: { '[RuntimeError]': params.executions + 1 }, enqueued_at: new Date(now).toISOString(), scheduled_at: scheduledAt };
-  return { serialized_params: payload, created_at: new Date(now).toISOString(), scheduled_at: scheduledAt, performed_at: null, finished_at: null };
+  const payload = {
+    ...params,
+    executions: params.executions + 1,
+    provider_job_id: job.id,
+    exception_executions: { '[RuntimeError]': params.executions + 1 },
+    enqueued_at: new Date(now).toISOString(),
+    scheduled_at: scheduledAt,
+  };
+  return {
+    serialized_params: payload,
+    created_at: new Date(now).toISOString(),
+    scheduled_at: scheduledAt,
+    performed_at: null,
+    finished_at: null,
+  };
 }

@@ -23,15 +23,25 @@ export interface RaceResult {
 }
 
 /** Workers and clients on the same jobs for so many seconds; then the workers alone until nothing is left, and the checks. */
-export async function race(strategy: Strategy, seconds: number, sabotage: boolean): Promise<RaceResult> {
-  const consoleSchema = ['CREATE SCHEMA good_job_console', ...MIGRATIONS.map(({ statements }) => statements)];
+export async function race(
+  strategy: Strategy,
+  seconds: number,
+  sabotage: boolean,
+): Promise<RaceResult> {
+  const consoleSchema = [
+    'CREATE SCHEMA good_job_console',
+    ...MIGRATIONS.map(({ statements }) => statements),
+  ];
   const database = await goodJobDatabase(`races ${strategy}`, { sql: consoleSchema });
   const client = await connect(database.url, 'good_job_race');
   const racers: Racer[] = [];
   try {
     await prepare(client);
     const start = (program: 'worker' | 'client', count: number) =>
-      Array.from({ length: count }, (_, number) => new Racer(program, { url: database.url, strategy, number, sabotage }));
+      Array.from(
+        { length: count },
+        (_, number) => new Racer(program, { url: database.url, strategy, number, sabotage }),
+      );
     // Clients first: they take longer to be ready, and the jobs that are due would be done by then.
     const clients = start('client', CLIENTS);
     racers.push(...clients);
@@ -40,12 +50,20 @@ export async function race(strategy: Strategy, seconds: number, sabotage: boolea
     racers.push(...workers);
     await Promise.all(workers.map((racer) => racer.ready));
 
-    const { lasted, happened } = await Promise.race([enough(client, seconds), ...racers.map((racer) => racer.failed)]);
+    const { lasted, happened } = await Promise.race([
+      enough(client, seconds),
+      ...racers.map((racer) => racer.failed),
+    ]);
     await Promise.all(clients.map((racer) => racer.end()));
     for (const racer of workers) racer.send('drain');
     const drained = await drain(client);
     await Promise.all(workers.map((racer) => racer.end()));
-    return { strategy, seconds: lasted, figures: happened, violations: [...drained, ...(await violations(client)), ...tooLittle(happened, lasted)] };
+    return {
+      strategy,
+      seconds: lasted,
+      figures: happened,
+      violations: [...drained, ...(await violations(client)), ...tooLittle(happened, lasted)],
+    };
   } finally {
     for (const racer of racers) racer.kill();
     await client.end();
@@ -54,20 +72,26 @@ export async function race(strategy: Strategy, seconds: number, sabotage: boolea
 }
 
 /** So many seconds; on a machine that is busy with other things up to three times as long, until enough has happened. */
-async function enough(client: pg.Client, seconds: number): Promise<{ lasted: number; happened: Figures }> {
+async function enough(
+  client: pg.Client,
+  seconds: number,
+): Promise<{ lasted: number; happened: Figures }> {
   const startedAt = Date.now();
   await sleep(seconds * 1000);
   for (;;) {
     const happened = await figures(client);
     const lasted = (Date.now() - startedAt) / 1000;
-    if (lasted > seconds * 3 || tooLittle(happened, lasted).length === 0) return { lasted, happened };
+    if (lasted > seconds * 3 || tooLittle(happened, lasted).length === 0)
+      return { lasted, happened };
     await sleep(1000);
   }
 }
 
 /** The hour of all that was scheduled has come: until nothing is open, or nothing moves any more. */
 async function drain(client: pg.Client): Promise<string[]> {
-  await client.query('UPDATE good_jobs SET scheduled_at = now() WHERE finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()');
+  await client.query(
+    'UPDATE good_jobs SET scheduled_at = now() WHERE finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()',
+  );
   let open = '';
   let deadline = 0;
   for (;;) {
@@ -75,7 +99,8 @@ async function drain(client: pg.Client): Promise<string[]> {
     if (rows[0]?.total === 0) return [];
     if (rows[0]?.open !== open) deadline = Date.now() + STANDSTILL_MS;
     open = rows[0]?.open ?? '';
-    if (Date.now() > deadline) return [`the workers have stood still for ${STANDSTILL_MS / 1000} s and left ${open} open`];
+    if (Date.now() > deadline)
+      return [`the workers have stood still for ${STANDSTILL_MS / 1000} s and left ${open} open`];
     await sleep(50);
   }
 }

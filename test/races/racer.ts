@@ -13,14 +13,22 @@ export class Racer {
   readonly failed: Promise<never>;
   private ending = false;
 
-  constructor(program: 'worker' | 'client' | 'bulk-runner', options: RacerOptions | BulkRunnerOptions) {
-    this.child = fork(fileURLToPath(new URL(`${program}.ts`, import.meta.url)), [JSON.stringify(options)]);
+  constructor(
+    program: 'worker' | 'client' | 'bulk-runner',
+    options: RacerOptions | BulkRunnerOptions,
+  ) {
+    this.child = fork(fileURLToPath(new URL(`${program}.ts`, import.meta.url)), [
+      JSON.stringify(options),
+    ]);
     this.failed = once(this.child, 'exit').then(([code]) => {
       if (this.ending) return new Promise<never>(() => undefined);
       throw new Error(`A ${program} ended with exit code ${code}.`);
     });
     this.failed.catch(() => undefined);
-    this.ready = Promise.race([once(this.child, 'message').then(([message]) => message as unknown), this.failed]);
+    this.ready = Promise.race([
+      once(this.child, 'message').then(([message]) => message as unknown),
+      this.failed,
+    ]);
   }
 
   send(signal: Signal): void {

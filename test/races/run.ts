@@ -9,11 +9,21 @@ import { type RaceResult, race } from './race';
  * After each race two bulk runs are put beside the workers. Exit 1 on any violation.
  */
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '10' }, strategy: { type: 'string' }, sabotage: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    strategy: { type: 'string' },
+    sabotage: { type: 'boolean', default: false },
+  },
+});
 const seconds = Number(values.seconds);
-const strategies = STRATEGIES.filter((strategy) => values.strategy === undefined || strategy === values.strategy);
+const strategies = STRATEGIES.filter(
+  (strategy) => values.strategy === undefined || strategy === values.strategy,
+);
 if (!(seconds > 0) || strategies.length === 0) {
-  console.error(`--seconds must be a number above 0, and --strategy one of ${STRATEGIES.join(', ')}.`);
+  console.error(
+    `--seconds must be a number above 0, and --strategy one of ${STRATEGIES.join(', ')}.`,
+  );
   process.exit(1);
 }
 
@@ -37,12 +47,30 @@ const rows: [string, (result: RaceResult) => number][] = [
   ['batches completed by the console', ({ figures }) => figures.batchesByConsole],
   ['violations', ({ violations }) => violations.length],
 ];
-console.log(['', ...results.map((result): Strategy => result.strategy)].map((cell, n) => (n === 0 ? cell.padEnd(34) : cell.padStart(12))).join(''));
-for (const [name, value] of rows) console.log(name.padEnd(34) + results.map((result) => String(value(result)).padStart(12)).join(''));
-for (const { strategy, seconds: took, retried, executions, discarded, missed, violations } of bulk) {
-  console.log(`${strategy}: bulk runs beside ${executions} executions: ${retried} jobs retried, ${discarded} discarded, ${missed} held or changed by workers, in ${took.toFixed(1)} s, ${violations.length} violations`);
+console.log(
+  ['', ...results.map((result): Strategy => result.strategy)]
+    .map((cell, n) => (n === 0 ? cell.padEnd(34) : cell.padStart(12)))
+    .join(''),
+);
+for (const [name, value] of rows)
+  console.log(
+    name.padEnd(34) + results.map((result) => String(value(result)).padStart(12)).join(''),
+  );
+for (const {
+  strategy,
+  seconds: took,
+  retried,
+  executions,
+  discarded,
+  missed,
+  violations,
+} of bulk) {
+  console.log(
+    `${strategy}: bulk runs beside ${executions} executions: ${retried} jobs retried, ${discarded} discarded, ${missed} held or changed by workers, in ${took.toFixed(1)} s, ${violations.length} violations`,
+  );
 }
-for (const { strategy, violations } of [...results, ...bulk]) for (const violation of violations) console.log(`${strategy}: ${violation}`);
+for (const { strategy, violations } of [...results, ...bulk])
+  for (const violation of violations) console.log(`${strategy}: ${violation}`);
 const all = [...results, ...bulk];
 const failed = all.filter(({ violations }) => violations.length > 0).length;
 console.log(`\nraces: ${all.length - failed} passed, ${failed} failed`);

@@ -8,7 +8,11 @@ const STATEMENTS: Record<RaceAction, string> = {
 };
 
 /** What an operator does who has psql and no console: the checks must find what comes of it. */
-export async function actWithoutLocks(client: pg.Client, action: RaceAction, ids: string[]): Promise<{ id: string; outcome: string }[]> {
+export async function actWithoutLocks(
+  client: pg.Client,
+  action: RaceAction,
+  ids: string[],
+): Promise<{ id: string; outcome: string }[]> {
   const outcomes: { id: string; outcome: string }[] = [];
   for (const id of ids) {
     const { rowCount } = await client.query(STATEMENTS[action], [id]);

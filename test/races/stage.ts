@@ -58,7 +58,12 @@ const ROWS = `
   ANALYZE good_jobs, good_job_batches`;
 
 /** Times stay text: a Date would read them in this machine's zone. */
-const types = { getTypeParser: ((oid: number, format: 'text') => (oid === 1114 || oid === 1184 ? (text: string) => text : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser };
+const types = {
+  getTypeParser: ((oid: number, format: 'text') =>
+    oid === 1114 || oid === 1184
+      ? (text: string) => text
+      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
 
 export async function connect(url: string, applicationName: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, application_name: applicationName, types });

@@ -18,14 +18,37 @@ const control = await connect(url, WORKER);
 const now = () => new Date().toISOString();
 // Both ways of being alive: an advisory lock of the process' own, or having been seen.
 const lockType = number % 2 === 0 ? null : 0;
-await insert(control, 'good_job_processes', { id: processId, created_at: now(), updated_at: now(), state: { hostname: 'race', pid: process.pid }, lock_type: lockType });
-if (lockType === 0) await control.query(`SELECT pg_advisory_lock(('x' || substr(md5('good_job_processes-' || $1), 1, 16))::bit(64)::bigint)`, [processId]);
-const heartbeat = setInterval(() => void control.query('UPDATE good_job_processes SET updated_at = $2 WHERE id = $1', [processId, now()]), HEARTBEAT_MS);
+await insert(control, 'good_job_processes', {
+  id: processId,
+  created_at: now(),
+  updated_at: now(),
+  state: { hostname: 'race', pid: process.pid },
+  lock_type: lockType,
+});
+if (lockType === 0)
+  await control.query(
+    `SELECT pg_advisory_lock(('x' || substr(md5('good_job_processes-' || $1), 1, 16))::bit(64)::bigint)`,
+    [processId],
+  );
+const heartbeat = setInterval(
+  () =>
+    void control.query('UPDATE good_job_processes SET updated_at = $2 WHERE id = $1', [
+      processId,
+      now(),
+    ]),
+  HEARTBEAT_MS,
+);
 
 async function thread(): Promise<void> {
   const [client, log] = [await connect(url, WORKER), await connect(url, `${WORKER}_log`)];
   while (heard.signal !== 'stop') {
-    const performed = await performNext({ client, log, processId, strategy, draining: () => heard.signal === 'drain' });
+    const performed = await performNext({
+      client,
+      log,
+      processId,
+      strategy,
+      draining: () => heard.signal === 'drain',
+    });
     if (!performed) await sleep(POLL_MS);
   }
   await Promise.all([client.end(), log.end()]);

@@ -18,7 +18,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('audit'))('title') };
 }
 
-export default async function AuditPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function AuditPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -26,7 +30,8 @@ export default async function AuditPage({ searchParams }: { searchParams: Promis
     const filter = parseAuditFilter(given, zone);
     const params = auditFilterParams(filter, zone);
     // What a form sends means the viewer's own zone; an address may be passed on.
-    if (hasLocalTimes(given) && filter.notUnderstood.length === 0) redirect(`/audit?${new URLSearchParams(params)}`);
+    if (hasLocalTimes(given) && filter.notUnderstood.length === 0)
+      redirect(`/audit?${new URLSearchParams(params)}`);
     const [page, viewers] = await Promise.all([listAudit(ctx, filter), listViewers(ctx)]);
     const withCursor = auditFilterParams(filter, zone, filter.cursor);
     return (
@@ -34,7 +39,9 @@ export default async function AuditPage({ searchParams }: { searchParams: Promis
         <h1 className="text-xl font-semibold">{t('title')}</h1>
         <p className="mb-3 text-soft">{t('intro')}</p>
         {!ctx.consoleSchema ? (
-          <Banner tone="info">{t(ctx.consoleSchemaOutdated ? 'needsNewerSchema' : 'needsSchema')}</Banner>
+          <Banner tone="info">
+            {t(ctx.consoleSchemaOutdated ? 'needsNewerSchema' : 'needsSchema')}
+          </Banner>
         ) : (
           <>
             <AuditFilterForm key={JSON.stringify(params)} filter={filter} viewers={viewers} />
@@ -43,14 +50,26 @@ export default async function AuditPage({ searchParams }: { searchParams: Promis
               <span className="flex items-center gap-1 text-[13px] text-soft">
                 {t('export')}
                 {(['csv', 'ndjson'] as const).map((format) => (
-                  <a key={format} href={`${env().basePath}/api/audit/export?${new URLSearchParams({ ...params, format })}`} download className={buttonClass('quiet')} title={t(`${format}Hint`)}>
+                  <a
+                    key={format}
+                    href={`${env().basePath}/api/audit/export?${new URLSearchParams({ ...params, format })}`}
+                    download
+                    className={buttonClass('quiet')}
+                    title={t(`${format}Hint`)}
+                  >
                     {format === 'csv' ? 'CSV' : 'NDJSON'}
                   </a>
                 ))}
               </span>
               <PageSizes path="/audit" params={params} />
             </div>
-            <AuditList key={JSON.stringify(withCursor)} door={`/api/audit?${new URLSearchParams(withCursor)}`} initial={page} params={params} empty={t(Object.keys(params).length > 0 ? 'emptyFilter' : 'empty')} />
+            <AuditList
+              key={JSON.stringify(withCursor)}
+              door={`/api/audit?${new URLSearchParams(withCursor)}`}
+              initial={page}
+              params={params}
+              empty={t(Object.keys(params).length > 0 ? 'emptyFilter' : 'empty')}
+            />
           </>
         )}
       </>

@@ -15,7 +15,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('batches'))('title') };
 }
 
-export default async function BatchesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function BatchesPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -39,7 +43,9 @@ export default async function BatchesPage({ searchParams }: { searchParams: Prom
           initial={page}
           page={{ path: '/batches', params }}
           label={t('batches.title')}
-          empty={t(filter.state || filter.notUnderstood.length > 0 ? 'batches.empty' : 'batches.emptyAll')}
+          empty={t(
+            filter.state || filter.notUnderstood.length > 0 ? 'batches.empty' : 'batches.emptyAll',
+          )}
         />
       </>
     );

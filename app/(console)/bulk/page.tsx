@@ -14,13 +14,25 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('bulk'))('title') };
 }
 
-export default async function BulkPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function BulkPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('bulk');
     const cursor = parseCursor(given);
-    const unread = cursor === 'not_understood' ? [{ name: 'after_id', value: cut(given.get('after_id') ?? given.get('before_id') ?? '', 80) }] : [];
+    const unread =
+      cursor === 'not_understood'
+        ? [
+            {
+              name: 'after_id',
+              value: cut(given.get('after_id') ?? given.get('before_id') ?? '', 80),
+            },
+          ]
+        : [];
     const page = await listRuns(ctx, cursor === 'not_understood' ? null : cursor);
     return (
       <>
@@ -29,7 +41,9 @@ export default async function BulkPage({ searchParams }: { searchParams: Promise
         {!ctx.bulkRuns ? (
           <Banner tone="info">{t('needsSchema')}</Banner>
         ) : page.rows.length === 0 || unread.length > 0 ? (
-          <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>
+          <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+            {t('empty')}
+          </div>
         ) : (
           <RunList page={page} label={t('title')} />
         )}

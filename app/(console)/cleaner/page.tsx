@@ -20,13 +20,18 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('failures'))('title') };
 }
 
-export default async function CleanerPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function CleanerPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('failures');
     const filter = parseFailureFilter(given);
-    const href = (changes: Parameters<typeof failureParams>[1]) => `${PATH}?${new URLSearchParams(failureParams(filter, changes))}`;
+    const href = (changes: Parameters<typeof failureParams>[1]) =>
+      `${PATH}?${new URLSearchParams(failureParams(filter, changes))}`;
     const understood = filter.notUnderstood.length === 0;
     const page = understood && filter.by === 'failure' ? await listFailures(ctx, filter) : null;
     const counts = understood && filter.by !== 'failure' ? await countDiscarded(ctx, filter) : null;
@@ -34,27 +39,65 @@ export default async function CleanerPage({ searchParams }: { searchParams: Prom
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
-        <Tabs label={t('by')} tabs={GROUPINGS.map((by) => ({ href: href({ by, group: null }), text: t(`groupings.${by}`), current: filter.by === by }))} />
+        <Tabs
+          label={t('by')}
+          tabs={GROUPINGS.map((by) => ({
+            href: href({ by, group: null }),
+            text: t(`groupings.${by}`),
+            current: filter.by === by,
+          }))}
+        />
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref={PATH} />
         <div className="mb-2 flex flex-wrap items-center gap-x-4 gap-y-1.5">
-          {filter.by === 'failure' && <RangeLinks label={t('range')} choices={RANGE_NAMES.map((range) => ({ href: href({ range, group: null }), text: t(`ranges.${range}`), current: range === filter.range }))} />}
+          {filter.by === 'failure' && (
+            <RangeLinks
+              label={t('range')}
+              choices={RANGE_NAMES.map((range) => ({
+                href: href({ range, group: null }),
+                text: t(`ranges.${range}`),
+                current: range === filter.range,
+              }))}
+            />
+          )}
           {filter.jobClass !== null && (
             <p className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5 text-[13px]">
               <span className="text-soft">{t('heads.class')}</span>
               <span className="min-w-0 font-mono any-break">{filter.jobClass}</span>
-              <Link href={href({ jobClass: null, group: null })} prefetch={false} aria-label={t('allClasses')} className="px-1 no-underline">
+              <Link
+                href={href({ jobClass: null, group: null })}
+                prefetch={false}
+                aria-label={t('allClasses')}
+                className="px-1 no-underline"
+              >
                 ×
               </Link>
             </p>
           )}
         </div>
-        {page && <LookedNote page={page} deeperHref={page.cut && !filter.deep ? href({ deep: true }) : null} />}
-        {counts && counts.since !== null && <p className="mb-2 text-[13px] text-soft">{t('countedNewest')}</p>}
-        {isEmpty && <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t(filter.by === 'failure' ? 'empty' : 'noDiscarded')}</div>}
+        {page && (
+          <LookedNote
+            page={page}
+            deeperHref={page.cut && !filter.deep ? href({ deep: true }) : null}
+          />
+        )}
+        {counts && counts.since !== null && (
+          <p className="mb-2 text-[13px] text-soft">{t('countedNewest')}</p>
+        )}
+        {isEmpty && (
+          <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+            {t(filter.by === 'failure' ? 'empty' : 'noDiscarded')}
+          </div>
+        )}
         {page && page.groups.length > 0 && <FailureList page={page} filter={filter} />}
         {page && page.more > 0 && (
           <p className="mt-2 text-[13px]">
-            {filter.deep ? t('moreGroups', { count: page.more }) : <Link href={href({ deep: true })} className="text-accent">{t('moreGroups', { count: page.more })}</Link>}
+            {filter.deep ? (
+              t('moreGroups', { count: page.more })
+            ) : (
+              <Link href={href({ deep: true })} className="text-accent">
+                {t('moreGroups', { count: page.more })}
+              </Link>
+            )}
           </p>
         )}
         {counts && counts.rows.length > 0 && <DiscardTable counts={counts} filter={filter} />}

@@ -12,7 +12,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('cron'))('title') };
 }
 
-export default async function CronEntriesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function CronEntriesPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -23,7 +27,11 @@ export default async function CronEntriesPage({ searchParams }: { searchParams: 
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
         <CronNotice did={given.get('did')} outcome={given.get('outcome')} />
-        <CronList key={params} door={`/api/cron_entries${params}`} initial={await listCronEntries(ctx, after)} />
+        <CronList
+          key={params}
+          door={`/api/cron_entries${params}`}
+          initial={await listCronEntries(ctx, after)}
+        />
       </>
     );
   });

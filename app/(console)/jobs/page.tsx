@@ -26,7 +26,14 @@ import { JOB_STATES } from '@/lib/good-job/states';
 import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/chart-types';
 import { withColumns } from '@/lib/jobs/column-values';
 import { COLUMNS_COOKIE, printColumns } from '@/lib/jobs/columns';
-import { isUnderstood, jobFilterParams, parseJobFilter, sortOf, withState, withoutTerm } from '@/lib/jobs/filters';
+import {
+  isUnderstood,
+  jobFilterParams,
+  parseJobFilter,
+  sortOf,
+  withState,
+  withoutTerm,
+} from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
 import { shownColumns } from '@/lib/jobs/shown-columns';
 import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
@@ -39,26 +46,61 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('jobs'))('title') };
 }
 
-export default async function JobsPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function JobsPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('jobs');
     const filter = parseJobFilter(given);
     const jar = await cookies();
-    const { columns, hidden } = shownColumns(given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value);
-    const page = await unlessCut(listJobs(ctx, filter).then(async (read) => ({ ...read, rows: await withColumns(ctx, read.rows, columns) })));
+    const { columns, hidden } = shownColumns(
+      given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value,
+    );
+    const page = await unlessCut(
+      listJobs(ctx, filter).then(async (read) => ({
+        ...read,
+        rows: await withColumns(ctx, read.rows, columns),
+      })),
+    );
     const params = jobFilterParams(filter);
     const understood = isUnderstood(filter);
     const chips = filter.terms.map(chipOf);
     const search = { path: PATH, params, chips };
     // The tabs' own filter: the same under each of them, so that a change of tab needs no other counts.
-    const query = String(new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })));
-    const door = new URLSearchParams({ ...jobFilterParams(filter, filter.cursor), ...(printColumns(columns) ? { columns: columns.join(',') } : {}) });
-    const tabs = [null, ...JOB_STATES].map((state) => ({ state, href: `${PATH}?${new URLSearchParams(jobFilterParams(withState(filter, state)))}`, current: filter.state === state && understood }));
+    const query = String(
+      new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
+    );
+    const door = new URLSearchParams({
+      ...jobFilterParams(filter, filter.cursor),
+      ...(printColumns(columns) ? { columns: columns.join(',') } : {}),
+    });
+    const tabs = [null, ...JOB_STATES].map((state) => ({
+      state,
+      href: `${PATH}?${new URLSearchParams(jobFilterParams(withState(filter, state)))}`,
+      current: filter.state === state && understood,
+    }));
     const why = await getTranslations('search.problems');
-    const problems = filter.terms.flatMap((term) => (term.kind === 'not_understood' ? [{ name: term.param, value: cut(term.source, 80), why: why(term.reason), href: `${PATH}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}` }] : []));
-    const ofParams = filter.notUnderstood.map(({ name, value }) => ({ name, value: cut(value, 80), href: `${PATH}?${new URLSearchParams(jobFilterParams({ ...filter, notUnderstood: filter.notUnderstood.filter((other) => other.name !== name) }))}` }));
+    const problems = filter.terms.flatMap((term) =>
+      term.kind === 'not_understood'
+        ? [
+            {
+              name: term.param,
+              value: cut(term.source, 80),
+              why: why(term.reason),
+              href: `${PATH}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}`,
+            },
+          ]
+        : [],
+    );
+    const ofParams = filter.notUnderstood.map(({ name, value }) => ({
+      name,
+      value: cut(value, 80),
+      href: `${PATH}?${new URLSearchParams(jobFilterParams({ ...filter, notUnderstood: filter.notUnderstood.filter((other) => other.name !== name) }))}`,
+    }));
     const order = sortOf(filter);
     return (
       <PollParts>
@@ -72,12 +114,21 @@ export default async function JobsPage({ searchParams }: { searchParams: Promise
         <NotUnderstoodChips chips={[...ofParams, ...problems]} clearHref={PATH} />
         {hidden.length > 0 && (
           <div className="my-3">
-            <Banner tone="warning">{(await getTranslations('reveal'))('column', { paths: hidden.join(', ') })}</Banner>
+            <Banner tone="warning">
+              {(await getTranslations('reveal'))('column', { paths: hidden.join(', ') })}
+            </Banner>
           </div>
         )}
         <div className="relative">
           <StateTabs tabs={tabs} query={query} />
-          {understood && <JobChart query={String(new URLSearchParams(params))} search={search} limited={createdBounds(filter.terms, Date.now())} choice={parseChartChoice(jar.get(CHART_COOKIE)?.value)} />}
+          {understood && (
+            <JobChart
+              query={String(new URLSearchParams(params))}
+              search={search}
+              limited={createdBounds(filter.terms, Date.now())}
+              choice={parseChartChoice(jar.get(CHART_COOKIE)?.value)}
+            />
+          )}
         </div>
         {page ? (
           <JobList

@@ -12,7 +12,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('pauses'))('title') };
 }
 
-export default async function PausesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function PausesPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -21,9 +25,15 @@ export default async function PausesPage({ searchParams }: { searchParams: Promi
       <>
         <h1 className="mb-1 text-xl font-semibold">{t('title')}</h1>
         <p className="mb-3 max-w-prose text-soft">
-          {t.rich('workers', { code: (name) => <code className="font-mono text-[13px] text-ink">{name}</code> })}
+          {t.rich('workers', {
+            code: (name) => <code className="font-mono text-[13px] text-ink">{name}</code>,
+          })}
         </p>
-        <PauseNotice did={given.get('did')} outcome={given.get('outcome')} name={given.get('name')} />
+        <PauseNotice
+          did={given.get('did')}
+          outcome={given.get('outcome')}
+          name={given.get('name')}
+        />
         <PauseForm />
         <PauseList initial={await listPauses(ctx)} />
       </>

@@ -19,7 +19,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('performance'))('title') };
 }
 
-export default async function PerformancePage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function PerformancePage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -33,10 +37,17 @@ export default async function PerformancePage({ searchParams }: { searchParams: 
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref={PATH} />
         {performance && (
           <>
-            <RangePicker filter={filter} period={performance.period} path={PATH} action={env().basePath + PATH} />
+            <RangePicker
+              filter={filter}
+              period={performance.period}
+              path={PATH}
+              action={env().basePath + PATH}
+            />
             <AccuracyNote performance={performance} />
             {performance.now.total?.executions === 0 ? (
-              <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>
+              <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+                {t('empty')}
+              </div>
             ) : (
               <>
                 <Totals performance={performance} jobClass={null} />
@@ -44,8 +55,30 @@ export default async function PerformancePage({ searchParams }: { searchParams: 
                   <TimeChart performance={performance} jobClass={null} />
                   <HistogramChart performance={performance} />
                 </div>
-                {performance.now.total && <FiguresTable of="class" rows={performance.now.classes} before={performance.before.classes} period={performance.period} filter={filter} path={PATH} jobClass={null} sampled={sampled} />}
-                {performance.now.total && <FiguresTable of="queue" rows={performance.now.queues} before={performance.before.queues} period={performance.period} filter={filter} path={PATH} jobClass={null} sampled={sampled} />}
+                {performance.now.total && (
+                  <FiguresTable
+                    of="class"
+                    rows={performance.now.classes}
+                    before={performance.before.classes}
+                    period={performance.period}
+                    filter={filter}
+                    path={PATH}
+                    jobClass={null}
+                    sampled={sampled}
+                  />
+                )}
+                {performance.now.total && (
+                  <FiguresTable
+                    of="queue"
+                    rows={performance.now.queues}
+                    before={performance.before.queues}
+                    period={performance.period}
+                    filter={filter}
+                    path={PATH}
+                    jobClass={null}
+                    sampled={sampled}
+                  />
+                )}
               </>
             )}
           </>

@@ -14,7 +14,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('processes'))('title') };
 }
 
-export default async function ProcessesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function ProcessesPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -25,7 +29,10 @@ export default async function ProcessesPage({ searchParams }: { searchParams: Pr
     const params = processFilterParams(filter);
     // Without JavaScript the raw state of one process comes with the page.
     const asked = given.get('raw') ?? '';
-    const raw = isUuid(asked) && initial.rows.some(({ id }) => id === asked) ? await getRawProcess(ctx, asked) : null;
+    const raw =
+      isUuid(asked) && initial.rows.some(({ id }) => id === asked)
+        ? await getRawProcess(ctx, asked)
+        : null;
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>

@@ -14,7 +14,11 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('queues'))('title') };
 }
 
-export default async function QueuesPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function QueuesPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const given = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -22,7 +26,11 @@ export default async function QueuesPage({ searchParams }: { searchParams: Promi
     const filter = parseQueueFilter(given);
     const understood = filter.notUnderstood.length === 0;
     const initial = await listQueues(ctx, filter);
-    const tabs = (Object.keys(RANGES) as Range[]).map((range) => ({ href: `/queues?range=${range}`, text: t(`ranges.${range}`), current: understood && filter.range === range }));
+    const tabs = (Object.keys(RANGES) as Range[]).map((range) => ({
+      href: `/queues?range=${range}`,
+      text: t(`ranges.${range}`),
+      current: understood && filter.range === range,
+    }));
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>

@@ -6,5 +6,7 @@ import { answerJson } from '@/lib/api';
 /** A page of the audit: the same as /audit. */
 export async function GET(request: Request): Promise<Response> {
   const zone = await getTimeZone();
-  return answerJson((ctx) => listAudit(ctx, parseAuditFilter(new URL(request.url).searchParams, zone)));
+  return answerJson((ctx) =>
+    listAudit(ctx, parseAuditFilter(new URL(request.url).searchParams, zone)),
+  );
 }

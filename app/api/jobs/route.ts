@@ -18,7 +18,9 @@ export async function GET(request: Request): Promise<Response> {
     const [page, counts, chart] = await Promise.all([
       listJobs(ctx, filter),
       include.includes('counts') ? countTabs(ctx, filter) : undefined,
-      include.includes('chart') ? chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by'))) : undefined,
+      include.includes('chart')
+        ? chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by')))
+        : undefined,
     ]);
     return { ...page, rows: await withColumns(ctx, page.rows, columns), counts, chart };
   });

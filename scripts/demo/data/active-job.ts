@@ -7,26 +7,40 @@ export const DEMO_APP = 'demo-app';
 
 export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
 
-const serialized = (serializer: string, value: Value, more: Record<string, Value> = {}): Value => ({ _aj_serialized: `ActiveJob::Serializers::${serializer}`, value, ...more });
+const serialized = (serializer: string, value: Value, more: Record<string, Value> = {}): Value => ({
+  _aj_serialized: `ActiveJob::Serializers::${serializer}`,
+  value,
+  ...more,
+});
 
-export const record = (model: string, id: number | string): Value => ({ _aj_globalid: `gid://${DEMO_APP}/${model}/${id}` });
+export const record = (model: string, id: number | string): Value => ({
+  _aj_globalid: `gid://${DEMO_APP}/${model}/${id}`,
+});
 export const symbol = (name: string): Value => serialized('SymbolSerializer', name);
 export const date = (iso: string): Value => serialized('DateSerializer', iso);
 export const decimal = (text: string): Value => serialized('BigDecimalSerializer', text);
-export const zonedTime = (iso: string): Value => serialized('TimeWithZoneSerializer', iso, { time_zone: 'Asia/Tokyo' });
+export const zonedTime = (iso: string): Value =>
+  serialized('TimeWithZoneSerializer', iso, { time_zone: 'Asia/Tokyo' });
 export const duration = (seconds: number): Value => ({
   _aj_serialized: 'ActiveJob::Serializers::DurationSerializer',
   value: seconds,
   parts: [[serialized('SymbolSerializer', 'seconds'), seconds]],
 });
 /** A hash with symbol keys given as a positional argument. */
-export const hash = (entries: Record<string, Value>): Value => ({ ...entries, _aj_symbol_keys: Object.keys(entries) });
+export const hash = (entries: Record<string, Value>): Value => ({
+  ...entries,
+  _aj_symbol_keys: Object.keys(entries),
+});
 /** Keyword arguments. */
-export const keywords = (entries: Record<string, Value>): Value => ({ ...entries, _aj_ruby2_keywords: Object.keys(entries) });
+export const keywords = (entries: Record<string, Value>): Value => ({
+  ...entries,
+  _aj_ruby2_keywords: Object.keys(entries),
+});
 
 /** Stands for a number that JavaScript would change: Ruby writes 12345678901234567890 and 1.10 as they are. */
 export const exactNumber = (text: string): Value => `@@number:${text}@@`;
-export const withExactNumbers = (json: string): string => json.replaceAll(/"@@number:([-\d.]+)@@"/g, '$1');
+export const withExactNumbers = (json: string): string =>
+  json.replaceAll(/"@@number:([-\d.]+)@@"/g, '$1');
 
 export interface Payload {
   job_class: string;

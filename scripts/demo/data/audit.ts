@@ -21,15 +21,86 @@ interface Act {
 const [ONCALL, DESK, SUPPORT] = ['oncall@example.com', 'unyou@example.jp', 'support@example.com'];
 
 const ACTS: Act[] = [
-  { hoursAgo: 0.4, viewer: SUPPORT, role: 'viewer', action: 'job.retry', job: 'discarded', counts: {}, error: 'forbidden', reason: 'Customer asks for the invoice again' },
-  { hoursAgo: 0.6, viewer: DESK, role: 'operator', action: 'job.retry', job: 'discarded', counts: { done: 1 }, reason: '決済代行会社の障害が復旧したため' },
-  { hoursAgo: 1.2, viewer: DESK, role: 'operator', action: 'job.reschedule', job: 'scheduled', counts: { done: 1 }, reason: '夜間メンテナンスの終了後に実行' },
-  { hoursAgo: 2.1, viewer: ONCALL, role: 'admin', action: 'pause.pause', name: ['queue', 'mailers'], counts: { done: 1 }, reason: 'Provider refuses mail' },
-  { hoursAgo: 2.9, viewer: ONCALL, role: 'admin', action: 'pause.unpause', name: ['queue', 'mailers'], counts: { done: 1 } },
-  { hoursAgo: 5, viewer: ONCALL, role: 'admin', action: 'job.force_discard', job: 'succeeded', counts: { conflict: 1 } },
-  { hoursAgo: 7, viewer: DESK, role: 'operator', action: 'job.discard', job: 'scheduled', counts: { locked: 1 }, reason: '二重投入のため' },
-  { hoursAgo: 9, viewer: ONCALL, role: 'admin', action: 'job.destroy', job: 'succeeded', counts: {}, error: 'query_timeout' },
-  { hoursAgo: 26, viewer: ONCALL, role: 'admin', action: 'cron.disable', name: ['cron_key', 'nightly_cleanup'], counts: { done: 1 }, reason: 'Warehouse is being moved' },
+  {
+    hoursAgo: 0.4,
+    viewer: SUPPORT,
+    role: 'viewer',
+    action: 'job.retry',
+    job: 'discarded',
+    counts: {},
+    error: 'forbidden',
+    reason: 'Customer asks for the invoice again',
+  },
+  {
+    hoursAgo: 0.6,
+    viewer: DESK,
+    role: 'operator',
+    action: 'job.retry',
+    job: 'discarded',
+    counts: { done: 1 },
+    reason: '決済代行会社の障害が復旧したため',
+  },
+  {
+    hoursAgo: 1.2,
+    viewer: DESK,
+    role: 'operator',
+    action: 'job.reschedule',
+    job: 'scheduled',
+    counts: { done: 1 },
+    reason: '夜間メンテナンスの終了後に実行',
+  },
+  {
+    hoursAgo: 2.1,
+    viewer: ONCALL,
+    role: 'admin',
+    action: 'pause.pause',
+    name: ['queue', 'mailers'],
+    counts: { done: 1 },
+    reason: 'Provider refuses mail',
+  },
+  {
+    hoursAgo: 2.9,
+    viewer: ONCALL,
+    role: 'admin',
+    action: 'pause.unpause',
+    name: ['queue', 'mailers'],
+    counts: { done: 1 },
+  },
+  {
+    hoursAgo: 5,
+    viewer: ONCALL,
+    role: 'admin',
+    action: 'job.force_discard',
+    job: 'succeeded',
+    counts: { conflict: 1 },
+  },
+  {
+    hoursAgo: 7,
+    viewer: DESK,
+    role: 'operator',
+    action: 'job.discard',
+    job: 'scheduled',
+    counts: { locked: 1 },
+    reason: '二重投入のため',
+  },
+  {
+    hoursAgo: 9,
+    viewer: ONCALL,
+    role: 'admin',
+    action: 'job.destroy',
+    job: 'succeeded',
+    counts: {},
+    error: 'query_timeout',
+  },
+  {
+    hoursAgo: 26,
+    viewer: ONCALL,
+    role: 'admin',
+    action: 'cron.disable',
+    name: ['cron_key', 'nightly_cleanup'],
+    counts: { done: 1 },
+    reason: 'Warehouse is being moved',
+  },
 ];
 
 /** Fills the console's own audit, unless there is something in it. `schema`: that of GoodJob's tables. */
@@ -61,7 +132,12 @@ const CONDITIONS = {
 };
 const ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
 
-async function jobFor(tx: Tx, schema: string, kind: NonNullable<Act['job']>, hoursAgo: number): Promise<DemoJob | null> {
+async function jobFor(
+  tx: Tx,
+  schema: string,
+  kind: NonNullable<Act['job']>,
+  hoursAgo: number,
+): Promise<DemoJob | null> {
   const [job] = await tx.query<DemoJob>(sql`
     SELECT id, queue_name AS queue, to_char(scheduled_at - interval '1 hour', ${ISO}) AS before, to_char(scheduled_at, ${ISO}) AS after
       FROM ${raw(quoteIdentifier(schema))}.good_jobs WHERE ${CONDITIONS[kind]} ORDER BY created_at DESC OFFSET ${Math.round(hoursAgo * 3)} LIMIT 1`);

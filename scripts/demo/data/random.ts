@@ -48,13 +48,18 @@ export class Random {
 
   /** Mostly near `median`, now and then several times as much: how long things take. */
   skewed(median: number): number {
-    const normal = Math.sqrt(-2 * Math.log(1 - this.float())) * Math.cos(2 * Math.PI * this.float());
+    const normal =
+      Math.sqrt(-2 * Math.log(1 - this.float())) * Math.cos(2 * Math.PI * this.float());
     return median * Math.exp(0.6 * normal);
   }
 
   /** Version 4, as Active Job's SecureRandom.uuid. */
   uuid(): string {
-    const hex = Array.from({ length: 4 }, () => Math.floor(this.float() * 4_294_967_296).toString(16).padStart(8, '0')).join('');
+    const hex = Array.from({ length: 4 }, () =>
+      Math.floor(this.float() * 4_294_967_296)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join('');
     const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
   }

@@ -89,21 +89,38 @@ export interface Rows {
   settings: SettingRow[];
 }
 
-const TABLES = { jobs: 'good_jobs', executions: 'good_job_executions', batches: 'good_job_batches', processes: 'good_job_processes', settings: 'good_job_settings' } as const;
+const TABLES = {
+  jobs: 'good_jobs',
+  executions: 'good_job_executions',
+  batches: 'good_job_batches',
+  processes: 'good_job_processes',
+  settings: 'good_job_settings',
+} as const;
 /** Rows a statement: few enough that no statement is huge, many enough that round trips do not count. */
 const CHUNK = 2_000;
 
 /** Rows of one table with the same columns; written the oldest first, as in a table that has grown. */
-export async function insertInto(client: pg.ClientBase, schema: string, table: string, rows: readonly { created_at: string }[]): Promise<void> {
+export async function insertInto(
+  client: pg.ClientBase,
+  schema: string,
+  table: string,
+  rows: readonly { created_at: string }[],
+): Promise<void> {
   const target = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
   const sorted = [...rows].sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
-  const columns = Object.keys(sorted[0] ?? {}).map(quoteIdentifier).join(', ');
+  const columns = Object.keys(sorted[0] ?? {})
+    .map(quoteIdentifier)
+    .join(', ');
   for (let from = 0; from < sorted.length; from += CHUNK) {
     const json = withExactNumbers(JSON.stringify(sorted.slice(from, from + CHUNK)));
-    await client.query(`INSERT INTO ${target} (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::${target}, $1::json)`, [json]);
+    await client.query(
+      `INSERT INTO ${target} (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::${target}, $1::json)`,
+      [json],
+    );
   }
 }
 
 export async function insertRows(client: pg.ClientBase, schema: string, rows: Rows): Promise<void> {
-  for (const key of Object.keys(TABLES) as (keyof Rows)[]) await insertInto(client, schema, TABLES[key], rows[key]);
+  for (const key of Object.keys(TABLES) as (keyof Rows)[])
+    await insertInto(client, schema, TABLES[key], rows[key]);
 }

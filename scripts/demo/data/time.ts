@@ -16,15 +16,20 @@ const TOKYO = 9 * HOUR;
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffff`, UTC. */
 function iso(at: Micros): string {
-  return new Date(Math.floor(at / 1000)).toISOString().slice(0, -1) + String(((at % 1000) + 1000) % 1000).padStart(3, '0');
+  return (
+    new Date(Math.floor(at / 1000)).toISOString().slice(0, -1) +
+    String(((at % 1000) + 1000) % 1000).padStart(3, '0')
+  );
 }
 
 /** As a `timestamp` column takes it. */
 export const columnTime = (at: Micros): string => iso(at);
 /** What columnTime() was given. */
-export const microsOf = (column: string): Micros => Date.parse(`${column.slice(0, 23)}Z`) * 1000 + Number(column.slice(23));
+export const microsOf = (column: string): Micros =>
+  Date.parse(`${column.slice(0, 23)}Z`) * 1000 + Number(column.slice(23));
 /** As Active Job writes it into a payload: nine decimals. */
-export const payloadTime = (at: Micros, nanoseconds = 0): string => `${iso(at)}${String(nanoseconds).padStart(3, '0')}Z`;
+export const payloadTime = (at: Micros, nanoseconds = 0): string =>
+  `${iso(at)}${String(nanoseconds).padStart(3, '0')}Z`;
 /** With the offset, as a TimeWithZone is serialized. */
 export const tokyoTime = (at: Micros): string => `${iso(at + TOKYO)}000+09:00`;
 /** `2026-11-23`, in Tokyo. */
@@ -50,7 +55,8 @@ function activity(at: Micros): number {
 export function businessTimes(random: Random, from: Micros, to: Micros): () => Micros {
   const hours: { start: Micros; upTo: number }[] = [];
   let total = 0;
-  for (let start = from; start < to; start += HOUR) hours.push({ start, upTo: (total += activity(start)) });
+  for (let start = from; start < to; start += HOUR)
+    hours.push({ start, upTo: (total += activity(start)) });
   return () => {
     const wanted = random.float() * total;
     const hour = hours.find(({ upTo }) => wanted < upTo) ?? hours[0];

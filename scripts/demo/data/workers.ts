@@ -7,7 +7,11 @@ import { DAY, HOUR, MINUTE, type Micros, columnTime } from './time';
 export const DEAD_WORKER = '5e0f7c1a-93d4-4c1b-8d3e-6a2f0b9c4e17';
 const OLD_WEB_PROCESS = 'c2b9e6d8-14f7-4a35-9b60-7d8e1f20a3c5';
 
-export const PAUSED = { queues: ['低優先'], job_classes: ['Exports::CustomerCsvJob'], labels: ['要確認'] };
+export const PAUSED = {
+  queues: ['低優先'],
+  job_classes: ['Exports::CustomerCsvJob'],
+  labels: ['要確認'],
+};
 /** Since when the pauses are there: what came later waits. */
 export const PAUSED_FOR = 2 * HOUR;
 
@@ -20,13 +24,36 @@ export interface SchedulerState {
 }
 
 /** A process row's `state` as GoodJob::Process.process_state gives it. */
-export function processState(host: string, pid: number, memory: number, cron: boolean, schedulers: SchedulerState[]) {
+export function processState(
+  host: string,
+  pid: number,
+  memory: number,
+  cron: boolean,
+  schedulers: SchedulerState[],
+) {
   return {
-    hostname: host, pid, memory, proctitle: 'good_job start', preserve_job_records: true, retry_on_unhandled_error: false, cron_enabled: cron,
+    hostname: host,
+    pid,
+    memory,
+    proctitle: 'good_job start',
+    preserve_job_records: true,
+    retry_on_unhandled_error: false,
+    cron_enabled: cron,
     schedulers: schedulers.map(({ queues, maxThreads, activeThreads, succeeded, errored }) => ({
-      name: `GoodJob::Scheduler(queues=${queues} max_threads=${maxThreads})`, queues, max_threads: maxThreads, active_threads: activeThreads, available_threads: maxThreads - activeThreads,
-      max_cache: 10_000, active_cache: 0, available_cache: 10_000, empty_executions_count: 0, total_executions_count: succeeded + errored,
-      succeeded_executions_count: succeeded, errored_executions_count: errored, execution_at: null, check_queue_at: null,
+      name: `GoodJob::Scheduler(queues=${queues} max_threads=${maxThreads})`,
+      queues,
+      max_threads: maxThreads,
+      active_threads: activeThreads,
+      available_threads: maxThreads - activeThreads,
+      max_cache: 10_000,
+      active_cache: 0,
+      available_cache: 10_000,
+      empty_executions_count: 0,
+      total_executions_count: succeeded + errored,
+      succeeded_executions_count: succeeded,
+      errored_executions_count: errored,
+      execution_at: null,
+      check_queue_at: null,
     })),
     total_succeeded_executions_count: schedulers.reduce((sum, each) => sum + each.succeeded, 0),
     total_errored_executions_count: schedulers.reduce((sum, each) => sum + each.errored, 0),
@@ -35,7 +62,10 @@ export function processState(host: string, pid: number, memory: number, cron: bo
 }
 
 /** Which process ran what in the past: two a day, as after each day's deployment. */
-export function processesOfThePast(random: { uuid(): string }, now: Micros): (at: Micros) => string {
+export function processesOfThePast(
+  random: { uuid(): string },
+  now: Micros,
+): (at: Micros) => string {
   const perDay = Array.from({ length: 16 }, () => [random.uuid(), random.uuid()] as const);
   return (at) => {
     const pair = perDay[Math.floor(Math.max(0, now - at) / DAY)] ?? perDay[0];
@@ -44,14 +74,45 @@ export function processesOfThePast(random: { uuid(): string }, now: Micros): (at
 }
 
 export function workersAndSettings({ rows, now, random }: World): void {
-  const schedulers = [{ queues: 'mailers,default', maxThreads: 3, activeThreads: 2, succeeded: 18_204, errored: 611 }, { queues: '*', maxThreads: 2, activeThreads: 1, succeeded: 7_420, errored: 302 }];
-  const process = (id: string, from: Micros, seen: Micros, lockType: number | null, state: ProcessRow['state']): ProcessRow => ({
-    id, created_at: columnTime(now - from), updated_at: columnTime(now - seen), lock_type: lockType, state,
+  const schedulers = [
+    { queues: 'mailers,default', maxThreads: 3, activeThreads: 2, succeeded: 18_204, errored: 611 },
+    { queues: '*', maxThreads: 2, activeThreads: 1, succeeded: 7_420, errored: 302 },
+  ];
+  const process = (
+    id: string,
+    from: Micros,
+    seen: Micros,
+    lockType: number | null,
+    state: ProcessRow['state'],
+  ): ProcessRow => ({
+    id,
+    created_at: columnTime(now - from),
+    updated_at: columnTime(now - seen),
+    lock_type: lockType,
+    state,
   });
   rows.processes.push(
-    process(DEAD_WORKER, 31 * HOUR, 47 * MINUTE, 0, processState('app-worker-2', 7, 412_380, false, schedulers)),
-    process(OLD_WEB_PROCESS, 5 * DAY, 3 * HOUR, null, { ...processState('app-web-1', 31, 298_112, true, []), proctitle: 'puma: cluster worker 0: 31 [app]' }),
+    process(
+      DEAD_WORKER,
+      31 * HOUR,
+      47 * MINUTE,
+      0,
+      processState('app-worker-2', 7, 412_380, false, schedulers),
+    ),
+    process(OLD_WEB_PROCESS, 5 * DAY, 3 * HOUR, null, {
+      ...processState('app-web-1', 31, 298_112, true, []),
+      proctitle: 'puma: cluster worker 0: 31 [app]',
+    }),
   );
-  const setting = (key: string, value: ProcessRow['state'], at: Micros) => ({ id: random.uuid(), created_at: columnTime(at), updated_at: columnTime(at), key, value });
-  rows.settings.push(setting('pauses', PAUSED, now - PAUSED_FOR), setting('cron_keys_disabled', DISABLED_CRON_KEYS, now - 3 * DAY));
+  const setting = (key: string, value: ProcessRow['state'], at: Micros) => ({
+    id: random.uuid(),
+    created_at: columnTime(at),
+    updated_at: columnTime(at),
+    key,
+    value,
+  });
+  rows.settings.push(
+    setting('pauses', PAUSED, now - PAUSED_FOR),
+    setting('cron_keys_disabled', DISABLED_CRON_KEYS, now - 3 * DAY),
+  );
 }

@@ -38,24 +38,51 @@ export interface Capsule {
 /** GoodJob::Process.cleanup, but for the one that the demo shows as lost: visitors are to find its jobs. */
 async function cleanUp(client: pg.Client, gj: GoodJob): Promise<void> {
   const tx = asTx(client);
-  const dead = await tx.query<{ id: string }>(sql`SELECT p.id FROM ${gj.processes} p WHERE NOT ${isProcessAlive(gj)} AND p.lock_type = 0 AND p.id <> ${DEAD_WORKER}`);
+  const dead = await tx.query<{ id: string }>(
+    sql`SELECT p.id FROM ${gj.processes} p WHERE NOT ${isProcessAlive(gj)} AND p.lock_type = 0 AND p.id <> ${DEAD_WORKER}`,
+  );
   const ids = dead.map(({ id }) => id);
-  await tx.query(sql`UPDATE ${gj.jobs} SET locked_by_id = NULL, locked_at = NULL WHERE locked_by_id = ANY(${ids}::uuid[])`);
+  await tx.query(
+    sql`UPDATE ${gj.jobs} SET locked_by_id = NULL, locked_at = NULL WHERE locked_by_id = ANY(${ids}::uuid[])`,
+  );
   await tx.query(sql`DELETE FROM ${gj.processes} WHERE id = ANY(${ids}::uuid[])`);
 }
 
-export async function startCapsule({ target, gj, host, cron, schedulers, perform }: CapsuleOptions): Promise<Capsule> {
+export async function startCapsule({
+  target,
+  gj,
+  host,
+  cron,
+  schedulers,
+  perform,
+}: CapsuleOptions): Promise<Capsule> {
   const processId = randomUUID();
   const stopping = new AbortController();
   const bell = new Bell();
   stopping.signal.addEventListener('abort', () => bell.close());
-  const states: SchedulerState[] = schedulers.map(({ queues, threads }) => ({ queues: queues.join(',') || '*', maxThreads: threads, activeThreads: 0, succeeded: 0, errored: 0 }));
+  const states: SchedulerState[] = schedulers.map(({ queues, threads }) => ({
+    queues: queues.join(',') || '*',
+    maxThreads: threads,
+    activeThreads: 0,
+    succeeded: 0,
+    errored: 0,
+  }));
 
   const control = await connect(target, `GoodJob::Notifier ${host}`);
   await cleanUp(control, gj);
-  await control.query(asQuery(sql`SELECT pg_advisory_lock(${advisoryKey('good_job_processes', sql`${processId}::uuid`)})`));
+  await control.query(
+    asQuery(
+      sql`SELECT pg_advisory_lock(${advisoryKey('good_job_processes', sql`${processId}::uuid`)})`,
+    ),
+  );
   const report = () => {
-    const state = processState(host, process.pid, Math.round(process.memoryUsage.rss() / 1024), cron, states);
+    const state = processState(
+      host,
+      process.pid,
+      Math.round(process.memoryUsage.rss() / 1024),
+      cron,
+      states,
+    );
     // A row that somebody has deleted comes back, as GoodJob::Process#refresh does it.
     return asTx(control).query(sql`
       INSERT INTO ${gj.processes} AS p (id, created_at, updated_at, lock_type, state) VALUES (${processId}, clock_timestamp(), clock_timestamp(), 0, ${JSON.stringify(state)})
@@ -75,7 +102,14 @@ export async function startCapsule({ target, gj, host, cron, schedulers, perform
     try {
       while (!stopping.signal.aborted) {
         state.activeThreads += 1;
-        const performed = await performNext({ client, gj, processId, queues, perform, stopping: stopping.signal })
+        const performed = await performNext({
+          client,
+          gj,
+          processId,
+          queues,
+          perform,
+          stopping: stopping.signal,
+        })
           .catch((error: unknown) => {
             passOver(error);
             return 'none' as const;
@@ -88,7 +122,9 @@ export async function startCapsule({ target, gj, host, cron, schedulers, perform
       await client.end().catch(() => undefined);
     }
   };
-  const threads = schedulers.flatMap(({ queues, threads: count }, index) => Array.from({ length: count }, () => thread(queues, states[index] as SchedulerState)));
+  const threads = schedulers.flatMap(({ queues, threads: count }, index) =>
+    Array.from({ length: count }, () => thread(queues, states[index] as SchedulerState)),
+  );
   const running = Promise.all([heartbeat, ...threads]).then(() => undefined);
   // Whoever stops the capsule need not have looked at it.
   running.catch(() => undefined);
@@ -99,7 +135,9 @@ export async function startCapsule({ target, gj, host, cron, schedulers, perform
     async stop() {
       stopping.abort();
       await Promise.allSettled([heartbeat, ...threads]);
-      await asTx(control).query(sql`DELETE FROM ${gj.processes} WHERE id = ${processId}`).catch(() => undefined);
+      await asTx(control)
+        .query(sql`DELETE FROM ${gj.processes} WHERE id = ${processId}`)
+        .catch(() => undefined);
       await control.end().catch(() => undefined);
     },
   };

@@ -39,7 +39,15 @@ export interface Producer {
   stop(): Promise<void>;
 }
 
-export async function startProducer({ target, gj, random }: { target: Target; gj: GoodJob; random: Random }): Promise<Producer> {
+export async function startProducer({
+  target,
+  gj,
+  random,
+}: {
+  target: Target;
+  gj: GoodJob;
+  random: Random;
+}): Promise<Producer> {
   const client = await connect(target, 'demo-app');
   const bell = new Bell();
   let minute: Micros = 0;
@@ -53,8 +61,12 @@ export async function startProducer({ target, gj, random }: { target: Target; gj
     }
     if (count % 20 === 0) open = await countUnfinished(client, gj);
     if (open >= MOST_UNFINISHED) return;
-    if (random.chance(TRICKLE)) await enqueue({ client, gj, target, random }, now, (world) => trickle(world, open >= MANY_UNFINISHED ? served : undefined));
-    if (count % BATCH_EVERY_TICKS === FIRST_BATCH_AT_TICK) await enqueue({ client, gj, target, random }, now, newBatch);
+    if (random.chance(TRICKLE))
+      await enqueue({ client, gj, target, random }, now, (world) =>
+        trickle(world, open >= MANY_UNFINISHED ? served : undefined),
+      );
+    if (count % BATCH_EVERY_TICKS === FIRST_BATCH_AT_TICK)
+      await enqueue({ client, gj, target, random }, now, newBatch);
   };
   let open = 0;
   const running = (async () => {
@@ -78,12 +90,25 @@ interface App {
 }
 
 /** Writes what `fill` puts into an empty world, and wakes the workers, in one transaction. */
-async function enqueue({ client, target, random }: App, now: Micros, fill: (world: World) => void): Promise<void> {
-  const world: World = { random, now, rows: { batches: [], jobs: [], executions: [], processes: [], settings: [] }, processAt: () => '' };
+async function enqueue(
+  { client, target, random }: App,
+  now: Micros,
+  fill: (world: World) => void,
+): Promise<void> {
+  const world: World = {
+    random,
+    now,
+    rows: { batches: [], jobs: [], executions: [], processes: [], settings: [] },
+    processAt: () => '',
+  };
   fill(world);
   await inTransaction(client, async (tx) => {
     await insertRows(client, target.schema, world.rows);
-    await notify(tx, world.rows.jobs.map((job) => job.queue_name), `${world.rows.jobs[0]?.scheduled_at ?? ''}Z`);
+    await notify(
+      tx,
+      world.rows.jobs.map((job) => job.queue_name),
+      `${world.rows.jobs[0]?.scheduled_at ?? ''}Z`,
+    );
   });
 }
 
@@ -91,7 +116,17 @@ function trickle(world: World, weight = (jobClass: JobClass) => jobClass.weight)
   const { random, now } = world;
   const jobClass = random.weighted(JOB_CLASSES, weight);
   const later = random.chance(0.06);
-  live(world, later ? { jobClass, at: now, state: 'scheduled', scheduledAt: now + random.int(20, 1_800) * 1_000_000 } : { jobClass, at: now, state: 'queued' });
+  live(
+    world,
+    later
+      ? {
+          jobClass,
+          at: now,
+          state: 'scheduled',
+          scheduledAt: now + random.int(20, 1_800) * 1_000_000,
+        }
+      : { jobClass, at: now, state: 'queued' },
+  );
 }
 
 function newBatch(world: World): void {
@@ -99,9 +134,25 @@ function newBatch(world: World): void {
   const size = random.int(20, 60);
   const common = { id: random.uuid(), at: now - size * 3_000 - 5_000, members: [queued(size)] };
   if (random.chance(0.5)) {
-    addBatch(world, { ...common, jobClass: 'Imports::RowJob', description: `顧客インポート ${company(random)}`, on: { success: 'Imports::FinishedJob', finish: 'Reports::NotifyJob', discard: 'Operators::AlertJob' } });
+    addBatch(world, {
+      ...common,
+      jobClass: 'Imports::RowJob',
+      description: `顧客インポート ${company(random)}`,
+      on: {
+        success: 'Imports::FinishedJob',
+        finish: 'Reports::NotifyJob',
+        discard: 'Operators::AlertJob',
+      },
+    });
   } else {
-    addBatch(world, { ...common, jobClass: 'Billing::GenerateInvoiceJob', description: `Invoices for ${company(random)}`, on: { finish: 'Billing::InvoiceRunFinishedJob' }, callbackQueue: 'invoices', callbackPriority: -5 });
+    addBatch(world, {
+      ...common,
+      jobClass: 'Billing::GenerateInvoiceJob',
+      description: `Invoices for ${company(random)}`,
+      on: { finish: 'Billing::InvoiceRunFinishedJob' },
+      callbackQueue: 'invoices',
+      callbackPriority: -5,
+    });
   }
 }
 
@@ -110,7 +161,14 @@ async function cronTick(app: App, minute: Micros, now: Micros): Promise<void> {
     SELECT ARRAY(SELECT jsonb_array_elements_text(s.value)) AS keys FROM ${app.gj.settings} s WHERE s.key = 'cron_keys_disabled' AND jsonb_typeof(s.value) = 'array'`);
   for (const entry of CRON_ENTRIES) {
     if (!isDue(entry, minute) || setting?.keys.includes(entry.key)) continue;
-    const life = { jobClass: jobClassNamed(entry.jobClass), at: now, state: 'queued' as const, cron: { key: entry.key, at: minute }, arguments: entry.arguments ?? [], labels: [] };
+    const life = {
+      jobClass: jobClassNamed(entry.jobClass),
+      at: now,
+      state: 'queued' as const,
+      cron: { key: entry.key, at: minute },
+      arguments: entry.arguments ?? [],
+      labels: [],
+    };
     // The unique index on key and time: another start within this minute has enqueued it already.
     await enqueue(app, now, (world) => live(world, life)).catch((error: unknown) => {
       if (codeOf(error) !== '23505') throw error;
@@ -120,12 +178,18 @@ async function cronTick(app: App, minute: Micros, now: Micros): Promise<void> {
 
 /** Unfinished jobs, MOST_UNFINISHED at most. */
 async function countUnfinished(client: pg.Client, gj: GoodJob): Promise<number> {
-  const [row] = await asTx(client).query<{ n: number }>(sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM ${gj.jobs} WHERE finished_at IS NULL LIMIT ${MOST_UNFINISHED}) open`);
+  const [row] = await asTx(client).query<{ n: number }>(
+    sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM ${gj.jobs} WHERE finished_at IS NULL LIMIT ${MOST_UNFINISHED}) open`,
+  );
   return row?.n ?? 0;
 }
 
 /** GoodJob.cleanup_preserved_jobs by number instead of age: the batches that a visitor is sent to stay, any other goes with all its jobs. */
-export async function cleanUp(client: pg.Client, gj: GoodJob, { mostFinished = MOST_FINISHED, mostBatches = MOST_BATCHES } = {}): Promise<number> {
+export async function cleanUp(
+  client: pg.Client,
+  gj: GoodJob,
+  { mostFinished = MOST_FINISHED, mostBatches = MOST_BATCHES } = {},
+): Promise<number> {
   return inTransaction(client, async (tx) => {
     const jobs = await tx.query<{ id: string }>(sql`
       WITH old_batches AS (
@@ -133,7 +197,10 @@ export async function cleanUp(client: pg.Client, gj: GoodJob, { mostFinished = M
       DELETE FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND (
         j.id IN (SELECT id FROM ${gj.jobs} WHERE finished_at IS NOT NULL AND batch_id IS NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC OFFSET ${mostFinished})
         OR j.batch_id IN (SELECT id FROM old_batches) OR j.batch_callback_id IN (SELECT id FROM old_batches)) RETURNING j.id`);
-    if (jobs.length > 0) await tx.query(sql`DELETE FROM ${gj.executions} WHERE active_job_id = ANY(${jobs.map(({ id }) => id)}::uuid[])`);
+    if (jobs.length > 0)
+      await tx.query(
+        sql`DELETE FROM ${gj.executions} WHERE active_job_id = ANY(${jobs.map(({ id }) => id)}::uuid[])`,
+      );
     return jobs.length;
   });
 }

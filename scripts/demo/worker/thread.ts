@@ -62,17 +62,23 @@ export async function performNext(thread: Thread): Promise<Performed> {
   try {
     const executionId = await begin(thread, job);
     const performance = thread.perform(job);
-    await sleep(performance.seconds * 1000, undefined, { signal: thread.stopping }).catch(() => undefined);
+    await sleep(performance.seconds * 1000, undefined, { signal: thread.stopping }).catch(
+      () => undefined,
+    );
     end = await finish(thread, job, executionId, performance);
   } finally {
-    await client.query(asQuery(sql`SELECT pg_advisory_unlock(${advisoryKey('good_jobs', sql`${job.id}`)})`));
+    await client.query(
+      asQuery(sql`SELECT pg_advisory_unlock(${advisoryKey('good_jobs', sql`${job.id}`)})`),
+    );
   }
   const batchIds = [job.batchId, job.batchCallbackId].filter((id) => id !== null);
   if (batchIds.length > 0) {
     await inTransaction(client, async (tx) => {
       await lockBatches(tx, batchIds);
-      if (job.batchId) await continueBatch(tx, gj, job.batchId, { memberDiscarded: end === 'discarded' });
-      if (job.batchCallbackId) await continueBatch(tx, gj, job.batchCallbackId, { memberDiscarded: false });
+      if (job.batchId)
+        await continueBatch(tx, gj, job.batchId, { memberDiscarded: end === 'discarded' });
+      if (job.batchCallbackId)
+        await continueBatch(tx, gj, job.batchCallbackId, { memberDiscarded: false });
     });
   }
   return end === 'succeeded' ? 'succeeded' : 'errored';
@@ -98,7 +104,10 @@ async function claim({ client, gj, processId, queues }: Thread): Promise<Claimed
       coalesce((j.serialized_params ->> 'executions')::int, 0) AS executions, (j.serialized_params -> 'exception_executions')::text AS exceptions`);
   if (!row) return undefined;
   const { exceptions, ...job } = row;
-  return { ...job, exceptionExecutions: (JSON.parse(exceptions ?? 'null') ?? {}) as Record<string, number> };
+  return {
+    ...job,
+    exceptionExecutions: (JSON.parse(exceptions ?? 'null') ?? {}) as Record<string, number>,
+  };
 }
 
 /** The execution and the job's start. A job that was running already was interrupted: its worker died. */
@@ -108,13 +117,19 @@ async function begin({ client, gj, processId }: Thread, job: ClaimedJob): Promis
     const now = await clock(tx);
     if (job.performedAt) {
       job.error = `GoodJob::InterruptedError: Interrupted after starting perform at '${job.performedAt.slice(0, 19).replace('T', ' ')} UTC'`;
-      await tx.query(sql`UPDATE ${gj.executions} SET error = ${job.error}, error_event = 0, finished_at = ${now}, duration = interval '0', updated_at = ${now} WHERE active_job_id = ${job.id} AND finished_at IS NULL`);
-      await tx.query(sql`UPDATE ${gj.jobs} SET error = ${job.error}, error_event = 0 WHERE id = ${job.id}`);
+      await tx.query(
+        sql`UPDATE ${gj.executions} SET error = ${job.error}, error_event = 0, finished_at = ${now}, duration = interval '0', updated_at = ${now} WHERE active_job_id = ${job.id} AND finished_at IS NULL`,
+      );
+      await tx.query(
+        sql`UPDATE ${gj.jobs} SET error = ${job.error}, error_event = 0 WHERE id = ${job.id}`,
+      );
     }
     await tx.query(sql`
       INSERT INTO ${gj.executions} (id, active_job_id, job_class, queue_name, serialized_params, scheduled_at, created_at, updated_at, process_id)
       SELECT ${executionId}::uuid, j.id, j.job_class, j.queue_name, j.serialized_params, coalesce(j.scheduled_at, j.created_at), ${now}::timestamp, ${now}::timestamp, ${processId}::uuid FROM ${gj.jobs} j WHERE j.id = ${job.id}`);
-    await tx.query(sql`UPDATE ${gj.jobs} SET performed_at = ${now}, executions_count = coalesce(executions_count, 0) + 1, updated_at = ${now} WHERE id = ${job.id}`);
+    await tx.query(
+      sql`UPDATE ${gj.jobs} SET performed_at = ${now}, executions_count = coalesce(executions_count, 0) + 1, updated_at = ${now} WHERE id = ${job.id}`,
+    );
   });
   return executionId;
 }
@@ -122,18 +137,35 @@ async function begin({ client, gj, processId }: Thread, job: ClaimedJob): Promis
 type End = 'succeeded' | 'retried' | 'discarded';
 
 /** What became of it, in the execution and in the job, which is let go in the same statement. */
-async function finish({ client, gj }: Thread, job: ClaimedJob, executionId: string, { error, retry }: Performance): Promise<End> {
+async function finish(
+  { client, gj }: Thread,
+  job: ClaimedJob,
+  executionId: string,
+  { error, retry }: Performance,
+): Promise<End> {
   const attempts = retry ? (job.exceptionExecutions[retry.exceptions] ?? 0) + 1 : 0;
   const again = error?.rule === 'retry' && retry && attempts < retry.attempts ? retry : null;
   const end: End = !error ? 'succeeded' : again ? 'retried' : 'discarded';
-  const event = !error ? null : again ? 3 : error.rule === 'retry' ? 4 : error.rule === 'discard' ? 5 : 1;
+  const event = !error
+    ? null
+    : again
+      ? 3
+      : error.rule === 'retry'
+        ? 4
+        : error.rule === 'discard'
+          ? 5
+          : 1;
   await inTransaction(client, async (tx) => {
     const now = await clock(tx);
     await tx.query(sql`
       UPDATE ${gj.executions} SET finished_at = ${now}, updated_at = ${now}, duration = ${now}::timestamp - created_at,
              error = ${error?.text ?? null}, error_event = ${event}, error_backtrace = ${error?.backtrace ?? null} WHERE id = ${executionId}`);
     // Active Record writes only what differs from what it read: the error of a force discard meanwhile stays.
-    const outcome = error ? sql`, error = ${error.text}, error_event = ${event}` : job.error !== null ? sql`, error = NULL, error_event = NULL` : empty;
+    const outcome = error
+      ? sql`, error = ${error.text}, error_event = ${event}`
+      : job.error !== null
+        ? sql`, error = NULL, error_event = NULL`
+        : empty;
     await tx.query(sql`
       UPDATE ${gj.jobs} j SET locked_by_id = NULL, locked_at = NULL, lock_type = NULL, updated_at = ${now} ${outcome}
              ${again ? enqueueAgain(job, again, now) : sql`, finished_at = ${now}`} WHERE j.id = ${job.id}`);
@@ -147,7 +179,11 @@ function retryTime(now: string, waitMs: number): string {
 }
 
 /** ActiveJob's retry_job as GoodJob::Job.enqueue stores it for the job that is running. */
-function enqueueAgain(job: ClaimedJob, { waitMs, exceptions }: NonNullable<Performance['retry']>, now: string): Sql {
+function enqueueAgain(
+  job: ClaimedJob,
+  { waitMs, exceptions }: NonNullable<Performance['retry']>,
+  now: string,
+): Sql {
   const at = retryTime(now, waitMs);
   return sql`, performed_at = NULL, finished_at = NULL, scheduled_at = ${at}, created_at = ${now}, serialized_params = j.serialized_params || jsonb_build_object(
       'executions', ${job.executions + 1}::int, 'provider_job_id', j.id::text, 'enqueued_at', ${payloadTime(now)}::text, 'scheduled_at', ${payloadTime(at)}::text,

@@ -14,9 +14,14 @@ export function workOf(random: Random): (job: ClaimedJob) => Performance {
   return (job) => {
     const jobClass = findJobClass(job.jobClass);
     const seconds = Math.min(LONGEST, Math.max(SHORTEST, random.skewed(jobClass?.seconds ?? 1)));
-    if (!jobClass || !random.chance(job.executions > 0 ? FAILS_AGAIN : jobClass.failure)) return { seconds };
+    if (!jobClass || !random.chance(job.executions > 0 ? FAILS_AGAIN : jobClass.failure))
+      return { seconds };
     const { text, backtrace, kind } = raise(random, jobClass.name, jobClass.errors);
-    const retry = { waitMs: retryWaitMs(random, jobClass, job.executions + 1), exceptions: retriedExceptions(jobClass), attempts: jobClass.attempts };
+    const retry = {
+      waitMs: retryWaitMs(random, jobClass, job.executions + 1),
+      exceptions: retriedExceptions(jobClass),
+      attempts: jobClass.attempts,
+    };
     return { seconds, error: { text, backtrace, rule: kind.rule }, retry };
   };
 }

@@ -9,14 +9,24 @@ import { paramsOf } from '@/lib/filter-params';
 import { guardPage, missingPage } from '../../guard';
 
 /** Asks before a repair where there is no JavaScript. */
-export default async function RepairPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function RepairPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const target = readRepairTarget(paramsOf(await searchParams));
   if (!target) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations(`attention.repairs.${target.repair}`);
     return (
-      <ConfirmPage title={t('title')} action={submitRepair} back="/attention" confirm={t('confirm')} denied={denialsOf(ctx)[PERMISSION_OF[target.repair]]}>
+      <ConfirmPage
+        title={t('title')}
+        action={submitRepair}
+        back="/attention"
+        confirm={t('confirm')}
+        denied={denialsOf(ctx)[PERMISSION_OF[target.repair]]}
+      >
         <TargetInputs target={target} />
         <RepairEffect target={target} />
       </ConfirmPage>

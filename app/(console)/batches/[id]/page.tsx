@@ -16,7 +16,13 @@ import type { BatchRow } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
 import { paramsOf } from '@/lib/filter-params';
-import { isUnderstood, type JobFilter, jobFilterParams, notUnderstoodOf, parseJobFilter } from '@/lib/jobs/filters';
+import {
+  isUnderstood,
+  type JobFilter,
+  jobFilterParams,
+  notUnderstoodOf,
+  parseJobFilter,
+} from '@/lib/jobs/filters';
 import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import { listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
@@ -31,7 +37,9 @@ interface Props {
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `${(await getTranslations('batches'))('title')} ${(await params).id.slice(0, 8)}` };
+  return {
+    title: `${(await getTranslations('batches'))('title')} ${(await params).id.slice(0, 8)}`,
+  };
 }
 
 export default async function BatchPage({ params, searchParams }: Props) {
@@ -46,7 +54,12 @@ export default async function BatchPage({ params, searchParams }: Props) {
     const asked = getBatch(ctx, id);
     const [found, status, callbacks, jobs, history] = await Promise.all([
       asked,
-      statusNow(ctx, asked.then((batch) => batch?.row ?? null), id, given.get('counts') === '1'),
+      statusNow(
+        ctx,
+        asked.then((batch) => batch?.row ?? null),
+        id,
+        given.get('counts') === '1',
+      ),
       guardPart(() => callbackJobs(ctx, id)),
       guardPart(() => batchedJobs(ctx, id, filter)),
       guardPart(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
@@ -107,7 +120,15 @@ async function statusNow(ctx: Ctx, asked: Promise<BatchRow | null>, id: string, 
 async function callbackJobs(ctx: Ctx, id: string) {
   const t = await getTranslations('batch');
   const rows = await listCallbackJobs(ctx, id);
-  return <JobList door={`/api/batches/${id}/callback-jobs`} initial={{ rows, previous: null, next: null }} page={null} label={t('callbackJobs')} empty={t('noCallbackJobs')} />;
+  return (
+    <JobList
+      door={`/api/batches/${id}/callback-jobs`}
+      initial={{ rows, previous: null, next: null }}
+      page={null}
+      label={t('callbackJobs')}
+      empty={t('noCallbackJobs')}
+    />
+  );
 }
 
 async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
@@ -119,8 +140,16 @@ async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}
-      bulk={isUnderstood(filter) ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))), batchId: id } : null}
-      empty={t(filter.state || filter.terms.length > 0 || filter.notUnderstood.length > 0 ? 'jobs.empty' : 'batches.noJobs')}
+      bulk={
+        isUnderstood(filter)
+          ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))), batchId: id }
+          : null
+      }
+      empty={t(
+        filter.state || filter.terms.length > 0 || filter.notUnderstood.length > 0
+          ? 'jobs.empty'
+          : 'batches.noJobs',
+      )}
     />
   );
 }

@@ -48,7 +48,13 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
           </div>
         )}
         <RunView run={run} />
-        <TargetText target={run.target} filter={run.filter} batchId={run.batchId} selected={run.expected.count} links />
+        <TargetText
+          target={run.target}
+          filter={run.filter}
+          batchId={run.batchId}
+          selected={run.expected.count}
+          links
+        />
         <dl className="mt-3 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 text-[13px]">
           <dt className="text-soft">{t('bulk.started')}</dt>
           <dd>
@@ -59,7 +65,13 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
           {run.action === 'reschedule' && (
             <>
               <dt className="text-soft">{t('bulk.newTime')}</dt>
-              <dd>{run.scheduledAt ? <AbsoluteTime iso={run.scheduledAt} /> : t('actions.reschedule.now')}</dd>
+              <dd>
+                {run.scheduledAt ? (
+                  <AbsoluteTime iso={run.scheduledAt} />
+                ) : (
+                  t('actions.reschedule.now')
+                )}
+              </dd>
             </>
           )}
           {run.finishedAt && (
@@ -75,7 +87,11 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
           <h2 id="not-done" className="text-base font-semibold">
             {t('bulk.notDone')}
           </h2>
-          {samples.length === 0 ? <p className="mt-1 text-soft">{t('bulk.noneNotDone')}</p> : <Samples counts={run.counts} samples={samples} />}
+          {samples.length === 0 ? (
+            <p className="mt-1 text-soft">{t('bulk.noneNotDone')}</p>
+          ) : (
+            <Samples counts={run.counts} samples={samples} />
+          )}
         </section>
       </>
     );

@@ -17,7 +17,14 @@ import { keyOfSegment } from '@/lib/cron/key';
 import { type Ctx, requireCtx } from '@/lib/ctx';
 import { type Params, paramsOf } from '@/lib/filter-params';
 import { JOB_STATES } from '@/lib/good-job/states';
-import { type JobFilter, isUnderstood, jobFilterParams, notUnderstoodOf, parseJobFilter, withState } from '@/lib/jobs/filters';
+import {
+  type JobFilter,
+  isUnderstood,
+  jobFilterParams,
+  notUnderstoodOf,
+  parseJobFilter,
+  withState,
+} from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
 import { guardPage, guardPart, missingPage } from '../../guard';
 
@@ -27,7 +34,9 @@ interface Props {
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `${(await getTranslations('cron'))('title')} ${keyOfSegment((await params).key)?.slice(0, 40) ?? ''}` };
+  return {
+    title: `${(await getTranslations('cron'))('title')} ${keyOfSegment((await params).key)?.slice(0, 40) ?? ''}`,
+  };
 }
 
 export default async function CronEntryPage({ params, searchParams }: Props) {
@@ -37,7 +46,10 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('cron');
-    const [entry, jobs] = await Promise.all([getCronEntry(ctx, key, t('none')), guardPart(() => jobsOf(ctx, key, given))]);
+    const [entry, jobs] = await Promise.all([
+      getCronEntry(ctx, key, t('none')),
+      guardPart(() => jobsOf(ctx, key, given)),
+    ]);
     if (!entry) return missingPage();
     return (
       <>
@@ -69,27 +81,43 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
 async function jobsOf(ctx: Ctx, key: string, given: Params) {
   const t = await getTranslations();
   const filter = parseJobFilter({ get: (name) => (name === 'cron_key' ? key : given.get(name)) });
-  const own = (one: JobFilter): JobFilter => ({ ...one, terms: one.terms.filter(({ param }) => param !== 'cron_key') });
+  const own = (one: JobFilter): JobFilter => ({
+    ...one,
+    terms: one.terms.filter(({ param }) => param !== 'cron_key'),
+  });
   const path = `/cron_entries/${encodeURIComponent(key)}`;
   const href = (one: JobFilter) => `${path}?${new URLSearchParams(jobFilterParams(own(one)))}`;
   const understood = isUnderstood(filter);
   const params = jobFilterParams(own(filter));
   const search = { path, params, chips: own(filter).terms.map(chipOf) };
-  const query = String(new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })));
+  const query = String(
+    new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
+  );
   return (
     <PollParts>
       <SearchBox {...search} />
       <SearchForm {...search} />
       <NotUnderstoodChips chips={notUnderstoodOf(own(filter))} clearHref={path} />
-      <StateTabs tabs={[null, ...JOB_STATES].map((state) => ({ state, href: href(withState(filter, state)), current: filter.state === state && understood }))} query={query} />
+      <StateTabs
+        tabs={[null, ...JOB_STATES].map((state) => ({
+          state,
+          href: href(withState(filter, state)),
+          current: filter.state === state && understood,
+        }))}
+        query={query}
+      />
       <JobList
         key={JSON.stringify(filter)}
         door={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
         initial={await listJobs(ctx, filter)}
         page={{ path, params }}
         label={t('cron.jobs')}
-        empty={t(filter.state || filter.terms.length > 1 || !understood ? 'jobs.empty' : 'cron.noJobs')}
-        bulk={understood ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))) } : null}
+        empty={t(
+          filter.state || filter.terms.length > 1 || !understood ? 'jobs.empty' : 'cron.noJobs',
+        )}
+        bulk={
+          understood ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))) } : null
+        }
         tools={understood && <ListCount state={filter.state} query={query} />}
       />
     </PollParts>

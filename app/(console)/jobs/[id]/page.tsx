@@ -22,7 +22,15 @@ import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
 
 const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
-  job.argumentsHidden || [job.error, ...executions.flatMap(({ error, applicationFrames, otherFrames }) => [error, ...applicationFrames, ...otherFrames])].some((text) => text?.includes(HIDDEN));
+  job.argumentsHidden ||
+  [
+    job.error,
+    ...executions.flatMap(({ error, applicationFrames, otherFrames }) => [
+      error,
+      ...applicationFrames,
+      ...otherFrames,
+    ]),
+  ].some((text) => text?.includes(HIDDEN));
 
 interface Props {
   params: Promise<{ id: string }>;
@@ -51,13 +59,17 @@ export default async function JobPage({ params, searchParams }: Props) {
       <>
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
         <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{job.jobClass ?? t('jobs.noClass')}</h1>
+          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
+            {job.jobClass ?? t('jobs.noClass')}
+          </h1>
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>
         <DidNotice params={given} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
-          <JobActions job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }} />
+          <JobActions
+            job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }}
+          />
         </section>
         <JobFacts job={job} />
         <section aria-labelledby="arguments" className="mt-6">
@@ -68,7 +80,9 @@ export default async function JobPage({ params, searchParams }: Props) {
             <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
           </div>
           <JobArguments job={job} />
-          {hasHidden(job, executions) && <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />}
+          {hasHidden(job, executions) && (
+            <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />
+          )}
         </section>
         <div className="mt-6 grid gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
           <section aria-labelledby="executions" className="min-w-0">

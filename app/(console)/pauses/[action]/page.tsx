@@ -19,12 +19,24 @@ export default async function PauseActionPage({ params, searchParams }: Props) {
   const given = paramsOf(await searchParams);
   const kind = PAUSE_KINDS.find((one) => one === given.get('type'));
   const value = given.get('value') ?? '';
-  if ((name !== 'pause' && name !== 'unpause') || !kind || value.trim() === '' || !isFilterText(value)) return missingPage();
+  if (
+    (name !== 'pause' && name !== 'unpause') ||
+    !kind ||
+    value.trim() === '' ||
+    !isFilterText(value)
+  )
+    return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('pauses');
     return (
-      <ConfirmPage title={t(`${name}.title.${kind}`)} action={submitPause} back="/pauses" confirm={t(`${name}.confirm`)} denied={denialsOf(ctx)[`pause.${name}`]}>
+      <ConfirmPage
+        title={t(`${name}.title.${kind}`)}
+        action={submitPause}
+        back="/pauses"
+        confirm={t(`${name}.confirm`)}
+        denied={denialsOf(ctx)[`pause.${name}`]}
+      >
         <input type="hidden" name="action" value={name} />
         <input type="hidden" name="kind" value={kind} />
         <input type="hidden" name="name" value={value} />

@@ -35,7 +35,9 @@ function classOf(encoded: string): string | null {
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `${cut(classOf((await params).class) ?? '', 80)} · ${(await getTranslations('performance'))('title')}` };
+  return {
+    title: `${cut(classOf((await params).class) ?? '', 80)} · ${(await getTranslations('performance'))('title')}`,
+  };
 }
 
 export default async function ClassPage({ params, searchParams }: Props) {
@@ -48,13 +50,18 @@ export default async function ClassPage({ params, searchParams }: Props) {
     const t = await getTranslations('performance');
     const filter = parsePerformanceFilter(given);
     const path = `/performance/${encodeURIComponent(jobClass)}`;
-    const performance = filter.notUnderstood.length === 0 ? await measure(ctx, filter, jobClass) : null;
+    const performance =
+      filter.notUnderstood.length === 0 ? await measure(ctx, filter, jobClass) : null;
     if (!performance?.now.total?.executions && !(await isKnownClass(ctx, jobClass))) {
       setResponseStatus(404);
       return (
         <div className="mx-auto max-w-2xl py-10">
           <h1 className="text-xl font-semibold">{t('unknownClass')}</h1>
-          <p className="mt-3">{t.rich('unknownClassText', { name: () => <span className="font-mono any-break">{jobClass}</span> })}</p>
+          <p className="mt-3">
+            {t.rich('unknownClassText', {
+              name: () => <span className="font-mono any-break">{jobClass}</span>,
+            })}
+          </p>
           <p className="mt-4">
             <Link href="/performance" className={buttonClass()}>
               {t('title')}
@@ -67,21 +74,38 @@ export default async function ClassPage({ params, searchParams }: Props) {
       <>
         <Breadcrumb items={[{ href: '/performance', text: t('title') }]} current={jobClass} />
         <div className="mt-1 mb-2 flex flex-wrap items-center gap-x-4 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{jobClass}</h1>
-          <Link href={`/jobs?${new URLSearchParams({ job_class: jobClass })}`} prefetch={false} className="text-accent">
+          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
+            {jobClass}
+          </h1>
+          <Link
+            href={`/jobs?${new URLSearchParams({ job_class: jobClass })}`}
+            prefetch={false}
+            className="text-accent"
+          >
             {t('jobsOfClass')}
           </Link>
-          <Link href={`/cleaner?${new URLSearchParams({ job_class: jobClass })}`} prefetch={false} className="text-accent">
+          <Link
+            href={`/cleaner?${new URLSearchParams({ job_class: jobClass })}`}
+            prefetch={false}
+            className="text-accent"
+          >
             {t('failuresOfClass')}
           </Link>
         </div>
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref={path} />
         {performance && (
           <>
-            <RangePicker filter={filter} period={performance.period} path={path} action={env().basePath + path} />
+            <RangePicker
+              filter={filter}
+              period={performance.period}
+              path={path}
+              action={env().basePath + path}
+            />
             <AccuracyNote performance={performance} />
             {performance.now.total?.executions === 0 ? (
-              <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">{t('empty')}</div>
+              <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+                {t('empty')}
+              </div>
             ) : (
               <>
                 <Totals performance={performance} jobClass={jobClass} />
@@ -90,7 +114,18 @@ export default async function ClassPage({ params, searchParams }: Props) {
                   <TimeChart performance={performance} jobClass={jobClass} />
                 </div>
                 <Slowest now={performance.now} />
-                {performance.now.total && <FiguresTable of="queue" rows={performance.now.queues} before={performance.before.queues} period={performance.period} filter={filter} path={path} jobClass={jobClass} sampled={performance.now.accuracy.kind === 'sample'} />}
+                {performance.now.total && (
+                  <FiguresTable
+                    of="queue"
+                    rows={performance.now.queues}
+                    before={performance.before.queues}
+                    period={performance.period}
+                    filter={filter}
+                    path={path}
+                    jobClass={jobClass}
+                    sampled={performance.now.accuracy.kind === 'sample'}
+                  />
+                )}
               </>
             )}
           </>

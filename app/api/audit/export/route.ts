@@ -7,5 +7,10 @@ import { exportResponse } from '@/lib/export-response';
 export async function GET(request: Request): Promise<Response> {
   const params = new URL(request.url).searchParams;
   const filter = parseAuditFilter(params, await getTimeZone());
-  return exportResponse({ name: 'good-job-audit', format: params.get('format'), understood: filter.notUnderstood.length === 0, chunks: (ctx, format) => exportAudit(ctx, filter, format) });
+  return exportResponse({
+    name: 'good-job-audit',
+    format: params.get('format'),
+    understood: filter.notUnderstood.length === 0,
+    chunks: (ctx, format) => exportAudit(ctx, filter, format),
+  });
 }

@@ -7,5 +7,7 @@ import { parseJobFilter } from '@/lib/jobs/filters';
 export async function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
-  return answerJson((ctx) => chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by'))));
+  return answerJson((ctx) =>
+    chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by'))),
+  );
 }

@@ -6,6 +6,10 @@ import { isFilterText } from '@/lib/text';
 export async function GET(request: Request): Promise<Response> {
   const params = new URL(request.url).searchParams;
   const text = params.get('text') ?? '';
-  const at = /^\d{1,4}$/.test(params.get('at') ?? '') ? Math.min(Number(params.get('at')), text.length) : text.length;
-  return answerJson(async (ctx) => (isFilterText(text) ? completeQuery(ctx, { text, at }) : { from: at, to: at, items: [] }));
+  const at = /^\d{1,4}$/.test(params.get('at') ?? '')
+    ? Math.min(Number(params.get('at')), text.length)
+    : text.length;
+  return answerJson(async (ctx) =>
+    isFilterText(text) ? completeQuery(ctx, { text, at }) : { from: at, to: at, items: [] },
+  );
 }

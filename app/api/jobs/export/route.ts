@@ -7,5 +7,10 @@ import { isUnderstood, parseJobFilter } from '@/lib/jobs/filters';
 export function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
-  return exportResponse({ name: 'good-jobs', format: params.get('format'), understood: isUnderstood(filter), chunks: (ctx, format) => exportJobs(ctx, filter, format) });
+  return exportResponse({
+    name: 'good-jobs',
+    format: params.get('format'),
+    understood: isUnderstood(filter),
+    chunks: (ctx, format) => exportJobs(ctx, filter, format),
+  });
 }

@@ -10,5 +10,7 @@ export async function GET(request: Request): Promise<Response> {
   const params = new URL(request.url).searchParams;
   const kind = PAUSE_KINDS.find((one) => one === params.get('kind'));
   const typed = params.get('typed') ?? '';
-  return answerJson(async (ctx) => (kind && isFilterText(typed) ? completeValue(ctx, FIELDS[kind], typed) : []));
+  return answerJson(async (ctx) =>
+    kind && isFilterText(typed) ? completeValue(ctx, FIELDS[kind], typed) : [],
+  );
 }

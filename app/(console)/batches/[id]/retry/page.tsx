@@ -29,9 +29,17 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
     const t = await getTranslations();
     const batch = await getBatchRow(ctx, id);
     if (!batch) return missingPage();
-    const preview = (await isLargeRetry(ctx, id)) ? await previewBulk(ctx, 'batch_retry', { kind: 'batch', batchId: id }) : null;
+    const preview = (await isLargeRetry(ctx, id))
+      ? await previewBulk(ctx, 'batch_retry', { kind: 'batch', batchId: id })
+      : null;
     return (
-      <ConfirmPage title={t('actions.batch_retry.title')} action={submitBatchRetry} back={`/batches/${id}`} confirm={t('actions.batch_retry.confirm')} denied={denialsOf(ctx)['batch.retry']}>
+      <ConfirmPage
+        title={t('actions.batch_retry.title')}
+        action={submitBatchRetry}
+        back={`/batches/${id}`}
+        confirm={t('actions.batch_retry.confirm')}
+        denied={denialsOf(ctx)['batch.retry']}
+      >
         {outcome === 'not_confirmed' && (
           <div className="mt-3">
             <Banner tone="warning" role="alert">

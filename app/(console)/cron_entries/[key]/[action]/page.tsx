@@ -10,7 +10,11 @@ import { denialsOf, requireCtx } from '@/lib/ctx';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a cron key where there is no JavaScript. */
-export default async function CronActionPage({ params }: { params: Promise<{ key: string; action: string }> }) {
+export default async function CronActionPage({
+  params,
+}: {
+  params: Promise<{ key: string; action: string }>;
+}) {
   const { key: segment, action: name } = await params;
   const key = keyOfSegment(segment);
   const action = CRON_ACTIONS.find((one) => one === name);
@@ -21,7 +25,13 @@ export default async function CronActionPage({ params }: { params: Promise<{ key
     if (!entry) return missingPage();
     const { cannotEnqueue } = entry.row;
     return (
-      <ConfirmPage title={t(`${action}.title`)} action={submitCron} back={`/cron_entries/${encodeURIComponent(key)}`} confirm={t(`${action}.confirm`)} denied={denialsOf(ctx)[`cron.${action}`]}>
+      <ConfirmPage
+        title={t(`${action}.title`)}
+        action={submitCron}
+        back={`/cron_entries/${encodeURIComponent(key)}`}
+        confirm={t(`${action}.confirm`)}
+        denied={denialsOf(ctx)[`cron.${action}`]}
+      >
         <input type="hidden" name="key" value={key} />
         <input type="hidden" name="action" value={action} />
         <CronEffect action={action} row={entry.row} />

@@ -3,7 +3,10 @@ import { getBatchRow } from '@/lib/batches/queries';
 import { getBatchStatus } from '@/lib/batches/status';
 import { isUuid } from '@/lib/text';
 
-export async function GET(_request: Request, { params }: { params: Promise<{ id: string }> }): Promise<Response> {
+export async function GET(
+  _request: Request,
+  { params }: { params: Promise<{ id: string }> },
+): Promise<Response> {
   const { id } = await params;
   return answerJson(async (ctx) => {
     const batch = isUuid(id) ? await getBatchRow(ctx, id) : null;

@@ -2,7 +2,10 @@ import { answerJson } from '@/lib/api';
 import { getRawJob } from '@/lib/jobs/detail';
 import { isUuid } from '@/lib/text';
 
-export async function GET(_request: Request, { params }: { params: Promise<{ id: string }> }): Promise<Response> {
+export async function GET(
+  _request: Request,
+  { params }: { params: Promise<{ id: string }> },
+): Promise<Response> {
   const { id } = await params;
   return answerJson(async (ctx) => (isUuid(id) ? getRawJob(ctx, id) : null));
 }

@@ -2,7 +2,10 @@ import { answerJson } from '@/lib/api';
 import { getRawProcess } from '@/lib/processes/queries';
 import { isUuid } from '@/lib/text';
 
-export async function GET(_request: Request, { params }: { params: Promise<{ id: string }> }): Promise<Response> {
+export async function GET(
+  _request: Request,
+  { params }: { params: Promise<{ id: string }> },
+): Promise<Response> {
   const { id } = await params;
   return answerJson(async (ctx) => (isUuid(id) ? getRawProcess(ctx, id) : null));
 }
