@@ -9,11 +9,11 @@ export const redactor: Redactor = (path: readonly (string | number)[], value: Js
     stringOf(get(value, 'job_class')) ?? (params && stringOf(get(params, 'job_class'))) ?? null;
   const of =
     path.length > 0 ? 'other' : params ? 'row' : get(value, 'arguments') ? 'payload' : 'other';
-  return redaction().json(value, { of, jobClass, path: path.map(String) });
+  return redaction().redactJson(value, { of, jobClass, path: path.map(String) });
 };
 
 /** The same for an error's text, whole or cut, and for any other text of a job. */
-export const redactError = (text: string): string => redaction().text(text);
+export const redactError = (text: string): string => redaction().redactText(text);
 
 /** For the fingerprints of failures. */
 export const concealing: Concealing = {
@@ -22,5 +22,5 @@ export const concealing: Concealing = {
 };
 
 /** The same for a name that may be none: a queue, a class, a cron key, whatever a worker calls itself. */
-export const shownName = <Name extends string | null>(name: Name) =>
+export const redactName = <Name extends string | null>(name: Name) =>
   name === null ? name : redactError(name);

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { empty } from 'sql-template-tag';
 import { isDiscardedByHand } from '../good-job/actions';
 import { type Found, type Look, countUpTo, shown } from './look';
-import { ERROR_READ, withShownErrors } from './shown-errors';
+import { ERROR_READ, withShownErrors } from './redact-errors';
 import type { DiscardedCallback } from './types';
 
 const WINDOW_S = 3 * 24 * 3_600;

@@ -14,7 +14,7 @@ import {
 } from './finished-lately';
 import { type Found, type Look, countUpTo, shown } from './look';
 import { retryingClasses } from './retrying-classes';
-import { ERROR_READ, withShownErrors } from './shown-errors';
+import { ERROR_READ, withShownErrors } from './redact-errors';
 import type { FailingClass } from './types';
 
 /** Jobs that were discarded last, looked at. */

@@ -3,7 +3,7 @@ import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
 import { clock } from '../good-job/clock';
 import { redactError } from '../redaction';
-import { shownNames } from '../shown-names';
+import { redactNames } from '../redact-names';
 import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
@@ -97,7 +97,7 @@ async function shownFinding(ctx: Ctx, finding: Finding): Promise<Finding> {
       : 'by' in item && item.by === 'queue' && 'name' in item
         ? item.name
         : null;
-  const shownQueue = await shownNames(
+  const shownQueue = await redactNames(
     ctx,
     'queue_name',
     items.map(queueOf).filter((queue) => typeof queue === 'string'),

@@ -3,7 +3,7 @@ import sql from 'sql-template-tag';
 import { ConsoleError } from '../errors';
 import { isHanging } from '../good-job/completion';
 import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
-import { shownDescription } from '../redaction/description';
+import { redactDescription } from '../redaction/description';
 import { READ_BEYOND } from '../redaction/redaction';
 import { type Found, type Look, countUpTo, shown } from './look';
 import type { HangingBatch } from './types';
@@ -71,7 +71,8 @@ export async function findHangingBatches(look: Look): Promise<Found> {
       count: countUpTo(ids.length, LOOKED_AT, incomplete),
       items: items.map(({ properties, ...item }) => ({
         ...item,
-        description: item.description && shownDescription(item.description, properties, TEXT_SHOWN),
+        description:
+          item.description && redactDescription(item.description, properties, TEXT_SHOWN),
       })),
       where: '/batches?state=running',
       repair: 'check_batches',

@@ -4,7 +4,7 @@ import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
 import { FAILURES, type Failing, failingOf, finishedLately, inWindow } from './finished-lately';
 import { countUpTo } from './look';
-import { ERROR_READ } from './shown-errors';
+import { ERROR_READ } from './redact-errors';
 import type { FailingClass } from './types';
 
 /** Jobs due soonest that are looked at for those that failed before. */

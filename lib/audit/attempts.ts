@@ -33,14 +33,14 @@ export function eventOf(
     viewerEmail: viewer.email,
     role: viewer.role,
     requestId,
-    reason: reason && rules.text(reason),
+    reason: reason && rules.redactText(reason),
     action,
     targetType: 'none',
     targetIds: [],
     counts: {},
     ...told,
-    ...(targetName === undefined ? {} : { targetName: rules.text(targetName) }),
-    details: rules.plain(details),
+    ...(targetName === undefined ? {} : { targetName: rules.redactText(targetName) }),
+    details: rules.redactPlain(details),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Ctx } from '../ctx';
 import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
 import { type Json, parseJson, scalar } from '../good-job/json';
 import type { Cursor, Page } from '../paging';
-import { shownName } from '../redaction';
+import { redactName } from '../redaction';
 import type { AuditFilter } from './filters';
 import { type StoredRow, listStored, redacted, redactedRows } from './queries';
 
@@ -20,9 +20,9 @@ const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'jso
   ['error', (row) => row.error],
   ['target_type', (row) => row.targetType],
   ['target_ids', (row) => JSON.stringify(row.targetIds), 'json'],
-  ['target_name', (row) => shownName(row.targetName)],
+  ['target_name', (row) => redactName(row.targetName)],
   ['counts', (row) => row.counts, 'json'],
-  ['reason', (row) => shownName(row.reason)],
+  ['reason', (row) => redactName(row.reason)],
   ['details', (row) => redacted(row.details), 'json'],
   ['before', (row) => row.before && redactedRows(row.before), 'json'],
   ['after', (row) => row.after && redactedRows(row.after), 'json'],

@@ -13,7 +13,7 @@ import {
 } from '../good-job/json';
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Page, toPage } from '../paging';
-import { redactor, shownName } from '../redaction';
+import { redactor, redactName } from '../redaction';
 import { isUuid } from '../text';
 import { AUDIT_EVENTS } from './audit';
 import { readChanges } from './changes';
@@ -55,8 +55,8 @@ function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow)
   const kept = redactJson(parseJson(details), redactor);
   return {
     ...row,
-    targetName: shownName(row.targetName),
-    reason: shownName(row.reason),
+    targetName: redactName(row.targetName),
+    reason: redactName(row.reason),
     counts: JSON.parse(counts) as Record<string, number>,
     filter: stringOf(get(kept, 'filter')) ?? null,
     bulkRun: stringOf(get(kept, 'bulk_run')) ?? null,

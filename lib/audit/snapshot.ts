@@ -4,7 +4,7 @@ import { type Json, compactJson, get, object, parseJson, scalar, stringOf } from
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import { cut } from '../text';
 import { MAX_ROWS } from './bounds';
 
@@ -105,10 +105,10 @@ export function changesOf(
  */
 function told(row: Map<string, Json>, other: Map<string, Json> | undefined): Json {
   const rules = redaction();
-  const secrets = new Secrets();
+  const secrets = new SecretRegistry();
   const options = { of: 'row', jobClass: stringOf(row.get('job_class')) ?? null, secrets } as const;
-  for (const one of [row, other]) if (one) rules.json(object([...one]), options);
-  secrets.incomplete ||=
+  for (const one of [row, other]) if (one) rules.redactJson(object([...one]), options);
+  secrets.overflowed ||=
     isTrue(row.get(WITHOUT_ARGUMENTS)) || isTrue(other?.get(WITHOUT_ARGUMENTS));
   const entries = [...row].flatMap(([name, value]): [string, Json][] => {
     if (name === WITHOUT_ARGUMENTS) return [];
@@ -116,7 +116,7 @@ function told(row: Map<string, Json>, other: Map<string, Json> | undefined): Jso
     const kept = differing(value, other.get(name));
     return kept ? [[name, kept]] : [];
   });
-  return rules.json(object(entries), options);
+  return rules.redactJson(object(entries), options);
 }
 
 const isTrue = (json: Json | undefined) => json?.kind === 'scalar' && json.text === 'true';

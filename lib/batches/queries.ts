@@ -7,7 +7,7 @@ import { rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, type Page, toPage } from '../paging';
-import { secretsOfProperties, shownDescription } from '../redaction/description';
+import { secretsOfProperties, redactDescription } from '../redaction/description';
 import { READ_BEYOND, redaction } from '../redaction/redaction';
 import type { BatchFilter } from './filters';
 import { countBatchJobs } from './progress';
@@ -44,10 +44,10 @@ interface ReadBatchRow extends BatchRow {
 /** The row without what is hidden of it. */
 function shown({ descriptionOf, ...row }: ReadBatchRow): BatchRow {
   const secrets = secretsOfProperties(descriptionOf);
-  const text = (given: string | null) => given && redaction().text(given, secrets);
+  const text = (given: string | null) => given && redaction().redactText(given, secrets);
   return {
     ...row,
-    description: row.description && shownDescription(row.description, descriptionOf, TEXT_SHOWN),
+    description: row.description && redactDescription(row.description, descriptionOf, TEXT_SHOWN),
     onFinish: text(row.onFinish),
     onSuccess: text(row.onSuccess),
     onDiscard: text(row.onDiscard),
@@ -88,7 +88,7 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
     );
     const attributes = row && (await rawBatch(tx, ctx.gj, id));
     return row && attributes
-      ? { row: shown(row), attributesJson: prettyJson(redaction().json(attributes)) }
+      ? { row: shown(row), attributesJson: prettyJson(redaction().redactJson(attributes)) }
       : null;
   });
 }

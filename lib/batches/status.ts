@@ -173,7 +173,7 @@ function stuckReasons(
         count: s.unservedQueues.length,
         queues: s.unservedQueues
           .slice(0, QUEUES_SHOWN)
-          .map((queue) => cut(redaction().text(queue), QUEUE_SHOWN)),
+          .map((queue) => cut(redaction().redactText(queue), QUEUE_SHOWN)),
       });
     else if (states.queued === 0 && states.running === 0 && s.nextAt)
       reasons.push({ kind: 'waits_until', at: s.nextAt, count: waiting });

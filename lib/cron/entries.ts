@@ -1,9 +1,9 @@
 import 'server-only';
 import type { Ctx } from '../ctx';
 import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
-import { shownName } from '../redaction';
+import { redactName } from '../redaction';
 import { redaction } from '../redaction/redaction';
-import { shownNames } from '../shown-names';
+import { redactNames } from '../redact-names';
 import type { FileEntry } from './cron-file';
 import { type Configured, configuredCron } from './configured';
 import { describeSchedule } from './describe';
@@ -29,7 +29,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
     async (tx) => {
       const stored = await readStored(tx, ctx.gj);
       const all = allKeys(file, stored);
-      const shownKey = await shownNames(ctx, 'cron_key', all, tx);
+      const shownKey = await redactNames(ctx, 'cron_key', all, tx);
       // In the order of what is shown: where a hidden key stands among others, and which page begins behind a guess, would tell it.
       const keys = all
         .map((key) => ({ key, as: shownKey(key) }))
@@ -103,7 +103,7 @@ export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: s
       const runs = await readRuns(tx, ctx.gj, keys);
       return keys.flatMap((key) => {
         const since = toRow(ctx, key, file, stored, runs.get(key)).overdueSince;
-        return since === null ? [] : [{ key: shownName(key), since }];
+        return since === null ? [] : [{ key: redactName(key), since }];
       });
     },
     { byIndexOnly: true },
@@ -141,10 +141,10 @@ function toRow(
   const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
   const readable = read !== null && typeof read === 'object' ? read : null;
   return {
-    key: shownName(key),
+    key: redactName(key),
     configured: entry !== undefined,
-    description: shownName(entry?.description ?? null),
-    jobClass: shownName(entry?.jobClass ?? found?.jobClass ?? null),
+    description: redactName(entry?.description ?? null),
+    jobClass: redactName(entry?.jobClass ?? found?.jobClass ?? null),
     schedule: entry?.cron && read !== null ? viewOf(entry.cron, read) : null,
     problems: entry?.problems ?? [],
     enabled,
@@ -210,17 +210,17 @@ function propertiesOf(
   none: string,
 ): string {
   const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json =>
-    redaction().json(parseJson(text), { of, path, jobClass });
+    redaction().redactJson(parseJson(text), { of, path, jobClass });
   const positional = parseJson(args ?? '[]');
   // In the job they are its last argument.
   const last = positional.kind === 'array' ? positional.items.length : 1;
   return prettyJson(
     object([
-      ['key', scalar(shownName(key))],
+      ['key', scalar(redactName(key))],
       ['class', scalar(jobClass ?? none)],
       ['cron', scalar(cron ?? none)],
       ['set', set === null ? scalar(none) : hidden(set, 'other')],
-      ['description', scalar(shownName(description ?? none))],
+      ['description', scalar(redactName(description ?? none))],
       ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
       ...(kwargs === null
         ? []

@@ -5,7 +5,7 @@ import { FRAME_READ } from '../good-job/failure-rows';
 import { parseJson } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import { cut } from '../text';
 import type { FailureGroup } from './types';
 
@@ -26,27 +26,27 @@ export async function redactSamples(
     SELECT j.id, CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN (j.serialized_params -> 'arguments')::text ELSE '' END AS arguments
       FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[])`);
   const argumentsOf = new Map(stored.map((row) => [row.id, row.arguments]));
-  const secretsOf = (id: string, jobClass: string | null): Secrets => {
-    const secrets = new Secrets();
+  const secretsOf = (id: string, jobClass: string | null): SecretRegistry => {
+    const secrets = new SecretRegistry();
     const given = argumentsOf.get(id);
-    if (given) rules.json(parseJson(given), { of: 'arguments', jobClass, secrets });
-    else secrets.incomplete = given === '';
+    if (given) rules.redactJson(parseJson(given), { of: 'arguments', jobClass, secrets });
+    else secrets.overflowed = given === '';
     return secrets;
   };
   return groups.map((group) => {
     const known = new Map(group.samples.map(({ id }) => [id, secretsOf(id, group.jobClass)]));
     const shown = (id: string, error: string): string =>
-      rules.told(error, known.get(id) ?? new Secrets());
+      rules.redactText(error, known.get(id) ?? new SecretRegistry());
     // Queues are those of any of them.
     const text = (given: string) =>
       [...known.values()].reduce(
         (hidden, secrets) => secrets.hideIn(hidden, HIDDEN),
-        rules.text(given),
+        rules.redactText(given),
       );
     const [newest] = group.samples;
     return {
       ...group,
-      jobClass: group.jobClass && rules.text(group.jobClass),
+      jobClass: group.jobClass && rules.redactText(group.jobClass),
       queues: group.queues.map(text),
       frame:
         group.frame &&

@@ -7,7 +7,7 @@ import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Page, toPage } from '../paging';
 import { type JobFilter, isUnderstood } from './filters';
 import { keepPage, knownPage, stillHolds } from './known-pages';
-import { type ReadJobRow, jobRowColumns, shownRow } from './list';
+import { type ReadJobRow, jobRowColumns, redactRow } from './list';
 import { type Candidates, candidates } from './recheck';
 import { settle } from './settle';
 import type { JobPage, JobRow } from './types';
@@ -176,7 +176,7 @@ async function searchBatch(
     jobRowColumns(gj, sql`j.created_at`),
   );
   const page = toPage(
-    rows.map((row) => shownRow(row)),
+    rows.map((row) => redactRow(row)),
     cursor,
     limit,
   );
@@ -260,7 +260,7 @@ async function readBatchPage(
         SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${limit + 1}),
       numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
       SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
-    return rows.map((row) => shownRow(row));
+    return rows.map((row) => redactRow(row));
   };
   const readAt = Date.now();
   const key = keyOf(gj, batchId, filter, place);

@@ -5,7 +5,7 @@ import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
-import { shownNames } from '../shown-names';
+import { redactNames } from '../redact-names';
 import {
   CHART_RANGES,
   CHART_SERIES,
@@ -60,7 +60,7 @@ export async function chartOfList(
 }
 
 async function withShownQueues(ctx: Ctx, chart: Chart): Promise<Chart> {
-  const shown = await shownNames(
+  const shown = await redactNames(
     ctx,
     'queue_name',
     chart.series.map(({ name }) => name),
@@ -248,7 +248,7 @@ function toSeries(rows: Counted[], buckets: number, factor: number): ChartSeries
   for (const { bucket, rank, name, count } of rows) {
     const key = rank ?? CHART_SERIES + 1;
     const series = byRank.get(key) ?? {
-      name: name && redaction().text(name),
+      name: name && redaction().redactText(name),
       other: rank === null,
       counts: new Array<number>(buckets).fill(0),
     };

@@ -3,7 +3,7 @@ import type { Tx } from '../db/types';
 import { parseJson } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 
 /** Jobs of one value that are looked at: of two one shows it, if any does. */
 export const JOBS_OF_VALUE = 2;
@@ -31,7 +31,7 @@ export async function withJobs(
 /** The values that lists show as they are: nothing of them is hidden, by itself or because a job's arguments hide it. */
 export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Promise<string[]> {
   const rules = redaction();
-  const values = found.filter(({ value }) => rules.text(value) === value);
+  const values = found.filter(({ value }) => rules.redactText(value) === value);
   if (rules.off || values.length === 0) return values.map(({ value }) => value);
   const rows = await tx.query<{
     id: string;
@@ -42,14 +42,15 @@ export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Pr
       FROM ${gj.jobs} j WHERE j.id = ANY(${values.flatMap(({ ids }) => ids)}::uuid[]) AND coalesce(pg_column_size(j.serialized_params), 0) <= ${LARGEST}`);
   const secretsOf = new Map(
     rows.map(({ id, jobClass, arguments: stored }) => {
-      const secrets = new Secrets();
-      if (stored !== null) rules.json(parseJson(stored), { of: 'arguments', jobClass, secrets });
+      const secrets = new SecretRegistry();
+      if (stored !== null)
+        rules.redactJson(parseJson(stored), { of: 'arguments', jobClass, secrets });
       return [id, secrets];
     }),
   );
   const isClear = ({ value, ids }: ValueOfJobs) =>
     ids.some((id) =>
-      ((secrets) => secrets !== undefined && rules.text(value, secrets) === value)(
+      ((secrets) => secrets !== undefined && rules.redactText(value, secrets) === value)(
         secretsOf.get(id),
       ),
     );

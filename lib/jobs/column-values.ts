@@ -3,7 +3,7 @@ import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { type Json, get, parseJson, stringOf } from '../good-job/json';
 import { redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import { cut } from '../text';
 import { type Column, type ExtraValues, isPath } from './columns';
 import type { JobRow } from './types';
@@ -53,15 +53,15 @@ export async function withColumns(
   const byId = new Map(values.map((row) => [row.id, row]));
   return rows.map((row) => {
     const read = byId.get(row.id);
-    const secrets = new Secrets();
+    const secrets = new SecretRegistry();
     const shown = read?.arguments
-      ? redaction().json(parseJson(read.arguments), {
+      ? redaction().redactJson(parseJson(read.arguments), {
           of: 'arguments',
           jobClass: read.job_class,
           secrets,
         })
       : undefined;
-    const text = (value: string | null) => value && redaction().text(value, secrets);
+    const text = (value: string | null) => value && redaction().redactText(value, secrets);
     const extra: ExtraValues = {
       ...Object.fromEntries(
         stored.map(({ column }, n) => [column, text(read?.[`value${n}`] ?? null)]),

@@ -10,9 +10,9 @@ import { paramsProblem } from '../good-job/params';
 import { isBlank } from '../good-job/blank';
 import { ERROR_EVENTS, rawExecution, rawJob } from '../good-job/raw-rows';
 import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import { cut } from '../text';
-import { type ReadJobRow, jobRowColumns, shownRow } from './list';
+import { type ReadJobRow, jobRowColumns, redactRow } from './list';
 import { EXECUTIONS_SHOWN, type ExecutionRow, type JobDetail } from './types';
 
 /** Characters shown at first; the page offers the rest. */
@@ -54,16 +54,16 @@ export async function getJob(
   if (!row) return null;
   const { arguments: stored, finished, errorPresent, paramsProblem: problem, ...detail } = row;
   const rules = redaction();
-  const secrets = new Secrets();
-  const args = rules.json(parseJson(stored ?? 'null'), {
+  const secrets = new SecretRegistry();
+  const args = rules.redactJson(parseJson(stored ?? 'null'), {
     of: 'arguments',
     jobClass: row.jobClass,
     secrets,
   });
   const text = prettyJson(decodeActiveJob(args));
-  const key = (given: string | null) => given && rules.text(given, secrets);
+  const key = (given: string | null) => given && rules.redactText(given, secrets);
   return {
-    ...shownRow(detail, ERROR_SHOWN),
+    ...redactRow(detail, ERROR_SHOWN),
     cronKey: key(row.cronKey),
     concurrencyKey: key(row.concurrencyKey),
     argumentsHidden: text.includes(HIDDEN),
@@ -122,13 +122,13 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
   );
   const rules = redaction();
   // All attempts mostly have the same arguments.
-  const known = new Map<string, Secrets>();
+  const known = new Map<string, SecretRegistry>();
   const secretsOf = ({ ownArguments, jobArguments, jobClass }: StoredExecution) => {
     const key = `${ownArguments}\0${jobArguments}`;
-    const secrets = known.get(key) ?? new Secrets();
+    const secrets = known.get(key) ?? new SecretRegistry();
     if (!known.has(key))
       for (const text of new Set([ownArguments, jobArguments]))
-        if (text) rules.json(parseJson(text), { of: 'arguments', jobClass, secrets });
+        if (text) rules.redactJson(parseJson(text), { of: 'arguments', jobClass, secrets });
     known.set(key, secrets);
     return secrets;
   };
@@ -140,7 +140,7 @@ export async function listExecutions(ctx: Ctx, jobId: string): Promise<Execution
     return {
       ...row,
       number: row.number === null ? null : Number(row.number),
-      enqueuedAt: row.enqueuedAt && rules.text(row.enqueuedAt, secrets),
+      enqueuedAt: row.enqueuedAt && rules.redactText(row.enqueuedAt, secrets),
       error: row.error && excerpt(row.error, ERROR_SHOWN),
       errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
       ...splitFrames((backtrace ?? []).map((frame) => excerpt(frame, FRAME_SHOWN))),
@@ -173,11 +173,11 @@ export async function getRawExecution(ctx: Ctx, id: string): Promise<string | nu
 
 /** What the job's own arguments hide is hidden in its attempts too. */
 function shownRaw(json: Json, ofJob: Json | null = null): Json {
-  const secrets = new Secrets();
+  const secrets = new SecretRegistry();
   const classOf = (one: Json) =>
     stringOf(get(one, 'job_class')) ??
     stringOf(get(get(one, '_good_job') ?? get(one, '_good_job_execution') ?? one, 'job_class')) ??
     null;
-  if (ofJob) redaction().json(ofJob, { of: 'payload', jobClass: classOf(ofJob), secrets });
-  return redaction().json(json, { of: 'payload', jobClass: classOf(json), secrets });
+  if (ofJob) redaction().redactJson(ofJob, { of: 'payload', jobClass: classOf(ofJob), secrets });
+  return redaction().redactJson(json, { of: 'payload', jobClass: classOf(json), secrets });
 }

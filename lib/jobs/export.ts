@@ -7,7 +7,7 @@ import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
 import type { Cursor } from '../paging';
 import { redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import type { JobFilter } from './filters';
 import { listJobs } from './job-list';
 import { settle } from './settle';
@@ -97,23 +97,23 @@ async function readJobs(ctx: Ctx, ids: string[]): Promise<ExportedJob[]> {
 /** The job without what is hidden of it. */
 function shown(job: ExportedJob): ExportedJob & { json: Json } {
   const rules = redaction();
-  const secrets = new Secrets();
-  const json = rules.json(parseJson(job.arguments ?? 'null'), {
+  const secrets = new SecretRegistry();
+  const json = rules.redactJson(parseJson(job.arguments ?? 'null'), {
     of: 'arguments',
     jobClass: job.job_class,
     secrets,
   });
-  const text = (given: string | null) => given && rules.text(given, secrets);
+  const text = (given: string | null) => given && rules.redactText(given, secrets);
   const { job_class, queue_name, error, cron_key, concurrency_key, labels } = job;
   return {
     ...job,
     json,
-    job_class: job_class && rules.text(job_class),
+    job_class: job_class && rules.redactText(job_class),
     queue_name: text(queue_name),
-    error: error && rules.told(error, secrets),
+    error: error && rules.redactText(error, secrets),
     cron_key: text(cron_key),
     concurrency_key: text(concurrency_key),
-    labels: labels.map((label) => rules.text(label, secrets)),
+    labels: labels.map((label) => rules.redactText(label, secrets)),
   };
 }
 

@@ -72,7 +72,7 @@ export function parseJobFilter(params: Params): JobFilter {
 
 /** What looks for a hidden value, by its place or by being one, is refused: whether it is there is not to be told. */
 function unlessHidden(term: Term): Term {
-  const hides = (text: string) => redaction().text(text) !== text;
+  const hides = (text: string) => redaction().redactText(text) !== text;
   const isHidden =
     (term.kind === 'argument' &&
       (redaction().isSecretPath(term.path) || term.values.some(hides))) ||

@@ -18,7 +18,7 @@ import {
   rememberUnselective,
   select,
 } from './index-terms';
-import { type ReadJobRow, jobRowColumns, shownRow } from './list';
+import { type ReadJobRow, jobRowColumns, redactRow } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type Candidates, candidates } from './recheck';
 import { settle } from './settle';
@@ -340,7 +340,7 @@ class Reading {
       );
       return {
         ...toPage(
-          rows.map((row) => shownRow(row)),
+          rows.map((row) => redactRow(row)),
           cursor,
           filter.limit,
         ),
@@ -352,7 +352,7 @@ class Reading {
         FROM (SELECT j.id FROM ${from} j WHERE ${conditions} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
     return {
       ...toPage(
-        rows.map((row) => shownRow(row)),
+        rows.map((row) => redactRow(row)),
         cursor,
         filter.limit,
       ),

@@ -8,13 +8,13 @@ import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
-import { SHORTEST, Secrets } from '../redaction/secrets';
+import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
 import type { JobRow } from './types';
 
 /** Characters of a text column that a list carries at most. */
 const TEXT_SHOWN = 300;
 
-/** A row as it is stored; `shownRow` makes of it what is shown. */
+/** A row as it is stored; `redactRow` makes of it what is shown. */
 export interface ReadJobRow extends JobRow {
   /** The arguments of a job with an error, or with names: what is hidden of them is hidden there too. Empty: they are too large to look. */
   errorOf: string | null;
@@ -44,15 +44,15 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
 }
 
 /** The row without what is hidden of it. */
-export function shownRow<Row extends ReadJobRow>(
+export function redactRow<Row extends ReadJobRow>(
   { errorOf, ...row }: Row,
   shown = TEXT_SHOWN,
 ): Omit<Row, 'errorOf'> {
   const rules = redaction();
-  const secrets = new Secrets();
-  const text = (given: string) => rules.text(given, secrets);
+  const secrets = new SecretRegistry();
+  const text = (given: string) => rules.redactText(given, secrets);
   if (errorOf && (row.error || mayRepeat([row.queueName, ...row.labels], errorOf)))
-    rules.json(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
+    rules.redactJson(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
   const error =
     row.error &&
     (errorOf === '' && !rules.off
@@ -60,7 +60,7 @@ export function shownRow<Row extends ReadJobRow>(
       : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
   return {
     ...row,
-    jobClass: row.jobClass && rules.text(row.jobClass),
+    jobClass: row.jobClass && rules.redactText(row.jobClass),
     queueName: row.queueName && text(row.queueName),
     labels: row.labels.map(text),
     error,
@@ -85,5 +85,5 @@ export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRo
       SELECT ${jobRowColumns(ctx.gj, sql`j.created_at`)} FROM ${ctx.gj.jobs} j WHERE j.batch_callback_id = ${batchId}
        ORDER BY j.created_at DESC, j.id DESC LIMIT 100`),
   );
-  return rows.map((row) => shownRow(row));
+  return rows.map((row) => redactRow(row));
 }

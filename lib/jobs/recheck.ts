@@ -3,7 +3,7 @@ import type { Tx } from '../db/types';
 import { type Json, compactJson, object, parseJson, scalar } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import { allOf } from './conditions';
 import type { JobFilter } from './filters';
 import { plainCondition, termCondition, wildcard } from './term-conditions';
@@ -159,24 +159,24 @@ export class Candidates implements Found {
 /** The row with what is hidden of it taken out; null: nothing is. */
 function shownOf(row: Stored): Json | null {
   const rules = redaction();
-  const secrets = new Secrets();
+  const secrets = new SecretRegistry();
   const stored = row.arguments === null ? null : parseJson(row.arguments);
   const args =
     stored &&
-    rules.json(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
+    rules.redactJson(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
   // Postgres takes no half of a surrogate pair.
   const wellFormed = (given: string) => Buffer.from(given).toString();
   const text = <T extends string | null>(given: T) =>
-    given === null ? given : wellFormed(rules.text(given, secrets, MARKER));
+    given === null ? given : wellFormed(rules.redactText(given, secrets, MARKER));
   // Of arguments too large to be looked into nobody knows what they hide in the error.
   const error =
     row.error === null
       ? null
       : row.large && row.error
         ? MARKER
-        : wellFormed(rules.told(row.error, secrets, MARKER));
+        : wellFormed(rules.redactText(row.error, secrets, MARKER));
   const plain = {
-    job_class: row.job_class && rules.text(row.job_class, undefined, MARKER),
+    job_class: row.job_class && rules.redactText(row.job_class, undefined, MARKER),
     queue_name: text(row.queue_name),
     cron_key: text(row.cron_key),
     error,

@@ -4,7 +4,7 @@ import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Cursor } from '../paging';
-import { type ReadJobRow, jobRowColumns, shownRow } from './list';
+import { type ReadJobRow, jobRowColumns, redactRow } from './list';
 import { type ListOrder, beyondCursor, listWindow, sorted } from './order';
 import type { Candidates } from './recheck';
 import type { Term } from './terms';
@@ -121,7 +121,7 @@ export class Walk {
       SELECT page.n, page.fits, ${jobRowColumns(this.gj, this.options.order.sortAt)}
         FROM (${this.found(size, limit, also)}) page JOIN ${this.gj.jobs} j ON j.id = page.id ORDER BY page.n`);
     this.rows.push(
-      ...read.filter((row) => row.fits).map(({ n: _n, fits: _fits, ...row }) => shownRow(row)),
+      ...read.filter((row) => row.fits).map(({ n: _n, fits: _fits, ...row }) => redactRow(row)),
     );
     return { last: read.at(-1), full: read.length === limit };
   }
@@ -159,7 +159,7 @@ export class Walk {
       wanted - this.rows.length,
       jobRowColumns(this.gj, order.sortAt),
     );
-    this.rows.push(...rows.map((row) => shownRow(row)));
+    this.rows.push(...rows.map((row) => redactRow(row)));
   }
 
   private async sortAtOf(id: string): Promise<string | undefined> {

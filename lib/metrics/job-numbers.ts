@@ -9,7 +9,7 @@ import { countTabs } from '../jobs/counts';
 import { looseScan } from '../jobs/distinct-values';
 import { parseJobFilter } from '../jobs/filters';
 import type { Count } from '../jobs/types';
-import { shownNames } from '../shown-names';
+import { redactNames } from '../redact-names';
 
 /** Queues with series of their own at most; names come from job data. */
 export const MAX_QUEUES = 100;
@@ -94,9 +94,9 @@ async function queueNames(tx: Tx, ctx: Ctx): Promise<{ queues: string[]; omitted
   const found = (await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2)).map(
     ({ value }) => value,
   );
-  const shownName = await shownNames(ctx, 'queue_name', found, tx);
+  const redactName = await redactNames(ctx, 'queue_name', found, tx);
   const queues = found
-    .filter((queue) => queue.length <= MAX_QUEUE_NAME && shownName(queue) === queue)
+    .filter((queue) => queue.length <= MAX_QUEUE_NAME && redactName(queue) === queue)
     .slice(0, MAX_QUEUES);
   return { queues, omitted: found.length - queues.length };
 }

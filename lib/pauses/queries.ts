@@ -6,7 +6,7 @@ import { ConsoleError } from '../errors';
 import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
-import { shownName } from '../redaction';
+import { redactName } from '../redaction';
 import type { PauseList } from './types';
 
 const SHOWN = 200;
@@ -31,7 +31,7 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
   return {
     rows: shown.map((named, n) => ({
       ...named,
-      name: shownName(named.name),
+      name: redactName(named.name),
       waiting: counts[n] ?? { kind: 'unknown' },
     })),
     changedAt: stored.changedAt,

@@ -3,8 +3,8 @@ import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
-import { shownName } from '../redaction';
-import { shownNames } from '../shown-names';
+import { redactName } from '../redaction';
+import { redactNames } from '../redact-names';
 import { accuracyOf, missingIndex, sourceOf } from './source';
 import type { PerformanceFilter } from './filters';
 import {
@@ -66,7 +66,7 @@ export async function measure(
     ),
     ctx.db.read((tx) => missingIndex(tx, ctx.gj, period), { byIndexOnly: true }),
   ]);
-  const shown = await shownNames(
+  const shown = await redactNames(
     ctx,
     'queue_name',
     [...now.queues, ...before.queues].map(({ name }) => name),
@@ -200,10 +200,10 @@ async function measurePeriod(
     histogram,
     series: (read.series ?? []).map((one) => ({
       ...one,
-      name: shownName(one.name),
+      name: redactName(one.name),
       total: one.total / share,
     })),
-    slowest: (read.slowest ?? []).map((one) => ({ ...one, queueName: shownName(one.queueName) })),
+    slowest: (read.slowest ?? []).map((one) => ({ ...one, queueName: redactName(one.queueName) })),
   };
 }
 
@@ -215,7 +215,7 @@ function scaled(
 ): Figures {
   return {
     ...rest,
-    name: shownName(rest.name),
+    name: redactName(rest.name),
     executions: Math.round(executions / share),
     failures: Math.round(failures / share),
     total: total / share,

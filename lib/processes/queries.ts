@@ -16,7 +16,7 @@ import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, toPage } from '../paging';
-import { redactError, redactor, shownName } from '../redaction';
+import { redactError, redactor, redactName } from '../redaction';
 import type { ProcessFilter } from './filters';
 import {
   JOBS_SHOWN,
@@ -111,19 +111,19 @@ function rowOf(
     tooLarge: stored && told === null,
     told: state && {
       ...state,
-      hostname: shownName(state.hostname),
-      proctitle: shownName(state.proctitle),
+      hostname: redactName(state.hostname),
+      proctitle: redactName(state.proctitle),
       basename:
-        shownName(state.proctitle) === state.proctitle
+        redactName(state.proctitle) === state.proctitle
           ? state.basename
-          : shownName(state.proctitle),
+          : redactName(state.proctitle),
       otherKeys: state.otherKeys.map((key) => redactError(key)),
       schedulers: state.schedulers
         .slice(0, SCHEDULERS_SHOWN)
         .map(({ pools: _pools, ...scheduler }) => ({
           ...scheduler,
-          name: shownName(scheduler.name),
-          queues: shownName(scheduler.queues),
+          name: redactName(scheduler.name),
+          queues: redactName(scheduler.queues),
         })),
     },
     threads: state ? threadsOf(state.schedulers) : { busy: null, total: null },
@@ -133,8 +133,8 @@ function rowOf(
         : { kind: 'exact', count: running },
     jobs: jobs.map((job) => ({
       ...job,
-      jobClass: shownName(job.jobClass),
-      queueName: shownName(job.queueName),
+      jobClass: redactName(job.jobClass),
+      queueName: redactName(job.queueName),
     })),
   };
 }

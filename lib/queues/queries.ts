@@ -7,7 +7,7 @@ import { refreshRunning } from '../good-job/running';
 import { servesQueue, threadsFor } from '../good-job/queue-strings';
 import type { Count } from '../jobs/types';
 import { type Depth, queueDepths } from './depths';
-import { shownNames } from '../shown-names';
+import { redactNames } from '../redact-names';
 import type { QueueFilter } from './filters';
 import { type Flow, flowWithin } from './flow';
 import { NAMES, queueNames } from './names';
@@ -78,14 +78,14 @@ export async function listQueues(
   );
   rows.sort(byUrgency);
   const page = rows.slice(0, SHOWN);
-  const shownName = await shownNames(
+  const redactName = await redactNames(
     ctx,
     'queue_name',
     page.map(({ name }) => name),
   );
   return {
     // Their order is that of the names that are shown.
-    rows: page.map((row) => ({ ...row, name: shownName(row.name) })).sort(byUrgency),
+    rows: page.map((row) => ({ ...row, name: redactName(row.name) })).sort(byUrgency),
     hidden: Math.max(0, rows.length - SHOWN),
     more: found.more || names.length > NAMES * 2,
     onlyOpen: found.onlyOpen,

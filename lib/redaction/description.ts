@@ -1,9 +1,9 @@
 import { parseJson } from '../good-job/json';
 import { READ_BEYOND, redaction } from './redaction';
-import { Secrets } from './secrets';
+import { SecretRegistry } from './secret-registry';
 
 /** A batch's description as it is shown, of which READ_BEYOND more was read: without what its properties hide either. */
-export function shownDescription(
+export function redactDescription(
   description: string,
   properties: string | null,
   shown: number,
@@ -16,8 +16,8 @@ export function shownDescription(
 }
 
 /** What is hidden of a batch's properties. */
-export function secretsOfProperties(properties: string | null): Secrets {
-  const secrets = new Secrets();
-  if (properties) redaction().json(parseJson(properties), { secrets });
+export function secretsOfProperties(properties: string | null): SecretRegistry {
+  const secrets = new SecretRegistry();
+  if (properties) redaction().redactJson(parseJson(properties), { secrets });
   return secrets;
 }

@@ -259,7 +259,7 @@ test.each([1_000, 3_000, 6_000])(
     expect(list.rows.find((row) => row.id === id)).toMatchObject({
       jobClass: 'DeepJob',
       error: HIDDEN,
-      labels: ['plain'],
+      labels: [HIDDEN],
     });
     expect(list.rows.find((row) => row.id === plain)?.error).toBe('E: ordinary');
     for (const q of ['ordinary', 'refused', 'args.0.x:1', '-nowhere'])

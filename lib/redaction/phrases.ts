@@ -3,7 +3,7 @@ import type { Span } from './shapes';
 import { valueAt } from './values';
 
 /*
- * Secrets that stand in a text neither behind their name and a sign, nor have a shape of their own: told apart by the
+ * SecretRegistry that stand in a text neither behind their name and a sign, nor have a shape of their own: told apart by the
  * words around them. Every pattern is bounded.
  */
 

@@ -4,7 +4,7 @@ import { compactJson, parseJson } from '../good-job/json';
 import { RedactionConfigError, readRedaction } from './config';
 import { looksSecret } from './keys';
 import { HIDDEN, Redaction } from './redaction';
-import { Secrets } from './secrets';
+import { SecretRegistry } from './secret-registry';
 
 const rules = new Redaction();
 const json = (
@@ -14,7 +14,7 @@ const json = (
   jobClass: string | null = null,
 ) =>
   compactJson(
-    redaction.json(parseJson(typeof value === 'string' ? value : JSON.stringify(value)), {
+    redaction.redactJson(parseJson(typeof value === 'string' ? value : JSON.stringify(value)), {
       of,
       jobClass,
     }),
@@ -314,8 +314,8 @@ describe('text', () => {
     `params: {"password"=>nil, "token"=>"${S}"}`,
     `https://hooks.slack.com/services/T000/B000/${S}`,
   ])('hides in %s', (text) => {
-    expect(rules.text(text)).not.toContain(S);
-    expect(rules.text(text)).toContain(HIDDEN);
+    expect(rules.redactText(text)).not.toContain(S);
+    expect(rules.redactText(text)).toContain(HIDDEN);
   });
   it.each([
     ['OTP code 482133 is invalid', 'OTP code [REDACTED] is invalid'],
@@ -333,7 +333,9 @@ describe('text', () => {
     ['docker login -u a -p hunterzqxx', 'docker login -u a -p [REDACTED]'],
     ['IDENTIFIED BY "hunterzqxx"', 'IDENTIFIED BY "[REDACTED]"'],
     ['{"key":"api_key","value":"hunterzqxx"} tail', '{"key":"api_key","value":"[REDACTED]"} tail'],
-  ])('hides in %s no more than the secret', (text, shown) => expect(rules.text(text)).toBe(shown));
+  ])('hides in %s no more than the secret', (text, shown) =>
+    expect(rules.redactText(text)).toBe(shown),
+  );
   it.each([
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U',
     'AKIAIOSFODNN7EXAMPLE',
@@ -347,7 +349,7 @@ describe('text', () => {
     'BAh7CEkiCGdpZAY6BkVUSSIdZ2lkOi8vYXBwL1VzZXIvMQ--ab0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c',
     'glpat-abcdefghij1234567890',
   ])('knows %s by its shape', (secret) =>
-    expect(rules.text(`failed with ${secret} there`)).toBe(`failed with ${HIDDEN} there`),
+    expect(rules.redactText(`failed with ${secret} there`)).toBe(`failed with ${HIDDEN} there`),
   );
   it.each([
     'Net::ReadTimeout: Net::ReadTimeout with #<TCPSocket:(closed)>',
@@ -376,13 +378,13 @@ describe('text', () => {
     'トークン 2026-11-20 に期限切れ',
     'パスワード changed',
     'パスワードを8文字以上で入力してください',
-  ])('leaves %s', (text) => expect(rules.text(text)).toBe(text));
+  ])('leaves %s', (text) => expect(rules.redactText(text)).toBe(text));
 
   it('leaves what stands beside it', () => {
-    expect(rules.text(`https://api.test/x?token=${S}&page=1`)).toBe(
+    expect(rules.redactText(`https://api.test/x?token=${S}&page=1`)).toBe(
       `https://api.test/x?token=${HIDDEN}&page=1`,
     );
-    expect(rules.text(`password=${S}, user=bob (id 12)`)).toBe(
+    expect(rules.redactText(`password=${S}, user=bob (id 12)`)).toBe(
       `password=${HIDDEN}, user=bob (id 12)`,
     );
   });
@@ -463,7 +465,7 @@ describe('text', () => {
     const slow = pieces.flatMap((piece) => {
       const text = piece.repeat(Math.ceil(300_000 / piece.length));
       const started = performance.now();
-      rules.text(text);
+      rules.redactText(text);
       const ms = performance.now() - started;
       // Quadratic would be minutes; a shared machine may be slow by itself.
       return ms > 4_000 ? [`${piece}: ${Math.round(ms)} ms`] : [];
@@ -539,13 +541,13 @@ describe('JSON', () => {
     expect(own.isSecretPath(['2', 'a', 'apiKey'])).toBe(true);
   });
   it('hides in the error what it hid in the arguments', () => {
-    const secrets = new Secrets();
-    rules.json(
+    const secrets = new SecretRegistry();
+    rules.redactJson(
       parseJson(`[{"password": "${S}", "pin": "4711", "n": {"token": "longer than ${S} is"}}]`),
       { of: 'arguments', secrets },
     );
     expect(
-      rules.text(
+      rules.redactText(
         `login of ${S} failed (4711, 47110): ${Buffer.from(S).toString('base64')} longer than hunt`,
         secrets,
       ),

@@ -13,7 +13,7 @@ import { DEFAULT_CONFIG, type RedactionConfig, currentRedaction } from './config
 import { inPair } from './forms';
 import { Keys, plainName } from './keys';
 import { type PathRules, isHiddenForSome, isWithin, rulesOf } from './paths';
-import { Secrets } from './secrets';
+import { SecretRegistry, couldRepeatSecret } from './secret-registry';
 import type { Span } from './shapes';
 import { secretSpans } from './text';
 
@@ -35,7 +35,7 @@ export interface JsonOptions {
   /** Where this value stands in what it is `of`. */
   path?: readonly string[];
   /** Hidden values of the same row: added to, and hidden wherever else they stand. */
-  secrets?: Secrets;
+  secrets?: SecretRegistry;
   marker?: string;
 }
 
@@ -50,7 +50,7 @@ interface Walk {
   rules: PathRules;
   /** What of a path comes before the arguments' own; null: there are none. */
   argumentsAt: readonly string[] | null;
-  secrets: Secrets;
+  secrets: SecretRegistry;
   marker: string;
   depth: number;
 }
@@ -127,22 +127,25 @@ export class Redaction {
   /** The beginning of a text of which more was read than is shown: a secret that the reading cut in two is not. */
   excerpt(
     text: string,
-    { read, shown, secrets }: { read: number; shown: number; secrets?: Secrets },
+    { read, shown, secrets }: { read: number; shown: number; secrets?: SecretRegistry },
   ): string {
-    const redacted = secrets ? this.told(text, secrets) : this.text(text);
+    const redacted = secrets ? this.redactText(text, secrets) : this.redactText(text);
     return cut(
       this.off || text.length < read ? redacted : redacted.slice(0, -READ_BEYOND / 2),
       shown,
     );
   }
 
-  /** A text that may repeat anything of its row, as an error does: hidden whole where not all of that is known. */
-  told(text: string, secrets: Secrets, marker = HIDDEN): string {
-    return secrets.incomplete && !this.off ? marker : this.text(text, secrets, marker);
+  /**
+   * Text with its secrets hidden. What was hidden is added to `secrets`, and every value that `secrets` has is
+   * hidden too. Once `secrets` has overflowed, a text that could repeat one of the unknown values is hidden whole.
+   */
+  redactText(text: string, secrets?: SecretRegistry, marker = HIDDEN): string {
+    if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
+    return this.hideSpans(text, secrets, marker);
   }
 
-  /** Text with what is secret in it hidden; what was hidden is added to `secrets`, and what they know is hidden too. */
-  text(text: string, secrets?: Secrets, marker = HIDDEN): string {
+  private hideSpans(text: string, secrets?: SecretRegistry, marker = HIDDEN): string {
     if (this.off || /^\w{0,11}$/.test(text)) return secrets ? secrets.hideIn(text, marker) : text;
     const spans = this.spansOf(text);
     let at = 0;
@@ -157,13 +160,13 @@ export class Redaction {
   }
 
   /** JSON with what is secret in it hidden, each value whole; its other scalars keep their characters. */
-  json(
+  redactJson(
     json: Json,
     {
       jobClass = null,
       of = 'other',
       path = [],
-      secrets = new Secrets(),
+      secrets = new SecretRegistry(),
       marker = HIDDEN,
     }: JsonOptions = {},
   ): Json {
@@ -182,16 +185,16 @@ export class Redaction {
       path.some((part) => this.keys.isSecret(part)),
     );
     // A value that is hidden at one place may stand in clear at another that was printed before.
-    return secrets.size > 0 || secrets.incomplete
+    return secrets.size > 0 || secrets.overflowed
       ? repeat(shown, secrets, marker, of === 'row' || of === 'payload')
       : shown;
   }
 
   /** The same of plain data. */
-  plain<T>(value: T, options: JsonOptions = {}): T {
+  redactPlain<T>(value: T, options: JsonOptions = {}): T {
     return this.off
       ? value
-      : (JSON.parse(compactJson(this.json(parseJson(JSON.stringify(value)), options))) as T);
+      : (JSON.parse(compactJson(this.redactJson(parseJson(JSON.stringify(value)), options))) as T);
   }
 
   /** Classes, queues and labels are few and come again in each row of each list. */
@@ -298,7 +301,7 @@ export class Redaction {
 
   /** A key is shown as it is, unless it is one itself: a hash by access tokens. */
   private keyText(key: string, walk: Walk): string {
-    return key.length < 12 ? key : this.text(key, walk.secrets, walk.marker);
+    return key.length < 12 ? key : this.hideSpans(key, walk.secrets, walk.marker);
   }
 
   private scalar(json: Json & { kind: 'scalar' }, walk: Walk): Json {
@@ -319,12 +322,12 @@ export class Redaction {
       );
       return shown === compactJson(nested) ? json : scalar(shown);
     }
-    const shown = this.text(text, walk.secrets, walk.marker);
+    const shown = this.hideSpans(text, walk.secrets, walk.marker);
     return shown === text ? json : scalar(shown);
   }
 
   private number(json: Json & { kind: 'scalar' }, walk: Walk): Json {
-    const shown = this.text(json.text, walk.secrets, walk.marker);
+    const shown = this.hideSpans(json.text, walk.secrets, walk.marker);
     return shown === json.text ? json : scalar(shown);
   }
 }
@@ -354,7 +357,7 @@ function tryJson(text: string): Json | undefined {
 }
 
 function tooDeep({ secrets, marker }: Walk): Json {
-  secrets.hidden = secrets.incomplete = true;
+  secrets.hidden = secrets.overflowed = true;
   return scalar(marker);
 }
 
@@ -389,13 +392,13 @@ function hideWhole(json: Json, walk: Walk, name: string, keys: Keys): Json {
 }
 
 /** What the row's hidden values know is hidden in every other string of it too; the name of its class, which many of its words may be part of, stays. */
-function repeat(json: Json, secrets: Secrets, marker: string, ofJob: boolean): Json {
+function repeat(json: Json, secrets: SecretRegistry, marker: string, ofJob: boolean): Json {
   if (json.kind === 'array')
     return { kind: 'array', items: json.items.map((item) => repeat(item, secrets, marker, ofJob)) };
   if (json.kind === 'object') {
     const entries = json.entries.map(({ key, value }) => {
       if (key === '_aj_serialized' || (ofJob && key === 'job_class')) return { key, value };
-      if (ofJob && secrets.incomplete && ERRORS.has(key))
+      if (ofJob && secrets.overflowed && ERRORS.has(key))
         return {
           key,
           value: value.kind === 'scalar' && value.text === 'null' ? value : scalar(marker),

@@ -1,5 +1,5 @@
 /*
- * Secrets that show by their shape alone, whatever stands before them. Every pattern is linear: what precedes it keeps
+ * SecretRegistry that show by their shape alone, whatever stands before them. Every pattern is linear: what precedes it keeps
  * a run of characters from being tried from each of its places.
  */
 
@@ -70,7 +70,7 @@ export function isCardNumber(text: string): boolean {
   return sum % 10 === 0 && !/^(\d)\1+$/.test(digits);
 }
 
-/** Secrets in a text by their shape, in no order. */
+/** SecretRegistry in a text by their shape, in no order. */
 export function shapedSecrets(text: string): Span[] {
   const found: Span[] = [];
   const add = (

@@ -4,7 +4,7 @@ import { type Span, shapedSecrets } from './shapes';
 import { valueAt } from './values';
 
 /*
- * Secrets inside a text: the values of secret names, as URLs, headers, hashes that Ruby has inspected, JSON, YAML, XML,
+ * SecretRegistry inside a text: the values of secret names, as URLs, headers, hashes that Ruby has inspected, JSON, YAML, XML,
  * command lines and connection strings have them, and what is known by its shape. Each place of the text is looked at
  * a bounded number of times, whatever it holds.
  */

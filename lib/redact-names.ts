@@ -5,7 +5,7 @@ import type { Tx } from './db/types';
 import { ConsoleError } from './errors';
 import { parseJson } from './good-job/json';
 import { redaction } from './redaction/redaction';
-import { Secrets } from './redaction/secrets';
+import { SecretRegistry } from './redaction/secret-registry';
 
 /** Jobs of one name that are looked at: of two one shows it as it is, if any does. */
 const JOBS_OF_NAME = 2;
@@ -36,7 +36,7 @@ interface JobOfName {
  * arguments of every job that was looked at hide, as lists show it. What is not known in time is shown without the second.
  * `tx`: of a read that is `byIndexOnly`, for who has one open.
  */
-export async function shownNames(
+export async function redactNames(
   ctx: Ctx,
   column: 'queue_name' | 'cron_key',
   names: readonly (string | null)[],
@@ -50,7 +50,7 @@ export async function shownNames(
   for (const name of new Set(names)) {
     if (name === null || rules.off) continue;
     const known = kept.get(keyOf(name));
-    shown.set(name, known?.shown ?? rules.text(name));
+    shown.set(name, known?.shown ?? rules.redactText(name));
     if ((known?.until ?? 0) <= now && unknown.length < MOST) unknown.push(name);
   }
   const found = unknown.length > 0 ? await jobsOf(ctx, column, unknown, tx) : null;
@@ -65,7 +65,9 @@ export async function shownNames(
     }
   }
   return <Name extends string | null>(name: Name) =>
-    (name === null ? name : (shown.get(name) ?? (rules.off ? name : rules.text(name)))) as Name;
+    (name === null
+      ? name
+      : (shown.get(name) ?? (rules.off ? name : rules.redactText(name)))) as Name;
 }
 
 /** index_good_jobs_on_queue_name or, without it, …_on_queue_name_and_scheduled_at of the open ones; …_on_cron_key_and_created_at_cond. Null: not in time. */
@@ -96,10 +98,11 @@ async function jobsOf(
 function shownOf(name: string, jobs: JobOfName[]): string {
   const rules = redaction();
   const shown = jobs.map(({ jobClass, arguments: stored }) => {
-    const secrets = new Secrets();
-    if (stored !== null) rules.json(parseJson(stored), { of: 'arguments', jobClass, secrets });
-    return rules.text(name, secrets);
+    const secrets = new SecretRegistry();
+    if (stored !== null)
+      rules.redactJson(parseJson(stored), { of: 'arguments', jobClass, secrets });
+    return rules.redactText(name, secrets);
   });
-  const plain = rules.text(name);
+  const plain = rules.redactText(name);
   return shown.length === 0 || shown.includes(plain) ? plain : (shown[0] ?? plain);
 }

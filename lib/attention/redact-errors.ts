@@ -3,7 +3,7 @@ import type { Tx } from '../db/types';
 import { parseJson } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { READ_BEYOND, redaction } from '../redaction/redaction';
-import { Secrets } from '../redaction/secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 
 const TEXT_SHOWN = 300;
 /** Characters to read of an error. */
@@ -25,14 +25,15 @@ export async function withShownErrors<
       FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[])`);
   const argumentsOf = new Map(stored.map((row) => [row.id, row.arguments]));
   return items.map((item) => {
-    const secrets = new Secrets();
+    const secrets = new SecretRegistry();
     // A job that is gone by now: nobody knows what its error repeats.
     const given = argumentsOf.has(item.id) ? argumentsOf.get(item.id) : '';
-    if (given) rules.json(parseJson(given), { of: 'arguments', jobClass: item.jobClass, secrets });
-    else secrets.incomplete = given === '';
+    if (given)
+      rules.redactJson(parseJson(given), { of: 'arguments', jobClass: item.jobClass, secrets });
+    else secrets.overflowed = given === '';
     return {
       ...item,
-      jobClass: item.jobClass && rules.text(item.jobClass),
+      jobClass: item.jobClass && rules.redactText(item.jobClass),
       error:
         item.error && rules.excerpt(item.error, { read: ERROR_READ, shown: TEXT_SHOWN, secrets }),
     };

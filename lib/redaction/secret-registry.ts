@@ -11,15 +11,19 @@ const MOST = 5_000;
 const COMMON =
   /^(?:true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic|digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*)$/iu;
 
+/** Whether the text is long enough, and unusual enough, to be a repeat of a hidden value. */
+export const couldRepeatSecret = (text: string): boolean =>
+  text.trim().length >= SHORTEST && !COMMON.test(text.trim());
+
 /**
  * The hidden values of one row: of a job, its executions or a batch. Where one of them is repeated in clear, in the
  * row's error or under another key, it is hidden there too, also as URLs, JSON, HTML and Base64 write it.
  */
-export class Secrets {
+export class SecretRegistry {
   /** Something was hidden, be it too short to be looked for elsewhere. */
   hidden = false;
-  /** There are values that are not known here: an error of the row may repeat any of them, and is hidden whole. */
-  incomplete = false;
+  /** Part of the row was not read, or holds too many values: any text of the row may repeat an unknown one. */
+  overflowed = false;
   private readonly values = new Set<string>();
   private readonly forms = new Forms();
 
@@ -32,7 +36,7 @@ export class Secrets {
     const plain = value.trim();
     if (plain.length < SHORTEST || COMMON.test(plain) || this.values.has(plain)) return;
     if (this.values.size >= MOST) {
-      this.incomplete = true;
+      this.overflowed = true;
       return;
     }
     this.values.add(plain);
