@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -22,6 +23,8 @@ const blocks = (kind: string) =>
         : { under, found: [...found, { under, block: block ?? '' }] },
     { under: '', found: [] },
   ).found;
+/** What the reader of the page does: a value in angle brackets is replaced by a real one. */
+const filledIn = (value: string) => value.replaceAll(/<[^>]+>/g, randomBytes(32).toString('hex'));
 const known = new Set<string>(ENV_NAMES);
 
 describe('docs/sso.md', () => {
@@ -37,10 +40,38 @@ describe('docs/sso.md', () => {
         expect(value, name).not.toBe('');
       }
       expect(() =>
-        readEnv({ DATABASE_URL: 'postgres://localhost/app', ...Object.fromEntries(pairs) }),
+        readEnv({
+          DATABASE_URL: 'postgres://localhost/app',
+          ...Object.fromEntries(pairs.map(([name, value]) => [name, filledIn(value)])),
+        }),
       ).not.toThrow();
     },
   );
+
+  it('has secrets that the console refuses until they are filled in', () => {
+    const secrets = blocks('env').flatMap(({ block }) =>
+      [...block.matchAll(/^(\w+(?:_SECRET|_TOKEN))=(.*)$/gm)].map(([, name = '', value = '']) => ({
+        name,
+        value,
+        block,
+      })),
+    );
+    expect(new Set(secrets.map(({ name }) => name))).toEqual(
+      new Set(['AUTH_PROXY_SECRET', 'OIDC_CLIENT_SECRET', 'SESSION_SECRET', 'METRICS_TOKEN']),
+    );
+    for (const { name, value, block } of secrets) {
+      const pairs = [...block.matchAll(/^(\w+)=(.*)$/gm)].map(([, key = '', text = '']) => [
+        key,
+        key === name ? text : filledIn(text),
+      ]);
+      const source = {
+        DATABASE_URL: 'postgres://localhost/app',
+        ...(Object.fromEntries(pairs) as Record<string, string>),
+      };
+      expect(value, name).toMatch(/^<.+>$/);
+      expect(() => readEnv(source), name).toThrow(new RegExp(`^${name} is a placeholder`));
+    }
+  });
 
   it('names no variable that there is not', () => {
     const named = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)].map(

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ENV_NAMES, readEnv } from './env';
 import { EnvError } from './env-values';
 
+const RANDOM = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const URL_ = { DATABASE_URL: 'postgres://localhost/app' };
 
 it('every variable is in the table of the README, and every one there is read', () => {
@@ -63,7 +64,7 @@ describe('readEnv', () => {
       {
         AUTH_MODE: 'proxy-header',
         ROLE_VIEWERS: '*',
-        AUTH_PROXY_SECRET: 'x'.repeat(32),
+        AUTH_PROXY_SECRET: RANDOM,
         AUTH_SECRET_HEADER: 'X-Forwarded-User',
       },
       'AUTH_SECRET_HEADER',
@@ -72,7 +73,7 @@ describe('readEnv', () => {
       {
         AUTH_MODE: 'proxy-header',
         ROLE_VIEWERS: '*',
-        AUTH_PROXY_SECRET: 'x'.repeat(32),
+        AUTH_PROXY_SECRET: RANDOM,
         AUTH_USER_HEADER: 'Cookie',
       },
       'AUTH_USER_HEADER',
@@ -134,7 +135,7 @@ describe('readEnv', () => {
         ROLE_VIEWERS: '*',
         OIDC_ISSUER: 'https://idp.example.com',
         PUBLIC_URL: 'https://ops.example.com',
-        SESSION_SECRET: `${'a'.repeat(40)},short`,
+        SESSION_SECRET: `${RANDOM},short`,
       },
       'SESSION_SECRET',
     ],
@@ -144,7 +145,7 @@ describe('readEnv', () => {
         ROLE_VIEWERS: '*',
         OIDC_ISSUER: 'https://idp.example.com',
         PUBLIC_URL: 'https://ops.example.com',
-        SESSION_SECRET: 'a'.repeat(40),
+        SESSION_SECRET: RANDOM,
       },
       'OIDC_CLIENT_ID',
     ],
@@ -182,7 +183,7 @@ describe('readEnv', () => {
         ...URL_,
         AUTH_MODE: 'proxy-header',
         ROLE_VIEWERS: '*',
-        AUTH_PROXY_SECRET: 'x'.repeat(32),
+        AUTH_PROXY_SECRET: RANDOM,
         HOST: '0.0.0.0',
       }).auth,
     ).toMatchObject({ userHeader: 'x-forwarded-user' });

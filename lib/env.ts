@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
+import { GUESSABLE, isGuessableSecret, isPlaceholder } from './auth/placeholder-secret';
 import { EnvError, choice, flag, integer, list, optional } from './env-values';
 import {
   REDACTION_NAMES,
@@ -91,10 +92,12 @@ const schema = authSchema.extend({
     'must be a comma list of host names, each with its port if it has one',
   ),
   READ_ONLY: flag,
-  METRICS_TOKEN: optional.refine(
-    (value) => value === null || /^[\x21-\x7e]{16,}$/.test(value),
-    'must be at least 16 printable characters without spaces',
-  ),
+  METRICS_TOKEN: optional
+    .refine(
+      (value) => value === null || isPlaceholder(value) || /^[\x21-\x7e]{16,}$/.test(value),
+      'must be at least 16 printable characters without spaces',
+    )
+    .refine((value) => value === null || !isGuessableSecret(value), GUESSABLE),
   DEFAULT_LOCALE: choice(LOCALES, 'en', 'must be en or ja'),
   TIME_ZONE: timeZone,
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000),

@@ -3,7 +3,7 @@ import { type Door, openDoor, printed } from '../test/harness/door';
 
 let door: Door;
 afterEach(() => door.close());
-const SECRET = 'x'.repeat(40);
+const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const PROXY = {
   AUTH_MODE: 'proxy-header',
   AUTH_PROXY_SECRET: SECRET,

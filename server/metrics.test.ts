@@ -8,7 +8,7 @@ const base = { DATABASE_URL: 'postgres://localhost/app' };
 const proxied = {
   ...base,
   AUTH_MODE: 'proxy-header',
-  AUTH_PROXY_SECRET: 'x'.repeat(32),
+  AUTH_PROXY_SECRET: '7f3a9c0e5b2d4816a7c3e9f0d1b5a264',
   ROLE_VIEWERS: '*',
 };
 const oidc = {
@@ -18,7 +18,7 @@ const oidc = {
   OIDC_CLIENT_ID: 'a',
   OIDC_CLIENT_SECRET: 'b',
   PUBLIC_URL: 'https://ops.example.com',
-  SESSION_SECRET: 'x'.repeat(32),
+  SESSION_SECRET: '7f3a9c0e5b2d4816a7c3e9f0d1b5a264',
   ROLE_VIEWERS: '*',
 };
 
@@ -67,7 +67,7 @@ describe('without METRICS_TOKEN', () => {
     expect(ask(proxied, small)).toBe(404);
   });
   it.each<Record<string, string>>([
-    { 'x-auth-proxy-secret': 'x'.repeat(32) },
+    { 'x-auth-proxy-secret': '7f3a9c0e5b2d4816a7c3e9f0d1b5a264' },
     { 'x-forwarded-user': 'a' },
     { cookie: 'a=b' },
     { via: '1.1 proxy' },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EnvError, choice, decimal, flag, list, optional } from '../env-values';
+import { GUESSABLE, isGuessableSecret, isPlaceholder } from './placeholder-secret';
 import { type RoleRules, readRoleRules } from './roles';
 
 /** How viewers are known, read from the environment; each mode's own settings are there in that mode alone. */
@@ -127,10 +128,12 @@ function needed(source: AuthSource, name: keyof AuthSource & string): string {
 
 function proxyHeader(e: AuthSource): ProxyHeaderConfig {
   const secret = needed(e, 'AUTH_PROXY_SECRET');
+  if (isPlaceholder(secret)) throw new EnvError(`AUTH_PROXY_SECRET ${GUESSABLE}.`);
   if (!/^[\x21-\x2b\x2d-\x7e]{32,256}$/.test(secret))
     throw new EnvError(
       'AUTH_PROXY_SECRET must be 32 to 256 printable characters without spaces and commas.',
     );
+  if (isGuessableSecret(secret)) throw new EnvError(`AUTH_PROXY_SECRET ${GUESSABLE}.`);
   const headers = {
     userHeader: e.AUTH_USER_HEADER,
     emailHeader: e.AUTH_EMAIL_HEADER,
@@ -221,6 +224,7 @@ function oidc(e: AuthSource, publicUrl: URL | null): OidcConfig {
     throw new EnvError(
       'PUBLIC_URL must be set while AUTH_MODE is oidc: the provider sends people back to it.',
     );
+  if (e.SESSION_SECRET.some(isPlaceholder)) throw new EnvError(`SESSION_SECRET ${GUESSABLE}.`);
   if (
     e.SESSION_SECRET.length === 0 ||
     e.SESSION_SECRET.some((secret) => Buffer.byteLength(secret) < 32)
@@ -228,12 +232,20 @@ function oidc(e: AuthSource, publicUrl: URL | null): OidcConfig {
     throw new EnvError(
       'SESSION_SECRET must be at least 32 bytes, or several such between commas, the newest first.',
     );
+  if (e.SESSION_SECRET.some(isGuessableSecret)) throw new EnvError(`SESSION_SECRET ${GUESSABLE}.`);
+  const clientId = needed(e, 'OIDC_CLIENT_ID');
+  const clientSecret = needed(e, 'OIDC_CLIENT_SECRET');
+  // Made by the provider: its length and alphabet are not ours to judge.
+  if (isPlaceholder(clientSecret))
+    throw new EnvError(
+      'OIDC_CLIENT_SECRET is a placeholder; set it to the client secret that the provider issued.',
+    );
   if (!e.OIDC_SCOPES.split(/\s+/).includes('openid'))
     throw new EnvError('OIDC_SCOPES must hold openid.');
   return {
     issuer,
-    clientId: needed(e, 'OIDC_CLIENT_ID'),
-    clientSecret: needed(e, 'OIDC_CLIENT_SECRET'),
+    clientId,
+    clientSecret,
     scopes: e.OIDC_SCOPES,
     userClaim: e.OIDC_USER_CLAIM,
     groupsClaim: e.OIDC_GROUPS_CLAIM,

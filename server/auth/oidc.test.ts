@@ -10,7 +10,7 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-const SECRET = 's'.repeat(40);
+const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 let door: Door;
 let provider: TestProvider | undefined;
 let origin: string;
@@ -458,10 +458,10 @@ describe('a session', () => {
         port,
       );
     await door.close();
-    door = await again(`${'n'.repeat(40)},${SECRET}`);
+    door = await again(`e19b46d0835fa7c2e19b46d0835fa7c1,${SECRET}`);
     expect(await viewerOf(browser)).toMatch(/^viewer:/);
     await door.close();
-    door = await again('n'.repeat(40));
+    door = await again('e19b46d0835fa7c2e19b46d0835fa7c1');
     expect(await viewerOf(browser)).toBeUndefined();
   });
 });
