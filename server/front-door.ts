@@ -9,6 +9,7 @@ import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
+import type { BuildManifest } from './build-manifest';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
 import { answerMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
@@ -20,9 +21,11 @@ import {
   type Refused,
   foreignPageRule,
   hostRule,
+  oneHostRule,
   readableUrl,
   sameOriginRule,
 } from './request-rules';
+import { setImmutable, staticFileAt } from './static-files';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -41,7 +44,11 @@ interface Visit {
  * What stands between the socket and Next: the rules that must hold before any page or action runs, and who is
  * asking. Returns the listener of the HTTP server. Throws EnvError for keys that cannot be read.
  */
-export function frontDoor(env: Env, next: Handler, options: { development: boolean }) {
+export function frontDoor(
+  env: Env,
+  next: Handler,
+  options: { development: boolean; build?: BuildManifest },
+) {
   const authenticator = createAuthenticator(env);
   const waitOf = createRateLimits(env);
   const waitToSignIn = createSignInLimit();
@@ -160,11 +167,17 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     // What the pages take for the front door's word is nobody else's.
     for (const name of Object.keys(request.headers))
       if (name.startsWith('x-gjc-')) delete request.headers[name];
-    const unreadable = readableUrl(request);
+    const unreadable = oneHostRule(request) ?? readableUrl(request);
     if (!unreadable) request.url = restorePrefix(request.url ?? '/', env);
     passPreferences(request, env);
 
-    const path = unreadable ? '' : pathInside(request.url ?? '/', env);
+    const address = unreadable ? '' : pathInside(request.url ?? '/', env);
+    const asset =
+      address !== null && options.build
+        ? staticFileAt(request.method, address, options.build.staticFiles)
+        : null;
+    const path = asset && 'file' in asset ? asset.file : address;
+    if (asset && 'file' in asset) request.url = env.basePath + asset.file;
     recordRequest(request, response, path ?? '');
     if (path === '/metrics')
       return void answerMetrics(request, response, env).catch((error: unknown) =>
@@ -185,8 +198,10 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
       (open && isProbe(path) ? null : hostRule(request, env)) ??
       sameOriginRule(request, env) ??
       (path === null ? ({ code: 'not_found', status: 404 } as const) : null) ??
+      (asset && 'refused' in asset ? asset.refused : null) ??
       (open ? null : foreignPageRule(request));
     if (refused) return refuse(visit, refused);
+    if (asset) setImmutable(response);
     enter(visit, body).catch((error: unknown) => fail(response, error));
   };
 }

@@ -11,6 +11,7 @@ import { ConsoleError } from '../lib/errors';
 import { setRedaction } from '../lib/redaction/config';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
+import { type BuildManifest, readBuildManifest } from './build-manifest';
 import { type Handler, frontDoor } from './front-door';
 import { createHttpServer } from './http-server';
 
@@ -41,7 +42,13 @@ async function configuration(): Promise<Env> {
   }
 }
 
-async function nextHandler(env: Env): Promise<Handler> {
+interface Behind {
+  next: Handler;
+  /** Of the production build alone: the development server makes its files when they are asked for. */
+  build?: BuildManifest;
+}
+
+async function nextHandler(env: Env): Promise<Behind> {
   const dir = development ? process.cwd() : prepareBuild(here, env.basePath);
   if (!development) {
     // The build is named, never gone to: files that the configuration names are found from where the server was started.
@@ -55,12 +62,12 @@ async function nextHandler(env: Env): Promise<Handler> {
     });
   }
   const require = createRequire(path.join(dir, 'package.json'));
-  const next = require('next') as (options: object) => {
+  const createNext = require('next') as (options: object) => {
     prepare(): Promise<void>;
     getRequestHandler(): Handler;
   };
   // Next listens for upgrades at the server it is given, past the front door: not at ours.
-  const app = next({
+  const app = createNext({
     dir,
     dev: development,
     hostname: 'localhost',
@@ -69,7 +76,8 @@ async function nextHandler(env: Env): Promise<Handler> {
     ...(development ? {} : { httpServer: createServer() }),
   });
   await app.prepare();
-  return app.getRequestHandler();
+  const next = app.getRequestHandler();
+  return development ? { next } : { next, build: readBuildManifest(dir) };
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -135,7 +143,8 @@ if (!development && !existsSync(path.join(here, '.next'))) {
   process.exit(1);
 }
 try {
-  const listener = frontDoor(env, await nextHandler(env), { development });
+  const { next, build } = await nextHandler(env);
+  const listener = frontDoor(env, next, { development, build });
   const servers = await listenOnHost(env, listener);
   drainOnSignal(servers);
   const address = servers[0]?.address();

@@ -18,8 +18,8 @@ export type Refused =
         | 'no_role';
       status: 403;
     }
-  | { code: 'bad_url' | 'too_many_parameters'; status: 400 }
-  | { code: 'not_found'; status: 404 }
+  | { code: 'bad_url' | 'bad_host' | 'bad_action' | 'too_many_parameters'; status: 400 }
+  | { code: 'not_found' | 'unknown_action'; status: 404 }
   | { code: 'method'; status: 405 }
   | { code: 'too_large'; status: 413 }
   | { code: 'long_url'; status: 414 }
@@ -29,6 +29,21 @@ export type Refused =
 const MAX_URL = 12_000;
 const MAX_PARAMETERS = 400;
 const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+/** A name or an address, and a port. */
+const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,255})(:\d{1,5})?$/i;
+
+/**
+ * One Host header that is a host: Node takes the first of two, a proxy on the way perhaps the last, and the rules below
+ * would judge another name than the proxy did. HTTP/1.0 may come without.
+ */
+export function oneHostRule({ rawHeaders, headers }: IncomingMessage): Refused | null {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
+  const isOne = hosts === 1 && HOST.test(headers.host ?? '');
+  return hosts === 0 || isOne ? null : { code: 'bad_host', status: 400 };
+}
 
 /**
  * Without sign-in the console must stay on this machine: a Host that is not its loopback name (DNS rebinding), or
@@ -123,9 +138,13 @@ function isDotted(path: string): boolean {
 /** What shows a page inside another. */
 const FRAMES = new Set(['iframe', 'frame', 'fencedframe', 'object', 'embed']);
 
-/** A page of another site may lead here, not fetch from here: its images would spend what the viewer may search, and the database's time. */
+/**
+ * A page of another origin may lead here, not fetch from here, be it of another site or of a sibling domain: its images
+ * would spend what the viewer may search, and the database's time. Without fetch metadata it is no browser's request.
+ */
 export function foreignPageRule({ headers }: IncomingMessage): Refused | null {
-  if (headers['sec-fetch-site'] !== 'cross-site') return null;
+  const site = headers['sec-fetch-site'];
+  if (site === undefined || site === 'same-origin' || site === 'none') return null;
   const leads =
     headers['sec-fetch-mode'] === 'navigate' && !FRAMES.has(String(headers['sec-fetch-dest']));
   return leads ? null : { code: 'foreign_page', status: 403 };

@@ -1,0 +1,266 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Door, openDoor, printed } from '../test/harness/door';
+import type { BuildManifest } from './build-manifest';
+
+/* What is decided about a request before anybody is asked who sent it, spoken as bytes where a client would not send it. */
+let door: Door;
+afterEach(() => door.close());
+const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
+const PROXY = { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ROLE_VIEWERS: '*' };
+const signed = { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice' };
+const SIGNED = `X-Auth-Proxy-Secret: ${SECRET}\r\nX-Forwarded-User: alice\r\n`;
+
+/** The status, without what is printed on the way. */
+async function quietly<T>(fn: () => Promise<T>): Promise<T> {
+  const got: { value?: T } = {};
+  await printed(async () => (got.value = await fn()));
+  return got.value as T;
+}
+const statusOf = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+  quietly(async () => (await door.send(path, { method, headers })).status);
+const raw = (text: string) => quietly(() => door.raw(text));
+
+describe('the Host header', () => {
+  it.each([
+    ['twice', 'Host: localhost\r\nHost: evil.example\r\n'],
+    ['twice, the foreign one first', 'Host: evil.example\r\nHost: localhost\r\n'],
+    ['twice the same', 'Host: localhost\r\nHost: localhost\r\n'],
+    ['twice in other letters', 'Host: localhost\r\nhOST: localhost\r\n'],
+    ['twice, far apart', `Host: localhost\r\n${'a: 1\r\n'.repeat(2_500)}Host: localhost\r\n`],
+    ['as a list', 'Host: localhost, evil.example\r\n'],
+    ['with a user', 'Host: localhost@evil.example\r\n'],
+    ['with a user and a port', 'Host: localhost:80@evil.example\r\n'],
+    ['with a path', 'Host: localhost/evil\r\n'],
+    ['with a scheme', 'Host: http://localhost\r\n'],
+    ['with a space', 'Host: localhost evil.example\r\n'],
+    ['with a query', 'Host: localhost?x\r\n'],
+    ['with a port that is none', 'Host: localhost:80x\r\n'],
+    ['empty', 'Host:\r\n'],
+    ['absent', ''],
+  ])('%s is answered with 400, for probes and metrics too', async (_, host) => {
+    door = await openDoor(PROXY);
+    for (const path of ['/jobs', '/healthz', '/metrics', '/_next/static/x.js']) {
+      const answer = await raw(`GET ${path} HTTP/1.1\r\n${host}${SIGNED}Connection: close\r\n\r\n`);
+      expect([answer.status, answer.seen], path).toEqual([400, null]);
+    }
+  });
+  it('may be absent from HTTP/1.0, where the rule of names then decides', async () => {
+    door = await openDoor(PROXY);
+    expect((await raw(`GET /healthz HTTP/1.0\r\n\r\n`)).status).toBe(200);
+    const page = await raw(`GET /jobs HTTP/1.0\r\n${SIGNED}\r\n`);
+    expect([page.status, page.seen]).toEqual([403, null]);
+    expect((await raw(`GET /jobs HTTP/1.0\r\nHost: localhost\r\n${SIGNED}\r\n`)).status).toBe(200);
+    const two = await raw(`GET /jobs HTTP/1.0\r\nHost: localhost\r\nHost: x\r\n${SIGNED}\r\n`);
+    expect(two.status).toBe(400);
+  });
+});
+
+describe('the length of a body', () => {
+  it.each([
+    ['Content-Length: 3\r\nContent-Length: 3\r\n', 'abc'],
+    ['Content-Length: 3\r\nContent-Length: 4\r\n', 'abcd'],
+    ['Content-Length: 3\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'],
+    ['Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', '0\r\n\r\n'],
+    ['Transfer-Encoding: identity\r\n', 'abc'],
+    ['Transfer-Encoding: gzip, identity\r\n', 'abc'],
+    ['Content-Length: -1\r\n', ''],
+    ['Content-Length: 0x3\r\n', 'abc'],
+    ['Content-Length: 3, 3\r\n', 'abc'],
+  ])('said as %j is refused', async (headers, body) => {
+    door = await openDoor(PROXY);
+    const answer = await raw(
+      `POST /jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n${SIGNED}${headers}\r\n${body}`,
+    );
+    expect([answer.status, answer.seen]).toEqual([400, null]);
+  });
+});
+
+describe('requests that are no ordinary ones', () => {
+  it.each(['OPTIONS', 'TRACE', 'PUT', 'DELETE', 'PATCH', 'PROPFIND', 'M-SEARCH'])(
+    '%s is answered with 405, whoever sends it',
+    async (method) => {
+      door = await openDoor(PROXY);
+      for (const path of ['/jobs', '/healthz', '/_next/static/x.js']) {
+        const answer = await raw(
+          `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${SIGNED}Connection: close\r\n\r\n`,
+        );
+        expect([answer.status, answer.seen], path).toEqual([405, null]);
+      }
+    },
+  );
+  it('OPTIONS * and a URL in the place of a path are refused', async () => {
+    door = await openDoor(PROXY);
+    for (const target of ['*', 'http://localhost/jobs', 'http://evil.example/jobs', 'localhost'])
+      for (const method of ['GET', 'OPTIONS', 'POST']) {
+        const answer = await raw(
+          `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n${SIGNED}Connection: close\r\n\r\n`,
+        );
+        expect([answer.status, answer.seen], `${method} ${target}`).toEqual([400, null]);
+      }
+  });
+  it('CONNECT opens no tunnel', async () => {
+    door = await openDoor(PROXY);
+    const answer = await raw(`CONNECT localhost:22 HTTP/1.1\r\nHost: localhost:22\r\n\r\n`);
+    expect(answer.seen).toBeNull();
+    expect(answer.text).not.toContain('200');
+  });
+  it('an upgrade is judged like the request that it is, and nothing is upgraded', async () => {
+    door = await openDoor(PROXY);
+    const upgrade = (more: string) =>
+      raw(
+        `GET /_next/webpack-hmr HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`,
+      );
+    const stranger = await upgrade('');
+    expect([stranger.status, stranger.seen]).toEqual([401, null]);
+    expect((await upgrade(SIGNED)).status).toBe(200);
+    const h2c = await raw(
+      `GET /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`,
+    );
+    expect([h2c.status, h2c.seen]).toEqual([401, null]);
+  });
+  it('of a pipeline each request is judged for itself', async () => {
+    door = await openDoor(PROXY);
+    const { text, seen } = await raw(
+      `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${SIGNED}\r\nGET /batches HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /queues HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n${SIGNED}Connection: close\r\n\r\n`,
+    );
+    expect([...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status)).toEqual([
+      '200',
+      '401',
+      '403',
+    ]);
+    expect(seen?.url).toBe('/jobs');
+  });
+});
+
+describe('fetch metadata', () => {
+  it('refuses what another origin asks for and is no navigation, a sibling domain included', async () => {
+    door = await openDoor({ ...PROXY, ROLE_ADMINS: 'user:alice' });
+    for (const site of ['same-site', 'cross-site', 'unknown'])
+      for (const [mode, dest] of [
+        ['no-cors', 'image'],
+        ['no-cors', 'script'],
+        ['no-cors', 'empty'],
+        ['cors', 'empty'],
+        ['same-origin', 'empty'],
+        ['websocket', 'empty'],
+        ['navigate', 'iframe'],
+        ['navigate', 'frame'],
+        ['navigate', 'fencedframe'],
+        ['navigate', 'object'],
+        ['navigate', 'embed'],
+        ['', ''],
+      ] as const)
+        for (const path of ['/jobs', '/api/jobs/counts', '/api/jobs/export', '/icon.svg.x'])
+          expect(
+            await statusOf(path, {
+              ...signed,
+              'Sec-Fetch-Site': site,
+              ...(mode ? { 'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': dest } : {}),
+            }),
+            `${site} ${mode} ${dest} ${path}`,
+          ).toBe(403);
+  });
+  it('lets a link of any site lead here, and everything of our own pages and of old clients', async () => {
+    door = await openDoor(PROXY);
+    const from = (site: string, mode: string, dest: string) =>
+      statusOf('/jobs', {
+        ...signed,
+        'Sec-Fetch-Site': site,
+        'Sec-Fetch-Mode': mode,
+        'Sec-Fetch-Dest': dest,
+      });
+    for (const site of ['same-site', 'cross-site'])
+      expect(await from(site, 'navigate', 'document'), site).toBe(200);
+    for (const site of ['same-origin', 'none'])
+      expect(await from(site, 'cors', 'empty'), site).toBe(200);
+    expect(await statusOf('/jobs', signed)).toBe(200);
+  });
+  it('refuses a write that says it comes from another origin, whatever its Origin says', async () => {
+    door = await openDoor(PROXY);
+    for (const site of ['same-site', 'cross-site'])
+      expect(
+        await statusOf(
+          '/jobs',
+          { ...signed, Origin: door.origin, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': 'cors' },
+          'POST',
+        ),
+      ).toBe(403);
+  });
+});
+
+describe('static files', () => {
+  const build: BuildManifest = {
+    staticFiles: new Set(['/_next/static/chunks/a1.js', '/_next/static/media/b~2.svg']),
+    actionPages: new Map(),
+    pageOf: (address) => address,
+  };
+  const IMMUTABLE = 'public, max-age=31536000, immutable';
+  const read = (path: string, method = 'GET', headers = {}) =>
+    quietly(() => door.send(path, { method, headers }));
+
+  it.each(['', '/ops/good_job'])('of the build stay for ever, below %j', async (basePath) => {
+    door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, build);
+    for (const path of [
+      '/_next/static/chunks/a1.js',
+      '/_next/static/chunks/a1.js?dpl=x',
+      '/_next/static/chunks/%61%31.js',
+      '/%5fnext/static/chunks/a1.js',
+      '/_next/static/media/b~2.svg',
+      '/_next/static/media/b%7E2.svg',
+    ])
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await read(basePath + path, method);
+        expect([answer.status, answer.headers['cache-control']], path).toEqual([200, IMMUTABLE]);
+        expect(answer.seen?.url.split('?')[0]).toMatch(
+          new RegExp(`^${basePath}/_next/static/(chunks/a1.js|media/b~2.svg)$`),
+        );
+      }
+  });
+  it.each(['', '/ops/good_job'])(
+    'that the build lacks are a 404 before Next, below %j, whoever asks and however',
+    async (basePath) => {
+      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, build);
+      for (const path of [
+        '/_next/static/chunks/a2.js',
+        '/_next/static/chunks/A1.js',
+        '/_next/static/chunks/a1.js/',
+        '/_next/static/chunks/',
+        '/_next/static/',
+        '/_next/static',
+        '/_next/static/chunks/a1.js%00.map',
+        '/_next/static/%E3%81%82.js',
+        '/%5Fnext/static/x.js',
+        '/_next/static/chunks%2Fa2.js',
+      ])
+        for (const headers of [{}, signed])
+          for (const method of ['GET', 'HEAD']) {
+            const answer = await read(basePath + path, method, headers);
+            expect(answer.status, path).toBe(path.includes('%00') ? 400 : 404);
+            expect(answer.seen, path).toBeNull();
+            expect(answer.headers['cache-control'], path).toBe('no-store');
+          }
+    },
+  );
+  it('that are missing are asked for in no name but the console’s, and are not logged', async () => {
+    door = await openDoor(PROXY, 0, build);
+    const { text } = await printed(async () => {
+      for (let n = 0; n < 20; n += 1)
+        expect((await door.send(`/_next/static/chunks/x${n}.js`)).status).toBe(404);
+    });
+    expect(text).toBe('');
+    expect(await statusOf('/_next/static/chunks/a1.js', { Host: 'evil.example' })).toBe(403);
+  });
+  it('take nothing that is sent to them', async () => {
+    door = await openDoor(PROXY, 0, build);
+    for (const path of ['/_next/static/chunks/a1.js', '/_next/static/chunks/a2.js']) {
+      const answer = await quietly(() =>
+        door.send(path, { method: 'POST', headers: { ...signed, Origin: door.origin } }),
+      );
+      expect([answer.status, answer.seen]).toEqual([405, null]);
+    }
+  });
+  it('pages stay out of every cache', async () => {
+    door = await openDoor(PROXY, 0, build);
+    expect((await read('/jobs', 'GET', signed)).headers['cache-control']).toBe('no-store');
+  });
+});
