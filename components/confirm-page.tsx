@@ -3,6 +3,7 @@ import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Denial } from '@/lib/auth/permissions';
 import { env } from '@/lib/env';
+import { ActionForm } from './action-form';
 import { ReasonField } from './reason-field';
 import { Banner } from './ui/banner';
 import { Button, buttonClass } from './ui/button';
@@ -18,7 +19,7 @@ export function ConfirmPage({
   children,
 }: {
   title: string;
-  action: (form: FormData) => Promise<void>;
+  action: (form: FormData) => Promise<string>;
   back: string;
   confirm: string;
   danger?: boolean;
@@ -27,7 +28,7 @@ export function ConfirmPage({
 }) {
   const t = useTranslations('actions');
   return (
-    <form action={action} className="mx-auto max-w-xl py-6">
+    <ActionForm action={action} className="mx-auto max-w-xl py-6">
       <h1 className="text-xl font-semibold">{title}</h1>
       {children}
       <ReasonField required={env().auditReason === 'required'} />
@@ -44,6 +45,6 @@ export function ConfirmPage({
           {confirm}
         </Button>
       </div>
-    </form>
+    </ActionForm>
   );
 }

@@ -1,8 +1,11 @@
 import 'server-only';
+import { headers } from 'next/headers';
+import { redirect } from 'next/navigation';
 import { z } from 'zod';
 import { MAX_REASON } from './audit/bounds';
 import { type Ctx, recordAttempt, requireCtx, withReason } from './ctx';
 import { ConsoleError, type ErrorCode } from './errors';
+import { setResponseStatus } from './response-status';
 
 /** What a Server Action returns: its result, or the code of a sentence. */
 export type ActionResult<T> = { ok: true; value: T } | { ok: false; error: ErrorCode };
@@ -37,6 +40,7 @@ export async function runAction<Input, T>(
   try {
     const ctx = await requireCtx();
     if (!parsed.success || !reason.success) {
+      setResponseStatus(400);
       await recordAttempt(
         ctx,
         'unreadable',
@@ -50,4 +54,19 @@ export async function runAction<Input, T>(
     console.error(error);
     return { ok: false, error: error instanceof ConsoleError ? error.code : 'unexpected' };
   }
+}
+
+/** The fields that a form's action was sent; none when something else was sent to it. */
+export function formOf(sent: unknown): FormData {
+  return sent instanceof FormData ? sent : new FormData();
+}
+
+/**
+ * Ends a form's action with a page of the console: a browser without JavaScript is redirected there, the page's own
+ * script gets the address to navigate to. For a redirect of the latter Next would fetch the page from itself over HTTP,
+ * past the proxy that signs people in.
+ */
+export async function navigateTo(path: string): Promise<string> {
+  if ((await headers()).has('next-action')) return path;
+  redirect(path);
 }

@@ -6,6 +6,7 @@ import { LOCAL, VIEWER_HEADER, encodeViewer } from '../lib/auth/viewer';
 import type { Env } from '../lib/env';
 import { withAnswer } from '../lib/response-status';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
+import { judgeAction } from './action-request';
 import { createAuthenticator } from './auth/authenticator';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
@@ -25,6 +26,7 @@ import {
   readableUrl,
   sameOriginRule,
 } from './request-rules';
+import { dropUnreadableRouterState } from './router-state';
 import { setImmutable, staticFileAt } from './static-files';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -127,7 +129,7 @@ export function frontDoor(
     return !role;
   }
 
-  async function enter(visit: Visit, body: Promise<void> | null): Promise<void> {
+  async function enter(visit: Visit, body: Promise<Buffer> | null): Promise<void> {
     const { request, response, path, csp } = visit;
     if (!isForEverybody(request.method, path)) {
       if (authenticator && (await turnedAway(visit, authenticator))) return;
@@ -154,10 +156,16 @@ export function frontDoor(
     request.headers['x-request-id'] = visit.requestId;
     response.setHeader('X-Request-Id', visit.requestId);
     passHost(request, env);
+    dropUnreadableRouterState(request);
     const answer: { status?: number } = {};
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
-    await body;
+    const sent = await body;
+    if (request.method === 'POST' && options.build && !path.startsWith('/api/')) {
+      const action = judgeAction(request, path, sent ?? Buffer.alloc(0), options.build);
+      if ('refused' in action) return refuse(visit, action.refused);
+      if (action.page !== null) request.url = env.basePath + action.page;
+    }
     await withAnswer(answer, () => next(request, response));
   }
 
@@ -166,7 +174,7 @@ export function frontDoor(
     setSecurityHeaders(response, csp, hsts);
     // What the pages take for the front door's word is nobody else's.
     for (const name of Object.keys(request.headers))
-      if (name.startsWith('x-gjc-')) delete request.headers[name];
+      if (name.startsWith('x-gjc-') || name === 'x-action-forwarded') delete request.headers[name];
     const unreadable = oneHostRule(request) ?? readableUrl(request);
     if (!unreadable) request.url = restorePrefix(request.url ?? '/', env);
     passPreferences(request, env);

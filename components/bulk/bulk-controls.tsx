@@ -40,7 +40,7 @@ export function BulkControls({ run, onDone }: { run: BulkRun; onDone: () => void
       {OFFERED[run.state].map((control) => (
         <form
           key={control}
-          action={submitBulkControl}
+          action={submitBulkControl as unknown as (form: FormData) => Promise<void>}
           onSubmit={(event) => void act(event, control)}
         >
           <input type="hidden" name="id" value={run.id} />

@@ -1,8 +1,7 @@
 'use server';
 
-import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, runAction } from '../action';
+import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { isUuid } from '../text';
 import { repair } from './mutations';
@@ -41,7 +40,8 @@ export async function repairFinding(
 }
 
 /** The same from the confirmation page's form, without JavaScript: answers with /attention and what became of it, as numbers only. */
-export async function submitRepair(form: FormData): Promise<void> {
+export async function submitRepair(sent: FormData): Promise<string> {
+  const form = formOf(sent);
   const what = form.get('repair');
   const ids = form.getAll('id');
   const result = await carryOut({
@@ -55,5 +55,5 @@ export async function submitRepair(form: FormData): Promise<void> {
         Object.entries(result.value.counts).map(([name, count]) => [name, String(count)]),
       )
     : { error: result.error };
-  redirect(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
+  return navigateTo(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
 }

@@ -1,8 +1,7 @@
 'use server';
 
-import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, runAction } from '../action';
+import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { isTimestamp, isUuid } from '../text';
 import type { BatchRetryResult } from '../batches/mutations';
 import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
@@ -83,13 +82,14 @@ export async function controlBulkAction(
 }
 
 /** The same from the run's page without JavaScript. */
-export async function submitBulkControl(form: FormData): Promise<void> {
+export async function submitBulkControl(sent: FormData): Promise<string> {
+  const form = formOf(sent);
   const id = form.get('id');
   const result = await runAction(control, { id, control: form.get('control') }, (ctx, input) =>
     controlRun(ctx, input.id, input.control),
   );
   const failed = !result.ok ? result.error : result.value === 'done' ? null : result.value;
-  redirect(
+  return navigateTo(
     `/bulk/${typeof id === 'string' && isUuid(id) ? id : ''}${failed ? `?${new URLSearchParams({ outcome: failed })}` : ''}`,
   );
 }
@@ -102,7 +102,8 @@ export async function retryBatchAction(
 }
 
 /** The same from the confirmation page's form, without JavaScript; of a large batch that page asks for the number. */
-export async function submitBatchRetry(form: FormData): Promise<void> {
+export async function submitBatchRetry(sent: FormData): Promise<string> {
+  const form = formOf(sent);
   const text = (name: string) => String(form.get(name) ?? '');
   const id = text('id');
   const page = `/batches/${isUuid(id) ? id : ''}`;
@@ -116,8 +117,9 @@ export async function submitBatchRetry(form: FormData): Promise<void> {
       typed: text('typed') === '' ? null : readNumber(text('typed')),
       reason: text('reason'),
     });
-    if (started.ok && started.value.kind === 'started') redirect(`/bulk/${started.value.runId}`);
-    redirect(
+    if (started.ok && started.value.kind === 'started')
+      return navigateTo(`/bulk/${started.value.runId}`);
+    return navigateTo(
       `${page}/retry?${new URLSearchParams({ outcome: started.ok ? started.value.kind : started.error })}`,
     );
   }
@@ -127,8 +129,10 @@ export async function submitBatchRetry(form: FormData): Promise<void> {
     (ctx, given) => retryBatchUnlessLarge(ctx, given.id),
     'retryBatch',
   );
-  if (result.ok && result.value.outcome === 'large') redirect(`${page}/retry`);
-  redirect(`${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`);
+  if (result.ok && result.value.outcome === 'large') return navigateTo(`${page}/retry`);
+  return navigateTo(
+    `${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`,
+  );
 }
 
 function didRetry(result: ActionResult<BatchRetryResult>): Record<string, string> {

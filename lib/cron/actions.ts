@@ -1,8 +1,7 @@
 'use server';
 
-import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, runAction } from '../action';
+import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { isFilterText } from '../text';
 import { configuredCron } from './configured';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
@@ -29,7 +28,8 @@ export async function changeCron(
 }
 
 /** The same from the confirmation page's form: answers with the entry's page and what became of it. */
-export async function submitCron(form: FormData): Promise<void> {
+export async function submitCron(sent: FormData): Promise<string> {
+  const form = formOf(sent);
   const [action, key] = [form.get('action'), form.get('key')];
   const result = await change({ action, key, reason: form.get('reason') });
   const outcome = result.ok
@@ -41,5 +41,5 @@ export async function submitCron(form: FormData): Promise<void> {
     typeof key === 'string' && isFilterText(key) && outcome !== 'missing'
       ? `/cron_entries/${encodeURIComponent(key)}`
       : '/cron_entries';
-  redirect(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
+  return navigateTo(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
 }

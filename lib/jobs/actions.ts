@@ -1,9 +1,8 @@
 'use server';
 
 import { getTimeZone } from 'next-intl/server';
-import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, runAction } from '../action';
+import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
 import { zonedToUtc } from '../i18n/zoned-time';
@@ -37,7 +36,8 @@ export async function changeJob(
 }
 
 /** The same from the confirmation page's form, without JavaScript: answers with the job's page and what became of it. */
-export async function submitJobAction(form: FormData): Promise<void> {
+export async function submitJobAction(sent: FormData): Promise<string> {
+  const form = formOf(sent);
   const scheduledAt =
     form.get('when') === 'at'
       ? (zonedToUtc(String(form.get('at')), await getTimeZone()) ?? 'unreadable')
@@ -55,5 +55,5 @@ export async function submitJobAction(form: FormData): Promise<void> {
     (result.value.outcome === 'missing' ||
       (result.value.outcome === 'done' && action === 'destroy'));
   const path = typeof id === 'string' && isUuid(id) && !gone ? `/jobs/${id}` : '/jobs';
-  redirect(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
+  return navigateTo(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
 }

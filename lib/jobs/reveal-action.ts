@@ -2,7 +2,7 @@
 
 import { getTranslations } from 'next-intl/server';
 import { z } from 'zod';
-import { runAction } from '../action';
+import { formOf, runAction } from '../action';
 import { isUuid } from '../text';
 import { reveal } from './reveal';
 
@@ -22,7 +22,8 @@ const input = z.object({
 export type Revealed = { text: string } | { problem: string };
 
 /** The door of the form, with and without JavaScript. */
-export async function revealAction(_before: Revealed | null, form: FormData): Promise<Revealed> {
+export async function revealAction(_before: Revealed | null, sent: FormData): Promise<Revealed> {
+  const form = formOf(sent);
   const given = {
     jobId: form.get('job'),
     executionId: form.get('execution') ?? '',

@@ -1,8 +1,7 @@
 'use server';
 
-import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, runAction } from '../action';
+import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { isFilterText } from '../text';
 import { type PauseOutcome, changePause } from './mutations';
@@ -30,7 +29,8 @@ export async function changePauses(
 }
 
 /** The same from the confirmation page's form: answers with the page of pauses and what became of it. */
-export async function submitPause(form: FormData): Promise<void> {
+export async function submitPause(sent: FormData): Promise<string> {
+  const form = formOf(sent);
   const [action, kind, name] = ['action', 'kind', 'name'].map((field) => form.get(field));
   const result = await change({ action, kind, name, reason: form.get('reason') });
   const outcome = result.ok
@@ -38,7 +38,7 @@ export async function submitPause(form: FormData): Promise<void> {
       ? result.value.code
       : result.value.outcome
     : result.error;
-  redirect(
+  return navigateTo(
     `/pauses?${new URLSearchParams({ did: String(action), outcome, ...(typeof name === 'string' && isFilterText(name) ? { name: name.slice(0, 200) } : {}) })}`,
   );
 }

@@ -1,0 +1,55 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import { useRouter } from 'next/navigation';
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { actionFailed } from './action-failed';
+
+/**
+ * A form of a Server Action that ends with a page of the console (`navigateTo`). Without JavaScript the browser follows
+ * the redirect; with it this form navigates to the address that the action returns.
+ */
+export function ActionForm({
+  action,
+  className,
+  children,
+}: {
+  action: (form: FormData) => Promise<string>;
+  className?: string;
+  children: ReactNode;
+}) {
+  const t = useTranslations('errors');
+  const router = useRouter();
+  const [working, setWorking] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (working) return;
+    setWorking(true);
+    setProblem(null);
+    try {
+      router.push(await action(new FormData(event.currentTarget)));
+    } catch (error) {
+      setProblem(t(actionFailed(error).error));
+    }
+    setWorking(false);
+  }
+
+  return (
+    // React takes the returned address for nothing: only its own submission, which is prevented, would see it.
+    <form
+      action={action as unknown as (form: FormData) => Promise<void>}
+      onSubmit={(event) => void submit(event)}
+      aria-busy={working}
+      className={className}
+    >
+      {children}
+      {problem && (
+        <p role="alert" className="mt-2 text-danger">
+          {problem}
+        </p>
+      )}
+    </form>
+  );
+}

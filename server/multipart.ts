@@ -1,0 +1,56 @@
+/** A field of a form; a file is none, since no form of the console has any. */
+export interface FormField {
+  name: string;
+  value: string;
+}
+
+const MAX_FIELDS = 2_000;
+/** What browsers make, and what every parser behind takes. */
+const TYPE = /^multipart\/form-data; ?boundary=([A-Za-z0-9'_-]{27,70})$/;
+/** What a browser writes before a field: its name alone, with `"` and line breaks encoded. */
+const HEAD = /^content-disposition: form-data; name="([^"\r\n\0]{0,1000})"$/i;
+const CRLF = Buffer.from('\r\n');
+const END_OF_HEAD = Buffer.from('\r\n\r\n');
+
+/**
+ * The fields of a multipart form as a browser sends it; null for anything else. Two parsers read it behind this one, each
+ * lenient in its own way: what passes here means the same to both. One pass over `body`.
+ */
+export function readForm(contentType: string, body: Buffer): FormField[] | null {
+  const boundary = TYPE.exec(contentType)?.[1];
+  if (boundary === undefined) return null;
+  const delimiter = Buffer.from(`\r\n--${boundary}`);
+  // The first delimiter has no line before it.
+  if (!body.subarray(0, delimiter.length - 2).equals(delimiter.subarray(2))) return null;
+  let at = delimiter.length - 2;
+  const fields: FormField[] = [];
+  for (;;) {
+    const rest = body.subarray(at, at + 4).toString('latin1');
+    if (rest === '--' || rest === '--\r\n') return body.length === at + rest.length ? fields : null;
+    if (!rest.startsWith('\r\n') || fields.length >= MAX_FIELDS) return null;
+    const next = body.indexOf(delimiter, at + CRLF.length);
+    const field = next < 0 ? null : readField(body.subarray(at + CRLF.length, next));
+    if (!field) return null;
+    fields.push(field);
+    at = next + delimiter.length;
+  }
+}
+
+function readField(part: Buffer): FormField | null {
+  const end = part.indexOf(END_OF_HEAD);
+  const head = end < 0 ? null : textOf(part.subarray(0, end));
+  const name = head === null ? undefined : HEAD.exec(head)?.[1];
+  const value = textOf(part.subarray(end + END_OF_HEAD.length));
+  return name === undefined || value === null ? null : { name, value };
+}
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** null: bytes that are no UTF-8. */
+export function textOf(bytes: Buffer): string | null {
+  try {
+    return UTF_8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
