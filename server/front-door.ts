@@ -7,6 +7,9 @@ import type { Env } from '../lib/env';
 import { withAnswer } from '../lib/response-status';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
+import { START_PATH } from './auth/local-access';
+import { sendStartPage } from './auth/start-page';
+import type { StartTokens } from './auth/start-token';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
@@ -31,6 +34,7 @@ interface Visit {
   request: IncomingMessage;
   response: ServerResponse;
   csp: string;
+  nonce: string;
   /** Without base path and query. */
   path: string;
   requestId: string;
@@ -41,8 +45,12 @@ interface Visit {
  * What stands between the socket and Next: the rules that must hold before any page or action runs, and who is
  * asking. Returns the listener of the HTTP server. Throws EnvError for keys that cannot be read.
  */
-export function frontDoor(env: Env, next: Handler, options: { development: boolean }) {
-  const authenticator = createAuthenticator(env);
+export function frontDoor(
+  env: Env,
+  next: Handler,
+  options: { development: boolean; startTokens?: StartTokens | null },
+) {
+  const authenticator = createAuthenticator(env, options.startTokens ?? null);
   const waitOf = createRateLimits(env);
   const waitToSignIn = createSignInLimit();
   const hsts = env.publicUrl?.protocol === 'https:';
@@ -63,6 +71,10 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
 
   /** What a reader can do about it, where the console itself signs people in. */
   function waysOn({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
+    if (env.auth.mode === 'none')
+      return code === 'signed_out'
+        ? [{ href: `${env.basePath}${START_PATH}`, label: 'sign_in' }]
+        : [];
     if (env.auth.mode !== 'oidc') return [];
     if (code === 'no_role' || code === 'groups_overage')
       return [{ form: `${env.basePath}/auth/sign-out`, label: 'sign_out' }];
@@ -81,6 +93,12 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
     if (answer.kind === 'refused') return refuse(visit, answer.refused);
     if (answer.kind === 'page') return sendDoorPage(request, response, answer);
+    if (answer.kind === 'start') {
+      const { requestId, viewer, nonce } = visit;
+      if (answer.problem) recordRefusal(request, { refused: answer.problem, viewer, requestId });
+      response.setHeader('X-Request-Id', requestId);
+      return sendStartPage(request, response, { ...answer, basePath: env.basePath, nonce });
+    }
     response.writeHead(303, { Location: answer.location }).end();
   }
 
@@ -95,7 +113,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
   /** Finds out who is asking and what they are; true: that has been answered. */
   async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
     const { request, response, path } = visit;
-    if (door && mustWait(visit, await waitToSignIn(request, path))) return true;
+    if (env.auth.mode === 'oidc' && mustWait(visit, await waitToSignIn(request, path))) return true;
     const answer = await door?.(request, path);
     if (answer) {
       answerDoor(visit, answer);
@@ -111,7 +129,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
       return true;
     }
     visit.requestId = requestIdOf(request.headers['x-request-id'], found.trustedProxy === true);
-    const role = env.auth.mode === 'none' ? null : roleOf(found.identity, env.auth.roles);
+    const role = env.auth.mode === 'none' ? LOCAL.role : roleOf(found.identity, env.auth.roles);
     const { id, email, name } = found.identity;
     visit.viewer = { id, email, name, role };
     if (found.setCookie) response.setHeader('Set-Cookie', found.setCookie);
@@ -155,7 +173,8 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
-    const csp = contentSecurityPolicy(createNonce(), options.development);
+    const nonce = createNonce();
+    const csp = contentSecurityPolicy(nonce, options.development);
     setSecurityHeaders(response, csp, hsts);
     // What the pages take for the front door's word is nobody else's.
     for (const name of Object.keys(request.headers))
@@ -174,6 +193,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
       request,
       response,
       csp,
+      nonce,
       path: path ?? '',
       requestId: randomUUID(),
       viewer: null,
