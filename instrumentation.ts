@@ -4,6 +4,8 @@ export async function register(): Promise<void> {
   const { offerRecorder } = await import('./lib/metrics/recorder');
   const { createRecorder } = await import('./lib/metrics/metrics');
   offerRecorder(createRecorder);
-  const { logDatabase } = await import('./lib/startup');
+  const { holdsDemoTables, logDatabase } = await import('./lib/startup');
+  const { offerDemoCheck } = await import('./lib/demo-database');
+  offerDemoCheck(holdsDemoTables);
   void logDatabase();
 }

@@ -27,7 +27,11 @@ function send(
         port: site.server.port,
         path,
         method,
-        headers: { Host: `localhost:${site.server.port}`, ...headers },
+        headers: {
+          Host: `localhost:${site.server.port}`,
+          Cookie: site.server.cookie,
+          ...headers,
+        },
       },
       (answer) => {
         let text = '';

@@ -18,7 +18,8 @@ const metrics = (url: string, headers: Record<string, string> = {}) =>
   }));
 
 test('this machine reads them: jobs, requests, connections; a queue’s name writes no line', async () => {
-  for (const path of ['/jobs', '/api/jobs']) await (await fetch(site.url(path))).text();
+  for (const path of ['/jobs', '/api/jobs'])
+    await (await fetch(site.url(path), { headers: { Cookie: site.server.cookie } })).text();
   // A request counts when its answer is over, which the client sees a moment before the server.
   await expect
     .poll(async () => (await metrics(site.url('/metrics'))).text)
@@ -47,7 +48,10 @@ test('nobody does through a proxy, by another name or in another spelling', asyn
     '//metrics',
     '/jobs/..%2fmetrics',
   ]) {
-    const { text } = await metrics(site.url(path), { 'X-Forwarded-For': '10.0.0.1' });
+    const { text } = await metrics(site.url(path), {
+      'X-Forwarded-For': '10.0.0.1',
+      Cookie: site.server.cookie,
+    });
     expect(text, path).not.toContain('good_job_jobs');
   }
 });

@@ -1,7 +1,11 @@
 import 'server-only';
 import messages from '../messages/en.json';
-import { detected } from './ctx';
+import sql from 'sql-template-tag';
+import { database, detected } from './ctx';
+import { DEMO_MARK } from './demo-database';
+import { env } from './env';
 import { ConsoleError } from './errors';
+import { TABLES } from './good-job/schema';
 
 /** One log line: which tables, what they lack, what the role may do; or why the database cannot be asked. */
 export async function logDatabase(): Promise<void> {
@@ -25,4 +29,18 @@ export async function logDatabase(): Promise<void> {
       error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
     console.error(`Database: ${messages.errors[code]}${cause}`);
   }
+}
+
+/** Whether `npm run demo` made all of the GoodJob tables in DATABASE_SCHEMA; false without tables. */
+export async function holdsDemoTables(): Promise<boolean> {
+  const [row] = await database().read((tx) =>
+    tx.query<{ demo: boolean | null }>(sql`
+      SELECT bool_and(coalesce(starts_with(obj_description(c.oid, 'pg_class'), ${DEMO_MARK}), false)) AS demo
+        FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = ${env().databaseSchema}
+         AND c.relname = ANY(${[...TABLES]})
+         AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`),
+  );
+  return row?.demo === true;
 }

@@ -32,8 +32,12 @@ export async function buildServer(): Promise<void> {
     recursive: true,
   });
   await build({
-    entryPoints: [path.join(root, 'server/main.ts')],
-    outfile: path.join(standalone, 'main.mjs'),
+    entryPoints: {
+      main: path.join(root, 'server/main.ts'),
+      token: path.join(root, 'server/token-command.ts'),
+    },
+    outdir: standalone,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { type Page, chromium } from 'playwright';
 import { browserFlags, ensureBrowser } from '../e2e/support/browser';
 import { startConsole } from '../e2e/support/console-server';
+import { giveSessionsOf } from '../e2e/support/sessions';
 import { setUpConsoleSchema } from '../lib/audit/setup';
 import { startPostgres } from '../test/harness/postgres';
 import { insertDemoAudit } from './demo/data/audit';
@@ -177,6 +178,7 @@ const lost = await startConsole({
 });
 shots.push({ name: 'database-down', path: '/jobs', origin: lost.origin });
 const browser = await chromium.launch({ executablePath, args: browserFlags() });
+giveSessionsOf(browser);
 let count = 0;
 for (const locale of ['ja', 'en']) {
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -36,7 +36,7 @@ describe('without sign-in', () => {
     door = await openDoor({});
     const send = (last: string) =>
       door.raw(
-        `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`,
+        `GET /jobs HTTP/1.1\r\nHost: localhost:${door.port}\r\nCookie: ${door.cookie}\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`,
       );
     expect((await send('')).status).toBe(200);
     await printed(async () =>

@@ -8,6 +8,9 @@ import { withAnswer } from '../lib/response-status';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { judgeAction } from './action-request';
 import { createAuthenticator } from './auth/authenticator';
+import { START_PATH } from './auth/local-access';
+import { sendStartPage } from './auth/start-page';
+import type { StartTokens } from './auth/start-token';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
 import type { BuildManifest } from './build-manifest';
@@ -36,6 +39,7 @@ interface Visit {
   request: IncomingMessage;
   response: ServerResponse;
   csp: string;
+  nonce: string;
   /** Without base path and query. */
   path: string;
   requestId: string;
@@ -49,9 +53,9 @@ interface Visit {
 export function frontDoor(
   env: Env,
   next: Handler,
-  options: { development: boolean; build?: BuildManifest },
+  options: { development: boolean; build?: BuildManifest; startTokens?: StartTokens | null },
 ) {
-  const authenticator = createAuthenticator(env);
+  const authenticator = createAuthenticator(env, options.startTokens ?? null);
   const waitOf = createRateLimits(env);
   const waitToSignIn = createSignInLimit();
   const hsts = env.publicUrl?.protocol === 'https:';
@@ -72,6 +76,10 @@ export function frontDoor(
 
   /** What a reader can do about it, where the console itself signs people in. */
   function waysOn({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
+    if (env.auth.mode === 'none')
+      return code === 'signed_out'
+        ? [{ href: `${env.basePath}${START_PATH}`, label: 'sign_in' }]
+        : [];
     if (env.auth.mode !== 'oidc') return [];
     if (code === 'no_role' || code === 'groups_overage')
       return [{ form: `${env.basePath}/auth/sign-out`, label: 'sign_out' }];
@@ -90,6 +98,12 @@ export function frontDoor(
     if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
     if (answer.kind === 'refused') return refuse(visit, answer.refused);
     if (answer.kind === 'page') return sendDoorPage(request, response, answer);
+    if (answer.kind === 'start') {
+      const { requestId, viewer, nonce } = visit;
+      if (answer.problem) recordRefusal(request, { refused: answer.problem, viewer, requestId });
+      response.setHeader('X-Request-Id', requestId);
+      return sendStartPage(request, response, { ...answer, basePath: env.basePath, nonce });
+    }
     response.writeHead(303, { Location: answer.location }).end();
   }
 
@@ -104,7 +118,7 @@ export function frontDoor(
   /** Finds out who is asking and what they are; true: that has been answered. */
   async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
     const { request, response, path } = visit;
-    if (door && mustWait(visit, await waitToSignIn(request, path))) return true;
+    if (env.auth.mode === 'oidc' && mustWait(visit, await waitToSignIn(request, path))) return true;
     const answer = await door?.(request, path);
     if (answer) {
       answerDoor(visit, answer);
@@ -120,7 +134,7 @@ export function frontDoor(
       return true;
     }
     visit.requestId = requestIdOf(request.headers['x-request-id'], found.trustedProxy === true);
-    const role = env.auth.mode === 'none' ? null : roleOf(found.identity, env.auth.roles);
+    const role = env.auth.mode === 'none' ? LOCAL.role : roleOf(found.identity, env.auth.roles);
     const { id, email, name } = found.identity;
     visit.viewer = { id, email, name, role };
     if (found.setCookie) response.setHeader('Set-Cookie', found.setCookie);
@@ -170,7 +184,8 @@ export function frontDoor(
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
-    const csp = contentSecurityPolicy(createNonce(), options.development);
+    const nonce = createNonce();
+    const csp = contentSecurityPolicy(nonce, options.development);
     setSecurityHeaders(response, csp, hsts);
     // What the pages take for the front door's word is nobody else's.
     for (const name of Object.keys(request.headers))
@@ -195,6 +210,7 @@ export function frontDoor(
       request,
       response,
       csp,
+      nonce,
       path: path ?? '',
       requestId: randomUUID(),
       viewer: null,

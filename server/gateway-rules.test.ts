@@ -199,7 +199,7 @@ describe('static files', () => {
     quietly(() => door.send(path, { method, headers }));
 
   it.each(['', '/ops/good_job'])('of the build stay for ever, below %j', async (basePath) => {
-    door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, build);
+    door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
     for (const path of [
       '/_next/static/chunks/a1.js',
       '/_next/static/chunks/a1.js?dpl=x',
@@ -219,7 +219,7 @@ describe('static files', () => {
   it.each(['', '/ops/good_job'])(
     'that the build lacks are a 404 before Next, below %j, whoever asks and however',
     async (basePath) => {
-      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, build);
+      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
       for (const path of [
         '/_next/static/chunks/a2.js',
         '/_next/static/chunks/A1.js',
@@ -242,7 +242,7 @@ describe('static files', () => {
     },
   );
   it('that are missing are asked for in no name but the console’s, and are not logged', async () => {
-    door = await openDoor(PROXY, 0, build);
+    door = await openDoor(PROXY, 0, { build });
     const { text } = await printed(async () => {
       for (let n = 0; n < 20; n += 1)
         expect((await door.send(`/_next/static/chunks/x${n}.js`)).status).toBe(404);
@@ -251,7 +251,7 @@ describe('static files', () => {
     expect(await statusOf('/_next/static/chunks/a1.js', { Host: 'evil.example' })).toBe(403);
   });
   it('take nothing that is sent to them', async () => {
-    door = await openDoor(PROXY, 0, build);
+    door = await openDoor(PROXY, 0, { build });
     for (const path of ['/_next/static/chunks/a1.js', '/_next/static/chunks/a2.js']) {
       const answer = await quietly(() =>
         door.send(path, { method: 'POST', headers: { ...signed, Origin: door.origin } }),
@@ -260,7 +260,7 @@ describe('static files', () => {
     }
   });
   it('pages stay out of every cache', async () => {
-    door = await openDoor(PROXY, 0, build);
+    door = await openDoor(PROXY, 0, { build });
     expect((await read('/jobs', 'GET', signed)).headers['cache-control']).toBe('no-store');
   });
 });

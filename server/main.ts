@@ -10,6 +10,10 @@ import { EnvError } from '../lib/env-values';
 import { ConsoleError } from '../lib/errors';
 import { setRedaction } from '../lib/redaction/config';
 import { shutdown } from '../lib/shutdown';
+import { isDemoDatabase } from '../lib/demo-database';
+import { announceServer, createServerFolder } from './auth/server-folder';
+import { START_PATH } from './auth/local-access';
+import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
 import { type BuildManifest, readBuildManifest } from './build-manifest';
 import { type Handler, frontDoor } from './front-door';
@@ -90,12 +94,15 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
+function listenAddress(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, '');
+}
+
 /** `localhost` is both loopback addresses: a browser may try either first. */
 async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): Promise<Server[]> {
   const main = createHttpServer(listener);
-  const host = env.host.replace(/^\[|\]$/g, '');
-  await listen(main, env.port, host === 'localhost' ? '127.0.0.1' : host);
-  if (host !== 'localhost') return [main];
+  await listen(main, env.port, listenAddress(env.host));
+  if (env.host !== 'localhost') return [main];
   const second = createHttpServer(listener);
   const address = main.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
@@ -117,6 +124,33 @@ function drainOnSignal(servers: Server[]): void {
       void Promise.all([...closed, shutdown()]).then(() => process.exit(0));
     });
   }
+}
+
+/** null: people sign in elsewhere, or the console is open to everybody. Throws EnvError. */
+function createStartTokens(env: Env): StartTokens | null {
+  if (env.auth.mode !== 'none' || env.auth.open) return null;
+  const tokens = new StartTokens(createServerFolder(process.env));
+  process.on('exit', () => tokens.close());
+  return tokens;
+}
+
+/** Prints the link that opens the console, or names the file that holds it: a log is read by others. */
+async function announceLink(tokens: StartTokens, origin: string, port: number): Promise<void> {
+  const { basePath, publicUrl } = env;
+  const base = isLoopback(publicUrl) ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
+  const startUrl = base + START_PATH;
+  announceServer(tokens.folder, { host: listenAddress(env.host), port, basePath, startUrl });
+  if (env.demo && (await isDemoDatabase())) return;
+  console.log(
+    process.stdout.isTTY
+      ? `Open it with this link: ${startUrl}#${tokens.issue()}`
+      : `The link to open it is in the file ${tokens.writeLink(startUrl)}`,
+  );
+  console.log('The link works once and for 10 minutes; npm run token prints a new one.');
+}
+
+function isLoopback(url: URL | null): url is URL {
+  return url !== null && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
 }
 
 /** Why the server could not listen, in a sentence. */
@@ -144,14 +178,15 @@ if (!development && !existsSync(path.join(here, '.next'))) {
 }
 try {
   const { next, build } = await nextHandler(env);
-  const listener = frontDoor(env, next, { development, build });
+  const startTokens = createStartTokens(env);
+  const listener = frontDoor(env, next, { development, build, startTokens });
   const servers = await listenOnHost(env, listener);
   drainOnSignal(servers);
   const address = servers[0]?.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
-  console.log(
-    `GoodJob Console listens on http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath || '/'}`,
-  );
+  const origin = `http://${env.host === '::1' ? '[::1]' : env.host}:${port}`;
+  console.log(`GoodJob Console listens on ${origin}${env.basePath || '/'}`);
+  if (startTokens) await announceLink(startTokens, origin, port);
 } catch (error) {
   console.error(error instanceof EnvError ? error.message : startProblem(error));
   process.exit(1);

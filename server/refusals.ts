@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { printRefusedAtDoor } from '../lib/audit/print';
+import type { StartProblem } from './auth/types';
 import type { Refused } from './request-rules';
 
 /** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
@@ -12,7 +13,7 @@ const UNREMARKABLE = new Set<string>([
 ]);
 
 export interface Refusal {
-  refused: Refused;
+  refused: Refused | StartProblem;
   /** null: nobody had been recognised yet. */
   viewer: { id: string; role: string | null } | null;
   requestId: string;

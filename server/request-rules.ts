@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Env } from '../lib/env';
 import type { AuthRefused } from './auth/types';
 import { MAX_BODY } from './body-limit';
+import { hasProxyHeader } from './proxy-headers';
 
 /** Why a request is answered at the door; a message key `door.<code>`, with its status. */
 export type Refused =
@@ -52,10 +53,7 @@ export function oneHostRule({ rawHeaders, headers }: IncomingMessage): Refused |
 export function loopbackRule(request: IncomingMessage): Refused | null {
   const host = request.headers.host ?? '';
   if (!LOOPBACK.test(host)) return { code: 'not_loopback', status: 403 };
-  const forwarded = Object.keys(request.headers).some(
-    (name) => name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-'),
-  );
-  return forwarded ? { code: 'forwarded', status: 403 } : null;
+  return hasProxyHeader(request) ? { code: 'forwarded', status: 403 } : null;
 }
 
 /**

@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process';
+import { linkFileIn, signInLocally, tokenIn } from '../../test/harness/local-sign-in';
 import { ensureBuild } from './build';
 import { consoleUrl } from './pgbouncer';
+import { addSession } from './sessions';
 
 export interface ConsoleServer {
   /** `http://localhost:<port>`, without the base path. */
   origin: string;
   port: number;
   basePath: string;
+  /** Where nobody signs in: the Cookie header of a session of this machine, which browser contexts have already; else ''. */
+  cookie: string;
   /** What it printed so far, stdout and stderr. */
   output(): string;
   stop(): Promise<void>;
@@ -27,6 +31,12 @@ function inherited(): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
   );
+}
+
+/** Nobody signs in, and the server answers this machine alone: it needs a start token. The demo's own tables need none. */
+function needsToken(env: Record<string, string>): boolean {
+  const mode = env.AUTH_MODE || 'none';
+  return mode === 'none' && env.I_KNOW_THIS_IS_OPEN !== '1' && env.DEMO !== '1';
 }
 
 /** Starts the production server on a free port; rejects with what it printed when it ends before it listens. */
@@ -54,19 +64,29 @@ export async function startConsole({
   process.once('exit', kill);
   void gone.then(() => process.off('exit', kill));
   let text = '';
+  const isLocal = needsToken(env);
   const port = await new Promise<number>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         text += chunk.toString('utf8');
         const listening = /listens on http:\/\/[^\s/]*:(\d+)/.exec(text);
-        if (listening) resolve(Number(listening[1]));
+        if (listening && (!isLocal || linkFileIn(text))) resolve(Number(listening[1]));
       });
     void gone.then(() => reject(new Error(`The console ended at once: ${text}`)));
   });
+  const origin = `http://localhost:${port}`;
+  let cookie = '';
+  if (isLocal) {
+    const publicOrigin = env.PUBLIC_URL ? new URL(env.PUBLIC_URL).origin : undefined;
+    cookie = await signInLocally(origin + basePath, tokenIn(linkFileIn(text) ?? ''), publicOrigin);
+    const forget = await addSession(cookie, basePath);
+    void gone.then(forget);
+  }
   return {
-    origin: `http://localhost:${port}`,
+    origin,
     port,
     basePath,
+    cookie,
     output: () => text,
     kill: async () => {
       kill();

@@ -1,5 +1,6 @@
 import { type BrowserContext, expect, test as base } from 'playwright/test';
 import { NO_BROWSER, browserFlags } from './browser';
+import { giveSessionsOf, sessionCookies } from './sessions';
 
 export interface WorkerOptions {
   /** BASE_PATH of the servers that this project's specs start. */
@@ -47,6 +48,20 @@ interface Fixtures {
 
 /** For specs that speak HTTP themselves: they need no browser. */
 export const httpTest = base.extend<object, WorkerOptions>({
+  browser: [
+    async ({ browser }, use) => {
+      giveSessionsOf(browser);
+      await use(browser);
+    },
+    { scope: 'worker' },
+  ],
+  request: async ({ playwright }, use) => {
+    const request = await playwright.request.newContext({
+      storageState: { cookies: sessionCookies(), origins: [] },
+    });
+    await use(request);
+    await request.dispose();
+  },
   basePath: ['', { option: true, scope: 'worker' }],
   launchOptions: [
     async ({}, use) => use({ executablePath: process.env.GJC_BROWSER, args: browserFlags() }),

@@ -5,8 +5,8 @@ import { type RoleRules, readRoleRules } from './roles';
 
 /** How viewers are known, read from the environment; each mode's own settings are there in that mode alone. */
 export type AuthConfig =
-  /** Nobody signs in. `open`: served beyond this machine all the same, by AUTH_MODE=none and I_KNOW_THIS_IS_OPEN=1. */
-  | { mode: 'none'; open: boolean }
+  /** Nobody signs in. `open`: served beyond this machine all the same, by AUTH_MODE=none and I_KNOW_THIS_IS_OPEN=1; else to who has a start token. */
+  | ({ mode: 'none'; open: boolean } & SessionLimits)
   | ({ mode: 'proxy-header'; roles: RoleRules } & ProxyHeaderConfig)
   | ({ mode: 'proxy-jwt'; roles: RoleRules } & ProxyJwtConfig)
   | ({ mode: 'oidc'; roles: RoleRules } & OidcConfig);
@@ -35,7 +35,12 @@ export interface ProxyJwtConfig {
   albSigner: string | null;
 }
 
-export interface OidcConfig {
+export interface SessionLimits {
+  idleMs: number;
+  maxMs: number;
+}
+
+export interface OidcConfig extends SessionLimits {
   issuer: URL;
   clientId: string;
   clientSecret: string;
@@ -46,8 +51,6 @@ export interface OidcConfig {
   trustEmail: boolean;
   /** The first encrypts, all decrypt. */
   sessionSecrets: string[];
-  idleMs: number;
-  maxMs: number;
 }
 
 const MODES = ['none', 'proxy-header', 'proxy-jwt', 'oidc'] as const;
@@ -251,15 +254,19 @@ function oidc(e: AuthSource, publicUrl: URL | null): OidcConfig {
     groupsClaim: e.OIDC_GROUPS_CLAIM,
     trustEmail: e.OIDC_TRUST_EMAIL,
     sessionSecrets: e.SESSION_SECRET,
-    idleMs: e.SESSION_IDLE_MINUTES * 60_000,
-    maxMs: e.SESSION_MAX_HOURS * 3_600_000,
+    ...sessionLimits(e),
   };
+}
+
+function sessionLimits(e: AuthSource): SessionLimits {
+  return { idleMs: e.SESSION_IDLE_MINUTES * 60_000, maxMs: e.SESSION_MAX_HOURS * 3_600_000 };
 }
 
 /** Puts the variables of one mode together; throws EnvError for what that mode cannot do without. */
 export function readAuthConfig(e: AuthSource, publicUrl: URL | null): AuthConfig {
   const mode = e.AUTH_MODE ?? 'none';
-  if (mode === 'none') return { mode, open: e.AUTH_MODE === 'none' && e.I_KNOW_THIS_IS_OPEN };
+  if (mode === 'none')
+    return { mode, open: e.AUTH_MODE === 'none' && e.I_KNOW_THIS_IS_OPEN, ...sessionLimits(e) };
   const roles = readRoleRules({
     admin: e.ROLE_ADMINS,
     operator: e.ROLE_OPERATORS,

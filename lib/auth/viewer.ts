@@ -3,7 +3,7 @@ import { ROLES, type Role, type Viewer } from './permissions';
 /** The front door's word to the pages on who is asking; it takes away whatever a client sent under that name. */
 export const VIEWER_HEADER = 'x-gjc-viewer';
 
-/** Without sign-in only this machine reaches the server, and whoever sits at it is the admin. */
+/** Without sign-in, who has a session of this machine, or everybody in the open mode. */
 export const LOCAL: Viewer = { id: 'local', role: 'admin' };
 
 /** `role:id:email:name`: a header holds bytes, and a name may be in any script. */

@@ -17,7 +17,7 @@ import { Racer } from '../../test/races/racer';
 import { prepare } from '../../test/races/stage';
 import { fill } from './fill';
 import { machine } from './report';
-import { startConsole } from './server';
+import { fetchConsole, startConsole } from './server';
 
 /*
  * 100,000 discarded jobs retried by one run of the production server, alone and with four workers of each lock
@@ -107,7 +107,7 @@ async function measureRun(
       await client.query(`SET TIME ZONE 'UTC'`);
       await prepare(client);
       await client.query(LOG_OF_CONSOLE);
-      await fetch(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
+      await fetchConsole(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
       if (strategy)
         for (let n = 0; n < WORKERS; n += 1)
           workers.push(
@@ -209,7 +209,7 @@ async function create(url: string, client: pg.Client): Promise<{ runId: string; 
 /** Sends the form of the run's page, as a browser without JavaScript does. */
 async function submitResume(origin: string, runId: string): Promise<void> {
   for (let tries = 0; ; tries += 1) {
-    const page = await fetch(`${origin}/bulk/${runId}`).then((response) => response.text());
+    const page = await fetchConsole(`${origin}/bulk/${runId}`).then((response) => response.text());
     const form = page.match(
       /<form[^>]*>(?:(?!<\/form>).)*value="resume"(?:(?!<\/form>).)*<\/form>/s,
     )?.[0];
@@ -222,7 +222,7 @@ async function submitResume(origin: string, runId: string): Promise<void> {
             .replaceAll('&amp;', '&');
         if (attribute('name')) body.append(attribute('name'), attribute('value'));
       }
-      const answer = await fetch(`${origin}/bulk/${runId}`, {
+      const answer = await fetchConsole(`${origin}/bulk/${runId}`, {
         method: 'POST',
         body,
         headers: { Origin: origin },
@@ -239,7 +239,7 @@ async function submitResume(origin: string, runId: string): Promise<void> {
 
 async function finished(origin: string, runId: string): Promise<BulkRun> {
   for (;;) {
-    const run = (await fetch(`${origin}/api/bulk/${runId}`).then((response) =>
+    const run = (await fetchConsole(`${origin}/api/bulk/${runId}`).then((response) =>
       response.json(),
     )) as BulkRun;
     if (run.state === 'finished') return run;

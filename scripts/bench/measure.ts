@@ -2,6 +2,7 @@ import { Agent, request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import type { Ctx } from '../../lib/ctx';
 import type { Case } from './cases';
+import { sessionHeaders } from './server';
 
 /** Milliseconds, bytes of the page before compression. */
 export interface Result {
@@ -38,6 +39,7 @@ export class HttpClient {
         accept: 'text/html,application/xhtml+xml',
         'accept-encoding': 'gzip',
         'accept-language': 'ja',
+        ...sessionHeaders(this.origin),
       };
       request(this.origin + path, { agent: this.agent, headers }, (response) => {
         const chunks: Buffer[] = [];

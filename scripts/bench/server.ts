@@ -1,9 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { linkFileIn, signInLocally, tokenIn } from '../../test/harness/local-sign-in';
 
 const START_TIMEOUT_MS = 180_000;
+const cookies = new Map<string, string>();
 
-/** Starts the production server by `npm start`'s own script, which builds first if there is no build; resolves with its origin. */
+/** The headers by which a server that this process has started knows its client; `url` is of a page of it. */
+export function sessionHeaders(url: string): Record<string, string> {
+  const cookie = cookies.get(new URL(url).origin);
+  return cookie ? { cookie } : {};
+}
+
+/** `fetch` as the operator of a server that this process has started. */
+export function fetchConsole(url: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...(init.headers as Record<string, string>), ...sessionHeaders(url) };
+  return fetch(url, { ...init, headers });
+}
+
+/** Starts the production server by `npm start`'s own script, which builds first if there is no build, and signs in; resolves with its origin. */
 export async function startConsole(
   databaseUrl: string,
 ): Promise<{ origin: string; pid: number; stop: () => Promise<void> }> {
@@ -15,6 +29,9 @@ export async function startConsole(
     BASE_PATH: '',
     PUBLIC_URL: '',
     PROXY_STRIPS_PREFIX: '',
+    AUTH_MODE: '',
+    SESSION_IDLE_MINUTES: '10080',
+    SESSION_MAX_HOURS: '720',
     DEMO: '',
     NODE_OPTIONS: '',
   };
@@ -30,14 +47,16 @@ export async function startConsole(
   // Whatever ends the bench ends the server with it.
   process.once('exit', () => server.kill('SIGTERM'));
   try {
-    return { origin: await originOf(server), pid: server.pid ?? 0, stop };
+    const { origin, linkFile } = await addressOf(server);
+    cookies.set(origin, await signInLocally(origin, tokenIn(linkFile)));
+    return { origin, pid: server.pid ?? 0, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function originOf(server: ChildProcess): Promise<string> {
+function addressOf(server: ChildProcess): Promise<{ origin: string; linkFile: string }> {
   return new Promise((resolve, reject) => {
     let said = '';
     const timer = setTimeout(
@@ -51,9 +70,10 @@ function originOf(server: ChildProcess): Promise<string> {
     server.stdout?.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-10_000);
       const origin = /listens on (http:\/\/[^/\s]+)/.exec(said)?.[1];
-      if (!origin) return;
+      const linkFile = linkFileIn(said);
+      if (!origin || !linkFile) return;
       clearTimeout(timer);
-      resolve(origin);
+      resolve({ origin, linkFile });
     });
   });
 }

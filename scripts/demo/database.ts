@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { DEMO_MARK } from '../../lib/demo-database';
 import { connectionConfig } from '../../lib/db/connection';
 import { ConsoleError } from '../../lib/errors';
 import { typeParsers } from '../../lib/db/types-parser';
@@ -17,12 +18,6 @@ export interface Target {
   caFile: string | null;
   schema: string;
 }
-
-/*
- * The demo's own tables carry a comment. Without it they are somebody's real jobs, which neither the seeding nor
- * the worker may touch.
- */
-const MARK = 'good-job-console demo';
 
 export interface Found {
   tables: 'none' | 'demo' | 'foreign';
@@ -87,7 +82,7 @@ async function lookAt(client: pg.ClientBase): Promise<Found> {
     [[...TABLES]],
   );
   if (rows.length === 0) return { tables: 'none', seededAt: null };
-  if (!rows.every(({ comment }) => comment?.startsWith(MARK)))
+  if (!rows.every(({ comment }) => comment?.startsWith(DEMO_MARK)))
     return { tables: 'foreign', seededAt: null };
   const seeded = /seeded at (\S+)$/.exec(rows[0]?.comment ?? '')?.[1];
   return { tables: 'demo', seededAt: seeded === undefined ? null : new Date(seeded) };
@@ -119,6 +114,6 @@ export async function createTables(
   if (schema !== 'public')
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
   await client.query(recorded.replaceAll('public.', () => `${quoteIdentifier(schema)}.`));
-  const comment = pg.escapeLiteral(`${MARK}, seeded at ${seededAt.toISOString()}`);
+  const comment = pg.escapeLiteral(`${DEMO_MARK}, seeded at ${seededAt.toISOString()}`);
   for (const table of tables) await client.query(`COMMENT ON TABLE ${table} IS ${comment}`);
 }

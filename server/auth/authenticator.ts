@@ -1,14 +1,16 @@
 import type { Env } from '../../lib/env';
+import { createLocalAccess } from './local-access';
 import { createOidc } from './oidc';
 import { createProxyHeader } from './proxy-header';
 import { createProxyJwt } from './proxy-jwt';
+import type { StartTokens } from './start-token';
 import type { Authenticator } from './types';
 
-/** null: nobody signs in. Throws EnvError for keys that cannot be read. */
-export function createAuthenticator(env: Env): Authenticator | null {
+/** null: the console is open to everybody. Throws EnvError for keys that cannot be read. */
+export function createAuthenticator(env: Env, tokens: StartTokens | null): Authenticator | null {
   switch (env.auth.mode) {
     case 'none':
-      return null;
+      return env.auth.open ? null : createLocalAccess(env, env.auth, tokens);
     case 'proxy-header':
       return createProxyHeader(env.auth);
     case 'proxy-jwt':

@@ -52,4 +52,17 @@ export type DoorAnswer =
       href: string;
       goesOn: boolean;
       cookies: string[];
+    }
+  /** The page that a start token is given to. `canContinue`: the reader may be signed in already. */
+  | {
+      kind: 'start';
+      problem: StartProblem | null;
+      returnTo: string;
+      canContinue: boolean;
+      cookies: string[];
     };
+
+/** Why a start token was refused; message keys `start.<code>`. */
+export type StartProblem =
+  | { code: 'start_token_wrong' | 'start_token_used' | 'start_token_expired'; status: 403 }
+  | { code: 'start_token_too_many'; status: 429; retryAfterSeconds: number };

@@ -1,6 +1,11 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { mkdtempSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { signInLocally } from './local-sign-in';
 import { readEnv } from '../../lib/env';
+import { StartTokens } from '../../server/auth/start-token';
 import { type Handler, frontDoor } from '../../server/front-door';
 import type { BuildManifest } from '../../server/build-manifest';
 import { createHttpServer } from '../../server/http-server';
@@ -23,6 +28,9 @@ export interface DoorAnswer {
 export interface Door {
   port: number;
   origin: string;
+  /** Where nobody signs in: the cookie of a session of this machine, which `send` adds unless a Cookie is given. */
+  cookie: string;
+  startTokens: StartTokens;
   send(
     path: string,
     options?: {
@@ -42,11 +50,14 @@ const bodyOf = async (request: IncomingMessage) => {
   return Buffer.concat(chunks).toString();
 };
 
-/** The front door before a stand-in for Next that tells what it got. `:PORT` in a variable is its port. */
+/**
+ * The front door before a stand-in for Next that tells what it got. `:PORT` in a variable is its port; `now` is the
+ * clock of tokens and sessions.
+ */
 export async function openDoor(
   variables: Record<string, string>,
   wanted = 0,
-  build?: BuildManifest,
+  { now, build }: { now?: () => number; build?: BuildManifest } = {},
 ): Promise<Door> {
   let seen: Seen | null = null;
   const next: Handler = async (request, response) => {
@@ -66,14 +77,14 @@ export async function openDoor(
   const filled = Object.fromEntries(
     Object.entries(variables).map(([name, value]) => [name, value.replaceAll(':PORT', `:${port}`)]),
   );
-  behind.listener = frontDoor(
-    readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }),
-    next,
-    { development: false, build },
-  );
-  return {
+  const env = readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled });
+  const startTokens = new StartTokens(mkdtempSync(path.join(tmpdir(), 'gjc-door-')), now);
+  behind.listener = frontDoor(env, next, { development: false, build, startTokens });
+  const door: Door = {
     port,
     origin: `http://localhost:${port}`,
+    cookie: '',
+    startTokens,
     send(path, { method = 'GET', headers = {}, body = '' } = {}) {
       seen = null;
       return new Promise((resolve, reject) => {
@@ -84,7 +95,11 @@ export async function openDoor(
             path,
             method,
             agent: false,
-            headers: { Host: `localhost:${port}`, ...headers },
+            headers: {
+              Host: `localhost:${port}`,
+              ...(door.cookie ? { Cookie: door.cookie } : {}),
+              ...headers,
+            },
           },
           (answer) => {
             void bodyOf(answer).then(
@@ -116,10 +131,18 @@ export async function openDoor(
       });
     },
     close: () => {
+      startTokens.close();
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+  if (env.auth.mode === 'none' && !env.auth.open)
+    door.cookie = await signInLocally(
+      door.origin + env.basePath,
+      startTokens.issue(),
+      env.publicUrl?.origin,
+    );
+  return door;
 }
 
 /** Collects what is printed while `fn` runs: audit lines and the log. */

@@ -1,0 +1,337 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Door, openDoor, printed } from '../../test/harness/door';
+import { offerDemoCheck } from '../../lib/demo-database';
+import { TOKEN_MS } from './start-token';
+
+let door: Door;
+let clock = Date.now();
+afterEach(async () => {
+  offerDemoCheck(() => Promise.resolve(false));
+  await door.close();
+});
+const open = async (variables: Record<string, string> = {}) =>
+  (door = await openDoor(variables, 0, { now: () => clock }));
+/** Without the session that the harness signs in with. */
+const anonymous = { Cookie: '' };
+const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+
+async function send(token: string, headers: Record<string, string> = {}, path = '/auth/start') {
+  return door.send(path, {
+    method: 'POST',
+    headers: { ...anonymous, Origin: door.origin, ...FORM, ...headers },
+    body: form({ token }),
+  });
+}
+
+describe('without a session of this machine', () => {
+  it('pages lead to /auth/start and nothing else is answered', async () => {
+    await open();
+    for (const path of ['/', '/jobs', '/jobs/x?y=1', '/no/such/page', '/audit']) {
+      const { status, headers, seen } = await door.send(path, { headers: anonymous });
+      expect([status, seen], path).toEqual([303, null]);
+      expect(headers.location).toBe(`/auth/start?return_to=${encodeURIComponent(path)}`);
+    }
+    for (const path of ['/api/jobs', '/api/jobs/export?format=csv', '/api/bulk/x'])
+      expect(await door.send(path, { headers: anonymous }), path).toMatchObject({
+        status: 401,
+        body: '{"error":"signed_out"}',
+        seen: null,
+      });
+    await printed(async () => {
+      for (const headers of [{}, { 'Next-Action': 'x' }, FORM] as Record<string, string>[])
+        expect(
+          await door.send('/jobs', {
+            method: 'POST',
+            headers: { ...anonymous, Origin: door.origin, ...headers },
+          }),
+        ).toMatchObject({ status: 401, seen: null });
+    });
+  });
+
+  it('a made-up cookie, one of another port and an empty one are no session', async () => {
+    await open();
+    const [, id = ''] = door.cookie.split('=');
+    for (const cookie of [
+      `gjc_local_${door.port}=x`,
+      `gjc_local_${door.port}=`,
+      `gjc_local_80=${id}`,
+      `gjc_session=${id}`,
+      id,
+    ])
+      expect((await door.send('/api/jobs', { headers: { Cookie: cookie } })).status, cookie).toBe(
+        401,
+      );
+  });
+
+  it('assets and probes are answered', async () => {
+    await open();
+    for (const path of ['/healthz', '/readyz', '/icon.svg', '/_next/static/x.js'])
+      expect((await door.send(path, { headers: anonymous })).status, path).toBe(200);
+  });
+
+  it('the cookie of a page at another port hides no session, and the pages see none of them', async () => {
+    await open();
+    const { seen, status } = await door.send('/jobs', {
+      headers: { Cookie: `gjc_local_${door.port}=planted; a=b; ${door.cookie}; gjc_local_1=c` },
+    });
+    expect(status).toBe(200);
+    expect(seen?.headers.cookie).toBe('a=b');
+    expect(seen?.headers['x-gjc-viewer']).toBe('admin:local::');
+    expect(seen?.rawHeaders.join()).not.toContain('gjc_local_');
+  });
+});
+
+describe('a start token', () => {
+  it('is exchanged once for a session cookie and leads to /', async () => {
+    await open();
+    const token = door.startTokens.issue();
+    const answer = await send(token);
+    expect([answer.status, answer.headers.location]).toEqual([303, '/']);
+    const [cookie = '', ...more] = answer.headers['set-cookie'] ?? [];
+    expect(more).toEqual([]);
+    expect(cookie).toMatch(
+      new RegExp(`^gjc_local_${door.port}=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Strict$`),
+    );
+    const signedIn = { headers: { Cookie: cookie.split(';')[0] ?? '' } };
+    expect((await door.send('/jobs', signedIn)).seen?.headers['x-gjc-viewer']).toBe(
+      'admin:local::',
+    );
+    const { text } = await printed(async () => {
+      const again = await send(token);
+      expect(again.status).toBe(403);
+      expect(again.body).toContain('This token was used already. Get a new one.');
+      expect(again.headers['set-cookie']).toBeUndefined();
+    });
+    expect(text).toContain('"error":"start_token_used"');
+    expect(text).not.toContain(token);
+  });
+
+  it('works below a base path, whose cookie is for that path alone', async () => {
+    await open({ BASE_PATH: '/ops/good_job' });
+    const answer = await send(door.startTokens.issue(), {}, '/ops/good_job/auth/start');
+    expect([answer.status, answer.headers.location]).toEqual([303, '/ops/good_job']);
+    expect(answer.headers['set-cookie']?.[0]).toContain('; Path=/ops/good_job; ');
+    expect((await door.send('/ops/good_job/jobs', { headers: anonymous })).headers.location).toBe(
+      '/ops/good_job/auth/start?return_to=%2Fops%2Fgood_job%2Fjobs',
+    );
+  });
+
+  it('gives a Secure cookie bound to its host where the address is https', async () => {
+    await open({ PUBLIC_URL: 'https://localhost:8443' });
+    await printed(async () => {
+      const { headers } = await send(door.startTokens.issue(), {
+        Origin: 'https://localhost:8443',
+      });
+      expect(headers['set-cookie']?.[0]).toMatch(
+        /^__Host-gjc_local_\d+=.+; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
+      );
+    });
+  });
+
+  it('that has expired is refused with how to get a new one, in both languages', async () => {
+    await open();
+    const token = door.startTokens.issue();
+    clock += TOKEN_MS;
+    await printed(async () => {
+      const english = await send(token);
+      expect(english.status).toBe(403);
+      expect(english.body).toMatch(/older than 10 minutes[^]+npm run token/);
+      const japanese = await send(token, { 'Accept-Language': 'ja' });
+      expect(japanese.body).toMatch(
+        /<html lang="ja"[^]+有効期限の10分を過ぎています。[^]+npm run token/,
+      );
+    });
+  });
+
+  it('that is wrong is refused, and after thirty in a minute with 429, while the right one is accepted', async () => {
+    await open();
+    const token = door.startTokens.issue();
+    await printed(async () => {
+      for (let n = 0; n < 30; n += 1) expect((await send('A'.repeat(43))).status).toBe(403);
+      const limited = await send('A'.repeat(43));
+      expect(limited.status).toBe(429);
+      expect(Number(limited.headers['retry-after'])).toBeGreaterThan(0);
+      expect(limited.body).toContain('Too many wrong tokens');
+      expect((await send(token)).status).toBe(303);
+    });
+  });
+
+  it('is not locked away by requests to /auth/start', async () => {
+    await open();
+    for (let n = 0; n < 400; n += 1)
+      expect((await door.send('/auth/start', { headers: anonymous })).status).toBe(200);
+    expect((await send(door.startTokens.issue())).status).toBe(303);
+  });
+
+  it('is taken from a page of the console alone', async () => {
+    await open();
+    const token = door.startTokens.issue();
+    await printed(async () => {
+      for (const headers of [
+        { Origin: 'http://evil.example' },
+        { Origin: 'null' },
+        { Origin: 'http://localhost:1' },
+        { Host: 'evil.example', Origin: 'http://evil.example' },
+        { 'X-Forwarded-For': '10.0.0.1' },
+        { Via: '1.1 proxy' },
+      ] as Record<string, string>[])
+        expect((await send(token, headers)).status, JSON.stringify(headers)).toBe(403);
+    });
+    expect((await send(token)).status).toBe(303);
+  });
+
+  it('is found neither in a query, nor in JSON, nor in a body that is too large', async () => {
+    await open();
+    const token = door.startTokens.issue();
+    await printed(async () => {
+      const post = (path: string, headers: Record<string, string>, body: string) =>
+        door.send(path, {
+          method: 'POST',
+          headers: { ...anonymous, Origin: door.origin, ...headers },
+          body,
+        });
+      for (const [path, headers, body] of [
+        [`/auth/start?token=${token}`, FORM, ''],
+        ['/auth/start', { 'Content-Type': 'application/json' }, JSON.stringify({ token })],
+        ['/auth/start', {}, form({ token })],
+        ['/auth/start', FORM, `x=${'y'.repeat(100_000)}&${form({ token })}`],
+        ['/auth/start', { ...FORM, 'Transfer-Encoding': 'chunked' }, 'y'.repeat(50_000)],
+        ['/auth/start', FORM, '%ff%00=&token=%ff'],
+      ] as [string, Record<string, string>, string][])
+        expect((await post(path, headers, body)).status, body.slice(0, 50)).toBe(403);
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
+        expect((await door.send('/auth/start', { method, headers: anonymous })).status).toBe(405);
+    });
+    expect((await send(token)).status).toBe(303);
+  });
+});
+
+describe('the page /auth/start', () => {
+  it('has a form that works without JavaScript, and its script and style by nonce alone', async () => {
+    await open();
+    const { status, body, headers } = await door.send('/auth/start', { headers: anonymous });
+    expect(status).toBe(200);
+    const nonce = /script-src 'nonce-([^']+)'/.exec(
+      String(headers['content-security-policy']),
+    )?.[1];
+    expect(body.match(/nonce="[^"]*"/g)).toEqual([`nonce="${nonce}"`, `nonce="${nonce}"`]);
+    expect(body).toMatch(/<form method="post" action="\/auth\/start">[^]+<input name="token"/);
+    expect(body).not.toMatch(/ style=| on[a-z]+=/);
+    expect(headers['cache-control']).toBe('no-store');
+    const head = await door.send('/auth/start', { method: 'HEAD', headers: anonymous });
+    expect([head.status, head.body]).toEqual([200, '']);
+  });
+
+  it('leads back to the page that was asked for, and to no other place', async () => {
+    await open();
+    const answerTo = async (returnTo: string) =>
+      (
+        await door.send('/auth/start', {
+          method: 'POST',
+          headers: { ...anonymous, Origin: door.origin, ...FORM },
+          body: form({ token: door.startTokens.issue(), return_to: returnTo }),
+        })
+      ).headers.location;
+    expect(await answerTo('/jobs?state=discarded')).toBe('/jobs?state=discarded');
+    for (const place of [
+      '//evil.example',
+      'https://evil.example/',
+      '/\\evil.example',
+      '/auth/start',
+    ])
+      expect(await answerTo(place), place).toBe('/');
+    const { body } = await door.send(
+      `/auth/start?return_to=${encodeURIComponent('/jobs?q="><script>')}`,
+      {
+        headers: anonymous,
+      },
+    );
+    expect(body).not.toContain('"><script>');
+  });
+
+  it('offers the console to somebody who may be signed in', async () => {
+    await open();
+    const offers = async (headers: Record<string, string>) =>
+      (await door.send('/auth/start?return_to=%2Fjobs', { headers })).body.includes(
+        '<a href="/jobs">',
+      );
+    expect(await offers(anonymous)).toBe(false);
+    expect(await offers({})).toBe(true);
+    // The browser leaves a Strict cookie out where another site leads here.
+    expect(
+      await offers({ ...anonymous, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }),
+    ).toBe(true);
+  });
+
+  it('is in the viewer’s theme', async () => {
+    await open();
+    expect(
+      (await door.send('/auth/start', { headers: { Cookie: 'gjc_theme=dark' } })).body,
+    ).toContain('data-theme="dark"');
+  });
+
+  it('is an endpoint of no other mode', async () => {
+    for (const variables of [
+      { AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' },
+      { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: 'x'.repeat(40), ROLE_VIEWERS: '*' },
+    ] as Record<string, string>[]) {
+      await open(variables);
+      await printed(async () => {
+        const { body } = await door.send('/auth/start');
+        expect(body).not.toContain('npm run token');
+        const answer = await send(door.startTokens.issue());
+        expect(answer.headers['set-cookie']).toBeUndefined();
+      });
+      if (variables.AUTH_MODE === 'none') await door.close();
+    }
+  });
+});
+
+describe('the demo', () => {
+  it('needs no link while the database’s tables are its own', async () => {
+    await open({ DEMO: '1' });
+    const status = async () => (await door.send('/api/jobs', { headers: anonymous })).status;
+    expect(await status()).toBe(401);
+    offerDemoCheck(() => Promise.resolve(true));
+    expect(await status()).toBe(200);
+    offerDemoCheck(() => Promise.reject(new Error('The database is down.')));
+    expect(await status()).toBe(401);
+  });
+
+  it('is asked for: its tables alone open nothing', async () => {
+    await open();
+    offerDemoCheck(() => Promise.resolve(true));
+    expect((await door.send('/api/jobs', { headers: anonymous })).status).toBe(401);
+  });
+
+  it('answers this machine alone', async () => {
+    await open({ DEMO: '1' });
+    offerDemoCheck(() => Promise.resolve(true));
+    await printed(async () => {
+      for (const headers of [
+        { Host: 'ops.example.com' },
+        { 'X-Forwarded-For': '10.0.0.1' },
+      ] as Record<string, string>[])
+        expect(
+          (
+            await door.send('/jobs', {
+              headers: { ...anonymous, ...headers },
+            })
+          ).status,
+        ).toBe(403);
+    });
+  });
+});
+
+describe('a session', () => {
+  it('ends after SESSION_IDLE_MINUTES, which polling does not postpone, and after SESSION_MAX_HOURS', async () => {
+    await open({ SESSION_IDLE_MINUTES: '10', SESSION_MAX_HOURS: '1' });
+    const status = async (path: string) => (await door.send(path)).status;
+    clock += 9 * 60_000;
+    expect(await status('/api/jobs')).toBe(200);
+    clock += 2 * 60_000;
+    expect(await status('/api/jobs')).toBe(401);
+    expect(await status('/jobs')).toBe(303);
+  });
+});

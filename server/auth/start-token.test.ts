@@ -1,0 +1,258 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LocalSessions } from './local-session';
+import { ensurePrivateFolder, placesToSearch } from './private-folder';
+import { announceServer, createServerFolder, findServers } from './server-folder';
+import { StartTokens, TOKEN_MS, issueToken } from './start-token';
+
+let folder: string;
+let clock: number;
+let tokens: StartTokens;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'gjc-token-'));
+  clock = Date.now();
+  tokens = new StartTokens(folder, () => clock);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const tokenFiles = () => readdirSync(folder).filter((name) => name.startsWith('token-'));
+const tokenFile = () => path.join(folder, tokenFiles()[0] ?? '');
+const isRoot = process.getuid?.() === 0;
+const OTHER_USER = 54_321;
+
+describe('a start token', () => {
+  it('has 256 bits and is stored as a hash in a file of mode 0600', () => {
+    const token = tokens.issue();
+    expect(Buffer.from(token, 'base64url')).toHaveLength(32);
+    expect(statSync(tokenFile()).mode & 0o777).toBe(0o600);
+    expect(readFileSync(tokenFile(), 'utf8')).not.toContain(token);
+  });
+
+  it('is accepted once', () => {
+    const token = tokens.issue();
+    expect(tokens.consume(token)).toBe('accepted');
+    expect(tokenFiles()).toEqual([]);
+    expect(tokens.consume(token)).toBe('used');
+  });
+
+  it('is accepted until ten minutes are over, and is said to have expired then', () => {
+    const [inTime, late] = [tokens.issue(), tokens.issue()];
+    clock += TOKEN_MS - 1;
+    expect(tokens.consume(inTime)).toBe('accepted');
+    clock += 1;
+    expect(tokens.consume(late)).toBe('expired');
+    expect(tokens.consume(late)).toBe('expired');
+  });
+
+  it('is accepted as the whole link, with blanks around it', () => {
+    expect(tokens.consume(` http://localhost:3000/auth/start#${tokens.issue()}\n`)).toBe(
+      'accepted',
+    );
+  });
+
+  it.each(['', 'x', 'A'.repeat(43), 'A'.repeat(44), '../server', 'A'.repeat(100_000)])(
+    'is refused when it is wrong: %.50s',
+    (text) => {
+      tokens.issue();
+      expect(tokens.consume(text)).toBe('wrong');
+      expect(tokenFiles()).toHaveLength(1);
+    },
+  );
+
+  it('of another server is refused', () => {
+    const other = new StartTokens(mkdtempSync(path.join(tmpdir(), 'gjc-token-')));
+    expect(tokens.consume(other.issue())).toBe('wrong');
+    other.close();
+  });
+
+  it('is one of sixteen at most: the oldest goes first', () => {
+    const first = tokens.issue();
+    clock += 1;
+    for (let n = 0; n < 16; n += 1) tokens.issue();
+    expect(tokenFiles()).toHaveLength(16);
+    expect(tokens.consume(first)).toBe('wrong');
+  });
+
+  it('in a file that others may read or that is a link does not count', () => {
+    const token = tokens.issue();
+    chmodSync(tokenFile(), 0o644);
+    expect(tokens.consume(token)).toBe('wrong');
+    chmodSync(tokenFile(), 0o600);
+    const elsewhere = path.join(tmpdir(), `gjc-elsewhere-${process.pid}`);
+    renameSync(tokenFile(), elsewhere);
+    symlinkSync(elsewhere, path.join(folder, 'token-link'));
+    expect(tokens.consume(token)).toBe('wrong');
+    rmSync(elsewhere);
+  });
+
+  it.runIf(isRoot)('in a file or a folder of another user does not count', () => {
+    const token = tokens.issue();
+    chownSync(tokenFile(), OTHER_USER, OTHER_USER);
+    expect(tokens.consume(token)).toBe('wrong');
+    chownSync(tokenFile(), 0, 0);
+    chownSync(folder, OTHER_USER, OTHER_USER);
+    expect(tokens.consume(token)).toBe('wrong');
+    chownSync(folder, 0, 0);
+    expect(tokens.consume(token)).toBe('accepted');
+  });
+
+  it('in a folder that others may enter does not count', () => {
+    const token = tokens.issue();
+    chmodSync(folder, 0o755);
+    expect(tokens.consume(token)).toBe('wrong');
+  });
+
+  it('beside files that are no tokens is accepted', () => {
+    for (const [name, text] of [
+      ['token-1', ''],
+      ['token-2', 'null'],
+      ['token-3', '{"sha256":"00","expiresAt":1e15}'],
+      ['token-4', '{"sha256":5,"expiresAt":"x"}'],
+      ['token-5', 'x'.repeat(10_000)],
+    ] as const)
+      writeFileSync(path.join(folder, name), text, { mode: 0o600 });
+    expect(tokens.consume(tokens.issue())).toBe('accepted');
+  });
+});
+
+describe('the file with the link', () => {
+  it('has mode 0600 and goes when its token is used, not when another one is', () => {
+    const file = tokens.writeLink('http://localhost:3000/auth/start');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const link = readFileSync(file, 'utf8').trim();
+    expect(link).toMatch(/^http:\/\/localhost:3000\/auth\/start#[A-Za-z0-9_-]{43}$/);
+    expect(tokens.consume(issueToken(folder, clock))).toBe('accepted');
+    expect(existsSync(file)).toBe(true);
+    expect(tokens.consume(link)).toBe('accepted');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('goes with the server', () => {
+    tokens.writeLink('http://localhost:3000/auth/start');
+    tokens.close();
+    expect(existsSync(folder)).toBe(false);
+  });
+});
+
+describe('the private folder', () => {
+  const place = (name: string) => {
+    const parent = path.join(folder, name);
+    return { parent, source: { TMPDIR: folder } };
+  };
+
+  it('is made with mode 0700 in systemd’s folder, else in the session’s, else in the temporary one', () => {
+    const [runtime, session] = ['runtime', 'session'].map((name) =>
+      mkdtempSync(path.join(folder, `${name}-`)),
+    ) as [string, string];
+    const all = {
+      RUNTIME_DIRECTORY: `${runtime}:/other`,
+      XDG_RUNTIME_DIR: session,
+      TMPDIR: folder,
+    };
+    expect(path.dirname(ensurePrivateFolder(all))).toBe(runtime);
+    expect(path.dirname(ensurePrivateFolder({ ...all, RUNTIME_DIRECTORY: '' }))).toBe(session);
+    const temporary = ensurePrivateFolder({ TMPDIR: folder, XDG_RUNTIME_DIR: '/nowhere/at/all' });
+    expect(path.dirname(temporary)).toBe(folder);
+    expect(statSync(temporary).mode & 0o777).toBe(0o700);
+  });
+
+  it('ends the start with a sentence where others could enter it', () => {
+    const { source } = place('');
+    chmodSync(ensurePrivateFolder(source), 0o755);
+    expect(() => ensurePrivateFolder(source)).toThrow(/^TMPDIR must be .+ mode 0700 .+\.$/);
+    expect(placesToSearch(source).some((found) => found.startsWith(folder))).toBe(false);
+  });
+
+  it.runIf(isRoot)(
+    'of another user ends the start, and a session folder of another user is not used',
+    () => {
+      const session = mkdtempSync(path.join(folder, 'session-'));
+      chownSync(session, OTHER_USER, OTHER_USER);
+      const source = { TMPDIR: folder, XDG_RUNTIME_DIR: session };
+      const own = ensurePrivateFolder(source);
+      expect(path.dirname(own)).toBe(folder);
+      chownSync(own, OTHER_USER, OTHER_USER);
+      expect(() => ensurePrivateFolder(source)).toThrow(/^TMPDIR /);
+    },
+  );
+
+  it('that is a symbolic link is not used', () => {
+    const source = { TMPDIR: folder };
+    const own = ensurePrivateFolder(source);
+    renameSync(own, `${own}-moved`);
+    symlinkSync(`${own}-moved`, own);
+    expect(() => ensurePrivateFolder(source)).toThrow(/^TMPDIR /);
+  });
+});
+
+describe('servers of this user', () => {
+  it('are found while they listen; the folder of one that was killed is removed', async () => {
+    const source = { TMPDIR: folder };
+    const dead = createServerFolder(source);
+    const address = { host: '127.0.0.1', port: 1, basePath: '', startUrl: 'http://localhost:1' };
+    announceServer(dead, address);
+    const here = async () =>
+      (await findServers(source)).filter((server) => server.folder.startsWith(folder));
+    expect(await here()).toEqual([]); // nothing listens there
+    writeFileSync(path.join(dead, 'server.json'), JSON.stringify({ pid: 2 ** 22 + 1, address }));
+    const alive = createServerFolder(source);
+    expect(existsSync(dead)).toBe(false);
+    expect(statSync(alive).mode & 0o777).toBe(0o700);
+  });
+});
+
+describe('a session of this machine', () => {
+  const limits = { idleMs: 1_000, maxMs: 5_000 };
+  const sessions = () => new LocalSessions(limits, () => clock);
+
+  it('ends after the idle time, which activity postpones and polling does not', () => {
+    const open = sessions();
+    const id = open.start();
+    clock += 900;
+    expect(open.has(id, true)).toBe(true);
+    clock += 900;
+    expect(open.has(id, false)).toBe(true);
+    clock += 100;
+    expect(open.has(id, true)).toBe(false);
+  });
+
+  it('ends at the maximum time, however active', () => {
+    const open = sessions();
+    const id = open.start();
+    for (let n = 0; n < 9; n += 1) {
+      clock += 500;
+      expect(open.has(id, true)).toBe(true);
+    }
+    clock += 500;
+    expect(open.has(id, true)).toBe(false);
+  });
+
+  it('is one of a hundred at most: the one that was used last goes last', () => {
+    const open = sessions();
+    const ids = Array.from({ length: 100 }, () => open.start());
+    expect(open.has(ids[0] ?? '', true)).toBe(true);
+    open.start();
+    expect(open.has(ids[0] ?? '', true)).toBe(true);
+    expect(open.has(ids[1] ?? '', true)).toBe(false);
+  });
+
+  it('is not known by another id', () => {
+    const open = sessions();
+    open.start();
+    for (const id of ['', 'x', '__proto__']) expect(open.has(id, true)).toBe(false);
+  });
+});
