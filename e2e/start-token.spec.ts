@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { TABLES } from '../lib/good-job/schema';
 import { DEMO_MARK } from '../lib/demo-database';
+import { issueToken } from '../server/auth/start-token';
 import { linkFileIn } from '../test/harness/local-sign-in';
 import { violations } from './support/axe';
 import { ensureBuild } from './support/build';
@@ -11,6 +12,7 @@ import { type ConsoleServer, startConsole } from './support/console-server';
 import { en, ja } from './support/messages';
 import { hydrated, startSite, useSite } from './support/site';
 import { expect, test } from './support/test';
+import type { Page } from 'playwright/test';
 
 /* How somebody gets into a console without sign-in: the link, the form, `npm run token`, and what the log holds. */
 const site = useSite('start token');
@@ -19,25 +21,31 @@ const command = () => path.join(path.dirname(main()), 'token.mjs');
 
 let console_: ConsoleServer;
 let runtime: string;
-/** A server of its own, whose link nobody has used. */
-test.beforeEach(async ({ basePath }) => {
-  runtime = mkdtempSync(path.join(tmpdir(), 'gjc-runtime-'));
-  console_ = await startConsole({
+const start = (basePath: string, env: Record<string, string> = {}) =>
+  startConsole({
     databaseUrl: site.databaseUrl,
     basePath,
-    env: { XDG_RUNTIME_DIR: runtime },
+    env: { XDG_RUNTIME_DIR: runtime, ...env },
     signIn: false,
   });
+test.beforeAll(async ({ basePath }) => {
+  runtime = mkdtempSync(path.join(tmpdir(), 'gjc-runtime-'));
+  console_ = await start(basePath);
 });
-test.afterEach(async () => {
+test.afterAll(async () => {
   await console_.stop();
   rmSync(runtime, { recursive: true, force: true });
 });
 
-const linkFile = () => linkFileIn(console_.output()) ?? '';
-const link = () => readFileSync(linkFile(), 'utf8').trim();
-const home = () => `${console_.origin}${console_.basePath || '/'}`;
-const isIn = (url: URL) => url.pathname === `${console_.basePath}/jobs`;
+const linkFile = (server = console_) => linkFileIn(server.output()) ?? '';
+const linkIn = (file: string) => readFileSync(file, 'utf8').trim();
+/** A new link, as npm run token makes it. */
+const newLink = () =>
+  `${console_.origin}${console_.basePath}/auth/start#${issueToken(path.dirname(linkFile()))}`;
+async function arrive(page: Page): Promise<void> {
+  await page.waitForURL((url) => url.pathname === `${console_.basePath}/jobs`);
+  await hydrated(page);
+}
 
 interface Ran {
   code: number | null;
@@ -64,15 +72,18 @@ const runCommand = (env: Record<string, string> = {}) =>
     env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime, PORT: String(console_.port), ...env },
   });
 
-test('the link signs in, works once, and leaves neither address bar nor log a token', async ({
+test('the link of the log’s file signs in, works once, and is nowhere afterwards', async ({
   page,
   problems,
 }) => {
-  const url = link();
+  const file = linkFile();
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(statSync(path.dirname(file)).mode & 0o777).toBe(0o700);
+  const url = linkIn(file);
   expect(url.startsWith(`${console_.origin}${console_.basePath}/auth/start#`)).toBe(true);
   await page.goto(url);
-  await page.waitForURL(isIn);
-  await hydrated(page);
+  await arrive(page);
+  expect(existsSync(file)).toBe(false);
   expect(page.url()).not.toContain('#');
   const cookie = (await page.context().cookies()).find(
     ({ name }) => name === `gjc_local_${console_.port}`,
@@ -85,31 +96,12 @@ test('the link signs in, works once, and leaves neither address bar nor log a to
   });
 
   problems.allowStatus(403);
-  await page.context().clearCookies();
   await page.goto('about:blank');
+  await page.context().clearCookies();
   await page.goto(url);
   await expect(page.getByRole('alert')).toHaveText(en('start.start_token_used'));
-  const token = url.split('#')[1] ?? '';
-  expect(console_.output()).not.toContain(token);
-  expect(console_.output()).not.toContain(cookie?.value);
-});
-
-test('the file with the link has mode 0600, is named in the log, and goes when it is used', async ({
-  page,
-}) => {
-  const file = linkFile();
-  expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(statSync(path.dirname(file)).mode & 0o777).toBe(0o700);
-  expect(console_.output()).not.toContain('#');
-  await page.goto(link());
-  await page.waitForURL(isIn);
-  expect(existsSync(file)).toBe(false);
-});
-
-test('the file with the link goes when the server ends', async () => {
-  const file = linkFile();
-  await console_.stop();
-  expect(existsSync(path.dirname(file))).toBe(false);
+  for (const secret of [url.split('#')[1] ?? '', cookie?.value ?? ''])
+    expect(console_.output()).not.toContain(secret);
 });
 
 test('a page leads to the form, which leads back to the page; a link opened there works too', async ({
@@ -123,80 +115,81 @@ test('a page leads to the form, which leads back to the page; a link opened ther
   await page.getByLabel(en('start.label')).fill('not-a-token');
   await page.getByRole('button', { name: en('start.submit') }).click();
   await expect(page.getByRole('alert')).toHaveText(en('start.start_token_wrong'));
-  await page.getByLabel(en('start.label')).fill(link());
+  await page.getByLabel(en('start.label')).fill(newLink());
   await page.getByRole('button', { name: en('start.submit') }).click();
   await page.waitForURL(`${console_.origin}${console_.basePath}/jobs?state=discarded`);
+  await hydrated(page);
 
   await page.context().clearCookies();
   await page.goto(`${console_.origin}${console_.basePath}/auth/start`);
   const { stdout } = await runCommand();
   // The same page with a fragment: the browser loads nothing.
   await page.goto(stdout.trim());
-  await page.waitForURL(isIn);
+  await arrive(page);
 });
 
 test('without JavaScript the token is typed into the form', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'ja' });
   try {
     const page = await context.newPage();
-    await page.goto(link());
+    const link = newLink();
+    await page.goto(link);
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(ja('start.heading'));
-    await page.getByLabel(ja('start.label')).fill(link().split('#')[1] ?? '');
+    await page.getByLabel(ja('start.label')).fill(link.split('#')[1] ?? '');
     await page.getByRole('button', { name: ja('start.submit') }).click();
-    await page.waitForURL(isIn);
-    expect((await page.goto(home()))?.status()).toBe(200);
+    await page.waitForURL((url) => url.pathname === `${console_.basePath}/jobs`);
   } finally {
     await context.close();
   }
 });
 
-test('the page is accessible in both languages, themes and on a phone', async ({
-  page,
-  problems,
-}) => {
-  problems.allowStatus(403);
-  for (const locale of ['en', 'ja']) {
-    await page.setViewportSize({ width: 390, height: 844 });
-    await page.goto(`${console_.origin}${console_.basePath}/auth/start?locale=${locale}`);
-    expect(await violations(page), locale).toEqual([]);
-    await page.locator('input[name="token"]').fill('x');
-    await page.getByRole('button').click();
-    await expect(page.getByRole('alert')).toBeVisible();
-    expect(await violations(page), locale).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
-      390,
-    );
-  }
-});
+test(
+  'the page is accessible in both languages, themes and on a phone',
+  { tag: '@any-path' },
+  async ({ page, problems }) => {
+    problems.allowStatus(403);
+    for (const locale of ['en', 'ja']) {
+      await page.setViewportSize({ width: 390, height: 844 });
+      await page.goto(`${console_.origin}${console_.basePath}/auth/start?locale=${locale}`);
+      expect(await violations(page), locale).toEqual([]);
+      await page.locator('input[name="token"]').fill('x');
+      await page.getByRole('button').click();
+      await expect(page.getByRole('alert')).toBeVisible();
+      expect(await violations(page), locale).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        390,
+      );
+    }
+  },
+);
 
-test('a page that is open when its session ends says so', async ({ page, problems }) => {
-  problems.allowStatus(401);
-  await page.goto(link());
-  await page.waitForURL(isIn);
-  await page.context().clearCookies();
-  expect((await page.request.get(`${console_.origin}${console_.basePath}/api/jobs`)).status()).toBe(
-    401,
-  );
-  await page.goto('about:blank');
-});
-
-test('a restart ends sessions and tokens', async ({ page, basePath, problems }) => {
-  problems.allowStatus(403);
-  await page.goto(link());
-  await page.waitForURL(isIn);
-  const { stdout } = await runCommand();
-  await console_.stop();
-  console_ = await startConsole({
-    databaseUrl: site.databaseUrl,
-    basePath,
-    env: { PORT: String(console_.port), XDG_RUNTIME_DIR: runtime },
-    signIn: false,
-  });
-  await page.goto(home());
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText(en('start.heading'));
-  await page.goto(stdout.trim());
-  await expect(page.getByRole('alert')).toHaveText(en('start.start_token_wrong'));
-});
+test(
+  'a restart ends sessions and tokens, and the end of a server its files',
+  { tag: '@any-path' },
+  async ({ page, problems }) => {
+    problems.allowStatus(403);
+    problems.allowStatus(401);
+    const first = await start('');
+    const file = linkFile(first);
+    await page.goto(linkIn(file));
+    await page.waitForURL('**/jobs');
+    await hydrated(page);
+    const token = issueToken(path.dirname(file));
+    await page.goto('about:blank');
+    await first.stop();
+    expect(existsSync(path.dirname(file))).toBe(false);
+    const second = await start('', { PORT: String(first.port) });
+    try {
+      await page.goto(`${second.origin}/`);
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText(en('start.heading'));
+      expect((await page.request.get(`${second.origin}/api/jobs`)).status()).toBe(401);
+      await page.goto(`${second.origin}/auth/start#${token}`);
+      await expect(page.getByRole('alert')).toHaveText(en('start.start_token_wrong'));
+    } finally {
+      await second.stop();
+    }
+  },
+);
 
 test('npm run token prints a link that works', { tag: '@any-path' }, async ({ page }) => {
   const { code, stdout } = await run('npm', ['run', '-s', 'token'], {
@@ -205,19 +198,14 @@ test('npm run token prints a link that works', { tag: '@any-path' }, async ({ pa
   });
   expect(code).toBe(0);
   await page.goto(stdout.trim());
-  await page.waitForURL(isIn);
+  await arrive(page);
 });
 
 test(
   'npm run token says which server it needs when several run, and when none does',
   { tag: '@any-path' },
   async () => {
-    const second = await startConsole({
-      databaseUrl: site.databaseUrl,
-      basePath: '/second',
-      env: { XDG_RUNTIME_DIR: runtime },
-      signIn: false,
-    });
+    const second = await start('/second');
     try {
       const env = { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime };
       const several = await run(process.execPath, [command()], { env });
@@ -236,12 +224,11 @@ test(
       expect(other.code).toBe(1);
       expect(other.stderr).toContain('No console with this PORT and BASE_PATH waits for a token.');
     } finally {
-      await second.stop();
+      await second.kill();
     }
-    await console_.kill(); // its folder stays
-    const none = await runCommand();
-    expect(none.code).toBe(1);
-    expect(none.stderr).toContain('No console of this user waits for a token on this machine.');
+    expect(existsSync(linkFile(second))).toBe(true);
+    const killed = await runCommand({ PORT: String(second.port) });
+    expect([killed.code, killed.stdout]).toEqual([1, '']);
   },
 );
 
@@ -295,6 +282,8 @@ test('a terminal gets the link itself', { tag: '@any-path' }, async ({ page }, t
     expect(text).not.toContain('is in the file');
     await page.goto(url);
     await page.waitForURL('**/jobs');
+    await hydrated(page);
+    await page.goto('about:blank');
   } finally {
     child.stdin.write('\u0003'); // Ctrl-C
     await ended;
