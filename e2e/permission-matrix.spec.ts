@@ -1,21 +1,16 @@
 import { PERMISSIONS, ROLES, type Permission } from '../lib/auth/permissions';
 import { ACCOUNTS, ROLE_ENV } from './support/accounts';
-import {
-  type BuiltAction,
-  builtActions,
-  builtRoutes,
-  exportedActions,
-  writingRoutes,
-} from './support/built-doors';
+import { callAction, fingerprint, pageOf } from './support/action-calls';
+import { builtActions, builtRoutes, exportedActions, writingRoutes } from './support/built-doors';
 import {
   ACTIONS,
-  type ActionCall,
+  GATEWAY_ROUTES,
   ROUTES,
   type Rows,
   insertRows,
 } from './support/permission-matrix';
 import { en } from './support/messages';
-import { type Site, useSite } from './support/site';
+import { useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 
 /*
@@ -73,53 +68,6 @@ function denied(
   return ROLES.indexOf(who) >= ROLES.indexOf(PERMISSIONS[permission]) ? null : 'forbidden';
 }
 
-async function call(
-  site: Site,
-  { id, page }: BuiltAction,
-  given: ActionCall,
-  who: Who,
-  from: Rows,
-): Promise<{ status: number; text: string }> {
-  const headers: Record<string, string> = { ...headersOf(who), Origin: site.server.origin };
-  const address = site.url(ROUTES[page]?.path(from) ?? page);
-  let body: string | FormData;
-  if ('args' in given) {
-    Object.assign(headers, {
-      'Next-Action': id,
-      'Content-Type': 'text/plain;charset=UTF-8',
-      Accept: 'text/x-component',
-    });
-    body = JSON.stringify(given.args);
-  } else if ('stateForm' in given) {
-    Object.assign(headers, { 'Next-Action': id, Accept: 'text/x-component' });
-    body = new FormData();
-    for (const [name, value] of Object.entries(given.stateForm)) body.set(`_1_${name}`, value); // as React’s client names them
-    body.set('0', '[null,"$K1"]');
-  } else {
-    body = new FormData();
-    body.set(`$ACTION_ID_${id}`, '');
-    for (const [name, value] of Object.entries(given.form)) body.set(name, value);
-  }
-  const answer = await fetch(address, { method: 'POST', headers, body, redirect: 'manual' });
-  return {
-    status: answer.status,
-    text: `${answer.headers.get('location') ?? ''}\n${await answer.text()}`,
-  };
-}
-
-/** Everything but the record of who tried what. */
-async function fingerprint(site: Site): Promise<string> {
-  const { rows: tables } = await site.db.query<{ name: string }>(
-    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('public', 'good_job_console') AND tablename <> 'audit_events' ORDER BY 1`,
-  );
-  const parts = tables.map(
-    ({ name }) =>
-      `SELECT md5(coalesce(string_agg(t::text, ';' ORDER BY t::text), '')) AS sum FROM ${name} t`,
-  );
-  const { rows: sums } = await site.db.query<{ sum: string }>(parts.join(' UNION ALL '));
-  return sums.map(({ sum }) => sum).join();
-}
-
 test('every action, route and page has a line in the matrix, and the matrix has none for what is gone', () => {
   expect(Object.keys(ACTIONS).sort()).toEqual(exportedActions().sort());
   expect(exportedActions()).toEqual(expect.arrayContaining([...builtActions().keys()]));
@@ -138,12 +86,11 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
           const label = `${who}${isReadOnly ? ', READ_ONLY=1' : ''}`;
           const given = await one.given(site.db);
           const before = await fingerprint(site);
-          const { status, text } = await call(
-            site,
+          const { status, text } = await callAction(
+            site.url(pageOf(action, isReadOnly ? readOnlyRows : rows)),
             action,
             given,
-            who,
-            isReadOnly ? readOnlyRows : rows,
+            { ...headersOf(who), Origin: site.server.origin },
           );
           const refusal = denied(who, one.permission, isReadOnly);
           const away = turnedAway(who);
@@ -198,6 +145,24 @@ for (const [pattern, { path, anybody, permission = null, status = 200 }] of Obje
           expect(post.status, `POST by ${who}`).toBeGreaterThanOrEqual(400);
       }
       expect(await fingerprint(site), 'looking changes nothing').toBe(before);
+    }
+  });
+}
+
+for (const { path } of GATEWAY_ROUTES) {
+  test(`${path}: an endpoint of the mode without sign-in, and an unknown address of this one`, async () => {
+    for (const who of WHO) {
+      const answer = await fetch(open.url(path), { headers: headersOf(who), redirect: 'manual' });
+      await answer.arrayBuffer();
+      expect(answer.status, who).toBe(turnedAway(who) ?? 404);
+      const post = await fetch(open.url(path), {
+        method: 'POST',
+        headers: { ...headersOf(who), Origin: open.server.origin },
+        body: new URLSearchParams({ token: 'A'.repeat(43) }),
+        redirect: 'manual',
+      });
+      await post.arrayBuffer();
+      expect(post.headers.get('set-cookie'), who).toBeNull();
     }
   });
 }

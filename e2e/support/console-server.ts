@@ -23,6 +23,8 @@ export interface ConsoleOptions {
   basePath?: string;
   /** More of its environment. */
   env?: Record<string, string>;
+  /** false: where nobody signs in, the link is left unused. */
+  signIn?: boolean;
 }
 
 /** Not all of ours: a developer's own DATABASE_URL, PGHOST or DEFAULT_LOCALE is meant for something else. */
@@ -44,6 +46,7 @@ export async function startConsole({
   databaseUrl,
   basePath = '',
   env = {},
+  signIn = true,
 }: ConsoleOptions): Promise<ConsoleServer> {
   const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
   const child = spawn(process.execPath, [main], {
@@ -76,7 +79,7 @@ export async function startConsole({
   });
   const origin = `http://localhost:${port}`;
   let cookie = '';
-  if (isLocal) {
+  if (isLocal && signIn) {
     const publicOrigin = env.PUBLIC_URL ? new URL(env.PUBLIC_URL).origin : undefined;
     cookie = await signInLocally(origin + basePath, tokenIn(linkFileIn(text) ?? ''), publicOrigin);
     const forget = await addSession(cookie, basePath);

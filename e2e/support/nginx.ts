@@ -21,6 +21,13 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
+/** A server block with nothing but `proxy_pass`: loopback Host, HTTP/1.0, no forwarded header. */
+export interface BareNginxOptions {
+  port: number;
+  console: number;
+  bare: true;
+}
+
 export interface NginxOptions {
   port: number;
   /** `/ops/good_job`, or '' for the whole host. */
@@ -34,11 +41,8 @@ export interface NginxOptions {
 
 const START_TIMEOUT_MS = 10_000;
 
-/** The parts that docs/sso.md shows; what differs is that all of it is in one temporary folder. */
-function configuration(
-  folder: string,
-  { port, basePath, console: to, stripsPrefix, signIn }: NginxOptions,
-): string {
+/** The parts that docs/sso.md shows. */
+function locations({ basePath, console: to, stripsPrefix, signIn }: NginxOptions): string {
   const identity = signIn
     ? `auth_request /authenticate;
       auth_request_set $auth_user $upstream_http_x_auth_request_user;
@@ -57,18 +61,7 @@ function configuration(
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_http_version 1.1;`;
   const passTo = (path: string) => `proxy_pass http://127.0.0.1:${to}${stripsPrefix ? path : ''};`;
-  return `daemon off;
-${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-  access_log off;
-  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
-  server {
-    listen 127.0.0.1:${port};
-    location ${basePath}/ {
+  return `location ${basePath}/ {
       ${identity}
       ${proxied}
       ${passTo('/')}
@@ -93,6 +86,27 @@ http {
     }`
         : ''
     }
+`;
+}
+
+/** All that nginx writes is in one temporary folder. */
+function configuration(folder: string, options: NginxOptions | BareNginxOptions): string {
+  const inside =
+    'bare' in options
+      ? `location / { proxy_pass http://127.0.0.1:${options.console}; }`
+      : locations(options);
+  return `daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+  access_log off;
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
+  server {
+    listen 127.0.0.1:${options.port};
+    ${inside}
   }
 }
 `;
@@ -107,7 +121,7 @@ function answers(port: number): Promise<boolean> {
 }
 
 /** Starts the machine's nginx with all that it needs in a folder of its own; rejects with what it printed when it does not start. */
-export async function startNginx(options: NginxOptions): Promise<Nginx> {
+export async function startNginx(options: NginxOptions | BareNginxOptions): Promise<Nginx> {
   const program = findNginx();
   if (!program) throw new Error(NO_NGINX);
   const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));

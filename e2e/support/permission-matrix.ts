@@ -326,3 +326,12 @@ export const ROUTES: Record<string, RouteCase> = {
   '/readyz': { path: () => '/readyz', anybody: true },
   '/icon.svg': { path: () => '/icon.svg', anybody: true },
 };
+
+export interface GatewayRoute {
+  path: string;
+  /** Its status without a session of this machine while nobody signs in. */
+  withoutSession: number;
+}
+
+/** Endpoints of the gateway in the mode without sign-in, which the build does not know. `/metrics` has its own access rule. */
+export const GATEWAY_ROUTES: GatewayRoute[] = [{ path: '/auth/start', withoutSession: 200 }];
