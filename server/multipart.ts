@@ -6,7 +6,7 @@ export interface FormField {
 
 const MAX_FIELDS = 2_000;
 /** What browsers make, and what every parser behind takes. */
-const TYPE = /^multipart\/form-data; ?boundary=([A-Za-z0-9'_-]{27,70})$/;
+const TYPE = /^multipart\/form-data; *boundary=([A-Za-z0-9'_-]{1,70}|"[A-Za-z0-9'_-]{1,70}")$/;
 /** What a browser writes before a field: its name alone, with `"` and line breaks encoded. */
 const HEAD = /^content-disposition: form-data; name="([^"\r\n\0]{0,1000})"$/i;
 const CRLF = Buffer.from('\r\n');
@@ -17,7 +17,7 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n');
  * lenient in its own way: what passes here means the same to both. One pass over `body`.
  */
 export function readForm(contentType: string, body: Buffer): FormField[] | null {
-  const boundary = TYPE.exec(contentType)?.[1];
+  const boundary = TYPE.exec(contentType)?.[1]?.replaceAll('"', '');
   if (boundary === undefined) return null;
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   // The first delimiter has no line before it.

@@ -14,6 +14,7 @@ const OFFERED: Record<BulkRun['state'], Control[]> = {
   interrupted: ['resume', 'cancel'],
   paused: ['resume', 'cancel'],
   cancelled: [],
+  refused: [],
   finished: [],
 };
 

@@ -83,7 +83,15 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     if (!result.ok) return setProblem(t(`errors.${result.error}`));
     if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
     if (result.value.kind === 'not_confirmed') {
-      setProblem(t('bulk.changedMeanwhile'));
+      const { more } = result.value;
+      setProblem(
+        more === undefined
+          ? t('bulk.changedMeanwhile')
+          : t('bulk.moreThanConfirmed', {
+              number: bulkCount({ kind: 'exact', count: more }),
+              confirmed: bulkCount(found.total),
+            }),
+      );
       return void refetch();
     }
     onStarted(result.value);

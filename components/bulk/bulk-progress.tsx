@@ -74,6 +74,7 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
       <div className="mt-1.5">
         <BulkTotals counts={run.counts} />
       </div>
+      <Confirmed run={run} />
       <Reason run={run} />
       {!over && <BulkControls run={run} onDone={() => void refetch()} />}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
@@ -82,7 +83,7 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
 }
 
 function isOver(run: BulkRun | undefined): boolean {
-  return run?.state === 'finished' || run?.state === 'cancelled';
+  return run !== undefined && ['finished', 'cancelled', 'refused'].includes(run.state);
 }
 
 function Progress({ run }: { run: BulkRun }) {
@@ -131,6 +132,26 @@ function Progress({ run }: { run: BulkRun }) {
       </p>
     </>
   );
+}
+
+/** That there are fewer jobs than were confirmed, or that it was refused since there were more. */
+function Confirmed({ run: { state, confirmed, expected } }: { run: BulkRun }) {
+  const t = useTranslations('bulk');
+  const bulkCount = useBulkCount();
+  if (confirmed === null) return null;
+  const numbers = {
+    number: bulkCount(expected),
+    confirmed: bulkCount({ kind: 'exact', count: confirmed }),
+  };
+  if (state === 'refused')
+    return (
+      <p role="alert" className="mt-1.5 text-danger">
+        {t('refusedMore', numbers)}
+      </p>
+    );
+  return expected.kind === 'exact' && expected.count < confirmed ? (
+    <p className="mt-1.5">{t('fewer', numbers)}</p>
+  ) : null;
 }
 
 /** Why it stands still, and what to do. */

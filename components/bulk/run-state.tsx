@@ -7,6 +7,7 @@ const LOOKS: Record<RunState, { icon: IconName; className: string }> = {
   interrupted: { icon: 'warning', className: 'bg-warn-wash text-warn' },
   paused: { icon: 'paused', className: 'bg-warn-wash text-warn' },
   cancelled: { icon: 'discarded', className: 'bg-queued-wash text-queued' },
+  refused: { icon: 'warning', className: 'bg-danger-wash text-danger' },
   finished: { icon: 'succeeded', className: 'bg-succeeded-wash text-succeeded' },
 };
 

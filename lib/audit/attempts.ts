@@ -53,8 +53,12 @@ const REFUSED = new Set<ErrorCode>([
   'bulk_too_large',
 ]);
 
-/** An attempt that was not confirmed as it must be; nothing was done. */
-export class NotConfirmed extends Error {}
+/** An attempt that was not confirmed as it must be; nothing was done. `more`: the jobs there are now, more than were confirmed. */
+export class NotConfirmed extends Error {
+  constructor(readonly more?: number) {
+    super('not confirmed');
+  }
+}
 
 /** What an error made of an attempt. A lock that was not to be had leaves its rows as `locked`, as it does when others could be had. */
 export function failureOf(

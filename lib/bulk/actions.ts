@@ -18,8 +18,8 @@ const uuid = z
   .transform((id) => id.toLowerCase());
 const count = z.int().min(0);
 const target = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ids'), ids: z.array(uuid).min(1).max(MAX_SELECTED) }),
-  z.object({
+  z.strictObject({ kind: z.literal('ids'), ids: z.array(uuid).min(1).max(MAX_SELECTED) }),
+  z.strictObject({
     kind: z.literal('filter'),
     query: z
       .string()
@@ -27,14 +27,16 @@ const target = z.discriminatedUnion('kind', [
       .refine((text) => !text.includes('\0')),
     batchId: uuid.nullable(),
   }),
-  z.object({ kind: z.literal('batch'), batchId: uuid }),
+  z.strictObject({ kind: z.literal('batch'), batchId: uuid }),
 ]);
-const chosen = z
-  .object({ action: z.enum(BULK_ACTIONS), target })
-  .refine(({ action, target }) => (action === 'batch_retry') === (target.kind === 'batch'));
-const confirmed = z.intersection(
-  chosen,
-  z.object({
+const choice = { action: z.enum(BULK_ACTIONS), target, reason: z.unknown().optional() };
+const isForTarget = (given: { action: string; target: { kind: string } }) =>
+  (given.action === 'batch_retry') === (given.target.kind === 'batch');
+// A name that is not known may have been meant to narrow the target.
+const chosen = z.strictObject(choice).refine(isForTarget);
+const confirmed = z
+  .strictObject({
+    ...choice,
     /** ISO 8601 with its zone; null: now. */
     scheduledAt: z.string().refine(isTimestamp).nullable(),
     cutOff: z.object({
@@ -43,8 +45,8 @@ const confirmed = z.intersection(
     }),
     expected: z.object({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
     typed: count.nullable(),
-  }),
-);
+  })
+  .refine(isForTarget);
 const batch = z.object({ id: uuid });
 const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
 
@@ -119,9 +121,12 @@ export async function submitBatchRetry(sent: FormData): Promise<string> {
     });
     if (started.ok && started.value.kind === 'started')
       return navigateTo(`/bulk/${started.value.runId}`);
-    return navigateTo(
-      `${page}/retry?${new URLSearchParams({ outcome: started.ok ? started.value.kind : started.error })}`,
-    );
+    const outcome = !started.ok
+      ? started.error
+      : started.value.kind === 'not_confirmed' && started.value.more !== undefined
+        ? 'more'
+        : started.value.kind;
+    return navigateTo(`${page}/retry?${new URLSearchParams({ outcome })}`);
   }
   const result = await runAction(
     batch,

@@ -89,7 +89,7 @@ test('everything that matches, in chunks of 500, with one audit record and one n
   ]);
 });
 
-test('selected rows: an outcome for each, samples of what was not done, paging and unknown parameters left out of the filter', async () => {
+test('selected rows: an outcome for each, samples of what was not done, paging left out of the filter', async () => {
   const [ready, open, gone, broken, held] = [
     await insertJob(gj.client, DISCARDED),
     await insertJob(gj.client),
@@ -473,13 +473,13 @@ describe('confirmation', () => {
     const { cutOff, total, target } = await previewBulk(ctx, 'retry', discarded());
     const tried = (expected: typeof total, typed: number | null) =>
       startBulk(ctx, { action: 'retry', target, scheduledAt: null, cutOff, expected, typed });
-    for (const [expected, typed] of [
-      [total, null],
-      [total, 1_000],
-      [{ kind: 'exact', count: 3 }, null],
-      [{ kind: 'exact', count: 3 }, 3],
+    for (const [expected, typed, more] of [
+      [total, null, {}],
+      [total, 1_000, {}],
+      [{ kind: 'exact', count: 3 }, null, { more: 1_001 }],
+      [{ kind: 'exact', count: 3 }, 3, { more: 1_001 }],
     ] as const) {
-      expect(await tried(expected, typed)).toEqual({ kind: 'not_confirmed' });
+      expect(await tried(expected, typed)).toEqual({ kind: 'not_confirmed', ...more });
     }
     expect(
       (

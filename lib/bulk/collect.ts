@@ -103,6 +103,21 @@ export async function listSelected(tx: Tx, runId: string, ids: string[]): Promis
   return rows.length;
 }
 
+/** Of selected jobs those that the action would change: in a state that it is for, and not written since the cut-off. */
+export async function countTouched(
+  tx: Tx,
+  gj: GoodJob,
+  action: BulkAction,
+  target: BulkTarget,
+  cutOff: CutOff,
+): Promise<number> {
+  const { condition } = await chosen(tx, gj, action, target, cutOff);
+  const [row] = await tx.query<{ count: number }>(
+    sql`SELECT count(*)::int AS count FROM ${gj.jobs} j WHERE ${condition}`,
+  );
+  return row?.count ?? 0;
+}
+
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
 export async function listAtOnce(
   tx: Tx,

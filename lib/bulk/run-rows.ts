@@ -14,7 +14,7 @@ export const TARGETS = table('bulk_run_targets');
 export const SAMPLES = table('bulk_run_samples');
 
 /** What the row itself knows; that a run is interrupted is seen from its lease. */
-export type StoredState = 'running' | 'paused' | 'cancelled' | 'finished';
+export type StoredState = 'running' | 'paused' | 'cancelled' | 'refused' | 'finished';
 
 /** A run as the one who works on it needs it. */
 export interface RunRow {
@@ -26,6 +26,8 @@ export interface RunRow {
   filter: string | null;
   batchId: string | null;
   cutOff: CutOff;
+  /** Of an `exact` number no more may be listed. */
+  expected: BulkCount;
   state: StoredState;
   /** Every target that is left is in bulk_run_targets. */
   collected: boolean;
@@ -36,7 +38,9 @@ export interface RunRow {
   leaseOwner: string | null;
 }
 
-interface ReadRow extends Omit<RunRow, 'cutOff' | 'collectedTo' | 'counts'> {
+interface ReadRow extends Omit<RunRow, 'cutOff' | 'collectedTo' | 'counts' | 'expected'> {
+  expected: string | null;
+  expectedKind: BulkCount['kind'];
   cutOffAt: string;
   cutOffTxid: string;
   collectedToAt: string | null;
@@ -48,12 +52,22 @@ interface ReadRow extends Omit<RunRow, 'cutOff' | 'collectedTo' | 'counts'> {
 export async function readRun(tx: Tx, id: string, also: Sql = empty): Promise<RunRow | null> {
   const [row] = await tx.query<ReadRow>(sql`
     SELECT id, audit_id AS "auditId", action, scheduled_at AS "scheduledAt", target, filter, batch_id AS "batchId", cut_off_at AS "cutOffAt", cut_off_txid AS "cutOffTxid",
-           state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, counts, lease_owner AS "leaseOwner" ${also}
+           expected, expected_kind AS "expectedKind", state, collected, collected_to_at AS "collectedToAt", collected_to_id AS "collectedToId", pass, counts, lease_owner AS "leaseOwner" ${also}
       FROM ${RUNS} WHERE id = ${id}`);
   if (!row) return null;
-  const { cutOffAt, cutOffTxid, collectedToAt, collectedToId, counts, ...rest } = row;
+  const {
+    cutOffAt,
+    cutOffTxid,
+    collectedToAt,
+    collectedToId,
+    counts,
+    expected,
+    expectedKind,
+    ...rest
+  } = row;
   return {
     ...rest,
+    expected: { kind: expectedKind, count: Number(expected ?? 0) },
     cutOff: { at: cutOffAt, txid: cutOffTxid },
     collectedTo: collectedToId === null ? null : { at: collectedToAt, id: collectedToId },
     counts: JSON.parse(counts) as OutcomeCounts,

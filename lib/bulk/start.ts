@@ -8,10 +8,11 @@ import { type Ctx, recordAttempt, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
 import type { CutOff } from '../good-job/cut-off';
 import { changeJobs } from '../jobs/mutations';
-import { listAtOnce, listSelected } from './collect';
+import { countTouched, listAtOnce, listSelected } from './collect';
 import { completeNewRun, insertRun } from './run-rows';
 import { serverId, work } from './runner';
 import { settleTarget } from './target';
+import { targetParams } from './target-params';
 import {
   type BulkAction,
   type BulkCount,
@@ -41,8 +42,11 @@ export type BulkStart =
   | { kind: 'done'; counts: OutcomeCounts }
   /** Without the console's own schema there is nowhere to keep a run. */
   | { kind: 'needs_schema' }
-  /** More jobs than TYPED_ABOVE, and their number was not typed, or it is not the preview's. */
-  | { kind: 'not_confirmed' };
+  /**
+   * More jobs than TYPED_ABOVE, and their number was not typed, or it is not the preview's. `more`: there are more jobs
+   * than the exact number that was confirmed, so many.
+   */
+  | { kind: 'not_confirmed'; more?: number };
 
 /**
  * Starts a run on the jobs of a preview: its row, its audit record and, mostly, the list of its jobs in one
@@ -61,16 +65,16 @@ export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkSta
       );
       throw error;
     });
-  if (!ctx.bulkRuns)
-    return target.kind === 'ids'
-      ? changeSelected(ctx, request, target.ids)
-      : { kind: 'needs_schema' };
+  if (!ctx.bulkRuns && target.kind !== 'ids') return { kind: 'needs_schema' };
   try {
+    if (!ctx.bulkRuns && target.kind === 'ids')
+      return await changeSelected(ctx, request, target.ids);
     const runId = await createRun(ctx, { ...request, target });
     work(ctx, runId, request.action);
     return { kind: 'started', runId };
   } catch (error) {
-    if (error instanceof NotConfirmed) return { kind: 'not_confirmed' };
+    if (error instanceof NotConfirmed)
+      return { kind: 'not_confirmed', ...(error.more === undefined ? {} : { more: error.more }) };
     throw error;
   }
 }
@@ -81,7 +85,11 @@ export async function createRun(
   { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest,
 ): Promise<string> {
   const id = randomUUID();
-  const details = { cut_off: cutOff.at, ...detailsOf({ target, scheduledAt }) };
+  const details = {
+    cut_off: cutOff.at,
+    ...(expected.kind === 'exact' ? { confirmed: expected.count } : {}),
+    ...detailsOf({ target, scheduledAt }),
+  };
   const about = aboutOf(target);
   await transaction(
     ctx,
@@ -104,15 +112,10 @@ export async function createRun(
           ? await listSelected(tx, id, target.ids)
           : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
       checkBulkLimit(ctx, listed);
-      // Counted here and not taken from the browser: what was previewed can only have become less.
-      const count = listed ?? Math.max(expected.count, TYPED_ABOVE + 1);
-      if (
-        count > TYPED_ABOVE &&
-        (typed === null ||
-          typed !== expected.count ||
-          (expected.kind === 'exact' && count > expected.count))
-      )
-        throw new NotConfirmed();
+      // Counted here and not taken from the browser.
+      const touched =
+        target.kind === 'ids' ? await countTouched(tx, ctx.gj, action, target, cutOff) : listed;
+      checkConfirmed(touched, expected, typed);
       // Its jobs or its batch, and the run itself: each has it in its history.
       const auditId = await tx.audit({
         ...about,
@@ -131,18 +134,32 @@ export async function createRun(
   return id;
 }
 
-/** Who may not do it need not know what it would do. Throws ConsoleError `forbidden` or `read_only`, on record. */
+/**
+ * A run changes no more jobs than the exact number that was confirmed, and above TYPED_ABOVE that number was typed. A
+ * lower bound or an estimate is confirmed as what it is. `count` null: not listed at once, so the list is measured when it
+ * is complete (lib/bulk/step.ts).
+ */
+function checkConfirmed(count: number | null, expected: BulkCount, typed: number | null): void {
+  if (count !== null && expected.kind === 'exact' && count > expected.count)
+    throw new NotConfirmed(count);
+  const isLarge = (count ?? Math.max(expected.count, TYPED_ABOVE + 1)) > TYPED_ABOVE;
+  if (isLarge && (typed === null || typed !== expected.count)) throw new NotConfirmed();
+}
+
+/**
+ * Before a preview: who may not do it need not know what it would do, and a filter with parameters that no list has is
+ * no target. Throws ConsoleError `forbidden`, `read_only` or `bad_request`, on record.
+ */
 export async function requireBulk(ctx: Ctx, action: BulkAction, target: BulkTarget): Promise<void> {
-  const denied = denial(ctx.viewer, permissionOf(action), ctx.readOnly);
-  if (!denied) return;
-  const error = new ConsoleError(denied);
-  await recordAttempt(
-    ctx,
-    permissionOf(action),
-    { ...aboutOf(target), details: { preview: true, ...detailsOf({ target, scheduledAt: null }) } },
-    error,
-  );
-  throw error;
+  try {
+    const denied = denial(ctx.viewer, permissionOf(action), ctx.readOnly);
+    if (denied) throw new ConsoleError(denied);
+    if (target.kind === 'filter') targetParams(target.query);
+  } catch (error) {
+    const details = { preview: true, ...detailsOf({ target, scheduledAt: null }) };
+    await recordAttempt(ctx, permissionOf(action), { ...aboutOf(target), details }, error);
+    throw error;
+  }
 }
 
 function aboutOf(target: BulkTarget) {
@@ -171,7 +188,7 @@ function detailsOf({
 /** The selected rows of one page, in one transaction as any other action. */
 async function changeSelected(
   ctx: Ctx,
-  { action, scheduledAt }: BulkRequest,
+  { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest,
   ids: string[],
 ): Promise<BulkStart> {
   if (ids.length > MAX_SELECTED || action === 'batch_retry') throw new ConsoleError('bad_request');
@@ -179,9 +196,10 @@ async function changeSelected(
   return {
     kind: 'done',
     counts: countOutcomes(
-      await changeJobs(ctx, jobActionOf(action), distinct, { scheduledAt }, () =>
-        checkBulkLimit(ctx, distinct.length),
-      ),
+      await changeJobs(ctx, jobActionOf(action), distinct, { scheduledAt, cutOff }, async (tx) => {
+        checkBulkLimit(ctx, distinct.length);
+        checkConfirmed(await countTouched(tx, ctx.gj, action, target, cutOff), expected, typed);
+      }),
     ),
   };
 }

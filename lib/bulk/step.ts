@@ -8,7 +8,7 @@ import { completeBatchRetry } from '../good-job/batch-retry';
 import { lockBatches } from '../good-job/claim';
 import type { Outcome } from '../good-job/outcomes';
 import type { GoodJob } from '../good-job/tables';
-import { collectWindow } from './collect';
+import { type Place, collectWindow } from './collect';
 import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './run-rows';
 import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedOf } from './types';
 
@@ -85,7 +85,7 @@ export async function step(
         );
         if (!run || run.leaseOwner !== server) return 'lost';
         if (run.state !== 'running') return release(tx, run, server);
-        const targets = await nextTargets(tx, run, options);
+        const targets = isMeasured(run) ? [] : await nextTargets(tx, run, options);
         options.taken(targets);
         return targets.length > 0
           ? takeUp(tx, ctx.gj, run, targets, options)
@@ -97,6 +97,11 @@ export async function step(
     if (error instanceof LeaseLost) return 'lost';
     throw error;
   }
+}
+
+/** An exact number was confirmed, and the list of jobs is not complete: none is changed before it is known to be no longer. */
+function isMeasured({ collected, expected }: RunRow): boolean {
+  return !collected && expected.kind === 'exact';
 }
 
 /** What ends a pass or a run is done by one transaction at a time. */
@@ -219,9 +224,10 @@ async function goOn(
   const [inHand] = await tx.query(
     sql`SELECT 1 FROM ${TARGETS} WHERE run_id = ${id} AND pass = ${pass} LIMIT 1`,
   );
-  if (inHand) return 'idle';
+  if (inHand && !isMeasured(run)) return 'idle';
   if (!run.collected) {
     const { to } = await collectWindow(tx, gj, run, options.window);
+    if (isMeasured(run)) return measure(tx, run, to, options);
     await change(
       tx,
       run,
@@ -237,6 +243,38 @@ async function goOn(
   if (run.action === 'batch_retry' && run.batchId) await endBatchRetry(tx, gj, run, run.batchId);
   await change(tx, run, options, sql`, state = 'finished', finished_at = clock_timestamp()`);
   return release(tx, run, options.server);
+}
+
+/** Goes on to the next window, to the work when the list is complete, or ends the run when it has become too long. */
+async function measure(
+  tx: Tx,
+  run: RunRow,
+  to: Place | null,
+  options: StepOptions,
+): Promise<StepResult> {
+  const [row] = await tx.query<{ count: number }>(
+    sql`SELECT count(*)::int AS count FROM ${TARGETS} WHERE run_id = ${run.id}`,
+  );
+  const listed = row?.count ?? 0;
+  const found = listed + processedOf(run.counts);
+  if (found > run.expected.count) {
+    await change(
+      tx,
+      run,
+      options,
+      sql`, state = 'refused', finished_at = clock_timestamp(), expected = ${found}, expected_kind = ${to ? 'at_least' : 'exact'},
+          counts = ${sumOf(sql`counts`, JSON.stringify({ refused: listed }))}`,
+    );
+    return release(tx, run, options.server);
+  }
+  await change(
+    tx,
+    run,
+    options,
+    sql`, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null},
+        expected = ${to ? run.expected.count : found}`,
+  );
+  return 'collected';
 }
 
 /**
@@ -263,7 +301,7 @@ export async function release(
   server: string,
 ): Promise<'stopped'> {
   const [run] = await tx.query<{ over: boolean }>(
-    sql`SELECT state IN ('cancelled', 'finished') AS over FROM ${RUNS} WHERE id = ${id}`,
+    sql`SELECT state IN ('cancelled', 'refused', 'finished') AS over FROM ${RUNS} WHERE id = ${id}`,
   );
   if (run?.over) await forgetTargets(tx, id);
   await tx.query(

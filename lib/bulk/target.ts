@@ -7,28 +7,8 @@ import { withFailures } from '../jobs/failure-terms';
 import { type Found, candidates } from '../jobs/recheck';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
 import { settle } from '../jobs/settle';
+import { targetParams } from './target-params';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
-
-/** Parameters of a list's URL that choose a page or its looks, not its jobs. */
-const NOT_OF_THE_FILTER = [
-  'after_id',
-  'after_at',
-  'before_id',
-  'before_at',
-  'limit',
-  'sort',
-  'poll',
-  'locale',
-  'did',
-  'outcome',
-];
-
-/** The filter of a list without its paging. */
-function withoutPaging(query: string): URLSearchParams {
-  const params = new URLSearchParams(query);
-  for (const name of NOT_OF_THE_FILTER) params.delete(name);
-  return params;
-}
 
 /**
  * The target in words that mean the same from now on, whatever the run does to the jobs: without paging, and what may
@@ -37,7 +17,7 @@ function withoutPaging(query: string): URLSearchParams {
  */
 export async function settleTarget(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<BulkTarget> {
   if (target.kind !== 'filter') return target;
-  const filter = parseJobFilter(withoutPaging(target.query));
+  const filter = parseJobFilter(targetParams(target.query));
   if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
   const settled = await settle(tx, gj, filter);
   return { ...target, query: String(new URLSearchParams(jobFilterParams(settled.filter))) };
@@ -56,9 +36,9 @@ export function isActionable(action: BulkAction): Sql {
   }
 }
 
-/** Whether every part of the filter could be read. */
+/** Whether every part of the filter could be read. Throws ConsoleError `bad_request` for parameters that no filter has. */
 export function isReadable(target: BulkTarget): boolean {
-  return target.kind !== 'filter' || isUnderstood(parseJobFilter(withoutPaging(target.query)));
+  return target.kind !== 'filter' || isUnderstood(parseJobFilter(targetParams(target.query)));
 }
 
 const all = (condition: Sql): Found => ({

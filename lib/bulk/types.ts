@@ -51,8 +51,18 @@ export interface BulkPreview {
   skipped: { running: number; blankError: number; unreadable: number } | null;
 }
 
-/** `interrupted`: it runs, says the row, but the server that ran it is gone. */
-export const RUN_STATES = ['running', 'interrupted', 'paused', 'cancelled', 'finished'] as const;
+/**
+ * `interrupted`: it runs, says the row, but the server that ran it is gone. `refused`: its list came to more jobs than were
+ * confirmed, and none of them was changed.
+ */
+export const RUN_STATES = [
+  'running',
+  'interrupted',
+  'paused',
+  'cancelled',
+  'refused',
+  'finished',
+] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
 export type OutcomeName = Outcome['outcome'];
@@ -75,6 +85,8 @@ export interface BulkRun {
   cutOffAt: string;
   /** How many jobs there are to take up: the list itself when `exact`, else what the preview could tell. */
   expected: BulkCount;
+  /** The exact number that was confirmed; null: it was a lower bound or an estimate. */
+  confirmed: number | null;
   state: RunState;
   /** Why it paused by itself; null: somebody paused it, or it does not pause. */
   pauseReason: ErrorCode | RefusalCode | null;

@@ -2,6 +2,7 @@ import 'server-only';
 import { countOutcomes } from '../audit/audit';
 import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
 import { type Ctx, transaction } from '../ctx';
+import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
@@ -18,7 +19,7 @@ export async function changeJobs(
   action: JobAction,
   ids: string[],
   options: ActionOptions = {},
-  check?: () => void,
+  check?: (tx: Tx) => Promise<void>,
 ): Promise<Outcome[]> {
   if (ids.length > MAX_JOBS_PER_TRANSACTION)
     throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
@@ -32,7 +33,7 @@ export async function changeJobs(
       ctx,
       `job.${action}`,
       async (tx) => {
-        check?.();
+        await check?.(tx);
         let before: Snapshot = new Map();
         const outcomes = await actOnJobs(tx, ctx.gj, action, ids, {
           ...options,

@@ -40,10 +40,10 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
         confirm={t('actions.batch_retry.confirm')}
         denied={denialsOf(ctx)['batch.retry']}
       >
-        {outcome === 'not_confirmed' && (
+        {(outcome === 'not_confirmed' || outcome === 'more') && (
           <div className="mt-3">
             <Banner tone="warning" role="alert">
-              {t('bulk.wrongNumber')}
+              {t(outcome === 'more' ? 'bulk.changedMeanwhile' : 'bulk.wrongNumber')}
             </Banner>
           </div>
         )}

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { insertJobs } from '../../test/harness/many-rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { previewBulk } from './preview';
+import { requireBulk, startBulk } from './start';
+import { targetParams } from './target-params';
+import type { BulkTarget } from './types';
+
+const BAD = [
+  'class=ExampleJob',
+  'class:ExampleJob',
+  'state=discarded&class=ExampleJob',
+  'State=discarded',
+  'state[]=discarded',
+  'states=discarded',
+  'jobclass=A',
+  'job_class[]=A',
+  'job-class=A',
+  ' state=discarded',
+  '?state=discarded',
+  '/jobs?state=discarded',
+  'state=discarded#x&y=1',
+  'Q=class:A',
+  'queue=default',
+  'filter=class:A',
+  'search=x',
+  '__proto__=x',
+  'constructor=x',
+  'toString=x',
+  'state=discarded&state=queued',
+  'state=discarded&state=discarded',
+  'q=class:A&q=class:B',
+  'limit=1&limit=2',
+  '%73tate=discarded&state=queued',
+  '=x',
+  '=',
+  '&',
+  'state=discarded&',
+  '&state=discarded',
+  'state=discarded&&q=class:A',
+  'state',
+  'state=',
+  'q=',
+  'q=%20',
+  'q=+',
+  'job_class=',
+  'queue_name=%E3%80%80',
+  'q=%ff',
+  'q=%E3%81',
+  'q=%ED%A0%80',
+  'q=%',
+  'q=%zz',
+  '%ff=x',
+  'q=a%00b',
+  'q=a\0b',
+  'q=\ud800',
+  'locale=%ff',
+  'id=1',
+  'ids=1,2',
+  'batch_id=1',
+  'cursor=x',
+  'offset=10',
+  'page=2',
+  'x',
+];
+
+describe('the parameters of a target', () => {
+  it.each(BAD)('%j is refused', (query) =>
+    expect(() => targetParams(query)).toThrow(expect.objectContaining({ code: 'bad_request' })),
+  );
+  it.each([
+    ['', {}],
+    ['state=discarded', { state: 'discarded' }],
+    ['%73tate=discarded', { state: 'discarded' }],
+    [
+      'q=class%3AA+label%3Ab&state=queued&queue_name=%E8%AB%8B%E6%B1%82',
+      { q: 'class:A label:b', state: 'queued', queue_name: '請求' },
+    ],
+    ['job_class=A%26B%3DC', { job_class: 'A&B=C' }],
+    ['q=a=b', { q: 'a=b' }],
+    [
+      'state=discarded&after_id=x&limit=50&sort=-finished&did=retry&locale=ja&poll=5',
+      { state: 'discarded' },
+    ],
+  ])('%j is read', (query, params) =>
+    expect(Object.fromEntries(targetParams(query))).toEqual(params),
+  );
+});
+
+describe('a target with a parameter that no list has', () => {
+  let gj: TestConsole;
+  beforeAll(async () => {
+    gj = await TestConsole.open('bulk target');
+  });
+  afterAll(() => gj.close());
+  beforeEach(() =>
+    gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_console.audit_events'),
+  );
+  const target = (query: string): BulkTarget => ({ kind: 'filter', query, batchId: null });
+
+  it('acts on nothing: neither its preview nor its start, with and without the tables of runs', async () => {
+    await insertJobs(gj.client, 3);
+    const good = await previewBulk(gj.ctx(), 'retry', target('state=discarded'));
+    for (const ctx of [gj.ctx(), gj.ctx({ bulkRuns: false })])
+      for (const query of ['class=ExampleJob', 'state=', 'state=discarded&state=queued']) {
+        const refused = { code: 'bad_request' };
+        await expect(requireBulk(ctx, 'retry', target(query))).rejects.toMatchObject(refused);
+        await expect(previewBulk(ctx, 'retry', target(query))).rejects.toMatchObject(refused);
+        await expect(
+          startBulk(ctx, {
+            action: 'retry',
+            target: target(query),
+            scheduledAt: null,
+            cutOff: good.cutOff,
+            expected: good.total,
+            typed: 3,
+          }),
+        ).rejects.toMatchObject(refused);
+      }
+    const { rows } = await gj.client.query('SELECT 1 FROM good_jobs WHERE finished_at IS NULL');
+    expect(rows).toEqual([]);
+    const attempts = await gj.client.query(
+      'SELECT DISTINCT action, outcome, error FROM good_job_console.audit_events',
+    );
+    expect(attempts.rows).toEqual([
+      { action: 'job.retry', outcome: 'refused', error: 'bad_request' },
+    ]);
+  });
+  it('is told from one of all jobs, which an empty filter means', async () => {
+    await insertJobs(gj.client, 3);
+    expect((await previewBulk(gj.ctx(), 'retry', target(''))).total.count).toBe(3);
+  });
+});
