@@ -9,6 +9,7 @@ import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
+import { createClientAddresses, rateLimitKey } from './client-address';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
 import { answerMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
@@ -34,6 +35,8 @@ interface Visit {
   /** Without base path and query. */
   path: string;
   requestId: string;
+  /** Where it comes from, as far as trusted proxies vouch for it. */
+  address: string;
   viewer: (Omit<Viewer, 'role'> & { role: Viewer['role'] | null }) | null;
 }
 
@@ -42,14 +45,14 @@ interface Visit {
  * asking. Returns the listener of the HTTP server. Throws EnvError for keys that cannot be read.
  */
 export function frontDoor(env: Env, next: Handler, options: { development: boolean }) {
-  const authenticator = createAuthenticator(env);
+  const addresses = createClientAddresses(env.trustedProxies);
+  const authenticator = createAuthenticator(env, { signInLimit: createSignInLimit(addresses) });
   const waitOf = createRateLimits(env);
-  const waitToSignIn = createSignInLimit();
   const hsts = env.publicUrl?.protocol === 'https:';
 
   function refuse(visit: Visit, refused: Refused): void {
-    const { request, response, requestId, viewer, path } = visit;
-    recordRefusal(request, { refused, viewer, requestId });
+    const { request, response, requestId, viewer, path, address } = visit;
+    recordRefusal(request, { refused, viewer, requestId, address });
     if (response.headersSent) return void response.destroy();
     response.setHeader('X-Request-Id', requestId);
     if (refused.status === 413) response.once('finish', () => request.destroy());
@@ -80,6 +83,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     const { request, response } = visit;
     if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
     if (answer.kind === 'refused') return refuse(visit, answer.refused);
+    if (answer.kind === 'wait') return void mustWait(visit, answer.seconds);
     if (answer.kind === 'page') return sendDoorPage(request, response, answer);
     response.writeHead(303, { Location: answer.location }).end();
   }
@@ -95,7 +99,6 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
   /** Finds out who is asking and what they are; true: that has been answered. */
   async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
     const { request, response, path } = visit;
-    if (door && mustWait(visit, await waitToSignIn(request, path))) return true;
     const answer = await door?.(request, path);
     if (answer) {
       answerDoor(visit, answer);
@@ -130,10 +133,10 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
         served &&
         mustWait(
           visit,
-          await waitOf(
+          waitOf(
             request,
             path,
-            env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id,
+            env.auth.mode === 'none' ? rateLimitKey(visit.address) : visit.viewer.id,
           ),
         )
       )
@@ -176,6 +179,7 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
       csp,
       path: path ?? '',
       requestId: randomUUID(),
+      address: addresses.addressOf(request),
       viewer: null,
     };
     const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));

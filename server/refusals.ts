@@ -16,12 +16,14 @@ export interface Refusal {
   /** null: nobody had been recognised yet. */
   viewer: { id: string; role: string | null } | null;
   requestId: string;
+  /** Of the client, as far as trusted proxies vouch for it. */
+  address: string;
 }
 
 /** Writes down who was not let in: never a header, a query or a body, where secrets and tokens are. */
 export function recordRefusal(
   request: IncomingMessage,
-  { refused: { code: error, status }, viewer, requestId }: Refusal,
+  { refused: { code: error, status }, viewer, requestId, address }: Refusal,
 ): void {
   if (UNREMARKABLE.has(error)) return;
   printRefusedAtDoor({
@@ -31,6 +33,6 @@ export function recordRefusal(
     status,
     method: request.method ?? '',
     path: request.url ?? '',
-    address: request.socket.remoteAddress ?? null,
+    address: address || null,
   });
 }

@@ -3,6 +3,7 @@ import * as client from 'openid-client';
 import type { OidcConfig } from '../../lib/auth/config';
 import type { RoleRules } from '../../lib/auth/roles';
 import type { Env } from '../../lib/env';
+import type { SignInLimit } from '../rate-limits';
 import type { AuthRefused, Authenticator, DoorAnswer } from './types';
 import { identityOf, leftGroupsOut } from './claims';
 import { authCookies, cookieJar } from './cookies';
@@ -28,8 +29,16 @@ interface Pending {
 const UNREACHABLE: AuthRefused = { code: 'provider_unreachable', status: 503 };
 const REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
 
+export interface OidcParts {
+  signInLimit: SignInLimit;
+}
+
 /** The console signs people in itself: OpenID Connect, authorization code with PKCE. */
-export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }): Authenticator {
+export function createOidc(
+  env: Env,
+  config: OidcConfig & { roles: RoleRules },
+  { signInLimit }: OidcParts,
+): Authenticator {
   const { basePath, publicUrl } = env;
   if (!publicUrl) throw new Error('PUBLIC_URL is needed.');
   const here = publicUrl.href.replace(/\/$/, '');
@@ -47,6 +56,8 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   };
 
   async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
+    const seconds = signInLimit(request);
+    if (seconds > 0) return { kind: 'wait', seconds, cookies: [] };
     const configuration = await provider.discover();
     const pending: Pending = {
       state: client.randomState(),
@@ -77,10 +88,11 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   /**
    * The sign-in that this browser began and this answer belongs to; each counts once. Else why not: `lost` when the
    * browser began none that could still be meant, which happens to anybody; the others are somebody's doing, perhaps.
+   * A number: the seconds to wait, since from here on it costs the provider a request.
    */
   async function pendingOf(
     request: IncomingMessage,
-  ): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'> {
+  ): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign' | number> {
     const [state = '', ...more] = queryOf(request).getAll('state');
     if (used.has(state)) return 'sign_in_used';
     const cookies = authCookies(request);
@@ -88,11 +100,14 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     const opened = more.length > 0 ? null : await sealer.open(cookies.get(jar.signIn(state)) ?? '');
     const pending = opened?.pending as Pending | undefined;
     if (!pending || pending.state !== state) return 'sign_in_foreign';
+    const seconds = signInLimit(request);
+    if (seconds > 0) return seconds;
     return used.add(state, Date.now() + SIGN_IN_MS) ? pending : 'sign_in_used';
   }
 
   async function callback(request: IncomingMessage): Promise<DoorAnswer> {
     const pending = await pendingOf(request);
+    if (typeof pending === 'number') return { kind: 'wait', seconds: pending, cookies: [] };
     if (typeof pending === 'string')
       return { kind: 'refused', refused: { code: pending, status: 400 }, cookies: [] };
     const cookies = [jar.clear(jar.signIn(pending.state))];

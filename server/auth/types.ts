@@ -45,6 +45,8 @@ export interface Authenticator {
 export type DoorAnswer =
   | { kind: 'redirect'; location: string; cookies: string[] }
   | { kind: 'refused'; refused: AuthRefused; cookies: string[] }
+  /** Too many requests that cost the provider; seconds until the next one is carried out. */
+  | { kind: 'wait'; seconds: number; cookies: string[] }
   /** A page in the reader's language, with a way on; `goesOn`: by itself. */
   | {
       kind: 'page';
