@@ -1,9 +1,12 @@
-/** Runs once when the server starts: says in one line what database it found, and stands ready to answer /metrics. Never holds the start up. */
+/** Runs once when the server starts: says in one line what database it found, offers the database to what runs before Next. Never holds the start up. */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
   const { offerRecorder } = await import('./lib/metrics/recorder');
   const { createRecorder } = await import('./lib/metrics/metrics');
   offerRecorder(createRecorder);
+  const { offerRevocationStore } = await import('./lib/sessions/revocation');
+  const { createProcessRevocationTable } = await import('./lib/sessions/process-table');
+  offerRevocationStore(createProcessRevocationTable);
   const { logDatabase } = await import('./lib/startup');
   void logDatabase();
 }
