@@ -5,6 +5,7 @@ import { roleOf } from '../lib/auth/roles';
 import { LOCAL, VIEWER_HEADER, encodeViewer } from '../lib/auth/viewer';
 import type { Env } from '../lib/env';
 import { withAnswer } from '../lib/response-status';
+import type { RevocationStore } from '../lib/sessions/revocation';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
 import type { Authenticator, DoorAnswer } from './auth/types';
@@ -44,9 +45,16 @@ interface Visit {
  * What stands between the socket and Next: the rules that must hold before any page or action runs, and who is
  * asking. Returns the listener of the HTTP server. Throws EnvError for keys that cannot be read.
  */
-export function frontDoor(env: Env, next: Handler, options: { development: boolean }) {
+export function frontDoor(
+  env: Env,
+  next: Handler,
+  options: { development: boolean; revocationStore?: RevocationStore },
+) {
   const addresses = createClientAddresses(env.trustedProxies);
-  const authenticator = createAuthenticator(env, { signInLimit: createSignInLimit(addresses) });
+  const authenticator = createAuthenticator(env, {
+    signInLimit: createSignInLimit(addresses),
+    revocationStore: options.revocationStore ?? null,
+  });
   const waitOf = createRateLimits(env);
   const hsts = env.publicUrl?.protocol === 'https:';
 
@@ -84,8 +92,22 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
     if (answer.kind === 'refused') return refuse(visit, answer.refused);
     if (answer.kind === 'wait') return void mustWait(visit, answer.seconds);
+    if (answer.kind === 'provider') return answerProvider(visit, answer);
     if (answer.kind === 'page') return sendDoorPage(request, response, answer);
     response.writeHead(303, { Location: answer.location }).end();
+  }
+
+  function answerProvider(visit: Visit, answer: DoorAnswer & { kind: 'provider' }): void {
+    const { request, response, viewer, requestId, address } = visit;
+    const { status, error } = answer;
+    response.statusCode = status;
+    if (status === 405) response.setHeader('Allow', 'POST');
+    // What of the body was not read is not waited for.
+    if (!request.complete) response.setHeader('Connection', 'close');
+    if (error === undefined) return void response.end();
+    recordRefusal(request, { refused: { code: error, status }, viewer, requestId, address });
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ error: 'invalid_request', error_description: error }));
   }
 
   /** true: somebody has sent too many, and is told for how long to wait. */
@@ -184,12 +206,14 @@ export function frontDoor(env: Env, next: Handler, options: { development: boole
     };
     const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
     const open = path !== null && isForEverybody(request.method, path);
+    const isOfProvider =
+      path !== null && authenticator?.isProviderRequest?.(request.method, path) === true;
     const refused =
       unreadable ??
       (open && isProbe(path) ? null : hostRule(request, env)) ??
-      sameOriginRule(request, env) ??
+      (isOfProvider ? null : sameOriginRule(request, env)) ??
       (path === null ? ({ code: 'not_found', status: 404 } as const) : null) ??
-      (open ? null : foreignPageRule(request));
+      (open || isOfProvider ? null : foreignPageRule(request));
     if (refused) return refuse(visit, refused);
     enter(visit, body).catch((error: unknown) => fail(response, error));
   };

@@ -9,6 +9,7 @@ import { type Env, readEnv } from '../lib/env';
 import { EnvError } from '../lib/env-values';
 import { ConsoleError } from '../lib/errors';
 import { setRedaction } from '../lib/redaction/config';
+import { processRevocationStore } from '../lib/sessions/revocation';
 import { shutdown } from '../lib/shutdown';
 import { prepareBuild } from './build';
 import { type Handler, frontDoor } from './front-door';
@@ -135,7 +136,10 @@ if (!development && !existsSync(path.join(here, '.next'))) {
   process.exit(1);
 }
 try {
-  const listener = frontDoor(env, await nextHandler(env), { development });
+  const listener = frontDoor(env, await nextHandler(env), {
+    development,
+    revocationStore: processRevocationStore,
+  });
   const servers = await listenOnHost(env, listener);
   drainOnSignal(servers);
   const address = servers[0]?.address();

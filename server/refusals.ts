@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { printRefusedAtDoor } from '../lib/audit/print';
-import type { Refused } from './request-rules';
 
 /** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
 const UNREMARKABLE = new Set<string>([
@@ -9,10 +8,11 @@ const UNREMARKABLE = new Set<string>([
   'sign_in_lost',
   'provider_unreachable',
   'keys_unreachable',
+  'sessions_unavailable',
 ]);
 
 export interface Refusal {
-  refused: Refused;
+  refused: { code: string; status: number };
   /** null: nobody had been recognised yet. */
   viewer: { id: string; role: string | null } | null;
   requestId: string;

@@ -3,15 +3,18 @@ import * as client from 'openid-client';
 import type { OidcConfig } from '../../lib/auth/config';
 import type { RoleRules } from '../../lib/auth/roles';
 import type { Env } from '../../lib/env';
+import type { RevocationStore } from '../../lib/sessions/revocation';
 import type { SignInLimit } from '../rate-limits';
 import type { AuthRefused, Authenticator, DoorAnswer } from './types';
+import { BACKCHANNEL_LOGOUT_PATH, createBackchannelLogout } from './backchannel-logout';
 import { identityOf, leftGroupsOut } from './claims';
 import { authCookies, cookieJar } from './cookies';
 import { ExpiringSet } from './expiring-set';
 import { ProviderUnreachable, createProvider } from './provider';
 import { safeReturnPath } from './return-path';
+import { Revocations, createKeyDigest } from './revocations';
 import { createSealer } from './sealed-cookie';
-import { createSessions } from './session';
+import { type SessionOrigin, createSessions } from './session';
 
 /** From the way to the provider to the way back. */
 const SIGN_IN_MS = 600_000;
@@ -31,13 +34,15 @@ const REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
 
 export interface OidcParts {
   signInLimit: SignInLimit;
+  /** Where servers share which sessions are over; null: this one has no others. */
+  revocationStore: RevocationStore | null;
 }
 
 /** The console signs people in itself: OpenID Connect, authorization code with PKCE. */
 export function createOidc(
   env: Env,
   config: OidcConfig & { roles: RoleRules },
-  { signInLimit }: OidcParts,
+  { signInLimit, revocationStore }: OidcParts,
 ): Authenticator {
   const { basePath, publicUrl } = env;
   if (!publicUrl) throw new Error('PUBLIC_URL is needed.');
@@ -45,7 +50,10 @@ export function createOidc(
   const audience = JSON.stringify([here, config.issuer.href, config.clientId]);
   const jar = cookieJar(env);
   const provider = createProvider(config);
-  const sessions = createSessions(config, jar, audience);
+  const digest = createKeyDigest(config.issuer.href, config.clientId);
+  const revocations = new Revocations(revocationStore);
+  const sessions = createSessions(config, { jar, audience, revocations, digest });
+  const backchannelLogout = createBackchannelLogout(config, { provider, revocations, digest });
   const sealer = createSealer(config.sessionSecrets, `sign-in ${audience}`);
   const used = new ExpiringSet(MAX_USED);
   const names = {
@@ -122,9 +130,10 @@ export function createOidc(
       const identity = identityOf(claims, names);
       if (!identity)
         return { kind: 'refused', refused: { code: 'bad_identity', status: 401 }, cookies };
-      const before = await sessions.read(request);
-      if (before) sessions.revoke(before);
+      const before = await sessions.open(request);
+      if (before) await sessions.revoke(before);
       const session = await sessions.start(identity, {
+        ...originOf(tokens),
         groupsOverage: leftGroupsOut(claims, config.groupsClaim),
         idToken: tokens.id_token,
       });
@@ -134,6 +143,18 @@ export function createOidc(
     } catch (error) {
       return { kind: 'refused', refused: reasonOf(error), cookies };
     }
+  }
+
+  function originOf(tokens: Awaited<ReturnType<typeof provider.grant>>): SessionOrigin {
+    const claims = tokens.claims();
+    if (!claims) throw new Error('There is no ID token.');
+    const { sub, sid, iat } = claims;
+    const providerSession = typeof sid === 'string' && sid !== '' ? sid : null;
+    return {
+      subjectKey: digest(sub),
+      ...(providerSession === null ? {} : { providerSessionKey: digest(providerSession) }),
+      issuedAtS: iat,
+    };
   }
 
   /** The token's claims before those of the provider's userinfo: many put e-mail and groups there alone. */
@@ -153,8 +174,8 @@ export function createOidc(
   }
 
   async function signOut(request: IncomingMessage): Promise<DoorAnswer> {
-    const session = await sessions.read(request);
-    if (session) sessions.revoke(session);
+    const session = await sessions.open(request);
+    if (session) await sessions.revoke(session);
     const cookies = [...authCookies(request).keys()]
       .filter((name) => name === jar.session || jar.isSignIn(name))
       .map(jar.clear);
@@ -171,9 +192,13 @@ export function createOidc(
   }
 
   return {
+    isProviderRequest: (method, path) => method === 'POST' && path === BACKCHANNEL_LOGOUT_PATH,
+
     async authenticate(request) {
       const session = await sessions.read(request);
       jar.hide(request);
+      if (session === 'unavailable')
+        return { kind: 'refused', refused: { code: 'sessions_unavailable', status: 503 } };
       if (!session)
         return {
           kind: 'sign_in',
@@ -192,6 +217,10 @@ export function createOidc(
 
     async door(request, path) {
       try {
+        if (path === BACKCHANNEL_LOGOUT_PATH) {
+          if (request.method !== 'POST') return { kind: 'provider', status: 405, cookies: [] };
+          return { kind: 'provider', ...(await backchannelLogout(request)), cookies: [] };
+        }
         if (request.method === 'POST')
           return path === '/auth/sign-out' ? await signOut(request) : null;
         if (path === '/auth/sign-in') return await signIn(request);

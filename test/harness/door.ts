@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { readEnv } from '../../lib/env';
+import type { RevocationStore } from '../../lib/sessions/revocation';
 import { type Handler, frontDoor } from '../../server/front-door';
 import { createHttpServer } from '../../server/http-server';
 
@@ -42,7 +43,11 @@ const bodyOf = async (request: IncomingMessage) => {
 };
 
 /** The front door before a stand-in for Next that tells what it got. `:PORT` in a variable is its port. */
-export async function openDoor(variables: Record<string, string>, wanted = 0): Promise<Door> {
+export async function openDoor(
+  variables: Record<string, string>,
+  wanted = 0,
+  revocationStore?: RevocationStore,
+): Promise<Door> {
   let seen: Seen | null = null;
   const next: Handler = async (request, response) => {
     const body = await bodyOf(request);
@@ -64,7 +69,7 @@ export async function openDoor(variables: Record<string, string>, wanted = 0): P
   behind.listener = frontDoor(
     readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled }),
     next,
-    { development: false },
+    { development: false, revocationStore },
   );
   return {
     port,
