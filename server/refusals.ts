@@ -8,7 +8,7 @@ const UNREMARKABLE = new Set<string>([
   'sign_in_lost',
   'provider_unreachable',
   'keys_unreachable',
-  'sessions_unavailable',
+  'database_down',
 ]);
 
 export interface Refusal {

@@ -198,7 +198,7 @@ export function createOidc(
       const session = await sessions.read(request);
       jar.hide(request);
       if (session === 'unavailable')
-        return { kind: 'refused', refused: { code: 'sessions_unavailable', status: 503 } };
+        return { kind: 'refused', refused: { code: 'database_down', status: 503 } };
       if (!session)
         return {
           kind: 'sign_in',

@@ -186,7 +186,7 @@ describe('while the database does not answer', () => {
     expect(page.body).toContain('セッションが有効かどうかを確認できません');
     expect(await second.send('/api/jobs', { headers: browser.header(origin) })).toMatchObject({
       status: 503,
-      body: '{"error":"sessions_unavailable"}',
+      body: '{"error":"database_down"}',
     });
     expect(await statusAt(second, {})).toBe(303);
     await printed(async () =>

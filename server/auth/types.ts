@@ -16,7 +16,7 @@ export type AuthRefused =
   | { code: 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'; status: 400 }
   | { code: 'sign_in_refused' | 'groups_overage'; status: 403 }
   | { code: 'session_too_large'; status: 431 }
-  | { code: 'keys_unreachable' | 'provider_unreachable' | 'sessions_unavailable'; status: 503 };
+  | { code: 'keys_unreachable' | 'provider_unreachable' | 'database_down'; status: 503 };
 
 /** What a mode makes of a request. */
 export type Authentication =
