@@ -1,4 +1,4 @@
-/** Runs once when the server starts: says in one line what database it found, and stands ready to answer /metrics. Never holds the start up. */
+/** Runs once when the server starts: says in one line what database it found, offers the database to what runs before Next. Never holds the start up. */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
   const { offerRecorder } = await import('./lib/metrics/recorder');
@@ -7,5 +7,8 @@ export async function register(): Promise<void> {
   const { holdsDemoTables, logDatabase } = await import('./lib/startup');
   const { offerDemoCheck } = await import('./lib/demo-database');
   offerDemoCheck(holdsDemoTables);
+  const { offerRevocationStore } = await import('./lib/sessions/revocation');
+  const { createProcessRevocationTable } = await import('./lib/sessions/process-table');
+  offerRevocationStore(createProcessRevocationTable);
   void logDatabase();
 }

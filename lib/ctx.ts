@@ -16,7 +16,7 @@ import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
 
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
-export interface Ctx extends DetectedConsoleSchema {
+export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
   viewer: Viewer;
   db: Pick<Database, 'read' | 'connections'>;
   gj: GoodJob;
@@ -62,7 +62,12 @@ const DETECT_AGAIN_MS = 2_000;
 /** Older tables work as they are: their migration is noticed within a minute. */
 const DETECT_OLDER_AGAIN_MS = 60_000;
 
-function detectAgainMs({ schema, consoleSchema, bulkRuns }: Detected): number | null {
+function detectAgainMs({
+  schema,
+  consoleSchema,
+  bulkRuns,
+  revokedSessions,
+}: Detected): number | null {
   if (
     schema.problem ||
     schema.serverReadOnly ||
@@ -71,7 +76,9 @@ function detectAgainMs({ schema, consoleSchema, bulkRuns }: Detected): number | 
     !bulkRuns
   )
     return DETECT_AGAIN_MS;
-  return schema.missingMigrations.length > 0 ? DETECT_OLDER_AGAIN_MS : null;
+  return schema.missingMigrations.length > 0 || revokedSessions !== 'write'
+    ? DETECT_OLDER_AGAIN_MS
+    : null;
 }
 
 /** What GoodJob's tables look like here; asked once, again after a query met something that was not there, and while something is missing. */
@@ -92,7 +99,8 @@ export function detected(): Promise<Detected> {
     }));
 }
 
-function forgetDetected(error: unknown): never {
+/** Detects again after an error that says that a table is not as it was detected. */
+export function detectAgainAfter(error: unknown): void {
   if (
     error instanceof ConsoleError &&
     (error.code === 'schema_changed' ||
@@ -100,6 +108,10 @@ function forgetDetected(error: unknown): never {
       error.code === 'read_only')
   )
     state.detected = undefined;
+}
+
+function forgetDetected(error: unknown): never {
+  detectAgainAfter(error);
   throw error;
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AuthConfig, authSchema, readAuthConfig } from './auth/config';
 import { GUESSABLE, isGuessableSecret, isPlaceholder } from './auth/placeholder-secret';
+import { type IpNetwork, parseIpNetwork } from './core/ip-address';
 import { EnvError, choice, flag, integer, list, optional } from './env-values';
 import {
   REDACTION_NAMES,
@@ -91,6 +92,17 @@ const schema = authSchema.extend({
     (hosts) => hosts.every((host) => /^[A-Za-z0-9.-]+(:\d{1,5})?$/.test(host)),
     'must be a comma list of host names, each with its port if it has one',
   ),
+  TRUSTED_PROXIES: list.transform((entries, ctx) =>
+    entries.map((entry): IpNetwork => {
+      const network = parseIpNetwork(entry);
+      if (network) return network;
+      ctx.addIssue({
+        code: 'custom',
+        message: `must be a comma list of addresses and networks such as 10.0.0.0/8, and has "${entry}"`,
+      });
+      return z.NEVER;
+    }),
+  ),
   READ_ONLY: flag,
   METRICS_TOKEN: optional
     .refine(
@@ -136,6 +148,8 @@ export interface Env {
   proxyStripsPrefix: boolean;
   /** Names besides that of PUBLIC_URL by which a proxy calls the console. */
   allowedHosts: string[];
+  /** Whose `X-Forwarded-For` says where a request comes from. */
+  trustedProxies: IpNetwork[];
   auth: AuthConfig;
   readOnly: boolean;
   defaultLocale: (typeof LOCALES)[number];
@@ -194,6 +208,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     publicUrl: e.PUBLIC_URL,
     proxyStripsPrefix: e.PROXY_STRIPS_PREFIX,
     allowedHosts: e.ALLOWED_HOSTS.map((host) => host.toLowerCase()),
+    trustedProxies: e.TRUSTED_PROXIES,
     auth,
     readOnly: e.READ_ONLY,
     defaultLocale: e.DEFAULT_LOCALE,

@@ -10,7 +10,7 @@ import { TABLES } from './good-job/schema';
 /** One log line: which tables, what they lack, what the role may do; or why the database cannot be asked. */
 export async function logDatabase(): Promise<void> {
   try {
-    const { schema, consoleSchema } = await detected();
+    const { schema, consoleSchema, revokedSessions } = await detected();
     if (schema.problem) return console.warn(`Database: ${messages.errors[schema.problem]}`);
     const notes = [
       schema.missingMigrations.length > 0 &&
@@ -19,6 +19,9 @@ export async function logDatabase(): Promise<void> {
         `role ${schema.role} may not change ${schema.tablesWithoutWrite.join(', ')}`,
       schema.serverReadOnly && 'the server is read-only',
       !consoleSchema && 'no schema good_job_console (npm run setup), audit goes to this log',
+      env().auth.mode === 'oidc' &&
+        (env().readOnly || schema.serverReadOnly || revokedSessions !== 'write') &&
+        'good_job_console.revoked_sessions may not be written (npm run setup), a sign-out holds on this server only',
     ].filter((note) => note !== false);
     console.log(
       `Database: GoodJob 4 tables in schema ${schema.name}, PostgreSQL ${schema.serverVersion}${notes.length > 0 ? `; ${notes.join('; ')}` : ''}.`,

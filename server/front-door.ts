@@ -5,6 +5,7 @@ import { roleOf } from '../lib/auth/roles';
 import { LOCAL, VIEWER_HEADER, encodeViewer } from '../lib/auth/viewer';
 import type { Env } from '../lib/env';
 import { withAnswer } from '../lib/response-status';
+import type { RevocationStore } from '../lib/sessions/revocation';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { judgeAction } from './action-request';
 import { createAuthenticator } from './auth/authenticator';
@@ -14,6 +15,7 @@ import type { StartTokens } from './auth/start-token';
 import type { Authenticator, DoorAnswer } from './auth/types';
 import { limitBody } from './body-limit';
 import type { BuildManifest } from './build-manifest';
+import { createClientAddresses, rateLimitKey } from './client-address';
 import { contentSecurityPolicy, createNonce, setSecurityHeaders } from './headers';
 import { answerMetrics, recordRequest } from './metrics';
 import { passPreferences, setPreferences } from './preferences';
@@ -43,6 +45,8 @@ interface Visit {
   /** Without base path and query. */
   path: string;
   requestId: string;
+  /** Where it comes from, as far as trusted proxies vouch for it. */
+  address: string;
   viewer: (Omit<Viewer, 'role'> & { role: Viewer['role'] | null }) | null;
 }
 
@@ -53,16 +57,25 @@ interface Visit {
 export function frontDoor(
   env: Env,
   next: Handler,
-  options: { development: boolean; build?: BuildManifest; startTokens?: StartTokens | null },
+  options: {
+    development: boolean;
+    build?: BuildManifest;
+    startTokens?: StartTokens | null;
+    revocationStore?: RevocationStore;
+  },
 ) {
-  const authenticator = createAuthenticator(env, options.startTokens ?? null);
+  const addresses = createClientAddresses(env.trustedProxies);
+  const authenticator = createAuthenticator(env, {
+    startTokens: options.startTokens ?? null,
+    signInLimit: createSignInLimit(addresses),
+    revocationStore: options.revocationStore ?? null,
+  });
   const waitOf = createRateLimits(env);
-  const waitToSignIn = createSignInLimit();
   const hsts = env.publicUrl?.protocol === 'https:';
 
   function refuse(visit: Visit, refused: Refused): void {
-    const { request, response, requestId, viewer, path } = visit;
-    recordRefusal(request, { refused, viewer, requestId });
+    const { request, response, requestId, viewer, path, address } = visit;
+    recordRefusal(request, { refused, viewer, requestId, address });
     if (response.headersSent) return void response.destroy();
     response.setHeader('X-Request-Id', requestId);
     if (refused.status === 413) response.once('finish', () => request.destroy());
@@ -97,14 +110,30 @@ export function frontDoor(
     const { request, response } = visit;
     if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
     if (answer.kind === 'refused') return refuse(visit, answer.refused);
+    if (answer.kind === 'wait') return void mustWait(visit, answer.seconds);
+    if (answer.kind === 'provider') return answerProvider(visit, answer);
     if (answer.kind === 'page') return sendDoorPage(request, response, answer);
     if (answer.kind === 'start') {
-      const { requestId, viewer, nonce } = visit;
-      if (answer.problem) recordRefusal(request, { refused: answer.problem, viewer, requestId });
+      const { requestId, viewer, nonce, address } = visit;
+      if (answer.problem)
+        recordRefusal(request, { refused: answer.problem, viewer, requestId, address });
       response.setHeader('X-Request-Id', requestId);
       return sendStartPage(request, response, { ...answer, basePath: env.basePath, nonce });
     }
     response.writeHead(303, { Location: answer.location }).end();
+  }
+
+  function answerProvider(visit: Visit, answer: DoorAnswer & { kind: 'provider' }): void {
+    const { request, response, viewer, requestId, address } = visit;
+    const { status, error } = answer;
+    response.statusCode = status;
+    if (status === 405) response.setHeader('Allow', 'POST');
+    // What of the body was not read is not waited for.
+    if (!request.complete) response.setHeader('Connection', 'close');
+    if (error === undefined) return void response.end();
+    recordRefusal(request, { refused: { code: error, status }, viewer, requestId, address });
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ error: 'invalid_request', error_description: error }));
   }
 
   /** true: somebody has sent too many, and is told for how long to wait. */
@@ -118,7 +147,6 @@ export function frontDoor(
   /** Finds out who is asking and what they are; true: that has been answered. */
   async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
     const { request, response, path } = visit;
-    if (env.auth.mode === 'oidc' && mustWait(visit, await waitToSignIn(request, path))) return true;
     const answer = await door?.(request, path);
     if (answer) {
       answerDoor(visit, answer);
@@ -153,10 +181,10 @@ export function frontDoor(
         served &&
         mustWait(
           visit,
-          await waitOf(
+          waitOf(
             request,
             path,
-            env.auth.mode === 'none' ? (request.socket.remoteAddress ?? '') : visit.viewer.id,
+            env.auth.mode === 'none' ? rateLimitKey(visit.address) : visit.viewer.id,
           ),
         )
       )
@@ -213,17 +241,20 @@ export function frontDoor(
       nonce,
       path: path ?? '',
       requestId: randomUUID(),
+      address: addresses.addressOf(request),
       viewer: null,
     };
     const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
     const open = path !== null && isForEverybody(request.method, path);
+    const isOfProvider =
+      path !== null && authenticator?.isProviderRequest?.(request.method, path) === true;
     const refused =
       unreadable ??
       (open && isProbe(path) ? null : hostRule(request, env)) ??
-      sameOriginRule(request, env) ??
+      (isOfProvider ? null : sameOriginRule(request, env)) ??
       (path === null ? ({ code: 'not_found', status: 404 } as const) : null) ??
       (asset && 'refused' in asset ? asset.refused : null) ??
-      (open ? null : foreignPageRule(request));
+      (open || isOfProvider ? null : foreignPageRule(request));
     if (refused) return refuse(visit, refused);
     if (asset) setImmutable(response);
     enter(visit, body).catch((error: unknown) => fail(response, error));

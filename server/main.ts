@@ -9,6 +9,7 @@ import { type Env, readEnv } from '../lib/env';
 import { EnvError } from '../lib/env-values';
 import { ConsoleError } from '../lib/errors';
 import { setRedaction } from '../lib/redaction/config';
+import { processRevocationStore } from '../lib/sessions/revocation';
 import { shutdown } from '../lib/shutdown';
 import { isDemoDatabase } from '../lib/demo-database';
 import { announceServer, createServerFolder } from './auth/server-folder';
@@ -179,7 +180,12 @@ if (!development && !existsSync(path.join(here, '.next'))) {
 try {
   const { next, build } = await nextHandler(env);
   const startTokens = createStartTokens(env);
-  const listener = frontDoor(env, next, { development, build, startTokens });
+  const listener = frontDoor(env, next, {
+    development,
+    build,
+    startTokens,
+    revocationStore: processRevocationStore,
+  });
   const servers = await listenOnHost(env, listener);
   drainOnSignal(servers);
   const address = servers[0]?.address();

@@ -1,47 +1,64 @@
 import type { IncomingMessage } from 'node:http';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Env } from '../lib/env';
+import { type ClientAddresses, rateLimitKey } from './client-address';
 
-const WINDOW_S = 60;
+const WINDOW_MS = 60_000;
+/** Clients counted at once; a client with more addresses than this pushes the oldest windows out. */
+const MAX_KEYS = 20_000;
 /** Doors that look for what somebody is typing: each request to them is a search, whatever its parameters are called. */
 const SEARCHES = new Set(['/api/jobs/completion', '/api/pauses/values']);
 /** Parameters that make any other request a search, which no index may answer. */
 const SEARCHED = ['q', 'query'];
-/** Of one address, which behind a proxy is everybody's: a sign-in takes two. */
+/** Of one client address in a minute, which may be a whole office's: a sign-in takes two. */
 const SIGN_INS = 300;
 
 /** Seconds to wait until this viewer may write or search again; 0: may now. In this process' memory. `path` is without base path and query. */
 export function createRateLimits(
   env: Env,
-): (request: IncomingMessage, path: string, viewer: string) => Promise<number> {
+): (request: IncomingMessage, path: string, viewer: string) => number {
   const writes = createLimit(env.writeRateLimit);
   const searches = createLimit(env.searchRateLimit);
-  return async (request, path, viewer) =>
-    request.method === 'POST'
-      ? writes(viewer)
-      : isSearch(request.url ?? '', path)
-        ? searches(viewer)
-        : 0;
+  return (request, path, viewer) => {
+    if (request.method === 'POST') return writes(viewer);
+    return isSearch(request.url ?? '', path) ? searches(viewer) : 0;
+  };
 }
 
-/** The same for who is on the way in or out, by address: nobody is known yet, and each request may cost one to the provider. */
-export function createSignInLimit(): (request: IncomingMessage, path: string) => Promise<number> {
+/** Counts one request that costs the sign-in provider; seconds to wait, 0: carry on. */
+export type SignInLimit = (request: IncomingMessage) => number;
+
+/** The limit on sign-ins, by client address: nobody is known yet, and each costs the provider a request. */
+export function createSignInLimit({ addressOf, ignoresForwarded }: ClientAddresses): SignInLimit {
   const limit = createLimit(SIGN_INS);
-  return async ({ socket }, path) =>
-    path.startsWith('/auth/') ? limit(socket.remoteAddress ?? '') : 0;
+  let hasWarned = false;
+  return (request) => {
+    if (!hasWarned && ignoresForwarded(request)) {
+      hasWarned = true;
+      console.warn(
+        'Sign-ins arrive through a proxy that is not in TRUSTED_PROXIES: the limit on them counts all its clients as one.',
+      );
+    }
+    return limit(rateLimitKey(addressOf(request)));
+  };
 }
 
-function createLimit(points: number): (key: string) => Promise<number> {
-  if (points === 0) return () => Promise.resolve(0);
-  const limiter = new RateLimiterMemory({ points, duration: WINDOW_S });
-  return async (key) => {
-    try {
-      await limiter.consume(key);
-      return 0;
-    } catch (error) {
-      if (error instanceof RateLimiterRes) return Math.max(1, Math.ceil(error.msBeforeNext / 1000));
-      throw error;
+/** Fixed windows in bounded memory. Returns the seconds until the key has points again, 0: it had one. */
+export function createLimit(points: number, maxKeys = MAX_KEYS): (key: string) => number {
+  if (points === 0) return () => 0;
+  /** In the order in which the windows end. */
+  const windows = new Map<string, { used: number; endsAt: number }>();
+  return (key) => {
+    const now = Date.now();
+    for (const [oldest, { endsAt }] of windows) {
+      // An end further away than a window's length is left over from a clock that was set back.
+      const isCurrent = endsAt > now && endsAt <= now + WINDOW_MS;
+      if (isCurrent && (windows.size < maxKeys || windows.has(key))) break;
+      windows.delete(oldest);
     }
+    const window = windows.get(key) ?? { used: 0, endsAt: now + WINDOW_MS };
+    windows.set(key, window);
+    window.used += 1;
+    return window.used <= points ? 0 : Math.max(1, Math.ceil((window.endsAt - now) / 1000));
   };
 }
 

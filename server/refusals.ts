@@ -1,7 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { printRefusedAtDoor } from '../lib/audit/print';
-import type { StartProblem } from './auth/types';
-import type { Refused } from './request-rules';
 
 /** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
 const UNREMARKABLE = new Set<string>([
@@ -10,19 +8,22 @@ const UNREMARKABLE = new Set<string>([
   'sign_in_lost',
   'provider_unreachable',
   'keys_unreachable',
+  'database_down',
 ]);
 
 export interface Refusal {
-  refused: Refused | StartProblem;
+  refused: { code: string; status: number };
   /** null: nobody had been recognised yet. */
   viewer: { id: string; role: string | null } | null;
   requestId: string;
+  /** Of the client, as far as trusted proxies vouch for it. */
+  address: string;
 }
 
 /** Writes down who was not let in: never a header, a query or a body, where secrets and tokens are. */
 export function recordRefusal(
   request: IncomingMessage,
-  { refused: { code: error, status }, viewer, requestId }: Refusal,
+  { refused: { code: error, status }, viewer, requestId, address }: Refusal,
 ): void {
   if (UNREMARKABLE.has(error)) return;
   printRefusedAtDoor({
@@ -32,6 +33,6 @@ export function recordRefusal(
     status,
     method: request.method ?? '',
     path: request.url ?? '',
-    address: request.socket.remoteAddress ?? null,
+    address: address || null,
   });
 }

@@ -37,7 +37,7 @@ export function grantsFor(schema: string, role: string): Grants {
       `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${CONSOLE_SCHEMA} ${to}`,
       `GRANT UPDATE (counts) ON ${CONSOLE_SCHEMA}.audit_events ${to}`,
       `GRANT UPDATE ON ${CONSOLE_SCHEMA}.bulk_runs, ${CONSOLE_SCHEMA}.bulk_run_targets ${to}`,
-      `GRANT DELETE ON ${CONSOLE_SCHEMA}.bulk_run_targets ${to}`,
+      `GRANT DELETE ON ${CONSOLE_SCHEMA}.bulk_run_targets, ${CONSOLE_SCHEMA}.revoked_sessions ${to}`,
     ],
   };
 }

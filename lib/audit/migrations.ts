@@ -105,4 +105,21 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
       CREATE INDEX audit_events_request_id ON good_job_console.audit_events (request_id);
       CREATE INDEX bulk_run_samples_job_id ON good_job_console.bulk_run_samples (job_id);`,
   },
+  {
+    version: 6,
+    name: 'revoked sessions',
+    statements: `
+      CREATE TABLE good_job_console.revoked_sessions (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        kind text NOT NULL,
+        key text NOT NULL,
+        expires_at timestamptz NOT NULL,
+        issued_until timestamptz,
+        revoked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+      );
+      CREATE INDEX revoked_sessions_revoked_at ON good_job_console.revoked_sessions (revoked_at);
+      CREATE INDEX revoked_sessions_expires_at ON good_job_console.revoked_sessions (expires_at);
+      CREATE UNIQUE INDEX revoked_sessions_logout_token ON good_job_console.revoked_sessions (key)
+        WHERE kind = 'logout_token';`,
+  },
 ];

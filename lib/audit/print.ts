@@ -23,7 +23,7 @@ export interface RefusedAtDoor {
   method: string;
   /** Its query is left out. */
   path: string;
-  /** Of whoever is at the other end of the connection: a proxy's, where there is one. */
+  /** Of the client, as far as TRUSTED_PROXIES vouch for it; else of the other end of the connection. */
   address?: string | null;
 }
 

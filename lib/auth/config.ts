@@ -54,7 +54,7 @@ export interface OidcConfig extends SessionLimits {
 }
 
 const MODES = ['none', 'proxy-header', 'proxy-jwt', 'oidc'] as const;
-const ASYMMETRIC = [
+export const ASYMMETRIC_ALGORITHMS = [
   'RS256',
   'RS384',
   'RS512',
@@ -168,7 +168,7 @@ const PRESETS = {
     algorithms: ['RS256'],
   },
 } as const;
-const NO_PRESET = { header: null, keys: null, issuer: null, algorithms: ASYMMETRIC };
+const NO_PRESET = { header: null, keys: null, issuer: null, algorithms: ASYMMETRIC_ALGORITHMS };
 
 function proxyJwt(e: AuthSource): ProxyJwtConfig {
   const known = e.JWT_PRESET ? PRESETS[e.JWT_PRESET] : NO_PRESET;
@@ -187,7 +187,7 @@ function proxyJwt(e: AuthSource): ProxyJwtConfig {
         ? `${issuer}/cdn-cgi/access/certs`
         : needed(e, 'JWT_KEYS'));
   const algorithms = e.JWT_ALGORITHMS.length > 0 ? e.JWT_ALGORITHMS : [...known.algorithms];
-  const odd = algorithms.find((name) => !ASYMMETRIC.includes(name));
+  const odd = algorithms.find((name) => !ASYMMETRIC_ALGORITHMS.includes(name));
   if (odd !== undefined)
     throw new EnvError(
       `JWT_ALGORITHMS must hold asymmetric algorithms such as RS256 or ES256, and has "${odd}".`,

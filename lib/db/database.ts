@@ -22,7 +22,7 @@ export interface Database {
   connections: number;
   /** A read-only transaction; tried once more when the connection turns out to be gone. */
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
-  /** Only lib/ctx.ts calls this: every write goes through transaction(ctx, permission, fn). */
+  /** Every write of a viewer goes through transaction(ctx, permission, fn); lib/sessions writes without one. */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
   /** Connections of the pool now, and requests that wait for one. */
   poolState(): { total: number; idle: number; waiting: number };

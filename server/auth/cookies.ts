@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Env } from '../../lib/env';
 import { takeAway, withoutBlanks } from './one-header';
@@ -20,12 +21,20 @@ export function authCookies(request: IncomingMessage): Map<string, string> {
   return cookies;
 }
 
-/** How a cookie of this console is called and bound: to its host where it has the whole of it, else to its path. */
+/** Session and sign-in cookies of every console, of older releases too. */
+const HIDDEN = /^[ \t]*(__Host-|__Secure-)?gjc_([0-9a-f]{8}_)?(session|sign_in_)/;
+
+/**
+ * Names and attributes of the console's own cookies. On https they carry `__Host-`, which no other host can set, not
+ * even a sibling domain; that prefix demands `Path=/`, so the name tells consoles of one host apart by base path.
+ */
 export function cookieJar({ publicUrl, basePath }: Env) {
   const secure = publicUrl?.protocol === 'https:';
-  const prefix = !secure ? '' : basePath === '' ? '__Host-' : '__Secure-';
-  const attributes = `; Path=${basePath || '/'}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-  const nameOf = (name: string) => `${prefix}gjc_${name}`;
+  const digest = createHash('sha256').update(basePath).digest('hex').slice(0, 8);
+  const prefix = `${secure ? '__Host-' : ''}gjc_${basePath === '' ? '' : `${digest}_`}`;
+  const path = secure || basePath === '' ? '/' : basePath;
+  const attributes = `; Path=${path}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  const nameOf = (name: string) => prefix + name;
   return {
     session: nameOf('session'),
     signIn: (state: string) => nameOf(`sign_in_${state.slice(0, 8)}`),
@@ -40,9 +49,7 @@ export function cookieJar({ publicUrl, basePath }: Env) {
     hide(request: IncomingMessage): void {
       const { cookie } = request.headers;
       if (cookie === undefined) return;
-      const kept = cookie
-        .split(';')
-        .filter((part) => !/^\s*(__Host-|__Secure-)?gjc_(session|sign_in_)/.test(part));
+      const kept = cookie.split(';').filter((part) => !HIDDEN.test(part));
       takeAway(request, 'cookie');
       if (kept.length > 0) request.headers.cookie = kept.join(';').trim();
     },

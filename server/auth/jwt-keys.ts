@@ -60,7 +60,7 @@ function readPem(pem: string): KeyObject {
 }
 
 /** A JWKS at an address: cached, asked for again at a key that is not in it, not more often than each 30 s. */
-function fromJwksUrl(url: URL): JWTVerifyGetKey {
+export function fromJwksUrl(url: URL): JWTVerifyGetKey {
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: TIMEOUT_MS,
     cooldownDuration: 30_000,

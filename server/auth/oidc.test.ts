@@ -174,14 +174,80 @@ describe('signing in', () => {
   });
 });
 
-it('an address that knocks at the sign-in without end is told to wait', async () => {
-  await open();
-  let status = 0;
-  await printed(async () => {
-    for (let n = 0; n < 301; n += 1) ({ status } = await door.send('/auth/signed-out'));
-    expect((await door.send('/jobs')).status).toBe(303);
+describe('the limit on sign-ins', () => {
+  const LIMIT = 300;
+  const from = (client: string) => ({ 'X-Forwarded-For': client });
+  const status = async (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    (await door.send(path, { method, headers })).status;
+  const spend = async (headers: Record<string, string>, points = LIMIT) => {
+    for (let n = 0; n < points; n += 1)
+      expect(await status('/auth/sign-in', headers), String(n)).toBe(303);
+    if (points === LIMIT)
+      await printed(async () => expect(await status('/auth/sign-in', headers)).toBe(429));
+  };
+
+  it('of one client behind the proxy locks nobody else out', async () => {
+    await open({ TRUSTED_PROXIES: '127.0.0.1' });
+    await spend(from('6.6.6.6, 203.0.113.9'));
+    await printed(async () => {
+      expect(await status('/auth/sign-in', from('7.7.7.7, 203.0.113.9'))).toBe(429);
+    });
+    expect(await status('/auth/sign-in', from('203.0.113.9, 203.0.113.10'))).toBe(303);
+    expect(await status('/auth/sign-in')).toBe(303);
+    const browser = await signedIn();
+    expect(await viewerOf(browser)).toMatch(/^operator:/);
   });
-  expect(status).toBe(429);
+  it('counts an IPv6 client by its /64', async () => {
+    await open({ TRUSTED_PROXIES: '127.0.0.0/8' });
+    await spend(from('2001:db8:1:2::1'));
+    await printed(async () =>
+      expect(await status('/auth/sign-in', from('2001:db8:1:2:3::4'))).toBe(429),
+    );
+    expect(await status('/auth/sign-in', from('2001:db8:1:3::1'))).toBe(303);
+  });
+  it('goes by the socket’s address without TRUSTED_PROXIES, and says so once', async () => {
+    await open();
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    await spend(from('203.0.113.9'));
+    await printed(async () =>
+      expect(await status('/auth/sign-in', from('203.0.113.10'))).toBe(429),
+    );
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('TRUSTED_PROXIES')]]);
+    warn.mockRestore();
+  });
+  it('never counts a sign-out, a page or a request that costs the provider nothing', async () => {
+    await open();
+    const browser = await signedIn();
+    await printed(async () => {
+      for (let n = 0; n < LIMIT + 1; n += 1) {
+        expect(await status('/auth/signed-out')).toBe(200);
+        expect(await status('/auth/callback?state=x&code=y')).toBe(400);
+        expect(await status('/auth/no-such-page')).toBe(303);
+        expect(await status('/auth/sign-out', { Origin: origin }, 'POST')).toBe(303);
+      }
+    });
+    await spend({}, LIMIT - 2); // signing in took two
+    expect((await browser.post(`${base}/auth/sign-out`, { origin })).status).toBe(200);
+    expect(sessionOf(browser)).toBeUndefined();
+    expect((await browser.get(`${base}/auth/signed-out`)).status).toBe(200);
+  });
+  it('counts the exchange of a code, whose sign-in can be finished later', async () => {
+    await open();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const later = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+    await spend({}, LIMIT - 1);
+    later(30);
+    const browser = new TestBrowser();
+    const { url } = await browser.follow(`${base}/auth/sign-in`, '/auth/callback');
+    await printed(async () => {
+      const answer = await browser.get(url);
+      expect(answer.status).toBe(429);
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    });
+    later(31);
+    expect((await browser.get(url)).status).toBe(303);
+    expect(sessionOf(browser)).toBeDefined();
+  });
 });
 
 describe('roles', () => {

@@ -3,14 +3,18 @@ import * as client from 'openid-client';
 import type { OidcConfig } from '../../lib/auth/config';
 import type { RoleRules } from '../../lib/auth/roles';
 import type { Env } from '../../lib/env';
+import type { RevocationStore } from '../../lib/sessions/revocation';
+import type { SignInLimit } from '../rate-limits';
 import type { AuthRefused, Authenticator, DoorAnswer } from './types';
+import { BACKCHANNEL_LOGOUT_PATH, createBackchannelLogout } from './backchannel-logout';
 import { identityOf, leftGroupsOut } from './claims';
 import { authCookies, cookieJar } from './cookies';
 import { ExpiringSet } from './expiring-set';
 import { ProviderUnreachable, createProvider } from './provider';
 import { safeReturnPath } from './return-path';
+import { Revocations, createKeyDigest } from './revocations';
 import { createSealer } from './sealed-cookie';
-import { createSessions } from './session';
+import { type SessionOrigin, createSessions } from './session';
 
 /** From the way to the provider to the way back. */
 const SIGN_IN_MS = 600_000;
@@ -28,15 +32,28 @@ interface Pending {
 const UNREACHABLE: AuthRefused = { code: 'provider_unreachable', status: 503 };
 const REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
 
+export interface OidcParts {
+  signInLimit: SignInLimit;
+  /** Where servers share which sessions are over; null: this one has no others. */
+  revocationStore: RevocationStore | null;
+}
+
 /** The console signs people in itself: OpenID Connect, authorization code with PKCE. */
-export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }): Authenticator {
+export function createOidc(
+  env: Env,
+  config: OidcConfig & { roles: RoleRules },
+  { signInLimit, revocationStore }: OidcParts,
+): Authenticator {
   const { basePath, publicUrl } = env;
   if (!publicUrl) throw new Error('PUBLIC_URL is needed.');
   const here = publicUrl.href.replace(/\/$/, '');
   const audience = JSON.stringify([here, config.issuer.href, config.clientId]);
   const jar = cookieJar(env);
   const provider = createProvider(config);
-  const sessions = createSessions(config, jar, audience);
+  const digest = createKeyDigest(config.issuer.href, config.clientId);
+  const revocations = new Revocations(revocationStore);
+  const sessions = createSessions(config, { jar, audience, revocations, digest });
+  const backchannelLogout = createBackchannelLogout(config, { provider, revocations, digest });
   const sealer = createSealer(config.sessionSecrets, `sign-in ${audience}`);
   const used = new ExpiringSet(MAX_USED);
   const names = {
@@ -47,6 +64,8 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   };
 
   async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
+    const seconds = signInLimit(request);
+    if (seconds > 0) return { kind: 'wait', seconds, cookies: [] };
     const configuration = await provider.discover();
     const pending: Pending = {
       state: client.randomState(),
@@ -77,10 +96,11 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   /**
    * The sign-in that this browser began and this answer belongs to; each counts once. Else why not: `lost` when the
    * browser began none that could still be meant, which happens to anybody; the others are somebody's doing, perhaps.
+   * A number: the seconds to wait, since from here on it costs the provider a request.
    */
   async function pendingOf(
     request: IncomingMessage,
-  ): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'> {
+  ): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign' | number> {
     const [state = '', ...more] = queryOf(request).getAll('state');
     if (used.has(state)) return 'sign_in_used';
     const cookies = authCookies(request);
@@ -88,11 +108,14 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     const opened = more.length > 0 ? null : await sealer.open(cookies.get(jar.signIn(state)) ?? '');
     const pending = opened?.pending as Pending | undefined;
     if (!pending || pending.state !== state) return 'sign_in_foreign';
+    const seconds = signInLimit(request);
+    if (seconds > 0) return seconds;
     return used.add(state, Date.now() + SIGN_IN_MS) ? pending : 'sign_in_used';
   }
 
   async function callback(request: IncomingMessage): Promise<DoorAnswer> {
     const pending = await pendingOf(request);
+    if (typeof pending === 'number') return { kind: 'wait', seconds: pending, cookies: [] };
     if (typeof pending === 'string')
       return { kind: 'refused', refused: { code: pending, status: 400 }, cookies: [] };
     const cookies = [jar.clear(jar.signIn(pending.state))];
@@ -107,9 +130,10 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
       const identity = identityOf(claims, names);
       if (!identity)
         return { kind: 'refused', refused: { code: 'bad_identity', status: 401 }, cookies };
-      const before = await sessions.read(request);
-      if (before) sessions.revoke(before);
+      const before = await sessions.open(request);
+      if (before) await sessions.revoke(before);
       const session = await sessions.start(identity, {
+        ...originOf(tokens),
         groupsOverage: leftGroupsOut(claims, config.groupsClaim),
         idToken: tokens.id_token,
       });
@@ -119,6 +143,18 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
     } catch (error) {
       return { kind: 'refused', refused: reasonOf(error), cookies };
     }
+  }
+
+  function originOf(tokens: Awaited<ReturnType<typeof provider.grant>>): SessionOrigin {
+    const claims = tokens.claims();
+    if (!claims) throw new Error('There is no ID token.');
+    const { sub, sid, iat } = claims;
+    const providerSession = typeof sid === 'string' && sid !== '' ? sid : null;
+    return {
+      subjectKey: digest(sub),
+      ...(providerSession === null ? {} : { providerSessionKey: digest(providerSession) }),
+      issuedAtS: iat,
+    };
   }
 
   /** The token's claims before those of the provider's userinfo: many put e-mail and groups there alone. */
@@ -138,8 +174,8 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   }
 
   async function signOut(request: IncomingMessage): Promise<DoorAnswer> {
-    const session = await sessions.read(request);
-    if (session) sessions.revoke(session);
+    const session = await sessions.open(request);
+    if (session) await sessions.revoke(session);
     const cookies = [...authCookies(request).keys()]
       .filter((name) => name === jar.session || jar.isSignIn(name))
       .map(jar.clear);
@@ -156,9 +192,13 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
   }
 
   return {
+    isProviderRequest: (method, path) => method === 'POST' && path === BACKCHANNEL_LOGOUT_PATH,
+
     async authenticate(request) {
       const session = await sessions.read(request);
       jar.hide(request);
+      if (session === 'unavailable')
+        return { kind: 'refused', refused: { code: 'database_down', status: 503 } };
       if (!session)
         return {
           kind: 'sign_in',
@@ -177,6 +217,10 @@ export function createOidc(env: Env, config: OidcConfig & { roles: RoleRules }):
 
     async door(request, path) {
       try {
+        if (path === BACKCHANNEL_LOGOUT_PATH) {
+          if (request.method !== 'POST') return { kind: 'provider', status: 405, cookies: [] };
+          return { kind: 'provider', ...(await backchannelLogout(request)), cookies: [] };
+        }
         if (request.method === 'POST')
           return path === '/auth/sign-out' ? await signOut(request) : null;
         if (path === '/auth/sign-in') return await signIn(request);

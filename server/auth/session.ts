@@ -3,11 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import type { OidcConfig } from '../../lib/auth/config';
 import { type Identity, groupsOfRules, type RoleRules } from '../../lib/auth/roles';
 import { type CookieJar, authCookies } from './cookies';
-import { ExpiringSet } from './expiring-set';
+import type { Revocations } from './revocations';
 import { createSealer } from './sealed-cookie';
-
-/** Ended sessions that are remembered at most. */
-const MAX_REVOKED = 20_000;
 
 /** Who signed in, as their own browser keeps it for us, encrypted. Times are ms since 1970. */
 export interface Session {
@@ -16,30 +13,44 @@ export interface Session {
   groupsOverage: boolean;
   /** For the provider's sign-out; left out where the cookie would be too large. */
   idToken?: string;
+  /** Digest of the ID token's `sub`. */
+  subjectKey: string;
+  /** Digest of the ID token's `sid`, the session at the provider; left out where the provider sends none. */
+  providerSessionKey?: string;
+  /** Seconds since 1970, by the provider's clock. */
+  issuedAtS: number;
   /** When it was sealed last. */
   seenAt: number;
   /** However active: over then. */
   endsAt: number;
 }
 
-/**
- * Sessions live in the browser alone, so a restart or a second server ends none. What was signed out is remembered
- * here until it would have ended: by this process; a copy of the cookie outlives it on another one.
- */
+/** What the ID token says of the session at the provider. */
+export type SessionOrigin = Pick<Session, 'subjectKey' | 'providerSessionKey' | 'issuedAtS'>;
+
+interface SessionParts {
+  jar: CookieJar;
+  /** Names the console and its client: a cookie of another one cannot be opened. */
+  audience: string;
+  revocations: Revocations;
+  digest: (value: string) => string;
+}
+
+/** Sessions live in the browser alone, so a restart or a second server ends none; what ends one is a revocation. */
 export function createSessions(
   config: OidcConfig & { roles: RoleRules },
-  jar: CookieJar,
-  audience: string,
+  { jar, audience, revocations, digest }: SessionParts,
 ) {
-  const sealer = createSealer(config.sessionSecrets, `session ${audience}`);
-  const revoked = new ExpiringSet(MAX_REVOKED);
+  // The number changes with what a session must hold: one of an older release cannot be opened.
+  const sealer = createSealer(config.sessionSecrets, `session 2 ${audience}`);
   const mentioned = groupsOfRules(config.roles);
+  const keyOf = (session: Session) => ({ ...session, key: digest(session.id) });
 
   async function seal(session: Session): Promise<string | null> {
     const until = Math.min(session.seenAt + config.idleMs, session.endsAt);
     const seconds = Math.max(1, Math.ceil((until - session.seenAt) / 1000));
-    for (const kept of [session, { ...session, idToken: undefined }]) {
-      const cookie = jar.set(jar.session, await sealer.seal({ session: kept }, until), seconds);
+    for (const payload of [session, { ...session, idToken: undefined }]) {
+      const cookie = jar.set(jar.session, await sealer.seal({ session: payload }, until), seconds);
       if (cookie) return cookie;
     }
     return null;
@@ -49,7 +60,7 @@ export function createSessions(
     /** A new one at each sign-in, whatever the browser had before. `cookie` null: too large for a browser. */
     async start(
       identity: Identity,
-      more: { groupsOverage: boolean; idToken?: string },
+      more: SessionOrigin & { groupsOverage: boolean; idToken?: string },
     ): Promise<string | null> {
       const now = Date.now();
       // Of hundreds of groups, those that decide.
@@ -63,18 +74,24 @@ export function createSessions(
       });
     },
 
-    async read(request: IncomingMessage): Promise<Session | null> {
+    /** The session of the cookie, unless this server knows that it is over. */
+    async open(request: IncomingMessage): Promise<Session | null> {
       const value = authCookies(request).get(jar.session);
       const opened = value === undefined ? null : await sealer.open(value);
       if (!opened) return null;
       const session = opened.session as Session;
       const now = Date.now();
       // The clock of the cookie counts whole seconds; this one decides.
-      return !revoked.has(session.id) &&
-        now < session.endsAt &&
-        now < session.seenAt + config.idleMs
-        ? session
-        : null;
+      const isOver = now >= session.endsAt || now >= session.seenAt + config.idleMs;
+      return isOver || revocations.isRevoked(keyOf(session)) ? null : session;
+    },
+
+    /** The same with what other servers revoked; `unavailable`: that could not be read since the start. */
+    async read(request: IncomingMessage): Promise<Session | 'unavailable' | null> {
+      const session = await this.open(request);
+      if (!session) return null;
+      if (!(await revocations.refresh())) return 'unavailable';
+      return revocations.isRevoked(keyOf(session)) ? null : session;
     },
 
     /** The cookie that carries it on; null: it was carried on just now. */
@@ -85,8 +102,11 @@ export function createSessions(
         : seal({ ...session, seenAt: now });
     },
 
-    revoke({ id, endsAt }: Session): void {
-      revoked.add(id, endsAt);
+    /** Ends it on every server; never throws. */
+    async revoke(session: Session): Promise<void> {
+      const key = digest(session.id);
+      const expiresAtMs = Math.ceil(session.endsAt);
+      await revocations.revoke([{ kind: 'session', key, expiresAtMs, issuedUntilS: null }]);
     },
   };
 }

@@ -16,7 +16,7 @@ export type AuthRefused =
   | { code: 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign'; status: 400 }
   | { code: 'sign_in_refused' | 'groups_overage'; status: 403 }
   | { code: 'session_too_large'; status: 431 }
-  | { code: 'keys_unreachable' | 'provider_unreachable'; status: 503 };
+  | { code: 'keys_unreachable' | 'provider_unreachable' | 'database_down'; status: 503 };
 
 /** What a mode makes of a request. */
 export type Authentication =
@@ -37,6 +37,8 @@ export type Authentication =
 export interface Authenticator {
   /** Also takes from the request what only this mode may see: secrets, tokens, session cookies. */
   authenticate(request: IncomingMessage): Promise<Authentication>;
+  /** A request of the provider itself, which comes from no page: it needs no Origin. */
+  isProviderRequest?(method: string | undefined, path: string): boolean;
   /** Answers the mode's own addresses (`path` is without the base path); null: it is none of them. */
   door?(request: IncomingMessage, path: string): Promise<DoorAnswer | null>;
 }
@@ -45,6 +47,10 @@ export interface Authenticator {
 export type DoorAnswer =
   | { kind: 'redirect'; location: string; cookies: string[] }
   | { kind: 'refused'; refused: AuthRefused; cookies: string[] }
+  /** Too many requests that cost the provider; seconds until the next one is carried out. */
+  | { kind: 'wait'; seconds: number; cookies: string[] }
+  /** For the provider, which reads JSON. */
+  | { kind: 'provider'; status: 200 | 400 | 405; error?: string; cookies: string[] }
   /** A page in the reader's language, with a way on; `goesOn`: by itself. */
   | {
       kind: 'page';

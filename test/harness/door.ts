@@ -6,6 +6,7 @@ import path from 'node:path';
 import { signInLocally } from './local-sign-in';
 import { readEnv } from '../../lib/env';
 import { StartTokens } from '../../server/auth/start-token';
+import type { RevocationStore } from '../../lib/sessions/revocation';
 import { type Handler, frontDoor } from '../../server/front-door';
 import type { BuildManifest } from '../../server/build-manifest';
 import { createHttpServer } from '../../server/http-server';
@@ -57,7 +58,11 @@ const bodyOf = async (request: IncomingMessage) => {
 export async function openDoor(
   variables: Record<string, string>,
   wanted = 0,
-  { now, build }: { now?: () => number; build?: BuildManifest } = {},
+  {
+    now,
+    build,
+    revocationStore,
+  }: { now?: () => number; build?: BuildManifest; revocationStore?: RevocationStore } = {},
 ): Promise<Door> {
   let seen: Seen | null = null;
   const next: Handler = async (request, response) => {
@@ -79,7 +84,12 @@ export async function openDoor(
   );
   const env = readEnv({ DATABASE_URL: 'postgres://localhost/app', ...filled });
   const startTokens = new StartTokens(mkdtempSync(path.join(tmpdir(), 'gjc-door-')), now);
-  behind.listener = frontDoor(env, next, { development: false, build, startTokens });
+  behind.listener = frontDoor(env, next, {
+    development: false,
+    build,
+    startTokens,
+    revocationStore,
+  });
   const door: Door = {
     port,
     origin: `http://localhost:${port}`,

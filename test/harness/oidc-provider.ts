@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type JWTPayload, SignJWT, exportJWK, generateKeyPair } from 'jose';
 import Provider, { type Configuration } from 'oidc-provider';
 
 export interface TestProvider {
@@ -8,6 +9,12 @@ export interface TestProvider {
   account: Record<string, unknown> & { sub: string };
   /** What it answers in place of the ID tokens that it has signed. */
   forge?: (idToken: string) => string | Promise<string>;
+  /** A token with the provider's own signature. */
+  sign(claims: JWTPayload, header?: Record<string, unknown>): Promise<string>;
+  /** Requests to the address of its keys so far. */
+  keyRequests: number;
+  /** Ends the browser's session at the provider, as another application's sign-out would; when the clients know. */
+  endSession(browser: TestBrowser): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -21,9 +28,23 @@ export async function startProvider(
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const key = await generateKeyPair('RS256', { extractable: true });
+  const kid = 'key-of-the-tests';
   const running: TestProvider = {
     issuer,
     account: { sub: '1' },
+    keyRequests: 0,
+    sign: (claims, header = {}) =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, ...header }).sign(key.privateKey),
+    async endSession(browser) {
+      const page = await (await browser.get(`${issuer}/session/end`)).text();
+      const xsrf = /name="xsrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
+      await browser.post(
+        `${issuer}/session/end/confirm`,
+        { 'content-type': 'application/x-www-form-urlencoded' },
+        new URLSearchParams({ xsrf, logout: 'yes' }).toString(),
+      );
+    },
     stop: () =>
       new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
   };
@@ -37,6 +58,8 @@ export async function startProvider(
         grant_types: ['authorization_code'],
         redirect_uris: [`${origin}/auth/callback`],
         post_logout_redirect_uris: [`${origin}/auth/signed-out`],
+        backchannel_logout_uri: `${origin}/auth/backchannel-logout`,
+        backchannel_logout_session_required: true,
       },
     ],
     pkce: { required: () => true },
@@ -46,7 +69,14 @@ export async function startProvider(
       profile: ['name', 'groups', '_claim_names'],
     },
     cookies: { keys: ['a key of the tests'] },
-    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
+    jwks: { keys: [{ ...(await exportJWK(key.privateKey)), kid, alg: 'RS256', use: 'sig' }] },
+    features: {
+      devInteractions: { enabled: false },
+      rpInitiatedLogout: { enabled: true },
+      backchannelLogout: { enabled: true },
+    },
+    // By default it sends nothing to addresses of this machine.
+    fetch: (url, options) => globalThis.fetch(url, { ...options, dispatcher: undefined } as object),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, accountId) => ({
       accountId,
@@ -72,6 +102,7 @@ export async function startProvider(
   });
   const answer = provider.callback();
   server.on('request', (request, response) => {
+    if (request.url === '/jwks') running.keyRequests += 1;
     if (!request.url?.startsWith('/interaction/')) return void answer(request, response);
     provider
       .interactionFinished(
@@ -100,8 +131,8 @@ export class TestBrowser {
     return this.#fetch(url, { headers: { accept: 'text/html', ...headers } });
   }
 
-  async post(url: string, headers: Record<string, string> = {}): Promise<Response> {
-    return this.#fetch(url, { method: 'POST', headers });
+  async post(url: string, headers: Record<string, string> = {}, body = ''): Promise<Response> {
+    return this.#fetch(url, { method: 'POST', headers, body });
   }
 
   /** Goes on until an answer leads nowhere, or to `until`. */
