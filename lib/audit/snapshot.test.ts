@@ -32,7 +32,10 @@ async function recordOf(id: string) {
   return { before: rows[0]?.before?.[id] as Row, after: rows[0]?.after?.[id] as Row };
 }
 
-async function insert(payload: Record<string, unknown>, row: Record<string, unknown> = DISCARDED): Promise<string> {
+async function insert(
+  payload: Record<string, unknown>,
+  row: Record<string, unknown> = DISCARDED,
+): Promise<string> {
   const id = crypto.randomUUID();
   return insertJob(gj.client, { id, ...row, serialized_params: params(id, payload) });
 }
