@@ -19,6 +19,8 @@ export const ERROR_CODES = [
   'good_job_3',
   'no_read_permission',
   'locked',
+  /** The server ended a write that stood still, and undid it. */
+  'transaction_idle',
   'forbidden',
   /** The front door's own answers, as a page that polls or acts gets them. */
   'signed_out',

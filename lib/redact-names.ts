@@ -1,26 +1,28 @@
 import 'server-only';
 import sql, { raw } from 'sql-template-tag';
+import type { TextBudget } from './core/text-budget';
 import type { Ctx } from './ctx';
 import type { Tx } from './db/types';
 import { ConsoleError } from './errors';
 import { parseJson } from './good-job/json';
-import { redaction } from './redaction/redaction';
+import { type Redaction, redaction } from './redaction/redaction';
+import { newPageBudget, wholeJson } from './redaction/row-secrets';
 import { SecretRegistry } from './redaction/secret-registry';
 
-/** Jobs of one name that are looked at: of two one shows it as it is, if any does. */
+/** Jobs of one name whose payloads are read: of two one shows it as it is, if any does. */
 const JOBS_OF_NAME = 2;
-/** Names that are looked up at once: as many as any page reads. */
-const MOST = 1_000;
-/** Compressed, bytes; for the sake of a name alone no long payload is read, in lists neither. */
-const LARGEST = 20_000;
-const KEPT_MS = 60_000;
-const KEPT = 5_000;
+/** Names that are looked up at once: as many as any page lists. */
+const MAX_NAMES = 1_000;
+/** Names that one statement looks up, so that its payloads are bounded too. */
+const NAMES_PER_STATEMENT = 50;
+const TTL_MS = 60_000;
+const MAX_CACHED = 5_000;
 const TIMEOUT_MS = 1_000;
 
 const shared = globalThis as typeof globalThis & {
   goodJobConsoleShownNames?: Map<string, { shown: string; until: number }>;
 };
-const kept = (shared.goodJobConsoleShownNames ??= new Map<
+const cache = (shared.goodJobConsoleShownNames ??= new Map<
   string,
   { shown: string; until: number }
 >());
@@ -28,81 +30,130 @@ const kept = (shared.goodJobConsoleShownNames ??= new Map<
 interface JobOfName {
   name: string;
   jobClass: string | null;
-  arguments: string | null;
+  /** Null: it has none, or it is too large to be read. */
+  payload: string | null;
+  isLarge: boolean;
 }
+
+type NameColumn = 'queue_name' | 'cron_key';
+type RedactName = <Name extends string | null>(name: Name) => Name;
 
 /**
  * Queues or cron keys as pages show them that gather many jobs: without what is secret by itself, and without what the
- * arguments of every job that was looked at hide, as lists show it. What is not known in time is shown without the second.
- * `tx`: of a read that is `byIndexOnly`, for who has one open.
+ * payload of every job that was read hides, as lists show it. A name whose jobs could not be read within the time and
+ * the bytes of a page is hidden whole. `tx`: of a read that is `byIndexOnly`, for who has one open.
  */
 export async function redactNames(
   ctx: Ctx,
-  column: 'queue_name' | 'cron_key',
+  column: NameColumn,
   names: readonly (string | null)[],
   tx?: Tx,
-): Promise<<Name extends string | null>(name: Name) => Name> {
+): Promise<RedactName> {
   const rules = redaction();
+  if (rules.off) return (name) => name;
   const keyOf = (name: string) => JSON.stringify([ctx.gj.schema.name, column, name]);
   const now = Date.now();
-  const shown = new Map<string, string>();
+  const redacted = new Map<string, string>();
   const unknown: string[] = [];
   for (const name of new Set(names)) {
-    if (name === null || rules.off) continue;
-    const known = kept.get(keyOf(name));
-    shown.set(name, known?.shown ?? rules.redactText(name));
-    if ((known?.until ?? 0) <= now && unknown.length < MOST) unknown.push(name);
+    if (name === null) continue;
+    const known = cache.get(keyOf(name));
+    redacted.set(name, known?.shown ?? hiddenWhole(rules, name));
+    if ((known?.until ?? 0) <= now && unknown.length < MAX_NAMES) unknown.push(name);
   }
-  const found = unknown.length > 0 ? await jobsOf(ctx, column, unknown, tx) : null;
-  if (found) {
-    if (kept.size + unknown.length > KEPT) kept.clear();
-    const byName = new Map<string, JobOfName[]>();
-    for (const job of found) byName.set(job.name, [...(byName.get(job.name) ?? []), job]);
-    for (const name of unknown) {
-      const as = shownOf(name, byName.get(name) ?? []);
-      shown.set(name, as);
-      kept.set(keyOf(name), { shown: as, until: now + KEPT_MS });
+  if (unknown.length > 0) {
+    const found = await readNames(ctx, column, unknown, tx);
+    if (cache.size + found.size > MAX_CACHED) cache.clear();
+    for (const [name, shown] of found) {
+      redacted.set(name, shown);
+      cache.set(keyOf(name), { shown, until: now + TTL_MS });
     }
   }
   return <Name extends string | null>(name: Name) =>
-    (name === null
-      ? name
-      : (shown.get(name) ?? (rules.off ? name : rules.redactText(name)))) as Name;
+    (name === null ? name : (redacted.get(name) ?? hiddenWhole(rules, name))) as Name;
 }
 
-/** index_good_jobs_on_queue_name or, without it, …_on_queue_name_and_scheduled_at of the open ones; …_on_cron_key_and_created_at_cond. Null: not in time. */
-async function jobsOf(
+/** As a name is shown whose jobs are not known. */
+function hiddenWhole(rules: Redaction, name: string): string {
+  const secrets = new SecretRegistry();
+  secrets.overflowed = true;
+  return rules.redactText(name, secrets);
+}
+
+/** The names whose jobs could be read in time, as they are shown. */
+async function readNames(
   ctx: Ctx,
-  column: 'queue_name' | 'cron_key',
+  column: NameColumn,
   names: string[],
-  open?: Tx,
-): Promise<JobOfName[] | null> {
-  const { gj } = ctx;
+  tx?: Tx,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const budget = newPageBudget();
+  const read = async (own: Tx) => {
+    for (let at = 0; at < names.length && budget.remainingBytes > 0; at += NAMES_PER_STATEMENT) {
+      const chunk = names.slice(at, at + NAMES_PER_STATEMENT);
+      await redactChunk(chunk, await jobsOf(ctx, column, chunk, own), budget, found);
+    }
+  };
+  if (tx) await read(tx);
+  else
+    await ctx.db
+      .read(read, { byIndexOnly: true, timeoutMs: TIMEOUT_MS })
+      .catch((error: unknown) => {
+        if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
+      });
+  return found;
+}
+
+/** index_good_jobs_on_queue_name or, without it, …_on_queue_name_and_scheduled_at of the open ones; …_on_cron_key_and_created_at_cond. */
+async function jobsOf(
+  { gj }: Ctx,
+  column: NameColumn,
+  names: string[],
+  tx: Tx,
+): Promise<JobOfName[]> {
   const onlyOpen =
     column === 'queue_name' &&
     gj.schema.missingMigrations.some(
       ({ migration }) => migration === 'add_index_good_jobs_queue_name',
     );
-  const read = (tx: Tx) =>
-    tx.query<JobOfName>(sql`
-    SELECT v.name, j.job_class AS "jobClass", CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END AS arguments
+  return tx.query<JobOfName>(sql`
+    SELECT v.name, left(j.job_class, 300) AS "jobClass", j.payload,
+           j.payload IS NULL AND j.has_payload AS "isLarge"
       FROM unnest(${names}::text[]) v(name) CROSS JOIN LATERAL (
-        SELECT job_class, serialized_params FROM ${gj.jobs} WHERE ${raw(column)} = v.name AND ${onlyOpen ? sql`finished_at IS NULL` : sql`true`} LIMIT ${JOBS_OF_NAME}) j`);
-  if (open) return read(open);
-  return ctx.db.read(read, { byIndexOnly: true, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
-    if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
-    throw error;
-  });
+        SELECT j.job_class, j.serialized_params IS NOT NULL AS has_payload,
+               ${wholeJson(sql`j.serialized_params`)} AS payload
+          FROM ${gj.jobs} j
+         WHERE j.${raw(column)} = v.name AND ${onlyOpen ? sql`j.finished_at IS NULL` : sql`true`}
+         LIMIT ${JOBS_OF_NAME}) j`);
 }
 
-function shownOf(name: string, jobs: JobOfName[]): string {
+/** Adds those of the names to `found` that the budget allows for. */
+async function redactChunk(
+  names: string[],
+  jobs: JobOfName[],
+  budget: TextBudget,
+  found: Map<string, string>,
+): Promise<void> {
+  const byName = new Map<string, JobOfName[]>(names.map((name) => [name, []]));
+  for (const job of jobs) byName.get(job.name)?.push(job);
+  for (const [name, own] of byName) {
+    const bytes = own.reduce((sum, { payload }) => sum + (payload?.length ?? 0), name.length);
+    if (!budget.spend(bytes)) return;
+    found.set(name, redactName(name, own));
+    await budget.yieldIfDue();
+  }
+}
+
+function redactName(name: string, jobs: JobOfName[]): string {
   const rules = redaction();
-  const shown = jobs.map(({ jobClass, arguments: stored }) => {
+  const plain = rules.redactText(name);
+  const redacted = jobs.map(({ jobClass, payload, isLarge }) => {
     const secrets = new SecretRegistry();
-    if (stored !== null)
-      rules.redactJson(parseJson(stored), { of: 'arguments', jobClass, secrets });
+    secrets.overflowed = isLarge;
+    if (payload !== null)
+      rules.redactJson(parseJson(payload), { of: 'payload', jobClass, secrets });
     return rules.redactText(name, secrets);
   });
-  const plain = rules.redactText(name);
-  return shown.length === 0 || shown.includes(plain) ? plain : (shown[0] ?? plain);
+  return redacted.length === 0 || redacted.includes(plain) ? plain : (redacted[0] ?? plain);
 }

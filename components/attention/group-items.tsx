@@ -13,6 +13,7 @@ import type {
 import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
+import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';
 import { DeniedButton } from './denied-button';
 import { Item } from './item';
@@ -69,8 +70,13 @@ export function CronItem({ overdue: { key, since } }: { overdue: OverdueKey }) {
   );
 }
 
+function ErrorFact({ error, tooLarge }: Pick<FailingClass, 'error' | 'tooLarge'>) {
+  if (error === null) return null;
+  return <span className="basis-full text-danger">{tooLarge ? <TooLarge /> : error}</span>;
+}
+
 export function ClassItem({
-  failing: { jobClass, since, lastAt, count, error, where },
+  failing: { jobClass, since, lastAt, count, error, tooLarge, where },
 }: {
   failing: FailingClass;
 }) {
@@ -89,7 +95,7 @@ export function ClassItem({
           </span>
           <span>{t.rich('since', { time: () => <RelativeTime iso={since} /> })}</span>
           <span>{t.rich('lastFailure', { time: () => <RelativeTime iso={lastAt} /> })}</span>
-          {error && <span className="basis-full text-danger">{error}</span>}
+          <ErrorFact error={error} tooLarge={tooLarge} />
         </>
       }
       action={
@@ -130,7 +136,7 @@ export function CallbackItem({ job }: { job: DiscardedCallback }) {
             })}
           </span>
           <span>{t.rich('attention.since', { time: () => <RelativeTime iso={job.since} /> })}</span>
-          {job.error && <span className="basis-full text-danger">{job.error}</span>}
+          <ErrorFact error={job.error} tooLarge={job.tooLarge} />
         </>
       }
       action={

@@ -14,6 +14,7 @@ import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
+import { BatchDescription } from '../batches/batch-description';
 
 type OnAsk = (target: RepairTarget) => void;
 const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;
@@ -48,7 +49,7 @@ export function BatchItem({ batch, onAsk }: { batch: HangingBatch; onAsk: OnAsk 
         prefetch={false}
         className="font-semibold text-accent no-underline hover:underline"
       >
-        {batch.description || t('batches.noDescription')}
+        <BatchDescription batch={batch} />
       </Link>
     </Item>
   );

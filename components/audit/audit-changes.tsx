@@ -1,4 +1,5 @@
 import { useTranslations } from 'next-intl';
+import { NOT_RECORDED } from '@/lib/audit/bounds';
 import type { RowChange } from '@/lib/audit/types';
 import { AbsoluteTime } from '../absolute-time';
 
@@ -9,6 +10,7 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
   const t = useTranslations('audit');
   const value = (text: string | null) => {
     if (text === null) return <span className="text-soft">–</span>;
+    if (text === NOT_RECORDED) return <span className="text-soft">{t('notRecorded')}</span>;
     return ISO.test(text) ? (
       <AbsoluteTime iso={text} />
     ) : (
@@ -47,7 +49,7 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
                 scope="row"
                 className="py-0.5 pr-3 text-left font-mono text-[12.5px] font-normal any-break"
               >
-                {name}
+                {name || t('wholeRow')}
               </th>
               <td className="py-0.5 pr-3 any-break">{value(before)}</td>
               {!gone && <td className="py-0.5 any-break">{value(after)}</td>}

@@ -2,6 +2,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { MAX_ROWS } from '@/lib/audit/bounds';
+import { escapeBidi } from '@/lib/core/bidi';
 import type { AuditRow } from '@/lib/audit/types';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
@@ -49,7 +50,7 @@ export function AuditEntry({
             prefetch={false}
             className="text-ink no-underline hover:underline"
           >
-            {row.viewer}
+            {escapeBidi(row.viewer)}
           </Link>{' '}
           <span className="text-[13px] text-soft">
             {[row.viewerName, row.viewerEmail]
@@ -93,7 +94,7 @@ function codeText(t: Translate, code: string): string {
 
 function Unfolded({ row }: { row: AuditRow }) {
   const t = useTranslations('audit');
-  const changed = (row.counts.done ?? 0) > 0;
+  const changed = (row.counts.done ?? 0) > 0 && !row.action.endsWith('.export');
   return (
     <details className="mt-0.5">
       <summary className="w-fit text-[13px] text-soft">{t('showDetails')}</summary>
@@ -110,7 +111,8 @@ function Unfolded({ row }: { row: AuditRow }) {
         </p>
         {row.targetIds.length > 3 && row.targetType === 'job' && <AuditTarget row={row} all />}
         <AuditChanges changes={row.changes} />
-        {changed && row.changes.length === 0 && (
+        {row.tooLarge && <p className="mt-1 text-[13px] text-soft">{t('tooLarge')}</p>}
+        {changed && row.changes.length === 0 && !row.tooLarge && (
           <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>
         )}
         {row.details !== null && (

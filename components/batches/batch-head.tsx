@@ -14,6 +14,7 @@ import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { BatchStateBadge } from './batch-state';
 import { BatchStatusPanel } from './batch-status';
 import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
+import { BatchDescription } from './batch-description';
 
 const timesOf = (batch: BatchRow) =>
   [batch.enqueuedAt, batch.discardedAt, batch.jobsFinishedAt, batch.finishedAt].join();
@@ -55,7 +56,7 @@ export function BatchHead({
       <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
           <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">
-            {batch.description || t('batches.noDescription')}
+            <BatchDescription batch={batch} />
           </h1>
           <BatchStateBadge batch={batch} />
         </div>

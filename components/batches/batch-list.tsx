@@ -18,6 +18,7 @@ import { BatchMenu } from './batch-menu';
 import { BatchStateBadge } from './batch-state';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
 import { type BatchActed, BatchOutcome } from './retry-dialog';
+import { BatchDescription } from './batch-description';
 
 const GRID =
   'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_7.5rem_7.5rem_7.5rem_7.5rem_2.5rem] lg:items-start lg:gap-x-3';
@@ -82,7 +83,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                     prefetch={false}
                     className="font-semibold any-break text-accent no-underline hover:underline"
                   >
-                    {batch.description || t('noDescription')}
+                    <BatchDescription batch={batch} />
                   </Link>
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
                   <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">

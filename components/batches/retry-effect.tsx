@@ -1,5 +1,6 @@
 import { useTranslations } from 'next-intl';
 import type { BatchRow } from '@/lib/batches/types';
+import { BatchDescription } from './batch-description';
 
 /** What a batch retry will do: the same in the dialog and on the confirmation page. */
 export function RetryEffect({ batch }: { batch: BatchRow }) {
@@ -36,7 +37,7 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.targetBatch')}</span>
         <span className="block font-semibold any-break">
-          {batch.description || t('batches.noDescription')}
+          <BatchDescription batch={batch} />
         </span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{batch.id}</span>
       </p>

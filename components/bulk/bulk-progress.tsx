@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
+import { escapeBidi } from '@/lib/core/bidi';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
@@ -163,7 +164,9 @@ function Reason({ run }: { run: BulkRun }) {
   const { pauseReason } = run;
   if (!pauseReason)
     return (
-      <p className="mt-1.5">{t('bulk.pausedBy', { viewer: run.controlledBy ?? run.viewer })}</p>
+      <p className="mt-1.5">
+        {t('bulk.pausedBy', { viewer: escapeBidi(run.controlledBy ?? run.viewer) })}
+      </p>
     );
   const refusal =
     pauseReason === 'app_name_unknown' ||

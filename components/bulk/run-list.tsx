@@ -1,5 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { escapeBidi } from '@/lib/core/bidi';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
 import type { Page } from '@/lib/paging';
 import { Pager } from '../pager';
@@ -31,7 +32,7 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
                 {t(`names.${run.action}`)}
               </Link>
               <p className="font-mono text-[13px] any-break text-soft">{what(run)}</p>
-              <p className="text-[13px]">{t('startedBy', { viewer: run.viewer })}</p>
+              <p className="text-[13px]">{t('startedBy', { viewer: escapeBidi(run.viewer) })}</p>
             </div>
             <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
               <span>

@@ -9,6 +9,7 @@ import {
   RANGE_NAMES,
 } from '@/lib/failures/types';
 import { useCountText } from '../quantities';
+import { TooLarge } from '../too-large';
 import { ClassName } from '../ui/class-name';
 import { before, countHref } from './failure-links';
 
@@ -57,7 +58,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
                     <ClassName name={row.name} />
                   </Link>
                 ) : (
-                  (row.name ?? t('noName'))
+                  <Name row={row} />
                 )}
               </th>
               <Cells row={row} counts={counts} filter={filter} className={cell} />
@@ -75,6 +76,11 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
       </table>
     </div>
   );
+}
+
+function Name({ row }: { row: DiscardCount }) {
+  const t = useTranslations('failures');
+  return row.tooLarge ? <TooLarge /> : (row.name ?? t('noName'));
 }
 
 function Cells({

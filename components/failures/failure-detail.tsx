@@ -7,6 +7,7 @@ import { StateBadge } from '../jobs/state-badge';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
 import { RelativeTime } from '../time';
+import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';
 import { groupQuery } from './failure-links';
 
@@ -22,7 +23,13 @@ export function FailureDetail({ group, page }: { group: FailureGroup; page: Fail
     <div className="mt-3 ml-[1.4rem] grid gap-4 lg:grid-cols-2 max-lg:ml-0">
       <section aria-label={t('newestError')} className="min-w-0">
         <h3 className="mb-1 text-[13px] text-soft">{t('newestError')}</h3>
-        <ErrorText text={newest?.error ?? group.error} label={t('newestError')} />
+        {group.tooLarge ? (
+          <p>
+            <TooLarge />
+          </p>
+        ) : (
+          <ErrorText text={newest?.error ?? group.error} label={t('newestError')} />
+        )}
         {group.queues.length > 0 && (
           <p className="mt-2 flex flex-wrap gap-1.5 text-[13px]">
             <span className="text-soft">{t('queues')}</span>

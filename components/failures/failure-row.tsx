@@ -9,6 +9,7 @@ import {
 } from '@/lib/failures/types';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
+import { TooLarge } from '../too-large';
 import { Icon } from '../ui/icon';
 import { Sparkline } from '../ui/sparkline';
 import { FailureDetail } from './failure-detail';
@@ -41,7 +42,7 @@ export function FailureRow({ group, page, filter }: Props) {
               <span
                 className={`min-w-0 font-mono text-[13px] any-break ${isOpen ? '' : 'line-clamp-2'}`}
               >
-                {group.error || t('failures.blankError')}
+                {group.tooLarge ? <TooLarge /> : group.error || t('failures.blankError')}
               </span>
             </Link>
           </h2>

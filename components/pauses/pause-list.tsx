@@ -50,6 +50,11 @@ export function PauseList({ initial }: { initial: Pauses }) {
   );
   return (
     <div ref={list}>
+      {data.tooLarge && (
+        <div className="mb-3">
+          <Banner tone="warning">{t('tooLarge')}</Banner>
+        </div>
+      )}
       {data.unreadable && (
         <div className="mb-3">
           <Banner tone="warning">{t('refused.setting_of_wrong_type')}</Banner>

@@ -1,5 +1,6 @@
 import { getTranslations } from 'next-intl/server';
 import { headers } from 'next/headers';
+import { escapeBidi } from '@/lib/core/bidi';
 import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/viewer';
 import { env } from '@/lib/env';
 import { buttonClass } from '../ui/button';
@@ -19,14 +20,14 @@ export async function SignedIn() {
         <>
           <span className="sr-only">{t('signedInAs')} </span>
           <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">
-            {viewer.id}
+            {escapeBidi(viewer.id)}
           </span>
           <span className="ml-1.5 hidden text-soft sm:inline">{role}</span>
         </>
       }
     >
       <p className="text-[13px] text-soft">{t('signedInAs')}</p>
-      <p className="font-medium break-all">{viewer.id}</p>
+      <p className="font-medium break-all">{escapeBidi(viewer.id)}</p>
       <p className="mt-2 font-medium">{role}</p>
       <p>{t(`roleMeans.${viewer.role}`)}</p>
       {auth.mode === 'oidc' && (

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { empty } from 'sql-template-tag';
 import { isDiscardedByHand } from '../good-job/actions';
 import { type Found, type Look, countUpTo, shown } from './look';
-import { ERROR_READ, withShownErrors } from './redact-errors';
+import { withRedactedErrors } from './redact-errors';
 import type { DiscardedCallback } from './types';
 
 const WINDOW_S = 3 * 24 * 3_600;
@@ -11,14 +11,14 @@ const LOOKED_AT = 5_000;
 const TEXT_SHOWN = 300;
 
 /** Callback jobs that were discarded in the last days: what was to follow the batch has not happened. */
-export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promise<Found> {
+export async function findDiscardedCallbacks({ ctx: { gj }, budget, read }: Look): Promise<Found> {
   // index_good_jobs_on_discarded; without it the jobs that finished last.
   const hasDiscarded = !gj.schema.missingMigrations.some(
     ({ migration }) => migration === 'add_index_good_jobs_discarded',
   );
   const items = await read((tx) =>
-    tx.query<DiscardedCallback>(sql`
-    SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", j.batch_callback_id AS "batchId", j.finished_at AS since, left(j.error, ${ERROR_READ}) AS error
+    tx.query<Omit<DiscardedCallback, 'error' | 'tooLarge'>>(sql`
+    SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", j.batch_callback_id AS "batchId", j.finished_at AS since
       FROM (SELECT j.id, j.job_class, j.batch_callback_id, j.finished_at, j.error FROM ${gj.jobs} j
              WHERE j.finished_at IS NOT NULL ${hasDiscarded ? sql`AND j.error IS NOT NULL` : empty} AND j.finished_at > now() - make_interval(secs => ${WINDOW_S})
              ORDER BY j.finished_at DESC LIMIT ${LOOKED_AT}) j
@@ -31,7 +31,7 @@ export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promi
       severity: 'warning',
       since: items.at(-1)?.since ?? null,
       count: countUpTo(items.length, LOOKED_AT),
-      items: await read((tx) => withShownErrors(tx, gj, shown(items))),
+      items: await read((tx) => withRedactedErrors(tx, gj, shown(items), budget)),
       where: '/jobs?state=discarded',
       repair: null,
     },

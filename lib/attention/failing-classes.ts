@@ -13,9 +13,8 @@ import {
   inWindow,
 } from './finished-lately';
 import { type Found, type Look, countUpTo, shown } from './look';
-import { retryingClasses } from './retrying-classes';
-import { ERROR_READ, withShownErrors } from './redact-errors';
-import type { FailingClass } from './types';
+import { type FailingItem, retryingClasses } from './retrying-classes';
+import { withRedactedErrors } from './redact-errors';
 
 /** Jobs that were discarded last, looked at. */
 const DISCARDED = 5_000;
@@ -23,10 +22,10 @@ const DISCARDED = 5_000;
 const OF_CLASS = 5_000;
 
 /** Classes of which at least FAILURES jobs were discarded in the last day, or failed and wait for another try, and not one succeeded. */
-export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<Found> {
+export async function findFailingClasses({ ctx: { gj }, budget, read }: Look): Promise<Found> {
   return read(async (tx) => {
     if (await successIsForgotten(tx, gj)) return { finding: null };
-    const failing: (FailingClass & { id: string })[] = [];
+    const failing: FailingItem[] = [];
     for (const candidate of await candidates(tx, gj)) {
       if (candidate.complete || !(await mayHaveSucceeded(tx, gj, candidate)))
         failing.push(toItem(candidate, candidate.failures, candidate.since));
@@ -46,13 +45,14 @@ export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<F
         severity: 'warning',
         since: failing.map(({ since }) => since).sort()[0] ?? null,
         count: countUpTo(failing.length, CLASSES),
-        items: (await withShownErrors(tx, gj, shown(failing))).map(
-          ({ jobClass, since, lastAt, count, error, where }) => ({
+        items: (await withRedactedErrors(tx, gj, shown(failing), budget)).map(
+          ({ jobClass, since, lastAt, count, error, tooLarge, where }) => ({
             jobClass,
             since,
             lastAt,
             count,
             error,
+            tooLarge,
             where,
           }),
         ),
@@ -63,17 +63,12 @@ export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<F
   });
 }
 
-function toItem(
-  { id, jobClass, lastAt, error }: Failing,
-  count: number,
-  since: string,
-): FailingClass & { id: string } {
+function toItem({ id, jobClass, lastAt }: Failing, count: number, since: string): FailingItem {
   return {
     id,
     jobClass,
     since,
     lastAt,
-    error,
     count: countUpTo(count, DISCARDED),
     where: `/jobs?${new URLSearchParams({ state: 'discarded', job_class: jobClass, q: `finished:>=${since} ${NOT_BY_HAND}` })}`,
   };
@@ -97,7 +92,7 @@ async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
   return tx.query<Failing>(sql`
     WITH ${finishedLately(gj)},
     failed AS MATERIALIZED (
-      SELECT j.job_class, j.finished_at AS at, left(j.error, ${ERROR_READ}) AS error, j.id FROM ${gj.jobs} j
+      SELECT j.job_class, j.finished_at AS at, j.id FROM ${gj.jobs} j
        WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} AND ${inWindow(sql`j.finished_at`)} AND j.finished_at >= (SELECT since FROM kept) ${hasDiscarded ? empty : sql`AND j.finished_at >= (SELECT min(finished_at) FROM recent)`}
        ORDER BY j.finished_at DESC LIMIT ${DISCARDED})
     ${failingOf}`);

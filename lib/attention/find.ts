@@ -4,6 +4,7 @@ import { ConsoleError } from '../errors';
 import { clock } from '../good-job/clock';
 import { redactError } from '../redaction';
 import { redactNames } from '../redact-names';
+import { newPageBudget } from '../redaction/row-secrets';
 import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
@@ -49,6 +50,7 @@ export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
   let unserved: Promise<ReadyQueues> | undefined;
   const look: Look = {
     ctx,
+    budget: newPageBudget(),
     grace,
     read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
     readyQueues: () => (queues ??= readReadyQueues(look)),

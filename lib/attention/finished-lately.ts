@@ -9,6 +9,8 @@ const FINISHED = 20_000;
 /** Jobs that finished before the window, looked at for whether successes are kept for that long. */
 const BEFORE = 5_000;
 export const CLASSES = 20;
+/** Characters of a class that are read. */
+export const CLASS_READ = 300;
 
 export interface Failing {
   jobClass: string;
@@ -18,8 +20,7 @@ export interface Failing {
   /** Those among the jobs that finished last. */
   recentFailures: number;
   recentSince: string | null;
-  error: string | null;
-  /** The job that it is of. */
+  /** The job that failed last. */
   id: string;
   /** Whole window, or where the look at the jobs that finished last ended. */
   from: string;
@@ -42,10 +43,10 @@ export function finishedLately(gj: GoodJob): Sql {
                            (SELECT min(r.finished_at) FROM recent r WHERE NOT r.failed)) END AS since)`;
 }
 
-/** Of `failed` (job_class, at, error, id) the classes without a success among the jobs that finished last. */
+/** Of `failed` (job_class, at, id) the classes without a success among the jobs that finished last. */
 export const failingOf = sql`
-    SELECT f.job_class AS "jobClass", min(f.at) AS since, max(f.at) AS "lastAt", count(*)::int AS failures,
-           (array_agg(f.error ORDER BY f.at DESC))[1] AS error, (array_agg(f.id ORDER BY f.at DESC))[1] AS id,
+    SELECT left(f.job_class, ${CLASS_READ}) AS "jobClass", min(f.at) AS since, max(f.at) AS "lastAt", count(*)::int AS failures,
+           (array_agg(f.id ORDER BY f.at DESC))[1] AS id,
            (count(*) FILTER (WHERE f.at >= r.since))::int AS "recentFailures", min(f.at) FILTER (WHERE f.at >= r.since) AS "recentSince",
            coalesce(r.since, now()) AS from, r.looked < ${FINISHED} AS complete
       FROM failed f CROSS JOIN (SELECT min(finished_at) AS since, count(*) AS looked FROM recent) r

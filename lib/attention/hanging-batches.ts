@@ -3,8 +3,11 @@ import sql from 'sql-template-tag';
 import { ConsoleError } from '../errors';
 import { isHanging } from '../good-job/completion';
 import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
-import { redactDescription } from '../redaction/description';
-import { READ_BEYOND } from '../redaction/redaction';
+import {
+  type StoredBatchTexts,
+  batchTextColumns,
+  redactBatchTexts,
+} from '../redaction/batch-texts';
 import { type Found, type Look, countUpTo, shown } from './look';
 import type { HangingBatch } from './types';
 
@@ -58,8 +61,8 @@ export async function findHangingBatches(look: Look): Promise<Found> {
     return sql`(SELECT CASE WHEN count(*) <= ${MEMBERS} THEN coalesce(max(j.finished_at), b.enqueued_at) END FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} LIMIT ${MEMBERS + 1}) j)`;
   };
   const items = await look.read((tx) =>
-    tx.query<HangingBatch & { properties: string | null }>(sql`
-    SELECT b.id, left(b.description, ${TEXT_SHOWN + READ_BEYOND}) AS description, CASE WHEN b.description <> '' THEN b.serialized_properties::text END AS properties,
+    tx.query<StoredBatchTexts & Pick<HangingBatch, 'id' | 'since'>>(sql`
+    SELECT b.id, ${batchTextColumns('b')},
            CASE WHEN b.${gj.jobsFinishedAt} IS NULL THEN ${lastOf('batch_id')} ELSE greatest(b.${gj.jobsFinishedAt}, ${lastOf('batch_callback_id')}) END AS since
       FROM ${gj.batches} b WHERE b.id = ANY(${shown(ids)}::uuid[]) ORDER BY b.enqueued_at`),
   );
@@ -69,11 +72,10 @@ export async function findHangingBatches(look: Look): Promise<Found> {
       severity: 'critical',
       since: items[0]?.since ?? null,
       count: countUpTo(ids.length, LOOKED_AT, incomplete),
-      items: items.map(({ properties, ...item }) => ({
-        ...item,
-        description:
-          item.description && redactDescription(item.description, properties, TEXT_SHOWN),
-      })),
+      items: items.map(({ id, since, ...stored }) => {
+        const { description, tooLarge } = redactBatchTexts(stored, TEXT_SHOWN, look.budget);
+        return { id, description, tooLarge, since };
+      }),
       where: '/batches?state=running',
       repair: 'check_batches',
     },

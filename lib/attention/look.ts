@@ -1,5 +1,6 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { CHECK_GRACE_S } from '../good-job/completion';
@@ -46,6 +47,8 @@ export interface ReadyQueues {
 /** What the finders of one look share. */
 export interface Look {
   ctx: Ctx;
+  /** For the texts of jobs and batches. */
+  budget: TextBudget;
   grace: Grace;
   /** A read of its own, cut off when it takes too long; by indexes alone unless said otherwise. */
   read<T>(fn: (tx: Tx) => Promise<T>, byIndexOnly?: boolean): Promise<T>;

@@ -1,5 +1,6 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { isPaused, pausedQueues } from '../good-job/pauses';
@@ -39,11 +40,13 @@ export async function readReadyQueues(look: Look): Promise<ReadyQueues> {
     let last: string | null = null;
     for (let seen = 0; ; seen += QUEUES_AT_ONCE) {
       const names = await namesAfter(tx, gj, last);
-      for (const head of await headsOf(tx, gj, names, LOOKED_AT, look.grace)) {
+      const listed = names.flatMap(({ name, isListed }) => (isListed ? [name] : []));
+      if (listed.length < names.length) incomplete = true;
+      for (const head of await headsOf(tx, gj, listed, LOOKED_AT, look.grace)) {
         if (isReady(head)) found.push(head);
         else if (head.more) hidden.push(head.queue);
       }
-      last = names.at(-1) ?? null;
+      last = names.at(-1)?.name ?? null;
       if (names.length < QUEUES_AT_ONCE) return;
       if (seen + names.length >= QUEUES || left() <= 0) return void (incomplete = true);
     }
@@ -81,16 +84,22 @@ async function lookFurther(
 
 const isReady = (head: Head): head is ReadyQueue => head.ready > 0;
 
-async function namesAfter(tx: Tx, gj: GoodJob, last: string | null): Promise<string[]> {
+interface Name {
+  /** Cut where it is too long to be listed; the scan still goes on behind it. */
+  name: string;
+  isListed: boolean;
+}
+
+async function namesAfter(tx: Tx, gj: GoodJob, last: string | null): Promise<Name[]> {
   const next = (after: Sql) =>
     sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
-  const rows = await tx.query<{ name: string }>(sql`
+  return tx.query<Name>(sql`
     WITH RECURSIVE names AS (
       (SELECT (${next(last === null ? sql`j.queue_name >= ''` : sql`j.queue_name > ${last}`)}) AS name)
       UNION ALL
       SELECT (${next(sql`j.queue_name > n.name`)}) FROM names n WHERE n.name IS NOT NULL)
-    SELECT name FROM names WHERE name IS NOT NULL LIMIT ${QUEUES_AT_ONCE}`);
-  return rows.map(({ name }) => name);
+    SELECT left(name, ${MAX_NAME_BYTES}::int) AS name, octet_length(name) <= ${MAX_NAME_BYTES}::int AS "isListed"
+      FROM names WHERE name IS NOT NULL LIMIT ${QUEUES_AT_ONCE}`);
 }
 
 /** Of each queue the jobs due longest: of so many those that are free, the first of them alone. */

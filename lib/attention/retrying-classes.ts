@@ -2,9 +2,15 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
-import { FAILURES, type Failing, failingOf, finishedLately, inWindow } from './finished-lately';
+import {
+  CLASS_READ,
+  FAILURES,
+  type Failing,
+  failingOf,
+  finishedLately,
+  inWindow,
+} from './finished-lately';
 import { countUpTo } from './look';
-import { ERROR_READ } from './redact-errors';
 import type { FailingClass } from './types';
 
 /** Jobs due soonest that are looked at for those that failed before. */
@@ -16,15 +22,17 @@ const FOR_S = 600;
 /** What a limit of concurrency puts off has not failed. */
 const PUT_OFF = 'GoodJob::ActiveJobExtensions::Concurrency::';
 
-export type RetryingClass = FailingClass & Pick<Failing, 'id' | 'from' | 'complete'>;
+/** Its error is read with its job (lib/attention/redact-errors.ts). */
+export type FailingItem = Omit<FailingClass, 'error' | 'tooLarge'> & Pick<Failing, 'id'>;
+export type RetryingClass = FailingItem & Pick<Failing, 'from' | 'complete'>;
 
 /** Classes whose jobs failed in the last day and wait for another try, without a success: where a class is tried again for ever, nothing of it is discarded. */
 export async function retryingClasses(tx: Tx, gj: GoodJob): Promise<RetryingClass[]> {
   // index_good_jobs_on_scheduled_at
-  const due = sql`SELECT j.id, j.job_class, j.performed_at, left(j.error, ${ERROR_READ}) AS error FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}`;
+  const due = sql`SELECT j.id, j.job_class, j.performed_at, left(j.error, ${PUT_OFF.length}) AS error FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}`;
   const hasFailed = sql`w.performed_at IS NULL AND w.error IS NOT NULL AND NOT starts_with(w.error, ${PUT_OFF})`;
   const classes = await tx.query<{ name: string }>(
-    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND ${hasFailed} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
+    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND octet_length(w.job_class) <= ${CLASS_READ} AND ${hasFailed} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
   );
   if (classes.length === 0) return [];
   // The newest execution and the first by index_good_job_executions_on_active_job_id_and_created_at.
@@ -32,17 +40,16 @@ export async function retryingClasses(tx: Tx, gj: GoodJob): Promise<RetryingClas
     WITH ${finishedLately(gj)},
     due AS MATERIALIZED (${due}),
     failed AS MATERIALIZED (
-      SELECT w.job_class, e.created_at AS at, w.error, w.id, first.created_at AS "firstAt" FROM due w
+      SELECT w.job_class, e.created_at AS at, w.id, first.created_at AS "firstAt" FROM due w
        CROSS JOIN LATERAL (SELECT e.created_at FROM ${gj.executions} e WHERE e.active_job_id = w.id AND e.error IS NOT NULL ORDER BY e.created_at DESC LIMIT 1) e
        CROSS JOIN LATERAL (SELECT e.created_at FROM ${gj.executions} e WHERE e.active_job_id = w.id AND e.error IS NOT NULL ORDER BY e.created_at LIMIT 1) first
        WHERE w.job_class = ANY(${classes.map(({ name }) => name)}::text[]) AND ${hasFailed} AND ${inWindow(sql`e.created_at`)} AND e.created_at >= (SELECT since FROM kept))
     SELECT f.*, (SELECT count(*) FROM due) >= ${LOOKED_AT} AS more FROM (${failingOf}) f
      WHERE EXISTS (SELECT 1 FROM failed w WHERE w.job_class = f."jobClass" AND w."firstAt" < now() - make_interval(secs => ${FOR_S}))`);
-  return rows.map(({ jobClass, since, lastAt, failures, error, id, from, complete, more }) => ({
+  return rows.map(({ jobClass, since, lastAt, failures, id, from, complete, more }) => ({
     jobClass,
     since,
     lastAt,
-    error,
     id,
     from,
     complete,

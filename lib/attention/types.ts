@@ -35,6 +35,8 @@ export const ITEMS_SHOWN = 10;
 export interface HangingBatch {
   id: string;
   description: string | null;
+  /** The description or the properties were too large to be read, so the description is hidden. */
+  tooLarge: boolean;
   /** Its last job or callback finished; null: it has too many to say. */
   since: string | null;
 }
@@ -78,6 +80,8 @@ export interface FailingClass {
   lastAt: string;
   count: Count;
   error: string | null;
+  /** The error or the payload of its job is too large to be read, so the error is hidden. */
+  tooLarge: boolean;
   /** Those that were counted, path and query. */
   where: string;
 }
@@ -88,6 +92,8 @@ export interface DiscardedCallback {
   batchId: string;
   since: string;
   error: string | null;
+  /** The error or the payload is too large to be read, so the error is hidden. */
+  tooLarge: boolean;
 }
 
 export interface PausedJobs {

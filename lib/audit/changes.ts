@@ -1,7 +1,8 @@
 import { type Json, compactJson, parseJson, stringOf } from '../good-job/json';
+import { NOT_RECORDED } from './bounds';
 import type { FieldChange, RowChange } from './types';
 
-/** What a record's rows were and became, field by field, without what stayed the same; from `before` and `after` as they are stored. */
+/** The rows of a record, field by field, without the fields that stayed the same; from `before` and `after` as they are stored. */
 export function readChanges(before: string | null, after: string | null): RowChange[] {
   const [was, is] = [rowsOf(before), rowsOf(after)];
   return [...new Set([...was.keys(), ...is.keys()])].map((id) => {
@@ -15,7 +16,9 @@ export function readChanges(before: string | null, after: string | null): RowCha
     return {
       id,
       gone: now === undefined,
-      fields: fields.filter((field) => field.before !== field.after),
+      fields: fields.filter(
+        (field) => field.before !== field.after || field.before === NOT_RECORDED,
+      ),
     };
   });
 }

@@ -1,48 +1,94 @@
 import 'server-only';
-import type { Ctx } from '../ctx';
-import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
+import { escapeBidi } from '../core/bidi';
+import { yieldToEventLoop } from '../core/text-budget';
+import { type Ctx, recordRead } from '../ctx';
+import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
 import { type Json, parseJson, scalar } from '../good-job/json';
 import type { Cursor, Page } from '../paging';
 import { redactName } from '../redaction';
-import type { AuditFilter } from './filters';
+import { MAX_SNAPSHOT_BYTES } from './bounds';
+import { type AuditFilter, auditFilterParams } from './filters';
 import { type StoredRow, listStored, redacted, redactedRows } from './queries';
+
+/** Records read at a time, each of MAX_SNAPSHOT_BYTES at most: the snapshots are what is in memory. */
+const CHUNK = 25;
+/** JSON in the place of a value that no release of this console writes. */
+const TOO_LARGE = '"[too large to export]"';
+
+const escaped = (text: string | null) => text && escapeBidi(text);
+
+function rowsOf({ areRowsLarge }: StoredRow, text: string | null): string | null {
+  if (text === null) return areRowsLarge ? TOO_LARGE : null;
+  return redactedRows(text);
+}
 
 /** In the order of the file's columns; `json`: a value of its own in NDJSON, its text in CSV. */
 const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'json'][] = [
   ['id', (row) => row.id],
   ['created_at', (row) => row.createdAt],
-  ['viewer', (row) => row.viewer],
-  ['viewer_name', (row) => row.viewerName],
-  ['viewer_email', (row) => row.viewerEmail],
+  ['viewer', (row) => escapeBidi(row.viewer)],
+  ['viewer_name', (row) => escaped(row.viewerName)],
+  ['viewer_email', (row) => escaped(row.viewerEmail)],
   ['role', (row) => row.role],
   ['action', (row) => row.action],
   ['outcome', (row) => row.outcome],
   ['error', (row) => row.error],
   ['target_type', (row) => row.targetType],
   ['target_ids', (row) => JSON.stringify(row.targetIds), 'json'],
-  ['target_name', (row) => redactName(row.targetName)],
+  ['target_name', (row) => escaped(redactName(row.targetName))],
   ['counts', (row) => row.counts, 'json'],
-  ['reason', (row) => redactName(row.reason)],
-  ['details', (row) => redacted(row.details), 'json'],
-  ['before', (row) => row.before && redactedRows(row.before), 'json'],
-  ['after', (row) => row.after && redactedRows(row.after), 'json'],
+  ['reason', (row) => escaped(redactName(row.reason))],
+  ['details', (row) => (row.details === null ? TOO_LARGE : redacted(row.details)), 'json'],
+  ['before', (row) => rowsOf(row, row.before), 'json'],
+  ['after', (row) => rowsOf(row, row.after), 'json'],
   ['request_id', (row) => row.requestId],
 ];
 
-/** The records of a filter as a file, newest first, a chunk of text at a time, each a short read of its own. The filter must be understood. */
+/**
+ * The records of a filter as a file, newest first, a chunk of text at a time, each a short read of its own. The filter
+ * must be understood. When it ends, or its reader leaves, who exported how many records of which filter is recorded.
+ */
 export async function* exportAudit(
   ctx: Ctx,
   filter: AuditFilter,
   format: ExportFormat,
 ): AsyncGenerator<string, void, void> {
+  const progress = { rows: 0, isComplete: false };
+  try {
+    yield* exportChunks(ctx, filter, format, progress);
+    progress.isComplete = true;
+  } finally {
+    await recordRead(ctx, 'audit.export', {
+      counts: { done: progress.rows },
+      details: {
+        rows: progress.rows,
+        filter: String(new URLSearchParams(auditFilterParams(filter, 'UTC'))),
+        format,
+        complete: progress.isComplete,
+      },
+    });
+  }
+}
+
+async function* exportChunks(
+  ctx: Ctx,
+  filter: AuditFilter,
+  format: ExportFormat,
+  progress: { rows: number },
+): AsyncGenerator<string, void, void> {
   if (format === 'csv') yield csvHead(COLUMNS.map(([name]) => name));
   let cursor: Cursor | null = null;
   do {
-    const page: Page<StoredRow> = await listStored(ctx, { ...filter, limit: EXPORT_CHUNK, cursor });
-    if (page.rows.length > 0)
-      yield format === 'csv'
-        ? csvLines(page.rows.map((row) => COLUMNS.map(([, of]) => of(row))))
-        : page.rows.map(ndjsonRecord).join('');
+    const chunk = { ...filter, limit: CHUNK, cursor };
+    const page: Page<StoredRow> = await listStored(ctx, chunk, MAX_SNAPSHOT_BYTES);
+    const records: string[] = [];
+    for (const row of page.rows) {
+      const isCsv = format === 'csv';
+      records.push(isCsv ? csvLines([COLUMNS.map(([, of]) => of(row))]) : ndjsonRecord(row));
+      await yieldToEventLoop();
+    }
+    progress.rows += records.length;
+    if (records.length > 0) yield records.join('');
     cursor = page.next;
   } while (cursor);
 }

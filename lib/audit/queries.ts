@@ -1,7 +1,10 @@
 import 'server-only';
-import sql, { type Sql, empty, join } from 'sql-template-tag';
+import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { RUNS, SAMPLES } from '../bulk/run-rows';
+import { escapeBidi } from '../core/bidi';
+import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
+import { MAX_TEXT_BYTES } from '../db/text-limit';
 import {
   compactJson,
   get,
@@ -14,28 +17,48 @@ import {
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Page, toPage } from '../paging';
 import { redactor, redactName } from '../redaction';
+import { newPageBudget, wholeJson } from '../redaction/row-secrets';
 import { isUuid } from '../text';
 import { AUDIT_EVENTS } from './audit';
 import { readChanges } from './changes';
 import type { AuditFilter } from './filters';
 import type { AuditRow, History, HistoryRow } from './types';
 
-/** A record as it is stored; JSON as text. */
+/** A record as it is stored; JSON as text. What is too large was not read. */
 export interface StoredRow extends Omit<
   AuditRow,
-  'counts' | 'changes' | 'details' | 'filter' | 'bulkRun'
+  'counts' | 'changes' | 'details' | 'filter' | 'bulkRun' | 'tooLarge'
 > {
   sortAt: string;
   counts: string;
-  details: string;
+  /** Null: too large. */
+  details: string | null;
   before: string | null;
   after: string | null;
+  /** `before` or `after` is too large. */
+  areRowsLarge: boolean;
 }
 
-const COLUMNS: Sql = sql`
-  j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", j.viewer, j.viewer_name AS "viewerName", j.viewer_email AS "viewerEmail", j.role,
-  j.request_id AS "requestId", j.action, j.outcome, j.error, j.target_type AS "targetType", j.target_ids AS "targetIds", j.target_name AS "targetName",
-  j.counts, j.reason, j.details, j.before, j.after`;
+/** Characters of a name, a code or a reason; the console itself writes far fewer. */
+const MAX_TEXT_LENGTH = 2_000;
+/** Ids of a record that are read: as many as one transaction changes. */
+const MAX_TARGET_IDS = 500;
+
+/** `maxBytes`: of each JSON. */
+function columnsOf(maxBytes: number): Sql {
+  const text = (name: string) => sql`left(j.${raw(name)}, ${MAX_TEXT_LENGTH}::int)`;
+  const isLarge = (name: string) =>
+    sql`(j.${raw(name)} IS NOT NULL AND ${wholeJson(sql`j.${raw(name)}`, maxBytes)} IS NULL)`;
+  return sql`
+    j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", ${text('viewer')} AS viewer,
+    ${text('viewer_name')} AS "viewerName", ${text('viewer_email')} AS "viewerEmail", ${text('role')} AS role,
+    ${text('request_id')} AS "requestId", ${text('action')} AS action, j.outcome, ${text('error')} AS error,
+    ${text('target_type')} AS "targetType", j.target_ids[1:${MAX_TARGET_IDS}::int] AS "targetIds",
+    ${text('target_name')} AS "targetName", coalesce(${wholeJson(sql`j.counts`)}, '{}') AS counts,
+    ${text('reason')} AS reason, ${wholeJson(sql`j.details`, maxBytes)} AS details,
+    ${wholeJson(sql`j.before`, maxBytes)} AS before, ${wholeJson(sql`j.after`, maxBytes)} AS after,
+    ${isLarge('before')} OR ${isLarge('after')} AS "areRowsLarge"`;
+}
 
 const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc', id: 'bigint' };
 
@@ -51,18 +74,45 @@ export function redactedRows(text: string): string {
     : redacted(text);
 }
 
-function toRow({ sortAt: _, counts, details, before, after, ...row }: StoredRow): AuditRow {
-  const kept = redactJson(parseJson(details), redactor);
+const escaped = (text: string | null) => text && escapeBidi(text);
+
+function toRow(stored: StoredRow, budget: TextBudget): AuditRow {
+  const { before, after, details } = stored;
+  const bytes = (before?.length ?? 0) + (after?.length ?? 0) + (details?.length ?? 0);
+  const fits = budget.spend(bytes);
+  const recorded = fits && details !== null ? redactJson(parseJson(details), redactor) : object([]);
   return {
-    ...row,
-    targetName: redactName(row.targetName),
-    reason: redactName(row.reason),
-    counts: JSON.parse(counts) as Record<string, number>,
-    filter: stringOf(get(kept, 'filter')) ?? null,
-    bulkRun: stringOf(get(kept, 'bulk_run')) ?? null,
-    changes: readChanges(before && redactedRows(before), after && redactedRows(after)),
-    details: details === '{}' ? null : prettyJson(kept),
+    id: stored.id,
+    createdAt: stored.createdAt,
+    viewer: stored.viewer,
+    viewerName: escaped(stored.viewerName),
+    viewerEmail: escaped(stored.viewerEmail),
+    role: stored.role,
+    requestId: stored.requestId,
+    action: stored.action,
+    outcome: stored.outcome,
+    error: stored.error,
+    targetType: stored.targetType,
+    targetIds: stored.targetIds,
+    targetName: escaped(redactName(stored.targetName)),
+    reason: escaped(redactName(stored.reason)),
+    counts: JSON.parse(stored.counts) as Record<string, number>,
+    filter: stringOf(get(recorded, 'filter')) ?? null,
+    bulkRun: stringOf(get(recorded, 'bulk_run')) ?? null,
+    changes: fits ? readChanges(before && redactedRows(before), after && redactedRows(after)) : [],
+    details: !fits || details === null || details === '{}' ? null : prettyJson(recorded),
+    tooLarge: !fits || stored.areRowsLarge || details === null,
   };
+}
+
+async function toRows(stored: StoredRow[]): Promise<AuditRow[]> {
+  const budget = newPageBudget();
+  const rows: AuditRow[] = [];
+  for (const row of stored) {
+    rows.push(toRow(row, budget));
+    await budget.yieldIfDue();
+  }
+  return rows;
 }
 
 /**
@@ -89,8 +139,12 @@ function matching({ viewer, action, target, outcome, requestId, from, to }: Audi
   return sql`(SELECT * FROM (SELECT * FROM ${AUDIT_EVENTS} e ${where(rare)} OFFSET 0) e ${where(plain)})`;
 }
 
-/** One page of records, newest first, as they are stored; empty while a part of the filter could not be read. */
-export async function listStored(ctx: Ctx, filter: AuditFilter): Promise<Page<StoredRow>> {
+/** One page of records, newest first, as they are stored; empty while a part of the filter could not be read. `maxBytes`: of each JSON. */
+export async function listStored(
+  ctx: Ctx,
+  filter: AuditFilter,
+  maxBytes = MAX_TEXT_BYTES,
+): Promise<Page<StoredRow>> {
   const none = { rows: [], previous: null, next: null };
   if (!ctx.consoleSchema || filter.notUnderstood.length > 0) return none;
   return ctx.db.read(async (tx) => {
@@ -103,7 +157,9 @@ export async function listStored(ctx: Ctx, filter: AuditFilter): Promise<Page<St
       if (cursor.at === null) return none;
     }
     const rows = await tx.query<StoredRow>(sql`
-      SELECT ${COLUMNS} FROM ${matching(filter)} j ${cursor ? sql`WHERE ${beyond(NEWEST_FIRST, cursor)}` : empty} ${orderBy(NEWEST_FIRST, cursor)} LIMIT ${filter.limit + 1}`);
+      SELECT ${columnsOf(maxBytes)} FROM ${matching(filter)} j
+             ${cursor ? sql`WHERE ${beyond(NEWEST_FIRST, cursor)}` : empty}
+             ${orderBy(NEWEST_FIRST, cursor)} LIMIT ${filter.limit + 1}`);
     return toPage(rows, cursor, filter.limit);
   });
 }
@@ -111,7 +167,7 @@ export async function listStored(ctx: Ctx, filter: AuditFilter): Promise<Page<St
 /** One page of the audit, newest first. */
 export async function listAudit(ctx: Ctx, filter: AuditFilter): Promise<Page<AuditRow>> {
   const page = await listStored(ctx, filter);
-  return { ...page, rows: page.rows.map(toRow) };
+  return { ...page, rows: await toRows(page.rows) };
 }
 
 const VIEWERS = 100;
@@ -157,15 +213,16 @@ export async function historyOf(
       | { id: null; untold: boolean }
     >(sql`
       WITH hits AS MATERIALIZED (${named} ${isJob ? sampled : empty}),
-           newest AS (SELECT ${COLUMNS}, hits.outcome AS "sampleOutcome", hits.code AS "sampleCode" FROM hits JOIN ${AUDIT_EVENTS} j ON j.id = hits.id ${orderBy(NEWEST_FIRST, null)} LIMIT ${HISTORY + 1})
+           newest AS (SELECT ${columnsOf(MAX_TEXT_BYTES)}, hits.outcome AS "sampleOutcome", hits.code AS "sampleCode" FROM hits JOIN ${AUDIT_EVENTS} j ON j.id = hits.id ${orderBy(NEWEST_FIRST, null)} LIMIT ${HISTORY + 1})
       SELECT newest.*, one.untold FROM (SELECT ${isJob ? untold : sql`false`} AS untold) one LEFT JOIN newest ON true ORDER BY newest."createdAt" DESC, newest.id DESC`),
   );
+  const budget = newPageBudget();
   const found = rows.flatMap((row): HistoryRow[] => {
     if (row.id === null) return [];
-    const { sampleOutcome, sampleCode, untold: _, ...stored } = row;
+    const { sampleOutcome, sampleCode } = row;
     return [
       {
-        ...toRow(stored),
+        ...toRow(row, budget),
         sample: sampleOutcome === null ? null : { outcome: sampleOutcome, code: sampleCode },
       },
     ];

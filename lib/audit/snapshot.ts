@@ -1,55 +1,89 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
+import { TextBudget } from '../core/text-budget';
+import { MAX_STORED_JSON_BYTES, isLargeJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, compactJson, get, object, parseJson, scalar, stringOf } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
-import { redaction } from '../redaction/redaction';
+import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
-import { cut } from '../text';
-import { MAX_ROWS } from './bounds';
+import {
+  MAX_COLUMN_BYTES,
+  MAX_ROWS,
+  MAX_SNAPSHOT_BYTES,
+  MAX_SNAPSHOT_MS,
+  NOT_RECORDED,
+} from './bounds';
 
 /*
- * What an act changes, row by row: read under the act's own locks, before and after, by primary key. Kept with the
- * audit record, so redacted and bounded before it is stored.
+ * The rows that an act changes, before and after, by primary key. They are read and redacted while the act holds its
+ * locks, so SQL bounds what is read: a column, the rows and all of it together.
  */
 
-/** Rows by id; a row's columns in the order in which they are shown. */
-export type Snapshot = Map<string, Map<string, Json>>;
+/** A column as JSON; `too large` was not read. */
+type Column = Json | 'too large';
+/** Rows by id; 'too large': the rows before it used up the bytes of a snapshot. */
+export type Snapshot = Map<string, Map<string, Column> | 'too large'>;
 
-/** A larger payload is kept without its arguments, bytes. */
-const LARGE = 100_000;
+/** Selects the JSON text of a column, or NULL where the column is too large. */
+interface ColumnSql {
+  name: string;
+  json: Sql;
+}
 
-const time = (column: string) =>
-  sql`to_json(to_char(r.${raw(column)}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text`;
-const plain = (column: string) => sql`to_json(r.${raw(column)})::text`;
+const orNull = (json: Sql) => sql`coalesce(${json}, 'null')`;
 
-/** Of a row: its arguments were too large to be read. No column, and not kept. */
-const WITHOUT_ARGUMENTS = 'without_arguments';
+const time = (name: string): ColumnSql => ({
+  name,
+  json: orNull(sql`to_json(to_char(r.${raw(name)}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text`),
+});
+const scalarColumn = (name: string): ColumnSql => ({
+  name,
+  json: orNull(sql`to_json(r.${raw(name)})::text`),
+});
+const text = (name: string): ColumnSql => ({
+  name,
+  json: sql`CASE WHEN coalesce(octet_length(r.${raw(name)}) <= ${MAX_COLUMN_BYTES}, true)
+    THEN ${orNull(sql`to_json(r.${raw(name)})::text`)} END`,
+});
+const limitedColumn = (name: string): ColumnSql => ({
+  name,
+  json: sql`CASE WHEN NOT r.is_large AND NOT (${isLargeJson(sql`r.${raw(name)}`, MAX_COLUMN_BYTES)})
+    THEN ${orNull(sql`r.${raw(name)}::text`)} END`,
+});
 
 /** What the actions of lib/good-job change of a job; `updated_at` says no more than the record's own time. */
-const JOB_COLUMNS: [name: string, json: Sql][] = [
-  ...['job_class', 'queue_name', 'priority'].map((name): [string, Sql] => [name, plain(name)]),
-  ...['created_at', 'scheduled_at', 'performed_at', 'finished_at'].map((name): [string, Sql] => [
-    name,
-    time(name),
-  ]),
-  ['error', plain('error')],
-  ['error_event', sql`to_json((${[...ERROR_EVENTS]}::text[])[r.error_event + 1])::text`],
-  ['locked_by_id', plain('locked_by_id')],
-  ['locked_at', time('locked_at')],
-  [
-    'serialized_params',
-    sql`(CASE WHEN jsonb_typeof(r.serialized_params) = 'object' AND pg_column_size(r.serialized_params) > ${LARGE} THEN r.serialized_params - 'arguments' ELSE r.serialized_params END)::text`,
-  ],
-  [
-    WITHOUT_ARGUMENTS,
-    sql`(jsonb_typeof(r.serialized_params) = 'object' AND pg_column_size(r.serialized_params) > ${LARGE})::text`,
-  ],
+const JOB_COLUMNS: ColumnSql[] = [
+  text('job_class'),
+  text('queue_name'),
+  scalarColumn('priority'),
+  ...['created_at', 'scheduled_at', 'performed_at', 'finished_at'].map(time),
+  text('error'),
+  {
+    name: 'error_event',
+    json: orNull(sql`to_json((${[...ERROR_EVENTS]}::text[])[r.error_event + 1])::text`),
+  },
+  scalarColumn('locked_by_id'),
+  time('locked_at'),
+  limitedColumn('params'),
+  limitedColumn('arguments'),
 ];
+
+/** Texts that anybody may have written: hidden whole where a hidden value of the row is unknown. */
+const FREE_TEXTS = new Set(['queue_name', 'error']);
 
 /** These jobs as they are now; empty for more than MAX_ROWS. */
 export async function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Snapshot> {
-  return read(tx, gj.jobs, JOB_COLUMNS, ids);
+  const params = sql`r.serialized_params`;
+  const isLarge = sql`coalesce(pg_column_size(${params}) > ${MAX_STORED_JSON_BYTES}::int, false)`;
+  const isObject = sql`NOT ${isLarge} AND jsonb_typeof(${params}) = 'object'`;
+  // OFFSET 0: the payload is decompressed once, and not by each expression that uses it.
+  const source = sql`(
+    SELECT r.*, ${isLarge} AS is_large,
+           CASE WHEN ${isObject} THEN ${params} - 'arguments' WHEN NOT ${isLarge} THEN ${params} END AS params,
+           CASE WHEN ${isObject} THEN ${params} -> 'arguments' END AS arguments
+      FROM ${gj.jobs} r WHERE r.id = ANY(${ids}::uuid[]) OFFSET 0)`;
+  return read(tx, source, JOB_COLUMNS, ids);
 }
 
 /** These batches as they are now; empty for more than MAX_ROWS. */
@@ -57,112 +91,190 @@ export async function readBatches(tx: Tx, gj: GoodJob, ids: string[]): Promise<S
   const names = ['enqueued_at', 'discarded_at', 'jobs_finished_at', 'finished_at'].filter((name) =>
     gj.has('good_job_batches', name),
   );
-  return read(
-    tx,
-    gj.batches,
-    names.map((name) => [name, time(name)]),
-    ids,
-  );
+  return read(tx, gj.batches, names.map(time), ids);
 }
 
-async function read(
-  tx: Tx,
-  table: Sql,
-  columns: [string, Sql][],
-  ids: string[],
-): Promise<Snapshot> {
+async function read(tx: Tx, source: Sql, columns: ColumnSql[], ids: string[]): Promise<Snapshot> {
   if (ids.length === 0 || ids.length > MAX_ROWS) return new Map();
-  const rows = await tx.query<{ id: string; values: (string | null)[] }>(sql`
-    SELECT r.id, ARRAY[${join(columns.map(([, json]) => json))}] AS values FROM ${table} r WHERE r.id = ANY(${ids}::uuid[]) ORDER BY r.id`);
+  const rows = await tx.query<{ id: string; values: (string | null)[] | null }>(sql`
+    WITH rows AS MATERIALIZED (
+      SELECT r.id, ARRAY[${join(columns.map(({ json }) => json))}] AS values
+        FROM ${source} r
+       WHERE r.id = ANY(${ids}::uuid[])),
+    sizes AS (
+      SELECT r.*, (SELECT sum(octet_length(v)) FROM unnest(r.values) v) AS bytes FROM rows r)
+    SELECT r.id, CASE WHEN sum(r.bytes) OVER (ORDER BY r.id) <= ${MAX_SNAPSHOT_BYTES / 2}
+             THEN r.values END AS values
+      FROM sizes r
+     ORDER BY r.id`);
   return new Map(
-    rows.map(({ id, values }) => [
-      id,
-      new Map(columns.map(([name], n) => [name, parseJson(values[n] ?? 'null')])),
-    ]),
+    rows.map(({ id, values }) => [id, values === null ? 'too large' : columnsOf(columns, values)]),
   );
 }
 
-/** `before` and `after` of the rows that were changed, for the record; a row that is gone is in `before` alone. */
+function columnsOf(columns: ColumnSql[], values: (string | null)[]): Map<string, Column> {
+  return new Map(
+    columns.map(({ name }, n) => {
+      const value = values[n] ?? null;
+      return [name, value === null ? 'too large' : parseJson(value)];
+    }),
+  );
+}
+
+/**
+ * `before` and `after` of the rows that were changed, as redacted JSON text for the record; a row that was deleted is
+ * in `before` alone. Rows that do not fit into the bytes or the time of a snapshot are recorded as NOT_RECORDED.
+ */
 export function changesOf(
   before: Snapshot,
   after: Snapshot,
   changed: string[],
+  budget = new TextBudget({ maxBytes: MAX_SNAPSHOT_BYTES, maxMs: MAX_SNAPSHOT_MS }),
 ): { before: string | null; after: string | null } {
-  const ids = changed.filter((id) => before.has(id) || after.has(id));
-  const rows = (of: Snapshot, other: Snapshot) => {
-    const kept = ids.flatMap((id): [string, Json][] => {
-      const row = of.get(id);
-      return row ? [[id, bounded(told(row, other.get(id)))]] : [];
-    });
-    return kept.length > 0 ? compactJson(object(kept)) : null;
-  };
-  return { before: rows(before, after), after: rows(after, before) };
+  const old: [string, Json][] = [];
+  const current: [string, Json][] = [];
+  for (const id of changed) {
+    const rows = { before: before.get(id), after: after.get(id) };
+    const redacted = redactedPair(id, rows, budget);
+    if (rows.before) old.push([id, redacted?.before ?? scalar(NOT_RECORDED)]);
+    if (rows.after) current.push([id, redacted?.after ?? scalar(NOT_RECORDED)]);
+  }
+  const print = (rows: [string, Json][]) => (rows.length > 0 ? compactJson(object(rows)) : null);
+  return { before: print(old), after: print(current) };
 }
 
-/**
- * Of the payload only what is not the same afterwards; of a row that is gone, all. What is hidden of its arguments is
- * hidden in its error too, whether they are kept or not.
- */
-function told(row: Map<string, Json>, other: Map<string, Json> | undefined): Json {
-  const rules = redaction();
+interface Pair<T> {
+  before?: T;
+  after?: T;
+}
+
+/** Null: one of the rows was not read, or there is no budget left to redact them. */
+function redactedPair(
+  id: string,
+  rows: Pair<Map<string, Column> | 'too large'>,
+  budget: TextBudget,
+): Pair<Json> | null {
+  if (rows.before === 'too large' || rows.after === 'too large') return null;
+  const both = [rows.before, rows.after].filter((row) => row !== undefined);
+  const bytes = both.reduce((sum, row) => sum + sizeOf(row), 0);
+  if (!budget.spend(bytes)) return null;
   const secrets = new SecretRegistry();
-  const options = { of: 'row', jobClass: stringOf(row.get('job_class')) ?? null, secrets } as const;
-  for (const one of [row, other]) if (one) rules.redactJson(object([...one]), options);
-  secrets.overflowed ||=
-    isTrue(row.get(WITHOUT_ARGUMENTS)) || isTrue(other?.get(WITHOUT_ARGUMENTS));
-  const entries = [...row].flatMap(([name, value]): [string, Json][] => {
-    if (name === WITHOUT_ARGUMENTS) return [];
-    if (name !== 'serialized_params' || !other) return [[name, value]];
-    const kept = differing(value, other.get(name));
-    return kept ? [[name, kept]] : [];
-  });
-  return rules.redactJson(object(entries), options);
+  secrets.overflowed = both.some((row) => [...row.values()].includes('too large'));
+  // Both rows first: what one of them hides may be repeated in the other.
+  for (const row of both) redactRow(row, entriesOf(row), secrets);
+  return {
+    before: rows.before && recordOf(id, rows.before, rows.after, secrets),
+    after: rows.after && recordOf(id, rows.after, rows.before, secrets),
+  };
 }
 
-const isTrue = (json: Json | undefined) => json?.kind === 'scalar' && json.text === 'true';
-
-function differing(params: Json, others: Json | undefined): Json | null {
-  if (params.kind !== 'object' || !others) return null;
-  const entries = params.entries.filter(({ key, value }) => {
-    const other = get(others, key);
-    return !other || compactJson(other) !== compactJson(value);
-  });
-  return entries.length > 0 ? { kind: 'object', entries } : null;
+function sizeOf(row: Map<string, Column>): number {
+  let bytes = 0;
+  for (const value of row.values())
+    if (value !== 'too large') bytes += Buffer.byteLength(compactJson(value));
+  return bytes;
 }
 
-const TEXT_KEPT = 1_000;
-/** Characters of JSON: of one column, and of one key of the payload. */
-const KEPT = { column: 16_000, key: 4_000 };
-
-/** A long text is cut, and a value that is long all the same becomes the beginning of its JSON, as text. */
-function bounded(row: Json): Json {
-  const entries = (json: Json, of: (value: Json) => Json): Json =>
-    json.kind === 'object'
-      ? {
-          kind: 'object',
-          entries: json.entries.map(({ key, value }) => ({ key, value: of(value) })),
-        }
-      : json;
-  return entries(shortened(row), (column) =>
-    atMost(
-      KEPT.column,
-      entries(column, (value) => atMost(KEPT.key, value)),
-    ),
+/** The row as GoodJob stores it, with the arguments in its payload: the redaction rules of a class name paths in it. */
+function entriesOf(row: Map<string, Column>, changedFrom?: Map<string, Column>): [string, Json][] {
+  const entries = [...row].filter(
+    (column): column is [string, Json] => column[1] !== 'too large' && !isPayload(column[0]),
   );
+  const payload = payloadOf(row, changedFrom);
+  return payload ? [...entries, ['serialized_params', payload]] : entries;
 }
 
-function atMost(length: number, value: Json): Json {
-  const text = compactJson(value);
-  return text.length > length ? scalar(`${cut(text, length)}…`) : value;
+const isPayload = (name: string) => name === 'params' || name === 'arguments';
+
+/** Of a row that is still there only the keys that changed; of a deleted row all, with its arguments. */
+function payloadOf(row: Map<string, Column>, changedFrom?: Map<string, Column>): Json | null {
+  const params = row.get('params');
+  if (params === undefined || params === 'too large') return null;
+  if (params.kind !== 'object') return changedFrom ? null : params;
+  const old = changedFrom?.get('params');
+  const isChanged = (key: string, value: Json) => {
+    const other = old && old !== 'too large' ? get(old, key) : undefined;
+    return !other || compactJson(other) !== compactJson(value);
+  };
+  const entries = params.entries.filter(({ key, value }) => !changedFrom || isChanged(key, value));
+  const args = row.get('arguments');
+  const oldArgs = changedFrom?.get('arguments');
+  const hasArguments =
+    args !== undefined &&
+    args !== 'too large' &&
+    !isNull(args) &&
+    (!changedFrom || (oldArgs !== 'too large' && !(oldArgs && isSame(oldArgs, args))));
+  if (hasArguments) entries.push({ key: 'arguments', value: args });
+  return changedFrom && entries.length === 0 ? null : { kind: 'object', entries };
 }
 
-function shortened(json: Json): Json {
-  if (json.kind === 'array') return { kind: 'array', items: json.items.map(shortened) };
-  if (json.kind === 'object')
-    return {
-      kind: 'object',
-      entries: json.entries.map(({ key, value }) => ({ key, value: shortened(value) })),
-    };
-  const text = stringOf(json);
-  return text && text.length > TEXT_KEPT ? scalar(`${cut(text, TEXT_KEPT)}…`) : json;
+const isNull = (json: Json) => json.kind === 'scalar' && json.text === 'null';
+const isSame = (one: Json, other: Json) => compactJson(one) === compactJson(other);
+
+function redactRow(
+  row: Map<string, Column>,
+  entries: [string, Json][],
+  secrets: SecretRegistry,
+): Json {
+  const jobClass = row.get('job_class');
+  return redaction().redactJson(object(entries), {
+    of: 'row',
+    jobClass: jobClass && jobClass !== 'too large' ? (stringOf(jobClass) ?? null) : null,
+    secrets,
+  });
+}
+
+/** What is recorded of one row; `other` is the same row on the other side of the act. */
+function recordOf(
+  id: string,
+  row: Map<string, Column>,
+  other: Map<string, Column> | undefined,
+  secrets: SecretRegistry,
+): Json {
+  const redacted = redactRow(row, entriesOf(row, other), secrets);
+  const tooLarge = scalar(NOT_RECORDED);
+  const entries: [string, Json][] = [];
+  for (const [name, value] of row) {
+    if (isPayload(name)) continue;
+    const json = get(redacted, name) ?? value;
+    if (json === 'too large') entries.push([name, tooLarge]);
+    else entries.push([name, FREE_TEXTS.has(name) ? hideUnknown(json, secrets) : json]);
+  }
+  const payload = get(redacted, 'serialized_params');
+  const params = payload && hideUnknownIn(payload, id, secrets);
+  if (row.get('params') === 'too large') entries.push(['serialized_params', tooLarge]);
+  // The acts that keep a row leave its arguments as they are.
+  else if (params?.kind === 'object' && !other && row.get('arguments') === 'too large')
+    entries.push([
+      'serialized_params',
+      { ...params, entries: [...params.entries, { key: 'arguments', value: tooLarge }] },
+    ]);
+  else if (params) entries.push(['serialized_params', params]);
+  return object(entries);
+}
+
+/** A text that could repeat a hidden value that was not read is hidden whole. */
+function hideUnknown(json: Json, secrets: SecretRegistry): Json {
+  const value = stringOf(json);
+  if (value === undefined || !secrets.overflowed) return json;
+  const redacted = redaction().redactText(value, secrets);
+  return redacted === value ? json : scalar(redacted);
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
+
+/** The same in a payload, but for what GoodJob itself writes there: numbers, times, the class and the job's id. */
+function hideUnknownIn(payload: Json, id: string, secrets: SecretRegistry): Json {
+  if (!secrets.overflowed || redaction().off) return payload;
+  if (payload.kind !== 'object') return isNull(payload) ? payload : scalar(HIDDEN);
+  return {
+    kind: 'object',
+    entries: payload.entries.map(({ key, value }) => {
+      const written = stringOf(value);
+      const isOwn = key === 'job_class' || (written && (written === id || TIME.test(written)));
+      const isEmpty = value.kind !== 'scalar' && compactJson(value).length <= 2;
+      if (isOwn || isEmpty) return { key, value };
+      return { key, value: value.kind === 'scalar' ? hideUnknown(value, secrets) : scalar(HIDDEN) };
+    }),
+  };
 }

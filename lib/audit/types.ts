@@ -39,8 +39,10 @@ export interface AuditRow {
   filter: string | null;
   bulkRun: string | null;
   changes: RowChange[];
-  /** What else is kept, as printed JSON; null: nothing. */
+  /** What else is recorded, as printed JSON; null: nothing. */
   details: string | null;
+  /** `changes` or `details` are too large to be read here; an export has them. */
+  tooLarge: boolean;
 }
 
 /** A record in the history of one job: what a bulk run, which names no job, made of it. */

@@ -157,10 +157,10 @@ it('prints the columns in their order, also one that it does not know', async ()
     tenant: '1.10',
   });
   const batch = await getBatch(other.ctx(), there);
-  expect(batch?.attributesJson).toMatch(
+  expect(batch?.attributes.json).toMatch(
     /"properties": \{\n {4}"foo": 12345678901234567890\n {2}\},/,
   );
-  expect(batch?.attributesJson).toMatch(/"jobs_finished_at": null,\n {2}"tenant": 1\.10\n\}$/);
+  expect(batch?.attributes.json).toMatch(/"jobs_finished_at": null,\n {2}"tenant": 1\.10\n\}$/);
   await other.close();
 });
 
@@ -180,7 +180,7 @@ it('prints columns of any type', async () => {
     sql: columns.map((column) => `ALTER TABLE good_job_batches ADD COLUMN ${column}`),
   });
   const batch = await getBatch(other.ctx(), await insertBatch(other.client));
-  const printed = batch?.attributesJson.replaceAll(/\s+/g, '');
+  const printed = batch?.attributes.json?.replaceAll(/\s+/g, '');
   expect(printed).toContain(
     String.raw`"times":["2026-11-20T10:00:00.5",null],"waits":["1day"],"forever":"infinity","span":"[\"2026-11-2010:00:00\",)","bytes":"\\x00ff"`,
   );

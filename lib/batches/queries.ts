@@ -1,25 +1,39 @@
 import 'server-only';
 import sql, { empty, type Sql } from 'sql-template-tag';
+import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
+import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHanging } from '../good-job/completion';
 import { prettyJson } from '../good-job/json';
-import { rawBatch } from '../good-job/raw-rows';
+import { type RawBatch, rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, type Page, toPage } from '../paging';
-import { secretsOfProperties, redactDescription } from '../redaction/description';
-import { READ_BEYOND, redaction } from '../redaction/redaction';
+import {
+  type BatchTexts,
+  type StoredBatchTexts,
+  batchTextColumns,
+  redactBatchTexts,
+} from '../redaction/batch-texts';
+import { redaction } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-secrets';
 import type { BatchFilter } from './filters';
 import { countBatchJobs } from './progress';
-import type { BatchDetail, BatchListRow, BatchRow, BatchState, Progress } from './types';
+import type {
+  BatchAttributes,
+  BatchDetail,
+  BatchListRow,
+  BatchRow,
+  BatchState,
+  Progress,
+} from './types';
 
 const TEXT_SHOWN = 500;
 
 // The alias is j, as everywhere in paging.
 function batchColumns(gj: GoodJob): Sql {
-  return sql`j.id, left(j.description, ${TEXT_SHOWN + READ_BEYOND}) AS description, left(j.on_finish, ${TEXT_SHOWN}) AS "onFinish",
-    left(j.on_success, ${TEXT_SHOWN}) AS "onSuccess", left(j.on_discard, ${TEXT_SHOWN}) AS "onDiscard",
-    CASE WHEN j.description <> '' THEN j.serialized_properties::text END AS "descriptionOf", j.created_at AS "createdAt", j.created_at AS "sortAt", j.enqueued_at AS "enqueuedAt", j.discarded_at AS "discardedAt",
+  return sql`j.id, ${batchTextColumns('j')},
+    j.created_at AS "createdAt", j.created_at AS "sortAt", j.enqueued_at AS "enqueuedAt", j.discarded_at AS "discardedAt",
     j.${gj.jobsFinishedAt} AS "jobsFinishedAt", j.finished_at AS "finishedAt"`;
 }
 
@@ -36,21 +50,21 @@ function isInBatchState(state: BatchState): Sql {
   }
 }
 
-interface ReadBatchRow extends BatchRow {
-  /** The properties of a batch that is described: what is hidden of them is hidden there too. */
-  descriptionOf: string | null;
-}
+type StoredBatchRow = Omit<BatchRow, keyof BatchTexts> & StoredBatchTexts;
 
 /** The row without what is hidden of it. */
-function shown({ descriptionOf, ...row }: ReadBatchRow): BatchRow {
-  const secrets = secretsOfProperties(descriptionOf);
-  const text = (given: string | null) => given && redaction().redactText(given, secrets);
+function redactRow(stored: StoredBatchRow, budget: TextBudget): BatchRow {
+  const { id, createdAt, sortAt, enqueuedAt, discardedAt, jobsFinishedAt, finishedAt } = stored;
+  const texts = redactBatchTexts(stored, TEXT_SHOWN, budget);
   return {
-    ...row,
-    description: row.description && redactDescription(row.description, descriptionOf, TEXT_SHOWN),
-    onFinish: text(row.onFinish),
-    onSuccess: text(row.onSuccess),
-    onDiscard: text(row.onDiscard),
+    id,
+    ...texts,
+    createdAt,
+    sortAt,
+    enqueuedAt,
+    discardedAt,
+    jobsFinishedAt,
+    finishedAt,
   };
 }
 
@@ -68,39 +82,53 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
       cursor = { ...cursor, at: row?.at ?? cursor.at };
       if (cursor.at === null) return { rows: [], previous: null, next: null };
     }
-    const rows = await tx.query<ReadBatchRow>(sql`
+    const rows = await tx.query<StoredBatchRow>(sql`
       SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j
        WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
        ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}`);
-    return toPage(
-      rows.map((row) => shown(row)),
-      cursor,
-      PAGE_SIZE,
-    );
+    const budget = newPageBudget();
+    const redacted: BatchRow[] = [];
+    for (const row of rows) {
+      redacted.push(redactRow(row, budget));
+      await budget.yieldIfDue();
+    }
+    return toPage(redacted, cursor, PAGE_SIZE);
   });
 }
 
 /** A batch with its attributes as GoodJob prints them; null when there is none. */
 export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null> {
   return ctx.db.read(async (tx) => {
-    const [row] = await tx.query<ReadBatchRow>(
+    const [row] = await tx.query<StoredBatchRow>(
       sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`,
     );
-    const attributes = row && (await rawBatch(tx, ctx.gj, id));
+    const attributes = row && (await rawBatch(tx, ctx.gj, id, MAX_TEXT_BYTES));
     return row && attributes
-      ? { row: shown(row), attributesJson: prettyJson(redaction().redactJson(attributes)) }
+      ? { row: redactRow(row, newPageBudget()), attributes: printAttributes(attributes) }
       : null;
   });
+}
+
+/** All attributes of a batch up to 2 MB; null when there is no such batch. */
+export async function getRawBatch(ctx: Ctx, id: string): Promise<BatchAttributes | null> {
+  const raw = await ctx.db.read((tx) => rawBatch(tx, ctx.gj, id, MAX_FULL_TEXT_BYTES));
+  return raw && printAttributes(raw);
+}
+
+function printAttributes(raw: RawBatch): BatchAttributes {
+  return raw.json
+    ? { json: prettyJson(redaction().redactJson(raw.json)), bytes: raw.bytes }
+    : { json: null, bytes: raw.bytes };
 }
 
 /** A batch's row alone; null when there is none. */
 export async function getBatchRow(ctx: Ctx, id: string): Promise<BatchRow | null> {
   const [row] = await ctx.db.read((tx) =>
-    tx.query<ReadBatchRow>(
+    tx.query<StoredBatchRow>(
       sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`,
     ),
   );
-  return row ? shown(row) : null;
+  return row ? redactRow(row, newPageBudget()) : null;
 }
 
 /** What the batch list shows: a page of batches, each with its progress. */

@@ -19,6 +19,8 @@ export interface BatchRow {
   onFinish: string | null;
   onSuccess: string | null;
   onDiscard: string | null;
+  /** The description or the properties were too large to be read, so texts that could repeat them are hidden. */
+  tooLarge: boolean;
   createdAt: string;
   sortAt: string;
   enqueuedAt: string | null;
@@ -34,10 +36,17 @@ export interface BatchListRow extends BatchRow {
   hangs: boolean;
 }
 
+/** 属性: all columns as GoodJob prints them. */
+export interface BatchAttributes {
+  /** Null: they are too large to be shown. */
+  json: string | null;
+  /** Of all columns, as they are stored. */
+  bytes: number;
+}
+
 export interface BatchDetail {
   row: BatchRow;
-  /** 属性: all columns as GoodJob prints them. */
-  attributesJson: string;
+  attributes: BatchAttributes;
 }
 
 /** Why a batch that is not finished does not go on; each is a message `batches.stuck.<kind>`. */

@@ -27,8 +27,8 @@ interface ReadRun extends Omit<BulkRun, 'expected' | 'counts' | 'activeMs'> {
 }
 
 const columns: Sql = sql`
-  j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", j.viewer, j.action, j.scheduled_at AS "scheduledAt", j.target, j.filter, j.batch_id AS "batchId",
-  j.cut_off_at AS "cutOffAt", j.expected, j.expected_kind AS "expectedKind", j.pause_reason AS "pauseReason", j.controlled_by AS "controlledBy", j.counts,
+  j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", left(j.viewer, 1000) AS viewer, j.action, j.scheduled_at AS "scheduledAt", j.target, j.filter, j.batch_id AS "batchId",
+  j.cut_off_at AS "cutOffAt", j.expected, j.expected_kind AS "expectedKind", j.pause_reason AS "pauseReason", left(j.controlled_by, 1000) AS "controlledBy", j.counts,
   (SELECT (e.details ->> 'confirmed')::int FROM ${AUDIT_EVENTS} e WHERE e.id = j.audit_id) AS confirmed,
   j.pass = 2 AS "secondTry", j.active_ms AS "activeMs", j.finished_at AS "finishedAt",
   CASE WHEN j.state = 'running' AND coalesce(j.lease_expires_at < clock_timestamp(), true) THEN 'interrupted' ELSE j.state END AS state`;

@@ -8,7 +8,7 @@ import type { FileEntry } from './cron-file';
 import { type Configured, configuredCron } from './configured';
 import { describeSchedule } from './describe';
 import { type CronWatch, overdueSince } from './overdue';
-import { KEYS_READ, type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
+import { type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
 import { nextRun, nextRuns } from './runs';
 import { type ReadSchedule, type Unreadable, readSchedule } from './schedule';
 import {
@@ -27,7 +27,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
   const file = configuredCron();
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj);
+      const stored = await readStored(tx, ctx.gj, file.entries.keys());
       const all = allKeys(file, stored);
       const shownKey = await redactNames(ctx, 'cron_key', all, tx);
       // In the order of what is shown: where a hidden key stands among others, and which page begins behind a guess, would tell it.
@@ -53,7 +53,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
         fileGiven: file.given,
         fileStale: file.stale,
         cronProcesses: stored.watch.processes,
-        more: stored.keys.length >= KEYS_READ,
+        more: stored.more,
         previous: start === 0 ? null : (before.at(-PAGE - 1)?.as ?? ''),
         next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1)?.as ?? null) : null,
       };
@@ -72,7 +72,7 @@ export async function getCronEntry(
   const entry = file.entries.get(key);
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj);
+      const stored = await readStored(tx, ctx.gj, file.entries.keys());
       const runs = (await readRuns(tx, ctx.gj, [key])).get(key);
       if (!entry && !runs && !stored.enabled.has(key) && !stored.disabled.has(key)) return null;
       const row = toRow(ctx, key, file, stored, runs);
@@ -98,13 +98,16 @@ export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: s
   if (file.entries.size === 0) return [];
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj);
+      const stored = await readStored(tx, ctx.gj, file.entries.keys());
       const keys = [...file.entries.keys()].filter((key) => isEnabled(key, file, stored));
       const runs = await readRuns(tx, ctx.gj, keys);
-      return keys.flatMap((key) => {
+      const overdue = keys.flatMap((key) => {
         const since = toRow(ctx, key, file, stored, runs.get(key)).overdueSince;
-        return since === null ? [] : [{ key: redactName(key), since }];
+        return since === null ? [] : [{ key, since }];
       });
+      const names = overdue.map(({ key }) => key);
+      const redactKey = await redactNames(ctx, 'cron_key', names, tx);
+      return overdue.map(({ key, since }) => ({ key: redactKey(key), since }));
     },
     { byIndexOnly: true },
   );
@@ -231,8 +234,9 @@ function propertiesOf(
 
 /** How many entries are enabled and disabled, as the list says. */
 export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
-  return countKeys(
-    configuredCron(),
-    await ctx.db.read((tx) => readStored(tx, ctx.gj), { byIndexOnly: true }),
-  );
+  const file = configuredCron();
+  const stored = await ctx.db.read((tx) => readStored(tx, ctx.gj, file.entries.keys()), {
+    byIndexOnly: true,
+  });
+  return countKeys(file, stored);
 }

@@ -1,5 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import { listedName } from '../db/name-limit';
+import { isLargeJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { isProcessAlive } from '../good-job/locks';
 import { type JobState, stateOf } from '../good-job/states';
@@ -8,23 +10,30 @@ import type { CronWatch, LastRun } from './overdue';
 import { type CronRun, RUNS_SHOWN } from './types';
 
 /** Distinct keys that are read from the jobs at most. */
-export const KEYS_READ = 1_000;
+const KEYS_READ = 1_000;
 
 export interface StoredCron {
   /** Keys that jobs have, in order. */
   keys: string[];
+  /** There are more keys than these: some are too long, too many, or in a setting that is too large to be read. */
+  more: boolean;
   enabled: Set<string>;
   disabled: Set<string>;
   watch: CronWatch;
 }
 
-/** The keys of all jobs, the settings, and who runs cron. */
-export async function readStored(tx: Tx, gj: GoodJob): Promise<StoredCron> {
-  const keys = await readKeys(tx, gj);
-  const settings = await readSettings(tx, gj);
+/** The keys of all jobs, the settings, and who runs cron. `fileKeys`: those of CRON_FILE. */
+export async function readStored(
+  tx: Tx,
+  gj: GoodJob,
+  fileKeys: Iterable<string>,
+): Promise<StoredCron> {
+  const { keys, more } = await readKeys(tx, gj);
+  const settings = await readSettings(tx, gj, [...fileKeys, ...keys]);
   const watch = await readProcesses(tx, gj);
   return {
     keys,
+    more: more || settings.isLarge,
     enabled: settings.enabled,
     disabled: settings.disabled,
     watch: { ...watch, settingsChangedAt: settings.changedAt },
@@ -32,28 +41,45 @@ export async function readStored(tx: Tx, gj: GoodJob): Promise<StoredCron> {
 }
 
 /** One step a key in index_good_jobs_on_cron_key_and_cron_at_cond, however many jobs it has; the read must be `byIndexOnly`. */
-async function readKeys(tx: Tx, gj: GoodJob): Promise<string[]> {
-  const rows = await tx.query<{ key: string }>(sql`
+async function readKeys(tx: Tx, gj: GoodJob): Promise<{ keys: string[]; more: boolean }> {
+  const rows = await tx.query<{ key: string | null }>(sql`
     WITH RECURSIVE found AS (
       (SELECT j.cron_key AS key FROM ${gj.jobs} j WHERE j.cron_key > '' ORDER BY j.cron_key LIMIT 1)
       UNION ALL
       SELECT (SELECT j.cron_key FROM ${gj.jobs} j WHERE j.cron_key > found.key ORDER BY j.cron_key LIMIT 1) FROM found WHERE found.key IS NOT NULL)
-    SELECT key FROM found WHERE key IS NOT NULL LIMIT ${KEYS_READ}`);
-  return rows.map(({ key }) => key);
+    SELECT ${listedName(sql`key`)} AS key FROM found WHERE key IS NOT NULL LIMIT ${KEYS_READ}`);
+  const keys = rows.flatMap(({ key }) => key ?? []);
+  return { keys, more: rows.length >= KEYS_READ || keys.length < rows.length };
+}
+
+interface CronSettings {
+  enabled: Set<string>;
+  disabled: Set<string>;
+  changedAt: number | null;
+  /** A list is too large to be read: only `knownKeys` were looked up in it. */
+  isLarge: boolean;
 }
 
 /** GoodJob::Setting.cron_keys_enabled reads two lists of keys; anything else is none. */
-async function readSettings(
-  tx: Tx,
-  gj: GoodJob,
-): Promise<{ enabled: Set<string>; disabled: Set<string>; changedAt: number | null }> {
-  const rows = await tx.query<{ key: string; keys: string[]; updatedAt: string }>(sql`
-    SELECT s.key, s.updated_at AS "updatedAt", ARRAY(SELECT e #>> '{}' FROM jsonb_array_elements(CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) e WHERE jsonb_typeof(e) = 'string') AS keys
-      FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled')`);
+async function readSettings(tx: Tx, gj: GoodJob, knownKeys: string[]): Promise<CronSettings> {
+  const rows = await tx.query<{
+    key: string;
+    keys: string[];
+    isLarge: boolean;
+    updatedAt: string;
+  }>(sql`
+    SELECT s.key, s.updated_at AS "updatedAt", s.is_large AS "isLarge",
+           ARRAY(SELECT DISTINCT e #>> '{}'
+                   FROM jsonb_array_elements(CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) e
+                  WHERE jsonb_typeof(e) = 'string'
+                    AND (NOT s.is_large OR e #>> '{}' = ANY(${knownKeys}::text[]))) AS keys
+      FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
+              FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') OFFSET 0) s`);
   const keysOf = (name: string) => new Set(rows.find(({ key }) => key === name)?.keys ?? []);
   return {
     enabled: keysOf('cron_keys_enabled'),
     disabled: keysOf('cron_keys_disabled'),
+    isLarge: rows.some(({ isLarge }) => isLarge),
     changedAt:
       rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Date.parse(updatedAt))),
   };
@@ -89,6 +115,8 @@ export interface StoredRuns {
   last: LastRun;
 }
 
+const CLASS_READ = 300;
+
 /** GoodJob gives every job of a schedule its `cron_at`: of those without one there are few, if any. */
 const WITHOUT_TIME = 1_000;
 
@@ -113,7 +141,7 @@ export async function readRuns(
     limited: boolean;
     crowded: boolean;
   }>(sql`
-    SELECT k.key, r.id, r.at, r.state, r.job_class AS "jobClass", r.finished_at AS "finishedAt", (r.concurrency_key IS NOT NULL OR cardinality(r.labels) > 0) IS TRUE AS limited,
+    SELECT k.key, r.id, r.at, r.state, left(r.job_class, ${CLASS_READ}) AS "jobClass", r.finished_at AS "finishedAt", (r.concurrency_key IS NOT NULL OR cardinality(r.labels) > 0) IS TRUE AS limited,
            CASE WHEN r.n = 1 AND r.concurrency_key IS NOT NULL THEN EXISTS (SELECT 1 FROM ${gj.jobs} c WHERE c.concurrency_key = r.concurrency_key AND c.finished_at IS NULL) ELSE false END AS crowded
       FROM unnest(${keys}::text[]) WITH ORDINALITY k(key, n) CROSS JOIN LATERAL (
       SELECT *, row_number() OVER (ORDER BY at DESC, id DESC) AS n FROM (

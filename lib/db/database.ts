@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Sql } from 'sql-template-tag';
-import { isConnectionLoss, toConsoleError } from './errors';
+import { isConnectionLoss, isIdleTimeout, toConsoleError } from './errors';
 import { connectionConfig, tlsFailureReason } from './connection';
 import { typeParsers } from './types-parser';
 import type { Tx } from './types';
@@ -32,6 +32,8 @@ export interface Database {
 const READ_TIMEOUT_MS = 5_000;
 const WRITE_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 2_000;
+/** A write that does nothing for so long, because this server hangs, must not keep its locks. */
+const IDLE_IN_WRITE_TIMEOUT_MS = 5_000;
 
 /*
  * Settings travel as SET LOCAL in the transaction's first message: no start-up options, no named statements, no
@@ -41,6 +43,7 @@ const LOCK_TIMEOUT_MS = 2_000;
  */
 const begin = (mode: string, statementMs: number, lockMs: number) =>
   `BEGIN ISOLATION LEVEL READ COMMITTED ${mode}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL lock_timeout = ${lockMs}; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL jit = off`;
+const IDLE_IN_WRITE = `; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_WRITE_TIMEOUT_MS}`;
 const BY_INDEX_ONLY = '; SET LOCAL enable_seqscan = off';
 
 export interface DatabaseOptions {
@@ -84,8 +87,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     fn: (tx: Tx) => Promise<T>,
   ): Promise<T> {
     const client = await begun(beginSql);
-    const release = (broken?: unknown) =>
+    // The server may end the session between two statements; without a listener that would end this process.
+    let lost: Error | undefined;
+    const onError = (error: Error) => {
+      lost ??= error;
+    };
+    client.on('error', onError);
+    const release = (broken?: unknown) => {
+      client.off('error', onError);
       client.release(broken instanceof Error ? broken : undefined);
+    };
     try {
       const result = await fn({
         async query<Row>(statement: Sql) {
@@ -97,8 +108,10 @@ export function openDatabase(options: DatabaseOptions): Database {
       if (end === 'COMMIT') await ended;
       void ended.then(() => release(), release);
       return result;
-    } catch (error) {
-      let broken: unknown;
+    } catch (cause) {
+      // Statements after it fail too, but do not say why.
+      const error: unknown = isIdleTimeout(lost) ? lost : cause;
+      let broken: unknown = lost;
       if (isConnectionLoss(error) || /timeout/.test(String(error))) broken = error;
       await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError));
       release(broken);
@@ -126,7 +139,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     async write(fn) {
       try {
         // Not READ WRITE: that would write where `default_transaction_read_only` says not to.
-        return await run(begin('', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS), 'COMMIT', fn);
+        const beginSql = begin('', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS) + IDLE_IN_WRITE;
+        return await run(beginSql, 'COMMIT', fn);
       } catch (error) {
         throw toConsoleError(error);
       }

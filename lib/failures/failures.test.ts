@@ -10,7 +10,8 @@ import { listJobs } from '../jobs/job-list';
 import { parseJobFilter } from '../jobs/filters';
 import { concealing } from '../redaction';
 import { failureParams, parseFailureFilter } from './filters';
-import { countDiscarded, listFailures } from './queries';
+import { countDiscarded } from './discard-counts';
+import { listFailures } from './queries';
 import { FAILURE_RANGES, type FailurePage, RANGE_NAMES } from './types';
 
 let console_: TestConsole;

@@ -26,6 +26,11 @@ export class Groups {
     this.nowMs = Date.parse(now);
   }
 
+  /** Bytes of text that `add` has to redact: none for an error that was read before. */
+  costOf(row: FailureRow): number {
+    return this.reader.has(row.error) ? 0 : row.error.length;
+  }
+
   add(row: FailureRow): void {
     this.looked += 1;
     const { fingerprint, error } = this.reader.read(row);
@@ -45,6 +50,7 @@ export class Groups {
         firstSeen: row.at,
         lastSeen: row.at,
         samples: [],
+        tooLarge: false,
       };
       this.groups.set(fingerprint, group);
     }
@@ -83,17 +89,21 @@ export class Groups {
     return [...this.groups.values()]
       .filter(({ counts }) => (counts[n] ?? 0) > 0)
       .map((group) => (knowsBefore ? group : { ...group, before: null }))
-      .sort(
-        (a, b) => (b.counts[n] ?? 0) - (a.counts[n] ?? 0) || (a.lastSeen < b.lastSeen ? 1 : -1),
-      );
+      .sort(byFrequency(this.range));
   }
 }
 
-/** As they are stored: lib/failures/samples.ts hides what must not be shown of them. */
-function keepSample(group: FailureGroup, { id, state, error, at }: FailureRow): void {
+/** The most frequent in the range first, then the newest. */
+export const byFrequency = (range: FailureRange) => (a: FailureGroup, b: FailureGroup) => {
+  const n = RANGE_NAMES.indexOf(range);
+  return (b.counts[n] ?? 0) - (a.counts[n] ?? 0) || (a.lastSeen < b.lastSeen ? 1 : -1);
+};
+
+/** Without their errors, which lib/failures/samples.ts reads and redacts. */
+function keepSample(group: FailureGroup, { id, state, at }: FailureRow): void {
   const last = group.samples.at(-1);
   if (group.samples.length === SAMPLES && last && at <= last.at) return;
-  group.samples.push({ id, state, error, at });
+  group.samples.push({ id, state, error: null, at });
   group.samples.sort((a, b) => (a.at < b.at ? 1 : -1));
   if (group.samples.length > SAMPLES) group.samples.pop();
 }

@@ -18,8 +18,10 @@ export type Grouping = (typeof GROUPINGS)[number];
 /** Bars of a sparkline: its range in so many parts. */
 export const SPARK_BARS = 24;
 
-/** A failure as it is shown: its error redacted and cut. */
-export type FailureSample = Pick<FailureRow, 'id' | 'state' | 'error' | 'at'>;
+export interface FailureSample extends Pick<FailureRow, 'id' | 'state' | 'at'> {
+  /** Redacted and cut; null for all but the newest sample of a group. */
+  error: string | null;
+}
 
 /** Jobs that failed in one way: of one class, with one normal form of the error and one top frame of the app. */
 export interface FailureGroup {
@@ -43,6 +45,8 @@ export interface FailureGroup {
   lastSeen: string;
   /** The newest first. */
   samples: FailureSample[];
+  /** The newest job's error or payload is too large to be read, so the error is hidden. */
+  tooLarge: boolean;
 }
 
 export interface FailurePage {
@@ -71,6 +75,8 @@ export interface DiscardCount {
   bare: boolean;
   /** It is longer than it is shown, or something of it is hidden. */
   cut: boolean;
+  /** The error or the payload of its jobs is too large to be read, so the name is hidden. */
+  tooLarge: boolean;
 }
 
 export interface DiscardCounts {

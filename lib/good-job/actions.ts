@@ -12,9 +12,9 @@ import {
 import { clock } from './clock';
 import { continueBatches } from './completion';
 import type { CutOff } from './cut-off';
-import { notify } from './notify';
+import { notifiedQueue, notify } from './notify';
 import { type Outcome, Refusal } from './outcomes';
-import { priorityOfParams, queueOfParams, retriedParams } from './params';
+import { decompressed, priorityOfParams, queueOfParams, retriedParams } from './params';
 import type { GoodJob } from './tables';
 
 /*
@@ -174,7 +174,7 @@ async function reschedule(
   }>(sql`
     UPDATE ${gj.jobs} j SET scheduled_at = ${at ?? now}::timestamptz, updated_at = ${now}
      WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
-     RETURNING j.id, j.queue_name AS "queueName", j.scheduled_at AS "scheduledAt", j.scheduled_at <= clock_timestamp() AS due`);
+     RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName", j.scheduled_at AS "scheduledAt", j.scheduled_at <= clock_timestamp() AS due`);
   // GoodJob sends none here, and a worker finds the job by polling; ours is not to let it wait.
   const due = changed.filter((row) => row.due);
   await notify(
@@ -252,16 +252,19 @@ function byBatch(jobs: ClaimedJob[]): ClaimedJob[][] {
 /** Re-queues claimed, judged jobs as they were stored (Job#retry_job, without the app's own Ruby). */
 export async function retry(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome[]> {
   const now = await clock(tx);
-  const params = sql`j.serialized_params`;
+  const params = sql`payload.p[1]`;
   const createdAt: Sql =
     gj.app.dequeueQuerySort === 'scheduled_at' ? empty : sql`created_at = ${now},`;
   const changed = await tx.query<{ id: string; queueName: string }>(sql`
-    UPDATE ${gj.jobs} j SET finished_at = NULL, performed_at = NULL, scheduled_at = ${now}, ${createdAt} updated_at = ${now},
-           error_event = ${ERROR_EVENT.retried}, job_class = ${params} ->> 'job_class',
-           queue_name = ${queueOfParams(params)}, priority = ${priorityOfParams(params)},
-           serialized_params = ${retriedParams(params, sql`j.id`, now, gj.app)}
+    UPDATE ${gj.jobs} j
+       SET finished_at = NULL, performed_at = NULL, scheduled_at = ${now}, ${createdAt} updated_at = ${now},
+           error_event = ${ERROR_EVENT.retried},
+           (job_class, queue_name, priority, serialized_params) = (
+             SELECT ${params} ->> 'job_class', ${queueOfParams(params)}, ${priorityOfParams(params)},
+                    ${retriedParams(params, sql`j.id`, now, gj.app)}
+               FROM ${decompressed(sql`j.serialized_params`)})
      WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NOT NULL AND j.error IS NOT NULL
-     RETURNING j.id, j.queue_name AS "queueName"`);
+     RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName"`);
   await notify(
     tx,
     changed.map((row) => row.queueName),

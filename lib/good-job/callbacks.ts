@@ -18,8 +18,14 @@ export interface BatchCallbacks {
   callbackPriority: number | null;
 }
 
-export const callbackColumns = sql`b.id, b.on_finish AS "onFinish", b.on_success AS "onSuccess", b.on_discard AS "onDiscard",
-  b.callback_queue_name AS "callbackQueueName", b.callback_priority AS "callbackPriority"`;
+/** No class, queue, locale or time zone has a longer name, in characters. A longer one is as good as none. */
+const MAX_NAME = 1_000;
+const nameOrNull = (text: Sql): Sql =>
+  sql`CASE WHEN left(${text}, ${MAX_NAME + 1}::int) = left(${text}, ${MAX_NAME}::int) THEN left(${text}, ${MAX_NAME}::int) END`;
+
+export const callbackColumns = sql`b.id, ${nameOrNull(sql`b.on_finish`)} AS "onFinish",
+  ${nameOrNull(sql`b.on_success`)} AS "onSuccess", ${nameOrNull(sql`b.on_discard`)} AS "onDiscard",
+  ${nameOrNull(sql`b.callback_queue_name`)} AS "callbackQueueName", b.callback_priority AS "callbackPriority"`;
 
 /** The class that an event's callback runs, or null: a blank `on_*` means none. */
 export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string | null {
@@ -47,7 +53,7 @@ async function appNames(
   // Both use index_good_jobs_on_batch_callback_id; the limit bounds what unreadable rows can cost.
   const stored = (which: Sql): Sql => sql`(
     SELECT substring(gid FROM '^gid://([^/]+)/GoodJob::Batch/')
-      FROM (SELECT j.serialized_params #>> '{arguments,0,_aj_globalid}' AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
+      FROM (SELECT left(j.serialized_params #>> '{arguments,0,_aj_globalid}', ${MAX_NAME}::int) AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
      WHERE gid ~ '^gid://[^/]+/GoodJob::Batch/' LIMIT 1)`;
   const own = await tx.query<{ id: string; app: string | null }>(
     sql`SELECT b.id, ${stored(sql`j.batch_callback_id = b.id`)} AS app FROM unnest(${batchIds}::uuid[]) b(id)`,
@@ -74,11 +80,11 @@ export interface StoredDefaults {
   priority: number | null;
 }
 
-/** The columns of StoredDefaults, of a payload. */
+/** The columns of StoredDefaults, of a payload (`decompressed`). */
 export const storedDefaults = (p: Sql): Sql => sql`
-  CASE jsonb_typeof(${p} -> 'locale') WHEN 'string' THEN NULLIF(trim(${p} ->> 'locale'), '') END AS locale,
-  CASE jsonb_typeof(${p} -> 'timezone') WHEN 'string' THEN NULLIF(trim(${p} ->> 'timezone'), '') END AS timezone,
-  CASE jsonb_typeof(${p} -> 'queue_name') WHEN 'string' THEN ${p} ->> 'queue_name' END AS queue,
+  CASE jsonb_typeof(${p} -> 'locale') WHEN 'string' THEN NULLIF(trim(${nameOrNull(sql`${p} ->> 'locale'`)}), '') END AS locale,
+  CASE jsonb_typeof(${p} -> 'timezone') WHEN 'string' THEN NULLIF(trim(${nameOrNull(sql`${p} ->> 'timezone'`)}), '') END AS timezone,
+  CASE jsonb_typeof(${p} -> 'queue_name') WHEN 'string' THEN ${nameOrNull(sql`${p} ->> 'queue_name'`)} END AS queue,
   CASE jsonb_typeof(${p} -> 'priority') WHEN 'number' THEN CASE WHEN (${p} ->> 'priority')::numeric BETWEEN -2147483648 AND 2147483647 THEN ${priorityOfParams(p)} END END AS priority`;
 
 /** What a class itself would decide, as the newest stored job of that class has it. */
@@ -88,8 +94,8 @@ export async function defaultsOf(
   jobClass: string,
 ): Promise<StoredDefaults | undefined> {
   const [newest] = await tx.query<StoredDefaults>(sql`
-    SELECT ${storedDefaults(sql`newest.p`)}
-      FROM (SELECT j.serialized_params AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
+    SELECT ${storedDefaults(sql`newest.p[1]`)}
+      FROM (SELECT ARRAY[j.serialized_params] AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
   return newest;
 }
 

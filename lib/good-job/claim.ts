@@ -19,7 +19,6 @@ export interface ClaimedJob {
   errorNull: boolean;
   batchId: string | null;
   batchCallbackId: string | null;
-  queueName: string | null;
   /** Somebody has written the row since the cut-off that the caller gave; without one, false. */
   changed: boolean;
   paramsProblem:
@@ -116,7 +115,7 @@ export async function batchTiesOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promis
 function claimedColumns(cutOff?: CutOff): Sql {
   return sql`j.id, ${cutOff ? sql`NOT (${isUnchangedSince(cutOff)})` : sql`false`} AS changed, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
     j.error IS NULL AS "errorNull", j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId",
-    j.queue_name AS "queueName", ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"`;
+    ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"`;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import sql from 'sql-template-tag';
+import sql, { raw } from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { blankText } from './blank';
 import { type StoredDefaults, defaultsOf, storedDefaults } from './callbacks';
 import { clock, payloadTime } from './clock';
-import { notify } from './notify';
+import { notifiedQueue, notify } from './notify';
 import type { RefusalCode } from './outcomes';
-import { paramsProblem, priorityOfParams, queueOfParams } from './params';
+import { decompressed, paramsProblem, priorityOfParams, queueOfParams } from './params';
 import type { GoodJob } from './tables';
 
 /** What a cron entry's configuration says of the job that it enqueues; null: it does not say. */
@@ -37,8 +37,6 @@ export type CronEnqueued =
 interface LastJob extends StoredDefaults {
   id: string;
   jobClass: string | null;
-  labels: string[] | null;
-  concurrencyKey: string | null;
   problem: RefusalCode | null;
 }
 
@@ -65,10 +63,11 @@ export async function enqueueCron(
 /** GoodJob::CronEntry#last_job: those without `cron_at` come after all others. index_good_jobs_on_cron_key_and_cron_at_cond. */
 async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | undefined> {
   const [last] = await tx.query<LastJob>(sql`
-    SELECT j.id, j.job_class AS "jobClass", j.labels, j.concurrency_key AS "concurrencyKey", ${storedDefaults(sql`j.serialized_params`)}, ${paramsProblem(sql`j.serialized_params`)} AS problem FROM (
+    SELECT j.id, left(j.job_class, 1000) AS "jobClass", ${storedDefaults(sql`payload.p[1]`)}, ${paramsProblem(sql`j.serialized_params`)} AS problem FROM (
       (SELECT 1 AS part, l.* FROM ${gj.jobs} l WHERE l.cron_key = ${key} AND l.cron_at IS NOT NULL ORDER BY l.cron_at DESC LIMIT 1)
       UNION ALL
       (SELECT 2 AS part, l.* FROM (SELECT * FROM ${gj.jobs} WHERE cron_key = ${key} AND cron_at IS NULL LIMIT 1000) l ORDER BY l.created_at DESC LIMIT 1)) j
+     CROSS JOIN LATERAL ${decompressed(sql`j.serialized_params`)}
      ORDER BY j.part LIMIT 1`);
   return last;
 }
@@ -92,7 +91,15 @@ async function enqueueFromFile(
     : (defaults?.queue ?? 'default');
   const queue = blankText(job.queue) ? storedQueue : (job.queue ?? storedQueue);
   const priority = job.priority ?? defaults?.priority ?? null;
-  const labels = job.labels ?? like?.labels ?? null;
+  // Of a size that nobody knows: they go from row to row in SQL.
+  const likeColumn = (name: 'labels' | 'concurrency_key') =>
+    sql`(SELECT j.${raw(name)} FROM ${gj.jobs} j WHERE j.id = ${like?.id ?? null}::uuid)`;
+  const labels =
+    job.labels === null
+      ? likeColumn('labels')
+      : sql`${job.labels === 'none' ? null : job.labels}::text[]`;
+  const concurrencyKey =
+    job.concurrencyKey === null ? likeColumn('concurrency_key') : sql`${job.concurrencyKey}::text`;
   const id = randomUUID();
   const payload = {
     job_class: job.jobClass,
@@ -112,7 +119,7 @@ async function enqueueFromFile(
   const inserted = await tx.query<{ id: string }>(sql`
     INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
     VALUES (${id}, ${id}, ${queue}, ${priority ?? 0}, ${job.jobClass}, ${JSON.stringify(payload)}::jsonb || jsonb_build_object('arguments', ${job.arguments}::jsonb),
-            ${labels === 'none' ? null : labels}::text[], ${job.concurrencyKey ?? like?.concurrencyKey ?? null}, ${key}, ${cronAt ?? now}, ${scheduledAt ?? now}, ${now}, ${now})
+            ${labels}, ${concurrencyKey}, ${key}, ${cronAt ?? now}, ${scheduledAt ?? now}, ${now}, ${now})
     ON CONFLICT DO NOTHING RETURNING id`);
   if (inserted.length === 0) return { outcome: 'unchanged' };
   if (job.notify) await notify(tx, [queue], scheduledAt ?? now);
@@ -146,7 +153,7 @@ async function enqueueClone(
              || CASE WHEN coalesce(jsonb_typeof(${params} -> 'arguments'), 'null') = 'null' THEN '{"arguments": []}'::jsonb ELSE '{}'::jsonb END,
            j.labels, j.concurrency_key, ${key}, ${cronAt ?? now}, ${now}, ${now}, ${now}
       FROM ${gj.jobs} j WHERE j.id = ${last.id}
-    ON CONFLICT DO NOTHING RETURNING queue_name AS queue`);
+    ON CONFLICT DO NOTHING RETURNING ${notifiedQueue(sql`queue_name`)} AS queue`);
   const [row] = inserted;
   if (!row) return { outcome: 'unchanged' };
   await notify(tx, [row.queue], now);

@@ -203,3 +203,61 @@ describe('FailureReader', () => {
     expect(prints.every((print) => /^[0-9a-f]{16}$/.test(print))).toBe(true);
   });
 });
+
+describe('hostile texts', () => {
+  const PIECES = [
+    ...[
+      'a',
+      '(',
+      '[',
+      '{',
+      '<',
+      ':',
+      '::',
+      '\n',
+      ' ',
+      '0',
+      'f',
+      'ff:',
+      '"',
+      "'",
+      '`',
+      '“',
+      '「',
+      '『',
+    ],
+    ...[
+      '\\"',
+      '")=',
+      '=',
+      '@',
+      'a@',
+      'a@b.',
+      '.',
+      '1.',
+      '-',
+      '://',
+      'a://',
+      'あ',
+      '𝟘',
+      'Mon ',
+      'Jan ',
+    ],
+    ...['0x', '1e', '<n>, ', '"…", ', "unexpected token at '", 'A::', '1:', '0:00', '2020-01-01 '],
+  ];
+
+  it.each(PIECES)('are read in time that does not depend on how often %j is repeated', (piece) => {
+    const started = performance.now();
+    for (let n = 0; n < 5; n += 1) normalizeError(piece.repeat(1_000_000 / piece.length));
+    normalizeFrame(piece.repeat(1_000_000 / piece.length));
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it('are e-mail addresses only with a local part and a domain', () => {
+    const normal = (text: string) => normalizeError(text);
+    expect(normal('to a.b+c@example.co.jp and 山田@例え.jp')).toBe('to <email> and <email>');
+    expect(normal('@x.y a@ a@b @a@b.c')).toBe('@x.y a@ a@b @<email>');
+    expect(normal(`${'é'.repeat(70)}@x.org`)).toBe(`${'é'.repeat(6)}<email>`);
+    expect(normal('a@b.c@d.e')).toBe('<email>@d.e');
+  });
+});

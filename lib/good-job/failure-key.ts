@@ -1,5 +1,5 @@
-/** Characters of an error that are looked at, and of its normal form that are kept. */
-export const ERROR_READ = 4_000;
+/** Characters of an error that are read, and of its normal form that are kept. */
+export const ERROR_READ = 2_000;
 const KEPT = 500;
 
 /*
@@ -10,9 +10,9 @@ const V4 = String.raw`(?:\d{1,3}\.){3}\d{1,3}`;
 /** All eight groups, or fewer with `::` and, lest a constant of Ruby's be one, a digit and no capital. */
 const V6 = String.raw`(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|(?=[a-f:]{0,35}\d)(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?::(?:[0-9a-f]{1,4}:){0,6}(?:${V4}|[0-9a-f]{1,4})?`;
 const ZONE = '(?:%[a-z0-9]{1,16})?';
+const URL_RULE = 0;
 const RULES: [RegExp, string][] = [
   [/\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}、。」』]+/gi, '<url>'],
-  [/[\p{L}\p{Nd}._%+-]{1,64}@[\p{L}\p{Nd}-]{1,63}(?:\.[\p{L}\p{Nd}-]{1,63}){1,8}/gu, '<email>'],
   // What JSON::ParserError could not read: it holds quotes of its own.
   [/(?<=\bunexpected (?:token|character) at )'.*'/gsu, '"…"'],
   // Up to the next opening bracket alone: a thousand that nothing closes are each looked at once.
@@ -46,6 +46,27 @@ const RULES: [RegExp, string][] = [
   [/(?<![\p{L}\p{Nd}_-])(?=[0-9a-f]{0,63}\d)[0-9a-f]{8,}(?![\p{L}\p{Nd}_-])/giu, '<id>'],
 ];
 
+const LOCAL_PART = /[\p{L}\p{Nd}._%+-]{1,64}$/u;
+const MAX_LOCAL_PART = 64;
+const DOMAIN = /@[\p{L}\p{Nd}-]{1,63}(?:\.[\p{L}\p{Nd}-]{1,63}){1,8}/uy;
+
+/** From each `@` to both sides: a pattern that begins with the local part would try it at every letter of the text. */
+function replaceEmails(text: string): string {
+  let replaced = '';
+  let end = 0;
+  for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', Math.max(at + 1, end))) {
+    // Twice as many units: a letter may be a surrogate pair.
+    const before = text.slice(Math.max(end, at - 2 * MAX_LOCAL_PART), at);
+    const local = LOCAL_PART.exec(before)?.[0];
+    DOMAIN.lastIndex = at;
+    const domain = local && DOMAIN.exec(text)?.[0];
+    if (!local || !domain) continue;
+    replaced += `${text.slice(end, at - local.length)}<email>`;
+    end = at + domain.length;
+  }
+  return replaced + text.slice(end);
+}
+
 /** A word of letters and digits that no language has: `cus_9s6XKzkNRiz8i3`, `01HF8ZQ2K3…`, a token. */
 const WORD = /[A-Za-z0-9_-]{12,}/g;
 const isId = (word: string) => (word.match(/\d/g)?.length ?? 0) >= 3 && /[A-Za-z]/.test(word);
@@ -64,7 +85,10 @@ export function normalizeError(error: string): string {
   const [name = ''] =
     /^[A-Z][A-Za-z0-9_]{0,99}(?:::[A-Z][A-Za-z0-9_]{0,99}){0,9}(?=: |$)/.exec(read) ?? [];
   let text = read.slice(name.length);
-  for (const [pattern, sign] of RULES) text = text.replace(pattern, sign);
+  for (const [n, [pattern, sign]] of RULES.entries()) {
+    text = text.replace(pattern, sign);
+    if (n === URL_RULE) text = replaceEmails(text);
+  }
   text = text
     .replace(WORD, (word) => (isId(word) ? '<id>' : word))
     .replace(NUMBER, (found) => (/^[A-Za-z]/.test(found) ? found : '<n>'))
@@ -114,6 +138,11 @@ export class FailureReader {
   private readonly prints = new Map<string, FailureParts & { fingerprint: string }>();
 
   constructor(private readonly concealing: Concealing) {}
+
+  /** Whether this error's normal form is known. */
+  has(error: string): boolean {
+    return this.errors.has(error);
+  }
 
   read(row: FailureParts): FailureParts & { fingerprint: string } {
     let error = this.errors.get(row.error);

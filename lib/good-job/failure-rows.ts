@@ -43,7 +43,12 @@ const ofClasses = ({ classes }: FailureWindow): Sql =>
 /** The newest execution: index_good_job_executions_on_active_job_id_and_created_at. The first frame that fits ends the search for it; most others are of gems, which LIKE sees in a tenth of the pattern's time. */
 const newestExecution = (gj: GoodJob): Sql => sql`
   LEFT JOIN LATERAL (SELECT e.finished_at, e.error_backtrace FROM ${gj.executions} e WHERE e.active_job_id = j.id ORDER BY e.created_at DESC LIMIT 1) e ON true
-  LEFT JOIN LATERAL (SELECT left(f, ${FRAME_READ}) AS frame FROM unnest(e.error_backtrace[1:${FRAMES_READ}::int]) f WHERE CASE WHEN f LIKE ${'%/gems/%'} THEN false ELSE f !~ ${LIBRARY_FRAME_PATTERN} END LIMIT 1) f ON true`;
+  LEFT JOIN LATERAL (
+    SELECT f.frame
+      FROM (SELECT left(line, ${FRAME_READ}) AS frame
+              FROM unnest(e.error_backtrace[1:${FRAMES_READ}::int]) line OFFSET 0) f
+     WHERE CASE WHEN f.frame LIKE ${'%/gems/%'} THEN false ELSE f.frame !~ ${LIBRARY_FRAME_PATTERN} END
+     LIMIT 1) f ON true`;
 
 const columns = sql`j.id, left(j.job_class, ${CLASS_READ}) AS "jobClass", left(j.queue_name, ${CLASS_READ}) AS "queueName", left(j.error, ${ERROR_READ}) AS error, f.frame`;
 
@@ -77,14 +82,42 @@ export async function waitingUntil(tx: Tx, gj: GoodJob): Promise<string | null> 
   return row?.at ?? null;
 }
 
-/** Jobs that failed and wait to be tried again, the soonest first. */
-export function retriedFailures(tx: Tx, gj: GoodJob, window: FailureWindow): Promise<FailureRow[]> {
+export interface RetriedFailure extends FailureRow {
+  scheduledAt: string;
+  /** It failed in the window. */
+  isInWindow: boolean;
+}
+
+/** Jobs that one statement reads of those that wait to be tried again. */
+export const RETRIED_CHUNK = 1_000;
+
+/** The next RETRIED_CHUNK jobs that failed and wait to be tried again, the soonest first, from a place on. */
+export function retriedFailures(
+  tx: Tx,
+  gj: GoodJob,
+  window: FailureWindow,
+  from: FailurePlace | null,
+): Promise<RetriedFailure[]> {
   const { since, until } = window;
-  return tx.query<FailureRow>(sql`
-    SELECT * FROM (
-      SELECT ${columns}, 'retried' AS state, coalesce(e.finished_at, j.updated_at) AS at
-        FROM (SELECT j.id, j.job_class, j.queue_name, j.error, j.updated_at, j.scheduled_at FROM ${gj.jobs} j
-               WHERE ${isInState('retried')} AND j.scheduled_at > now() ${until === null ? empty : sql`AND j.scheduled_at <= ${until}`} ${ofClasses(window)}
-               ORDER BY j.scheduled_at LIMIT ${WAITING_READ}) j
-        ${newestExecution(gj)}) j WHERE j.at >= ${since}`);
+  const upTo = until === null ? empty : sql`AND j.scheduled_at <= ${until}`;
+  const beyond = from
+    ? sql`AND j.scheduled_at >= ${from.at} AND (j.scheduled_at, j.id) > (${from.at}, ${from.id}::uuid)`
+    : empty;
+  return tx.query<RetriedFailure>(sql`
+    SELECT r.*, r.at >= ${since} AS "isInWindow" FROM (
+      SELECT ${columns}, 'retried' AS state, coalesce(e.finished_at, j.updated_at) AS at,
+             j.scheduled_at AS "scheduledAt"
+        FROM (SELECT j.id, j.job_class, j.queue_name, j.error, j.updated_at, j.scheduled_at
+                FROM ${gj.jobs} j
+               WHERE ${isInState('retried')} AND j.scheduled_at > now() ${upTo} ${beyond} ${ofClasses(window)}
+               ORDER BY j.scheduled_at, j.id
+               LIMIT ${RETRIED_CHUNK}) j
+        ${newestExecution(gj)}) r
+     ORDER BY r."scheduledAt", r.id`);
+}
+
+/** Where the next chunk goes on; null: that was the last one. */
+export function afterRetried(rows: RetriedFailure[]): FailurePlace | null {
+  const last = rows.at(-1);
+  return last && rows.length === RETRIED_CHUNK ? { at: last.scheduledAt, id: last.id } : null;
 }

@@ -12,6 +12,17 @@ import type { AppSettings } from './tables';
 const typeOf = (params: Sql, key: string) =>
   sql`coalesce(jsonb_typeof(${params} -> ${key}), 'null')`;
 const missingOrNull = (params: Sql, key: string) => sql`${typeOf(params, key)} = 'null'`;
+/** Unlike `typeOf` it makes no copy of the value, which may be megabytes of arguments. */
+const typeInPlace = (params: Sql, key: 'arguments' | 'exception_executions') =>
+  sql`coalesce(jsonb_path_query_first(${params}, ${`$.${key}.type()`}::jsonpath) #>> '{}', 'null')`;
+
+/**
+ * A source `payload` whose column `p[1]` is the payload, decompressed once. Postgres decompresses a stored value again
+ * in each expression that reads it, and an array holds its elements decompressed.
+ */
+export const decompressed = (params: Sql): Sql =>
+  sql`(SELECT ARRAY[${params}] AS p OFFSET 0) payload`;
+const P = sql`payload.p[1]`;
 
 /** A number that is no integer, or does not fit between the bounds; false for anything that is no number. */
 const badInteger = (params: Sql, key: string, low: string, high: string) => sql`
@@ -22,16 +33,17 @@ const badInteger = (params: Sql, key: string, low: string, high: string) => sql`
 
 /** Why the payload cannot be enqueued again (ActiveJobDeserializationError in GoodJob), or NULL when it can. */
 export function paramsProblem(params: Sql): Sql {
-  return sql`CASE
-    WHEN jsonb_typeof(${params}) IS DISTINCT FROM 'object' THEN 'params_not_an_object'
-    WHEN ${typeOf(params, 'job_class')} <> 'string' OR ${isBlank(sql`${params} ->> 'job_class'`)} THEN 'params_without_job_class'
-    WHEN ${typeOf(params, 'queue_name')} NOT IN ('string', 'null')
-      OR ${typeOf(params, 'priority')} NOT IN ('number', 'null') OR ${badInteger(params, 'priority', '-2147483648', '2147483647')}
-      OR ${typeOf(params, 'executions')} NOT IN ('number', 'null') OR ${badInteger(params, 'executions', '-9223372036854775808', '9223372036854775806')}
-      OR ${typeOf(params, 'arguments')} NOT IN ('array', 'null')
-      OR ${typeOf(params, 'locale')} NOT IN ('string', 'null') OR ${typeOf(params, 'timezone')} NOT IN ('string', 'null')
-      OR ${typeOf(params, 'exception_executions')} NOT IN ('object', 'null')
-    THEN 'params_of_wrong_type' END`;
+  return sql`(SELECT CASE
+    WHEN jsonb_typeof(${P}) IS DISTINCT FROM 'object' THEN 'params_not_an_object'
+    WHEN ${typeOf(P, 'job_class')} <> 'string' OR ${isBlank(sql`${P} ->> 'job_class'`)} THEN 'params_without_job_class'
+    WHEN ${typeOf(P, 'queue_name')} NOT IN ('string', 'null')
+      OR ${typeOf(P, 'priority')} NOT IN ('number', 'null') OR ${badInteger(P, 'priority', '-2147483648', '2147483647')}
+      OR ${typeOf(P, 'executions')} NOT IN ('number', 'null') OR ${badInteger(P, 'executions', '-9223372036854775808', '9223372036854775806')}
+      OR ${typeInPlace(P, 'arguments')} NOT IN ('array', 'null')
+      OR ${typeOf(P, 'locale')} NOT IN ('string', 'null') OR ${typeOf(P, 'timezone')} NOT IN ('string', 'null')
+      OR ${typeInPlace(P, 'exception_executions')} NOT IN ('object', 'null')
+    THEN 'params_of_wrong_type' END
+    FROM ${decompressed(params)})`;
 }
 
 /** `queue_name` of the payload as GoodJob stores it in the row: null or blank is `default`. */
@@ -53,12 +65,14 @@ export function retriedParams(params: Sql, id: Sql, now: string, app: AppSetting
   const at = payloadTime(now);
   const fill = (key: string, value: Sql) =>
     sql`CASE WHEN ${missingOrNull(params, key)} THEN jsonb_build_object(${key}::text, ${value}) ELSE '{}'::jsonb END`;
-  return sql`${params}
-    || jsonb_build_object(
-         'executions', coalesce((${params} ->> 'executions')::numeric, 0) + 1,
-         'provider_job_id', ${id}::text, 'enqueued_at', ${at}::text, 'scheduled_at', ${at}::text)
+  const noArguments = sql`${typeInPlace(params, 'arguments')} = 'null'`;
+  // One `||` on the payload itself: each one copies all of it.
+  return sql`${params} || (
+    jsonb_build_object(
+      'executions', coalesce((${params} ->> 'executions')::numeric, 0) + 1,
+      'provider_job_id', ${id}::text, 'enqueued_at', ${at}::text, 'scheduled_at', ${at}::text)
     || ${fill('locale', sql`${app.locale}::text`)}
     || ${fill('timezone', sql`${app.timeZone}::text`)}
-    || ${fill('arguments', sql`'[]'::jsonb`)}
-    || CASE WHEN ${params} ? 'exception_executions' THEN '{}'::jsonb ELSE '{"exception_executions": null}'::jsonb END`;
+    || CASE WHEN ${noArguments} THEN '{"arguments": []}'::jsonb ELSE '{}'::jsonb END
+    || CASE WHEN ${params} ? 'exception_executions' THEN '{}'::jsonb ELSE '{"exception_executions": null}'::jsonb END)`;
 }

@@ -20,15 +20,18 @@ export function processStateOf(gj: GoodJob): Sql {
   return sql`CASE WHEN ${isProcessAlive(gj)} THEN CASE WHEN p.updated_at > clock_timestamp() - ${PROCESS_STALE} THEN 'live' ELSE 'stale' END ELSE 'dead' END`;
 }
 
-/** A state larger than this is no worker's, and is not read. */
+/** Bytes of a state that are read; a larger one is no worker's. */
+export const STATE_READ = 65_536;
+/** A state with more stored bytes is not decompressed to find out how large it is. */
 const STATE_STORED = 65_536;
-export const STATE_READ = 262_144;
 
 /** `state` of the row `p` as text; null when there is none, or it is too large to be a worker's. */
-export const stateText = sql`CASE WHEN pg_column_size(p.state) <= ${STATE_STORED}::int THEN (SELECT CASE WHEN length(s) <= ${STATE_READ}::int THEN s END FROM (SELECT p.state::text AS s OFFSET 0) t) END`;
+export const stateText = sql`CASE WHEN pg_column_size(p.state) <= ${STATE_STORED}::int THEN (SELECT CASE WHEN octet_length(s) <= ${STATE_READ}::int THEN s END FROM (SELECT p.state::text AS s OFFSET 0) t) END`;
 
 /** Live processes that are looked at: nobody runs more workers on one database. */
 const PROCESSES = 1_000;
+/** Bytes of their states together; the rest of them count as silent. */
+const ALL_STATES_READ = 4 * 1024 * 1024;
 
 export interface LivePools {
   /** Pools of all live (and stale) processes. */
@@ -46,7 +49,9 @@ export interface LivePools {
  */
 export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
   const rows = await tx.query<{ id: string; state: string | null; starting: boolean }>(sql`
-    SELECT p.id, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}`);
+    SELECT l.id, CASE WHEN sum(octet_length(l.state)) OVER (ORDER BY l.updated_at DESC, l.id) <= ${ALL_STATES_READ}::int THEN l.state END AS state, l.starting
+      FROM (SELECT p.id, p.updated_at, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting
+              FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}) l`);
   const reported = rows.map(({ id, state, starting }) => ({
     id,
     starting,

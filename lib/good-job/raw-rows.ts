@@ -1,4 +1,5 @@
 import sql, { join, raw, type Sql } from 'sql-template-tag';
+import { MAX_STORED_JSON_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, object, parseJson, scalar } from './json';
 import { decodeActiveJob } from './active-job-values';
@@ -12,6 +13,9 @@ import type { Column, TableName } from './schema';
 
 /** Columns that GoodJob 4 ignores (Job.ignored_columns). */
 const IGNORED = new Set(['is_discrete', 'retried_good_job_id']);
+
+/** Bytes of jsonb in memory for each byte of its text, at most. */
+const JSONB_BYTES_PER_TEXT_BYTE = 8;
 
 /** GoodJob::ErrorEvents */
 export const ERROR_EVENTS = [
@@ -37,6 +41,50 @@ function asJson({ name, type }: Column): Sql {
     return sql`to_json(coalesce(to_char(${column}, 'YYYY-MM-DD HH24:MI:SS "UTC"'), ${column}::text))::text`;
   if (type.startsWith('interval')) return sql`to_json(extract(epoch FROM ${column})::text)::text`;
   return sql`to_json(${column})::text`;
+}
+
+/** Whether a column has more than `maxBytes`; times and numbers never have. */
+function isLargeColumn({ name, type }: Column, maxBytes: number): Sql {
+  const column = raw(`r.${quoteIdentifier(name)}`);
+  const stored = sql`coalesce(pg_column_size(${column}), 0)`;
+  const maxStored = Math.max(MAX_STORED_JSON_BYTES, 2 * maxBytes);
+  // An array holds its elements decompressed.
+  if (type === 'jsonb' || type === 'json')
+    return sql`CASE WHEN ${stored} > ${maxStored}::int THEN true
+      WHEN pg_column_size(ARRAY[${column}]) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN true
+      ELSE octet_length(${column}::text) > ${maxBytes}::int END`;
+  if (type === 'text' || type.startsWith('character varying'))
+    return sql`coalesce(octet_length(${column}) > ${maxBytes}::int, false)`;
+  if (type.endsWith('[]'))
+    return sql`CASE WHEN ${stored} > ${maxStored}::int THEN true
+      ELSE coalesce(octet_length(${column}::text) > ${maxBytes}::int, false) END`;
+  return sql`${stored} > ${maxBytes}::int`;
+}
+
+/** A row of which no column has more than `maxBytes`, or no row and the bytes of all columns as they are stored. */
+async function readLimitedRow(
+  tx: Tx,
+  gj: GoodJob,
+  table: TableName,
+  { from, id, maxBytes }: { from: Sql; id: string; maxBytes: number },
+): Promise<{ row: Map<string, Json> | null; bytes: number } | null> {
+  const columns = columnsOf(gj, table);
+  const isLarge = columns
+    .map((column) => sql`(${isLargeColumn(column, maxBytes)})`)
+    .reduce((any, condition) => sql`${any} OR ${condition}`);
+  const bytes = columns
+    .map(({ name }) => sql`coalesce(pg_column_size(${raw(`r.${quoteIdentifier(name)}`)}), 0)`)
+    .reduce((sum, size) => sql`${sum} + ${size}`);
+  const [found] = await tx.query<{ values: (string | null)[] | null; bytes: number }>(sql`
+    SELECT CASE WHEN NOT (${isLarge}) THEN ARRAY[${join(columns.map(asJson))}] END AS values,
+           ${bytes} AS bytes
+      FROM ${from} r WHERE r.id = ${id}`);
+  if (!found) return null;
+  const { values } = found;
+  return {
+    row: values && new Map(columns.map(({ name }, n) => [name, parseJson(values[n] ?? 'null')])),
+    bytes: found.bytes,
+  };
 }
 
 async function readRow(
@@ -90,15 +138,31 @@ export async function rawExecution(tx: Tx, gj: GoodJob, id: string): Promise<Jso
   return row && withAttributes(row, '_good_job_execution');
 }
 
-/** A batch's columns, `serialized_properties` decoded in its place as `properties` (BatchRecord#display_attributes). */
-export async function rawBatch(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
-  const row = await readRow(tx, gj, 'good_job_batches', gj.batches, id);
-  return (
-    row &&
-    object(
-      [...row].map(([name, value]) =>
-        name === 'serialized_properties' ? ['properties', decodeActiveJob(value)] : [name, value],
-      ),
-    )
+export interface RawBatch {
+  /** Null: a column has more than the bytes that were asked for. */
+  json: Json | null;
+  /** Of all columns, as they are stored. */
+  bytes: number;
+}
+
+/**
+ * A batch's columns, `serialized_properties` decoded in its place as `properties` (BatchRecord#display_attributes);
+ * null when there is no such batch.
+ */
+export async function rawBatch(
+  tx: Tx,
+  gj: GoodJob,
+  id: string,
+  maxBytes: number,
+): Promise<RawBatch | null> {
+  const found = await readLimitedRow(tx, gj, 'good_job_batches', {
+    from: gj.batches,
+    id,
+    maxBytes,
+  });
+  if (!found?.row) return found && { json: null, bytes: found.bytes };
+  const columns = [...found.row].map(([name, value]): [string, Json] =>
+    name === 'serialized_properties' ? ['properties', decodeActiveJob(value)] : [name, value],
   );
+  return { json: object(columns), bytes: found.bytes };
 }

@@ -2,7 +2,7 @@ import sql from 'sql-template-tag';
 import type { Tx } from '../db/types';
 import { claimJobs } from './claim';
 import { clock } from './clock';
-import { notify } from './notify';
+import { notifiedQueue, notify } from './notify';
 import type { Outcome } from './outcomes';
 import type { GoodJob } from './tables';
 
@@ -19,7 +19,7 @@ export async function releaseJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<O
   const released = await tx.query<{ id: string; queueName: string | null; due: boolean }>(sql`
     UPDATE ${gj.jobs} j SET locked_by_id = NULL, locked_at = NULL
      WHERE j.id = ANY(${claim.jobs.map(({ id }) => id)}::uuid[]) AND j.finished_at IS NULL AND j.locked_by_id IS NOT NULL
-     RETURNING j.id, j.queue_name AS "queueName", coalesce(j.scheduled_at <= ${now}, true) AS due`);
+     RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName", coalesce(j.scheduled_at <= ${now}, true) AS due`);
   await notify(
     tx,
     released.filter(({ due }) => due).map(({ queueName }) => queueName ?? 'default'),

@@ -77,7 +77,6 @@ export async function getJob(
         errorNull: false,
         batchId: null,
         batchCallbackId: null,
-        queueName: null,
         paramsProblem: problem,
       }) === null,
   };

@@ -43,6 +43,7 @@ test('nothing was ever paused', async () =>
     rows: [],
     changedAt: null,
     unreadable: false,
+    tooLarge: false,
     more: false,
   }));
 
@@ -60,4 +61,19 @@ test('more waiting jobs than are counted are said to be more', async () => {
     { waiting: { kind: 'at_least', count: 10_000 } },
     { waiting: { kind: 'exact', count: 10_050 } },
   ]);
+});
+
+test('pauses of 10 MB are not read, and the list says that they are too large', async () => {
+  await put(JSON.stringify({ queues: Array.from({ length: 280_000 }, () => crypto.randomUUID()) }));
+  expect(await listPauses(gj.ctx())).toMatchObject({
+    rows: [],
+    tooLarge: true,
+    unreadable: false,
+    changedAt: '2026-02-03T04:05:06.789000Z',
+  });
+});
+
+test('a pause whose name is stored small and is large is not read', async () => {
+  await put(JSON.stringify({ queues: ['q'.repeat(1_000_000)] }));
+  expect(await listPauses(gj.ctx())).toMatchObject({ rows: [], tooLarge: true });
 });

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { join } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { isLargeJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
@@ -36,6 +37,7 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
     })),
     changedAt: stored.changedAt,
     unreadable: stored.unreadable,
+    tooLarge: stored.tooLarge,
     more: stored.names.length > shown.length,
   };
 }
@@ -43,19 +45,29 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
 async function readPauses(
   tx: Tx,
   gj: GoodJob,
-): Promise<{ names: Named[]; changedAt: string | null; unreadable: boolean }> {
+): Promise<{
+  names: Named[];
+  changedAt: string | null;
+  unreadable: boolean;
+  tooLarge: boolean;
+}> {
   const lists = PAUSE_KINDS.map((kind) => PAUSE_LISTS[kind]);
   const rows = await tx.query<{
     changedAt: string;
+    tooLarge: boolean;
     readable: boolean;
     list: string | null;
     name: string | null;
   }>(sql`
     SELECT s.updated_at AS "changedAt", l.list, e #>> '{}' AS name,
-           jsonb_typeof(s.value) = 'object' AND NOT EXISTS (SELECT 1 FROM unnest(${lists}::text[]) k WHERE jsonb_typeof(s.value -> k) NOT IN ('array', 'null')) AS readable
-      FROM ${gj.settings} s LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
+           jsonb_typeof(s.value) = 'object' AND NOT EXISTS (SELECT 1 FROM unnest(${lists}::text[]) k WHERE jsonb_typeof(s.value -> k) NOT IN ('array', 'null')) AS readable,
+           s.value IS NULL AND s.is_large AS "tooLarge"
+      FROM (SELECT s.updated_at, s.is_large, CASE WHEN NOT s.is_large THEN s.value END AS value
+              FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
+                      FROM ${gj.settings} s WHERE s.key = 'pauses' OFFSET 0) s) s
+      LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
       LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(s.value -> l.list) WHEN 'array' THEN s.value -> l.list ELSE '[]' END) WITH ORDINALITY a(e, m) ON jsonb_typeof(e) = 'string'
-     WHERE s.key = 'pauses' ORDER BY l.n, a.m`);
+     ORDER BY l.n, a.m`);
   const names = rows.flatMap(({ list, name }) => {
     const kind = PAUSE_KINDS.find((one) => PAUSE_LISTS[one] === list);
     return kind && name !== null ? [{ kind, name }] : [];
@@ -65,7 +77,8 @@ async function readPauses(
   return {
     names: unique,
     changedAt: rows[0]?.changedAt ?? null,
-    unreadable: rows[0] !== undefined && rows[0].readable !== true,
+    unreadable: rows[0] !== undefined && !rows[0].tooLarge && rows[0].readable !== true,
+    tooLarge: rows[0]?.tooLarge ?? false,
   };
 }
 

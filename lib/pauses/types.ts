@@ -14,6 +14,8 @@ export interface PauseList {
   changedAt: string | null;
   /** What is stored is no object of lists. */
   unreadable: boolean;
+  /** The stored pauses are too large to be read, so none is listed. */
+  tooLarge: boolean;
   /** More names than are shown. */
   more: boolean;
 }

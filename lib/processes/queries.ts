@@ -16,7 +16,11 @@ import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { type Order, beyond, orderBy } from '../keyset';
 import { PAGE_SIZE, toPage } from '../paging';
-import { redactError, redactor, redactName } from '../redaction';
+import { redactNames } from '../redact-names';
+import { redactName, redactor } from '../redaction';
+import { redaction } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-secrets';
+import { SecretRegistry } from '../redaction/secret-registry';
 import type { ProcessFilter } from './filters';
 import {
   JOBS_SHOWN,
@@ -54,30 +58,48 @@ export async function listProcesses(ctx: Ctx, filter: ProcessFilter): Promise<Pr
       counts: { live: NONE, stale: NONE, dead: NONE },
     };
   const { gj } = ctx;
-  return ctx.db.read(async (tx) => {
-    const counts = await countStates(tx, gj);
-    const cursor = filter.cursor && {
-      ...filter.cursor,
-      at: (await sortAtOf(tx, gj, filter.cursor.id)) ?? filter.cursor.at,
-    };
-    if (cursor?.at === null) return { rows: [], previous: null, next: null, counts };
-    const serving = filter.queueName === null ? null : await idsServing(tx, gj, filter.queueName);
-    // good_job_processes has no index but its key: the scan is of workers, not of jobs.
-    const found = await tx.query<StoredProcess>(sql`
+  return ctx.db.read(
+    async (tx) => {
+      const counts = await countStates(tx, gj);
+      const cursor = filter.cursor && {
+        ...filter.cursor,
+        at: (await sortAtOf(tx, gj, filter.cursor.id)) ?? filter.cursor.at,
+      };
+      if (cursor?.at === null) return { rows: [], previous: null, next: null, counts };
+      const serving = filter.queueName === null ? null : await idsServing(tx, gj, filter.queueName);
+      // good_job_processes has no index but its key: the scan is of workers, not of jobs.
+      const found = await tx.query<StoredProcess>(sql`
       SELECT j.id, j.state, j.created_at AS "createdAt", j.created_at AS "sortAt", j.updated_at AS "updatedAt", j.lock_type AS "lockType", ${stateText} AS told, p.state IS NOT NULL AS stored,
              (SELECT count(*)::int FROM (SELECT 1 ${runningOf(gj)} LIMIT ${RUNNING_COUNTED + 1}) r) AS running
         FROM (SELECT j.* FROM (SELECT p.id, p.created_at, p.updated_at, ${gj.column('good_job_processes', 'p', 'lock_type', 'smallint')} AS lock_type, ${processStateOf(gj)} AS state FROM ${gj.processes} p) j
                WHERE ${filter.state ? sql`j.state = ${filter.state}` : sql`true`} ${serving ? sql`AND j.id = ANY(${serving}::uuid[])` : empty} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
                ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}) j
         JOIN ${gj.processes} p ON p.id = j.id ${orderBy(newestFirst, cursor)}`);
-    const page = toPage(found, cursor, PAGE_SIZE);
-    const jobs = await runningJobs(
-      tx,
-      gj,
-      page.rows.flatMap(({ id, running }) => (running > 0 ? [id] : [])),
-    );
-    return { ...page, rows: page.rows.map((row) => rowOf(row, jobs.get(row.id) ?? [])), counts };
-  });
+      const page = toPage(found, cursor, PAGE_SIZE);
+      const jobs = await runningJobs(
+        tx,
+        gj,
+        page.rows.flatMap(({ id, running }) => (running > 0 ? [id] : [])),
+      );
+      const queues = [...jobs.values()].flat().map(({ queueName }) => queueName);
+      const redactQueue = await redactNames(ctx, 'queue_name', queues, tx);
+      const shownJobs = (id: string) =>
+        (jobs.get(id) ?? []).map((job) => ({
+          ...job,
+          jobClass: redactName(job.jobClass),
+          queueName: redactQueue(job.queueName),
+        }));
+      const budget = newPageBudget();
+      const rows: ProcessRow[] = [];
+      for (const row of page.rows) {
+        const fits = budget.spend(row.told?.length ?? 0);
+        rows.push(rowOf(fits ? row : { ...row, told: null }, shownJobs(row.id)));
+        await budget.yieldIfDue();
+      }
+      return { ...page, rows, counts };
+    },
+    { byIndexOnly: true },
+  );
 }
 
 /**
@@ -105,25 +127,27 @@ function rowOf(
   jobs: RunningJob[],
 ): ProcessRow {
   const state = told === null ? null : readProcessState(told);
+  // What one value of the state hides is hidden in the others too.
+  const secrets = new SecretRegistry();
+  if (told !== null) redaction().redactJson(parseJson(told), { secrets });
+  const text = <Text extends string | null>(given: Text) =>
+    (given === null ? null : redaction().redactText(given, secrets)) as Text;
   return {
     ...row,
     lockType: lockType === 0 ? 'advisory' : lockType,
     tooLarge: stored && told === null,
     told: state && {
       ...state,
-      hostname: redactName(state.hostname),
-      proctitle: redactName(state.proctitle),
-      basename:
-        redactName(state.proctitle) === state.proctitle
-          ? state.basename
-          : redactName(state.proctitle),
-      otherKeys: state.otherKeys.map((key) => redactError(key)),
+      hostname: text(state.hostname),
+      proctitle: text(state.proctitle),
+      basename: text(state.proctitle) === state.proctitle ? state.basename : text(state.proctitle),
+      otherKeys: state.otherKeys.map((key) => text(key)),
       schedulers: state.schedulers
         .slice(0, SCHEDULERS_SHOWN)
         .map(({ pools: _pools, ...scheduler }) => ({
           ...scheduler,
-          name: redactName(scheduler.name),
-          queues: redactName(scheduler.queues),
+          name: text(scheduler.name),
+          queues: text(scheduler.queues),
         })),
     },
     threads: state ? threadsOf(state.schedulers) : { busy: null, total: null },
@@ -131,11 +155,7 @@ function rowOf(
       running > RUNNING_COUNTED
         ? { kind: 'at_least', count: RUNNING_COUNTED }
         : { kind: 'exact', count: running },
-    jobs: jobs.map((job) => ({
-      ...job,
-      jobClass: redactName(job.jobClass),
-      queueName: redactName(job.queueName),
-    })),
+    jobs,
   };
 }
 

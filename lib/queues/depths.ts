@@ -1,5 +1,6 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import { runningByIndex } from '../good-job/running';
 import { readyAt } from '../good-job/states';
@@ -37,8 +38,8 @@ export async function queueDepths(
   unnamed: boolean,
 ): Promise<Map<string | null, Depth>> {
   const running = await tx.query<{ name: string | null; running: number; due: number }>(sql`
-    SELECT j.queue_name AS name, count(*)::int AS running, (count(*) FILTER (WHERE j.scheduled_at <= now()))::int AS due
-      FROM ${gj.jobs} j WHERE ${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL GROUP BY j.queue_name`);
+    SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS name, count(*)::int AS running, (count(*) FILTER (WHERE j.scheduled_at <= now()))::int AS due
+      FROM ${gj.jobs} j WHERE ${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL GROUP BY 1`);
   const most = Math.max(
     FEWEST,
     Math.min(AT_LEAST, Math.floor(ENTRIES / Math.max(names.length, 1))),

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import type { DetectedSchema } from '../good-job/schema';
@@ -16,6 +17,8 @@ export interface Flow {
 
 /** The range is looked at in equal parts, of each its newest jobs, so that a burst does not hide the hours before it. */
 const PARTS = 60;
+/** Queues of which the numbers are read, those with the most jobs first. */
+const QUEUES = 2_000;
 /** Jobs that are looked at, over all parts together. */
 const LOOKED_AT = 12_000;
 /** What a part has is counted in the index alone, up to here. */
@@ -89,14 +92,15 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
   const weights = totals.map((total) => Math.max(1, total / jobsAPart));
   const rows = await tx.query<FlowRow>(sql`
     WITH looked AS MATERIALIZED (
-      SELECT j.queue_name, j.failed, CASE WHEN j.wait < 0 THEN 0 ELSE j.wait END AS wait, w.weight
+      SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS queue_name, j.failed, CASE WHEN j.wait < 0 THEN 0 ELSE j.wait END AS wait, w.weight
         FROM unnest(${weights}::float8[]) WITH ORDINALITY w(weight, ord) CROSS JOIN LATERAL (SELECT (w.ord - 1)::int AS n OFFSET 0) part
        CROSS JOIN LATERAL (SELECT j.queue_name, j.error IS NOT NULL AS failed, extract(epoch FROM j.performed_at - ${readyAt})::float8 AS wait
                              FROM ${gj.jobs} j WHERE ${within} ORDER BY j.finished_at DESC LIMIT ${jobsAPart}) j),
     waited AS (SELECT queue_name, wait, sum(weight) OVER (PARTITION BY queue_name ORDER BY wait) AS upto, sum(weight) OVER (PARTITION BY queue_name) AS total FROM looked WHERE wait IS NOT NULL),
     waits AS (SELECT queue_name, min(wait) FILTER (WHERE upto >= total * 0.5) AS p50, min(wait) FILTER (WHERE upto >= total * 0.95) AS p95 FROM waited GROUP BY queue_name),
     sums AS (SELECT queue_name, count(*)::int AS looked, sum(weight) AS finished, coalesce(sum(weight) FILTER (WHERE failed), 0) AS discarded FROM looked GROUP BY queue_name)
-    SELECT s.queue_name AS name, s.looked, s.finished, s.discarded, w.p50, w.p95 FROM sums s LEFT JOIN waits w ON w.queue_name IS NOT DISTINCT FROM s.queue_name`);
+    SELECT s.queue_name AS name, s.looked, s.finished, s.discarded, w.p50, w.p95 FROM sums s LEFT JOIN waits w ON w.queue_name IS NOT DISTINCT FROM s.queue_name
+     ORDER BY s.looked DESC LIMIT ${QUEUES}`);
   const isSample = totals.some((total) => total > jobsAPart);
   const isCounted = totals.every((total) => total < COUNTED_A_PART);
   const about = (number: number): Count =>
@@ -112,7 +116,7 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
       isSample,
     },
     queues: new Map(
-      rows.map(({ name, finished, discarded: sampled, p50, p95 }) => [
+      rows.filter(isListed).map(({ name, finished, discarded: sampled, p50, p95 }) => [
         name,
         {
           finished: about(finished),
@@ -126,6 +130,9 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
     ),
   };
 }
+
+const isListed = ({ name }: { name: string | null }) =>
+  name === null || Buffer.byteLength(name) <= MAX_NAME_BYTES;
 
 /** The most jobs to look at in a part so that all parts together have no more than `most`: the small ones leave room to the large. */
 function shareOf(totals: number[], most: number): number {
@@ -154,8 +161,8 @@ async function discardedWithin(
   )
     return null;
   const rows = await tx.query<{ name: string | null; count: number }>(sql`
-    SELECT j.queue_name AS name, count(*)::int AS count FROM (SELECT j.queue_name FROM ${gj.jobs} j
-      WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND j.finished_at > now() - interval '1 second' * ${RANGES[range]}::float8 ORDER BY j.finished_at DESC LIMIT ${DISCARDED + 1}) j GROUP BY j.queue_name`);
+    SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS name, count(*)::int AS count FROM (SELECT j.queue_name FROM ${gj.jobs} j
+      WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND j.finished_at > now() - interval '1 second' * ${RANGES[range]}::float8 ORDER BY j.finished_at DESC LIMIT ${DISCARDED + 1}) j GROUP BY 1`);
   return rows.reduce((sum, { count }) => sum + count, 0) > DISCARDED
     ? null
     : new Map(rows.map(({ name, count }) => [name, { kind: 'exact', count }]));

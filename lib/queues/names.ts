@@ -1,4 +1,5 @@
 import sql, { type Sql } from 'sql-template-tag';
+import { listedName } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
 
@@ -6,15 +7,21 @@ import type { GoodJob } from '../good-job/tables';
 export const NAMES = 500;
 
 /** One step in the index for each name, however many jobs have it; the read must be `byIndexOnly`. */
-function looseScan(tx: Tx, gj: GoodJob, where: Sql): Promise<{ name: string }[]> {
+async function looseScan(
+  tx: Tx,
+  gj: GoodJob,
+  where: Sql,
+): Promise<{ names: string[]; more: boolean }> {
   const first = (after: Sql) =>
     sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE ${after} AND ${where} ORDER BY j.queue_name LIMIT 1`;
-  return tx.query(sql`
+  const rows = await tx.query<{ name: string | null }>(sql`
     WITH RECURSIVE found(name) AS (
       (${first(sql`j.queue_name IS NOT NULL`)})
       UNION ALL
       SELECT (${first(sql`j.queue_name > found.name`)}) FROM found WHERE found.name IS NOT NULL)
-    SELECT name FROM found WHERE name IS NOT NULL LIMIT ${NAMES + 1}`);
+    SELECT ${listedName(sql`name`)} AS name FROM found WHERE name IS NOT NULL LIMIT ${NAMES + 1}`);
+  const names = rows.flatMap(({ name }) => name ?? []);
+  return { names, more: rows.length > NAMES || names.length < rows.length };
 }
 
 export interface QueueNames {
@@ -35,15 +42,15 @@ export async function queueNames(tx: Tx, gj: GoodJob): Promise<QueueNames> {
     ({ migration }) => migration === 'add_index_good_jobs_queue_name',
   );
   const open = await looseScan(tx, gj, sql`j.finished_at IS NULL`);
-  const all = onlyOpen ? [] : await looseScan(tx, gj, sql`true`);
+  const all = onlyOpen ? { names: [], more: false } : await looseScan(tx, gj, sql`true`);
   const [row] = await tx.query<{ unnamed: boolean }>(
     sql`SELECT EXISTS (SELECT FROM ${gj.jobs} j WHERE j.queue_name IS NULL AND j.finished_at IS NULL) AS unnamed`,
   );
-  const names = [...new Set([...open, ...all].map(({ name }) => name))];
+  const names = [...new Set([...open.names, ...all.names])];
   return {
     names: names.slice(0, NAMES),
     unnamed: row?.unnamed ?? false,
-    more: open.length > NAMES || all.length > NAMES || names.length > NAMES,
+    more: open.more || all.more || names.length > NAMES,
     onlyOpen,
   };
 }

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/ctx';
 import { parseFailureFilter } from '../../lib/failures/filters';
-import { countDiscarded, listFailures } from '../../lib/failures/queries';
+import { countDiscarded } from '../../lib/failures/discard-counts';
+import { listFailures } from '../../lib/failures/queries';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { parsePerformanceFilter } from '../../lib/performance/filters';
 import { measure } from '../../lib/performance/queries';

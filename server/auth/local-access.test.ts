@@ -274,7 +274,11 @@ describe('the page /auth/start', () => {
   it('is an endpoint of no other mode', async () => {
     for (const variables of [
       { AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' },
-      { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: 'c41be02f9d7a8356e0f1b2d4a6c89375', ROLE_VIEWERS: '*' },
+      {
+        AUTH_MODE: 'proxy-header',
+        AUTH_PROXY_SECRET: 'c41be02f9d7a8356e0f1b2d4a6c89375',
+        ROLE_VIEWERS: '*',
+      },
     ] as Record<string, string>[]) {
       await open(variables);
       await printed(async () => {

@@ -1,16 +1,15 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { History } from '@/components/audit/history';
+import { BatchAttributes } from '@/components/batches/batch-attributes';
 import { BatchHead } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
-import { CopyButton } from '@/components/copy-button';
 import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
-import { JsonBlock } from '@/components/ui/json-block';
 import { historyOf } from '@/lib/audit/queries';
-import { getBatch } from '@/lib/batches/queries';
+import { getBatch, getRawBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
 import type { BatchRow } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
@@ -65,19 +64,14 @@ export default async function BatchPage({ params, searchParams }: Props) {
       guardPart(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
     ]);
     if (!found) return missingPage();
+    const showsAll = given.get('attributes') === 'all' && found.attributes.json === null;
+    const attributes = (showsAll ? await getRawBatch(ctx, id) : null) ?? found.attributes;
+    const allHref = showsAll ? null : `/batches/${id}?attributes=all#attributes`;
     return (
       <>
         <BatchHead batch={found.row} initial={status} />
         <DidNotice params={given} />
-        <section aria-labelledby="attributes" className="mt-5">
-          <div className="mb-1 flex items-center justify-between">
-            <h2 id="attributes" className="text-base font-semibold">
-              {t('attributes')}
-            </h2>
-            <CopyButton text={found.attributesJson} label={t('attributes')} />
-          </div>
-          <JsonBlock text={found.attributesJson} label={t('attributes')} />
-        </section>
+        <BatchAttributes attributes={attributes} allHref={allHref} />
         <section aria-labelledby="callback-jobs" className="mt-6">
           <h2 id="callback-jobs" className="mb-2 text-base font-semibold">
             {t('callbackJobs')}

@@ -1,0 +1,20 @@
+import { useFormatter, useTranslations } from 'next-intl';
+
+/** Stands in the place of a text that was too large to be read, or that may repeat what was not read. */
+export function TooLarge() {
+  return <span className="text-soft">{useTranslations('tooLarge')('text')}</span>;
+}
+
+/** A size: `64 kB`, `3.4 MB`. */
+export function useByteSize(): (bytes: number) => string {
+  const format = useFormatter();
+  return (bytes) => {
+    const [unit, size] = bytes < 1e6 ? (['kilobyte', 1e3] as const) : (['megabyte', 1e6] as const);
+    return format.number(bytes / size, {
+      style: 'unit',
+      unit,
+      unitDisplay: 'short',
+      maximumFractionDigits: 1,
+    });
+  };
+}

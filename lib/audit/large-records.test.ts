@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TestConsole } from '../../test/harness/test-console';
+import { type AuditEvent, recordAudit } from './audit';
+import { MAX_SNAPSHOT_BYTES } from './bounds';
+import { exportAudit } from './export';
+import { parseAuditFilter } from './filters';
+import { historyOf, listAudit } from './queries';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  gj = await TestConsole.open('large_records');
+});
+afterAll(() => gj.close());
+
+const filterOf = (query: string) => parseAuditFilter(new URLSearchParams(query), 'UTC');
+const record = (event: Partial<AuditEvent>) =>
+  gj.db.write((tx) =>
+    recordAudit(tx, {
+      viewer: 'tester',
+      role: 'admin',
+      requestId: 'r',
+      action: 'job.retry',
+      targetType: 'job',
+      targetIds: [],
+      counts: { done: 1 },
+      details: {},
+      ...event,
+    }),
+  );
+const rowsOf = (bytes: number) => {
+  const one = (n: number) => [
+    `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+    { error: 'word '.repeat(400) },
+  ];
+  return JSON.stringify(
+    Object.fromEntries(Array.from({ length: Math.ceil(bytes / 2_060) }, (_, n) => one(n))),
+  );
+};
+
+async function exported(query: string): Promise<string> {
+  let file = '';
+  for await (const part of exportAudit(gj.ctx(), filterOf(query), 'ndjson')) file += part;
+  return file;
+}
+
+test('a record beyond 64 kB says on the page that it is too large, and an export has it', async () => {
+  const id = crypto.randomUUID();
+  await record({ targetIds: [id], before: rowsOf(70_000), after: '{}' });
+  const [row] = (await listAudit(gj.ctx(), filterOf(`target=${id}`))).rows;
+  expect(row).toMatchObject({ tooLarge: true, outcome: 'done' });
+  expect(JSON.stringify(row).length).toBeLessThan(2_000);
+  expect((await historyOf(gj.ctx(), 'job', id))?.rows).toMatchObject([{ tooLarge: true }]);
+  expect((await exported(`target=${id}`)).length).toBeGreaterThan(70_000);
+});
+
+test('a record that no release of the console writes does not fill the memory of an export', async () => {
+  const id = crypto.randomUUID();
+  await record({ targetIds: [id], before: rowsOf(2 * MAX_SNAPSHOT_BYTES) });
+  expect(await exported(`target=${id}`)).toContain('"before":"[too large to export]"');
+});
+
+test('an export of the audit is on record: who, which records, which format and how many', async () => {
+  const id = crypto.randomUUID();
+  for (let n = 0; n < 60; n += 1) await record({ targetIds: [id] });
+  expect((await exported(`target=${id}`)).split('\n')).toHaveLength(61);
+  const [row] = (await listAudit(gj.ctx(), filterOf('action=audit.export'))).rows;
+  expect(row).toMatchObject({
+    viewer: 'tester',
+    action: 'audit.export',
+    outcome: 'done',
+    counts: { done: 60 },
+  });
+  expect(JSON.parse(row?.details ?? '{}')).toEqual({
+    rows: 60,
+    filter: `target=${id}`,
+    format: 'ndjson',
+    complete: true,
+  });
+});
+
+test('an export whose reader leaves is on record as incomplete', async () => {
+  const parts = exportAudit(gj.ctx(), filterOf('action=job.retry'), 'csv');
+  await parts.next();
+  await parts.next();
+  await parts.return();
+  const [row] = (await listAudit(gj.ctx(), filterOf('action=audit.export'))).rows;
+  expect(JSON.parse(row?.details ?? '{}')).toMatchObject({
+    complete: false,
+    format: 'csv',
+    rows: 25,
+  });
+});
+
+test('bidirectional controls in reasons and names are shown as escapes', async () => {
+  const id = crypto.randomUUID();
+  await record({
+    targetIds: [id],
+    reason: 'harmless \u202egnissim',
+    viewerName: 'A\u2066dmin',
+    targetName: 'low\u200f',
+  });
+  const [row] = (await listAudit(gj.ctx(), filterOf(`target=${id}`))).rows;
+  expect(row).toMatchObject({
+    reason: String.raw`harmless \u202egnissim`,
+    viewerName: String.raw`A\u2066dmin`,
+    targetName: String.raw`low\u200f`,
+  });
+  expect(await exported(`target=${id}`)).not.toMatch(/[\u202e\u2066\u200f]/);
+});

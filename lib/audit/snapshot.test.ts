@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { TextBudget } from '../core/text-budget';
+import type { Tx } from '../db/types';
+import { changeJobs } from '../jobs/mutations';
+import { MAX_COLUMN_BYTES, MAX_SNAPSHOT_BYTES, NOT_RECORDED } from './bounds';
+import { readChanges } from './changes';
+import { exportAudit } from './export';
+import { parseAuditFilter } from './filters';
+import { listAudit } from './queries';
+import { changesOf, readJobs } from './snapshot';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  gj = await TestConsole.open('audit_snapshot');
+});
+afterAll(() => gj.close());
+
+const SECRET = 'zq7kxw9vjt3m';
+
+interface Row extends Record<string, unknown> {
+  serialized_params?: Record<string, unknown>;
+}
+
+/** The record of an act on this job. */
+async function recordOf(id: string) {
+  const { rows } = await gj.client.query<{
+    before: Record<string, Row | string> | null;
+    after: Record<string, Row | string> | null;
+  }>('SELECT before, after FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)', [id]);
+  return { before: rows[0]?.before?.[id] as Row, after: rows[0]?.after?.[id] as Row };
+}
+
+async function insert(
+  payload: Record<string, unknown>,
+  row: Record<string, unknown> = DISCARDED,
+): Promise<string> {
+  const id = crypto.randomUUID();
+  return insertJob(gj.client, { id, ...row, serialized_params: params(id, payload) });
+}
+
+/** What the snapshot reads of these jobs, and how many bytes of rows that were. */
+async function snapshotOf(ids: string[]) {
+  let bytes = 0;
+  const snapshot = await gj.db.read((tx) => {
+    const counting: Tx = {
+      async query<T>(statement: Parameters<Tx['query']>[0]) {
+        const rows = await tx.query<T>(statement);
+        bytes += JSON.stringify(rows).length;
+        return rows;
+      },
+    };
+    return readJobs(counting, gj.ctx().gj, ids);
+  });
+  return { snapshot, bytes };
+}
+
+test('a column of exactly 4 kB is recorded and one of a byte more is not', async () => {
+  const error = (bytes: number) => 'word '.repeat(bytes / 5).padEnd(bytes, '.');
+  const fits = await insert({}, { ...DISCARDED, error: error(MAX_COLUMN_BYTES) });
+  const large = await insert({}, { ...DISCARDED, error: error(MAX_COLUMN_BYTES + 1) });
+  await changeJobs(gj.ctx(), 'destroy', [fits]);
+  await changeJobs(gj.ctx(), 'destroy', [large]);
+  expect((await recordOf(fits)).before.error).toBe(error(MAX_COLUMN_BYTES));
+  expect((await recordOf(large)).before.error).toBe(NOT_RECORDED);
+});
+
+test('arguments that are too large are not recorded, and nothing repeats what they hide', async () => {
+  const id = await insert(
+    { arguments: [{ note: 'a'.repeat(200_000), password: SECRET }], note: `before ${SECRET}` },
+    { ...SUCCEEDED, error: `Login: ${SECRET} was refused`, queue_name: `q-${SECRET}` },
+  );
+  await changeJobs(gj.ctx(), 'destroy', [id]);
+  const { before } = await recordOf(id);
+  expect(before.serialized_params?.arguments).toBe(NOT_RECORDED);
+  expect(before.serialized_params?.executions).toBe(0);
+  expect(before.error).toBe('[REDACTED]');
+  expect(JSON.stringify(before)).not.toContain(SECRET);
+});
+
+test('a hidden value behind the limit of an error is not readable in another column', async () => {
+  const error = `${'a '.repeat(3_000)} password=${SECRET}`;
+  const id = await insert({ note: `see ${SECRET}` }, { ...DISCARDED, error, queue_name: SECRET });
+  await changeJobs(gj.ctx(), 'destroy', [id]);
+  const { before } = await recordOf(id);
+  expect(before.error).toBe(NOT_RECORDED);
+  expect(before.queue_name).toBe('[REDACTED]');
+  expect(JSON.stringify(before)).not.toContain(SECRET);
+});
+
+test('a payload that is stored large is not decompressed, and says so', async () => {
+  const id = await insert({ arguments: [{ password: SECRET, note: noise(300_000) }] });
+  await changeJobs(gj.ctx(), 'retry', [id]);
+  const { before, after } = await recordOf(id);
+  expect(before.serialized_params).toBe(NOT_RECORDED);
+  expect(after.error_event).toBe('retried');
+  const [change] = readChanges(JSON.stringify({ [id]: before }), JSON.stringify({ [id]: after }));
+  expect(change?.fields.find(({ name }) => name === 'serialized_params')).toEqual({
+    name: 'serialized_params',
+    before: NOT_RECORDED,
+    after: NOT_RECORDED,
+  });
+});
+
+test('the retry of a job with a hostile argument of 1.8 MB reads a few kB of it', async () => {
+  const id = await insert({ arguments: [`")=`.repeat(600_000)] });
+  const { bytes } = await snapshotOf([id]);
+  expect(bytes).toBeLessThan(2 * MAX_COLUMN_BYTES);
+  await changeJobs(gj.ctx(), 'retry', [id]);
+  const { after } = await recordOf(id);
+  expect(after.serialized_params?.executions).toBe(1);
+  expect(after.serialized_params?.provider_job_id).toBe(id);
+});
+
+test('25 rows of large columns are at most 256 kB, and the rest is recorded as too large', async () => {
+  const ids = await Promise.all(
+    Array.from({ length: 25 }, () =>
+      insert(
+        { arguments: [noise(3_900)], note: noise(3_500) },
+        { ...DISCARDED, error: `Broken: ${'word '.repeat(700)}`, queue_name: 'q'.repeat(3_900) },
+      ),
+    ),
+  );
+  const { bytes } = await snapshotOf(ids);
+  expect(bytes).toBeLessThan(MAX_SNAPSHOT_BYTES / 2 + 25 * 1_000);
+  await changeJobs(gj.ctx(), 'retry', ids);
+  const { rows } = await gj.client.query<{ before: Record<string, unknown>; bytes: number }>(
+    `SELECT before, octet_length(before::text) + octet_length(after::text) AS bytes
+       FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)`,
+    [ids[0]],
+  );
+  expect(rows[0]?.bytes).toBeLessThanOrEqual(MAX_SNAPSHOT_BYTES);
+  const recorded = Object.values(rows[0]?.before ?? {});
+  expect(recorded).toHaveLength(25);
+  expect(recorded.filter((row) => row === NOT_RECORDED).length).toBeGreaterThan(0);
+  expect(recorded.filter((row) => row !== NOT_RECORDED).length).toBeGreaterThan(0);
+});
+
+test('rows that the time does not allow to redact are recorded as too large', async () => {
+  const ids = [await insert({}), await insert({})].sort();
+  const { snapshot } = await snapshotOf(ids);
+  const spent = new TextBudget({ maxBytes: MAX_SNAPSHOT_BYTES, maxMs: -1 });
+  const { before, after } = changesOf(snapshot, new Map(), ids, spent);
+  expect(after).toBeNull();
+  expect(JSON.parse(before ?? '{}')).toEqual({
+    [ids[0] ?? '']: NOT_RECORDED,
+    [ids[1] ?? '']: NOT_RECORDED,
+  });
+  expect(readChanges(before, after).map(({ fields }) => fields)).toEqual([
+    [{ name: '', before: NOT_RECORDED, after: null }],
+    [{ name: '', before: NOT_RECORDED, after: null }],
+  ]);
+});
+
+test('the audit page and its export say that a column was not recorded', async () => {
+  const id = await insert({}, { ...DISCARDED, error: 'x '.repeat(5_000) });
+  await changeJobs(gj.ctx(), 'retry', [id]);
+  const filter = parseAuditFilter(new URLSearchParams({ target: id }), 'UTC');
+  const [row] = (await listAudit(gj.ctx(), filter)).rows;
+  expect(row?.changes[0]?.fields).toContainEqual({
+    name: 'error',
+    before: NOT_RECORDED,
+    after: NOT_RECORDED,
+  });
+  let file = '';
+  for await (const part of exportAudit(gj.ctx(), filter, 'ndjson')) file += part;
+  expect(file).toContain(`"error":"${NOT_RECORDED}"`);
+});
+
+/** Text that does not compress. */
+function noise(length: number): string {
+  let text = '';
+  while (text.length < length) text += crypto.randomUUID();
+  return text.slice(0, length);
+}

@@ -1,0 +1,109 @@
+import 'server-only';
+import sql, { type Sql } from 'sql-template-tag';
+import { TextBudget } from '../core/text-budget';
+import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES, isLargeText, limitedText } from '../db/text-limit';
+import type { Tx } from '../db/types';
+import { parseJson } from '../good-job/json';
+import type { GoodJob } from '../good-job/tables';
+import { HIDDEN, redaction } from './redaction';
+import { SecretRegistry } from './secret-registry';
+
+/*
+ * Errors of jobs outside of their lists (failures, attention). What a job's payload hides is hidden in its error too, so
+ * both are read completely, or the error is hidden whole.
+ */
+
+/** Jobs whose texts one statement reads. */
+const ROWS_PER_STATEMENT = 25;
+const CLASS_BYTES = 300;
+/** Bytes of jsonb in memory for each byte of its text, at most. */
+const JSONB_BYTES_PER_TEXT_BYTE = 8;
+
+/** What one request may spend on texts of jobs and batches. */
+export const newPageBudget = (): TextBudget =>
+  new TextBudget({ maxBytes: 4 * 1024 * 1024, maxMs: 400 });
+
+/** The text of a jsonb column, or NULL where it is large. Unlike `limitedJson` it decompresses the column only once. */
+export function wholeJson(column: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
+  return sql`CASE WHEN pg_column_size(${column}) <= ${MAX_STORED_JSON_BYTES}::int THEN (
+    SELECT CASE WHEN octet_length(printed.text) <= ${maxBytes}::int THEN printed.text END
+      FROM (
+        SELECT CASE WHEN pg_column_size(stored.json) <= ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int
+                 THEN stored.json[1]::text END AS text
+          FROM (SELECT ARRAY[${column}] AS json OFFSET 0) stored OFFSET 0) printed) END`;
+}
+
+/** What is shown of one job's error. */
+export interface RedactedJob {
+  /** Null: it has none. */
+  error: string | null;
+  /** The payload or the error was too large to be read, so texts of the job are hidden whole. */
+  tooLarge: boolean;
+  /** For other texts of the same job. */
+  secrets: SecretRegistry;
+}
+
+interface StoredJob {
+  id: string;
+  jobClass: string | null;
+  payload: string | null;
+  hasPayload: boolean;
+  error: string | null;
+  isErrorLarge: boolean;
+}
+
+/** A job of which nothing is known: it was deleted, or there was no budget to read it. */
+export function unreadJob(tooLarge: boolean): RedactedJob {
+  const secrets = new SecretRegistry();
+  secrets.overflowed = true;
+  return { error: HIDDEN, tooLarge, secrets };
+}
+
+/** The errors of these jobs, by id; jobs that are not in the table are not in the result. good_jobs_pkey. */
+export async function redactJobErrors(
+  tx: Tx,
+  gj: GoodJob,
+  ids: string[],
+  budget: TextBudget,
+): Promise<Map<string, RedactedJob>> {
+  const redacted = new Map<string, RedactedJob>();
+  for (let at = 0; at < ids.length; at += ROWS_PER_STATEMENT) {
+    const chunk = ids.slice(at, at + ROWS_PER_STATEMENT);
+    if (budget.remainingBytes === 0) {
+      for (const id of chunk) redacted.set(id, unreadJob(true));
+      continue;
+    }
+    for (const job of await readJobs(tx, gj, chunk)) {
+      redacted.set(job.id, redactJob(job, budget));
+      await budget.yieldIfDue();
+    }
+  }
+  return redacted;
+}
+
+function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<StoredJob[]> {
+  const { off } = redaction();
+  return tx.query<StoredJob>(sql`
+    SELECT j.id, left(j.job_class, ${CLASS_BYTES}) AS "jobClass",
+           ${off ? sql`NULL::text` : wholeJson(sql`j.serialized_params`)} AS payload,
+           ${off ? sql`false` : sql`j.serialized_params IS NOT NULL`} AS "hasPayload",
+           ${limitedText(sql`j.error`)} AS error, ${isLargeText(sql`j.error`)} AS "isErrorLarge"
+      FROM ${gj.jobs} j
+     WHERE j.id = ANY(${ids}::uuid[])`);
+}
+
+function redactJob(job: StoredJob, budget: TextBudget): RedactedJob {
+  const rules = redaction();
+  const { payload, hasPayload, error, isErrorLarge, jobClass } = job;
+  if (!budget.spend((payload?.length ?? 0) + (error?.length ?? 0))) return unreadJob(true);
+  const secrets = new SecretRegistry();
+  if (rules.off) return { error, tooLarge: false, secrets };
+  const isPayloadLarge = hasPayload && payload === null;
+  secrets.overflowed = isPayloadLarge || isErrorLarge;
+  if (payload !== null) rules.redactJson(parseJson(payload), { of: 'payload', jobClass, secrets });
+  return {
+    error: isErrorLarge ? HIDDEN : error && rules.redactText(error, secrets),
+    tooLarge: isPayloadLarge || isErrorLarge,
+    secrets,
+  };
+}
