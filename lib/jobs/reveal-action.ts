@@ -19,7 +19,7 @@ const input = z.object({
 });
 
 /** The revealed JSON, or a sentence why there is none. It is in this answer alone: in no address, no cache and no log. */
-export type Revealed = { text: string } | { problem: string };
+export type Revealed = { text: string } | { problem: string; tooLarge?: true };
 
 /** The door of the form, with and without JavaScript. */
 export async function revealAction(_before: Revealed | null, form: FormData): Promise<Revealed> {
@@ -29,7 +29,8 @@ export async function revealAction(_before: Revealed | null, form: FormData): Pr
     reason: form.get('reason') ?? '',
   };
   const result = await runAction(input, given, reveal, 'reveal');
-  if (result.ok && result.value !== null) return { text: result.value };
+  if (result.ok && result.value && 'text' in result.value) return result.value;
   const t = await getTranslations();
+  if (result.ok && result.value) return { problem: t('reveal.tooLarge'), tooLarge: true };
   return { problem: result.ok ? t('reveal.missing') : t(`errors.${result.error}`) };
 }
