@@ -258,6 +258,18 @@ export async function recordAttempt(
   await db.write((tx) => recordAudit(tx, event)).catch(() => printAudit(event));
 }
 
+/** Records a read that must be on record (an export), in a short transaction of its own; where that cannot be, it is printed. Never throws. */
+export async function recordRead(
+  ctx: Ctx,
+  action: AuditEvent['action'],
+  event: Attempt & Pick<AuditEvent, 'counts'>,
+): Promise<void> {
+  const full = eventOf(ctx, action, event);
+  const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
+  if (!db) return printAudit(full);
+  await db.write((tx) => recordAudit(tx, full)).catch(() => printAudit(full));
+}
+
 const READY_FOR_MS = 1_000;
 
 /** Whether the database answers a trivial query. Anybody may ask: all who do so within a second share one answer. */

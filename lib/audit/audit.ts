@@ -11,8 +11,14 @@ export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 export type AuditTargetType =
   'job' | 'batch' | 'bulk_run' | 'queue' | 'job_class' | 'label' | 'cron_key' | 'none';
 
-/** Acts that need the permission of another act, and what was sent to an action and could not be read. */
-export const OTHER_ACTIONS = ['bulk.pause', 'bulk.resume', 'bulk.cancel', 'unreadable'] as const;
+/** Acts that need the permission of another act, reads that are on record, and what was sent to an action and could not be read. */
+export const OTHER_ACTIONS = [
+  'bulk.pause',
+  'bulk.resume',
+  'bulk.cancel',
+  'job.export',
+  'unreadable',
+] as const;
 export type AuditAction = Permission | (typeof OTHER_ACTIONS)[number];
 
 /** One act of one viewer, as it is kept. */

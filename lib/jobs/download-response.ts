@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { runAction } from '../action';
 import { statusOf } from '../errors';
 import { isUuid } from '../text';
-import { DOWNLOAD_PARTS, downloadText } from './download';
+import { downloadText } from './download';
+import { DOWNLOAD_PARTS } from './download-parts';
 
 const uuid = z
   .string()

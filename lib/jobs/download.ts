@@ -3,15 +3,13 @@ import sql, { type Sql } from 'sql-template-tag';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
+import type { DownloadPart } from './download-parts';
 import { requireReason, revealAttempt } from './reveal';
 
 /*
  * A text in clear, of whatever size, for who may reveal. Postgres prints it once and a cursor hands it over in slices,
  * so neither side of the connection holds more than a few of them.
  */
-
-export const DOWNLOAD_PARTS = ['payload', 'error', 'backtrace'] as const;
-export type DownloadPart = (typeof DOWNLOAD_PARTS)[number];
 
 export interface DownloadTarget {
   jobId: string;
@@ -48,7 +46,7 @@ export async function downloadText(
       'argument.reveal',
       async (tx: WriteTx) => {
         const [row] = await tx.query(
-          sql`SELECT 1 FROM (${textOf(ctx, target)}) t WHERE t.text IS NOT NULL`,
+          sql`SELECT 1 FROM (${storedOf(ctx, target)}) t WHERE t.stored IS NOT NULL`,
         );
         if (row) await tx.audit({ ...attempt, counts: { done: 1 } });
         return row !== undefined;
@@ -63,20 +61,28 @@ export async function downloadText(
   }
 }
 
-/** One row with the text, which is not printed unless it is read. */
-function textOf({ gj }: Ctx, { jobId, executionId, part }: DownloadTarget): Sql {
+/** One row with the column as it is stored. */
+function storedOf({ gj }: Ctx, { jobId, executionId, part }: DownloadTarget): Sql {
   if (executionId === null) {
-    const column = part === 'error' ? sql`j.error` : sql`j.serialized_params::text`;
-    return part === 'backtrace'
-      ? sql`SELECT NULL::text AS text`
-      : sql`SELECT ${column} AS text FROM ${gj.jobs} j WHERE j.id = ${jobId}`;
+    const columns: Record<DownloadPart, Sql> = {
+      payload: sql`j.serialized_params`,
+      error: sql`j.error`,
+      backtrace: sql`NULL::text[]`,
+    };
+    return sql`SELECT ${columns[part]} AS stored FROM ${gj.jobs} j WHERE j.id = ${jobId}`;
   }
   const columns: Record<DownloadPart, Sql> = {
-    payload: sql`e.serialized_params::text`,
+    payload: sql`e.serialized_params`,
     error: sql`e.error`,
-    backtrace: sql`array_to_string(e.error_backtrace, E'\\n')`,
+    backtrace: sql`e.error_backtrace`,
   };
-  return sql`SELECT ${columns[part]} AS text FROM ${gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`;
+  return sql`SELECT ${columns[part]} AS stored FROM ${gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`;
+}
+
+function textOf(ctx: Ctx, target: DownloadTarget): Sql {
+  const text =
+    target.part === 'backtrace' ? sql`array_to_string(s.stored, E'\\n')` : sql`s.stored::text`;
+  return sql`SELECT ${text} AS text FROM (${storedOf(ctx, target)}) s`;
 }
 
 function streamOf(ctx: Ctx, text: Sql, onEnd: () => void): ReadableStream<Uint8Array> {

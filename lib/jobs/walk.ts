@@ -35,7 +35,8 @@ const STEP_ROWS = 4_000;
 /** Rows that such a search scans for each millisecond of its time, however fast the database is. */
 const ROWS_PER_MS = 100;
 /** Such a search ends by the time of its statements only where the database is so many times slower. */
-const SLOW = 5;
+const SLOW = 3;
+const MIN_SLOW_MS = 1_500;
 /** Statement timeout of such a step: it is tried again with SHRINK times fewer rows. */
 const RECHECK_STEP_MS = 400;
 const SHRINK = 16;
@@ -290,7 +291,11 @@ export class WindowScan {
    * it takes depends on the candidates, and how far it came is on the page.
    */
   async runRechecked(budgetMs: number): Promise<void> {
-    await this.rowsRechecked(budgetMs * ROWS_PER_MS - this.looked, sql`true`, budgetMs * SLOW);
+    await this.rowsRechecked(
+      budgetMs * ROWS_PER_MS - this.looked,
+      sql`true`,
+      Math.max(budgetMs * SLOW, MIN_SLOW_MS),
+    );
   }
 
   private async rowsRechecked(rows: number, also: Sql, maxMs = Infinity): Promise<void> {
