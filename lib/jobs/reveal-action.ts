@@ -19,7 +19,7 @@ const input = z.object({
 });
 
 /** The revealed JSON, or a sentence why there is none. It is in this answer alone: in no address, no cache and no log. */
-export type Revealed = { text: string } | { problem: string; tooLarge?: true };
+export type Revealed = { text: string } | { problem: string };
 
 /** The door of the form, with and without JavaScript. */
 export async function revealAction(_before: Revealed | null, form: FormData): Promise<Revealed> {
@@ -31,6 +31,6 @@ export async function revealAction(_before: Revealed | null, form: FormData): Pr
   const result = await runAction(input, given, reveal, 'reveal');
   if (result.ok && result.value && 'text' in result.value) return result.value;
   const t = await getTranslations();
-  if (result.ok && result.value) return { problem: t('reveal.tooLarge'), tooLarge: true };
+  if (result.ok && result.value) return { problem: (await getTranslations('reveal'))('tooLarge') };
   return { problem: result.ok ? t('reveal.missing') : t(`errors.${result.error}`) };
 }
