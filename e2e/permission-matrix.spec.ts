@@ -72,7 +72,10 @@ test('every action, route and page has a line in the matrix, and the matrix has 
   expect(Object.keys(ACTIONS).sort()).toEqual(exportedActions().sort());
   expect(exportedActions()).toEqual(expect.arrayContaining([...builtActions().keys()]));
   expect(Object.keys(ROUTES).sort()).toEqual(builtRoutes().sort());
-  expect(writingRoutes(), 'a change has one door, a Server Action').toEqual([]);
+  // A Server Action cannot stream a file.
+  expect(writingRoutes(), 'a change has one endpoint, a Server Action').toEqual([
+    'POST app/api/jobs/[id]/download/route.ts',
+  ]);
 });
 
 for (const [name, cases] of Object.entries(ACTIONS)) {
@@ -113,6 +116,29 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
     });
   }
 }
+
+test('POST /api/jobs/[id]/download: needs argument.reveal and a reason', async () => {
+  for (const site of [open, readOnly]) {
+    const { job } = site === readOnly ? readOnlyRows : rows;
+    for (const who of WHO)
+      for (const reason of ['an incident', '']) {
+        const body = new FormData();
+        body.set('part', 'payload');
+        body.set('reason', reason);
+        const answer = await fetch(site.url(`/api/jobs/${job}/download`), {
+          method: 'POST',
+          headers: { ...headersOf(who), Origin: site.server.origin },
+          body,
+        });
+        const text = await answer.text();
+        const isDenied = denied(who, 'argument.reveal', site === readOnly) !== null;
+        const allowed = reason ? 200 : 400;
+        const label = `${who}, ${reason || 'no reason'}: ${text.slice(0, 200)}`;
+        expect(answer.status, label).toBe(turnedAway(who) ?? (isDenied ? 403 : allowed));
+        expect(text.includes(job), label).toBe(answer.status === 200);
+      }
+  }
+});
 
 for (const [pattern, { path, anybody, permission = null, status = 200 }] of Object.entries(
   ROUTES,

@@ -137,7 +137,8 @@ httpTest(
         }
       }
     }
-    const job = (await (await request.get(site.url(`/api/jobs/${JOB}/raw`))).json()) as string;
+    const raw = await request.get(site.url(`/api/jobs/${JOB}/raw`));
+    const { text: job } = (await raw.json()) as { text: string };
     for (const shown of ['[REDACTED]', 'in the open', 'page=1', 'LeakyJob'])
       expect(job).toContain(shown);
     for (const secret of PLANTED) expect(site.server.output()).not.toContain(secret);
@@ -210,7 +211,8 @@ test('an administrator reveals it, on record, and the record does not hold it', 
   await expect(page.getByRole('heading', { level: 1, name: en('reveal.title') })).toBeVisible();
   expect((await events()).length, 'nothing is on record before it is asked for').toBe(before);
   await page
-    .getByRole('textbox', { name: en('actions.reason.label') })
+    .getByRole('textbox', { name: en('actions.reason.required') })
+    .first()
     .fill(`customer cannot log in, token=${SECRET}`);
   await page.getByRole('button', { name: en('reveal.submit') }).click();
   await expect(page.getByRole('group', { name: en('reveal.result') })).toContainText(
@@ -238,7 +240,14 @@ test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
   test('an attempt is revealed too', async ({ page }) => {
     await page.goto(site.url(`/jobs/${JOB}/reveal?locale=ja`));
-    await page.getByRole('combobox', { name: ja('reveal.what') }).selectOption(EXECUTION);
+    await page
+      .getByRole('combobox', { name: ja('reveal.what') })
+      .first()
+      .selectOption(EXECUTION);
+    await page
+      .getByRole('textbox', { name: ja('actions.reason.required') })
+      .first()
+      .fill('調査');
     await page.getByRole('button', { name: ja('reveal.submit') }).click();
     await expect(page.getByRole('group', { name: ja('reveal.result') })).toContainText(
       `login(${SECRET})`,

@@ -37,6 +37,11 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
     skipped &&
       skipped.unreadable > 0 &&
       t('bulk.skips.unreadable', { count: skipped.unreadable, number: count(skipped.unreadable) }),
+    preview.unsearched > 0 &&
+      t('bulk.skips.unsearched', {
+        count: preview.unsearched,
+        number: count(preview.unsearched),
+      }),
     !skipped && total.count > 0 && t('bulk.skips.unknown'),
   ].filter((line) => line !== false && line !== null);
   return (

@@ -6,9 +6,10 @@ import { RelativeTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
 import { ExecutionRaw } from './execution-raw';
 import { STATE_CLASSES } from './state-badge';
+import { UnreadNote } from './unread-note';
 
 /** All attempts, newest first. */
-export function Executions({ executions }: { executions: ExecutionRow[] }) {
+export function Executions({ jobId, executions }: { jobId: string; executions: ExecutionRow[] }) {
   const t = useTranslations('job');
   if (executions.length === 0) return <p className="text-soft">{t('noExecutions')}</p>;
   return (
@@ -20,17 +21,18 @@ export function Executions({ executions }: { executions: ExecutionRow[] }) {
       )}
       <ol className="divide-y divide-line rounded-md border border-line">
         {executions.map((execution) => (
-          <Execution key={execution.id} execution={execution} />
+          <Execution key={execution.id} jobId={jobId} execution={execution} />
         ))}
       </ol>
     </>
   );
 }
 
-function Execution({ execution }: { execution: ExecutionRow }) {
+function Execution({ jobId, execution }: { jobId: string; execution: ExecutionRow }) {
   const t = useTranslations();
   const duration = useDuration();
   const icon: IconName = execution.state;
+  const whole = `/jobs/${jobId}?all=${execution.id}#${execution.id}`;
   return (
     <li id={execution.id} className="px-3 py-2.5">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
@@ -77,6 +79,19 @@ function Execution({ execution }: { execution: ExecutionRow }) {
         </p>
       )}
       <Backtrace execution={execution} />
+      <UnreadNote
+        tooLarge={execution.tooLarge}
+        isWhole={execution.isWhole}
+        jobId={jobId}
+        showAll={whole}
+      />
+      {execution.isCut && !execution.tooLarge && (
+        <p className="mt-1 text-[13px]">
+          <Link href={whole} prefetch={false}>
+            {t('job.showWhole')}
+          </Link>
+        </p>
+      )}
       <ExecutionRaw id={execution.id} />
     </li>
   );

@@ -1,12 +1,14 @@
 import Link from 'next/link';
-import { useTranslations } from 'next-intl';
+import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
+import { UnreadNote } from './unread-note';
 
 /** What the row says of the job, with links to what it belongs to. */
 export function JobFacts({ job }: { job: JobDetail }) {
   const t = useTranslations();
+  const format = useFormatter();
   const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
   const mono = (text: string | null) =>
     text ? <span className="font-mono text-[13px] any-break">{text}</span> : null;
@@ -64,7 +66,27 @@ export function JobFacts({ job }: { job: JobDetail }) {
           <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
             {job.error}
           </p>
+          {job.error.length < job.errorLength && (
+            <p className="mt-1 text-[13px]">
+              {t('job.cutError', {
+                shown: format.number(job.error.length),
+                total: format.number(job.errorLength),
+              })}{' '}
+              <Link href={`/jobs/${job.id}?all=1`} prefetch={false}>
+                {t('job.showAllTexts')}
+              </Link>
+            </p>
+          )}
         </div>
+      )}
+      {/* Where the arguments were not read, they have the same note. */}
+      {job.tooLarge && job.argumentsJson !== null && (
+        <UnreadNote
+          tooLarge={job.tooLarge}
+          isWhole={job.isWhole}
+          jobId={job.id}
+          showAll={`/jobs/${job.id}?all=1`}
+        />
       )}
     </section>
   );

@@ -109,9 +109,12 @@ export function JobList({
           ))}
         </div>
       )}
-      {page && ((live.page.named?.length ?? 0) > 0 || live.page.labelsOfNewest) && (
-        <SearchNote search={live.page} path={page.path} params={page.params} />
-      )}
+      {page &&
+        ((live.page.named?.length ?? 0) > 0 ||
+          live.page.labelsOfNewest ||
+          (live.page.unsearched ?? 0) > 0) && (
+          <SearchNote search={live.page} path={page.path} params={page.params} />
+        )}
       <NewsButton
         news={live.news}
         left={live.left.size}

@@ -2,26 +2,17 @@
 
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { CopyButton } from '../copy-button';
 import { useLive } from '../live';
-import { RawJson } from '../raw-json';
+import type { RawText } from '@/lib/jobs/types';
+import { RawJson, RawTextBlock } from '../raw-json';
 import { Button, buttonClass } from '../ui/button';
-import { JsonBlock } from '../ui/json-block';
 
 /** The job's raw JSON, fetched when it is asked for; `raw` is there when the URL asks (`?raw=1`, without JavaScript). */
-export function JobRaw({ id, raw }: { id: string; raw: string | null }) {
+export function JobRaw({ id, raw }: { id: string; raw: RawText | null }) {
   const t = useTranslations('jobs');
   const { basePath } = useLive();
   const [shown, setShown] = useState(false);
-  if (raw)
-    return (
-      <>
-        <div className="flex justify-end">
-          <CopyButton text={raw} label={t('raw')} />
-        </div>
-        <JsonBlock text={raw} label={t('raw')} />
-      </>
-    );
+  if (raw) return <RawTextBlock raw={raw} label={t('raw')} />;
   return (
     <>
       <a href={`${basePath}/jobs/${id}?raw=1#raw`} className={`${buttonClass()} no-js-only`}>

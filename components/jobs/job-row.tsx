@@ -11,6 +11,7 @@ import { LinkButton } from '../ui/link-button';
 import type { Acted } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
+import { useTooLargeText } from './too-large';
 
 // What a row unfolds to, and what became of an action, come with the first of their kind.
 const RawJson = lazy(() =>
@@ -59,6 +60,7 @@ export const JobRow = memo(function JobRow({
   const t = useTranslations();
   const { basePath } = useLive();
   const columnName = useColumnName();
+  const tooLargeText = useTooLargeText();
   const [unfolded, setUnfolded] = useState(false);
   const details = useId();
   useHold(unfolded);
@@ -109,7 +111,11 @@ export const JobRow = memo(function JobRow({
             {job.jobClass ?? t('jobs.noClass')}
           </Link>
           <span className="job-id">{job.id}</span>
-          {saysWhy && <span className="job-error">{job.error}</span>}
+          {job.tooLarge ? (
+            <span className="text-[13px] text-soft">{tooLargeText(job.tooLarge)}</span>
+          ) : (
+            saysWhy && <span className="job-error">{job.error}</span>
+          )}
         </div>
         <div className="job-facts">
           {columns

@@ -2,21 +2,23 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { useCount } from '../quantities';
 import type { ListPage } from './use-live-rows';
 
 interface Props {
-  search: Pick<ListPage, 'named' | 'labelsOfNewest'>;
+  search: Pick<ListPage, 'named' | 'labelsOfNewest' | 'unsearched'>;
   path: string;
   params: Record<string, string>;
 }
 
-/** What the words of a search were taken for. */
+/** What the words of a search were taken for, and what was not searched. */
 export default function SearchNote({
-  search: { named = [], labelsOfNewest },
+  search: { named = [], labelsOfNewest, unsearched = 0 },
   path,
   params,
 }: Props) {
   const t = useTranslations('search');
+  const number = useCount();
   return (
     <div className="my-2 flex flex-col gap-1.5 text-[13px] text-soft">
       {named.map(({ source, as, asText }) => (
@@ -32,6 +34,9 @@ export default function SearchNote({
         </p>
       ))}
       {labelsOfNewest && <p>{t('labelsOfNewest')}</p>}
+      {unsearched > 0 && (
+        <p role="status">{t('unsearched', { count: unsearched, number: number(unsearched) })}</p>
+      )}
     </div>
   );
 }

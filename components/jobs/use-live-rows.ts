@@ -73,6 +73,7 @@ export function useLiveRows({
               searched: page.searched,
               hint: page.hint,
               named: page.named,
+              unsearched: page.unsearched,
               rows: merged.rows,
             },
             left: merged.left,

@@ -312,6 +312,7 @@ export const ROUTES: Record<string, RouteCase> = {
   '/api/jobs': at('/api/jobs'),
   '/api/jobs/[id]': { path: ({ job }) => `/api/jobs/${job}` },
   '/api/jobs/[id]/raw': { path: ({ job }) => `/api/jobs/${job}/raw` },
+  '/api/jobs/[id]/download': { path: ({ job }) => `/api/jobs/${job}/download`, status: 405 },
   '/api/jobs/counts': at('/api/jobs/counts'),
   '/api/jobs/chart': at('/api/jobs/chart'),
   '/api/jobs/completion': at('/api/jobs/completion?text=cla'),

@@ -17,6 +17,7 @@ export const OTHER_ACTIONS = [
   'bulk.pause',
   'bulk.resume',
   'bulk.cancel',
+  'job.export',
   'unreadable',
 ] as const;
 export type AuditAction = Permission | (typeof OTHER_ACTIONS)[number];

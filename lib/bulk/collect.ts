@@ -4,9 +4,9 @@ import { codeOf } from '../db/error-code';
 import type { Tx } from '../db/types';
 import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
 import type { GoodJob } from '../good-job/tables';
-import type { Found } from '../jobs/recheck';
+import type { RedactedMatch, ScannedJob } from '../jobs/recheck';
 import { type Order, beyond, orderBy } from '../keyset';
-import { COUNTED_AT_MOST, searched } from './preview';
+import { COUNTED_AT_MOST, bulkSearchBudget, scanFirst } from './preview';
 import { type RunRow, TARGETS, targetOf } from './run-rows';
 import { isActionable, targetJobs } from './target';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
@@ -26,71 +26,74 @@ export const PARTS = 4;
 /** The jobs of a batch are in one part: who acts on one of them has the batch locked. An id's last byte is random. */
 const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
 
-/** What is found in two steps (lib/jobs/recheck.ts) is a target only when it is kept in the second. */
-async function chosen(
+/** The jobs of the target that the action is for, as they were at the cut-off. */
+async function actionableMatch(
   tx: Tx,
   gj: GoodJob,
   action: BulkAction,
   target: BulkTarget,
   cutOff: CutOff,
-): Promise<Found> {
-  const found = await targetJobs(tx, gj, target);
-  const also = (condition: Sql) =>
-    sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`;
-  return {
-    condition: also(found.condition),
-    unchecked: also(found.unchecked),
-    isDoubtful: found.isDoubtful,
-    keep: (tx, ids) => found.keep(tx, ids),
-  };
+): Promise<RedactedMatch> {
+  const match = await targetJobs(tx, gj, target);
+  return match.map(
+    (condition) =>
+      sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`,
+  );
 }
 
-/** Lists the jobs of `from` (`good_jobs j WHERE …`) as targets; how many. */
-async function list(tx: Tx, gj: GoodJob, runId: string, found: Found, from: Sql): Promise<number> {
-  if (!found.isDoubtful) {
+/** Lists the jobs of `from` (`good_jobs j WHERE …`) that match as targets; how many. */
+async function list(
+  tx: Tx,
+  gj: GoodJob,
+  runId: string,
+  match: RedactedMatch,
+  from: Sql,
+): Promise<number> {
+  if (!match.needsRecheck) {
     const [listed] = await tx.query<{ count: number }>(sql`
       WITH listed AS (INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${from} RETURNING 1) SELECT count(*)::int AS count FROM listed`);
     return listed?.count ?? 0;
   }
-  const read = await tx.query<{ id: string }>(sql`SELECT j.id FROM ${from}`);
-  return listKept(
-    tx,
-    gj,
-    runId,
-    found,
-    read.map(({ id }) => id),
+  const scanned = await tx.query<ScannedJob>(
+    match.scanSql(sql`(SELECT j.*, j.xmin FROM ${from}) j`),
   );
+  return listVisible(tx, gj, runId, match, scanned);
 }
 
-async function listKept(
+/** Lists the visible matches as targets. Large jobs are none: the preview has said so. */
+async function listVisible(
   tx: Tx,
   gj: GoodJob,
   runId: string,
-  found: Found,
-  ids: string[],
+  match: RedactedMatch,
+  scanned: readonly ScannedJob[],
 ): Promise<number> {
-  const kept = await found.keep(tx, ids);
+  const { ids } = await match.visibleIds(tx, scanned, bulkSearchBudget());
   await tx.query(
-    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...kept]}::uuid[])`,
+    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`,
   );
-  return kept.size;
+  return ids.size;
 }
 
 /** All of them; null: there are too many, or too many to search among. */
-async function listAll(tx: Tx, gj: GoodJob, runId: string, found: Found): Promise<number | null> {
-  if (!found.isDoubtful)
+async function listAll(
+  tx: Tx,
+  gj: GoodJob,
+  runId: string,
+  match: RedactedMatch,
+): Promise<number | null> {
+  if (!match.needsRecheck)
     return unlessMore(
       await list(
         tx,
         gj,
         runId,
-        found,
-        sql`${gj.jobs} j WHERE ${found.condition} LIMIT ${COUNTED_AT_MOST + 1}`,
+        match,
+        sql`${gj.jobs} j WHERE ${match.sql} LIMIT ${COUNTED_AT_MOST + 1}`,
       ),
     );
-  const read = await tx.query<{ id: string | null }>(searched(gj, found, sql`true`));
-  const ids = read.flatMap(({ id }) => id ?? []);
-  return ids.length < read.length ? null : listKept(tx, gj, runId, found, ids);
+  const { scanned, isAll } = await scanFirst(tx, gj, match, sql`true`);
+  return isAll ? listVisible(tx, gj, runId, match, scanned) : null;
 }
 
 const unlessMore = (listed: number) => (listed > COUNTED_AT_MOST ? null : listed);
@@ -111,7 +114,7 @@ export async function countTouched(
   target: BulkTarget,
   cutOff: CutOff,
 ): Promise<number> {
-  const { condition } = await chosen(tx, gj, action, target, cutOff);
+  const { sql: condition } = await actionableMatch(tx, gj, action, target, cutOff);
   const [row] = await tx.query<{ count: number }>(
     sql`SELECT count(*)::int AS count FROM ${gj.jobs} j WHERE ${condition}`,
   );
@@ -127,14 +130,14 @@ export async function listAtOnce(
   target: BulkTarget,
   cutOff: CutOff,
 ): Promise<number | null> {
-  const found = await chosen(tx, gj, action, target, cutOff);
+  const match = await actionableMatch(tx, gj, action, target, cutOff);
   await tx.query(sql`SAVEPOINT at_once`);
   const [before] = await tx.query<{ ms: string }>(
     sql`SELECT current_setting('statement_timeout') AS ms`,
   );
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
   try {
-    const listed = await listAll(tx, gj, runId, found);
+    const listed = await listAll(tx, gj, runId, match);
     await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
     if (listed !== null) return listed;
   } catch (error) {
@@ -175,13 +178,13 @@ export async function collectWindow(
   const [end] = await tx.query<Place>(sql`
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
   const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
-  const found = await chosen(tx, gj, run.action, targetOf(run), run.cutOff);
+  const match = await actionableMatch(tx, gj, run.action, targetOf(run), run.cutOff);
   const listed = await list(
     tx,
     gj,
     run.id,
-    found,
-    sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${found.condition}`,
+    match,
+    sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${match.needsRecheck ? match.baseSql : match.sql}`,
   );
   return { found: listed, to: end ?? null };
 }

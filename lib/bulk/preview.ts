@@ -8,7 +8,7 @@ import { cutOffNow } from '../good-job/cut-off';
 import { paramsProblem } from '../good-job/params';
 import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { Found } from '../jobs/recheck';
+import { type RedactedMatch, type ScannedJob, SearchBudget } from '../jobs/recheck';
 import { isActionable, settleTarget, targetJobs } from './target';
 import {
   type BulkAction,
@@ -33,36 +33,53 @@ export async function previewBulk(
   action: BulkAction,
   target: BulkTarget,
 ): Promise<BulkPreview> {
-  const { settled, cutOff, found } = await ctx.db.read(async (tx) => {
+  const { settled, cutOff, match } = await ctx.db.read(async (tx) => {
     const words = await settleTarget(tx, ctx.gj, target);
     return {
       settled: words,
       cutOff: await cutOffNow(tx),
-      found: await targetJobs(tx, ctx.gj, words),
+      match: await targetJobs(tx, ctx.gj, words),
     };
   });
-  if (found.isDoubtful)
-    return { target: settled, cutOff, ...(await countDoubtful(ctx, action, found)) };
-  const matches = found.condition;
+  if (match.needsRecheck)
+    return { target: settled, cutOff, ...(await countRechecked(ctx, action, match)) };
+  const matches = match.sql;
   const [counted, skipped] = await Promise.all([
     countStates(ctx, action, matches),
     countSkipped(ctx, action, matches),
   ]);
-  return { target: settled, cutOff, ...counted, skipped };
+  return { target: settled, cutOff, ...counted, skipped, unsearched: 0 };
 }
 
-/** Where each job found must be looked at again: jobs of the rest of the filter among which they are searched. */
+/** Where matches are rechecked: jobs of the rest of the filter among which they are searched. */
 export const SEARCHED_AT_MOST = 100_000;
 
+/** Bytes of the jobs among which they are searched, without the first kilobyte of each. */
+const SEARCHED_BYTES = 16_000_000;
+
+/** A run reads no large job: its preview has said that they are not changed. */
+export const bulkSearchBudget = (): SearchBudget => new SearchBudget({ largeBytes: 0 });
+
 /**
- * The first of the jobs on which `base` holds, of those the candidates; null: there are more of them. It is they that
- * are limited and not the candidates, whose number would tell of what is hidden.
+ * Candidates and large jobs among the first jobs on which `base` holds; null: there are more of those, or their texts
+ * are too many. It is all of them that are limited and not the candidates, whose number would tell of what is hidden.
  */
-export function searched(gj: GoodJob, { condition, unchecked }: Found, base: Sql): Sql {
-  return sql`
-    WITH first AS MATERIALIZED (SELECT j.id, row_number() OVER () AS n FROM ${gj.jobs} j WHERE ${unchecked} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1})
-    SELECT j.id FROM first JOIN ${gj.jobs} j ON j.id = first.id WHERE first.n <= ${SEARCHED_AT_MOST} AND (${condition})
-    UNION ALL SELECT NULL FROM first WHERE n > ${SEARCHED_AT_MOST}`;
+export async function scanFirst(
+  tx: Tx,
+  gj: GoodJob,
+  match: RedactedMatch,
+  base: Sql,
+): Promise<{ scanned: ScannedJob[]; isAll: boolean }> {
+  const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${match.baseSql} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1}) j`;
+  const rows = await tx.query<ScannedJob>(
+    match.scanSql(source, {
+      lastN: SEARCHED_AT_MOST + 1,
+      limit: SEARCHED_AT_MOST + 1,
+      maxBytes: SEARCHED_BYTES,
+    }),
+  );
+  const scanned = rows.filter(({ n, exhausted }) => n <= SEARCHED_AT_MOST && !exhausted);
+  return { scanned, isAll: scanned.length === rows.length };
 }
 
 interface Again {
@@ -74,24 +91,26 @@ interface Again {
   unreadable: number;
 }
 
-/** The same where each job found must be looked at again. No planner is asked: it knows of what is hidden. */
-async function countDoubtful(
+/** The same where matches are rechecked. No planner is asked: it knows of what is hidden. */
+async function countRechecked(
   ctx: Ctx,
   action: BulkAction,
-  found: Found,
-): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped'>> {
+  match: RedactedMatch,
+): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped' | 'unsearched'>> {
   const [to, others] = await Promise.all(
     [isActionable(action), sql`(${isActionable(action)}) IS NOT TRUE`].map((base) =>
-      keptOf(ctx, action, found, base),
+      recheckedOf(ctx, action, match, base),
     ),
   );
   const count = to?.rows.reduce((sum, row) => sum + row.count, 0) ?? 0;
   const sum = (name: 'running' | 'blank' | 'unreadable') =>
     to?.rows.reduce((total, row) => total + row[name], 0) ?? 0;
+  const unsearched = to?.unsearched ?? 0;
   return {
-    total: { kind: to?.isAll ? 'exact' : 'at_least', count },
+    unsearched,
+    total: { kind: to?.isAll && unsearched === 0 ? 'exact' : 'at_least', count },
     states: to || others ? byState([...(to?.rows ?? []), ...(others?.rows ?? [])]) : null,
-    more: !to?.isAll || !others?.isAll,
+    more: !to?.isAll || !others?.isAll || unsearched + others.unsearched > 0,
     skipped: to?.isAll
       ? { running: sum('running'), blankError: sum('blank'), unreadable: sum('unreadable') }
       : null,
@@ -99,26 +118,23 @@ async function countDoubtful(
 }
 
 /** Null: they could not be searched in time. */
-async function keptOf(
+async function recheckedOf(
   ctx: Ctx,
   action: BulkAction,
-  found: Found,
+  match: RedactedMatch,
   base: Sql,
-): Promise<{ rows: Again[]; isAll: boolean } | null> {
-  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
-    tx.query<{ id: string | null }>(searched(ctx.gj, found, base)),
-  );
+): Promise<{ rows: Again[]; isAll: boolean; unsearched: number } | null> {
+  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) => scanFirst(tx, ctx.gj, match, base));
   if (!read) return null;
-  const ids = read.flatMap(({ id }) => id ?? []);
-  const rows = await ctx.db.read(async (tx) => {
-    const kept = await found.keep(tx, ids);
-    return tx.query<Again>(sql`
+  return ctx.db.read(async (tx) => {
+    const { ids, unsearched } = await match.visibleIds(tx, read.scanned, bulkSearchBudget());
+    const rows = await tx.query<Again>(sql`
       SELECT state, actionable, count(*)::int AS count, (count(*) FILTER (WHERE running))::int AS running,
              (count(*) FILTER (WHERE blank AND NOT unreadable))::int AS blank, (count(*) FILTER (WHERE unreadable))::int AS unreadable
-        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...kept]}::uuid[])) j
+        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])) j
        GROUP BY state, actionable`);
+    return { rows, isAll: read.isAll, unsearched };
   });
-  return { rows, isAll: read.length === ids.length };
 }
 
 /** A preview that takes too long says so; it is no reason not to show the rest. */

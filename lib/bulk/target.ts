@@ -4,7 +4,7 @@ import { ConsoleError } from '../errors';
 import type { GoodJob } from '../good-job/tables';
 import type { Tx } from '../db/types';
 import { withFailures } from '../jobs/failure-terms';
-import { type Found, candidates } from '../jobs/recheck';
+import { RedactedMatch, redactedMatch } from '../jobs/recheck';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
 import { settle } from '../jobs/settle';
 import { targetParams } from './target-params';
@@ -41,40 +41,28 @@ export function isReadable(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(targetParams(target.query)));
 }
 
-const all = (condition: Sql): Found => ({
-  condition,
-  unchecked: condition,
-  isDoubtful: false,
-  keep: (_tx, ids) => Promise.resolve(new Set(ids)),
-});
-
 /**
  * The jobs of a settled target, whatever their state. A group of failures is looked up each time: its bounds are in the
  * filter, so later it can only have lost jobs, and those that were written since the cut-off are none of the run's.
  */
-export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<Found> {
+export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<RedactedMatch> {
   switch (target.kind) {
     case 'ids':
-      return all(sql`j.id = ANY(${target.ids}::uuid[])`);
+      return RedactedMatch.all(gj, sql`j.id = ANY(${target.ids}::uuid[])`);
     case 'batch':
-      return all(sql`j.batch_id = ${target.batchId}`);
+      return RedactedMatch.all(gj, sql`j.batch_id = ${target.batchId}`);
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const found = candidates(gj, {
+      const match = redactedMatch(gj, {
         ...filter,
         terms: await withFailures(tx, gj, filter.terms, { anew: true }),
       });
-      const own = (condition: Sql) =>
+      return match.map((condition) =>
         target.batchId
           ? sql`(j.batch_id = ${target.batchId} AND ${condition})`
-          : sql`(${condition})`;
-      return {
-        condition: own(found.condition),
-        unchecked: own(found.unchecked),
-        isDoubtful: found.isDoubtful,
-        keep: (db, ids) => found.keep(db, ids),
-      };
+          : sql`(${condition})`,
+      );
     }
   }
 }

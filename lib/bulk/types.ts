@@ -49,6 +49,8 @@ export interface BulkPreview {
   more: boolean;
   /** Of `total`, those that will come to nothing as they are now; null: not looked at in time. */
   skipped: { running: number; blankError: number; unreadable: number } | null;
+  /** Jobs whose texts are too large to be searched: they may match, and are not changed. */
+  unsearched: number;
 }
 
 /**

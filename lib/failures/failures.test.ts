@@ -238,7 +238,9 @@ describe('the jobs of a group', () => {
         });
         // What it is started with names the same jobs.
         const ctx = console_.ctx();
-        const { condition } = await ctx.db.read((tx) => targetJobs(tx, ctx.gj, preview.target));
+        const { sql: condition } = await ctx.db.read((tx) =>
+          targetJobs(tx, ctx.gj, preview.target),
+        );
         const { rows } = await console_.client.query<{ id: string }>(
           `SELECT j.id FROM good_jobs j WHERE ${condition.text}`,
           condition.values,

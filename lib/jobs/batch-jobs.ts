@@ -7,8 +7,8 @@ import type { GoodJob } from '../good-job/tables';
 import { type Cursor, type Page, toPage } from '../paging';
 import { type JobFilter, isUnderstood } from './filters';
 import { keepPage, knownPage, stillHolds } from './known-pages';
-import { type ReadJobRow, jobRowColumns, redactRow } from './list';
-import { type Candidates, candidates } from './recheck';
+import { type ReadJobRow, jobRowColumns, redactRows } from './list';
+import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
 import { settle } from './settle';
 import type { JobPage, JobRow } from './types';
 
@@ -79,8 +79,8 @@ function membersBeside(
  */
 const allMembers = (gj: GoodJob, batchId: string, { state, terms }: JobFilter): Sql => sql`
   SELECT id, created_at, ready_at FROM (
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${candidates(gj, { state: null, terms }).condition} AS fits
-      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${candidates(gj, { state, terms: [] }).condition} OFFSET 0) j
+    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(gj, { state: null, terms }).sql} AS fits
+      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${redactedMatch(gj, { state, terms: [] }).sql} OFFSET 0) j
    WHERE fits`;
 
 /** A member, by its place in the batch's order. */
@@ -116,7 +116,7 @@ async function boundOf(
   const [row] = await tx.query<Bound & { isLarge: boolean }>(sql`
     SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt",
            (SELECT count(*) = ${LARGE} FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${LARGE}) s) AS "isLarge" FROM (
-      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${candidates(gj, filter).condition} AS fits
+      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(gj, filter).sql} AS fits
         FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) j
      WHERE j.fits AND ${from} ORDER BY ${order} OFFSET ${filter.limit} LIMIT 1`);
   return row ?? null;
@@ -128,23 +128,38 @@ function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direc
     : sql`j.created_at <= ${createdAt} AND (j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
 }
 
+type BatchJobPage = Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched' | 'unsearched'>;
+const NOTHING: BatchJobPage = {
+  rows: [],
+  previous: null,
+  next: null,
+  searched: null,
+  unsearched: 0,
+};
+
 /** Members of the rest of the filter that one answer is about where each one found must be looked at again. */
 const SEARCHED = 5_000;
+/** Members of the first statement that searches them. */
+const FIRST_PART = 250;
 
 /** One page of a batch's jobs, newest first. */
 export async function listBatchJobs(
   ctx: Ctx,
   batchId: string,
   asked: JobFilter,
-): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
-  if (!isUnderstood(asked)) return { rows: [], previous: null, next: null, searched: null };
+): Promise<BatchJobPage> {
+  if (!isUnderstood(asked)) return NOTHING;
   const { gj } = ctx;
   return ctx.db.read(
     async (tx) => {
       const { filter } = await settle(tx, gj, asked);
-      const found = candidates(gj, filter);
-      if (found.isDoubtful) return searchBatch(tx, gj, batchId, filter, found);
-      return { ...(await readBatchPage(tx, gj, batchId, filter, found)), searched: null };
+      const match = redactedMatch(gj, filter);
+      if (match.needsRecheck) return searchBatch(tx, gj, batchId, filter, match);
+      return {
+        ...(await readBatchPage(tx, gj, batchId, filter, match)),
+        searched: null,
+        unsearched: 0,
+      };
     },
     { byIndexOnly: true },
   );
@@ -156,43 +171,62 @@ async function searchBatch(
   gj: GoodJob,
   batchId: string,
   filter: JobFilter,
-  found: Candidates,
-): Promise<Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'>> {
+  match: RedactedMatch,
+): Promise<BatchJobPage> {
   const { cursor, limit } = filter;
   const place = cursor && (await placeOf(tx, gj, cursor));
-  if (cursor && !place) return { rows: [], previous: null, next: null, searched: null };
+  if (cursor && !place) return NOTHING;
   const order = inOrder(cursor);
   const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
-  const members = await tx.query<{ id: string; createdAt: string; fits: boolean }>(sql`
-    WITH page AS MATERIALIZED (
-      SELECT j.id, j.created_at, j.ready_at, row_number() OVER (ORDER BY ${order}) AS n
-        FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${found.unchecked} OFFSET 0) j WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1})
-    SELECT j.id, j.created_at AS "createdAt", coalesce((${found.condition}), false) AS fits FROM page JOIN ${gj.jobs} j ON j.id = page.id ORDER BY page.n`);
-  const looked = members.slice(0, SEARCHED);
-  const rows = await found.first<ReadJobRow>(
-    tx,
-    looked.filter(({ fits }) => fits).map(({ id }) => id),
-    limit + 1,
-    jobRowColumns(gj, sql`j.created_at`),
-  );
-  const page = toPage(
-    rows.map((row) => redactRow(row)),
-    cursor,
-    limit,
-  );
-  const last = looked.at(-1);
-  if (rows.length > limit || members.length <= SEARCHED || !last)
-    return { ...page, searched: null };
-  const further: Cursor = {
-    direction: cursor?.direction ?? 'after',
-    id: last.id,
-    at: last.createdAt,
+  const members = await tx.query<{ id: string; at: string }>(sql`
+      SELECT j.id, j.created_at AS at FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${match.baseSql} OFFSET 0) j
+       WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1}`);
+  const found = await searchMembers(tx, gj, match, members.slice(0, SEARCHED), limit + 1);
+  const page = {
+    ...toPage(await redactRows(found.rows), cursor, limit),
+    unsearched: found.unsearched,
   };
+  const end = members[found.looked - 1];
+  if (found.rows.length > limit || found.looked === members.length || !end)
+    return { ...page, searched: null };
+  const further: Cursor = { direction: cursor?.direction ?? 'after', ...end };
   return {
     ...page,
     ...(further.direction === 'after' ? { next: further } : { previous: further }),
-    searched: { at: last.createdAt, looked: looked.length },
+    searched: { at: end.at, looked: found.looked },
   };
+}
+
+/** Searches the members in their order, in parts that grow, until `wanted` are found or the bytes are used up. */
+async function searchMembers(
+  tx: Tx,
+  gj: GoodJob,
+  match: RedactedMatch,
+  members: readonly { id: string }[],
+  wanted: number,
+): Promise<{ rows: ReadJobRow[]; unsearched: number; looked: number }> {
+  const budget = new SearchBudget();
+  const found = { rows: [] as ReadJobRow[], unsearched: 0, looked: 0 };
+  for (let size = FIRST_PART; found.looked < members.length; size *= 4) {
+    const ids = members.slice(found.looked, found.looked + size).map(({ id }) => id);
+    const source = sql`unnest(${ids}::uuid[]) WITH ORDINALITY page(id, place) CROSS JOIN LATERAL (SELECT * FROM ${gj.jobs} j WHERE j.id = page.id OFFSET 0) j`;
+    const scanned = await tx.query<ScannedJob>(
+      match.scanSql(source, { lastN: ids.length, maxBytes: budget.remainingBytes }),
+    );
+    scanned.sort((a, b) => a.n - b.n);
+    const cut = scanned.findIndex(({ exhausted }) => exhausted);
+    const part = cut < 0 ? scanned : scanned.slice(0, cut + 1);
+    const visible = await match.firstVisible<ReadJobRow>(tx, part, budget, {
+      wanted: wanted - found.rows.length,
+      columns: jobRowColumns(gj, sql`j.created_at`),
+    });
+    found.rows.push(...visible.rows);
+    found.unsearched += visible.unsearched;
+    found.looked += cut < 0 ? ids.length : (part.at(-1)?.n ?? ids.length);
+    budget.remainingBytes -= part.at(-1)?.total ?? 0;
+    if (cut >= 0 || found.rows.length >= wanted) break;
+  }
+  return found;
 }
 
 const inOrder = (cursor: Cursor | null): Sql =>
@@ -246,7 +280,7 @@ async function readBatchPage(
   gj: GoodJob,
   batchId: string,
   filter: JobFilter,
-  { condition }: Candidates,
+  { sql: condition }: RedactedMatch,
 ): Promise<Page<JobRow>> {
   const { cursor, limit } = filter;
   const direction = cursor?.direction ?? 'after';
@@ -260,7 +294,7 @@ async function readBatchPage(
         SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${limit + 1}),
       numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
       SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
-    return rows.map((row) => redactRow(row));
+    return redactRows(rows);
   };
   const readAt = Date.now();
   const key = keyOf(gj, batchId, filter, place);

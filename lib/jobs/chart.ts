@@ -15,7 +15,7 @@ import {
   isCreatedBound,
 } from './chart-types';
 import { type JobFilter, isUnderstood } from './filters';
-import { type Candidates, candidates } from './recheck';
+import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
 import { settle } from './settle';
 
 const LIMITS = {
@@ -52,10 +52,10 @@ export async function chartOfList(
   const terms = asked.terms.filter((term) => !isCreatedBound(term));
   const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, { ...asked, terms }));
   if (!isUnderstood(filter)) return chartJobs(ctx, sql`false`, request);
-  const found = candidates(ctx.gj, filter);
-  const chart = await (found.isDoubtful
-    ? chartDoubtful(ctx, found, request)
-    : chartJobs(ctx, found.condition, request));
+  const match = redactedMatch(ctx.gj, filter);
+  const chart = await (match.needsRecheck
+    ? chartRechecked(ctx, match, request)
+    : chartJobs(ctx, match.sql, request));
   return request.by === 'queue' ? withShownQueues(ctx, chart) : chart;
 }
 
@@ -68,16 +68,17 @@ async function withShownQueues(ctx: Ctx, chart: Chart): Promise<Chart> {
   return { ...chart, series: chart.series.map((one) => ({ ...one, name: shown(one.name) })) };
 }
 
-/** Jobs that are looked at again at most. */
+/** Jobs that are rechecked at most, and their bytes; beyond them there is no chart. */
 const LOOKED_AGAIN = 4_000;
+const RECHECKED_BYTES = 4_000_000;
 
 /**
  * The same where each job found must be looked at again: of so many jobs in the range, exactly; of more, of a share of
  * them that does not depend on what is searched for.
  */
-async function chartDoubtful(
+async function chartRechecked(
   ctx: Ctx,
-  found: Candidates,
+  match: RedactedMatch,
   { range, by }: ChartRequest,
 ): Promise<Chart> {
   const { seconds, buckets } = CHART_RANGES[range];
@@ -98,20 +99,24 @@ async function chartDoubtful(
             sql`SELECT count(*)::int AS count FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange}`,
           );
       const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / LOOKED_AGAIN));
-      const rows = await tx.query<{ id: string; bucket: number; name: string | null }>(sql`
-      SELECT j.id, floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name
-        FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 AND (${found.condition})`);
-      const kept = await found.keep(
-        tx,
-        rows.map(({ id }) => id),
+      const source = sql`(SELECT j.* FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 LIMIT ${LOOKED_AGAIN * 2}) j`;
+      const scanned = await tx.query<ScannedJob>(
+        match.scanSql(source, { maxBytes: RECHECKED_BYTES, limit: LOOKED_AGAIN * 2 }),
       );
-      return { rows: rows.filter(({ id }) => kept.has(id)), factor: (100 / percent) * oneOf };
+      if (scanned.some(({ exhausted }) => exhausted)) return null;
+      const { ids, unsearched } = await match.visibleIds(tx, scanned, new SearchBudget());
+      const rows = await tx.query<{ bucket: number; name: string | null }>(sql`
+      SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name
+        FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`);
+      return { rows, factor: (100 / percent) * oneOf, isWhole: unsearched === 0 };
     },
     SAMPLE_BUDGET_MS * 2,
   );
   if (!answer) return { range, by, start, series: [], accuracy: { kind: 'unknown' } };
   const accuracy: Chart['accuracy'] =
-    answer.factor === 1 ? { kind: 'exact' } : { kind: 'sample', rows: answer.rows.length };
+    answer.factor === 1 && answer.isWhole
+      ? { kind: 'exact' }
+      : { kind: 'sample', rows: answer.rows.length };
   return {
     range,
     by,

@@ -1,13 +1,14 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Tx } from '../db/types';
-import { parseJson } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { SecretRegistry } from '../redaction/secret-registry';
+import type { SecretRegistry } from '../redaction/secret-registry';
+import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './job-texts';
 
 /** Jobs of one value that are looked at: of two one shows it, if any does. */
 export const JOBS_OF_VALUE = 2;
-const LARGEST = 1_000_000;
+/** Jobs that one statement reads. */
+const CHUNK = 50;
 
 /** A value, and some of the jobs that have it. */
 export interface ValueOfJobs {
@@ -28,31 +29,30 @@ export async function withJobs(
       FROM unnest(${values.map(({ value }) => value)}::text[]) WITH ORDINALITY v(value, n) ORDER BY v.n`);
 }
 
-/** The values that lists show as they are: nothing of them is hidden, by itself or because a job's arguments hide it. */
+/**
+ * The values that lists show as they are: nothing of them is hidden, by itself or because another text of a job hides
+ * it. A job that was not read completely shows nothing.
+ */
 export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Promise<string[]> {
   const rules = redaction();
   const values = found.filter(({ value }) => rules.redactText(value) === value);
   if (rules.off || values.length === 0) return values.map(({ value }) => value);
-  const rows = await tx.query<{
-    id: string;
-    jobClass: string | null;
-    arguments: string | null;
-  }>(sql`
-    SELECT j.id, j.job_class AS "jobClass", (j.serialized_params -> 'arguments')::text AS arguments
-      FROM ${gj.jobs} j WHERE j.id = ANY(${values.flatMap(({ ids }) => ids)}::uuid[]) AND coalesce(pg_column_size(j.serialized_params), 0) <= ${LARGEST}`);
-  const secretsOf = new Map(
-    rows.map(({ id, jobClass, arguments: stored }) => {
-      const secrets = new SecretRegistry();
-      if (stored !== null)
-        rules.redactJson(parseJson(stored), { of: 'arguments', jobClass, secrets });
-      return [id, secrets];
-    }),
-  );
-  const isClear = ({ value, ids }: ValueOfJobs) =>
-    ids.some((id) =>
-      ((secrets) => secrets !== undefined && rules.redactText(value, secrets) === value)(
-        secretsOf.get(id),
-      ),
-    );
+  const budget = newJobBudget();
+  const secretsOf = new Map<string, SecretRegistry>();
+  const ids = [...new Set(values.flatMap((value) => value.ids))];
+  for (let from = 0; from < ids.length && !budget.exhausted; from += CHUNK) {
+    const rows = await tx.query<StoredTexts & { id: string }>(sql`
+      SELECT j.id, ${storedTextColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids.slice(from, from + CHUNK)}::uuid[])`);
+    for (const row of rows) {
+      const { secrets } = redactTexts(row, { budget, withArguments: true });
+      secretsOf.set(row.id, secrets);
+      await budget.yieldIfDue();
+    }
+  }
+  const isClear = ({ value, ids: jobs }: ValueOfJobs) =>
+    jobs.some((id) => {
+      const secrets = secretsOf.get(id);
+      return secrets !== undefined && rules.redactText(value, secrets) === value;
+    });
   return values.filter(isClear).map(({ value }) => value);
 }

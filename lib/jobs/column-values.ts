@@ -1,31 +1,23 @@
 import 'server-only';
-import sql, { type Sql, join, raw } from 'sql-template-tag';
+import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { type Json, get, parseJson, stringOf } from '../good-job/json';
-import { redaction } from '../redaction/redaction';
-import { SecretRegistry } from '../redaction/secret-registry';
+import { type Json, get, stringOf } from '../good-job/json';
 import { cut } from '../text';
 import { type Column, type ExtraValues, isPath } from './columns';
+import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './job-texts';
 import type { JobRow } from './types';
 
 /** Characters of a value that a list carries at most. */
 const TEXT_SHOWN = 120;
-/** Compressed, bytes; of larger payloads a column shows nothing. */
-const LARGEST = 1_000_000;
 
 const STORED: Partial<Record<Column, Sql>> = {
   created: sql`j.created_at`,
   scheduled: sql`j.scheduled_at`,
   performed: sql`j.performed_at`,
   finished: sql`j.finished_at`,
-  cron: sql`left(j.cron_key, ${TEXT_SHOWN})`,
 };
 
-interface ReadValues extends Record<string, string | null> {
-  id: string;
-  job_class: string | null;
-  arguments: string | null;
-}
+type ReadValues = StoredTexts & { id: string } & Record<`value${number}`, string | null>;
 
 /** The rows with what these columns need besides a JobRow's own: read by id, and only when a viewer chose such a column. */
 export async function withColumns(
@@ -37,44 +29,39 @@ export async function withColumns(
     STORED[column] ? [{ column, value: STORED[column] }] : [],
   );
   const paths = columns.filter(isPath);
-  if (stored.length + paths.length === 0 || rows.length === 0) return rows;
-  // What is hidden at a path depends on what stands around it: all arguments are read, and the path is taken of what is shown.
-  const args =
-    paths.length > 0 || columns.includes('cron')
-      ? sql`CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST} THEN (j.serialized_params -> 'arguments')::text END`
-      : sql`NULL`;
+  const hasCron = columns.includes('cron');
+  if ((stored.length + paths.length === 0 && !hasCron) || rows.length === 0) return rows;
+  // What is hidden at a path, or of a key, depends on all texts of the job: they are read, and the value is taken of what is redacted.
+  const texts = paths.length > 0 || hasCron ? sql`, ${storedTextColumns({ always: true })}` : empty;
   const others = stored.map(({ value }, n) => sql`, ${value} AS ${raw(`value${n}`)}`);
   // good_jobs_pkey
   const values = await ctx.db.read((tx) =>
     tx.query<ReadValues>(
-      sql`SELECT j.id, j.job_class, ${args} AS arguments ${others.length > 0 ? join(others, ' ') : sql``} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`,
+      sql`SELECT j.id ${texts} ${others.length > 0 ? join(others, ' ') : empty} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`,
     ),
   );
   const byId = new Map(values.map((row) => [row.id, row]));
-  return rows.map((row) => {
+  const budget = newJobBudget();
+  const extended: JobRow[] = [];
+  for (const row of rows) {
     const read = byId.get(row.id);
-    const secrets = new SecretRegistry();
-    const shown = read?.arguments
-      ? redaction().redactJson(parseJson(read.arguments), {
-          of: 'arguments',
-          jobClass: read.job_class,
-          secrets,
-        })
-      : undefined;
-    const text = (value: string | null) => value && redaction().redactText(value, secrets);
+    const redacted =
+      read && texts !== empty ? redactTexts(read, { budget, withArguments: true }) : undefined;
+    await budget.yieldIfDue();
     const extra: ExtraValues = {
-      ...Object.fromEntries(
-        stored.map(({ column }, n) => [column, text(read?.[`value${n}`] ?? null)]),
-      ),
+      ...Object.fromEntries(stored.map(({ column }, n) => [column, read?.[`value${n}`] ?? null])),
+      ...(hasCron ? { cron: redacted?.cronKey ? cut(redacted.cronKey, TEXT_SHOWN) : null } : {}),
       ...Object.fromEntries(
         paths.map((column) => [
           column,
-          printed(shown && valueAt(shown, column.split('.').slice(1))),
+          printed(redacted?.arguments && valueAt(redacted.arguments, column.split('.').slice(1))),
         ]),
       ),
     };
-    return { ...row, extra };
-  });
+    const tooLarge = row.tooLarge ?? redacted?.tooLarge;
+    extended.push({ ...row, ...(tooLarge ? { tooLarge } : {}), extra });
+  }
+  return extended;
 }
 
 /** As `#>` finds it: a key of an object, or a place in an array, counted from its end when negative. */

@@ -8,7 +8,7 @@ import { JOB_STATES, type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type JobFilter, isUnderstood, jobFilterParams, listedStates } from './filters';
 import { indexTerms, knownSelected, select } from './index-terms';
-import { type Candidates, candidates } from './recheck';
+import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
 import { settle } from './settle';
 import { sizesByIndexes } from './table-sizes';
 import { isSlow, wildcard } from './term-conditions';
@@ -115,31 +115,93 @@ async function countAll(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<JobCount
   );
   const known = knownSelected(terms);
   const selected = known.selected ?? (known.all ? null : await select(tx, gj, terms));
-  const found = candidates(gj, filter);
+  const match = redactedMatch(gj, filter);
   // Each of many rows would have to be looked at again.
-  if (!selected || (found.isDoubtful && selected.count > LOOKED_AT_TEXT))
-    return countParts(tx, gj, filter, found);
-  return countBy(tx, gj, filter, selected.term.condition, found);
+  if (!selected || (match.needsRecheck && selected.count > LOOKED_AT_TEXT))
+    return countParts(tx, gj, filter, match);
+  return match.needsRecheck
+    ? countRechecked(tx, gj, filter, selected.term.condition, match)
+    : countBy(tx, gj, filter, selected.term.condition, match);
 }
 
-interface Found {
+interface StateCount {
   state: JobState;
   count: number;
-  /** Where each must be looked at again. */
-  ids: string[] | null;
 }
 
-/** What is left of the numbers when each of the jobs has been looked at again. */
-async function recount<Row extends Found>(tx: Tx, found: Candidates, rows: Row[]): Promise<Row[]> {
-  if (!found.isDoubtful) return rows;
-  const kept = await found.keep(
-    tx,
-    rows.flatMap(({ ids }) => ids ?? []),
+interface ScannedPart extends ScannedJob {
+  part: string;
+  state: JobState;
+}
+
+/** Bytes of each part that are scanned. */
+const PART_BYTES = 1_000_000;
+
+interface Rechecked {
+  /** Visible matches by part and state. */
+  counts: (StateCount & { part: string })[];
+  /** Parts that were not scanned to their end, or hold large jobs that were not searched. */
+  partial: Set<string>;
+}
+
+/** Counts the visible matches of each part among its first `limit` rows. */
+async function recheckParts(
+  tx: Tx,
+  gj: GoodJob,
+  match: RedactedMatch,
+  parts: readonly { name: string; where: Sql }[],
+  limit: number,
+): Promise<Rechecked> {
+  const budget = new SearchBudget();
+  const scanned = await tx.query<ScannedPart>(
+    join(
+      parts.map(({ name, where }) => {
+        const source = sql`(SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j`;
+        return sql`SELECT ${name} AS part, scanned.*, (SELECT ${stateOf} FROM ${gj.jobs} j WHERE j.id = scanned.id) AS state
+          FROM (${match.scanSql(source, { lastN: limit, maxBytes: PART_BYTES, limit: limit + 1 })}) scanned`;
+      }),
+      ' UNION ALL ',
+    ),
   );
-  return rows.map((row) => ({
-    ...row,
-    count: (row.ids ?? []).filter((id) => kept.has(id)).length,
-  }));
+  const result: Rechecked = { counts: [], partial: new Set() };
+  for (const { name } of parts) {
+    const all = scanned.filter(({ part }) => part === name).sort((a, b) => a.n - b.n);
+    const cut = all.findIndex(({ exhausted }) => exhausted);
+    const rows = cut < 0 ? all : all.slice(0, cut + 1);
+    const { ids, unsearched } = await match.visibleIds(tx, rows, budget);
+    if (cut >= 0 || unsearched > 0 || rows.at(-1)?.n === limit) result.partial.add(name);
+    for (const state of JOB_STATES) {
+      const count = rows.filter((row) => row.state === state && ids.has(row.id)).length;
+      if (count > 0) result.counts.push({ part: name, state, count });
+    }
+  }
+  return result;
+}
+
+/** All jobs on which an indexed term holds, each rechecked. */
+async function countRechecked(
+  tx: Tx,
+  gj: GoodJob,
+  filter: JobFilter,
+  condition: Sql,
+  match: RedactedMatch,
+): Promise<JobCounts> {
+  const { counts, partial } = await recheckParts(
+    tx,
+    gj,
+    match,
+    [{ name: 'all', where: condition }],
+    LOOKED_AT_TEXT + 1,
+  );
+  return sum(filter, (state) => {
+    const count = counts.find((row) => row.state === state)?.count ?? 0;
+    return lowerBoundUnless(partial.size === 0, count);
+  });
+}
+
+function lowerBoundUnless(isExact: boolean, count: number): Count {
+  if (isExact) return { kind: 'exact', count };
+  return count > 0 ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'unknown' };
 }
 
 /** All jobs on which an indexed term holds: exact. */
@@ -148,12 +210,11 @@ async function countBy(
   gj: GoodJob,
   filter: JobFilter,
   condition: Sql,
-  found: Candidates,
+  match: RedactedMatch,
 ): Promise<JobCounts> {
-  const read = await tx.query<Found>(sql`
-    SELECT ${stateOf} AS state, count(*)::int AS count, ${found.isDoubtful ? sql`array_agg(j.id)` : sql`NULL::uuid[]`} AS ids
-      FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${found.condition} GROUP BY 1`);
-  const rows = await recount(tx, found, read);
+  const rows = await tx.query<StateCount>(sql`
+    SELECT ${stateOf} AS state, count(*)::int AS count
+      FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${match.sql} GROUP BY 1`);
   return sum(filter, (state) => ({
     kind: 'exact',
     count: rows.find((row) => row.state === state)?.count ?? 0,
@@ -171,7 +232,7 @@ async function countParts(
   tx: Tx,
   gj: GoodJob,
   filter: JobFilter,
-  doubtful: Candidates,
+  match: RedactedMatch,
 ): Promise<JobCounts> {
   const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
   const hasDiscarded = !gj.schema.missingMigrations.some(
@@ -214,37 +275,18 @@ async function countParts(
   const parts = all.filter(({ states }) => states.some((state) => listed.includes(state)));
   if (parts.length === 0) return sum(filter, () => ({ kind: 'exact', count: 0 }));
   const isAll = filter.terms.length === 0;
-  const limit = isAll
-    ? LOOKED_AT
-    : doubtful.isDoubtful
-      ? LOOKED_AT_AGAIN
-      : filter.terms.some(isSlow)
-        ? LOOKED_AT_TEXT
-        : LOOKED_AT_FILTERED;
-  const fits = isAll ? sql`true` : sql`coalesce((${doubtful.condition}), false)`;
-  // Of all jobs those that finished are counted by the index alone, and the discarded ones taken from them.
-  const ids = doubtful.isDoubtful ? sql`array_agg(j.id) FILTER (WHERE j.fits)` : sql`NULL::uuid[]`;
-  const read = await tx.query<Found & { part: string; looked: number }>(
-    join(
-      parts.map(
-        ({ name, states, where }) => sql`
-    SELECT ${name} AS part, j.state, count(*)::int AS looked, (count(*) FILTER (WHERE j.fits))::int AS count, ${ids} AS ids
-      FROM (SELECT j.id, ${states.length === 1 || (isAll && hasDiscarded && name === 'finished') ? sql`${states[0]}::text` : stateOf} AS state, ${fits} AS fits FROM (SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j) j
-     GROUP BY j.state`,
-      ),
-      ' UNION ALL ',
-    ),
-  );
-  const rows = await recount(tx, doubtful, read);
-  const looked = (part: string) =>
-    rows.filter((row) => row.part === part).reduce((total, row) => total + row.looked, 0);
+  const { counts, partial } = match.needsRecheck
+    ? await recheckParts(tx, gj, match, parts, LOOKED_AT_AGAIN)
+    : await scanParts(tx, gj, { parts, filter, match, hasDiscarded });
   const found = (state: JobState, ...names: string[]): Count => {
     if (!listed.includes(state)) return { kind: 'exact', count: 0 };
-    const count = rows
+    const count = counts
       .filter((row) => row.state === state && names.includes(row.part))
       .reduce((total, row) => total + row.count, 0);
-    if (names.every((name) => looked(name) < limit)) return { kind: 'exact', count };
-    return count > 0 ? { kind: 'at_least', count: Math.min(count, AT_LEAST) } : { kind: 'unknown' };
+    return lowerBoundUnless(
+      names.every((name) => !partial.has(name)),
+      count,
+    );
   };
   const tabs: Record<JobState, Count> = {
     scheduled: found('scheduled', 'future', 'unset'),
@@ -259,6 +301,45 @@ async function countParts(
   if (hasDiscarded && tabs.succeeded.kind === 'exact' && tabs.discarded.kind === 'exact')
     tabs.succeeded.count -= tabs.discarded.count;
   return sum(filter, (state) => tabs[state], await estimateAll(tx, gj, tabs));
+}
+
+interface PartsScan {
+  parts: readonly Part[];
+  filter: JobFilter;
+  match: RedactedMatch;
+  hasDiscarded: boolean;
+}
+
+/** Counts the matches of each part among its first rows, by SQL alone. */
+async function scanParts(
+  tx: Tx,
+  gj: GoodJob,
+  { parts, filter, match, hasDiscarded }: PartsScan,
+): Promise<Rechecked> {
+  const isAll = filter.terms.length === 0;
+  const filtered = filter.terms.some(isSlow) ? LOOKED_AT_TEXT : LOOKED_AT_FILTERED;
+  const limit = isAll ? LOOKED_AT : filtered;
+  const fits = isAll ? sql`true` : sql`coalesce((${match.sql}), false)`;
+  // Of all jobs those that finished are counted by the index alone, and the discarded ones taken from them.
+  const isOneState = ({ name, states }: Part) =>
+    states.length === 1 || (isAll && hasDiscarded && name === 'finished');
+  const rows = await tx.query<StateCount & { part: string; looked: number }>(
+    join(
+      parts.map(
+        (part) => sql`
+    SELECT ${part.name} AS part, j.state, count(*)::int AS looked, (count(*) FILTER (WHERE j.fits))::int AS count
+      FROM (SELECT ${isOneState(part) ? sql`${part.states[0]}::text` : stateOf} AS state, ${fits} AS fits FROM (SELECT * FROM ${gj.jobs} j WHERE ${part.where} LIMIT ${limit}) j) j
+     GROUP BY j.state`,
+      ),
+      ' UNION ALL ',
+    ),
+  );
+  const looked = (name: string) =>
+    rows.filter((row) => row.part === name).reduce((total, row) => total + row.looked, 0);
+  return {
+    counts: rows,
+    partial: new Set(parts.filter(({ name }) => looked(name) >= limit).map(({ name }) => name)),
+  };
 }
 
 /** Where all jobs are too many to count, the statistics of the table and of its partial indexes know about how many. */
@@ -307,7 +388,7 @@ async function estimated(
     term.values.every((value) => wildcard(value) === null);
   if (!isKnown || Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
   const [row] = await tx.query<{ 'QUERY PLAN': string }>(
-    sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${gj.jobs} j WHERE ${candidates(gj, { state: null, terms }).condition}`,
+    sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${gj.jobs} j WHERE ${redactedMatch(gj, { state: null, terms }).sql}`,
   );
   const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
   return plan && plan.Plan['Plan Rows'] >= AT_LEAST

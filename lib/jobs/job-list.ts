@@ -18,14 +18,15 @@ import {
   rememberUnselective,
   select,
 } from './index-terms';
-import { type ReadJobRow, jobRowColumns, redactRow } from './list';
+import { newJobBudget } from './job-texts';
+import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './list';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
-import { type Candidates, candidates } from './recheck';
+import { type RedactedMatch, SearchBudget, redactedMatch } from './recheck';
 import { settle } from './settle';
 import { isSlow } from './term-conditions';
 import { textIndexTerms } from './text-index-terms';
-import type { JobPage } from './types';
-import { FIRST_WINDOW, GROWTH, Walk, byOrderOnly } from './walk';
+import type { JobPage, JobRow } from './types';
+import { FIRST_WINDOW, GROWTH, WindowScan, byOrderOnly } from './walk';
 
 const NOTHING: JobPage = {
   rows: [],
@@ -35,6 +36,7 @@ const NOTHING: JobPage = {
   named: [],
   hint: null,
   labelsOfNewest: false,
+  unsearched: 0,
 };
 
 /** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
@@ -50,7 +52,7 @@ const UNINDEXED_WINDOW = 20_000;
 /** Jobs of an indexed term that are all read where each one found must be looked at again. */
 const FEW_AGAIN = 10_000;
 /** Rows of the list that one answer is about where a text's own index finds what must be looked at again. */
-const INDEXED_WINDOW = 200_000;
+const INDEXED_WINDOW = 60_000;
 
 export interface ListOptions {
   /** Rows looked at first. */
@@ -64,6 +66,8 @@ export interface ListOptions {
    * where the one before it ended, wherever its last job is by now.
    */
   exact?: boolean;
+  /** Only `id` and `sortAt` of each row are read; for what reads the rows itself. */
+  idsOnly?: boolean;
 }
 
 /** One page of all jobs, sorted as asked for or in the natural order of the states. */
@@ -75,6 +79,7 @@ export async function listJobs(
     indexedWindow = INDEXED_WINDOW,
     selectMs = SELECT_MS,
     exact = false,
+    idsOnly = false,
   }: ListOptions = {},
 ): Promise<JobPage> {
   const states = listedStates(asked);
@@ -90,12 +95,13 @@ export async function listJobs(
         ? filter.cursor
         : await resolveCursor(tx, gj, order, states, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new Reading(tx, gj, filter, order, cursor, {
+    const page = await new JobListReader(tx, gj, filter, order, cursor, {
       budgetMs: ctx.searchBudgetMs,
       firstWindow,
       indexedWindow,
       selectMs,
       exact,
+      idsOnly,
     }).page();
     return { ...NOTHING, ...page, named };
   };
@@ -123,9 +129,9 @@ async function resolveCursor(
 type Read = Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'> & Partial<JobPage>;
 
 /** Reads one page, by the index that has it soonest. */
-class Reading {
+class JobListReader {
   private readonly states: readonly JobState[];
-  private readonly found: Candidates;
+  private readonly match: RedactedMatch;
   private readonly wanted: number;
   /** The list, whatever its page. */
   private readonly key: string;
@@ -139,7 +145,7 @@ class Reading {
     private readonly options: Required<ListOptions> & { budgetMs: number },
   ) {
     this.states = listedStates(filter);
-    this.found = candidates(gj, filter);
+    this.match = redactedMatch(gj, filter);
     this.wanted = filter.limit + 1;
     this.key = JSON.stringify([
       gj.schema.name,
@@ -165,42 +171,35 @@ class Reading {
       return this.byTerm(await runningByIndex(tx, gj));
     if (!order.indexed) {
       const selected = known.all ? known.selected : await select(tx, gj, terms);
-      return selected && !(this.found.isDoubtful && selected.count > FEW_AGAIN)
+      return selected && !(this.match.needsRecheck && selected.count > FEW_AGAIN)
         ? this.byTerm(selected.term.condition)
         : this.unindexed();
     }
-    return this.found.isDoubtful ? this.walkedAgain(terms) : this.walked(terms);
+    return this.match.needsRecheck ? this.scanRechecked(terms) : this.scanWindows(terms);
   }
 
   /** Windows of the list's own order; when the first one does not fill the page, perhaps an index of a term does. */
-  private async walked(terms: IndexTerm[]): Promise<Read> {
-    const { tx, gj, order, states, cursor, wanted } = this;
+  private async scanWindows(terms: IndexTerm[]): Promise<Read> {
+    const { tx, gj } = this;
     const { budgetMs, firstWindow, exact } = this.options;
     const deadline = performance.now() + budgetMs;
-    const walk = new Walk(tx, gj, {
-      order,
-      states,
-      terms: this.filter.terms,
-      filter: this.found,
-      cursor,
-      wanted,
-    });
+    const scan = this.newScan();
     await byOrderOnly(tx);
-    if (!(await walk.step(firstWindow))) {
+    if (!(await scan.step(firstWindow))) {
       const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
       const known = knownSelected(all);
       const selected = known.all
         ? known.selected
         : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
-      if (selected && (selected.count <= FEW || !(await walk.step(firstWindow * GROWTH)))) {
+      if (selected && (selected.count <= FEW || !(await scan.step(firstWindow * GROWTH)))) {
         const found = await this.byTerm(
           selected.term.condition,
           selected.count <= FEW ? undefined : MANY_MS,
         ).catch((error: unknown) => {
           // So many rows were too slow to read: how far the list's own order was walked still holds.
-          if (codeOf(error) !== '57014' || !walk.stoppedAt) throw error;
-          return this.answer(walk);
+          if (codeOf(error) !== '57014' || !scan.stoppedAt) throw error;
+          return this.answer(scan);
         });
         if (selected.count > FEW && !found.searched) rememberFar(this.key);
         return {
@@ -210,39 +209,32 @@ class Reading {
           ),
         };
       }
-      if (!selected) await walk.run(deadline);
-      return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
+      if (!selected) await scan.run(deadline);
+      return { ...this.answer(scan), hint: scan.stoppedAt && optional.hint };
     }
-    return this.answer(walk);
+    return this.answer(scan);
   }
 
   /**
    * The same where each job found must be looked at again. Candidates that are left out must not show in how far it
    * looked: the way depends on which indexes there are and on the counts of other terms, and ends after so many rows.
    */
-  private async walkedAgain(terms: IndexTerm[]): Promise<Read> {
-    const { tx, gj, order, states, cursor, wanted } = this;
+  private async scanRechecked(terms: IndexTerm[]): Promise<Read> {
+    const { tx, gj } = this;
     const { budgetMs, firstWindow, indexedWindow, exact } = this.options;
-    const walk = new Walk(tx, gj, {
-      order,
-      states,
-      terms: this.filter.terms,
-      filter: this.found,
-      cursor,
-      wanted,
-    });
+    const scan = this.newScan();
     await byOrderOnly(tx);
-    if (await walk.step(firstWindow)) return this.answer(walk);
+    if (await scan.step(firstWindow)) return this.answer(scan);
     const known = knownSelected(terms);
     const selected = known.all ? known.selected : await this.selectByIndexes(terms);
     if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
     const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
     if (optional.terms.length === 0) {
-      await walk.runAgain(budgetMs);
-      return { ...this.answer(walk), hint: walk.stoppedAt && optional.hint };
+      await scan.runRechecked(budgetMs);
+      return { ...this.answer(scan), hint: scan.stoppedAt && optional.hint };
     }
     const few = await this.selectInTime(optional.terms);
-    await walk.byIndex(
+    await scan.byIndex(
       join(
         optional.terms.map(({ condition }) => condition),
         ' AND ',
@@ -251,22 +243,24 @@ class Reading {
       few !== null,
     );
     return {
-      ...this.answer(walk),
+      ...this.answer(scan),
       labelsOfNewest: optional.terms.some(({ labelsOfNewest }) => labelsOfNewest),
     };
   }
 
-  private answer(walk: Walk): Read {
+  private answer(scan: WindowScan): Read {
     const { order, cursor } = this;
-    const page = toPage(walk.rows, cursor, this.filter.limit);
-    const { stoppedAt: stop } = walk;
-    if (!stop) return { ...page, searched: null };
+    const page = toPage(scan.rows, cursor, this.filter.limit);
+    const { stoppedAt: stop } = scan;
+    const { unsearched } = scan;
+    if (!stop) return { ...page, searched: null, unsearched };
     const at = order.column === 'priority' || stop.at === 'infinity' ? null : stop.at;
     const further: Cursor = { direction: cursor?.direction ?? 'after', ...stop };
     return {
       ...page,
       ...(further.direction === 'after' ? { next: further } : { previous: further }),
-      searched: { at, looked: walk.looked },
+      searched: { at, looked: scan.looked },
+      unsearched,
     };
   }
 
@@ -304,59 +298,46 @@ class Reading {
   }
 
   private async unindexed(): Promise<Read> {
-    const { tx, gj, order, states, cursor, wanted } = this;
+    const { tx, gj, wanted } = this;
     await tx.query(
       sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`,
     );
-    if (!this.filter.terms.some(isSlow) && !this.found.isDoubtful) return this.read(gj.jobs);
-    const walk = new Walk(tx, gj, {
+    if (!this.filter.terms.some(isSlow) && !this.match.needsRecheck) return this.read(gj.jobs);
+    const scan = this.newScan();
+    await scan.step(Math.max(UNINDEXED_WINDOW, wanted));
+    return this.answer(scan);
+  }
+
+  private newScan(): WindowScan {
+    const { tx, gj, order, states, cursor, wanted } = this;
+    return new WindowScan(tx, gj, {
       order,
       states,
       terms: this.filter.terms,
-      filter: this.found,
+      filter: this.match,
       cursor,
       wanted,
+      budget: new SearchBudget(),
+      idsOnly: this.options.idsOnly,
     });
-    await walk.step(Math.max(UNINDEXED_WINDOW, wanted));
-    return this.answer(walk);
   }
 
   private async read(from: Sql): Promise<Read> {
-    const { tx, gj, order, cursor, found, filter, wanted } = this;
+    const { tx, gj, order, cursor, match, filter, wanted } = this;
     const sort = sorted(order, order.keys, cursor);
-    const conditions = join(
-      [found.condition, ...(cursor ? [beyondCursor(order, order.keys, cursor)] : [])],
-      ' AND ',
-    );
-    if (found.isDoubtful) {
-      const read = await tx.query<{ id: string }>(
-        sql`SELECT j.id FROM ${from} j WHERE ${conditions} ${sort}`,
+    const beyond = (at: Cursor | null) => (at ? [beyondCursor(order, order.keys, at)] : []);
+    if (match.needsRecheck) {
+      const scan = this.newScan();
+      await scan.scanIds(
+        (at) =>
+          sql`SELECT j.id FROM ${from} j WHERE ${join([match.baseSql, ...beyond(at)], ' AND ')} ${sort}`,
       );
-      const rows = await found.first<ReadJobRow>(
-        tx,
-        read.map(({ id }) => id),
-        wanted,
-        jobRowColumns(gj, order.sortAt),
-      );
-      return {
-        ...toPage(
-          rows.map((row) => redactRow(row)),
-          cursor,
-          filter.limit,
-        ),
-        searched: null,
-      };
+      return this.answer(scan);
     }
     const rows = await tx.query<ReadJobRow>(sql`
-      SELECT ${jobRowColumns(gj, order.sortAt)}
-        FROM (SELECT j.id FROM ${from} j WHERE ${conditions} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
-    return {
-      ...toPage(
-        rows.map((row) => redactRow(row)),
-        cursor,
-        filter.limit,
-      ),
-      searched: null,
-    };
+      SELECT ${this.options.idsOnly ? idColumns(order.sortAt) : jobRowColumns(gj, order.sortAt)}
+        FROM (SELECT j.id FROM ${from} j WHERE ${join([match.sql, ...beyond(cursor)], ' AND ')} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
+    const redacted = this.options.idsOnly ? rows : await redactRows(rows, newJobBudget());
+    return { ...toPage(redacted as JobRow[], cursor, filter.limit), searched: null };
   }
 }

@@ -1,41 +1,27 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
-import { parseJson } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { HIDDEN, READ_BEYOND, redaction } from '../redaction/redaction';
-import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
+import { cut } from '../text';
+import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './job-texts';
 import type { JobRow } from './types';
 
-/** Characters of a text column that a list carries at most. */
+/** Characters of a text that a list carries at most. */
 const TEXT_SHOWN = 300;
+/** Labels that a list carries at most. */
+const LABELS_SHOWN = 20;
 
-/** A row as it is stored; `redactRow` makes of it what is shown. */
-export interface ReadJobRow extends JobRow {
-  /** The arguments of a job with an error, or with names: what is hidden of them is hidden there too. Empty: they are too large to look. */
-  errorOf: string | null;
-}
-
-/** Compressed, bytes; for the sake of a name alone no long payload is read. */
-const LARGEST_LOOKED_INTO = 1_000_000;
-const LARGEST_FOR_NAMES = 20_000;
-const argumentsOfJob = sql`(j.serialized_params -> 'arguments')::text`;
+/** A row as it is stored; `redactRows` makes of it what is shown. */
+export type ReadJobRow = Omit<JobRow, keyof StoredTexts | 'tooLarge'> & StoredTexts;
 
 /** The columns of a ReadJobRow; `key` is the list's sort key. */
-export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
-  return sql`j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", j.priority,
-    coalesce((SELECT array_agg(left(l, ${TEXT_SHOWN})) FROM unnest(j.labels[1:20]) l), '{}') AS labels,
-    coalesce(j.executions_count, 0) AS attempts, left(j.error, ${TEXT_SHOWN + READ_BEYOND}) AS error,
-    ${
-      redaction().off
-        ? sql`NULL`
-        : sql`CASE WHEN j.error <> '' THEN CASE WHEN pg_column_size(j.serialized_params) < ${LARGEST_LOOKED_INTO} THEN ${argumentsOfJob} ELSE '' END
-         WHEN pg_column_size(j.serialized_params) < ${LARGEST_FOR_NAMES} AND (j.queue_name <> '' OR j.labels <> '{}') THEN ${argumentsOfJob} END`
-    } AS "errorOf", ${stateOf} AS state,
+export function jobRowColumns(gj: GoodJob, key: Sql, texts = storedTextColumns()): Sql {
+  return sql`j.id, ${texts}, j.priority, coalesce(j.executions_count, 0) AS attempts, ${stateOf} AS state,
     (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
@@ -43,39 +29,40 @@ export function jobRowColumns(gj: GoodJob, key: Sql): Sql {
     CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN NOT ${isHeld(gj)} ELSE false END AS "lostWorker"`;
 }
 
-/** The row without what is hidden of it. */
-export function redactRow<Row extends ReadJobRow>(
-  { errorOf, ...row }: Row,
-  shown = TEXT_SHOWN,
-): Omit<Row, 'errorOf'> {
-  const rules = redaction();
-  const secrets = new SecretRegistry();
-  const text = (given: string) => rules.redactText(given, secrets);
-  if (errorOf && (row.error || mayRepeat([row.queueName, ...row.labels], errorOf)))
-    rules.redactJson(parseJson(errorOf), { of: 'arguments', jobClass: row.jobClass, secrets });
-  const error =
-    row.error &&
-    (errorOf === '' && !rules.off
-      ? HIDDEN
-      : rules.excerpt(row.error, { read: shown + READ_BEYOND, shown, secrets }));
+/** Of a ReadJobRow only what a page of ids needs. */
+export const idColumns = (key: Sql): Sql => sql`j.id, ${key} AS "sortAt"`;
+
+/** The rows without what is hidden of them. Rows beyond the budget say that they are too large to show. */
+export async function redactRows(
+  rows: readonly ReadJobRow[],
+  budget: TextBudget = newJobBudget(),
+): Promise<JobRow[]> {
+  const redacted: JobRow[] = [];
+  for (const row of rows) {
+    redacted.push(redactRow(row, budget));
+    await budget.yieldIfDue();
+  }
+  return redacted;
+}
+
+function redactRow(row: ReadJobRow, budget: TextBudget): JobRow {
+  const { jobClass, queueName, labels, error, tooLarge } = redactTexts(row, { budget });
+  const short = (text: string | null) => text && cut(text, TEXT_SHOWN);
   return {
-    ...row,
-    jobClass: row.jobClass && rules.redactText(row.jobClass),
-    queueName: row.queueName && text(row.queueName),
-    labels: row.labels.map(text),
-    error,
+    ...listedFacts(row),
+    jobClass: short(jobClass),
+    queueName: short(queueName),
+    labels: labels.slice(0, LABELS_SHOWN).map((label) => cut(label, TEXT_SHOWN)),
+    error: short(error),
+    ...(tooLarge ? { tooLarge } : {}),
   };
 }
 
-/** Whether a name has so much in common with the arguments that it may repeat a value of them: most have not, and those need not be parsed. */
-function mayRepeat(names: (string | null)[], stored: string): boolean {
-  const text = stored.toLowerCase();
-  return names.some((name) => {
-    const own = name?.toLowerCase() ?? '';
-    for (let n = 0; n + SHORTEST <= own.length; n += 1)
-      if (text.includes(own.slice(n, n + SHORTEST))) return true;
-    return false;
-  });
+/** What a row says besides its texts. */
+export function listedFacts(row: ReadJobRow) {
+  const { id, priority, attempts, state, errorEvent, lastAt, sortAt, batchId } = row;
+  const { paused, lostWorker } = row;
+  return { id, priority, attempts, state, errorEvent, lastAt, sortAt, batchId, paused, lostWorker };
 }
 
 /** The callback jobs of a batch, newest first; a batch has a handful, so the first 100 are all. */
@@ -85,5 +72,5 @@ export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRo
       SELECT ${jobRowColumns(ctx.gj, sql`j.created_at`)} FROM ${ctx.gj.jobs} j WHERE j.batch_callback_id = ${batchId}
        ORDER BY j.created_at DESC, j.id DESC LIMIT 100`),
   );
-  return rows.map((row) => redactRow(row));
+  return redactRows(rows);
 }

@@ -1,29 +1,34 @@
-import sql, { type Sql, join } from 'sql-template-tag';
+import sql, { type Sql, empty, join } from 'sql-template-tag';
+import { TextBudget } from '../core/text-budget';
+import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
-import { type Json, compactJson, object, parseJson, scalar } from '../good-job/json';
+import { type Json, compactJson, object, scalar } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { SecretRegistry } from '../redaction/secret-registry';
 import { allOf } from './conditions';
 import type { JobFilter } from './filters';
+import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
+import { chargedBytes, isLargeJob, payloadBytes } from './large-jobs';
 import { plainCondition, termCondition, wildcard } from './term-conditions';
 import type { Term, UnderstoodTerm } from './terms';
+import { ARGUMENTS_TEXT } from './text-conditions';
 
 /*
- * What is hidden of a job must not be found either: who searches for the beginnings of a secret would read it letter by
- * letter. So a term that looks at texts finds candidates in SQL, and each of them is looked at again, the same condition
- * on the row as it is shown. No secret is matched, and none excludes its job either. It is the same for every viewer: to
- * reveal shows a value, and does not search by it.
+ * A search must not find what redaction hides: whoever searches for the beginnings of a secret would read it letter by
+ * letter. A term that looks into texts therefore finds candidates in SQL, and each candidate is matched again on its
+ * redacted row, for every viewer alike. No secret is matched, and none excludes its job.
+ *
+ * Jobs with more than MAX_TEXT_BYTES of a text are no candidates of SQL: all of them that satisfy the other terms are
+ * read within the budget of the request, or counted as not searched. Their number and order depend on no hidden value.
  */
 
 /** Stands where something is hidden: in no query, and printed as it is by jsonb in any encoding. */
 const MARKER = '\u007F';
-/** Rows looked at again at a time. */
-const CHUNK = 200;
-/** Payloads larger than this, compressed, are not searched: bytes. */
-const LARGEST = 1_000_000;
+/** Candidates that one statement reads: rows and bytes. */
+const CHUNK_ROWS = 200;
+const CHUNK_BYTES = 1_000_000;
 
-/** Whether the term looks at texts of which something may be hidden. Whole names of one's own are not looked into. */
+/** Whether the term looks into texts of which something may be hidden. Whole names are compared as they are. */
 export function isChecked(term: Term): term is UnderstoodTerm {
   if (redaction().off) return false;
   if (term.kind === 'text' || term.kind === 'argument') return true;
@@ -34,87 +39,172 @@ export function isChecked(term: Term): term is UnderstoodTerm {
   );
 }
 
-/** What a job is looked at again by. */
-interface Stored {
-  id: string;
-  doubtful: boolean;
-  fits: boolean;
-  large: boolean;
-  job_class: string | null;
-  queue_name: string | null;
-  cron_key: string | null;
-  error: string | null;
-  labels: string[] | null;
-  arguments: string | null;
-}
+/**
+ * What one request may spend on searching: bytes of ordinary jobs and bytes of large jobs. It has no clock: how long a
+ * recheck takes depends on the candidates, and where a search ends must not.
+ */
+export class SearchBudget {
+  /** Bytes of the jobs of a window, without their first kilobyte each. */
+  remainingBytes: number;
+  private remainingLargeBytes: number;
+  private remainingLargeJobs = 64;
+  /** Counts nothing; for its turns of the event loop. */
+  readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-/** Jobs that are found in two steps: by `condition`, and of those by `keep`. */
-export interface Found {
-  /** On the alias `j`: holds for each of the jobs, and for some that `keep` leaves out. */
-  readonly condition: Sql;
-  /**
-   * `condition` without what is looked at again. What bounds a search bounds these jobs: how many there are of them tells
-   * nothing of what is hidden, and how many candidates there are would.
-   */
-  readonly unchecked: Sql;
-  /** False: `condition` is all there is. */
-  readonly isDoubtful: boolean;
-  /** Which of those on which the condition holds are among the jobs. */
-  keep(tx: Tx, ids: readonly string[]): Promise<ReadonlySet<string>>;
-}
-
-/** The jobs of a filter. */
-export class Candidates implements Found {
-  readonly condition: Sql;
-  readonly unchecked: Sql;
-  private readonly checked: UnderstoodTerm[];
-
-  constructor(
-    private readonly gj: GoodJob,
-    filter: Parameters<typeof allOf>[1],
-  ) {
-    this.checked = filter.notUnderstood?.length ? [] : filter.terms.filter(isChecked);
-    this.condition = allOf(gj, filter, (term) =>
-      term.negated && isChecked(term) ? sql`true` : termCondition(gj, term),
-    );
-    this.unchecked = allOf(gj, filter, (term) =>
-      isChecked(term) ? sql`true` : termCondition(gj, term),
-    );
+  constructor({ bytes = 4_000_000, largeBytes = 4_000_000 } = {}) {
+    this.remainingBytes = bytes;
+    this.remainingLargeBytes = largeBytes;
   }
 
-  get isDoubtful(): boolean {
+  /** Bytes that the next large job may have; 0: none is read any more. */
+  get largeBytes(): number {
+    return this.remainingLargeJobs > 0 ? this.remainingLargeBytes : 0;
+  }
+
+  spendOnLarge(bytes: number): void {
+    this.remainingLargeJobs -= 1;
+    this.remainingLargeBytes -= bytes;
+  }
+}
+
+/** A row of a scan: a candidate (`fits`), a large job, or the place where the scan ended. */
+export interface ScannedJob {
+  id: string;
+  /** Its number among the rows of the source, from 1. */
+  n: number;
+  fits: boolean;
+  large: boolean;
+  bytes: number;
+  /** Bytes of the rows up to this one. */
+  total: number;
+  /** The bytes of the scan are used up with this row. */
+  exhausted: boolean;
+}
+
+interface ScanOptions {
+  /** `n` of the source's last row, which is returned whether or not it is a candidate. */
+  lastN?: number;
+  limit?: number;
+  maxBytes?: number;
+  /** Holds for each candidate besides the filter; large jobs are not judged by it. */
+  also?: Sql;
+}
+
+interface Visible<Row> {
+  rows: Row[];
+  /** Large jobs that were not searched, up to the last row wanted. */
+  unsearched: number;
+}
+
+/** The jobs of a filter: by SQL, and where a term looks into texts by the redacted rows of its candidates. */
+export class RedactedMatch {
+  /** On the alias `j`: holds for each of the jobs that is not large, and for some that are left out. */
+  readonly sql: Sql;
+  /** `sql` without the terms that look into texts: what bounds a search bounds these jobs. */
+  readonly baseSql: Sql;
+
+  private constructor(
+    private readonly gj: GoodJob,
+    private readonly checked: readonly UnderstoodTerm[],
+    conditions: { sql: Sql; baseSql: Sql },
+  ) {
+    this.sql = conditions.sql;
+    this.baseSql = conditions.baseSql;
+  }
+
+  static of(gj: GoodJob, filter: Parameters<typeof allOf>[1]): RedactedMatch {
+    const checked = filter.notUnderstood?.length ? [] : filter.terms.filter(isChecked);
+    return new RedactedMatch(gj, checked, {
+      sql: allOf(gj, filter, (term) =>
+        term.negated && isChecked(term) ? sql`true` : termCondition(gj, term),
+      ),
+      baseSql: allOf(gj, filter, (term) => (isChecked(term) ? sql`true` : termCondition(gj, term))),
+    });
+  }
+
+  /** The jobs on which `condition` holds. */
+  static all(gj: GoodJob, condition: Sql): RedactedMatch {
+    return new RedactedMatch(gj, [], { sql: condition, baseSql: condition });
+  }
+
+  /** The same match with both conditions changed, as to what held at another moment. */
+  map(change: (condition: Sql) => Sql): RedactedMatch {
+    return new RedactedMatch(this.gj, this.checked, {
+      sql: change(this.sql),
+      baseSql: change(this.baseSql),
+    });
+  }
+
+  /** False: `sql` is all there is. */
+  get needsRecheck(): boolean {
     return this.checked.length > 0;
   }
 
-  /** By what is shown of them. */
-  async keep(tx: Tx, ids: readonly string[]): Promise<Set<string>> {
-    if (!this.isDoubtful) return new Set(ids);
-    const kept = new Set<string>();
-    for (let from = 0; from < ids.length; from += CHUNK)
-      for (const { id } of await this.keepSome(tx, ids.slice(from, from + CHUNK), sql`j.id`))
-        kept.add(id);
-    return kept;
+  /**
+   * Candidates and large jobs of `source`, in its order. `source` is a FROM item that has a job's columns as `j`. The
+   * scan ends at the row at which `maxBytes` are used up: rows of every job of the filter's other terms count.
+   */
+  scanSql(
+    source: Sql,
+    { lastN = 0, limit, maxBytes = Infinity, also = sql`true` }: ScanOptions = {},
+  ): Sql {
+    const exhausted = maxBytes === Infinity ? sql`false` : sql`s.total > ${maxBytes}::bigint`;
+    return sql`
+      SELECT s.id, s.n, s.fits, s.large, s.bytes::int AS bytes, s.total::float8 AS total, ${exhausted} AS exhausted FROM (
+        SELECT r.id, r.fits, r.large, r.bytes, (row_number() OVER w)::int AS n, sum(r.bytes) OVER w AS total FROM (
+          SELECT j.id, l.large, CASE WHEN p.base AND NOT l.large THEN ${chargedBytes(sql`p.bytes`)} ELSE 0 END AS bytes,
+                 CASE WHEN p.base AND NOT l.large THEN coalesce((${this.sql} AND ${also}), false) ELSE false END AS fits
+            FROM ${source}
+            CROSS JOIN LATERAL (SELECT b.base, CASE WHEN b.base THEN ${payloadBytes} END AS bytes FROM (SELECT coalesce((${this.baseSql}), false) AS base OFFSET 0) b OFFSET 0) p
+            CROSS JOIN LATERAL (SELECT CASE WHEN p.base THEN coalesce(${isLargeJob(sql`p.bytes`)}, false) ELSE false END AS large OFFSET 0) l
+          OFFSET 0) r WINDOW w AS (ROWS UNBOUNDED PRECEDING)) s
+       WHERE s.fits OR s.large OR s.n = ${lastN} OR ${exhausted} ${limit === undefined ? empty : sql`LIMIT ${limit}`}`;
   }
 
-  /** The first `wanted` of them that are kept, in their order, with these columns of `j`, among which is `id`; no more are looked at than that takes. */
-  async first<Row extends { id: string }>(
+  /** Which of the scanned jobs are visible matches. */
+  async visibleIds(
     tx: Tx,
-    ids: readonly string[],
-    wanted: number,
-    columns: Sql,
-  ): Promise<Row[]> {
-    const kept: Row[] = [];
-    for (let from = 0; from < ids.length && kept.length < wanted; from += CHUNK) {
-      const some = ids.slice(from, from + CHUNK);
-      const rows = new Map(
-        (await this.keepSome<Row>(tx, some, columns)).map((row) => [row.id, row]),
-      );
-      kept.push(...some.flatMap((id) => rows.get(id) ?? []));
-    }
-    return kept.slice(0, wanted);
+    scanned: readonly ScannedJob[],
+    budget: SearchBudget,
+  ): Promise<{ ids: Set<string>; unsearched: number }> {
+    const { rows, unsearched } = await this.firstVisible<{ id: string }>(tx, scanned, budget, {
+      wanted: Infinity,
+      columns: sql`j.id`,
+    });
+    return { ids: new Set(rows.map(({ id }) => id)), unsearched };
   }
 
-  private async keepSome<Row extends { id: string }>(
+  /** The first `wanted` visible matches in their order, with these columns of `j`, among which is `id`. */
+  async firstVisible<Row extends { id: string }>(
+    tx: Tx,
+    scanned: readonly ScannedJob[],
+    budget: SearchBudget,
+    { wanted, columns }: { wanted: number; columns: Sql },
+  ): Promise<Visible<Row>> {
+    const visible: Visible<Row> = { rows: [], unsearched: 0 };
+    const entries = scanned.filter(({ fits, large }) => fits || large);
+    for (let from = 0; from < entries.length && visible.rows.length < wanted;) {
+      const chunk = chunkOf(entries, from);
+      from += chunk.length;
+      const small = chunk.filter(({ large }) => !large).map(({ id }) => id);
+      const rows = new Map(
+        (small.length > 0 ? await this.recheck<Row>(tx, small, columns) : []).map((row) => [
+          row.id,
+          row,
+        ]),
+      );
+      await budget.texts.yieldIfDue();
+      for (const { id, large } of chunk) {
+        if (visible.rows.length >= wanted) break;
+        const row = large ? await this.readLarge<Row>(tx, id, columns, budget) : rows.get(id);
+        if (row === 'unsearched') visible.unsearched += 1;
+        else if (row) visible.rows.push(row);
+      }
+    }
+    return visible;
+  }
+
+  private async recheck<Row extends { id: string }>(
     tx: Tx,
     ids: readonly string[],
     columns: Sql,
@@ -124,79 +214,127 @@ export class Candidates implements Found {
       checked.map((term) => termCondition(gj, term)),
       ' AND ',
     );
-    // A term that is not in the row at all is not in what is shown of it.
-    const doubtful = checked.some(({ negated }) => !negated)
+    // Where the text of a negated term is not in the stored row, it is not in the redacted row either.
+    const needed = checked.some(({ negated }) => !negated)
       ? sql`true`
       : sql`coalesce(${join(
           checked.map((term) => sql`(${plainCondition(gj, term)})`),
           ' OR ',
         )}, false)`;
-    // One column, so that nothing of it goes along with the row by mistake.
-    const read = await tx.query<{ id: string; stored: string }>(sql`
-      SELECT ${columns}, json_build_object('id', j.id, 'doubtful', j.doubtful, 'fits', coalesce((${all}), false), 'large', j.large, 'job_class', j.job_class, 'queue_name', j.queue_name,
-               'cron_key', j.cron_key, 'error', j.error, 'labels', j.labels, 'arguments', CASE WHEN j.doubtful AND NOT j.large THEN (j.serialized_params -> 'arguments')::text END)::text AS stored
-        FROM (SELECT j.*, ${doubtful} AS doubtful, coalesce(pg_column_size(j.serialized_params), 0) > ${LARGEST} AS large
+    // One column, so that no stored text reaches the redacted row by mistake.
+    const read = await tx.query<{ id: string; stored: string | null; fits: boolean }>(sql`
+      SELECT ${columns}, j.fits, CASE WHEN j.needed THEN (SELECT row_to_json(t)::text FROM (SELECT ${storedTextColumns()}) t) END AS stored
+        FROM (SELECT j.*, ${needed} AS needed, coalesce((${all}), false) AS fits
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
-    const kept = new Set<string>();
+    const visible = new Set<string>();
     const changed: Json[] = [];
-    for (const { stored } of read) {
-      const row = JSON.parse(stored) as Stored;
-      const shown = row.doubtful ? shownOf(row) : null;
-      if (shown) changed.push(shown);
-      else if (row.fits) kept.add(row.id);
+    for (const { id, stored, fits } of read) {
+      const texts = stored === null ? null : (JSON.parse(stored) as StoredTexts);
+      const redacted = texts && redactTexts(texts, RECHECK);
+      if (redacted && (redacted.tooLarge || redacted.secrets.hidden))
+        changed.push(redactedRow(id, redacted));
+      else if (fits) visible.add(id);
     }
-    const rows = () =>
-      read.filter(({ id }) => kept.has(id)).map(({ stored: _, ...row }) => row as Row);
-    if (changed.length === 0) return rows();
-    const again = await tx.query<{ id: string }>(sql`
-      SELECT j.id FROM json_to_recordset(${compactJson({ kind: 'array', items: changed })}::json)
-        AS j(id uuid, job_class text, queue_name text, cron_key text, error text, labels text[], serialized_params jsonb) WHERE ${all}`);
-    for (const { id } of again) kept.add(id);
-    return rows();
+    for (const id of await this.matching(tx, changed, all)) visible.add(id);
+    return read
+      .filter(({ id }) => visible.has(id))
+      .map(({ stored: _stored, fits: _fits, ...row }) => row as unknown as Row);
+  }
+
+  /** Which of the redacted rows match. */
+  private async matching(tx: Tx, rows: Json[], condition: Sql): Promise<string[]> {
+    if (rows.length === 0) return [];
+    const matched = await tx.query<{ id: string }>(sql`
+      SELECT j.id FROM json_to_recordset(${compactJson({ kind: 'array', items: rows })}::json)
+        AS j(id uuid, job_class text, queue_name text, cron_key text, error text, labels text[], serialized_params jsonb) WHERE ${condition}`);
+    return matched.map(({ id }) => id);
+  }
+
+  /** Reads a large job completely, if the budget has room for it, and matches the first MAX_TEXT_BYTES of its redacted texts. */
+  private async readLarge<Row extends { id: string }>(
+    tx: Tx,
+    id: string,
+    columns: Sql,
+    budget: SearchBudget,
+  ): Promise<Row | 'unsearched' | undefined> {
+    const maxBytes = budget.largeBytes;
+    if (maxBytes <= MAX_TEXT_BYTES) return 'unsearched';
+    const texts = await readWhole(tx, this.gj, id, maxBytes);
+    budget.spendOnLarge(texts?.bytes ?? 0);
+    if (!texts) return 'unsearched';
+    const { gj, checked } = this;
+    const redacted = redactTexts(texts.stored, RECHECK);
+    await budget.texts.yieldIfDue();
+    if (redacted.tooLarge) return 'unsearched';
+    const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
+    const condition = join(
+      checked.map((term) => termCondition(gj, term, beginning)),
+      ' AND ',
+    );
+    const matched = await this.matching(tx, [redactedRow(id, redacted)], condition);
+    if (matched.length === 0) return undefined;
+    const [row] = await tx.query<Row>(sql`SELECT ${columns} FROM ${gj.jobs} j WHERE j.id = ${id}`);
+    return row;
   }
 }
 
-/** The row with what is hidden of it taken out; null: nothing is. */
-function shownOf(row: Stored): Json | null {
-  const rules = redaction();
-  const secrets = new SecretRegistry();
-  const stored = row.arguments === null ? null : parseJson(row.arguments);
-  const args =
-    stored &&
-    rules.redactJson(stored, { of: 'arguments', jobClass: row.job_class, secrets, marker: MARKER });
-  // Postgres takes no half of a surrogate pair.
-  const wellFormed = (given: string) => Buffer.from(given).toString();
-  const text = <T extends string | null>(given: T) =>
-    given === null ? given : wellFormed(rules.redactText(given, secrets, MARKER));
-  // Of arguments too large to be looked into nobody knows what they hide in the error.
-  const error =
-    row.error === null
-      ? null
-      : row.large && row.error
-        ? MARKER
-        : wellFormed(rules.redactText(row.error, secrets, MARKER));
-  const plain = {
-    job_class: row.job_class && rules.redactText(row.job_class, undefined, MARKER),
-    queue_name: text(row.queue_name),
-    cron_key: text(row.cron_key),
-    error,
-  };
-  const labels = row.labels?.map(text) ?? null;
-  if (!row.large && !secrets.hidden) return null;
+const RECHECK = {
+  budget: new TextBudget({ maxBytes: Infinity, maxMs: Infinity }),
+  marker: MARKER,
+  withArguments: true,
+};
+
+/** The next entries, as many as one statement may read. */
+function chunkOf(entries: readonly ScannedJob[], from: number): ScannedJob[] {
+  let bytes = 0;
+  let to = from;
+  while (to < entries.length && to - from < CHUNK_ROWS && (to === from || bytes < CHUNK_BYTES)) {
+    bytes += entries[to]?.bytes ?? 0;
+    to += 1;
+  }
+  return entries.slice(from, to);
+}
+
+/** All texts of a job, each of MAX_FULL_TEXT_BYTES at most; null: they are larger, or than `maxBytes` together. */
+async function readWhole(
+  tx: Tx,
+  gj: GoodJob,
+  id: string,
+  maxBytes: number,
+): Promise<{ stored: StoredTexts; bytes: number } | null> {
+  const [row] = await tx.query<{ bytes: number; stored: string | null }>(sql`
+    SELECT t.bytes, CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
+      FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t.error), 0) + coalesce(octet_length(array_to_string(t.labels, '', '')), 0) AS bytes
+              FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${gj.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
+  return row?.stored == null
+    ? null
+    : { stored: JSON.parse(row.stored) as StoredTexts, bytes: row.bytes };
+}
+
+/** A job as a row of json_to_recordset. */
+function redactedRow(id: string, texts: RedactedTexts): Json {
+  const text = (given: string | null): Json => scalar(given && wellFormed(given));
   return object([
-    ['id', scalar(row.id)],
-    ...Object.entries(plain).map(([name, value]): [string, Json] => [name, scalar(value)]),
+    ['id', scalar(id)],
+    ['job_class', scalar(texts.jobClass)],
+    ['queue_name', text(texts.queueName)],
+    ['cron_key', text(texts.cronKey)],
+    ['error', text(texts.error && texts.error.slice(0, MAX_TEXT_BYTES))],
+    ['labels', { kind: 'array', items: texts.labels.map((label) => text(label)) }],
     [
-      'labels',
-      labels ? { kind: 'array', items: labels.map((label) => scalar(label)) } : scalar(null),
+      'serialized_params',
+      texts.arguments ? object([['arguments', texts.arguments]]) : scalar(null),
     ],
-    ['serialized_params', args ? object([['arguments', args]]) : scalar(null)],
   ]);
 }
 
-export function candidates(
+/** Postgres takes no half of a surrogate pair. */
+const wellFormed = (text: string): string => Buffer.from(text).toString();
+
+/** The jobs of a filter. */
+export function redactedMatch(
   gj: GoodJob,
   filter: Pick<JobFilter, 'state' | 'terms'> & Partial<Pick<JobFilter, 'notUnderstood'>>,
-): Candidates {
-  return new Candidates(gj, filter);
+): RedactedMatch {
+  return RedactedMatch.of(gj, filter);
 }

@@ -30,7 +30,8 @@ export async function revealAction(_before: Revealed | null, sent: FormData): Pr
     reason: form.get('reason') ?? '',
   };
   const result = await runAction(input, given, reveal, 'reveal');
-  if (result.ok && result.value !== null) return { text: result.value };
+  if (result.ok && result.value && 'text' in result.value) return result.value;
   const t = await getTranslations();
+  if (result.ok && result.value) return { problem: (await getTranslations('reveal'))('tooLarge') };
   return { problem: result.ok ? t('reveal.missing') : t(`errors.${result.error}`) };
 }

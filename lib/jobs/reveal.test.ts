@@ -44,11 +44,13 @@ describe('reveal', () => {
         jobId,
         executionId: null,
       }),
-    ).toContain(SECRET);
-    expect(await reveal(console_.ctx(), { jobId, executionId })).toContain(`password=${SECRET}`);
+    ).toMatchObject({ text: expect.stringContaining(SECRET) as string });
+    expect(await reveal(console_.ctx({ reason: 'again' }), { jobId, executionId })).toMatchObject({
+      text: expect.stringContaining(`password=${SECRET}`) as string,
+    });
     expect(await records()).toMatchObject([
       { viewer: 'tester', outcome: 'done', reason: 'ticket 12, password=[REDACTED]' },
-      { viewer: 'tester', reason: null, details: { execution_id: executionId } },
+      { viewer: 'tester', reason: 'again', details: { execution_id: executionId } },
     ]);
   });
   it.each([
@@ -67,17 +69,34 @@ describe('reveal', () => {
       );
     },
   );
+  it('is refused without a reason, whatever AUDIT_REASON says', async () => {
+    const before = (await records()).length;
+    for (const reason of [undefined, '  '])
+      await expect(
+        reveal(console_.ctx({ reason }), { jobId, executionId: null }),
+      ).rejects.toMatchObject({ code: 'reason_required' });
+    expect((await records()).slice(before)).toMatchObject([
+      { outcome: 'refused' },
+      { outcome: 'refused' },
+    ]);
+  });
   it('knows no row of another job', async () => {
     const before = (await records()).length;
-    expect(await reveal(console_.ctx(), { jobId: randomUUID(), executionId: null })).toBeNull();
-    expect(await reveal(console_.ctx(), { jobId: randomUUID(), executionId })).toBeNull();
+    expect(
+      await reveal(console_.ctx({ reason: 'x' }), { jobId: randomUUID(), executionId: null }),
+    ).toBeNull();
+    expect(
+      await reveal(console_.ctx({ reason: 'x' }), { jobId: randomUUID(), executionId }),
+    ).toBeNull();
     expect((await records()).length).toBe(before);
   });
   it('shows nothing when it cannot be put on record', async () => {
     await console_.client.query(
       `ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (action <> 'argument.reveal') NOT VALID`,
     );
-    await expect(reveal(console_.ctx(), { jobId, executionId: null })).rejects.toThrow();
+    await expect(
+      reveal(console_.ctx({ reason: 'x' }), { jobId, executionId: null }),
+    ).rejects.toThrow();
     await console_.client.query(
       'ALTER TABLE good_job_console.audit_events DROP CONSTRAINT full_disk',
     );

@@ -12,7 +12,7 @@ import type {
   TimeTerm,
   UnderstoodTerm,
 } from './terms';
-import { contains, containsText, escapeLike } from './text-conditions';
+import { ARGUMENTS_TEXT, contains, containsText, escapeLike } from './text-conditions';
 
 const any = (conditions: Sql[]) => sql`(${join(conditions, ' OR ')})`;
 
@@ -35,17 +35,23 @@ export const literal = (value: string) => value.replaceAll(/\\([\\*])/g, '$1');
  * A term as a condition on the alias `j`. A negated one holds wherever the plain one does not, also where the
  * column is NULL; one that is not understood never.
  */
-export function termCondition(gj: GoodJob, term: Term): Sql {
+export function termCondition(gj: GoodJob, term: Term, argumentsText: Sql = ARGUMENTS_TEXT): Sql {
   if (term.kind === 'not_understood') return sql`false`;
-  const plain = plainCondition(gj, term);
+  const plain = plainCondition(gj, term, argumentsText);
   return term.negated ? sql`(${plain}) IS NOT TRUE` : sql`(${plain})`;
 }
 
 /** The same without its negation. */
-export function plainCondition(gj: GoodJob, term: UnderstoodTerm): Sql {
+export function plainCondition(
+  gj: GoodJob,
+  term: UnderstoodTerm,
+  argumentsText: Sql = ARGUMENTS_TEXT,
+): Sql {
   switch (term.kind) {
     case 'text':
-      return term.id === null ? containsText(term.text) : idOrText(gj, term, term.id);
+      return term.id === null
+        ? containsText(term.text, argumentsText)
+        : idOrText(gj, term, term.id);
     case 'match':
       return matchCondition(term);
     case 'ids':

@@ -29,11 +29,11 @@ function inLabels(text: string): Sql {
 }
 
 /** A substring, whatever its case, of class, arguments, error or a label. The cheap ones first. */
-export function containsText(text: string): Sql {
+export function containsText(text: string, argumentsText = ARGUMENTS_TEXT): Sql {
   return containsAny([
     contains(sql`j.job_class`, text),
     contains(sql`j.error`, text),
-    ...spellings(text).map((spelling) => contains(ARGUMENTS_TEXT, spelling)),
+    ...spellings(text).map((spelling) => contains(argumentsText, spelling)),
     inLabels(text),
   ]);
 }

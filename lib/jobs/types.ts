@@ -3,6 +3,13 @@ import type { ErrorEvent } from '../good-job/raw-rows';
 import type { Page } from '../paging';
 import type { ExtraValues } from './columns';
 
+/** Why the texts of a job are not shown: which part was not read, and its bytes (of arguments: as they are stored). */
+export interface TooLarge {
+  /** `names`: labels or keys. `page`: the texts of the rows before it used up what one page reads. */
+  part: 'arguments' | 'error' | 'names' | 'backtrace' | 'page';
+  bytes: number | null;
+}
+
 /** A job as lists show it. Times are ISO 8601 UTC text with microseconds; long texts are cut. */
 export interface JobRow {
   id: string;
@@ -22,6 +29,8 @@ export interface JobRow {
   /** Refinements on top of the state. */
   paused: boolean;
   lostWorker: boolean;
+  /** Some text was not read, so those that could repeat a hidden value of it are hidden. */
+  tooLarge?: TooLarge;
   /** Of columns that a viewer chose besides these. */
   extra?: ExtraValues;
 }
@@ -52,6 +61,8 @@ export interface JobPage extends Page<JobRow> {
   hint: IndexHint | null;
   /** A text was found by an index, which has no labels: of them only those that the newest jobs have were searched. */
   labelsOfNewest: boolean;
+  /** Jobs among those searched whose texts were too large to be searched: neither a term nor its negation matches them. */
+  unsearched: number;
 }
 
 /** A number of jobs that says what it is. */
@@ -86,13 +97,20 @@ export interface JobDetail extends JobRow {
   processSeenAt: string | null;
   /** Whether somebody live holds it now. */
   held: boolean;
-  /** The arguments as pretty JSON, decoded as a reader would write them; cut at ARGUMENTS_SHOWN characters. */
-  argumentsJson: string;
+  /** The arguments as pretty JSON, decoded as a reader would write them; cut at ARGUMENTS_SHOWN characters. Null: too large. */
+  argumentsJson: string | null;
   argumentsLength: number;
+  /** Characters of the redacted error. */
+  errorLength: number;
+  /** "Show all": nothing is cut, and a text that was not read cannot be shown at all. */
+  isWhole: boolean;
   /** Some of them are hidden. */
   argumentsHidden: boolean;
   retryable: boolean;
 }
+
+/** Raw JSON, or its bytes where it is too large to be shown (null: too large to be measured). */
+export type RawText = { text: string } | { tooLarge: number | null };
 
 /** Executions a page lists; a job with more has been retried by hand for weeks. */
 export const EXECUTIONS_SHOWN = 100;
@@ -113,6 +131,12 @@ export interface ExecutionRow {
   runTime: number | null;
   error: string | null;
   errorEvent: ErrorEvent | null;
+  /** The error or a frame is cut; "Show all" has the rest. */
+  isCut: boolean;
+  /** Some text was not read, so those that could repeat a hidden value of it are hidden. */
+  tooLarge?: TooLarge;
+  /** "Show all" of this execution. */
+  isWhole: boolean;
   /** Frames of the app first; the rest is folded. */
   applicationFrames: string[];
   otherFrames: string[];

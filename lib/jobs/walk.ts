@@ -4,9 +4,10 @@ import type { Tx } from '../db/types';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Cursor } from '../paging';
-import { type ReadJobRow, jobRowColumns, redactRow } from './list';
+import { newJobBudget } from './job-texts';
+import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './list';
 import { type ListOrder, beyondCursor, listWindow, sorted } from './order';
-import type { Candidates } from './recheck';
+import type { RedactedMatch, ScannedJob, SearchBudget } from './recheck';
 import type { Term } from './terms';
 import type { JobRow } from './types';
 
@@ -16,7 +17,7 @@ export interface Place {
   id: string;
 }
 
-interface WalkedRow extends ReadJobRow {
+interface WindowRow extends ReadJobRow {
   n: number;
   fits: boolean;
 }
@@ -29,58 +30,72 @@ const STEP_MS = 120;
 const TOO_SHORT_MS = 50;
 /** A window that is slower than the one before it may still end. */
 const OVERTIME_MS = 60;
-/** Rows of one statement where those found are looked at again. */
+/** Rows of one statement where the matches are rechecked. */
 const STEP_ROWS = 4_000;
-/** So many rows that such a search looks at for each millisecond of its time, whatever the database does in one. */
+/** Rows that such a search scans for each millisecond of its time, however fast the database is. */
 const ROWS_PER_MS = 100;
-/** It ends by time only where the database is so much slower. */
+/** Such a search ends by the time of its statements only where the database is so many times slower. */
 const SLOW = 3;
+const MIN_SLOW_MS = 1_500;
+/** Statement timeout of such a step: it is tried again with SHRINK times fewer rows. */
+const RECHECK_STEP_MS = 400;
+const SHRINK = 16;
+/** Rows that one statement returns: large jobs of a window, and candidates of an index. */
+const MAX_LARGE = 1_000;
+const MAX_SCANNED = 20_000;
+const MAX_CANDIDATES = 4_000;
 
-export interface WalkOptions {
+export interface WindowScanOptions {
   order: ListOrder;
   states: readonly JobState[];
   terms: Term[];
   /** Tried on each row of a window. */
-  filter: Candidates;
+  filter: RedactedMatch;
   cursor: Cursor | null;
   wanted: number;
+  budget: SearchBudget;
+  /** Only `id` and `sortAt` of each row are read. */
+  idsOnly: boolean;
 }
 
 /**
- * Finds rows by walking the list's own index in windows, each as large as the time that is left allows for: what no
- * index can answer still answers in time, and says how far it looked.
+ * Finds rows by scanning the list's own index in windows, each as large as the remaining time allows: a filter that
+ * no index can answer still answers in time, and says how far it came.
  */
-export class Walk {
+export class WindowScan {
   readonly rows: JobRow[] = [];
-  /** Rows looked at. */
+  /** Rows scanned. */
   looked = 0;
-  /** How far the walk looked: the last row it looked at, matching or not. Null: to the end of the list, or to the last row wanted. */
+  /** Large jobs among them that were not searched. */
+  unsearched = 0;
+  /** The last row that was scanned, matching or not. Null: to the end of the list, or to the last row wanted. */
   stoppedAt: Place | null = null;
   private from: Cursor | null;
   private perMs = 0;
   /** Spent on finding candidates. ms. */
   private searchedMs = 0;
+  private readonly textBudget = newJobBudget();
 
   constructor(
     private readonly tx: Tx,
     private readonly gj: GoodJob,
-    private readonly options: WalkOptions,
+    private readonly options: WindowScanOptions,
   ) {
     this.from = options.cursor;
   }
 
-  /**
-   * One window; true when nothing is left to do. It ends where it ends, however many of its candidates are left out.
-   * `also`: what has to hold besides the filter.
-   */
+  /** One window; true when nothing is left to do. `also`: what has to hold besides the filter. */
   async step(size: number, also: Sql = sql`true`): Promise<boolean> {
+    const { filter } = this.options;
+    return filter.needsRecheck ? this.rechecked(size, also) : this.parts(size, also);
+  }
+
+  private async parts(size: number, also: Sql): Promise<boolean> {
     const started = performance.now();
-    const { wanted, filter } = this.options;
+    const { wanted } = this.options;
     let left = size;
     for (let limit = wanted - this.rows.length; ; limit = left) {
-      const { last, full } = await (filter.isDoubtful
-        ? this.partAgain(left, limit, also)
-        : this.part(left, limit, also));
+      const { last, full } = await this.part(left, limit, also);
       this.perMs = size / Math.max(performance.now() - started, 1);
       const isFull = this.rows.length >= wanted;
       const ended = !full && last?.n !== left;
@@ -100,66 +115,135 @@ export class Walk {
     this.from = { direction: this.options.cursor?.direction ?? 'after', ...place };
   }
 
-  /** The first rows of a window on which the filter holds, or its last row, by their numbers. */
-  private found(size: number, limit: number, also: Sql): Sql {
-    const { order, states, terms, filter } = this.options;
-    return sql`
-      SELECT j.id, j.n, j.fits
-        FROM (SELECT j.id, (row_number() OVER ())::int AS n, coalesce((${filter.condition} AND ${also}), false) AS fits
-                FROM (${listWindow(this.gj, order, states, terms, this.from, size)}) j) j
-       WHERE j.fits OR j.n = ${size} LIMIT ${limit}`;
-  }
-
   /** The first rows of a window, or its last; `full`: there may be more before its end. */
   private async part(
     size: number,
     limit: number,
     also: Sql,
-  ): Promise<{ last: WalkedRow | undefined; full: boolean }> {
+  ): Promise<{ last: WindowRow | undefined; full: boolean }> {
+    const { order, states, terms, filter } = this.options;
     // One window is one statement, and reads no further than its last row wanted: the LIMITs let nothing be sorted but ties.
-    const read = await this.tx.query<WalkedRow>(sql`
-      SELECT page.n, page.fits, ${jobRowColumns(this.gj, this.options.order.sortAt)}
-        FROM (${this.found(size, limit, also)}) page JOIN ${this.gj.jobs} j ON j.id = page.id ORDER BY page.n`);
-    this.rows.push(
-      ...read.filter((row) => row.fits).map(({ n: _n, fits: _fits, ...row }) => redactRow(row)),
-    );
+    const read = await this.tx.query<WindowRow>(sql`
+      SELECT page.n, page.fits, ${this.columns}
+        FROM (SELECT j.id, j.n, j.fits
+                FROM (SELECT j.id, (row_number() OVER ())::int AS n, coalesce((${filter.sql} AND ${also}), false) AS fits
+                        FROM (${listWindow(this.gj, order, states, terms, this.from, size)}) j) j
+               WHERE j.fits OR j.n = ${size} LIMIT ${limit}) page JOIN ${this.gj.jobs} j ON j.id = page.id ORDER BY page.n`);
+    await this.push(read.filter((row) => row.fits));
     return { last: read.at(-1), full: read.length === limit };
   }
 
-  /** The same where each candidate is looked at again: no more than its id is read of one that is left out. */
-  private async partAgain(
+  private get columns(): Sql {
+    const { order, idsOnly } = this.options;
+    return idsOnly ? idColumns(order.sortAt) : jobRowColumns(this.gj, order.sortAt);
+  }
+
+  private async push(rows: readonly ReadJobRow[]): Promise<void> {
+    this.rows.push(
+      ...(this.options.idsOnly
+        ? (rows as unknown as JobRow[])
+        : await redactRows(rows, this.textBudget)),
+    );
+  }
+
+  /** Whether a search with a recheck has used up its bytes. */
+  private get isSpent(): boolean {
+    return this.options.budget.remainingBytes <= 0;
+  }
+
+  /** A window where each candidate is rechecked. It ends where it ends, however many candidates are left out. */
+  private async rechecked(size: number, also: Sql): Promise<boolean> {
+    const { wanted } = this.options;
+    // Candidates of the first statement fill a page at best; later ones read more, for most may be left out.
+    let limit = wanted - this.rows.length;
+    for (let left = size; left > 0; limit = Math.min(limit * 8, MAX_CANDIDATES)) {
+      if (this.isSpent && this.stoppedAt) return false;
+      const window = await this.scanWindow(left, limit, also);
+      if (!window) {
+        left -= 1;
+        if (!(await this.skipRow())) return true;
+        continue;
+      }
+      const last = await this.take(window.scanned);
+      const ended = window.scanned.length < limit && last?.n !== window.size && !last?.exhausted;
+      const isFull = this.rows.length >= wanted;
+      this.looked += ended && !isFull ? 0 : (last?.n ?? 0);
+      const at = isFull || ended || !last ? undefined : await this.sortAtOf(last.id);
+      if (!last || at === undefined) {
+        this.stoppedAt = null;
+        return true;
+      }
+      this.stopAt({ at, id: last.id });
+      left -= last.n;
+    }
+    return false;
+  }
+
+  /** Scans the next rows, fewer of them where so many take too long. Null: even one row does. */
+  private async scanWindow(
     size: number,
     limit: number,
     also: Sql,
-  ): Promise<{ last: { id: string; n: number; sortAt: string } | undefined; full: boolean }> {
-    const started = performance.now();
-    const read = await this.tx.query<{
-      id: string;
-      n: number;
-      fits: boolean;
-      sortAt: string | null;
-    }>(sql`
-      SELECT page.id, page.n, page.fits, CASE WHEN page.n = max(page.n) OVER () THEN (SELECT ${this.options.order.sortAt} FROM ${this.gj.jobs} j WHERE j.id = page.id) END AS "sortAt"
-        FROM (${this.found(size, limit, also)}) page`);
-    this.searchedMs += performance.now() - started;
-    read.sort((a, b) => a.n - b.n);
-    await this.keep(read.filter(({ fits }) => fits).map(({ id }) => id));
-    const last = read.at(-1);
-    return {
-      last: last && last.sortAt !== null ? { ...last, sortAt: last.sortAt } : undefined,
-      full: read.length === limit,
-    };
+  ): Promise<{ scanned: ScannedJob[]; size: number } | null> {
+    const { filter, order, states, terms, budget } = this.options;
+    for (let rows = size; ; rows = Math.max(1, Math.floor(rows / SHRINK))) {
+      const source = sql`(${listWindow(this.gj, order, states, terms, this.from, rows)}) j`;
+      const maxBytes = budget.remainingBytes;
+      const scanned = await this.unlessSlow(
+        filter.scanSql(source, { lastN: rows, limit, maxBytes, also }),
+      );
+      if (scanned) return { scanned: scanned.sort((a, b) => a.n - b.n), size: rows };
+      if (rows === 1) return null;
+    }
   }
 
-  private async keep(ids: readonly string[]): Promise<void> {
-    const { order, filter, wanted } = this.options;
-    const rows = await filter.first<ReadJobRow>(
-      this.tx,
-      ids,
-      wanted - this.rows.length,
-      jobRowColumns(this.gj, order.sortAt),
+  /** Null: cut by the statement timeout. The savepoint gives the settings back; nothing is written. */
+  private async unlessSlow(statement: Sql): Promise<ScannedJob[] | null> {
+    const { tx } = this;
+    await tx.query(
+      sql`SAVEPOINT scan; SET LOCAL statement_timeout = ${raw(String(RECHECK_STEP_MS))}`,
     );
-    this.rows.push(...rows.map((row) => redactRow(row)));
+    const started = performance.now();
+    const scanned = await tx.query<ScannedJob>(statement).catch((error: unknown) => {
+      if (codeOf(error) !== '57014') throw error;
+      return null;
+    });
+    this.searchedMs += performance.now() - started;
+    await tx.query(sql`ROLLBACK TO SAVEPOINT scan`);
+    return scanned;
+  }
+
+  /** Leaves out one row whose texts the database cannot scan in time. False: there is no row. */
+  private async skipRow(): Promise<boolean> {
+    const { order, states, terms } = this.options;
+    const [row] = await this.tx.query<{ id: string }>(
+      sql`SELECT j.id FROM (${listWindow(this.gj, order, states, terms, this.from, 1)}) j`,
+    );
+    const at = row && (await this.sortAtOf(row.id));
+    if (!row || at === undefined) {
+      this.stoppedAt = null;
+      return false;
+    }
+    this.looked += 1;
+    this.unsearched += 1;
+    this.stopAt({ at, id: row.id });
+    return true;
+  }
+
+  /** Rechecks scanned rows up to the one that used up the bytes, which is the last one then. */
+  private async take(scanned: readonly ScannedJob[]): Promise<ScannedJob | undefined> {
+    const { budget, filter, wanted } = this.options;
+    const exhausted = scanned.findIndex((row) => row.exhausted);
+    const rows = exhausted < 0 ? scanned : scanned.slice(0, exhausted + 1);
+    const last = rows.at(-1);
+    budget.remainingBytes -= last?.total ?? 0;
+    const visible = await filter.firstVisible<ReadJobRow>(this.tx, rows, budget, {
+      wanted: wanted - this.rows.length,
+      columns: this.columns,
+    });
+    await this.push(visible.rows);
+    this.unsearched += visible.unsearched;
+    return last;
   }
 
   private async sortAtOf(id: string): Promise<string | undefined> {
@@ -170,22 +254,53 @@ export class Walk {
   }
 
   /**
-   * Windows of so many rows in all, where each candidate is looked at again. It is rows that end it, and no time: how
-   * long it takes depends on the candidates, and how far it came is told.
+   * All jobs of a source in the list's order, where each candidate is rechecked; it ends where the budget ends. The
+   * source has the ids beyond a cursor. Statements grow: one reads little beyond the row that uses up the bytes.
    */
-  async runAgain(budgetMs: number): Promise<void> {
-    await this.rowsAgain(budgetMs * ROWS_PER_MS - this.looked, sql`true`, budgetMs * SLOW);
+  async scanIds(idsBeyond: (from: Cursor | null) => Sql): Promise<void> {
+    const { wanted, budget } = this.options;
+    for (let limit = wanted; ; limit = Math.min(limit * 4, MAX_SCANNED)) {
+      const { last, isWhole } = await this.scanSource(idsBeyond(this.from), {
+        maxBytes: budget.remainingBytes,
+        limit,
+      });
+      const at =
+        isWhole || !last || this.rows.length >= wanted ? undefined : await this.sortAtOf(last.id);
+      if (at === undefined || !last) {
+        this.stoppedAt = null;
+        return;
+      }
+      this.looked += last.n;
+      this.stopAt({ at, id: last.id });
+      if (this.isSpent) return;
+    }
   }
 
-  private async rowsAgain(rows: number, also: Sql, mostMs = Infinity): Promise<void> {
-    for (let left = rows; left > 0 && this.searchedMs < mostMs; left -= STEP_ROWS) {
-      try {
-        if (await this.step(Math.min(left, STEP_ROWS), also)) return;
-      } catch (error) {
-        if (codeOf(error) === '57014' && this.stoppedAt) return;
-        throw error;
-      }
-    }
+  private async scanSource(
+    ids: Sql,
+    options: { maxBytes: number; limit: number },
+  ): Promise<{ last: ScannedJob | undefined; isWhole: boolean }> {
+    const source = sql`(${ids}) page CROSS JOIN LATERAL (SELECT * FROM ${this.gj.jobs} j WHERE j.id = page.id OFFSET 0) j`;
+    const scanned = await this.tx.query<ScannedJob>(this.options.filter.scanSql(source, options));
+    const last = await this.take(scanned.sort((a, b) => a.n - b.n));
+    return { last, isWhole: scanned.length < options.limit && !last?.exhausted };
+  }
+
+  /**
+   * Windows of so many rows in all, where each candidate is rechecked. Rows and bytes end it, and seldom time: how long
+   * it takes depends on the candidates, and how far it came is on the page.
+   */
+  async runRechecked(budgetMs: number): Promise<void> {
+    await this.rowsRechecked(
+      budgetMs * ROWS_PER_MS - this.looked,
+      sql`true`,
+      Math.max(budgetMs * SLOW, MIN_SLOW_MS),
+    );
+  }
+
+  private async rowsRechecked(rows: number, also: Sql, maxMs = Infinity): Promise<void> {
+    for (let left = rows; left > 0 && !this.isSpent && this.searchedMs < maxMs; left -= STEP_ROWS)
+      if (await this.step(Math.min(left, STEP_ROWS), also)) return;
   }
 
   /**
@@ -193,29 +308,45 @@ export class Walk {
    * list's own order. The answer is the same either way, and so tells nothing of how many candidates the index has.
    */
   async byIndex(condition: Sql, size: number, isFew: boolean): Promise<void> {
-    if (!isFew) return this.rowsAgain(size, condition);
+    if (!isFew) return this.rowsRechecked(size, condition);
     const { tx, gj, from } = this;
-    const { order, states, terms, filter, wanted } = this.options;
-    const [end] = await tx.query<{ id: string }>(
-      sql`SELECT j.id FROM (${listWindow(gj, order, states, terms, from, size)}) j OFFSET ${size - 1} LIMIT 1`,
+    const { order, states, terms, filter, wanted, budget } = this.options;
+    // Where the window ends and which jobs are large depends on all of its rows, never on those that the index finds.
+    const scanned = await tx.query<ScannedJob>(
+      filter.scanSql(sql`(${listWindow(gj, order, states, terms, from, size)}) j`, {
+        lastN: size,
+        limit: MAX_LARGE,
+        maxBytes: budget.remainingBytes,
+        also: sql`false`,
+      }),
     );
-    const at = end && (await this.sortAtOf(end.id));
-    const place = end && at !== undefined ? { id: end.id, at } : null;
+    scanned.sort((a, b) => a.n - b.n);
+    const cut = scanned.findIndex(({ exhausted }) => exhausted);
+    const window = cut < 0 ? scanned : scanned.slice(0, cut + 1);
+    const last = window.at(-1);
+    const isWhole = !last || (last.n < size && !last.exhausted && window.length < MAX_LARGE);
+    const at = isWhole ? undefined : await this.sortAtOf(last.id);
+    const end = last && at !== undefined ? { at, id: last.id } : null;
     const bounds = [
       ...(from ? [beyondCursor(order, order.keys, from)] : []),
-      ...(place
+      ...(end
         ? [
-            sql`NOT (${beyondCursor(order, order.keys, { direction: from?.direction ?? 'after', ...place })})`,
+            sql`NOT (${beyondCursor(order, order.keys, { direction: from?.direction ?? 'after', ...end })})`,
           ]
         : []),
     ];
+    const large = window.filter((row) => row.large).map(({ id }) => id);
     await tx.query(sql`SET LOCAL enable_bitmapscan = on`);
-    const read = await tx.query<{ id: string }>(sql`
-      SELECT j.id FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${join([filter.condition, ...bounds], ' AND ')} ${sorted(order, order.keys, from)}`);
-    await this.keep(read.map(({ id }) => id));
-    this.looked += size;
-    if (place && this.rows.length < wanted) this.stopAt(place);
-    else this.stoppedAt = null;
+    await this.scanSource(
+      sql`SELECT j.id FROM (
+        SELECT * FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j
+         WHERE ${join([filter.baseSql, ...bounds], ' AND ')} AND NOT j.id = ANY(${large}::uuid[])
+        UNION ALL SELECT * FROM ${gj.jobs} j WHERE j.id = ANY(${large}::uuid[])) j ${sorted(order, order.keys, from)}`,
+      { maxBytes: Infinity, limit: MAX_SCANNED },
+    );
+    this.looked += end && last ? last.n : size;
+    this.stoppedAt = null;
+    if (end && this.rows.length < wanted) this.stopAt(end);
   }
 
   /** Windows until nothing is left to do, or no time. */

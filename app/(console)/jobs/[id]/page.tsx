@@ -15,7 +15,9 @@ import { Timeline } from '@/components/jobs/timeline';
 import { historyOf } from '@/lib/audit/queries';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
-import { getJob, getRawJob, listExecutions } from '@/lib/jobs/detail';
+import { getJob } from '@/lib/jobs/detail';
+import { listExecutions } from '@/lib/jobs/executions';
+import { getRawJob } from '@/lib/jobs/raw';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
 import { isUuid } from '@/lib/text';
@@ -23,6 +25,7 @@ import { guardPage, guardPart, missingPage } from '../../guard';
 
 const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
   job.argumentsHidden ||
+  job.tooLarge !== undefined ||
   [
     job.error,
     ...executions.flatMap(({ error, applicationFrames, otherFrames }) => [
@@ -48,9 +51,10 @@ export default async function JobPage({ params, searchParams }: Props) {
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations();
+    const whole = given.get('all') ?? '';
     const [job, executions, raw, history] = await Promise.all([
-      getJob(ctx, id, { all: given.get('all') === '1' }),
-      listExecutions(ctx, id),
+      getJob(ctx, id, { all: whole === '1' }),
+      listExecutions(ctx, id, { wholeId: isUuid(whole) ? whole : null }),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
       guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
@@ -77,7 +81,9 @@ export default async function JobPage({ params, searchParams }: Props) {
             <h2 id="arguments" className="text-base font-semibold">
               {t('job.arguments')}
             </h2>
-            <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
+            {job.argumentsJson !== null && (
+              <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
+            )}
           </div>
           <JobArguments job={job} />
           {hasHidden(job, executions) && (
@@ -89,7 +95,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             <h2 id="executions" className="mb-2 text-base font-semibold">
               {t('job.executions')}
             </h2>
-            <Executions executions={executions} />
+            <Executions jobId={job.id} executions={executions} />
           </section>
           <section aria-labelledby="timeline" className="min-w-0">
             <h2 id="timeline" className="mb-2 text-base font-semibold">

@@ -4,8 +4,12 @@ import { Breadcrumb } from '@/components/breadcrumb';
 import { RevealForm } from '@/components/jobs/reveal-form';
 import { ReasonField } from '@/components/reason-field';
 import { Banner } from '@/components/ui/banner';
+import { Button } from '@/components/ui/button';
 import { denialsOf, requireCtx } from '@/lib/ctx';
-import { getJob, listExecutions } from '@/lib/jobs/detail';
+import { env } from '@/lib/env';
+import { getJob } from '@/lib/jobs/detail';
+import { listExecutions } from '@/lib/jobs/executions';
+import { DOWNLOAD_PARTS } from '@/lib/jobs/download-parts';
 import { isUuid } from '@/lib/text';
 import { guardPage, missingPage } from '../../../guard';
 
@@ -30,6 +34,25 @@ export default async function RevealPage({ params }: { params: Promise<{ id: str
     if (!job) return missingPage();
     const denied = denialsOf(ctx)['argument.reveal'];
     const executions = denied ? [] : (await listExecutions(ctx, id)).slice(0, ATTEMPTS);
+    const attempts = executions.length > 0 && (
+      <label className="flex max-w-full flex-col gap-0.5">
+        <span className="text-[13px] text-soft">{t('reveal.what')}</span>
+        <select name="execution" className="control max-w-full">
+          <option value="">{t('reveal.job')}</option>
+          {executions.map((execution) => (
+            <option key={execution.id} value={execution.id}>
+              {t('reveal.attempt', {
+                number: execution.number ?? '?',
+                at: format.dateTime(new Date(execution.createdAt), {
+                  dateStyle: 'medium',
+                  timeStyle: 'medium',
+                }),
+              })}
+            </option>
+          ))}
+        </select>
+      </label>
+    );
     return (
       <>
         <Breadcrumb
@@ -59,31 +82,43 @@ export default async function RevealPage({ params }: { params: Promise<{ id: str
               result: t('reveal.result'),
             }}
           >
-            {executions.length > 0 && (
-              <label className="flex max-w-full flex-col gap-0.5">
-                <span className="text-[13px] text-soft">{t('reveal.what')}</span>
-                <select name="execution" className="control max-w-full">
-                  <option value="">{t('reveal.job')}</option>
-                  {executions.map((execution) => (
-                    <option key={execution.id} value={execution.id}>
-                      {t('reveal.attempt', {
-                        number: execution.number ?? '?',
-                        at: format.dateTime(new Date(execution.createdAt), {
-                          dateStyle: 'medium',
-                          timeStyle: 'medium',
-                        }),
-                      })}
-                    </option>
-                  ))}
-                </select>
-              </label>
-            )}
+            {attempts}
             {!denied && (
               <div className="w-full max-w-xl">
-                <ReasonField required={ctx.reasonRequired} />
+                <ReasonField required />
               </div>
             )}
           </RevealForm>
+          {!denied && (
+            <section id="download" aria-labelledby="download-title" className="mt-8">
+              <h2 id="download-title" className="text-base font-semibold">
+                {t('reveal.downloadTitle')}
+              </h2>
+              <p className="mt-1">{t('reveal.downloadEffect')}</p>
+              <form
+                method="post"
+                action={`${env().basePath}/api/jobs/${id}/download`}
+                autoComplete="off"
+                className="mt-4 flex flex-col items-start gap-3"
+              >
+                {attempts}
+                <label className="flex max-w-full flex-col gap-0.5">
+                  <span className="text-[13px] text-soft">{t('reveal.part')}</span>
+                  <select name="part" className="control max-w-full">
+                    {DOWNLOAD_PARTS.map((part) => (
+                      <option key={part} value={part}>
+                        {t(`reveal.parts.${part}`)}
+                      </option>
+                    ))}
+                  </select>
+                </label>
+                <div className="w-full max-w-xl">
+                  <ReasonField required />
+                </div>
+                <Button type="submit">{t('reveal.download')}</Button>
+              </form>
+            </section>
+          )}
         </div>
       </>
     );

@@ -1,5 +1,5 @@
 import { answerJson } from '@/lib/api';
-import { getRawExecution } from '@/lib/jobs/detail';
+import { getRawExecution } from '@/lib/jobs/raw';
 import { isUuid } from '@/lib/text';
 
 export async function GET(

@@ -1,0 +1,244 @@
+import 'server-only';
+import sql, { type Sql, raw } from 'sql-template-tag';
+import { TextBudget } from '../core/text-budget';
+import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
+import { type Json, parseJson } from '../good-job/json';
+import { HIDDEN, redaction } from '../redaction/redaction';
+import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
+import type { TooLarge } from './types';
+
+/*
+ * The texts of a job in SQL (alias `j`) and in JavaScript. A text that is larger than the limit is not read at all: a
+ * part of it could hold a value that another part says is hidden.
+ */
+
+/** Bytes of a queue, class or key that are read. An index of GoodJob holds fewer. */
+const MAX_NAME_BYTES = 4_096;
+/** Stored bytes of an array that cannot be larger than MAX_TEXT_BYTES: no compression of Postgres exceeds 1 to 255. */
+const SMALL_ARRAY_BYTES = 250;
+/** Bytes of jsonb in memory for each byte of its text, at most. */
+const JSONB_BYTES_PER_TEXT_BYTE = 8;
+/** A row with less text is redacted even when the request has used up its budget. */
+const FREE_BYTES = 4_096;
+
+/** Characters of an error that the page of a job shows at first. */
+export const ERROR_SHOWN = 8_000;
+
+/** What one request may spend on the texts of its jobs. */
+export const newJobBudget = (): TextBudget => new TextBudget({ maxBytes: 4_000_000, maxMs: 800 });
+
+/** "Show all" has no other bound than MAX_FULL_TEXT_BYTES for each text. */
+export const newFullTextBudget = (): TextBudget =>
+  new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
+
+/** Stored bytes above which a JSON value is not decompressed to be measured. */
+export const maxStoredBytes = (maxBytes: number): number =>
+  Math.max(MAX_STORED_JSON_BYTES, 2 * maxBytes);
+
+/**
+ * The arguments as text: NULL where there are none, '' (which is not JSON) where they are larger than `maxBytes`. The
+ * stored size of the whole payload is judged first, for the arrow decompresses it; then each step is evaluated once.
+ */
+export function argumentsText(
+  maxBytes = MAX_TEXT_BYTES,
+  params: Sql = sql`j.serialized_params`,
+): Sql {
+  return sql`CASE WHEN pg_column_size(${params}) > ${maxStoredBytes(maxBytes)}::int THEN '' ELSE (
+    SELECT CASE WHEN printed.text IS NULL OR octet_length(printed.text) <= ${maxBytes}::int THEN printed.text ELSE '' END
+      FROM (SELECT CASE WHEN pg_column_size(stored.json) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN '' ELSE stored.json::text END AS text
+              FROM (SELECT ${params} -> 'arguments' AS json OFFSET 0) stored OFFSET 0) printed) END`;
+}
+
+/** A text, or NULL where it is larger than `maxBytes`. */
+export const wholeText = (text: Sql, maxBytes = MAX_TEXT_BYTES): Sql =>
+  sql`CASE WHEN octet_length(${text}) <= ${maxBytes}::int THEN ${text} END`;
+
+/** An array of texts, or NULL where it is larger than `maxBytes`; an array that is NULL is empty. */
+export function wholeArray(array: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
+  return sql`CASE WHEN ${array} IS NULL THEN '{}' WHEN pg_column_size(${array}) <= ${SMALL_ARRAY_BYTES} THEN ${array}
+    WHEN pg_column_size(${array}) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN NULL
+    WHEN octet_length(array_to_string(${array}, ',', '')) <= ${maxBytes}::int THEN ${array} END`;
+}
+
+const NAMES = ['job_class', 'queue_name', 'cron_key', 'concurrency_key'] as const;
+const nameColumns = NAMES.map((name) => raw(`j.${name}`));
+const isLargeName = (name: Sql) => sql`coalesce(octet_length(${name}) > ${MAX_NAME_BYTES}, false)`;
+const hasLargeName = nameColumns
+  .map(isLargeName)
+  .reduce((any, condition) => sql`${any} OR ${condition}`);
+const nameText = (name: Sql) => wholeText(name, MAX_NAME_BYTES);
+
+/** The texts of a job as they are stored; what is too large was not read. */
+export interface StoredTexts {
+  /** Cut to MAX_NAME_BYTES characters. */
+  jobClass: string | null;
+  queueName: string | null;
+  cronKey: string | null;
+  concurrencyKey: string | null;
+  hasLargeName: boolean;
+  /** Null: too large. */
+  labels: (string | null)[] | null;
+  /** Null also where it is too large (`errorBytes`). */
+  error: string | null;
+  errorBytes: number | null;
+  /** JSON text; '': too large. Null where there are none, or nothing is redacted. */
+  arguments: string | null;
+  /** Stored bytes of the payload. */
+  storedBytes: number | null;
+}
+
+/** The columns of StoredTexts. `always`: the arguments are read even when redaction is off. */
+export function storedTextColumns({ maxBytes = MAX_TEXT_BYTES, always = false } = {}): Sql {
+  return sql`left(j.job_class, ${MAX_NAME_BYTES}) AS "jobClass", ${nameText(sql`j.queue_name`)} AS "queueName",
+    ${nameText(sql`j.cron_key`)} AS "cronKey", ${nameText(sql`j.concurrency_key`)} AS "concurrencyKey",
+    (${hasLargeName}) AS "hasLargeName", ${wholeArray(sql`j.labels`, maxBytes)} AS labels,
+    ${redaction().off ? sql`left(j.error, ${maxBytes}::int)` : wholeText(sql`j.error`, maxBytes)} AS error, octet_length(j.error) AS "errorBytes",
+    ${redaction().off && !always ? sql`NULL::text` : argumentsText(maxBytes)} AS arguments,
+    pg_column_size(j.serialized_params) AS "storedBytes"`;
+}
+
+/** The same texts without what is hidden. */
+export interface RedactedTexts {
+  jobClass: string | null;
+  queueName: string | null;
+  cronKey: string | null;
+  concurrencyKey: string | null;
+  labels: string[];
+  error: string | null;
+  /** Undefined where they were not read, or not needed. */
+  arguments: Json | undefined;
+  tooLarge: TooLarge | null;
+  /** Hidden values of the job, for other texts of it. */
+  secrets: SecretRegistry;
+}
+
+/** Why some text of a row was not read; null: all of it was. */
+function tooLargePart(row: StoredTexts): TooLarge | null {
+  if (row.arguments === '') return { part: 'arguments', bytes: row.storedBytes ?? 0 };
+  if (row.error === null && row.errorBytes !== null)
+    return { part: 'error', bytes: row.errorBytes };
+  return row.labels === null || row.hasLargeName ? { part: 'names', bytes: null } : null;
+}
+
+const bytesOf = (row: StoredTexts) =>
+  (row.arguments?.length ?? 0) +
+  (row.error?.length ?? 0) +
+  (row.labels ?? []).reduce((sum, label) => sum + (label?.length ?? 0), 0);
+
+interface RedactOptions {
+  budget: TextBudget;
+  marker?: string;
+  /** Whether the arguments themselves are needed, or only what they hide. */
+  withArguments?: boolean;
+  secrets?: SecretRegistry;
+}
+
+/**
+ * Redacts the texts of one job. What a text hides is hidden in all others, so each is redacted twice once something is
+ * hidden. A row that was not read completely, or does not fit into the budget, has `overflowed` secrets.
+ */
+export function redactTexts(
+  row: StoredTexts,
+  { budget, marker = HIDDEN, withArguments = false, secrets = new SecretRegistry() }: RedactOptions,
+): RedactedTexts {
+  const bytes = bytesOf(row);
+  const fits = bytes <= FREE_BYTES || budget.spend(bytes);
+  const tooLarge: TooLarge | null = tooLargePart(row) ?? (fits ? null : { part: 'page', bytes });
+  if (tooLarge) secrets.overflowed = true;
+  const stored = fits ? row : { ...row, arguments: '', error: null, labels: null };
+  const hasUnreadError = stored.error === null && row.errorBytes !== null;
+  const read = {
+    queueName: stored.queueName,
+    cronKey: stored.cronKey,
+    concurrencyKey: stored.concurrencyKey,
+    // Nothing of a text that was not read is shown, whatever its length.
+    error: hasUnreadError ? marker : stored.error,
+    labels: (stored.labels ?? []).filter((label) => label !== null),
+  };
+  const parsed =
+    secrets.overflowed && !withArguments ? undefined : parsedArguments(stored, read, withArguments);
+  const once = {
+    ...redactAll(read, secrets, marker),
+    json: redactArguments(parsed, row, secrets, marker),
+  };
+  const twice =
+    secrets.size > 0 || secrets.overflowed
+      ? {
+          ...redactAll(once, secrets, marker),
+          json: withArguments ? redactArguments(parsed, row, secrets, marker) : undefined,
+        }
+      : once;
+  const { json, ...texts } = twice;
+  return {
+    ...texts,
+    jobClass: row.jobClass && redaction().redactText(row.jobClass, undefined, marker),
+    arguments: json,
+    tooLarge,
+    secrets,
+  };
+}
+
+type Texts = Pick<RedactedTexts, 'queueName' | 'cronKey' | 'concurrencyKey' | 'error' | 'labels'>;
+
+function redactAll(texts: Texts, secrets: SecretRegistry, marker: string): Texts {
+  const rules = redaction();
+  const text = (given: string | null) => given && rules.redactText(given, secrets, marker);
+  return {
+    queueName: text(texts.queueName),
+    cronKey: text(texts.cronKey),
+    concurrencyKey: text(texts.concurrencyKey),
+    error: text(texts.error),
+    labels: texts.labels.map((label) => rules.redactText(label, secrets, marker)),
+  };
+}
+
+/** Undefined: not read, or nothing needs them. Rules of the class do not apply to a class whose name was cut. */
+function parsedArguments(
+  row: StoredTexts,
+  { error, queueName, labels }: Texts,
+  withArguments: boolean,
+): Json | undefined {
+  if (!row.arguments || (row.jobClass?.length ?? 0) >= MAX_NAME_BYTES) return undefined;
+  const isNeeded =
+    withArguments ||
+    (!redaction().off && (error || mayRepeat([queueName, ...labels], row.arguments)));
+  return isNeeded ? parseJson(row.arguments) : undefined;
+}
+
+function redactArguments(
+  json: Json | undefined,
+  { jobClass }: Pick<StoredTexts, 'jobClass'>,
+  secrets: SecretRegistry,
+  marker: string,
+): Json | undefined {
+  return json && redaction().redactJson(json, { of: 'arguments', jobClass, secrets, marker });
+}
+
+const HASH_BITS = 16;
+const hashAt = (text: string, at: number): number =>
+  (Math.imul(text.charCodeAt(at), 0x9e3779b1) ^
+    Math.imul(text.charCodeAt(at + 1), 0x85ebca6b) ^
+    Math.imul(text.charCodeAt(at + 2), 0xc2b2ae35) ^
+    Math.imul(text.charCodeAt(at + 3), 0x27d4eb2f)) >>>
+  (32 - HASH_BITS);
+
+/**
+ * Whether a name has so much in common with the arguments that it may repeat a value of them: most names have not, and
+ * then the arguments need not be parsed. One pass over each text, by hashes of SHORTEST (4) characters.
+ */
+export function mayRepeat(names: (string | null)[], stored: string): boolean {
+  const grams = new Uint8Array(1 << HASH_BITS);
+  let hasGram = false;
+  for (const name of names) {
+    const own = name?.toLowerCase() ?? '';
+    for (let n = 0; n + SHORTEST <= own.length; n += 1) {
+      grams[hashAt(own, n)] = 1;
+      hasGram = true;
+    }
+  }
+  if (!hasGram) return false;
+  const text = stored.toLowerCase();
+  for (let n = 0; n + SHORTEST <= text.length; n += 1)
+    if (grams[hashAt(text, n)] === 1) return true;
+  return false;
+}

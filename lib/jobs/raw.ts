@@ -1,0 +1,103 @@
+import 'server-only';
+import sql, { type Sql, join, raw } from 'sql-template-tag';
+import { yieldToEventLoop } from '../core/text-budget';
+import type { Ctx } from '../ctx';
+import { MAX_FULL_TEXT_BYTES } from '../db/text-limit';
+import type { Tx } from '../db/types';
+import { type Json, get, prettyJson, stringOf } from '../good-job/json';
+import { rawExecution, rawJob } from '../good-job/raw-rows';
+import type { Column } from '../good-job/schema';
+import { type GoodJob, quoteIdentifier } from '../good-job/tables';
+import { redaction } from '../redaction/redaction';
+import { SecretRegistry } from '../redaction/secret-registry';
+import { maxStoredBytes } from './job-texts';
+import type { RawText } from './types';
+
+type RawTable = 'good_jobs' | 'good_job_executions';
+
+/** A size that is certainly too large, for what is not decompressed to be measured. */
+const UNMEASURED = 1_000_000_000;
+
+/** Bytes of one column as text. */
+function columnBytes({ name, type }: Column): Sql {
+  const column = raw(`r.${quoteIdentifier(name)}`);
+  const limits = sql`pg_column_size(${column}) > ${maxStoredBytes(MAX_FULL_TEXT_BYTES)}`;
+  const bytes = /^json/.test(type)
+    ? sql`octet_length(${column}::text)`
+    : type.endsWith('[]')
+      ? sql`octet_length(array_to_string(${column}, ',', ''))`
+      : /^(text|character|varchar)/.test(type)
+        ? sql`octet_length(${column})`
+        : sql`2 * pg_column_size(${column})`;
+  return sql`coalesce(CASE WHEN ${limits} THEN ${UNMEASURED} ELSE ${bytes} END, 0)::bigint`;
+}
+
+/** Bytes of the row as text; null: there is no such row. UNMEASURED or more: not decompressed to be measured. */
+export async function rawBytes(
+  tx: Tx,
+  gj: GoodJob,
+  table: RawTable,
+  id: string,
+): Promise<number | null> {
+  const columns = gj.schema.columns[table].map(columnBytes);
+  const from = table === 'good_jobs' ? gj.jobs : gj.executions;
+  const [row] = await tx.query<{ bytes: number }>(
+    sql`SELECT (${join(columns, ' + ')})::float8 AS bytes FROM ${from} r WHERE r.id = ${id}`,
+  );
+  return row?.bytes ?? null;
+}
+
+export const isTooLarge = (bytes: number): boolean => bytes > MAX_FULL_TEXT_BYTES;
+export const tooLargeText = (bytes: number): RawText => ({
+  tooLarge: bytes >= UNMEASURED ? null : bytes,
+});
+
+/** A job's raw JSON as GoodJob prints it, with `_good_job`; null when there is none. */
+export async function getRawJob(ctx: Ctx, id: string): Promise<RawText | null> {
+  const read = await ctx.db.read(async (tx) => {
+    const bytes = await rawBytes(tx, ctx.gj, 'good_jobs', id);
+    if (bytes === null || isTooLarge(bytes)) return bytes;
+    return rawJob(tx, ctx.gj, id);
+  });
+  if (typeof read === 'number') return tooLargeText(read);
+  return read && printRedacted(read, null);
+}
+
+/**
+ * An execution's raw JSON, with `_good_job_execution`; null when there is none. It may repeat what its job hides, so it
+ * is too large to be shown when the job is.
+ */
+export async function getRawExecution(ctx: Ctx, id: string): Promise<RawText | null> {
+  const read = await ctx.db.read(async (tx) => {
+    const bytes = await rawBytes(tx, ctx.gj, 'good_job_executions', id);
+    if (bytes === null || isTooLarge(bytes)) return bytes;
+    const execution = await rawExecution(tx, ctx.gj, id);
+    const own = execution && (get(execution, '_good_job_execution') ?? execution);
+    const jobId = own && stringOf(get(own, 'active_job_id'));
+    const jobBytes = jobId ? await rawBytes(tx, ctx.gj, 'good_jobs', jobId) : null;
+    if (jobBytes !== null && isTooLarge(jobBytes)) return jobBytes;
+    return { execution, job: jobId ? await rawJob(tx, ctx.gj, jobId) : null };
+  });
+  if (typeof read === 'number') return tooLargeText(read);
+  return read?.execution ? printRedacted(read.execution, read.job) : null;
+}
+
+/** What the job's own payload hides is hidden in its executions too. */
+async function printRedacted(json: Json, job: Json | null): Promise<RawText> {
+  const secrets = new SecretRegistry();
+  await yieldToEventLoop();
+  if (job) redaction().redactJson(job, { of: 'payload', jobClass: classOf(job), secrets });
+  await yieldToEventLoop();
+  const redacted = redaction().redactJson(json, {
+    of: 'payload',
+    jobClass: classOf(json),
+    secrets,
+  });
+  await yieldToEventLoop();
+  return { text: prettyJson(redacted) };
+}
+
+function classOf(json: Json): string | null {
+  const own = get(json, '_good_job') ?? get(json, '_good_job_execution') ?? json;
+  return stringOf(get(json, 'job_class')) ?? stringOf(get(own, 'job_class')) ?? null;
+}
