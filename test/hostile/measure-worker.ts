@@ -38,10 +38,11 @@ parentPort?.on('message', (task: Task) => {
   parentPort?.postMessage(times satisfies Times);
 });
 parentPort?.postMessage(
-  Object.entries(READERS).map(([name, { json, maxLength, redactor }]) => ({
+  Object.entries(READERS).map(([name, { json, maxLength, redactor, words }]) => ({
     name,
     readsJson: json !== undefined,
     maxLength: maxLength ?? null,
     isRedactor: redactor === true,
+    readsWords: words === true,
   })),
 );

@@ -14,6 +14,7 @@ export interface ReaderInfo {
   readsJson: boolean;
   maxLength: number | null;
   isRedactor: boolean;
+  readsWords: boolean;
 }
 
 /** The readers, bundled into a file of their own: a worker has neither tsx nor vitest to load them. */

@@ -42,6 +42,8 @@ export interface Reader {
   maxLength?: number;
   /** It belongs to the redactor, which has a guard of its own in lib/redaction. */
   redactor?: true;
+  /** It knows words, so it is given every word and every pair of signs too. */
+  words?: true;
 }
 
 const asJson = (text: string) => JSON.stringify([text]);
@@ -85,6 +87,7 @@ const concealing = { redact: (text: string) => text, sign: (text: string) => cut
 export const READERS: Record<string, Reader> = {
   'redactor, free text': {
     redactor: true,
+    words: true,
     read: (text) => redaction().redactText(text, new SecretRegistry()),
   },
   'redactor, argument': {
@@ -165,10 +168,12 @@ export const READERS: Record<string, Reader> = {
     maxLength: 16_384,
   },
   'words of a query': {
+    words: true,
     read: (text) => [tokens(text), values(text), quote(text), quoteValue(text), idDigits(text)],
   },
   'word under the caret': { read: (text) => typedAt(text, text.length >> 1) },
   'failure key': {
+    words: true,
     read: (text) => {
       normalizeError(`RuntimeError: ${text}`);
       normalizeFrame(text);
@@ -177,6 +182,7 @@ export const READERS: Record<string, Reader> = {
   },
   'frame of a library': { read: (text) => isLibraryFrame(text) },
   'cron schedule': {
+    words: true,
     read: (text) => {
       readSchedule(text, 'Asia/Tokyo');
       const cron = parseCron(text.slice(0, 1_000));

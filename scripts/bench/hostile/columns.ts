@@ -124,12 +124,15 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
     ofJobs('labels', rotation, (text) => ({
       columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => text.slice(0, 40 + n))] },
     })),
-    ofJobs('queue_name', rotation, (text) => ({ columns: { queue_name: text } })),
-    ofJobs('job_class', rotation, (text) => ({ columns: { job_class: text } })),
-    ofJobs('cron_key', rotation, (text) => ({
-      columns: { cron_key: text, cron_at: new Date().toISOString() },
+    ofJobs('queue_name, job_class, cron_key, concurrency_key', rotation, (text) => ({
+      columns: {
+        queue_name: text,
+        job_class: text,
+        cron_key: text,
+        cron_at: new Date().toISOString(),
+        concurrency_key: text,
+      },
     })),
-    ofJobs('concurrency_key', rotation, (text) => ({ columns: { concurrency_key: text } })),
     ofJobs('executions.error', rotation, (text, n) => ({
       execution: { error: text },
       state: errorState(n),
@@ -145,15 +148,13 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
         serialized_params: json({ arguments: [text, { [text.slice(0, 1_000)]: text }] }),
       },
     })),
-    ofBatch('batches.description', rotation, (text) => ({ description: text })),
-    ofBatch('batches.serialized_properties', rotation, (text) => ({
+    ofBatch('batches: every text column', rotation, (text) => ({
+      description: text,
       serialized_properties: json({
         note: text,
         [text.slice(0, 1_000)]: text,
         _aj_symbol_keys: [],
       }),
-    })),
-    ofBatch('batches.on_finish, on_success, on_discard, callback_queue_name', rotation, (text) => ({
       on_finish: text,
       on_success: text,
       on_discard: text,
@@ -265,17 +266,16 @@ export function sampleGroups(): RowGroup[] {
     sample('an argument of 40 MB', () =>
       inEachState({ args: json([repeat('a=1 "b": 2 ', 40_000_000)]) }).slice(0, 2),
     ),
-    sample('JSON to a depth of 5,000', () =>
-      inEachState({ args: jsonOf('array in array', 10_000) }),
+    sample('JSON to a depth of 5,000, 1,000,000 elements, 50,000 keys, 25,000 of them secret', () =>
+      [
+        jsonOf('array in array', 10_000),
+        jsonOf('object in object', 30_000),
+        jsonOf('numbers', 2_000_000),
+        jsonOf('keys', 1_000_000),
+        jsonOf('secret keys', 1_000_000),
+        jsonOf('JSON in strings in JSON', 1_000_000),
+      ].flatMap((args) => inEachState({ args })),
     ),
-    sample('objects to a depth of 5,000', () =>
-      inEachState({ args: jsonOf('object in object', 30_000) }),
-    ),
-    sample('an array of 1,000,000 elements', () =>
-      inEachState({ args: jsonOf('numbers', 2_000_000) }),
-    ),
-    sample('50,000 keys', () => inEachState({ args: jsonOf('keys', 1_000_000) })),
-    sample('25,000 secret keys', () => inEachState({ args: jsonOf('secret keys', 1_000_000) })),
     sample('jobs just below 64 kB of structure', () =>
       many(120, (n) => ({
         args: `[${HOSTILE_JSON[n % HOSTILE_JSON.length]?.json(60_000) ?? 'null'}]`,

@@ -58,10 +58,12 @@ export interface GroupOptions {
   log: (line: string) => void;
 }
 
-const WARM_UP_ROUNDS = 2;
 /** Whatever the server has cached of the ordinary rows is older than its TTL by then. */
 const CACHE_MS = 11_000;
 const SAMPLE_EVERY_MS = 25;
+/** Pages of a group that are measured again when they miss by little. */
+const MAX_AGAIN = 6;
+const PROGRESS_EVERY = 40;
 /** A group ends early when this many requests were not answered. */
 const MAX_LOST = 2;
 const RECOVERY_MS = 60_000;
@@ -125,8 +127,7 @@ export async function measureGroup(
   const client = new HostileClient(server);
   try {
     const ordinary = await ordinarySubject(sql);
-    for (let round = 0; round < WARM_UP_ROUNDS; round += 1)
-      for (const { path } of pagesOf(ordinary)) await client.get(path);
+    for (const { path } of pagesOf(ordinary)) await client.get(path);
     const warmAt = performance.now();
     const subject = group ? await group.plant(sql) : ordinary;
     if (group) {
@@ -147,6 +148,8 @@ export async function measureGroup(
 class GroupRun {
   private readonly times: PageTime[] = [];
   private lost = 0;
+  private again = 0;
+  private acting = false;
   private idleMs = 0;
 
   constructor(
@@ -169,10 +172,12 @@ class GroupRun {
       for (const page of pagesOf(subject))
         if (isWanted(page.name) && this.answers())
           await this.measurePage(page.name, () => this.client.get(page.path), page);
+      this.acting = true;
       for (const act of actsOf(subject))
         if (isWanted(act.name) && this.answers())
           await this.measurePage(act.name, () => act.run(this.client));
       if (isWanted('act: bulk') && this.answers()) await this.measureBulk(url, subject.batch);
+      this.acting = false;
       if (this.lost > MAX_LOST) missed.push('the server did not answer; the rest was not measured');
     } finally {
       await sampler();
@@ -210,17 +215,16 @@ class GroupRun {
   ): Promise<void> {
     let time = await this.once(name, send, page);
     // Others use this machine too: what misses by little is measured once more, with nothing cached.
-    if (
-      time.missed.length > 0 &&
-      page.path !== undefined &&
-      time.status === 200 &&
-      time.ms < 2_000
-    ) {
+    const isClose = time.status === 200 && time.ms < 2 * TARGETS.answerMs && time.loopMs < 500;
+    if (time.missed.length > 0 && page.path !== undefined && isClose && this.again < MAX_AGAIN) {
+      this.again += 1;
       await sleep(CACHE_MS);
       const again = await this.once(name, send, page);
       if (again.missed.length < time.missed.length) time = again;
     }
     this.times.push(time);
+    if (this.times.length % PROGRESS_EVERY === 0)
+      this.options.log(`  ${this.times.length} requests`);
     if (time.status === null) {
       this.lost += 1;
       if (!(await this.client.recovered(RECOVERY_MS))) this.lost = MAX_LOST + 1;
@@ -294,7 +298,7 @@ class GroupRun {
     return rows[0]?.calls ?? 0;
   }
 
-  /** Watches how long a transaction of the server waits for JavaScript. */
+  /** Watches how long a transaction of an act waits for JavaScript: its locks wait with it. */
   private sampleIdleInTransaction(): () => Promise<void> {
     let running = true;
     const sampling = (async () => {
@@ -303,7 +307,7 @@ class GroupRun {
           `SELECT (max(extract(epoch FROM clock_timestamp() - state_change)) * 1000)::float8 AS ms FROM pg_stat_activity
             WHERE datname = current_database() AND application_name = 'good_job_console' AND state LIKE 'idle in transaction%'`,
         );
-        this.idleMs = Math.max(this.idleMs, rows[0]?.ms ?? 0);
+        if (this.acting) this.idleMs = Math.max(this.idleMs, rows[0]?.ms ?? 0);
         await sleep(SAMPLE_EVERY_MS);
       }
     })();
