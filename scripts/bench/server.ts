@@ -3,6 +3,11 @@ import { once } from 'node:events';
 
 const START_TIMEOUT_MS = 180_000;
 
+/** The headers by which a server that this process has started knows its client; `url` is of a page of it. */
+export function sessionHeaders(_url: string): Record<string, string> {
+  return {};
+}
+
 /** Starts the production server by `npm start`'s own script, which builds first if there is no build; resolves with its origin. */
 export async function startConsole(
   databaseUrl: string,

@@ -25,8 +25,14 @@ export interface SourceWords {
   signs: string[];
 }
 
-/** Reads all source files once. Throws if there are none: then the folders have moved. */
+let cached: SourceWords | null = null;
+
+/** Reads all source files, once. Throws if there are none: then the folders have moved. */
 export function sourceWords(): SourceWords {
+  return (cached ??= readSourceWords());
+}
+
+function readSourceWords(): SourceWords {
   const patternWords = new Set<string>();
   const keywords = new Set<string>();
   const signs = new Set<string>();

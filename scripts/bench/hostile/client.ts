@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import type { startConsole } from '../server';
+import { sessionHeaders, type startConsole } from '../server';
 
 export type ConsoleServer = Awaited<ReturnType<typeof startConsole>>;
 
@@ -32,12 +32,6 @@ export class HostileClient {
   private readonly probes = new Agent({ keepAlive: true, maxSockets: 1 });
 
   constructor(private readonly server: ConsoleServer) {}
-
-  /** Headers that prove who asks. A server that signs in its bench has them in `headers`. */
-  private get session(): Record<string, string> {
-    const { headers = {} } = this.server as { headers?: Record<string, string> };
-    return headers;
-  }
 
   get(path: string): Promise<Answer> {
     return this.send({ path }, this.agent);
@@ -102,7 +96,7 @@ export class HostileClient {
         'sec-fetch-mode': 'navigate',
         'sec-fetch-dest': 'document',
         ...(body && { origin, 'content-type': body.type, 'content-length': body.content.length }),
-        ...this.session,
+        ...sessionHeaders(origin + path),
       };
       const method = body ? 'POST' : 'GET';
       const sent = request(origin + path, { agent, headers, method }, (response) => {
