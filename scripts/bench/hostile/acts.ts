@@ -8,14 +8,16 @@ import type { Ctx } from '../../../lib/ctx';
 import type { Answer, HostileClient } from './client';
 import type { Subject } from './plant';
 
-/** An act on hostile rows. `run` returns the request that counts, and what it came to. */
+/** An act on hostile rows. `run` returns the answer that counts; null: there is no form for the act. */
 export interface Act {
   name: string;
+  /** Its answer is a file: the first byte counts. */
+  streams?: true;
   run: (client: HostileClient) => Promise<Answer | null>;
 }
 
 /** The acts that a viewer has: by the forms of the confirmation pages, through the server. */
-export function actsOf({ byState, batch }: Subject): Act[] {
+export function actsOf({ jobs, byState, batch }: Subject): Act[] {
   const ofJob = (action: string, id: string | undefined): Act[] =>
     id === undefined
       ? []
@@ -26,7 +28,15 @@ export function actsOf({ byState, batch }: Subject): Act[] {
           },
         ];
   const pause = new URLSearchParams({ type: 'queue', value: 'hostile' });
+  const reason: [string, string] = ['reason', 'bench'];
   return [
+    ...ofJob('reveal', jobs[0]),
+    ...['payload', 'error'].map((part): Act => ({
+      name: `act: download of the ${part}`,
+      streams: true,
+      run: (client) =>
+        client.post(`/api/jobs/${jobs[0]}/download`, [['execution', ''], ['part', part], reason]),
+    })),
     ...ofJob('retry', byState.discarded[0]),
     ...ofJob('reschedule', byState.scheduled[0] ?? byState.retried[0]),
     ...ofJob('discard', byState.queued[0] ?? byState.retried[1]),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import pg from 'pg';
 import { detectConsoleSchema } from '../../../lib/audit/detect';
@@ -10,9 +11,11 @@ import { type EmbeddedPostgres, startPostgres } from '../../../test/harness/post
 import { coreTexts } from '../../../test/hostile/texts';
 import { fill } from '../fill';
 import { fillAudit } from '../fill-audit';
+import { actsOf } from './acts';
 import { type RowGroup, TextRotation, columnGroups, sampleGroups } from './columns';
 import { type GrowthResult, measureGrowth } from './growth';
 import { type GroupOptions, type GroupResult, measureGroup } from './measure-group';
+import { pagesOf } from './pages';
 import type { Subject } from './plant';
 import { missedLines, robustnessText, writeRobustness } from './report';
 
@@ -51,6 +54,8 @@ async function measureGroups(
   only: RegExp | null,
   log: (line: string) => void,
 ): Promise<GroupResult[]> {
+  const rowGroups = groupsOf(growth, quick, only);
+  if (rowGroups.length === 0) return [];
   const server = await startPostgres({
     settings: {
       fsync: 'off',
@@ -64,19 +69,21 @@ async function measureGroups(
   });
   try {
     await fillOrdinary(server, log);
+    const isGroup = rowGroups.some(({ name }) => only?.test(name));
     const options: GroupOptions = {
       database: () => cloneOf(server),
       openCtx,
-      only,
+      // A group that was named is measured on every page.
+      only: isGroup ? null : only,
       log,
     };
     log('Pages with ordinary rows:');
-    const ordinary = await measureGroup(null, new Map(), { ...options, only: null });
+    const ordinary = await measureGroup(null, new Map(), options);
     const baseline = new Map<string, number>();
     for (const { page, loopMs } of ordinary.times)
       baseline.set(page, Math.max(baseline.get(page) ?? 0, loopMs));
     const results = [ordinary];
-    for (const group of groupsOf(growth, quick, only)) {
+    for (const group of rowGroups) {
       const started = performance.now();
       const result = await measureGroup(group, baseline, options);
       results.push(result);
@@ -99,8 +106,29 @@ function groupsOf(growth: GrowthResult, quick: boolean, only: RegExp | null): Ro
   const all = quick
     ? [together('all columns', columns), ...pick(samples)]
     : [...columns, ...samples];
-  const named = all.filter(({ name }) => only?.test(name));
-  return only && named.length > 0 ? named : all;
+  if (!only) return all;
+  const named = all.filter(({ name }) => only.test(name));
+  if (named.length > 0) return named;
+  return pageNames().some((name) => only.test(name)) ? all : [];
+}
+
+/** Everything that is requested beside each group. */
+function pageNames(): string[] {
+  const id = randomUUID();
+  const byState = { discarded: [id, id], queued: [id], scheduled: [id], succeeded: [id] };
+  const subject: Subject = {
+    name: '',
+    jobs: [id],
+    batch: id,
+    executions: [id],
+    process: id,
+    cronKey: 'key',
+    jobClass: 'Job',
+    queue: 'queue',
+    byState: { ...byState, retried: [], running: [] },
+    texts: [],
+  };
+  return [...pagesOf(subject), ...actsOf(subject)].map(({ name }) => name).concat('act: bulk');
 }
 
 /** The samples of which each stands for others: many large errors, much JSON, one huge value, and structure. */

@@ -49,7 +49,7 @@ export class TextRotation {
   }
 }
 
-const json = (value: unknown) => JSON.stringify(value).replaceAll('\\u0000', ' ');
+const json = (value: unknown) => JSON.stringify(value);
 
 function ofJobs(
   name: string,
@@ -100,7 +100,7 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
     ofJobs('argument, a string', rotation, (text) => ({ args: json([{ note: text }]) })),
     ofJobs('argument, a secret', rotation, (text, n) => ({
       args: json([{ password: text.slice(0, 30 + n), token: text, note: text }]),
-      columns: { labels: [text.slice(0, 1_000)] },
+      columns: { labels: Array.from({ length: 20 }, (_, at) => text.slice(at, at + 300)) },
     })),
     ofJobs('argument, a key', rotation, (text) => ({ args: json([{ [text]: 1 }]) })),
     ofJobs('argument, JSON in a string', rotation, (text) => ({

@@ -70,7 +70,7 @@ async function insertLongest(
       values = Object.fromEntries(
         Object.entries(values).map(([name, value]) => [
           name,
-          /params|properties|state|value/.test(name) ? value : shorter(value),
+          /params|properties|state|value|_at$/.test(name) ? value : shorter(value),
         ]),
       );
     }
