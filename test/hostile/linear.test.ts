@@ -115,8 +115,8 @@ describe('1 MB of every hostile text, each within 2 s in a worker thread', () =>
 describe('hostile texts', () => {
   it('are taken from the patterns and keywords of the source', () => {
     const { patternWords, keywords, signs } = sourceWords();
-    expect(patternWords).toEqual(expect.arrayContaining(['/gems/', '/releases/']));
-    expect(keywords).toEqual(expect.arrayContaining(['password', 'bearer', 'cookie']));
+    expect(patternWords).toEqual(expect.arrayContaining(['gems', '/releases/']));
+    expect(keywords).toEqual(expect.arrayContaining(['password', 'cookie']));
     expect(signs).toEqual(expect.arrayContaining(['=', '[', '{', '\\']));
   });
 

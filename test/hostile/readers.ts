@@ -6,6 +6,7 @@ import { parseCronFile } from '../../lib/cron/cron-file';
 import { parseCron } from '../../lib/cron/fugit-cron';
 import { wordsToCron } from '../../lib/cron/fugit-nat';
 import { readSchedule } from '../../lib/cron/schedule';
+import { MAX_TEXT_BYTES } from '../../lib/db/text-limit';
 import { csvLines, ndjsonLine } from '../../lib/export';
 import { decodeActiveJob } from '../../lib/good-job/active-job-values';
 import { blankText } from '../../lib/good-job/blank';
@@ -192,6 +193,7 @@ export const READERS: Record<string, Reader> = {
     },
   },
   'queue strings': {
+    maxLength: MAX_TEXT_BYTES,
     read: (text) => {
       const pools = parsePools(text);
       servesQueue(parseQueueString(text), text);
@@ -199,6 +201,7 @@ export const READERS: Record<string, Reader> = {
     },
   },
   'process state': {
+    maxLength: MAX_TEXT_BYTES,
     read: (text) => threadsOf(readProcessState(processState(text)).schedulers),
     json: (json) => readProcessState(json),
   },

@@ -124,15 +124,19 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
     ofJobs('labels', rotation, (text) => ({
       columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => text.slice(0, 40 + n))] },
     })),
-    ofJobs('queue_name, job_class, cron_key, concurrency_key', rotation, (text) => ({
-      columns: {
-        queue_name: text,
-        job_class: text,
-        cron_key: text,
-        cron_at: new Date().toISOString(),
-        concurrency_key: text,
-      },
-    })),
+    ofJobs('queue_name, job_class, cron_key, concurrency_key', rotation, (text, n) => {
+      // Some that fit into a URL, for the pages of one class, one queue and one cron key.
+      const name = n % 4 === 0 ? text.slice(0, 200) : text;
+      return {
+        columns: {
+          queue_name: name,
+          job_class: name,
+          cron_key: name,
+          cron_at: new Date().toISOString(),
+          concurrency_key: name,
+        },
+      };
+    }),
     ofJobs('executions.error', rotation, (text, n) => ({
       execution: { error: text },
       state: errorState(n),
@@ -218,6 +222,12 @@ const arns = Array.from(
   (_, n) => `arn:aws:iam::123456789012:role/service-role/worker-${n}-production`,
 );
 
+/** In turn; jsonb itself takes no more than some thousand levels. */
+function structureOf(n: number): string {
+  const { name = '', json: make } = HOSTILE_JSON[n % HOSTILE_JSON.length] ?? {};
+  return `[${make?.(/ in (?:array|object)$/.test(name) ? 10_000 : 60_000) ?? 'null'}]`;
+}
+
 function sample(name: string, jobs: () => PlantedJob[]): RowGroup {
   return {
     name,
@@ -278,7 +288,7 @@ export function sampleGroups(): RowGroup[] {
     ),
     sample('jobs just below 64 kB of structure', () =>
       many(120, (n) => ({
-        args: `[${HOSTILE_JSON[n % HOSTILE_JSON.length]?.json(60_000) ?? 'null'}]`,
+        args: structureOf(n),
         columns: { error: repeat(')=', 60_000) },
         state: 'discarded',
       })),
