@@ -49,7 +49,7 @@ export interface GrowthResult {
   worstTexts: HostileText[];
 }
 
-/** Measures the readers whose name `only` matches. `quick`: the core texts alone. */
+/** Measures the readers whose name `only` matches. `quick`: half of the core texts alone. */
 export async function measureGrowth(
   { quick, only }: { quick: boolean; only: RegExp | null },
   log: (line: string) => void,
@@ -57,7 +57,7 @@ export async function measureGrowth(
   const bundle = await bundleReaders();
   const worker = new ReaderWorker(bundle.file);
   try {
-    const core = coreTexts();
+    const core = quick ? coreTexts().filter((_, n) => n % 2 === 0) : coreTexts();
     const all = quick ? core : [...core, ...pairTexts(), ...wordTexts()];
     const rows: GrowthRow[] = [];
     const slowest = new Map<HostileText, number>();
