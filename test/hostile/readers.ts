@@ -127,20 +127,17 @@ export const READERS: Record<string, Reader> = {
   },
   'Active Job values': {
     read: (text) => {
-      const serialized = (kind: string) =>
-        JSON.stringify({
-          _aj_serialized: `ActiveJob::Serializers::${kind}`,
-          value: text,
-          begin: text,
-        });
-      const kinds = [
-        'DateTimeSerializer',
-        'TimeSerializer',
-        'DurationSerializer',
-        'RangeSerializer',
-        text,
+      const of = (kind: string, value: object) => ({
+        _aj_serialized: `ActiveJob::Serializers::${kind}`,
+        ...value,
+      });
+      const values = [
+        of('DateTimeSerializer', { value: text }),
+        of('TimeSerializer', { value: text }),
+        of('RangeSerializer', { begin: text }),
+        of(text, { value: 1 }),
       ];
-      return kinds.map((kind) => compactJson(decodeActiveJob(parseJson(serialized(kind)))));
+      return compactJson(decodeActiveJob(parseJson(JSON.stringify(values))));
     },
     json: (json) => compactJson(decodeActiveJob(parseJson(json))),
   },
