@@ -23,11 +23,18 @@ export interface Pool {
 export const DEFAULT_MAX_THREADS = 5;
 
 /** The white space of Ruby's String#strip. */
-const STRIPPED = /^[\0\t-\r ]+|[\0\t-\r ]+$/g;
+const STRIPPED = new Set('\0\t\n\v\f\r ');
 /** Only what Ruby's `blank?` takes for white space. */
 const BLANK = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
 
-const strip = (text: string) => text.replaceAll(STRIPPED, '');
+/** Ruby's String#strip. Not a pattern: `\s+$` tries every space of a long run again. */
+function strip(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && STRIPPED.has(text.charAt(from))) from += 1;
+  while (to > from && STRIPPED.has(text.charAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
 
 /** Ruby's String#split: no empty parts at the end. */
 function split(text: string, separator: string): string[] {

@@ -33,18 +33,20 @@ const includes = <T extends string>(list: readonly T[], value: string): value is
   (list as readonly string[]).includes(value);
 type Common = Pick<Term, 'negated' | 'source' | 'param'>;
 
-/** Reads a query; never throws. */
+/** Reads a query; never throws. Words beyond MAX_TERMS are not read: together they are one term that is not understood. */
 export function parseQuery(query: string): Term[] {
-  const terms = tokens(query).map(({ text, open }) => readTerm(text, open));
-  if (terms.length <= MAX_TERMS) return terms;
+  const words = tokens(query);
+  const terms = words.slice(0, MAX_TERMS).map(({ text, open }) => readTerm(text, open));
+  if (words.length <= MAX_TERMS) return terms;
+  const rest = words.slice(MAX_TERMS).map(({ text }) => text);
   return [
-    ...terms.slice(0, MAX_TERMS),
+    ...terms,
     {
       kind: 'not_understood',
       reason: 'value',
       negated: false,
       param: 'q',
-      source: printQuery(terms.slice(MAX_TERMS)),
+      source: rest.join(' ').replaceAll('\0', '\uFFFD'),
     },
   ];
 }

@@ -15,6 +15,7 @@ import { GROUPS, type Group } from './cases';
 import { explain } from './explain';
 import { fill } from './fill';
 import { fillAudit } from './fill-audit';
+import { benchHostile } from './hostile/bench';
 import { HttpClient, measure } from './measure';
 import { benchPolling } from './polling';
 import { judgeAll, machine, writeReport } from './report';
@@ -29,6 +30,9 @@ import { startConsole } from './server';
  *   --requests N   of each case (default 100)
  *   --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
  *   --check        exit 1 when a target is missed
+ *   --hostile      instead of all that: texts and rows that could stop the server (scripts/bench/hostile); writes
+ *                  docs/robustness.md and exits 1 when a target is missed. --quick: a sample of them, in 4 minutes.
+ *                  --only PATTERN: readers, rows, pages and acts by name; then nothing is written
  */
 
 /** Those that are no list of pages. */
@@ -38,7 +42,9 @@ const { values: flags } = parseArgs({
   options: {
     jobs: { type: 'string', default: '1000000' },
     requests: { type: 'string', default: '100' },
-    only: { type: 'string', default: [...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(',') },
+    only: { type: 'string' },
+    hostile: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     explain: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -171,7 +177,15 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
 }
 
 async function main(): Promise<void> {
-  const names = flags.only.split(',').map((name) => name.trim());
+  if (flags.hostile) {
+    if (!(await benchHostile({ quick: flags.quick, only: flags.only ?? null }, log)))
+      process.exitCode = 1;
+    return;
+  }
+  const names = flags.only?.split(',').map((name) => name.trim()) ?? [
+    ...Object.keys(GROUPS),
+    ...Object.keys(OTHERS),
+  ];
   const unknown = names.find((name) => !GROUPS[name] && !OTHERS[name]);
   if (unknown !== undefined)
     fail(

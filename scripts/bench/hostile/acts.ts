@@ -1,0 +1,152 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { previewBulk } from '../../../lib/bulk/preview';
+import { createRun } from '../../../lib/bulk/start';
+import type { BulkTarget } from '../../../lib/bulk/types';
+import type { Ctx } from '../../../lib/ctx';
+import type { Answer, HostileClient } from './client';
+import type { Subject } from './plant';
+
+/** An act on hostile rows. `run` returns the answer that counts; null: there is no form for the act. */
+export interface Act {
+  name: string;
+  /** Its answer is a file: the first byte counts. */
+  streams?: true;
+  run: (client: HostileClient) => Promise<Answer | null>;
+}
+
+/** The acts that a viewer has: by the forms of the confirmation pages, through the server. */
+export function actsOf({ jobs, byState, batch }: Subject): Act[] {
+  const ofJob = (action: string, id: string | undefined): Act[] =>
+    id === undefined
+      ? []
+      : [
+          {
+            name: `act: ${action}`,
+            run: (client) => submit(client, `/jobs/${id}/${action}`, { reason: 'bench' }),
+          },
+        ];
+  const pause = new URLSearchParams({ type: 'queue', value: 'hostile' });
+  const reason: [string, string] = ['reason', 'bench'];
+  return [
+    ...ofJob('reveal', jobs[0]),
+    ...['payload', 'error'].map((part): Act => ({
+      name: `act: download of the ${part}`,
+      streams: true,
+      run: (client) =>
+        client.post(`/api/jobs/${jobs[0]}/download`, [['execution', ''], ['part', part], reason]),
+    })),
+    ...ofJob('retry', byState.discarded[0]),
+    ...ofJob('reschedule', byState.scheduled[0] ?? byState.retried[0]),
+    ...ofJob('discard', byState.queued[0] ?? byState.retried[1]),
+    ...ofJob('destroy', byState.succeeded[0] ?? byState.discarded[1]),
+    {
+      name: 'act: batch retry',
+      run: (client) => submit(client, `/batches/${batch}/retry`, { reason: 'bench' }),
+    },
+    {
+      name: 'act: pause',
+      run: (client) => submit(client, `/pauses/pause?${pause}`, { reason: 'bench' }),
+    },
+  ];
+}
+
+/** Fills in the form of a confirmation page and sends it; null: the page offers none. */
+async function submit(
+  client: HostileClient,
+  path: string,
+  values: Record<string, string>,
+  marker = 'name="reason"',
+): Promise<Answer | null> {
+  const page = await client.get(path);
+  if (page.status !== 200) return page;
+  const form = /<form[^>]*method="POST"[^>]*>.*?<\/form>|<form[^>]*>.*?<\/form>/gis;
+  const forms = [...page.text().matchAll(form)].map(([html]) => html);
+  const html = forms.find((one) => one.includes('$ACTION') && one.includes(marker));
+  if (html === undefined) return null;
+  const fields: [string, string][] = [];
+  for (const [tag] of html.matchAll(/<(?:input|textarea|select)[^>]*>/gi)) {
+    const name = attribute(tag, 'name');
+    const isUnchecked = /type="(?:radio|checkbox)"/i.test(tag) && !/\schecked/i.test(tag);
+    if (name !== '' && !isUnchecked) fields.push([name, values[name] ?? attribute(tag, 'value')]);
+  }
+  return client.post(path, fields);
+}
+
+const attribute = (tag: string, name: string) =>
+  (new RegExp(`\\s${name}="([^"]*)"`, 'i').exec(tag)?.[1] ?? '')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#x27;', "'")
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
+
+/** What the functions behind the bulk dialog take in this process: they have no form without JavaScript. */
+export interface BulkTimes {
+  previewMs: number;
+  startMs: number;
+  runMs: number;
+  loopMs: number;
+  failure: string | null;
+}
+
+const RUN_LIMIT_MS = 30_000;
+
+/** Previews and starts a bulk retry of a batch's jobs in this process; the server under test then runs it. */
+export async function measureBulk(
+  ctx: Ctx,
+  client: HostileClient,
+  sql: pg.Client,
+  batch: string,
+): Promise<BulkTimes> {
+  const target: BulkTarget = {
+    kind: 'filter',
+    query: String(new URLSearchParams({ q: `batch:${batch} -zzz` })),
+    batchId: null,
+  };
+  const times: BulkTimes = { previewMs: 0, startMs: 0, runMs: 0, loopMs: 0, failure: null };
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  try {
+    let started = performance.now();
+    const { target: resolved, cutOff, total } = await previewBulk(ctx, 'retry', target);
+    times.previewMs = performance.now() - started;
+    started = performance.now();
+    const runId = await createRun(ctx, {
+      action: 'retry',
+      target: resolved,
+      scheduledAt: null,
+      cutOff,
+      expected: total,
+      typed: total.count,
+    });
+    times.startMs = performance.now() - started;
+    times.loopMs = delay.max / 1e6;
+    delay.disable();
+    // The run as a server leaves it that ends at once: the server under test takes the lease.
+    await sql.query(
+      'UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL',
+    );
+    await submit(client, `/bulk/${runId}`, {}, 'value="resume"');
+    times.runMs = await untilFinished(client, runId);
+  } catch (error) {
+    times.failure = error instanceof Error ? error.message.slice(0, 120) : String(error);
+  } finally {
+    delay.disable();
+  }
+  return times;
+}
+
+async function untilFinished(client: HostileClient, runId: string): Promise<number> {
+  const started = performance.now();
+  while (performance.now() - started < RUN_LIMIT_MS) {
+    const answer = await client.get(`/api/bulk/${runId}`);
+    const { state } = (answer.status === 200 ? JSON.parse(answer.text()) : {}) as {
+      state?: string;
+    };
+    if (state === 'finished') return performance.now() - started;
+    await sleep(200);
+  }
+  throw new Error(`The bulk run did not end within ${RUN_LIMIT_MS / 1000} s.`);
+}

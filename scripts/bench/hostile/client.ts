@@ -1,0 +1,167 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { sessionHeaders, type startConsole } from '../server';
+
+export type ConsoleServer = Awaited<ReturnType<typeof startConsole>>;
+
+/** An answer, or what there is of it when the time was up. */
+export interface Answer {
+  /** Null: no answer in time. */
+  status: number | null;
+  ms: number;
+  firstByteMs: number;
+  location: string | null;
+  text: () => string;
+}
+
+/** No answer by then is none: the server is blocked. */
+export const ANSWER_LIMIT_MS = 15_000;
+const PROBE_EVERY_MS = 10;
+const MEMORY_EVERY_MS = 50;
+
+interface Send {
+  path: string;
+  body?: { type: string; content: Buffer };
+}
+
+/** A session of the server under test: one connection for requests, one for the probe of the event loop. */
+export class HostileClient {
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  private readonly probes = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  constructor(private readonly server: ConsoleServer) {}
+
+  get(path: string): Promise<Answer> {
+    return this.send({ path }, this.agent);
+  }
+
+  /** A form as a browser without JavaScript sends it. */
+  post(path: string, fields: [string, string][]): Promise<Answer> {
+    const boundary = '----hostile';
+    const parts = fields.map(
+      ([name, value]) =>
+        `--${boundary}\r\nContent-Disposition: form-data; name="${name.replaceAll('"', '%22')}"\r\n\r\n${value}\r\n`,
+    );
+    const content = Buffer.from(`${parts.join('')}--${boundary}--\r\n`);
+    return this.send(
+      { path, body: { type: `multipart/form-data; boundary=${boundary}`, content } },
+      this.agent,
+    );
+  }
+
+  /** Milliseconds until /healthz answers, beside whatever else the server does; null: not in time. */
+  async probe(): Promise<number | null> {
+    const { status, ms } = await this.send({ path: '/healthz' }, this.probes);
+    return status === null ? null : ms;
+  }
+
+  /** Waits until the server answers again; false if it does not. */
+  async recovered(limitMs: number): Promise<boolean> {
+    const until = performance.now() + limitMs;
+    while (performance.now() < until) {
+      const ms = await this.probe();
+      if (ms !== null && ms < 1_000) return true;
+    }
+    return false;
+  }
+
+  close(): void {
+    this.agent.destroy();
+    this.probes.destroy();
+  }
+
+  private send({ path, body }: Send, agent: Agent): Promise<Answer> {
+    const { origin } = this.server;
+    return new Promise((resolve) => {
+      const started = performance.now();
+      const chunks: Buffer[] = [];
+      let firstByteMs = 0;
+      let encoding: string | undefined;
+      let location: string | null = null;
+      const end = (status: number | null) => {
+        clearTimeout(timer);
+        const text = () => {
+          const all = Buffer.concat(chunks);
+          return (encoding === 'gzip' ? gunzipSync(all) : all).toString('utf8');
+        };
+        resolve({ status, ms: performance.now() - started, firstByteMs, location, text });
+      };
+      const headers: Record<string, string | number> = {
+        accept: path.startsWith('/api') ? 'application/json' : 'text/html',
+        'accept-encoding': 'gzip',
+        'accept-language': 'en',
+        'sec-fetch-site': body ? 'same-origin' : 'none',
+        'sec-fetch-mode': 'navigate',
+        'sec-fetch-dest': 'document',
+        ...(body && { origin, 'content-type': body.type, 'content-length': body.content.length }),
+        ...sessionHeaders(origin + path),
+      };
+      const method = body ? 'POST' : 'GET';
+      const sent = request(origin + path, { agent, headers, method }, (response) => {
+        firstByteMs = performance.now() - started;
+        encoding = response.headers['content-encoding'];
+        location = response.headers.location ?? null;
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', () => end(null));
+        response.on('end', () => end(response.statusCode ?? null));
+      });
+      const timer = setTimeout(() => sent.destroy(new Error('No answer.')), ANSWER_LIMIT_MS);
+      sent.on('error', () => end(null));
+      sent.end(body?.content);
+    });
+  }
+}
+
+/** Asks /healthz every 10 ms while `work` runs; the longest wait, milliseconds. */
+export async function withLoopDelay<T>(
+  client: HostileClient,
+  work: () => Promise<T>,
+): Promise<{ result: T; loopMs: number }> {
+  let running = true;
+  let loopMs = 0;
+  const probing = (async () => {
+    while (running) {
+      const ms = await client.probe();
+      loopMs = Math.max(loopMs, ms ?? ANSWER_LIMIT_MS);
+      await sleep(PROBE_EVERY_MS);
+    }
+  })();
+  // The first probe must be under way before the work is.
+  await sleep(1);
+  try {
+    const result = await work();
+    running = false;
+    await probing;
+    return { result, loopMs };
+  } finally {
+    running = false;
+  }
+}
+
+/** The resident memory of the server that `npm start` started, MB; null where the system has no /proc. */
+export function watchMemory(pid: number): { peak: () => number | null; stop: () => void } {
+  const children = `/proc/${pid}/task/${pid}/children`;
+  const server = existsSync(children)
+    ? readFileSync(children, 'utf8').trim().split(' ')[0]
+    : undefined;
+  let most = 0;
+  const read = () => {
+    const status = `/proc/${server}/status`;
+    if (!server || !existsSync(status)) return;
+    const kB = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(status, 'utf8'))?.[1] ?? 0);
+    most = Math.max(most, kB / 1024);
+  };
+  read();
+  const timer = setInterval(read, MEMORY_EVERY_MS);
+  return {
+    peak: () => {
+      read();
+      const peak = most;
+      most = 0;
+      return server ? peak : null;
+    },
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,297 @@
+import type pg from 'pg';
+import { HOSTILE_JSON, type HostileText, textOf } from '../../../test/hostile/texts';
+import {
+  type PlantedJob,
+  type Subject,
+  type Values,
+  plantAudit,
+  plantJobs,
+  plantProcess,
+} from './plant';
+
+/** One group of rows: every page is measured beside them. */
+export interface RowGroup {
+  name: string;
+  plant: (client: pg.Client) => Promise<Subject>;
+}
+
+/** A hostile text at one length, and where Postgres refuses a character, without it. */
+export interface Text {
+  name: string;
+  text: string;
+}
+
+const LENGTHS = [60_000, 200_000, 1_000_000];
+const PER_COLUMN = 24;
+
+/** Texts for the columns: the worst first, then others in turn, so that all of them come up in some column. */
+export class TextRotation {
+  private at = 0;
+
+  constructor(
+    private readonly worst: HostileText[],
+    private readonly others: HostileText[],
+  ) {}
+
+  next(count = PER_COLUMN): Text[] {
+    const half = this.worst.slice(0, count >> 1);
+    const rest = Array.from(
+      { length: count - half.length },
+      (_, n) => this.others[(this.at + n) % this.others.length],
+    ).filter((text) => text !== undefined);
+    this.at += rest.length;
+    return [...half, ...rest].map((text, n) => {
+      const length = LENGTHS[n % LENGTHS.length] ?? 0;
+      // Postgres stores no NUL and no half of a surrogate pair.
+      const stored = Buffer.from(textOf(text, length).replaceAll('\0', ' ')).toString();
+      return { name: text.name, text: stored };
+    });
+  }
+}
+
+const json = (value: unknown) => JSON.stringify(value);
+
+function ofJobs(
+  name: string,
+  rotation: TextRotation,
+  job: (text: string, n: number) => PlantedJob,
+): RowGroup {
+  return {
+    name,
+    plant: async (client) => {
+      const texts = rotation.next();
+      const subject = await plantJobs(
+        client,
+        name,
+        texts.map(({ text }, n) => job(text, n)),
+      );
+      subject.texts = texts.map((text) => text.name);
+      return subject;
+    },
+  };
+}
+
+function ofBatch(name: string, rotation: TextRotation, column: (text: string) => Values): RowGroup {
+  return {
+    name,
+    plant: async (client) => {
+      const texts = rotation.next();
+      let subject: Subject | undefined;
+      for (const { text } of texts) subject = await plantJobs(client, name, [{}, {}], column(text));
+      if (!subject) throw new Error(`There is no text for ${name}.`);
+      return { ...subject, texts: texts.map((text) => text.name) };
+    },
+  };
+}
+
+const pauses = (client: pg.Client, value: string) =>
+  client.query(
+    `INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    [value],
+  );
+
+const IN_ERROR_STATES = ['discarded', 'retried'] as const;
+const errorState = (n: number) => IN_ERROR_STATES[n % 2];
+
+/** A group for every column that a job, an execution, a batch, a worker, a setting or the audit carries text in. */
+export function columnGroups(rotation: TextRotation): RowGroup[] {
+  return [
+    ofJobs('argument, a string', rotation, (text) => ({ args: json([{ note: text }]) })),
+    ofJobs('argument, a secret', rotation, (text, n) => ({
+      args: json([{ password: text.slice(0, 30 + n), token: text, note: text }]),
+      columns: { labels: Array.from({ length: 20 }, (_, at) => text.slice(at, at + 300)) },
+    })),
+    ofJobs('argument, a key', rotation, (text) => ({ args: json([{ [text]: 1 }]) })),
+    ofJobs('argument, JSON in a string', rotation, (text) => ({
+      args: json([json({ note: text, list: [text.slice(0, 10_000)] })]),
+    })),
+    ofJobs('payload, another key', rotation, (text) => ({
+      args: json([text.slice(0, 1_000)]),
+      columns: {
+        serialized_params: json({ job_class: 'TestJob', arguments: [], locale: 'en', own: text }),
+      },
+    })),
+    ofJobs('error', rotation, (text, n) => ({
+      columns: { error: `RuntimeError: ${text}` },
+      state: errorState(n),
+    })),
+    ofJobs('error that repeats a secret', rotation, (text, n) => ({
+      args: json([{ api_token: text.slice(0, 64), note: text }]),
+      columns: { error: text },
+      state: errorState(n),
+    })),
+    ofJobs('labels', rotation, (text) => ({
+      columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => text.slice(0, 40 + n))] },
+    })),
+    ofJobs('queue_name, job_class, cron_key, concurrency_key', rotation, (text, n) => {
+      // Some that fit into a URL, for the pages of one class, one queue and one cron key.
+      const name = n % 4 === 0 ? text.slice(0, 200) : text;
+      return {
+        columns: {
+          queue_name: name,
+          job_class: name,
+          cron_key: name,
+          cron_at: new Date().toISOString(),
+          concurrency_key: name,
+        },
+      };
+    }),
+    ofJobs('executions.error', rotation, (text, n) => ({
+      execution: { error: text },
+      state: errorState(n),
+    })),
+    ofJobs('executions.error_backtrace', rotation, (text, n) => ({
+      execution: {
+        error_backtrace: [text, ...Array.from({ length: 200 }, () => text.slice(0, 5_000))],
+      },
+      state: errorState(n),
+    })),
+    ofJobs('executions.serialized_params', rotation, (text) => ({
+      execution: {
+        serialized_params: json({ arguments: [text, { [text.slice(0, 1_000)]: text }] }),
+      },
+    })),
+    ofBatch('batches: every text column', rotation, (text) => ({
+      description: text,
+      serialized_properties: json({
+        note: text,
+        [text.slice(0, 1_000)]: text,
+        _aj_symbol_keys: [],
+      }),
+      on_finish: text,
+      on_success: text,
+      on_discard: text,
+      callback_queue_name: text,
+    })),
+    {
+      name: 'processes.state',
+      plant: async (client) => {
+        const texts = rotation.next();
+        const subject = await plantJobs(client, 'processes.state', [{}, {}, {}, {}, {}, {}]);
+        for (const { text } of texts)
+          subject.process = await plantProcess(
+            client,
+            json({
+              hostname: text,
+              proctitle: text,
+              pid: 1,
+              schedulers: [{ name: text, queues: text, max_threads: 5 }],
+              [text.slice(0, 1_000)]: text,
+            }),
+          );
+        return { ...subject, texts: texts.map((text) => text.name) };
+      },
+    },
+    {
+      name: 'settings.value',
+      plant: async (client) => {
+        const texts = rotation.next();
+        const subject = await plantJobs(client, 'settings.value', [{}, {}, {}, {}, {}, {}]);
+        const names = texts.map(({ text }) => text.slice(0, 40_000));
+        await pauses(client, json({ queues: names, job_classes: names, labels: names }));
+        return { ...subject, texts: texts.map((text) => text.name) };
+      },
+    },
+    {
+      name: 'audit_events: reason, viewer, target_name, details, before, after',
+      plant: async (client) => {
+        const texts = rotation.next();
+        const subject = await plantJobs(client, 'audit_events', [{}, {}, {}, {}, {}, {}]);
+        const [job = ''] = subject.jobs;
+        for (const { text } of texts) {
+          const details = json({ filter: text, [text.slice(0, 1_000)]: text });
+          const state = json({ [job]: { error: text, queue_name: text, labels: [text] } });
+          await plantAudit(client, job, { reason: text, details, before: state, after: state });
+          const short = text.slice(0, 60_000);
+          await plantAudit(client, job, { viewer: short, viewer_name: short, target_name: short });
+        }
+        return { ...subject, texts: texts.map((text) => text.name) };
+      },
+    },
+  ];
+}
+
+const repeat = (unit: string, length: number) => unit.repeat(Math.ceil(length / unit.length));
+const LINE =
+  'Net::ReadTimeout: "a=1&b=2" Key (email)=(a@example.com) {"id" => 12} in /app/x.rb:12\n';
+const jsonOf = (name: string, length: number) =>
+  `[${HOSTILE_JSON.find((one) => one.name === name)?.json(length) ?? 'null'}]`;
+const arns = Array.from(
+  { length: 4_000 },
+  (_, n) => `arn:aws:iam::123456789012:role/service-role/worker-${n}-production`,
+);
+
+/** In turn; jsonb itself takes no more than some thousand levels. */
+function structureOf(n: number): string {
+  const { name = '', json: make } = HOSTILE_JSON[n % HOSTILE_JSON.length] ?? {};
+  return `[${make?.(/ in (?:array|object)$/.test(name) ? 10_000 : 60_000) ?? 'null'}]`;
+}
+
+function sample(name: string, jobs: () => PlantedJob[]): RowGroup {
+  return {
+    name,
+    plant: async (client) => ({ ...(await plantJobs(client, name, jobs())), texts: [name] }),
+  };
+}
+/** The same job in every state, so that every act finds one. */
+const inEachState = (job: PlantedJob): PlantedJob[] => Array.from({ length: 6 }, () => job);
+
+/** Rows that have stopped a server before, and the largest ones. */
+export function sampleGroups(): RowGroup[] {
+  const many = (count: number, job: (n: number) => PlantedJob) =>
+    Array.from({ length: count }, (_, n) => job(n));
+  return [
+    sample('argument of 200 kB of `)=`', () =>
+      inEachState({ args: json([{ note: repeat(')=', 200_000) }]) }),
+    ),
+    sample('argument of 600 kB of `")="`', () =>
+      inEachState({ args: json([{ note: repeat('")="', 600_000) }]) }),
+    ),
+    sample('1,500 tokens with one beginning, and 150 kB of `a`', () =>
+      inEachState({
+        args: json([
+          {
+            tokens: Array.from({ length: 1_500 }, (_, n) => `${repeat('a', 48)}${n}`),
+            note: repeat('a', 150_000),
+          },
+        ]),
+        columns: { labels: [repeat('a', 200)] },
+      }),
+    ),
+    sample('4,000 ARNs, twice', () => inEachState({ args: json([{ arns }, { again: arns }]) })),
+    sample('200 discarded jobs with errors of 96 kB', () =>
+      many(200, () => ({ columns: { error: repeat(LINE, 96_000) }, state: 'discarded' })),
+    ),
+    sample('60 jobs with errors of 1.5 MB', () =>
+      many(60, (n) => ({ columns: { error: repeat(LINE, 1_500_000) }, state: errorState(n) })),
+    ),
+    sample('30 jobs with 1.8 MB of JSON', () =>
+      many(30, () => ({
+        args: json(
+          Array.from({ length: 9_000 }, (_, n) => ({ id: n, note: repeat('x=1 "y": 2 ', 170) })),
+        ),
+      })),
+    ),
+    sample('an argument of 40 MB', () =>
+      inEachState({ args: json([repeat('a=1 "b": 2 ', 40_000_000)]) }).slice(0, 2),
+    ),
+    sample('JSON to a depth of 5,000, 1,000,000 elements, 50,000 keys, 25,000 of them secret', () =>
+      [
+        jsonOf('array in array', 10_000),
+        jsonOf('object in object', 30_000),
+        jsonOf('numbers', 2_000_000),
+        jsonOf('keys', 1_000_000),
+        jsonOf('secret keys', 1_000_000),
+        jsonOf('JSON in strings in JSON', 1_000_000),
+      ].flatMap((args) => inEachState({ args })),
+    ),
+    sample('jobs just below 64 kB of structure', () =>
+      many(120, (n) => ({
+        args: structureOf(n),
+        columns: { error: repeat(')=', 60_000) },
+        state: 'discarded',
+      })),
+    ),
+  ];
+}
