@@ -19,26 +19,48 @@ const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
 
 /** The words of a name, in lower case. */
 export function wordsOf(name: string): string[] {
-  return name
-    .normalize('NFKC')
-    .replaceAll(/(\p{Ll}|\d)(\p{Lu})|(\p{Lu})(?=\p{Lu}\p{Ll})/gu, '$1$3 $2')
-    .toLowerCase()
+  if (/^[a-z]+$/.test(name)) return [name];
+  const isLowerAscii = /^[a-z0-9_.-]*$/.test(name);
+  const separated = isLowerAscii
+    ? name
+    : name
+        .normalize('NFKC')
+        .replaceAll(/(\p{Ll}|\d)(\p{Lu})|(\p{Lu})(?=\p{Lu}\p{Ll})/gu, '$1$3 $2')
+        .toLowerCase();
+  return separated
     .split(/[^\p{L}\p{N}]+/u)
     .flatMap((word) =>
-      /^(?:cv[vc]2|2fa|last4)$/.test(word) ? [word] : (word.match(/\p{N}+|[^\p{N}]+/gu) ?? []),
+      !/\d/.test(word) || /^(?:cv[vc]2|2fa|last4)$/.test(word)
+        ? [word]
+        : (word.match(/\p{N}+|[^\p{N}]+/gu) ?? []),
     );
 }
+
+const isSecretWord = (word: string): boolean =>
+  WORDS.has(word) || STEMS.test(word) || ENDINGS.test(word);
+const isPair = (words: readonly string[], n: number): boolean =>
+  PAIRS.has(`${words[n] ?? ''} ${words[n + 1] ?? ''}`);
+const isNumber = (word: string): boolean => /^\d*$/.test(word);
 
 /** The default rule: whether the value of this name is hidden. */
 export function looksSecret(name: string): boolean {
   const plain = name.normalize('NFKC');
   if (!isAscii(plain) && (JAPANESE.test(plain) || JAPANESE_WORDS.has(plain))) return true;
   if (!MAYBE_SECRET.test(plain.toLowerCase())) return false;
-  const given = ` ${wordsOf(name)
-    .filter((word) => !/^\d+$/.test(word))
-    .join(' ')} `;
+  const words = wordsOf(name).filter((word) => !isNumber(word));
+  const isSquashed = isSecretWhenSquashed(name);
+  // Most names contain such a syllable by chance.
+  if (
+    !isSquashed &&
+    !words.some((word, n) => isSecretWord(word) || LAST.has(word) || isPair(words, n))
+  )
+    return false;
+  const given = ` ${words.join(' ')} `;
   const remaining = given.replaceAll(PLAIN, ' ');
-  const words = remaining.split(' ').filter(Boolean);
+  return areSecretWords(remaining.split(' ').filter(Boolean), isSquashed && remaining === given);
+}
+
+function areSecretWords(words: readonly string[], isSquashed: boolean): boolean {
   const last = words.at(-1) ?? '';
   const isCard = words.some((word) => word === 'card' || word === 'cards');
   if (words.length > 1 && ABOUT.has(last) && !(isCard ? /^exp/.test(last) : last === 'last4'))
@@ -50,35 +72,27 @@ export function looksSecret(name: string): boolean {
     ['card', 'cards'].includes(words.at(-2) ?? '')
   )
     return false;
-  if (LAST.has(last)) return true;
-  if (
-    remaining === given &&
-    squashed(name).some(
+  return (
+    isSquashed || LAST.has(last) || words.some((word, n) => isSecretWord(word) || isPair(words, n))
+  );
+}
+
+/** Of a name whose capitals say nothing, as in `APIkey` or `cLIENTsECRET`. */
+function isSecretWhenSquashed(name: string): boolean {
+  return name
+    .normalize('NFKC')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .some(
       (word) =>
         word.length > 2 &&
         (SQUASHED.has(word) ||
           (word.length > 4 && WORDS.has(word)) ||
           STEMS.test(word) ||
           ENDINGS.test(word)),
-    )
-  )
-    return true;
-  return words.some(
-    (word, n) =>
-      WORDS.has(word) ||
-      STEMS.test(word) ||
-      ENDINGS.test(word) ||
-      PAIRS.has(`${word} ${words[n + 1] ?? ''}`),
-  );
+    );
 }
 
-/** The words of a name whose capitals say nothing, as in `APIkey` or `cLIENTsECRET`. */
-const squashed = (name: string) =>
-  name
-    .normalize('NFKC')
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter(Boolean);
 /** A name or pattern as it is compared: `apiKey*` is `api_key*`. */
 export const plainName = (name: string) => wordsOf(name).join('_');
 const plainPattern = (pattern: string) => pattern.split('*').map(plainName).join('*');
@@ -115,6 +129,7 @@ export class Keys {
   }
 
   private judge(name: string): boolean {
+    if (this.more.length === 0 && this.except.length === 0) return looksSecret(name);
     const forms = [name.toLowerCase(), plainName(name)];
     const isOf = (patterns: string[]) =>
       patterns.some((pattern) => forms.some((form) => form !== '' && matchesGlob(pattern, form)));
