@@ -196,3 +196,15 @@ function hexAt(text: string, from: number, digits: number): number {
   }
   return value;
 }
+
+/** What the linear-time test repeats. */
+export const ESCAPE_LITERALS: readonly string[] = [
+  ...Object.keys(ENTITIES).map((name) => `&${name};`),
+  '&#34;',
+  '&#x22;',
+  '\\u0022',
+  '\\x22',
+  '\\u{22}',
+  '%22',
+  '%E3%81%82',
+];
