@@ -118,8 +118,10 @@ export class SecretRegistry {
   }
 }
 
+/** What follows a scheme or a user; of an ARN and the like, with more than two colons, nothing. */
 function lastPart(value: string): string | undefined {
-  return /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(value)?.[1];
+  const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(value) ?? [];
+  return last !== undefined && last.split(':', 3).length < 3 ? last : undefined;
 }
 
 /** Of `Basic dXNlcjpwYXNz` the `user:pass` and the password. */
