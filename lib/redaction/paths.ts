@@ -7,15 +7,25 @@ function fits(pattern: string, part: string): boolean {
   return pattern === '*' || pattern === part || (/^-\d+$/.test(part) && /^\d+$/.test(pattern));
 }
 
-/** Whether the path is what the rule names, or below it. */
-export function isWithin(rule: readonly string[], path: readonly string[], n = 0, m = 0): boolean {
-  if (n === rule.length) return true;
-  const pattern = rule[n] ?? '';
-  if (pattern === '**') {
-    if (n === rule.length - 1) return m < path.length;
-    return path.slice(m).some((_, k) => isWithin(rule, path, n + 1, m + k));
+/** Whether the path is what the rule names, or below it. A `**` is tried at one place more at a time, and never again at an earlier one. */
+export function isWithin(rule: readonly string[], path: readonly string[]): boolean {
+  let [part, at] = [0, 0];
+  let [star, starAt] = [-1, 0];
+  while (part < rule.length) {
+    const pattern = rule[part] ?? '';
+    if (pattern === '**') {
+      if (part === rule.length - 1) return at < path.length;
+      [star, starAt] = [part, at];
+      part += 1;
+    } else if (at < path.length && fits(pattern, path[at] ?? '')) {
+      part += 1;
+      at += 1;
+    } else if (star >= 0 && starAt < path.length) {
+      starAt += 1;
+      [part, at] = [star + 1, starAt];
+    } else return false;
   }
-  return m < path.length && fits(pattern, path[m] ?? '') && isWithin(rule, path, n + 1, m + 1);
+  return true;
 }
 
 /** The rules of a job's class: what they hide and what they show of its arguments. */

@@ -1,57 +1,301 @@
+import type { Steps } from '../core/steps';
+import { Pacer, type Scan, execFrom } from './scan';
+import { ALPHABETS, TOKEN_SHAPES, type TokenShape } from './token-table';
+
 /*
- * SecretRegistry that show by their shape alone, whatever stands before them. Every pattern is linear: what precedes it keeps
- * a run of characters from being tried from each of its places.
+ * Secrets that their shape alone shows. Each rule searches for a literal, or for a run of one class of characters with
+ * bounds, and goes on behind what it read. Where a run can be read for several prefixes, its end is remembered.
  */
 
-/** Where something to hide stands, UTF-16 offsets. */
-export interface Span {
-  from: number;
-  to: number;
-}
-
-const TOKENS = new RegExp(
-  `(?<![A-Za-z0-9_-])(?:${[
-    // JSON Web Tokens, signed or encrypted: their first part is the base64url of a JSON object.
-    'e(?:yJ|yA|wo)[A-Za-z0-9_-]{6,4096}\\.[A-Za-z0-9_-]{2,}(?:\\.[A-Za-z0-9_-]*){0,3}',
-    '(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}',
-    'gh[pousr]_[A-Za-z0-9]{16,}',
-    'github_pat_[A-Za-z0-9_]{16,}',
-    'gl(?:pat|dt|rt|ptt)-[A-Za-z0-9_-]{16,}',
-    'xox[a-z](?:\\.xox[a-z])?-[A-Za-z0-9-]{8,}',
-    'xapp-[A-Za-z0-9-]{8,}',
-    '[spr]k_(?:live|test)_[A-Za-z0-9]{8,}',
-    'whsec_[A-Za-z0-9+/=]{8,}',
-    'SG\\.[A-Za-z0-9_-]{16,64}\\.[A-Za-z0-9_-]{16,}',
-    'AIza[A-Za-z0-9_-]{30,}',
-    'ya29\\.[A-Za-z0-9_-]{16,}',
-    'sk-[A-Za-z0-9_-]{20,}',
-    'shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}',
-    'npm_[A-Za-z0-9]{30,}',
-    'pypi-[A-Za-z0-9_-]{16,}',
-    'do[opr]_v1_[a-f0-9]{32,}',
-    'hf_[A-Za-z0-9]{30,}',
-    'key-[0-9a-f]{32}',
-    'SK[0-9a-f]{32}',
-    'hv[sbr]\\.[A-Za-z0-9_-]{20,}',
-    'dckr_pat_[A-Za-z0-9_-]{20,}',
-    'sq0[a-z]{3}-[A-Za-z0-9_-]{20,}',
-    'EAA[A-Za-z0-9]{30,}',
-  ].join('|')})`,
+const escapeRegExp = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const PREFIX = new RegExp(
+  `(?<![A-Za-z0-9_-])(?:${TOKEN_SHAPES.filter(({ anywhere }) => !anywhere)
+    .map(({ prefix }) => escapeRegExp(prefix))
+    .join('|')})|${TOKEN_SHAPES.filter(({ anywhere }) => anywhere)
+    .map(({ prefix }) => escapeRegExp(prefix))
+    .join('|')}`,
   'g',
 );
-/** A message that Rails signed (a cookie, a signed GlobalID), and one that it encrypted. */
-const SIGNED =
-  /(?<![A-Za-z0-9+/=%_-])[A-Za-z0-9+/=%_-]{16,}?--[A-Za-z0-9+/=%]{12,}(?:--[A-Za-z0-9+/=%]{12,})?/g;
-const HOOKS =
-  /(?<=hooks\.slack\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/webhooks\/)[A-Za-z0-9/_-]{8,}/g;
-const SCHEMES = /\b(bearer|basic)(?:\s|%20|\+){1,4}([A-Za-z0-9._~+/=-]{6,})/gi;
+const BY_PREFIX = new Map<string, TokenShape[]>();
+for (const shape of TOKEN_SHAPES)
+  BY_PREFIX.set(shape.prefix, [...(BY_PREFIX.get(shape.prefix) ?? []), shape]);
+
+type Alphabet = keyof typeof ALPHABETS;
+const IN_ALPHABET = new Map(
+  (Object.keys(ALPHABETS) as Alphabet[]).map((name): [Alphabet, Uint8Array] => [
+    name,
+    Uint8Array.from({ length: 128 }, (_, code) =>
+      ALPHABETS[name].test(String.fromCharCode(code)) ? 1 : 0,
+    ),
+  ]),
+);
+
+/** Ends of runs of one alphabet in one text: a run is read once, however many places of it are asked for. */
+class Runs {
+  private readonly ends = new Map<Alphabet, number>();
+
+  constructor(private readonly text: string) {}
+
+  endFrom(from: number, alphabet: Alphabet): number {
+    const known = this.ends.get(alphabet) ?? 0;
+    if (from < known) return known;
+    const inAlphabet = IN_ALPHABET.get(alphabet);
+    let end = from;
+    while (inAlphabet?.[this.text.charCodeAt(end)] === 1) end += 1;
+    if (end > from) this.ends.set(alphabet, end);
+    return end;
+  }
+}
+
+export function* knownTokens({ text, hide }: Scan): Steps<void> {
+  if (text.length < 12) return;
+  const pacer = new Pacer();
+  const runs = new Runs(text);
+  for (let at = 0; ;) {
+    const match = execFrom(PREFIX, text, at);
+    if (!match) return;
+    const [prefix] = match;
+    const from = match.index + prefix.length;
+    at = from;
+    for (const { alphabet, min, max = Infinity } of BY_PREFIX.get(prefix) ?? []) {
+      const end = runs.endFrom(from, alphabet);
+      if (end - from < min || end - from > max) continue;
+      hide(match.index, end);
+      at = Math.max(at, end);
+    }
+    if (pacer.isDue(at)) yield;
+  }
+}
+
+/** JSON Web Tokens, signed or encrypted: the first part is the base64url of a JSON object. */
+const JWT = /(?<![A-Za-z0-9_-])e(?:yJ|yA|wo)/g;
+
+export function* webTokens({ text, hide }: Scan): Steps<void> {
+  const pacer = new Pacer();
+  const runs = new Runs(text);
+  for (let at = 0; ;) {
+    const match = execFrom(JWT, text, at);
+    if (!match) return;
+    let end = runs.endFrom(match.index, 'urlSafe');
+    at = end;
+    if (pacer.isDue(at)) yield;
+    if (end - match.index < 9 || text[end] !== '.') continue;
+    const second = runs.endFrom(end + 1, 'urlSafe');
+    at = second;
+    if (second - end < 3) continue;
+    end = second;
+    for (let part = 0; part < 3 && text[end] === '.'; part += 1)
+      end = runs.endFrom(end + 1, 'urlSafe');
+    hide(match.index, end);
+    at = end;
+  }
+}
+
+/** Tokens with a mark in the middle: the mark, what must stand before it and behind it. */
+const MARKED: readonly {
+  mark: string;
+  before: RegExp;
+  behind: Alphabet;
+  min: number;
+  max?: number;
+}[] = [
+  // Telegram: `123456789:AA…`, also in `/bot123456789:AA…/`
+  {
+    mark: ':AA',
+    before: /(?:^|bot|[^A-Za-z0-9_-])(\d{6,12})$/,
+    behind: 'urlSafe',
+    min: 30,
+    max: 36,
+  },
+  // Firebase Cloud Messaging: `AAAAx:APA91b…`
+  { mark: ':APA91b', before: /([A-Za-z0-9_-]{4,60})$/, behind: 'urlSafe', min: 60 },
+  // New Relic licence keys
+  {
+    mark: 'NRAL',
+    before: /(?:^|[^A-Za-z0-9_-])([A-Za-z0-9]{36})$/,
+    behind: 'alphanumeric',
+    min: 0,
+    max: 0,
+  },
+  // Mailchimp: `…-us12`
+  {
+    mark: '-us',
+    before: /(?:^|[^A-Za-z0-9_-])([0-9a-f]{32})$/,
+    behind: 'alphanumeric',
+    min: 1,
+    max: 2,
+  },
+  // Azure AD client secrets: `abc8Q~…`
+  {
+    mark: 'Q~',
+    before: /(?:^|[^A-Za-z0-9_~.-])([A-Za-z0-9_~.]{3}\d)$/,
+    behind: 'dotted',
+    min: 30,
+    max: 36,
+  },
+  // Terraform Cloud
+  { mark: '.atlasv1.', before: /([A-Za-z0-9]{14})$/, behind: 'signed', min: 60 },
+  // Airtable: `patXXXXXXXXXXXXXX.…`
+  {
+    mark: '.',
+    before: /(?:^|[^A-Za-z0-9_-])(pat[A-Za-z0-9]{14})$/,
+    behind: 'hex',
+    min: 64,
+    max: 64,
+  },
+  // Shopify, Django and others sign with it; Argon2 and bcrypt have prefixes.
+];
+/** The longest text that a `before` can match. */
+const MARK_REACH = 64;
+const EVERY_MARK = new RegExp(
+  MARKED.filter(({ mark }) => mark !== '.')
+    .map(({ mark }) => escapeRegExp(mark))
+    .concat('(?<=pat[A-Za-z0-9]{14})\\.')
+    .join('|'),
+  'g',
+);
+const BY_MARK = new Map(MARKED.map((shape) => [shape.mark, shape]));
+
+export function* markedTokens({ text, hide }: Scan): Steps<void> {
+  const pacer = new Pacer();
+  const runs = new Runs(text);
+  for (let at = 0; ;) {
+    const match = execFrom(EVERY_MARK, text, at);
+    if (!match) return;
+    const [mark] = match;
+    const from = match.index + mark.length;
+    at = from;
+    if (pacer.isDue(at)) yield;
+    const shape = BY_MARK.get(mark);
+    if (!shape) continue;
+    const end = runs.endFrom(from, shape.behind);
+    if (end - from < shape.min || end - from > (shape.max ?? Infinity)) continue;
+    const before = text.slice(Math.max(0, match.index - MARK_REACH), match.index);
+    const own = shape.before.exec(before)?.[1];
+    if (own === undefined) continue;
+    hide(match.index - own.length, end);
+    at = end;
+  }
+}
+
+/** Bot tokens of Discord: three parts in base64url, the first of which is a number. Bounded, and not inside a longer word. */
+const DISCORD =
+  /(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}/g;
+/** `-----BEGIN … PRIVATE KEY-----` */
+const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
+/** Links that post messages: Slack, Discord, Teams, and Azure Logic Apps. */
+const WEBHOOK =
+  /hooks\.slack\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/|webhook\.office(?:365)?\.com\/(?:webhookb2\/)?|outlook\.office(?:365)?\.com\/webhook\/|chat\.googleapis\.com\/v1\/spaces\//g;
+const WEBHOOK_PATH = /[A-Za-z0-9/_@.-]{8,}/y;
+const SCHEME = /\b(bearer|basic)(?:\s|\+){1,4}/gi;
+const CREDENTIALS = /[A-Za-z0-9._~+/=-]{4,}/y;
 /** Words that follow `bearer` in a sentence. */
 const NO_TOKEN =
-  /^(?:authentication|authorization|authenticate|tokens?|scheme|schema|credentials?|header|headers|method)[.,]?$/i;
-const DIGITS = /(?<![\dA-Za-z_.-])\d(?:[ .-]?\d){14,15}(?![\dA-Za-z_-]|\.\d)/g;
+  /^(?:authentication|authorization|authenticate|tokens?|scheme|schema|credentials?|header|headers|method|auth|token_type)[.,]?$/i;
 /** Social security numbers of the United States. */
 const SSN = /(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-]|\.\d)/g;
+
+/** Rules of which each match is a secret, or what `end` makes of it. */
+const SHAPES: readonly {
+  pattern: RegExp;
+  span(text: string, match: RegExpExecArray): { from: number; to: number } | null;
+}[] = [
+  { pattern: DISCORD, span: whole },
+  { pattern: SSN, span: whole },
+  {
+    pattern: PRIVATE_KEY,
+    // A key that is cut off hides the rest, which ends the rule.
+    span: (text, match) => {
+      const from = match.index + match[0].length;
+      const end = text.indexOf('-----END', from);
+      return { from, to: end < 0 ? text.length : end };
+    },
+  },
+  {
+    pattern: WEBHOOK,
+    span: (text, match) => {
+      const from = match.index + match[0].length;
+      return { from, to: from + (execFrom(WEBHOOK_PATH, text, from)?.[0].length ?? 0) };
+    },
+  },
+  {
+    pattern: SCHEME,
+    span: (text, match) => {
+      const from = match.index + match[0].length;
+      const value = execFrom(CREDENTIALS, text, from)?.[0] ?? '';
+      const isSecret = match[1]?.toLowerCase() === 'basic' ? isBasic(value) : isBearer(value);
+      return { from, to: isSecret ? from + value.length : from };
+    },
+  },
+];
+
+function whole(_text: string, match: RegExpExecArray) {
+  return { from: match.index, to: match.index + match[0].length };
+}
+
+const isBearer = (value: string): boolean =>
+  value.length >= 6 && (value.length > 40 || !NO_TOKEN.test(value));
+
+/** `user:password` in base64. */
+function isBasic(value: string): boolean {
+  const decoded = Buffer.from(value.slice(0, 1_000), 'base64').toString('latin1');
+  return decoded.includes(':') && (value.length >= 12 || /^[\x20-\x7e]+$/.test(decoded));
+}
+
+export function* fixedShapes({ text, hide }: Scan): Steps<void> {
+  for (const { pattern, span } of SHAPES) {
+    const pacer = new Pacer();
+    for (let at = 0; ;) {
+      const match = execFrom(pattern, text, at);
+      if (!match) break;
+      const found = span(text, match);
+      if (found) hide(found.from, found.to);
+      at = Math.max(match.index + match[0].length, found?.to ?? 0);
+      if (pacer.isDue(at)) yield;
+    }
+    yield;
+  }
+}
+
+/**
+ * A message that Rails signed or encrypted (a cookie, a signed GlobalID): base64, `--`, and a digest. One a run of these
+ * characters; a run is read once.
+ */
+const SIGNED_RUN = /[A-Za-z0-9+/=%_-]{16,}/g;
+const SIGNED = /--[A-Za-z0-9+/=%]{12,}(?:--[A-Za-z0-9+/=%]{12,})?/g;
+
+export function* signedMessages({ text, hide }: Scan): Steps<void> {
+  if (!text.includes('--')) return;
+  const pacer = new Pacer();
+  for (let at = 0; ;) {
+    const run = execFrom(SIGNED_RUN, text, at);
+    if (!run) return;
+    const [own] = run;
+    at = run.index + own.length;
+    if (pacer.isDue(at)) yield;
+    const signature = execFrom(SIGNED, own, 16);
+    if (!signature) continue;
+    const message = own.slice(0, signature.index + signature[0].length);
+    if (/\d/.test(message) && /[A-Za-z]/.test(message) && /[^a-z-]/.test(message))
+      hide(run.index, run.index + message.length);
+  }
+}
+
+const DIGITS = /(?<![\dA-Za-z_.-])\d(?:[ .-]?\d){14,15}(?![\dA-Za-z_-]|\.\d)/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
+
+export function* cardNumbers({ text, hide }: Scan): Steps<void> {
+  const pacer = new Pacer();
+  for (let at = 0; ;) {
+    const match = execFrom(DIGITS, text, at);
+    if (!match) return;
+    const end = match.index + match[0].length;
+    at = end;
+    if (pacer.isDue(at)) yield;
+    const around = () => text.slice(Math.max(0, match.index - 24), end + 24);
+    if (isCardNumber(match[0]) && !UUID.test(around())) hide(match.index, end);
+  }
+}
 
 /** Length and first digits of the card schemes, and the check digit; articles and ids have other lengths. */
 export function isCardNumber(text: string): boolean {
@@ -64,101 +308,15 @@ export function isCardNumber(text: string): boolean {
     return false;
   let sum = 0;
   for (let n = 0; n < digits.length; n += 1) {
-    const digit = Number(digits[digits.length - 1 - n]);
-    sum += n % 2 === 0 ? digit : digit > 4 ? digit * 2 - 9 : digit * 2;
+    let digit = Number(digits[digits.length - 1 - n]);
+    if (n % 2 === 1) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
+    sum += digit;
   }
   return sum % 10 === 0 && !/^(\d)\1+$/.test(digits);
 }
 
-/** SecretRegistry in a text by their shape, in no order. */
-export function shapedSecrets(text: string): Span[] {
-  const found: Span[] = [];
-  const add = (
-    pattern: RegExp,
-    fits: (match: RegExpExecArray) => Span | null = (match) => ({
-      from: match.index,
-      to: match.index + match[0].length,
-    }),
-  ) => {
-    for (const match of text.matchAll(pattern)) {
-      const span = fits(match);
-      if (span) found.push(span);
-    }
-  };
-  if (text.length >= 12) add(TOKENS);
-  if (text.includes('--')) {
-    add(SIGNED, (match) =>
-      /[0-9]/.test(match[0]) && /[A-Za-z]/.test(match[0]) && !/^[a-z-]+$/.test(match[0])
-        ? { from: match.index, to: match.index + match[0].length }
-        : null,
-    );
-    for (const span of privateKeys(text)) found.push(span);
-  }
-  if (text.includes('/')) add(HOOKS);
-  add(SCHEMES, (match) => {
-    const [all, scheme = '', value = ''] = match;
-    const isToken =
-      scheme.toLowerCase() === 'basic'
-        ? Buffer.from(value, 'base64').includes(58)
-        : !NO_TOKEN.test(value);
-    return isToken
-      ? { from: match.index + all.length - value.length, to: match.index + all.length }
-      : null;
-  });
-  add(DIGITS, (match) => {
-    const around = text.slice(Math.max(0, match.index - 24), match.index + match[0].length + 24);
-    return isCardNumber(match[0]) && !UUID.test(around)
-      ? { from: match.index, to: match.index + match[0].length }
-      : null;
-  });
-  add(SSN);
-  if (text.includes('//') || text.includes('\\/') || /%2F%2F/i.test(text))
-    for (const span of userInfo(text)) found.push(span);
-  return found;
-}
-
-/** What stands between a private key's lines; of one that is cut off, all the rest. */
-function privateKeys(text: string): Span[] {
-  const found: Span[] = [];
-  let end = 0;
-  for (const match of text.matchAll(/-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g)) {
-    if (match.index < end) continue;
-    const from = match.index + match[0].length;
-    const closing = text.indexOf('-----END', from);
-    end = closing < 0 ? text.length : closing;
-    found.push({ from, to: end });
-  }
-  return found;
-}
-
-/**
- * The user and password before a URL's host, also where it has no scheme, where JSON has escaped its slashes and where a
- * query has escaped all of it. A password may hold an unescaped slash: then what stands after its colon is no port.
- */
-function userInfo(text: string): Span[] {
-  const found: Span[] = [];
-  for (const match of text.matchAll(/(:?)(?:\\{0,7}\/){2}|%2F%2F/gi)) {
-    const from = match.index + match[0].length;
-    const isEscaped = match[0].startsWith('%');
-    const host = inWord(
-      text,
-      from,
-      from + 600,
-      isEscaped ? /[\s"'`<>\\/?#&]|%2F|%3F|%23|%26/i : /[\s"'`<>\\/?#]/,
-    );
-    let to = isEscaped ? host.lastIndexOf('%40') : host.lastIndexOf('@');
-    if (!isEscaped && match[1] && to < 0 && /:(?!\d{1,5}$)[^:\]]+$/.test(host))
-      to = inWord(text, from, from + 200, /[\s"'`<>\\]/).lastIndexOf('@');
-    // Without a scheme it may be anything but a user and a password.
-    if (to > 0 && (match[1] || isEscaped || host.slice(0, to).includes(':')))
-      found.push({ from, to: from + to });
-  }
-  return found;
-}
-
-/** The text from here to where such a character stands, or to the limit. */
-function inWord(text: string, from: number, limit: number, end: RegExp): string {
-  const part = text.slice(from, limit);
-  const at = part.search(end);
-  return at < 0 ? part : part.slice(0, at);
-}
+/** What the linear-time test repeats. */
+export const SHAPE_LITERALS: readonly string[] = [
+  ...TOKEN_SHAPES.map(({ prefix }) => prefix),
+  ...MARKED.map(({ mark }) => mark),
+];

@@ -1,0 +1,44 @@
+/*
+ * Classes of UTF-16 code units in one table, so that a scanner classifies a character without a regular expression.
+ * A half of a surrogate pair is in none.
+ */
+
+const LETTER = 1;
+const DIGIT = 2;
+const SPACE = 4;
+/** Ends a word of a sentence. */
+const PROSE_BREAK = 8;
+const BASE64 = 16;
+
+const CLASSES = buildClasses();
+
+function buildClasses(): Uint8Array {
+  const classes = new Uint8Array(0x10000);
+  for (let code = 0; code < 0x10000; code += 1) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    const char = String.fromCharCode(code);
+    if (/\p{L}/u.test(char)) classes[code] = LETTER;
+    else if (/\p{N}/u.test(char)) classes[code] = DIGIT;
+    else if (/\s/.test(char)) classes[code] = SPACE | PROSE_BREAK;
+    else if ('()<>[]{}"\'`,;:=&?#/「」『』|'.includes(char)) classes[code] = PROSE_BREAK;
+    if (/[A-Za-z0-9+/=_-]/.test(char)) classes[code] = (classes[code] ?? 0) | BASE64;
+  }
+  return classes;
+}
+
+const has = (code: number, mask: number): boolean => ((CLASSES[code] ?? 0) & mask) !== 0;
+
+export const isLetterOrDigit = (code: number): boolean => has(code, LETTER | DIGIT);
+export const isLetter = (code: number): boolean => has(code, LETTER);
+export const isSpace = (code: number): boolean => has(code, SPACE);
+export const isProseBreak = (code: number): boolean => has(code, PROSE_BREAK);
+export const isBase64 = (code: number): boolean => has(code, BASE64);
+export const isAsciiDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
+/** A letter, a digit or `_`: what makes a whole word. NaN, which is the end of a text, is none. */
+export const isWordPart = (code: number): boolean => code === 0x5f || has(code, LETTER | DIGIT);
+
+/** Whether a cut here is inside a surrogate pair. */
+export function isInsidePair(text: string, at: number): boolean {
+  const [before, behind] = [text.charCodeAt(at - 1), text.charCodeAt(at)];
+  return before >= 0xd800 && before < 0xdc00 && behind >= 0xdc00 && behind < 0xe000;
+}

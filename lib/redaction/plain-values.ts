@@ -1,0 +1,55 @@
+import { wordsOf } from './keys';
+
+/*
+ * Values under a secret name that say nothing about the secret. Three rules:
+ * - Counts: a small number under a plural name is how many there are (`tokens: 1500`, `cards=3`). Codes, PINs and
+ *   numbers are excluded: those are digits themselves.
+ * - States: one word such as `failed` or `expired` (`auth: failed`), and behind names of records also a phrase.
+ * - Ids: a short decimal number under a name that ends in `id` (`session_id: 8842`), unless the id is a person's.
+ */
+
+const COUNTED = new Set(
+  'tokens cookies sessions cards credentials creds secrets passwords passphrases keys apikeys passkeys signatures'.split(
+    ' ',
+  ),
+);
+/** What they name has properties; only some of these open anything. */
+const RECORDS = new Set(
+  'auth oauth authorization authorisation authorizations session sessions card cards cookie cookies signature signatures'.split(
+    ' ',
+  ),
+);
+const PERSONAL = new Set('national tax signed resident individual security'.split(' '));
+const STATE =
+  /^(?:not (?:found|set|valid|given|provided|required|available|present)|timed out|failed|failure|fail|ok|okay|success|succeeded|successful|error|errors|denied|granted|required|missing|mandatory|optional|expired|invalid|valid|incorrect|wrong|none|nil|null|undefined|empty|blank|true|false|yes|no|enabled|disabled|unknown|pending|active|inactive|revoked|rejected|accepted|refused|unauthorized|unauthenticated|forbidden|authenticated|verified|unverified|timeout|unset|present|absent|unavailable|started|closed|created|deleted|stale|changed|reset|skipped)[.!]?$/i;
+/** A state, and words about it: `failed for bob`. */
+const PHRASE = /^\p{L}{2,15}(?: \p{L}{1,15}){0,12}[.!]?$/u;
+const COUNT =
+  /^\d{1,7}(?: (?:\/ \d{1,7}|of \d{1,7}|out of \d{1,7}|used|left|remaining|total|per|max))*$/;
+const ID = /^\d{1,10}$/;
+
+/** Whether a value under this secret name is shown. */
+export function isPlainValue(name: string, value: string): boolean {
+  if (value.length > 200 || !/^[\p{L}\d]/u.test(value)) return false;
+  const words = wordsOf(name).filter((word) => !/^\d*$/.test(word));
+  const last = words.at(-1) ?? '';
+  if (/^\d/.test(value)) {
+    if (COUNTED.has(last)) return COUNT.test(value);
+    const isId = (last === 'id' || last === 'ids') && words.length > 1;
+    return isId && ID.test(value) && !PERSONAL.has(words.at(-2) ?? '');
+  }
+  if (STATE.test(value)) return true;
+  const [first = '', second = ''] = value.split(' ', 2);
+  return (
+    RECORDS.has(last) &&
+    (STATE.test(first) || STATE.test(`${first} ${second}`)) &&
+    PHRASE.test(value)
+  );
+}
+
+/** The same of a JSON value: a state only under the name of a record, because a password may be any word. */
+export function isPlainJsonValue(name: string, value: string): boolean {
+  return (
+    isPlainValue(name, value) && (/^\d/.test(value) || RECORDS.has(wordsOf(name).at(-1) ?? ''))
+  );
+}

@@ -1,0 +1,210 @@
+import { STEP_SIZE, type Steps } from '../core/steps';
+import { isLetterOrDigit } from './chars';
+
+/*
+ * A text as it is, and as it reads after its escapes were decoded: JSON (`\"`, `\u003d`), Ruby and JavaScript (`\x22`,
+ * `\u{22}`), URLs (`%3D`), HTML (`&quot;`, `&#34;`, `&#x22;`), in any mixture, MAX_DECODINGS times. Rules read each
+ * view by itself and know no escapes. Each view is at most as long as the text, and is built by reading it once.
+ */
+
+/** Covers JSON inside JSON inside JSON, and a URL that was encoded three times. */
+const MAX_DECODINGS = 3;
+
+/** A text to read, and where its characters come from. */
+export interface TextView {
+  readonly text: string;
+  /** Offset in the original text of the character at this offset, or of the end. */
+  sourceOffset(offset: number): number;
+}
+
+const ENTITIES: Record<string, string> = {
+  quot: '"',
+  apos: "'",
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  nbsp: ' ',
+  equals: '=',
+  colon: ':',
+  num: '#',
+  percnt: '%',
+  plus: '+',
+  sol: '/',
+  bsol: '\\',
+  commat: '@',
+  lpar: '(',
+  rpar: ')',
+  lowbar: '_',
+  hyphen: '-',
+  period: '.',
+  comma: ',',
+  semi: ';',
+  excl: '!',
+  dollar: '$',
+  ast: '*',
+  quest: '?',
+  lsqb: '[',
+  rsqb: ']',
+  lcub: '{',
+  rcub: '}',
+  verbar: '|',
+  Hat: '^',
+  grave: '`',
+};
+/** Letters after a backslash that mean white space. */
+const CONTROL_ESCAPES: Record<string, number> = { n: 10, r: 13, t: 9, f: 10, v: 10 };
+const BACKSLASH = 0x5c;
+const PERCENT = 0x25;
+const AMPERSAND = 0x26;
+/** An escape is read as one number: its length, and below that the character that it means. */
+const LENGTH_FACTOR = 0x200000;
+const NONE = 0;
+
+/** The text as it is, then its decoded views, as long as there is an escape to decode; now and then nothing, to pause. */
+export function* viewsOf(text: string): Generator<TextView | void, void, void> {
+  let view: TextView = { text, sourceOffset: (offset) => offset };
+  yield view;
+  for (let n = 0; n < MAX_DECODINGS; n += 1) {
+    const decoded = yield* decodeSteps(view);
+    if (!decoded) return;
+    view = decoded;
+    yield view;
+  }
+}
+
+/** The view with its escapes decoded once; undefined: it has none. */
+function* decodeSteps(view: TextView): Steps<TextView | undefined> {
+  const { text } = view;
+  if (!/[\\%&]/.test(text)) return undefined;
+  /** For each escape: its end in the decoded text, and how much longer the escapes up to it were. */
+  const [offsets, shifts]: [number[], number[]] = [[], []];
+  let decoded = '';
+  let copied = 0;
+  let shift = 0;
+  let nextStep = STEP_SIZE;
+  for (let at = 0; at < text.length; at += 1) {
+    const first = text.charCodeAt(at);
+    if (first !== BACKSLASH && first !== PERCENT && first !== AMPERSAND) continue;
+    const escape = escapeAt(text, at, first);
+    if (escape === NONE) continue;
+    const char = String.fromCodePoint(escape % LENGTH_FACTOR);
+    const length = Math.floor(escape / LENGTH_FACTOR);
+    decoded += text.slice(copied, at) + char;
+    copied = at + length;
+    shift += length - char.length;
+    offsets.push(decoded.length);
+    shifts.push(shift);
+    at = copied - 1;
+    if (at < nextStep) continue;
+    nextStep = at + STEP_SIZE;
+    yield;
+  }
+  if (copied === 0) return undefined;
+  return new DecodedView(decoded + text.slice(copied), offsets, shifts, view);
+}
+
+class DecodedView implements TextView {
+  private cursor = 0;
+
+  constructor(
+    readonly text: string,
+    private readonly offsets: readonly number[],
+    private readonly shifts: readonly number[],
+    private readonly source: TextView,
+  ) {}
+
+  sourceOffset(offset: number): number {
+    // Rules ask mostly from left to right: go on from the last answer, or search where it is far away.
+    const { offsets } = this;
+    let low = 0;
+    let high = offsets.length;
+    if ((offsets[this.cursor] ?? 0) <= offset) {
+      low = this.cursor;
+      if ((offsets[low + 8] ?? Infinity) > offset) high = Math.min(high, low + 9);
+    }
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((offsets[middle] ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    this.cursor = Math.max(0, low - 1);
+    return this.source.sourceOffset(offset + (low > 0 ? (this.shifts[low - 1] ?? 0) : 0));
+  }
+}
+
+function escapeAt(text: string, at: number, first: number): number {
+  if (first === BACKSLASH) return backslashEscape(text, at);
+  return first === PERCENT ? percentEscape(text, at) : entity(text, at);
+}
+
+const escaped = (length: number, code: number): number =>
+  code >= 0 && code <= 0x10ffff ? length * LENGTH_FACTOR + code : NONE;
+
+function backslashEscape(text: string, at: number): number {
+  const code = text.charCodeAt(at + 1);
+  if (code === 0x75) {
+    if (text.charCodeAt(at + 2) !== 0x7b) return escaped(6, hexAt(text, at + 2, 4));
+    for (let digits = 1; digits <= 6; digits += 1)
+      if (text.charCodeAt(at + 3 + digits) === 0x7d)
+        return escaped(4 + digits, hexAt(text, at + 3, digits));
+    return NONE;
+  }
+  if (code === 0x78) return escaped(4, hexAt(text, at + 2, 2));
+  const control = CONTROL_ESCAPES[text[at + 1] ?? ''];
+  if (control !== undefined) return escaped(2, control);
+  // Of any other letter nobody knows what it means; a punctuation mark is itself.
+  const isPunctuation = code > 0x20 && code < 0x7f && !isLetterOrDigit(code);
+  return isPunctuation ? escaped(2, code) : NONE;
+}
+
+/** One byte, or the bytes of one UTF-8 character. */
+function percentEscape(text: string, at: number): number {
+  const byte = hexAt(text, at + 1, 2);
+  if (byte < 0) return NONE;
+  if (byte < 0x80) return escaped(3, byte);
+  if (byte < 0xc2 || byte > 0xf4) return NONE;
+  let bytes = 2;
+  if (byte >= 0xe0) bytes = byte >= 0xf0 ? 4 : 3;
+  let code = byte & (0xff >> (bytes + 1));
+  for (let n = 1; n < bytes; n += 1) {
+    const next = text.charCodeAt(at + 3 * n) === PERCENT ? hexAt(text, at + 3 * n + 1, 2) : -1;
+    if (next < 0x80 || next > 0xbf) return NONE;
+    code = (code << 6) | (next & 0x3f);
+  }
+  return escaped(3 * bytes, code);
+}
+
+function entity(text: string, at: number): number {
+  const end = text.slice(at, at + 12).indexOf(';');
+  if (end < 2) return NONE;
+  const name = text.slice(at + 1, at + end);
+  const [, hex, decimal] = /^#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name) ?? [];
+  if (hex !== undefined) return escaped(end + 1, parseInt(hex, 16));
+  if (decimal !== undefined) return escaped(end + 1, parseInt(decimal, 10));
+  return escaped(end + 1, ENTITIES[name]?.charCodeAt(0) ?? -1);
+}
+
+/** The number that these hexadecimal digits mean; -1 for others. */
+function hexAt(text: string, from: number, digits: number): number {
+  let value = 0;
+  for (let at = from; at < from + digits; at += 1) {
+    const own = text.charCodeAt(at);
+    const code = own | 0x20;
+    if (own >= 0x30 && own <= 0x39) value = value * 16 + code - 0x30;
+    else if (code >= 0x61 && code <= 0x66) value = value * 16 + code - 0x57;
+    else return -1;
+  }
+  return value;
+}
+
+/** What the linear-time test repeats. */
+export const ESCAPE_LITERALS: readonly string[] = [
+  ...Object.keys(ENTITIES).map((name) => `&${name};`),
+  '&#34;',
+  '&#x22;',
+  '\\u0022',
+  '\\x22',
+  '\\u{22}',
+  '%22',
+  '%E3%81%82',
+];
