@@ -51,7 +51,7 @@ export class SearchBudget {
   /** Counts nothing; for its turns of the event loop. */
   readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-  constructor({ bytes = 4_000_000, largeBytes = 4_000_000 } = {}) {
+  constructor({ bytes = 4_000_000, largeBytes = 2_500_000 } = {}) {
     this.remainingBytes = bytes;
     this.remainingLargeBytes = largeBytes;
   }
