@@ -29,7 +29,7 @@ const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
 
 /** Whether the term looks into texts of which something may be hidden. Whole names are compared as they are. */
-export function isChecked(term: Term): term is UnderstoodTerm {
+function isChecked(term: Term): term is UnderstoodTerm {
   if (redaction().off) return false;
   if (term.kind === 'text' || term.kind === 'argument') return true;
   return (
