@@ -11,7 +11,7 @@ import { requireReason, revealAttempt } from './reveal';
  * so neither side of the connection holds more than a few of them.
  */
 
-export interface DownloadTarget {
+interface DownloadTarget {
   jobId: string;
   /** Null: the job itself, which has no backtrace. */
   executionId: string | null;

@@ -226,7 +226,7 @@ const hashAt = (text: string, at: number): number =>
  * Whether a name has so much in common with the arguments that it may repeat a value of them: most names have not, and
  * then the arguments need not be parsed. One pass over each text, by hashes of SHORTEST (4) characters.
  */
-export function mayRepeat(names: (string | null)[], stored: string): boolean {
+function mayRepeat(names: (string | null)[], stored: string): boolean {
   const grams = new Uint8Array(1 << HASH_BITS);
   let hasGram = false;
   for (const name of names) {

@@ -305,7 +305,7 @@ describe('a planted secret', () => {
     for (const secret of [SECRET, PIN]) expect(all.split(secret).length - 1, secret).toBe(0);
     expect(all).toContain('ordinary words');
     expect(all).toContain('[REDACTED]');
-  });
+  }, 120_000);
 
   it('acts on nothing by itself, in one statement or in windows', async () => {
     const ctx = console_.ctx();

@@ -29,7 +29,7 @@ const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
 
 /** Whether the term looks into texts of which something may be hidden. Whole names are compared as they are. */
-export function isChecked(term: Term): term is UnderstoodTerm {
+function isChecked(term: Term): term is UnderstoodTerm {
   if (redaction().off) return false;
   if (term.kind === 'text' || term.kind === 'argument') return true;
   return (
@@ -51,7 +51,7 @@ export class SearchBudget {
   /** Counts nothing; for its turns of the event loop. */
   readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-  constructor({ bytes = 4_000_000, largeBytes = 4_000_000 } = {}) {
+  constructor({ bytes = 4_000_000, largeBytes = 2_500_000 } = {}) {
     this.remainingBytes = bytes;
     this.remainingLargeBytes = largeBytes;
   }
