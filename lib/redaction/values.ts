@@ -124,8 +124,8 @@ const isItem = (text: string, line: number): boolean => execFrom(ITEM, text, lin
  * line: only for a name at its end.
  */
 function indentOfKey(text: string, keyFrom: number): number {
-  const line =
-    Math.max(text.lastIndexOf('\n', keyFrom - 1), text.lastIndexOf('\r', keyFrom - 1)) + 1;
+  let line = keyFrom;
+  while (line > 0 && !'\r\n'.includes(text[line - 1] ?? '\n')) line -= 1;
   const before = text.slice(line, keyFrom);
   // `- password: |` is indented as far as its name.
   if (/^[ \t]*(?:-[ \t]+)*["']?$/.test(before)) return before.replace(/["']$/, '').length;
