@@ -165,7 +165,7 @@ async function countOthers(tx: Tx, ctx: Ctx, queues: string[]): Promise<QueueNum
     join(
       parts.map(
         ({ state, where }) => sql`
-    SELECT ${state} AS part, j.queue_name AS queue, CASE WHEN ${state} <> 'succeeded' OR j.error IS NULL THEN ${state} ELSE 'discarded' END AS state, count(*)::int AS count
+    SELECT ${state} AS part, left(j.queue_name, ${MAX_QUEUE_NAME + 1}::int) AS queue, CASE WHEN ${state} <> 'succeeded' OR j.error IS NULL THEN ${state} ELSE 'discarded' END AS state, count(*)::int AS count
       FROM (SELECT j.queue_name, j.error FROM ${gj.jobs} j WHERE ${where} LIMIT ${AT_MOST + 1}) j GROUP BY 1, 2, 3`,
       ),
       ' UNION ALL ',

@@ -5,6 +5,8 @@ import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { redactName } from '../redaction';
 import { redactNames } from '../redact-names';
+import { HIDDEN } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-secrets';
 import { accuracyOf, missingIndex, sourceOf } from './source';
 import type { PerformanceFilter } from './filters';
 import {
@@ -198,13 +200,28 @@ async function measurePeriod(
     classes: figures('class'),
     queues: figures('queue'),
     histogram,
-    series: (read.series ?? []).map((one) => ({
-      ...one,
-      name: redactName(one.name),
-      total: one.total / share,
-    })),
+    series: await redactSeries(read.series ?? [], share),
     slowest: (read.slowest ?? []).map((one) => ({ ...one, queueName: redactName(one.queueName) })),
   };
+}
+
+/** A class has a value in each bar of the chart: its name is redacted once, within the budget of a page. */
+async function redactSeries(
+  series: Measured['series'],
+  share: number,
+): Promise<Measured['series']> {
+  const budget = newPageBudget();
+  const redacted = new Map<string | null, string | null>();
+  const shown: Measured['series'] = [];
+  for (const one of series) {
+    if (!redacted.has(one.name)) {
+      const fits = budget.spend(one.name?.length ?? 0);
+      redacted.set(one.name, fits ? redactName(one.name) : HIDDEN);
+      await budget.yieldIfDue();
+    }
+    shown.push({ ...one, name: redacted.get(one.name) ?? null, total: one.total / share });
+  }
+  return shown;
 }
 
 const NONE: Percentiles = [null, null, null];

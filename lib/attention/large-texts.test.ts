@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { HIDDEN } from '../redaction/redaction';
+import { findAttention } from './find';
+import type { FindingKind } from './types';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  vi.stubEnv('DATABASE_URL', 'postgres://localhost/none');
+  gj = await TestConsole.open('attention_large');
+});
+afterAll(() => gj.close());
+
+const SECRET = 'zq7kxw9vjt3m';
+const TWO_HOURS_AGO = new Date(Date.now() - 7_200_000).toISOString();
+const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
+
+async function find(kind: FindingKind) {
+  const { checks } = await findAttention(gj.ctx());
+  const check = checks.find((one) => one.kind === kind);
+  return check?.result === 'found' ? check.finding : null;
+}
+
+test('findings hide an error and a description whose unread rest may hold their secrets', async () => {
+  const batch = await insertBatch(gj.client, {
+    description: `Import for ${SECRET}`,
+    serialized_properties: JSON.stringify({ note: 'x'.repeat(70_000), password: SECRET }),
+    updated_at: HOUR_AGO,
+  });
+  const large = { arguments: ['x'.repeat(70_000), { password: SECRET }] };
+  const insert = (error: string, payload: Record<string, unknown>, columns = {}) => {
+    const id = crypto.randomUUID();
+    return insertJob(gj.client, {
+      id,
+      ...DISCARDED,
+      error,
+      serialized_params: params(id, payload),
+      ...columns,
+    });
+  };
+  // A success that is older than the failures: successes are not removed at once.
+  await insertJob(gj.client, { job_class: 'OtherJob', ...SUCCEEDED, finished_at: TWO_HOURS_AGO });
+  for (let n = 0; n < 6; n += 1)
+    await insert(`Login: ${SECRET} refused`, large, { job_class: 'FailingJob' });
+  await insert(
+    `Callback: ${SECRET} ${'word '.repeat(20_000)} password=${SECRET}`,
+    {},
+    {
+      job_class: 'CallbackJob',
+      batch_callback_id: batch,
+    },
+  );
+  expect(await find('hanging_batches')).toMatchObject({
+    items: [{ id: batch, description: HIDDEN, tooLarge: true }],
+  });
+  expect(await find('failing_classes')).toMatchObject({
+    items: [{ jobClass: 'FailingJob', error: HIDDEN, tooLarge: true }],
+  });
+  expect(await find('discarded_callbacks')).toMatchObject({
+    items: [{ jobClass: 'CallbackJob', error: HIDDEN, tooLarge: true }],
+  });
+  expect(JSON.stringify(await findAttention(gj.ctx()))).not.toContain(SECRET);
+});
