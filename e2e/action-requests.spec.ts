@@ -429,3 +429,58 @@ test.describe('in a browser', () => {
     expect(site.server.output().slice(from)).not.toContain('"outcome":"refused"');
   });
 });
+
+httpTest('a bulk target with a parameter that no list has is a bad request', async () => {
+  const id = await insertJob(site.db, DISCARDED);
+  const [preview, start] = ['previewBulkAction', 'startBulkAction'].map((name) =>
+    idOf(`lib/bulk/actions.ts#${name}`),
+  );
+  const rest = {
+    scheduledAt: null,
+    cutOff: { at: '2026-01-01T00:00:00.000000Z', txid: '999999999999' },
+    expected: { kind: 'at_least', count: 1 },
+    typed: 1,
+  };
+  const filter = { kind: 'filter', query: '', batchId: null };
+  for (const target of [
+    { ...filter, query: 'class:X' },
+    { ...filter, query: 'class=X' },
+    { ...filter, query: 'q=' },
+    { ...filter, query: 'state=discarded&state=queued' },
+    { ...filter, class: 'X' },
+    { ...filter, q: 'class:X' },
+    { kind: 'batch', batchId: randomUUID(), query: 'class=X' },
+  ]) {
+    const action = target.kind === 'batch' ? 'batch_retry' : 'retry';
+    for (const [of, given] of [
+      [preview, { action, target }],
+      [start, { action, target, ...rest }],
+    ] as const) {
+      const answer = await call('/jobs', of ?? '', JSON.stringify([given]));
+      expect(answer.text, JSON.stringify(target)).toContain('"error":"bad_request"');
+    }
+  }
+  expect((await row(site.db, 'good_jobs', id)).finished_at).not.toBeNull();
+});
+
+httpTest('the static files of the build stay for ever, and others are a 404', async () => {
+  const page = await fetch(site.url('/jobs'), { headers: signed });
+  const [file] = /\/_next\/static\/chunks\/[\w.-]+\.js/.exec(await page.text()) ?? [''];
+  for (const method of ['GET', 'HEAD']) {
+    const found = await fetch(site.url(file), { method });
+    expect(found.status).toBe(200);
+    expect(found.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect((await found.text()).length > 0).toBe(method === 'GET');
+    const missing = await fetch(site.url(`${file}x`), { method });
+    expect(missing.status).toBe(404);
+    expect(missing.headers.get('cache-control')).toBe('no-store');
+    expect(await missing.text()).not.toContain('self.__next_f');
+  }
+  for (const headers of [
+    { Range: 'bytes=99999999-' },
+    { Range: 'bytes=1-2,x' },
+    { 'If-Match': '"x"' },
+    { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' },
+  ] as Record<string, string>[])
+    expect((await fetch(site.url(file), { headers })).status, JSON.stringify(headers)).toBe(200);
+});

@@ -4,7 +4,7 @@ import { redirect } from 'next/navigation';
 import { z } from 'zod';
 import { MAX_REASON } from './audit/bounds';
 import { type Ctx, recordAttempt, requireCtx, withReason } from './ctx';
-import { ConsoleError, type ErrorCode } from './errors';
+import { ConsoleError, type ErrorCode, statusOf } from './errors';
 import { setResponseStatus } from './response-status';
 
 /** What a Server Action returns: its result, or the code of a sentence. */
@@ -51,7 +51,8 @@ export async function runAction<Input, T>(
     }
     return { ok: true, value: await fn(withReason(ctx, reason.data), parsed.data) };
   } catch (error) {
-    console.error(error);
+    // What was refused is on record.
+    if (!(error instanceof ConsoleError) || statusOf(error.code) >= 500) console.error(error);
     return { ok: false, error: error instanceof ConsoleError ? error.code : 'unexpected' };
   }
 }

@@ -3,6 +3,7 @@ import { headers } from 'next/headers';
 import { cache } from 'react';
 import sql from 'sql-template-tag';
 import { type Attempt, eventOf, failureOf } from './audit/attempts';
+import { boundAttempt, writeAttempt } from './audit/attempt-limit';
 import { type AuditEvent, recordAudit } from './audit/audit';
 import { type DetectedConsoleSchema, detectConsoleSchema } from './audit/detect';
 import { printAudit } from './audit/print';
@@ -257,17 +258,22 @@ export async function transaction<T>(
   return result;
 }
 
-/** Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Never throws. */
+/**
+ * Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Of refusals that
+ * are repeated only the first ones, then their number. Never throws.
+ */
 export async function recordAttempt(
   ctx: Ctx,
   action: AuditEvent['action'],
   attempt: Attempt,
   error: unknown,
 ): Promise<void> {
-  const event = eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) });
   const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
-  if (!db || event.error?.startsWith('database_')) return printAudit(event);
-  await db.write((tx) => recordAudit(tx, event)).catch(() => printAudit(event));
+  const event = boundAttempt(eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) }));
+  await writeAttempt(event, async (record) => {
+    if (!db || record.error?.startsWith('database_')) return printAudit(record);
+    await db.write((tx) => recordAudit(tx, record)).catch(() => printAudit(record));
+  });
 }
 
 /** Records a read that must be on record (an export), in a short transaction of its own; where that cannot be, it is printed. Never throws. */

@@ -32,7 +32,7 @@ import {
   sameOriginRule,
 } from './request-rules';
 import { dropUnreadableRouterState } from './router-state';
-import { setImmutable, staticFileAt } from './static-files';
+import { askForAll, setImmutable, staticFileAt } from './static-files';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -256,7 +256,10 @@ export function frontDoor(
       (asset && 'refused' in asset ? asset.refused : null) ??
       (open || isOfProvider ? null : foreignPageRule(request));
     if (refused) return refuse(visit, refused);
-    if (asset) setImmutable(response);
+    if (asset) {
+      askForAll(request);
+      setImmutable(response);
+    }
     enter(visit, body).catch((error: unknown) => fail(response, error));
   };
 }

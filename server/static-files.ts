@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Refused } from './request-rules';
 
 const FOLDER = '/_next/static';
@@ -26,6 +26,11 @@ function decoded(address: string): string {
   } catch {
     return address;
   }
+}
+
+/** Takes off what Next answers with 500 where it does not hold: a part of a file, or only one that is as the client knows it. */
+export function askForAll({ headers }: IncomingMessage): void {
+  for (const name of ['range', 'if-range', 'if-match', 'if-unmodified-since']) delete headers[name];
 }
 
 /** Their names change with their content. An error about one of them is not theirs to stay. */

@@ -419,6 +419,19 @@ describe('printed lines', () => {
     });
     expect(lines).toHaveLength(302);
     expect(lines[300]).toMatchObject({ action: 'door', notPrinted: 40, of: 'strangers' });
+  });
+
+  test('at the door: of somebody without a role no more than leaves room for the others', () => {
+    const print = spied();
+    const refused = { requestId: 'r', error: 'no_role', status: 403, method: 'GET', path: '/jobs' };
+    for (let n = 0; n < 1_000; n += 1)
+      printRefusedAtDoor({ ...refused, viewer: 'loud' }, 2_000_000);
+    printRefusedAtDoor({ ...refused, viewer: 'other' }, 2_000_001);
+    printRefusedAtDoor({ ...refused, viewer: 'loud' }, 2_070_000);
+    const lines = printed(print);
+    expect(lines).toHaveLength(63);
+    expect(lines[60]).toMatchObject({ viewer: 'other', error: 'no_role' });
+    expect(lines[61]).toMatchObject({ notPrinted: 940, of: 'recognised' });
     for (let n = 0; n < 400; n += 1) printRefusedAtDoor(refused, 1_080_000);
     print.mockClear();
     printRefusedAtDoor({ ...refused, viewer: 'mallory', error: 'no_role' }, 1_080_000);

@@ -32,12 +32,15 @@ export interface RefusedAtDoor {
  * their own, so that nobody can hide what a colleague does behind a noise.
  */
 const LINES = 300;
+/** Of them those of one recognised viewer, so that somebody without a role leaves room for the others. */
+const LINES_OF_VIEWER = 60;
 const PERIOD_MS = 60_000;
 const PATH_SHOWN = 200;
 const periods = {
   strangers: { began: 0, lines: 0, left: 0 },
   recognised: { began: 0, lines: 0, left: 0 },
 };
+const linesOf = new Map<string, number>();
 
 /** Prints what was refused at the door; never to the database. Past LINES a period they are counted, and the count is printed. */
 export function printRefusedAtDoor(
@@ -50,10 +53,13 @@ export function printRefusedAtDoor(
     if (period.left > 0)
       print({ action: 'door', outcome: 'refused', notPrinted: period.left, of: who });
     Object.assign(period, { began: now, lines: 0, left: 0 });
+    if (who === 'recognised') linesOf.clear();
   }
-  period.lines += 1;
-  if (period.lines > LINES) period.left += 1;
-  else
+  const own = refused.viewer == null ? 0 : (linesOf.get(refused.viewer) ?? 0);
+  if (period.lines >= LINES || own >= LINES_OF_VIEWER) period.left += 1;
+  else {
+    period.lines += 1;
+    if (refused.viewer != null) linesOf.set(refused.viewer, own + 1);
     print({
       action: 'door',
       outcome: 'refused',
@@ -61,6 +67,7 @@ export function printRefusedAtDoor(
       ...refused,
       path: path.split('?', 1)[0]?.slice(0, PATH_SHOWN),
     });
+  }
 }
 
 /** JSON leaves as they are: what a terminal obeys beyond ASCII, what a reader of lines ends one at, what turns the direction of a text. */
