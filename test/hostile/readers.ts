@@ -47,6 +47,9 @@ export interface Reader {
   words?: true;
 }
 
+/** A query comes in a URL, and Node reads no more of a request's head. */
+const URL_BYTES = 16_384;
+
 const asJson = (text: string) => JSON.stringify([text]);
 const ofArguments = { of: 'arguments', jobClass: 'TestJob' } as const;
 
@@ -143,6 +146,7 @@ export const READERS: Record<string, Reader> = {
   },
   'keys of an object': { read: () => null, json: (json) => get(parseJson(json), 'no such key') },
   'query language': {
+    maxLength: URL_BYTES,
     read: (text) => {
       printQuery(parseQuery(text));
       // Its callers refuse what is longer.
@@ -156,7 +160,7 @@ export const READERS: Record<string, Reader> = {
       const params = ['q', 'query', 'label', 'job_class', 'sort', 'after_id', 'after_at', 'limit'];
       return parseJobFilter(new URLSearchParams(params.map((name) => [name, text])));
     },
-    maxLength: 16_384,
+    maxLength: URL_BYTES,
   },
   'filter of the audit': {
     read: (text) =>
@@ -164,13 +168,17 @@ export const READERS: Record<string, Reader> = {
         new URLSearchParams(['viewer', 'target', 'from', 'to', 'q'].map((name) => [name, text])),
         'Asia/Tokyo',
       ),
-    maxLength: 16_384,
+    maxLength: URL_BYTES,
   },
   'words of a query': {
+    maxLength: URL_BYTES,
     words: true,
     read: (text) => [tokens(text), values(text), quote(text), quoteValue(text), idDigits(text)],
   },
-  'word under the caret': { read: (text) => typedAt(text, text.length >> 1) },
+  'word under the caret': {
+    maxLength: URL_BYTES,
+    read: (text) => typedAt(text, text.length >> 1),
+  },
   'failure key': {
     words: true,
     read: (text) => {
