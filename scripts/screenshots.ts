@@ -40,6 +40,7 @@ async function shotsOf(db: pg.Client): Promise<Shot[]> {
   const openMenu = (page: Page) =>
     page.locator('[data-job] [aria-haspopup="menu"]').first().click();
   return [
+    { name: 'start', path: '/auth/start' },
     { name: 'jobs', path: '/jobs' },
     { name: 'cron', path: '/cron_entries' },
     { name: 'cron-entry', path: '/cron_entries/daily_digest' },

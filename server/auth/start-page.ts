@@ -24,6 +24,7 @@ send();
 
 const STYLE = `
 :root { color-scheme: light dark; font: 14px/1.6 system-ui, sans-serif; }
+[lang=ja] { line-break: strict; word-break: auto-phrase; }
 [data-theme=light] { color-scheme: light; }
 [data-theme=dark] { color-scheme: dark; }
 body { margin: 0; background: light-dark(#f5f6f8, #12161b); color: light-dark(#1a1f26, #e4e8ed); }

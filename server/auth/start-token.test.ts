@@ -149,11 +149,6 @@ describe('the file with the link', () => {
 });
 
 describe('the private folder', () => {
-  const place = (name: string) => {
-    const parent = path.join(folder, name);
-    return { parent, source: { TMPDIR: folder } };
-  };
-
   it('is made with mode 0700 in systemd’s folder, else in the session’s, else in the temporary one', () => {
     const [runtime, session] = ['runtime', 'session'].map((name) =>
       mkdtempSync(path.join(folder, `${name}-`)),
@@ -171,7 +166,7 @@ describe('the private folder', () => {
   });
 
   it('ends the start with a sentence where others could enter it', () => {
-    const { source } = place('');
+    const source = { TMPDIR: folder };
     chmodSync(ensurePrivateFolder(source), 0o755);
     expect(() => ensurePrivateFolder(source)).toThrow(/^TMPDIR must be .+ mode 0700 .+\.$/);
     expect(placesToSearch(source).some((found) => found.startsWith(folder))).toBe(false);
