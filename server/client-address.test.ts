@@ -94,9 +94,9 @@ describe('the client address', () => {
       'a'.repeat(64_000),
     ])
       expect(addressOf('10.0.0.0/8', '10.0.0.1', forwarded)).toMatch(/^10\.0\.0\.[12]$/);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
-  it('of a closed socket is none', () => {
+  it('of a closed socket is empty', () => {
     expect(addressOf('0.0.0.0/0', undefined, '203.0.113.9')).toBe('');
   });
 });

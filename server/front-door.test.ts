@@ -477,6 +477,38 @@ describe('many requests', () => {
   });
 });
 
+describe('the client address behind a trusted proxy', () => {
+  const from = (address: string) => ({ 'X-Forwarded-For': address });
+  it('is what an open console counts requests by', async () => {
+    door = await openDoor({
+      AUTH_MODE: 'none',
+      I_KNOW_THIS_IS_OPEN: '1',
+      TRUSTED_PROXIES: '127.0.0.1',
+      SEARCH_RATE_LIMIT: '2',
+    });
+    for (let n = 0; n < 2; n += 1)
+      expect(await statusOf('/jobs?q=a', from('6.6.6.6, 203.0.113.9'))).toBe(200);
+    expect(await statusOf('/jobs?q=a', from('7.7.7.7, 203.0.113.9'))).toBe(429);
+    expect(await statusOf('/jobs?q=a', from('203.0.113.10'))).toBe(200);
+  });
+  it('is what the log of refused requests names', async () => {
+    door = await openDoor({ ...PROXY, TRUSTED_PROXIES: '127.0.0.1' });
+    const { audits } = await printed(async () => {
+      await get('/jobs', from('6.6.6.6, 203.0.113.9'));
+      await get('/jobs', from('unknown'));
+    });
+    expect(audits.map(({ address }) => address)).toEqual(['203.0.113.9', '127.0.0.1']);
+  });
+  it('does not make /metrics answer beyond this machine', async () => {
+    door = await openDoor({
+      AUTH_MODE: 'none',
+      I_KNOW_THIS_IS_OPEN: '1',
+      TRUSTED_PROXIES: '127.0.0.1',
+    });
+    expect(await statusOf('/metrics', from('127.0.0.1'))).toBe(404);
+  });
+});
+
 it('an error tells the client nothing but the request’s id', async () => {
   door = await openDoor(PROXY);
   const { headers, seen } = await get('/jobs', signed);

@@ -20,7 +20,7 @@ describe('a limit', () => {
     vi.setSystemTime(Date.now() - 3_600_000);
     expect(limit('a')).toBe(0);
   });
-  it('of zero is none', () => {
+  it('of zero never stops anybody', () => {
     const limit = createLimit(0);
     expect([limit('a'), limit('a')]).toEqual([0, 0]);
   });

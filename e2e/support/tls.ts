@@ -13,7 +13,7 @@ export function hasOpenssl(): boolean {
 
 export interface TlsOptions {
   port: number;
-  /** The port of the console; asked for at each request, since it may start later. */
+  /** The port of the console; read at each request, since it may start later. */
   to: () => number;
   /** Answers for every other host, in place of the console. */
   host: string;

@@ -21,7 +21,7 @@ class DuplicateLogoutToken extends Error {}
 export interface RevocationTableParts {
   db: Pick<Database, 'read' | 'write'>;
   detect(): Promise<Pick<DetectedConsoleSchema, 'revokedSessions'>>;
-  /** Is told of every failure: the table may not be as it was detected. */
+  /** Called with every failure: the table may not be as it was detected. */
   detectAgainAfter(error: unknown): void;
   readOnly: boolean;
 }

@@ -31,7 +31,7 @@ describe('the console’s cookies', () => {
       'gjc_=;'.repeat(10_000),
     ])
       read(cookie);
-    expect(performance.now() - started).toBeLessThan(200);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });
 

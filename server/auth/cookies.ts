@@ -49,9 +49,9 @@ export function cookieJar({ publicUrl, basePath }: Env) {
     hide(request: IncomingMessage): void {
       const { cookie } = request.headers;
       if (cookie === undefined) return;
-      const kept = cookie.split(';').filter((part) => !HIDDEN.test(part));
+      const visible = cookie.split(';').filter((part) => !HIDDEN.test(part));
       takeAway(request, 'cookie');
-      if (kept.length > 0) request.headers.cookie = kept.join(';').trim();
+      if (visible.length > 0) request.headers.cookie = visible.join(';').trim();
     },
   };
 }

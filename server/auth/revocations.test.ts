@@ -44,7 +44,7 @@ describe('the list of revoked sessions', () => {
     expect(store.reads.length).toBe(1);
   });
 
-  it('is asked for once in five seconds while the database fails, too', async () => {
+  it('is read once in five seconds while the database fails, too', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const store = new SlowStore();
     const revocations = new Revocations(store);

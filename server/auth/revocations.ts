@@ -74,7 +74,8 @@ export class Revocations {
     const all = token ? [token, ...rows] : rows;
     for (const row of all) this.#revoked.add(row);
     const result = this.store ? await this.#write(this.store, all) : 'not_writable';
-    if (result === 'not_writable' || result === 'failed') rows.forEach((row) => this.#keep(row));
+    if (result === 'not_writable' || result === 'failed')
+      rows.forEach((row) => this.#saveLater(row));
     // The provider may send it again.
     if (token && result === 'failed') this.#revoked.delete(token);
     return result;
@@ -90,7 +91,7 @@ export class Revocations {
     return (await within(WAIT_MS, written)) ?? 'failed';
   }
 
-  #keep(row: Revocation): void {
+  #saveLater(row: Revocation): void {
     if (this.store && this.#unsaved.size < MAX_UNSAVED)
       this.#unsaved.set(`${row.kind} ${row.key}`, row);
   }
