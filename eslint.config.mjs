@@ -42,7 +42,7 @@ const zones = [
   {
     target: './lib/good-job',
     from: './lib',
-    except: ['./good-job', './core', './db/types.ts', './db/text-limit.ts'],
+    except: ['./good-job', './core', './db/types.ts', './db/text-limit.ts', './db/name-limit.ts'],
     message: "GoodJob's rules know the database's types and themselves.",
   },
   {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { SessionLimits } from '../../lib/auth/config';
 import { LOCAL } from '../../lib/auth/viewer';
 import { isDemoDatabase } from '../../lib/demo-database';
 import type { Env } from '../../lib/env';
+import { createLimit } from '../rate-limits';
 import { LocalSessions } from './local-session';
 import { takeAway, withoutBlanks } from './one-header';
 import { safeReturnPath } from './return-path';
@@ -29,7 +29,7 @@ export function createLocalAccess(
 ): Authenticator {
   const now = tokens?.now ?? Date.now;
   const sessions = new LocalSessions(limits, now);
-  const wrong = new RateLimiterMemory({ points: MAX_WRONG, duration: 60 });
+  const secondsToWait = createLimit(MAX_WRONG);
   const { basePath, publicUrl, demo } = env;
   const secure = publicUrl?.protocol === 'https:';
   const prefix = !secure ? '' : basePath === '' ? '__Host-' : '__Secure-';
@@ -66,7 +66,7 @@ export function createLocalAccess(
         location: returnTo,
         cookies: [`${cookieName(request)}=${sessions.start()}${attributes}`],
       };
-    const wait = await secondsToWait(wrong);
+    const wait = secondsToWait('wrong token');
     return page(
       request,
       returnTo,
@@ -98,17 +98,6 @@ export function createLocalAccess(
       return page(request, safeReturnPath(query.get('return_to'), basePath));
     },
   };
-}
-
-/** Seconds until another wrong token is answered as such; 0: now. */
-async function secondsToWait(limiter: RateLimiterMemory): Promise<number> {
-  try {
-    await limiter.consume('');
-    return 0;
-  } catch (error) {
-    if (error instanceof RateLimiterRes) return Math.max(1, Math.ceil(error.msBeforeNext / 1000));
-    throw error;
-  }
 }
 
 function cookieValues(request: IncomingMessage, name: string): string[] {
