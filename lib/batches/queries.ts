@@ -4,7 +4,7 @@ import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHanging } from '../good-job/completion';
-import { prettyJson } from '../good-job/json';
+import { prettyJsonInSteps } from '../good-job/json';
 import { type RawBatch, rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../keyset';
@@ -104,7 +104,7 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
     );
     const attributes = row && (await rawBatch(tx, ctx.gj, id, MAX_TEXT_BYTES));
     return row && attributes
-      ? { row: redactRow(row, newPageBudget()), attributes: printAttributes(attributes) }
+      ? { row: redactRow(row, newPageBudget()), attributes: await printAttributes(attributes) }
       : null;
   });
 }
@@ -115,10 +115,10 @@ export async function getRawBatch(ctx: Ctx, id: string): Promise<BatchAttributes
   return raw && printAttributes(raw);
 }
 
-function printAttributes(raw: RawBatch): BatchAttributes {
-  return raw.json
-    ? { json: prettyJson(redaction().redactJson(raw.json)), bytes: raw.bytes }
-    : { json: null, bytes: raw.bytes };
+async function printAttributes(raw: RawBatch): Promise<BatchAttributes> {
+  if (!raw.json) return { json: null, bytes: raw.bytes };
+  const redacted = await redaction().redactJsonInSteps(raw.json);
+  return { json: await prettyJsonInSteps(redacted), bytes: raw.bytes };
 }
 
 /** A batch's row alone; null when there is none. */

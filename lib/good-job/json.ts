@@ -1,5 +1,6 @@
 import { escapeBidi } from '../core/bidi';
-import { STEP_SIZE, type Steps, runToEnd } from '../core/steps';
+import { STEP_SIZE, type Steps, runInSteps, runToEnd } from '../core/steps';
+import type { TextBudget } from '../core/text-budget';
 import { parseSteps } from './json-parser';
 import type { Json } from './json-values';
 
@@ -15,7 +16,10 @@ export { parseSteps } from './json-parser';
 
 /** Throws SyntaxError for text that is not JSON. */
 export function parseJson(text: string): Json {
-  const json = runToEnd(parseSteps(text));
+  return validJson(runToEnd(parseSteps(text)));
+}
+
+function validJson(json: Json | undefined): Json {
   if (!json) throw new SyntaxError('The text is not JSON.');
   return json;
 }
@@ -53,6 +57,15 @@ export function redactJson(json: Json, redactor: Redactor): Json {
 }
 
 /** Prints as Ruby's JSON.pretty_generate does: two spaces, one entry a line, `{}` and `[]` when empty. */
+/** `parseJson` for large texts: yields to the event loop, and to `budget` where there is one. */
+export async function parseJsonInSteps(text: string, budget?: TextBudget): Promise<Json> {
+  return validJson(await runInSteps(parseSteps(text), budget));
+}
+
+/** `prettyJson` for large values: yields to the event loop. */
+export const prettyJsonInSteps = (json: Json): Promise<string> =>
+  runInSteps(printSteps(json, 'pretty'));
+
 export const prettyJson = (json: Json): string => runToEnd(printSteps(json, 'pretty'));
 
 /** Prints on one line, for a file with a value a line. */

@@ -1,7 +1,7 @@
 import sql, { join, raw, type Sql } from 'sql-template-tag';
 import { MAX_STORED_JSON_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
-import { type Json, object, parseJson, scalar } from './json';
+import { type Json, object, parseJsonInSteps, scalar } from './json';
 import { decodeActiveJob } from './active-job-values';
 import { type GoodJob, quoteIdentifier } from './tables';
 import type { Column, TableName } from './schema';
@@ -82,7 +82,7 @@ async function readLimitedRow(
   if (!found) return null;
   const { values } = found;
   return {
-    row: values && new Map(columns.map(({ name }, n) => [name, parseJson(values[n] ?? 'null')])),
+    row: values && (await parseColumns(columns, values)),
     bytes: found.bytes,
   };
 }
@@ -99,7 +99,17 @@ async function readRow(
     sql`SELECT ARRAY[${join(columns.map(asJson))}] AS values FROM ${from} r WHERE r.id = ${id}`,
   );
   if (!row) return null;
-  return new Map(columns.map(({ name }, n) => [name, parseJson(row.values[n] ?? 'null')]));
+  return parseColumns(columns, row.values);
+}
+
+async function parseColumns(
+  columns: readonly Column[],
+  values: readonly (string | null)[],
+): Promise<Map<string, Json>> {
+  const row = new Map<string, Json>();
+  for (const [n, { name }] of columns.entries())
+    row.set(name, await parseJsonInSteps(values[n] ?? 'null'));
+  return row;
 }
 
 function enumName(json: Json): Json {

@@ -44,7 +44,7 @@ export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Pr
     const rows = await tx.query<StoredTexts & { id: string }>(sql`
       SELECT j.id, ${storedTextColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids.slice(from, from + CHUNK)}::uuid[])`);
     for (const row of rows) {
-      const { secrets } = redactTexts(row, { budget, withArguments: true });
+      const { secrets } = await redactTexts(row, { budget, withArguments: true });
       secretsOf.set(row.id, secrets);
       await budget.yieldIfDue();
     }

@@ -46,7 +46,9 @@ export async function withColumns(
   for (const row of rows) {
     const read = byId.get(row.id);
     const redacted =
-      read && texts !== empty ? redactTexts(read, { budget, withArguments: true }) : undefined;
+      read && texts !== empty
+        ? await redactTexts(read, { budget, withArguments: true })
+        : undefined;
     await budget.yieldIfDue();
     const extra: ExtraValues = {
       ...Object.fromEntries(stored.map(({ column }, n) => [column, read?.[`value${n}`] ?? null])),

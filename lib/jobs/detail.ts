@@ -1,6 +1,5 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import { yieldToEventLoop } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { decodeActiveJob } from '../good-job/active-job-values';
@@ -72,13 +71,12 @@ export async function getJob(
         FROM ${gj.jobs} j WHERE j.id = ${id}`),
   );
   if (!row) return null;
-  if (all) await yieldToEventLoop();
   const {
     secrets: _secrets,
     arguments: args,
     tooLarge,
     ...texts
-  } = redactTexts(row, {
+  } = await redactTexts(row, {
     budget: all ? newFullTextBudget() : newJobBudget(),
     withArguments: true,
   });

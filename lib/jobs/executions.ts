@@ -5,7 +5,7 @@ import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { isLibraryFrame } from '../good-job/frames';
-import { parseJson } from '../good-job/json';
+import { parseJsonInSteps } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
@@ -71,19 +71,19 @@ export async function listExecutions(
     };
   });
   const secrets = new SecretRegistry();
-  if (job) redactTexts(job, { budget: newFullTextBudget(), withArguments: true, secrets });
+  if (job) await redactTexts(job, { budget: newFullTextBudget(), withArguments: true, secrets });
   const redactor = new ExecutionRedactor(secrets, job?.jobClass ?? null);
   const budget = newJobBudget();
   const read = rows.map((row) => whole.find(({ id }) => id === row.id) ?? row);
   const collected: { row: StoredExecution; tooLarge: TooLarge | null }[] = [];
   for (const row of read) {
     const own = row.id === whole[0]?.id ? newFullTextBudget() : budget;
-    collected.push({ row, tooLarge: redactor.collect(row, own) });
+    collected.push({ row, tooLarge: await redactor.collect(row, own) });
     await budget.yieldIfDue();
   }
   const shown: ExecutionRow[] = [];
   for (const { row, tooLarge } of collected) {
-    shown.push(redactor.redact(row, { tooLarge, isWhole: row.id === whole[0]?.id }));
+    shown.push(await redactor.redact(row, { tooLarge, isWhole: row.id === whole[0]?.id }));
     await budget.yieldIfDue();
   }
   return shown;
@@ -127,7 +127,7 @@ class ExecutionRedactor {
   ) {}
 
   /** Adds what the execution hides. Returns why some of its text cannot be shown. */
-  collect(row: StoredExecution, budget: TextBudget): TooLarge | null {
+  async collect(row: StoredExecution, budget: TextBudget): Promise<TooLarge | null> {
     const isNew = Boolean(row.arguments) && !this.parsed.has(row.arguments ?? '');
     const frames = row.backtrace ?? [];
     const bytes =
@@ -139,16 +139,18 @@ class ExecutionRedactor {
     if (row.arguments && isNew) {
       this.parsed.add(row.arguments);
       const { jobClass, secrets } = this;
-      rules.redactJson(parseJson(row.arguments), { of: 'arguments', jobClass, secrets });
+      const json = await parseJsonInSteps(row.arguments, budget);
+      await rules.redactJsonInSteps(json, { of: 'arguments', jobClass, secrets, budget });
     }
-    for (const text of [row.error, ...frames]) if (text) rules.redactText(text, this.secrets);
+    for (const text of [row.error, ...frames])
+      if (text) await rules.redactTextInSteps(text, { secrets: this.secrets, budget });
     return unreadPart(row);
   }
 
-  redact(
+  async redact(
     stored: StoredExecution,
     { tooLarge, isWhole }: { tooLarge: TooLarge | null; isWhole: boolean },
-  ): ExecutionRow {
+  ): Promise<ExecutionRow> {
     const {
       backtrace,
       backtraceBytes: _frames,
@@ -158,14 +160,17 @@ class ExecutionRedactor {
       ...row
     } = stored;
     const rules = redaction();
-    const text = (given: string) =>
+    const { secrets } = this;
+    const text = async (given: string) =>
       tooLarge && !rules.off && couldRepeatSecret(given)
         ? HIDDEN
-        : rules.redactText(given, this.secrets);
+        : rules.redactTextInSteps(given, { secrets });
     const unreadError = tooLarge?.part === 'page' || (row.error === null && errorBytes !== null);
-    const error = unreadError && errorBytes !== null ? HIDDEN : row.error && text(row.error);
+    const error =
+      unreadError && errorBytes !== null ? HIDDEN : row.error && (await text(row.error));
     const all = tooLarge?.part === 'page' ? [] : (backtrace ?? []);
-    const frames = all.flatMap((frame) => (frame === null ? [] : text(frame)));
+    const frames: string[] = [];
+    for (const frame of all) if (frame !== null) frames.push(await text(frame));
     const shown = isWhole
       ? frames
       : frames.slice(0, FRAMES_SHOWN).map((frame) => cut(frame, FRAME_SHOWN));
@@ -176,7 +181,7 @@ class ExecutionRedactor {
     return {
       ...row,
       number: row.number === null ? null : Number(row.number),
-      enqueuedAt: row.enqueuedAt && text(row.enqueuedAt),
+      enqueuedAt: row.enqueuedAt && (await text(row.enqueuedAt)),
       error: isWhole ? error : error && cut(error, ERROR_SHOWN),
       errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
       isCut: !isWhole && isLonger,

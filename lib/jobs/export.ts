@@ -126,7 +126,7 @@ async function print(rows: StoredJob[], format: ExportFormat): Promise<string> {
   const budget = newFullTextBudget();
   const printed: string[] = [];
   for (const row of rows) {
-    const job = redactJob(row, budget);
+    const job = await redactJob(row, budget);
     printed.push(format === 'csv' ? csvLines([csvRecord(job)]) : ndjsonRecord(job));
     await budget.yieldIfDue();
   }
@@ -176,8 +176,8 @@ type RedactedColumns = Pick<
 type PrintedJob = Omit<ExportedJob, 'arguments'> & { json: Json };
 
 /** The job without what is hidden of it. A text that was not read is replaced by a sentence, and never empty. */
-function redactJob(row: StoredJob, budget: TextBudget): PrintedJob {
-  const texts = redactTexts(row, { budget, withArguments: true });
+async function redactJob(row: StoredJob, budget: TextBudget): Promise<PrintedJob> {
+  const texts = await redactTexts(row, { budget, withArguments: true });
   const { tooLarge } = texts;
   const isUnread = { arguments: row.arguments === '', labels: row.labels === null };
   const isErrorUnread = row.error === null && row.errorBytes !== null;

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
 import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import { type Json, parseJson } from '../good-job/json';
+import { type Json, parseJsonInSteps } from '../good-job/json';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
 import type { TooLarge } from './types';
@@ -134,13 +134,13 @@ interface RedactOptions {
 }
 
 /**
- * Redacts the texts of one job. What a text hides is hidden in all others, so each is redacted twice once something is
+ * Redacts the texts of one job, in steps that let other requests run. What a text hides is hidden in all others, so each is redacted twice once something is
  * hidden. A row that was not read completely, or does not fit into the budget, has `overflowed` secrets.
  */
-export function redactTexts(
+export async function redactTexts(
   row: StoredTexts,
   { budget, marker = HIDDEN, withArguments = false, secrets = new SecretRegistry() }: RedactOptions,
-): RedactedTexts {
+): Promise<RedactedTexts> {
   const bytes = bytesOf(row);
   const fits = bytes <= FREE_BYTES || budget.spend(bytes);
   const tooLarge: TooLarge | null = tooLargePart(row) ?? (fits ? null : { part: 'page', bytes });
@@ -155,17 +155,20 @@ export function redactTexts(
     error: hasUnreadError ? marker : stored.error,
     labels: (stored.labels ?? []).filter((label) => label !== null),
   };
+  const options = { jobClass: row.jobClass, secrets, marker, budget };
   const parsed =
-    secrets.overflowed && !withArguments ? undefined : parsedArguments(stored, read, withArguments);
+    secrets.overflowed && !withArguments
+      ? undefined
+      : await parsedArguments(stored, read, withArguments, budget);
   const once = {
-    ...redactAll(read, secrets, marker),
-    json: redactArguments(parsed, row, secrets, marker),
+    ...(await redactAll(read, options)),
+    json: await redactArguments(parsed, options),
   };
   const twice =
     secrets.size > 0 || secrets.overflowed
       ? {
-          ...redactAll(once, secrets, marker),
-          json: withArguments ? redactArguments(parsed, row, secrets, marker) : undefined,
+          ...(await redactAll(once, options)),
+          json: withArguments ? await redactArguments(parsed, options) : undefined,
         }
       : once;
   const { json, ...texts } = twice;
@@ -180,38 +183,45 @@ export function redactTexts(
 
 type Texts = Pick<RedactedTexts, 'queueName' | 'cronKey' | 'concurrencyKey' | 'error' | 'labels'>;
 
-function redactAll(texts: Texts, secrets: SecretRegistry, marker: string): Texts {
+interface StepOptions {
+  jobClass: string | null;
+  secrets: SecretRegistry;
+  marker: string;
+  budget: TextBudget;
+}
+
+/** One text after the other: what an earlier one hides is hidden in the later ones. */
+async function redactAll(texts: Texts, options: StepOptions): Promise<Texts> {
   const rules = redaction();
-  const text = (given: string | null) => given && rules.redactText(given, secrets, marker);
-  return {
-    queueName: text(texts.queueName),
-    cronKey: text(texts.cronKey),
-    concurrencyKey: text(texts.concurrencyKey),
-    error: text(texts.error),
-    labels: texts.labels.map((label) => rules.redactText(label, secrets, marker)),
-  };
+  const text = async (given: string | null) =>
+    given && (await rules.redactTextInSteps(given, options));
+  const [queueName, cronKey] = [await text(texts.queueName), await text(texts.cronKey)];
+  const concurrencyKey = await text(texts.concurrencyKey);
+  const error = await text(texts.error);
+  const labels: string[] = [];
+  for (const label of texts.labels) labels.push(await rules.redactTextInSteps(label, options));
+  return { queueName, cronKey, concurrencyKey, error, labels };
 }
 
 /** Undefined: not read, or nothing needs them. Rules of the class do not apply to a class whose name was cut. */
-function parsedArguments(
+async function parsedArguments(
   row: StoredTexts,
   { error, queueName, labels }: Texts,
   withArguments: boolean,
-): Json | undefined {
+  budget: TextBudget,
+): Promise<Json | undefined> {
   if (!row.arguments || (row.jobClass?.length ?? 0) >= MAX_NAME_BYTES) return undefined;
   const isNeeded =
     withArguments ||
     (!redaction().off && (error || mayRepeat([queueName, ...labels], row.arguments)));
-  return isNeeded ? parseJson(row.arguments) : undefined;
+  return isNeeded ? parseJsonInSteps(row.arguments, budget) : undefined;
 }
 
-function redactArguments(
+async function redactArguments(
   json: Json | undefined,
-  { jobClass }: Pick<StoredTexts, 'jobClass'>,
-  secrets: SecretRegistry,
-  marker: string,
-): Json | undefined {
-  return json && redaction().redactJson(json, { of: 'arguments', jobClass, secrets, marker });
+  options: StepOptions,
+): Promise<Json | undefined> {
+  return json && (await redaction().redactJsonInSteps(json, { of: 'arguments', ...options }));
 }
 
 const HASH_BITS = 16;

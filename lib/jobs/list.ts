@@ -39,14 +39,14 @@ export async function redactRows(
 ): Promise<JobRow[]> {
   const redacted: JobRow[] = [];
   for (const row of rows) {
-    redacted.push(redactRow(row, budget));
+    redacted.push(await redactRow(row, budget));
     await budget.yieldIfDue();
   }
   return redacted;
 }
 
-function redactRow(row: ReadJobRow, budget: TextBudget): JobRow {
-  const { jobClass, queueName, labels, error, tooLarge } = redactTexts(row, { budget });
+async function redactRow(row: ReadJobRow, budget: TextBudget): Promise<JobRow> {
+  const { jobClass, queueName, labels, error, tooLarge } = await redactTexts(row, { budget });
   const short = (text: string | null) => text && cut(text, TEXT_SHOWN);
   return {
     ...listedFacts(row),

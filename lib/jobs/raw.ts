@@ -1,10 +1,9 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { yieldToEventLoop } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
-import { type Json, get, prettyJson, stringOf } from '../good-job/json';
+import { type Json, get, prettyJsonInSteps, stringOf } from '../good-job/json';
 import { rawExecution, rawJob } from '../good-job/raw-rows';
 import type { Column } from '../good-job/schema';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
@@ -85,16 +84,11 @@ export async function getRawExecution(ctx: Ctx, id: string): Promise<RawText | n
 /** What the job's own payload hides is hidden in its executions too. */
 async function printRedacted(json: Json, job: Json | null): Promise<RawText> {
   const secrets = new SecretRegistry();
-  await yieldToEventLoop();
-  if (job) redaction().redactJson(job, { of: 'payload', jobClass: classOf(job), secrets });
-  await yieldToEventLoop();
-  const redacted = redaction().redactJson(json, {
-    of: 'payload',
-    jobClass: classOf(json),
-    secrets,
-  });
-  await yieldToEventLoop();
-  return { text: prettyJson(redacted) };
+  const rules = redaction();
+  if (job) await rules.redactJsonInSteps(job, { of: 'payload', jobClass: classOf(job), secrets });
+  const jobClass = classOf(json);
+  const redacted = await rules.redactJsonInSteps(json, { of: 'payload', jobClass, secrets });
+  return { text: await prettyJsonInSteps(redacted) };
 }
 
 function classOf(json: Json): string | null {

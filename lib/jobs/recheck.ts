@@ -230,7 +230,7 @@ export class RedactedMatch {
     const changed: Json[] = [];
     for (const { id, stored, fits } of read) {
       const texts = stored === null ? null : (JSON.parse(stored) as StoredTexts);
-      const redacted = texts && redactTexts(texts, RECHECK);
+      const redacted = texts && (await redactTexts(texts, RECHECK));
       if (redacted && (redacted.tooLarge || redacted.secrets.hidden))
         changed.push(redactedRow(id, redacted));
       else if (fits) visible.add(id);
@@ -263,7 +263,7 @@ export class RedactedMatch {
     budget.spendOnLarge(texts?.bytes ?? 0);
     if (!texts) return 'unsearched';
     const { gj, checked } = this;
-    const redacted = redactTexts(texts.stored, RECHECK);
+    const redacted = await redactTexts(texts.stored, RECHECK);
     await budget.texts.yieldIfDue();
     if (redacted.tooLarge) return 'unsearched';
     const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
