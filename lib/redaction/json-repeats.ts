@@ -16,6 +16,8 @@ interface Context {
   isFixed: boolean;
 }
 
+/** Columns that hold a name of the application's code or of GoodJob, and no text of a job. */
+const NAMED_COLUMN = new Set(['job_class', 'error_event']);
 const FIXED_COLUMN =
   /^(?:id|.*_id|.*_at|priority|executions|executions_count|error_event|locale|timezone)$/;
 const FIXED_VALUE =
@@ -65,7 +67,7 @@ class RepeatHider implements JsonVisitor<Context> {
         if (!ownColumns) return data;
         return {
           isColumn: this.ofJob && key === 'serialized_params',
-          isShown: this.ofJob && key === 'job_class',
+          isShown: this.ofJob && NAMED_COLUMN.has(key),
           isFixed: this.ofJob && FIXED_COLUMN.test(key),
         };
       },
