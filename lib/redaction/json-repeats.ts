@@ -16,12 +16,10 @@ interface Context {
   isFixed: boolean;
 }
 
-/** Columns that hold a name of the application's code or of GoodJob, and no text of a job. */
-const NAMED_COLUMN = new Set(['job_class', 'error_event']);
 const FIXED_COLUMN =
   /^(?:id|.*_id|.*_at|priority|executions|executions_count|error_event|locale|timezone)$/;
 const FIXED_VALUE =
-  /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ][\d:.]{5,15}(?:Z|UTC|[+-]\d\d:?\d\d)?|\d{1,9}|[a-z]{2}|UTC)$/i;
+  /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ][\d:.]{5,15}(?:Z|UTC|[+-]\d\d:?\d\d)?|\d{1,9}|[a-z]{2}|UTC|interrupted|unhandled|handled|retried|retry_stopped|discarded)$/i;
 
 /** `ofJob`: the JSON is the row or the payload of a job, whose class stays readable. */
 export function hideRepeats(
@@ -67,7 +65,7 @@ class RepeatHider implements JsonVisitor<Context> {
         if (!ownColumns) return data;
         return {
           isColumn: this.ofJob && key === 'serialized_params',
-          isShown: this.ofJob && NAMED_COLUMN.has(key),
+          isShown: this.ofJob && key === 'job_class',
           isFixed: this.ofJob && FIXED_COLUMN.test(key),
         };
       },
