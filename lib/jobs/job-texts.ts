@@ -25,7 +25,7 @@ const FREE_BYTES = 4_096;
 export const ERROR_SHOWN = 8_000;
 
 /** What one request may spend on the texts of its jobs. */
-export const newJobBudget = (): TextBudget => new TextBudget({ maxBytes: 4_000_000, maxMs: 800 });
+export const newJobBudget = (): TextBudget => new TextBudget({ maxBytes: 3_000_000, maxMs: 500 });
 
 /** "Show all" has no other bound than MAX_FULL_TEXT_BYTES for each text. */
 export const newFullTextBudget = (): TextBudget =>

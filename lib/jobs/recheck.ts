@@ -24,6 +24,8 @@ import { ARGUMENTS_TEXT } from './text-conditions';
 
 /** Stands where something is hidden: in no query, and printed as it is by jsonb in any encoding. */
 const MARKER = '\u007F';
+/** What a large job costs that turned out not to fit: Postgres has printed it to measure it. Bytes. */
+const UNREAD_CHARGE = 200_000;
 /** Candidates that one statement reads: rows and bytes. */
 const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
@@ -47,11 +49,11 @@ export class SearchBudget {
   /** Bytes of the jobs of a window, without their first kilobyte each. */
   remainingBytes: number;
   private remainingLargeBytes: number;
-  private remainingLargeJobs = 64;
+  private remainingLargeJobs = 8;
   /** Counts nothing; for its turns of the event loop. */
   readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-  constructor({ bytes = 4_000_000, largeBytes = 2_500_000 } = {}) {
+  constructor({ bytes = 1_500_000, largeBytes = 1_200_000 } = {}) {
     this.remainingBytes = bytes;
     this.remainingLargeBytes = largeBytes;
   }
@@ -260,7 +262,7 @@ export class RedactedMatch {
     const maxBytes = budget.largeBytes;
     if (maxBytes <= MAX_TEXT_BYTES) return 'unsearched';
     const texts = await readWhole(tx, this.gj, id, maxBytes);
-    budget.spendOnLarge(texts?.bytes ?? 0);
+    budget.spendOnLarge(texts?.bytes ?? UNREAD_CHARGE);
     if (!texts) return 'unsearched';
     const { gj, checked } = this;
     const redacted = await redactTexts(texts.stored, RECHECK);
