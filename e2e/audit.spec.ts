@@ -216,7 +216,7 @@ test('in Japanese, on a phone, without JavaScript', async ({ browser }) => {
 test(
   'where a reason is required: the form asks, and an act without one is refused and on record',
   { tag: '@any-path' },
-  async ({ page, basePath }) => {
+  async ({ page, basePath, problems }) => {
     const strict = await startSite('audit reason', basePath, { env: { AUDIT_REASON: 'required' } });
     try {
       const id = await insertJob(strict.db, DISCARDED);
@@ -232,7 +232,8 @@ test(
       await strict.open(page, `/audit?target=${id}`);
       await expect(entries(page)).toContainText(en('audit.outcomes.refused'));
       await expect(entries(page)).toContainText(en('errors.reason_required'));
-      // What cannot be read is on record without what it was.
+      // What cannot be read is answered with 400, and on record without what it was.
+      problems.allowStatus(400);
       await page.goto(strict.url(`/jobs/${id}/retry`));
       await page
         .locator('input[name="id"]')
