@@ -17,9 +17,7 @@ export function RawTextBlock({ raw, label }: { raw: RawText; label: string }) {
   if ('tooLarge' in raw)
     return (
       <p className="text-soft">
-        {raw.tooLarge === null
-          ? t('rawTooLargeUnknown')
-          : t('rawTooLarge', { size: bytes(raw.tooLarge) })}
+        {t('rawTooLarge', { size: raw.tooLarge === null ? '> 2 MB' : bytes(raw.tooLarge) })}
       </p>
     );
   return (
