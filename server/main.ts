@@ -138,7 +138,7 @@ function createStartTokens(env: Env): StartTokens | null {
 /** Prints the link that opens the console, or names the file that holds it: a log is read by others. */
 async function announceLink(tokens: StartTokens, origin: string, port: number): Promise<void> {
   const { basePath, publicUrl } = env;
-  const base = isLoopback(publicUrl) ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
+  const base = publicUrl ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
   const startUrl = base + START_PATH;
   announceServer(tokens.folder, { host: listenAddress(env.host), port, basePath, startUrl });
   if (env.demo && (await isDemoDatabase())) return;
@@ -148,10 +148,6 @@ async function announceLink(tokens: StartTokens, origin: string, port: number): 
       : `The link to open it is in the file ${tokens.writeLink(startUrl)}`,
   );
   console.log('The link works once and for 10 minutes; npm run token prints a new one.');
-}
-
-function isLoopback(url: URL | null): url is URL {
-  return url !== null && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
 }
 
 /** Why the server could not listen, in a sentence. */

@@ -129,6 +129,29 @@ describe('a start token', () => {
     });
   });
 
+  it.each(['https://ops.example.com', 'http://ops.example.com:8080', 'https://10.1.2.3'])(
+    'signs in by the printed localhost link where PUBLIC_URL is %s, and writes are taken from there alone',
+    async (publicUrl) => {
+      await open({ PUBLIC_URL: publicUrl });
+      const { headers, status } = await send(door.startTokens.issue());
+      expect(status).toBe(303);
+      const [cookie = ''] = headers['set-cookie'] ?? [];
+      expect(cookie).toMatch(new RegExp(`^gjc_local_${door.port}=[^;]+; Path=/; HttpOnly; Same`));
+      expect(cookie).not.toContain('Secure');
+      const write = (origin: string) =>
+        door.send('/jobs', {
+          method: 'POST',
+          headers: { Cookie: cookie.split(';')[0] ?? '', Origin: origin },
+        });
+      const { seen } = await write(door.origin);
+      expect(seen?.headers).toMatchObject({
+        'x-forwarded-host': `localhost:${door.port}`,
+        'x-forwarded-proto': 'http',
+      });
+      await printed(async () => expect((await write(publicUrl)).status).toBe(403));
+    },
+  );
+
   it('that has expired is refused with how to get a new one, in both languages', async () => {
     await open();
     const token = door.startTokens.issue();
