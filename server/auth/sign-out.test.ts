@@ -34,7 +34,11 @@ const storeOn = (db: TestConsole['db'], readOnly = false): RevocationStore =>
     detectAgainAfter: () => undefined,
     readOnly,
   });
-const startServer = (port = 0, store: RevocationStore | undefined = storeOn(database.db)) =>
+const startServer = (
+  port = 0,
+  store: RevocationStore | undefined = storeOn(database.db),
+  more: Record<string, string> = {},
+) =>
   openDoor(
     {
       AUTH_MODE: 'oidc',
@@ -44,6 +48,7 @@ const startServer = (port = 0, store: RevocationStore | undefined = storeOn(data
       SESSION_SECRET: '7f3a9c0e5b2d4816a7c3e9f0d1b5a264',
       PUBLIC_URL: origin,
       ROLE_VIEWERS: '*',
+      ...more,
     },
     port,
     { revocationStore: store },
@@ -295,6 +300,21 @@ describe('a logout at the provider', () => {
       for (const still of [since, other]) expect(await statusAt(server, still)).toBe(200);
       later(5);
     }
+  });
+
+  it('holds as long as any session may last, also where SESSION_MAX_HOURS was made smaller since', async () => {
+    const [ended, still] = [await signIn(), await signIn('bob')];
+    const small = await startServer(0, undefined, { SESSION_MAX_HOURS: '0.1' });
+    expect((await send(await signedToken(), { server: small })).status).toBe(200);
+    const [row] = (
+      await database.client.query<{ days: number }>(
+        `SELECT extract(epoch FROM expires_at - now()) / 86400 AS days FROM good_job_console.revoked_sessions WHERE kind = 'subject'`,
+      )
+    ).rows;
+    expect(Number(row?.days)).toBeGreaterThan(30);
+    later(1_800);
+    expect([await statusAt(first, ended), await statusAt(first, still)]).toEqual([303, 200]);
+    await small.close();
   });
 
   it('with a sid ends no session with another sid of the same person', async () => {
