@@ -12,7 +12,12 @@ import { setRedaction } from '../lib/redaction/config';
 import { processRevocationStore } from '../lib/sessions/revocation';
 import { shutdown } from '../lib/shutdown';
 import { isDemoDatabase } from '../lib/demo-database';
-import { announceServer, createServerFolder } from './auth/server-folder';
+import {
+  type ServerAddress,
+  announceServer,
+  createServerFolder,
+  restoreServerFolder,
+} from './auth/server-folder';
 import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
@@ -127,10 +132,15 @@ function drainOnSignal(servers: Server[]): void {
   }
 }
 
+/** What `npm run token` finds of this server; null until it listens. */
+let announced: ServerAddress | null = null;
+
 /** null: people sign in elsewhere, or the console is open to everybody. Throws EnvError. */
 function createStartTokens(env: Env): StartTokens | null {
   if (env.auth.mode !== 'none' || env.auth.open) return null;
-  const tokens = new StartTokens(createServerFolder(process.env));
+  const tokens = new StartTokens(createServerFolder(process.env), Date.now, (folder) =>
+    restoreServerFolder(process.env, folder, announced),
+  );
   process.on('exit', () => tokens.close());
   return tokens;
 }
@@ -140,7 +150,8 @@ async function announceLink(tokens: StartTokens, origin: string, port: number): 
   const { basePath, publicUrl } = env;
   const base = publicUrl ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
   const startUrl = base + START_PATH;
-  announceServer(tokens.folder, { host: listenAddress(env.host), port, basePath, startUrl });
+  announced = { host: listenAddress(env.host), port, basePath, startUrl };
+  announceServer(tokens.folder, announced);
   if (env.demo && (await isDemoDatabase())) return;
   console.log(
     process.stdout.isTTY

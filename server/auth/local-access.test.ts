@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import { offerDemoCheck } from '../../lib/demo-database';
 import { TOKEN_MS } from './start-token';
@@ -285,6 +285,13 @@ describe('the page /auth/start', () => {
     expect(
       await offers({ ...anonymous, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }),
     ).toBe(true);
+  });
+
+  it('has the folder of the tokens looked up, which may be gone', async () => {
+    await open();
+    const asked = vi.spyOn(door.startTokens, 'ensureFolder');
+    await door.send('/auth/start', { headers: anonymous });
+    expect(asked).toHaveBeenCalledTimes(1);
   });
 
   it('is in the viewer’s theme', async () => {

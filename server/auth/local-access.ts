@@ -50,6 +50,7 @@ export function createLocalAccess(
     returnTo: string,
     problem: StartProblem | null = null,
   ): DoorAnswer {
+    tokens?.ensureFolder();
     // A browser leaves a Strict cookie out where another site leads here: the reader may be signed in.
     const canContinue =
       request.headers['sec-fetch-site'] === 'cross-site' || isSignedIn(request, false);
