@@ -103,6 +103,29 @@ describe('signing out', () => {
     expect(await rows()).toEqual(['session']);
   });
 
+  it('ends every session whose cookie was sent, however often the name was, and clears the name', async () => {
+    const [mine, planted] = [await signIn(), await signIn('mallory')];
+    const cookieOf = (browser: TestBrowser) => browser.header(origin).cookie ?? '';
+    const [one, two] = [cookieOf(mine), cookieOf(planted)];
+    expect(one).toMatch(/^gjc_session=[^;]+$/);
+    for (const [cookie, kinds] of [
+      [`${one}; gjc_session=planted`, ['session']],
+      [`${one}; ${two}; ${two}; gjc_session=`, ['session']],
+    ] as const) {
+      const answer = await first.send('/auth/sign-out', {
+        method: 'POST',
+        headers: { Origin: origin, Cookie: cookie },
+      });
+      expect(answer.headers['set-cookie']).toContainEqual(
+        expect.stringMatching(/^gjc_session=; Max-Age=0; Path=\/; HttpOnly/),
+      );
+      expect(await statusAt(first, { cookie: one })).toBe(303);
+      expect((await rows()).slice(-1)).toEqual(kinds);
+    }
+    expect(await statusAt(first, { cookie: two })).toBe(303);
+    expect(await rows()).toEqual(['session', 'session']);
+  });
+
   it('holds over a restart, from the first request on', async () => {
     const browser = await signIn();
     const copy = browser.header(origin);
