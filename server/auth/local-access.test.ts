@@ -49,6 +49,18 @@ describe('without a session of this machine', () => {
     });
   });
 
+  it('an address of any length leads to one of /auth/start that is answered', async () => {
+    await open();
+    for (const path of [
+      `/jobs?q=${'%E8%AB%8B'.repeat(860)}`,
+      `/jobs?q=${'%E8%AB%8B'.repeat(220)}`,
+    ]) {
+      const { status, headers } = await door.send(path, { headers: anonymous });
+      expect(status).toBe(303);
+      expect((await door.send(headers.location ?? '', { headers: anonymous })).status).toBe(200);
+    }
+  });
+
   it('a made-up cookie, one of another port and an empty one are no session', async () => {
     await open();
     const [, id = ''] = door.cookie.split('=');

@@ -11,7 +11,7 @@ import { identityOf, leftGroupsOut } from './claims';
 import { authCookieValues, authCookies, cookieJar } from './cookies';
 import { ExpiringSet } from './expiring-set';
 import { ProviderUnreachable, createProvider } from './provider';
-import { safeReturnPath } from './return-path';
+import { safeReturnPath, withReturnPath } from './return-path';
 import { Revocations, createKeyDigest } from './revocations';
 import { createSealer } from './sealed-cookie';
 import { type SessionOrigin, createSessions } from './session';
@@ -202,7 +202,7 @@ export function createOidc(
       if (!session)
         return {
           kind: 'sign_in',
-          location: `${basePath}/auth/sign-in?return_to=${encodeURIComponent(request.url ?? '')}`,
+          location: withReturnPath(`${basePath}/auth/sign-in`, request.url ?? ''),
         };
       // What refreshes by itself is no sign of somebody who is there.
       const polls = request.method === 'GET' && request.url?.startsWith(`${basePath}/api/`);
