@@ -40,21 +40,26 @@ export async function runAction<Input, T>(
   try {
     const ctx = await requireCtx();
     if (!parsed.success || !reason.success) {
-      setResponseStatus(400);
       await recordAttempt(
         ctx,
         'unreadable',
         { details: { action: name } },
         new ConsoleError('bad_request'),
       );
-      return { ok: false, error: 'bad_request' };
+      return failed('bad_request');
     }
     return { ok: true, value: await fn(withReason(ctx, reason.data), parsed.data) };
   } catch (error) {
     // What was refused is on record.
     if (!(error instanceof ConsoleError) || statusOf(error.code) >= 500) console.error(error);
-    return { ok: false, error: error instanceof ConsoleError ? error.code : 'unexpected' };
+    return failed(error instanceof ConsoleError ? error.code : 'unexpected');
   }
+}
+
+/** A bad request says so in its status too, wherever that was found. */
+function failed(error: ErrorCode): { ok: false; error: ErrorCode } {
+  if (error === 'bad_request') setResponseStatus(400);
+  return { ok: false, error };
 }
 
 /** The fields that a form's action was sent; none when something else was sent to it. */

@@ -259,8 +259,8 @@ export async function transaction<T>(
 }
 
 /**
- * Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Of refusals that
- * are repeated only the first ones, then their number. Never throws.
+ * Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Of attempts
+ * that are repeated only the first ones, then their number. Never throws.
  */
 export async function recordAttempt(
   ctx: Ctx,

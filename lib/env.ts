@@ -144,6 +144,7 @@ export interface Env {
   port: number;
   /** '' or `/ops/good_job`: no slash at the end. */
   basePath: string;
+  /** null, too, where the console is for this machine alone and PUBLIC_URL is no name of its own. */
   publicUrl: URL | null;
   proxyStripsPrefix: boolean;
   /** Names besides that of PUBLIC_URL by which a proxy calls the console. */
@@ -195,7 +196,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
       `PUBLIC_URL must have the path of BASE_PATH ("${e.BASE_PATH || '/'}"), and has "${publicPath || '/'}".`,
     );
   const auth = readAuthConfig(e, e.PUBLIC_URL);
-  if (auth.mode === 'none' && !auth.open && !LOOPBACK_HOSTS.includes(e.HOST))
+  // Such a console answers the loopback names alone, and opens with a link of one.
+  const isForThisMachine = auth.mode === 'none' && !auth.open;
+  if (isForThisMachine && !LOOPBACK_HOSTS.includes(e.HOST))
     throw new EnvError(NOT_LOOPBACK[e.AUTH_MODE === null ? 'unset' : 'none']);
   return {
     databaseUrl: e.DATABASE_URL,
@@ -205,7 +208,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     host: e.HOST,
     port: e.PORT,
     basePath: e.BASE_PATH,
-    publicUrl: e.PUBLIC_URL,
+    publicUrl: isForThisMachine && !isLoopbackUrl(e.PUBLIC_URL) ? null : e.PUBLIC_URL,
     proxyStripsPrefix: e.PROXY_STRIPS_PREFIX,
     allowedHosts: e.ALLOWED_HOSTS.map((host) => host.toLowerCase()),
     trustedProxies: e.TRUSTED_PROXIES,
@@ -229,6 +232,10 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     redaction: redactionOf(source),
     demo: e.DEMO,
   };
+}
+
+function isLoopbackUrl(url: URL | null): boolean {
+  return url !== null && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
 }
 
 /** The names of all variables. */

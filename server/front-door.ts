@@ -7,7 +7,7 @@ import type { Env } from '../lib/env';
 import { withAnswer } from '../lib/response-status';
 import type { RevocationStore } from '../lib/sessions/revocation';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
-import { judgeAction } from './action-request';
+import { judgePost } from './action-request';
 import { createAuthenticator } from './auth/authenticator';
 import { START_PATH } from './auth/local-access';
 import { sendStartPage } from './auth/start-page';
@@ -203,8 +203,8 @@ export function frontDoor(
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
     const sent = await body;
-    if (request.method === 'POST' && options.build && !path.startsWith('/api/')) {
-      const action = judgeAction(request, path, sent ?? Buffer.alloc(0), options.build);
+    if (request.method === 'POST' && options.build) {
+      const action = judgePost(request, path, sent ?? Buffer.alloc(0), options.build);
       if ('refused' in action) return refuse(visit, action.refused);
       if (action.page !== null) request.url = env.basePath + action.page;
     }

@@ -264,3 +264,46 @@ describe('static files', () => {
     expect((await read('/jobs', 'GET', signed)).headers['cache-control']).toBe('no-store');
   });
 });
+
+describe('a POST below /api/', () => {
+  const ID = 'a'.repeat(42);
+  const build: BuildManifest = {
+    staticFiles: new Set(),
+    actionPages: new Map([[ID, new Set(['/jobs'])]]),
+    pageOf: (address) =>
+      /^\/api\/jobs\/[^/]+\/download$/.test(address)
+        ? '/api/jobs/[id]/download'
+        : ['/jobs', '/api/jobs'].includes(address)
+          ? address
+          : address.startsWith('/api/page/')
+            ? '/[...rest]'
+            : null,
+  };
+  const post = (path: string, headers: Record<string, string>, body: string) =>
+    printed(async () => {
+      const sent = { ...signed, Origin: door.origin, ...headers };
+      answer = await door.send(path, { method: 'POST', headers: sent, body });
+    });
+  let answer: Awaited<ReturnType<Door['send']>>;
+
+  it.each(['', '/ops/good_job'])(
+    'reaches Next only where the build has a route, below %j; any other is a 404 without a stack',
+    async (basePath) => {
+      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+      for (const path of ['/api/none', '/api/', '/api/jobs/', '/api/jobs/x/y', '/api/page/x'])
+        for (const [headers, body] of [
+          [{ 'Content-Type': 'multipart/form-data; boundary=x' }, '--x garbage'],
+          [{ 'Content-Type': 'text/plain', 'Next-Action': ID }, '[]'],
+          [{}, ''],
+        ] as [Record<string, string>, string][]) {
+          const { text } = await post(basePath + path, headers, body);
+          expect([answer.status, answer.seen], path).toEqual([404, null]);
+          expect(text, path).not.toContain('    at ');
+        }
+      for (const path of ['/api/jobs/x/download', '/api/jobs']) {
+        await post(basePath + path, {}, 'reason=x');
+        expect([answer.status, answer.seen?.body], path).toEqual([200, 'reason=x']);
+      }
+    },
+  );
+});

@@ -12,7 +12,12 @@ import { setRedaction } from '../lib/redaction/config';
 import { processRevocationStore } from '../lib/sessions/revocation';
 import { shutdown } from '../lib/shutdown';
 import { isDemoDatabase } from '../lib/demo-database';
-import { announceServer, createServerFolder } from './auth/server-folder';
+import {
+  type ServerAddress,
+  announceServer,
+  createServerFolder,
+  restoreServerFolder,
+} from './auth/server-folder';
 import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
@@ -127,10 +132,15 @@ function drainOnSignal(servers: Server[]): void {
   }
 }
 
+/** What `npm run token` finds of this server; null until it listens. */
+let announced: ServerAddress | null = null;
+
 /** null: people sign in elsewhere, or the console is open to everybody. Throws EnvError. */
 function createStartTokens(env: Env): StartTokens | null {
   if (env.auth.mode !== 'none' || env.auth.open) return null;
-  const tokens = new StartTokens(createServerFolder(process.env));
+  const tokens = new StartTokens(createServerFolder(process.env), Date.now, (folder) =>
+    restoreServerFolder(process.env, folder, announced),
+  );
   process.on('exit', () => tokens.close());
   return tokens;
 }
@@ -138,9 +148,10 @@ function createStartTokens(env: Env): StartTokens | null {
 /** Prints the link that opens the console, or names the file that holds it: a log is read by others. */
 async function announceLink(tokens: StartTokens, origin: string, port: number): Promise<void> {
   const { basePath, publicUrl } = env;
-  const base = isLoopback(publicUrl) ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
+  const base = publicUrl ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
   const startUrl = base + START_PATH;
-  announceServer(tokens.folder, { host: listenAddress(env.host), port, basePath, startUrl });
+  announced = { host: listenAddress(env.host), port, basePath, startUrl };
+  announceServer(tokens.folder, announced);
   if (env.demo && (await isDemoDatabase())) return;
   console.log(
     process.stdout.isTTY
@@ -148,10 +159,6 @@ async function announceLink(tokens: StartTokens, origin: string, port: number): 
       : `The link to open it is in the file ${tokens.writeLink(startUrl)}`,
   );
   console.log('The link works once and for 10 minutes; npm run token prints a new one.');
-}
-
-function isLoopback(url: URL | null): url is URL {
-  return url !== null && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
 }
 
 /** Why the server could not listen, in a sentence. */

@@ -5,29 +5,25 @@ import type { IncomingMessage } from 'node:http';
  * only: a bare `proxy_pass` adds none, so without sign-in it is the session of this machine that decides.
  */
 const NAMES = new Set([
-  'cdn-loop',
   'do-connecting-ip',
-  'forwarded',
   'rndr-id',
-  'true-client-ip',
-  'via',
   'x-cloud-trace-context',
-  'x-cluster-client-ip',
   'x-queue-start',
   'x-request-start',
   'x-rewrite-url',
   'x-scheme',
+  'x-url-scheme',
   'x-varnish',
-  'wl-proxy-client-ip',
 ]);
 
 const PREFIXES = [
   'akamai-',
-  'cdn-',
   'cf-',
   'fastly-',
   'fly-',
+  'front-end-',
   'incap-',
+  'ngrok-',
   'proxy-client-',
   'remote-',
   'tailscale-',
@@ -39,7 +35,6 @@ const PREFIXES = [
   'x-arr-',
   'x-auth-request-',
   'x-azure-',
-  'x-client-ip',
   'x-client-real-ip',
   'x-edge-',
   'x-envoy-',
@@ -49,20 +44,29 @@ const PREFIXES = [
   'x-goog-',
   'x-haproxy-',
   'x-host',
+  'x-ms-client-',
   'x-nf-',
   'x-nginx-',
+  'x-ngrok-',
   'x-original-',
   'x-proxy',
   'x-real-',
   'x-remote-',
+  'x-ssl-',
   'x-sucuri-',
   'x-traefik-',
   'x-vercel-',
 ];
 
-/** `name` in small letters. */
+/** Anywhere in a name, whoever put a name of their own before or after. */
+const PARTS = /(^|-)(via|client-?ip|cdn|cloudfront|ssl-client)(-|$)|forwarded/;
+
+/** `name` in small letters. Some servers on the way write `_` for `-`. */
 export function isProxyHeader(name: string): boolean {
-  return NAMES.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix));
+  const plain = name.replaceAll('_', '-');
+  return (
+    NAMES.has(plain) || PREFIXES.some((prefix) => plain.startsWith(prefix)) || PARTS.test(plain)
+  );
 }
 
 /** Whether a proxy on the way has left a trace. */

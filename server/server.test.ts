@@ -55,11 +55,43 @@ describe('loopbackRule', () => {
     'x-nf-client-connection-ip',
     'x-varnish',
     'tailscale-user-login',
+    'client-ip',
+    'x-true-client-ip',
+    'x-url-scheme',
+    'front-end-https',
+    'cloudfront-viewer-country',
+    'x-cloudfront-id',
+    'x-ngrok-user',
+    'ngrok-auth-user-email',
+    'ali-cdn-real-ip',
+    'x-cdn',
+    'x-bluecoat-via',
+    'z-forwarded-for',
+    'x-forwardedfor',
+    'x-ssl-client-verify',
+    'x-ssl-cipher',
+    'ssl-client-cert',
+    'x-ms-client-principal',
+    'x_forwarded_for',
+    'x_real_ip',
+    'client_ip',
+    'company-via',
+    'wl-proxy-client-ip',
+    'x-cluster_client-ip',
   ])('refuses %s', (name) =>
     expect(loopbackRule(request({ host: 'localhost', [name]: '1' }))).toMatchObject({
       code: 'forwarded',
     }),
   );
+  it('takes nothing that browsers and tools send by themselves for the trace of a proxy', () => {
+    const sent = `accept accept-encoding accept-language cache-control connection content-length content-type cookie dnt
+      downlink if-modified-since if-none-match next-action next-router-prefetch next-router-state-tree next-url origin
+      pragma priority purpose range referer rsc save-data sec-ch-device-memory sec-ch-ua sec-ch-viewport-width
+      sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-purpose sec-websocket-key service-worker
+      te traceparent upgrade-insecure-requests user-agent x-request-id x-requested-with`;
+    for (const name of sent.split(/\s+/))
+      expect(loopbackRule(request({ host: 'localhost', [name]: '1' })), name).toBeNull();
+  });
   it('answers what browsers and scrapers send by themselves', () => {
     const headers = Object.fromEntries(
       [
@@ -146,6 +178,8 @@ describe('sameOriginRule', () => {
   it('goes by PUBLIC_URL when it is set', () => {
     const proxied = readEnv({
       DATABASE_URL: 'postgres://localhost/app',
+      AUTH_MODE: 'none',
+      I_KNOW_THIS_IS_OPEN: '1',
       PUBLIC_URL: 'https://ops.example.com',
     });
     const from = (origin: string) =>

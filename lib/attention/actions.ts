@@ -3,28 +3,19 @@
 import { z } from 'zod';
 import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
-import { isUuid } from '../text';
+import { nameText, uuidText } from '../input';
 import { repair } from './mutations';
 import type { RepairResult } from './types';
 
 const input = z.discriminatedUnion('repair', [
   z.object({
     repair: z.enum(['check_batches', 'release_jobs']),
-    ids: z
-      .array(
-        z
-          .string()
-          .refine(isUuid)
-          .transform((id) => id.toLowerCase()),
-      )
-      .min(1)
-      .max(500)
-      .nullable(),
+    ids: z.array(uuidText).min(1).max(500).nullable(),
   }),
   z.object({
     repair: z.literal('unpause'),
     by: z.enum(PAUSE_KINDS),
-    name: z.string().min(1).max(10_000),
+    name: nameText.min(1),
   }),
 ]);
 

@@ -3,8 +3,8 @@ import type { AuditEvent } from './audit';
 import { MAX_ROWS } from './bounds';
 
 /*
- * An attempt that is refused costs whoever makes it nothing, and the audit has no end: each has a bounded size, and of
- * those that a viewer repeats the first ones are recorded and the others counted.
+ * An attempt that changed nothing, be it refused or failed, costs whoever makes it nothing, and the audit has no end: each
+ * has a bounded size, and of those that a viewer repeats the first ones are recorded and the others counted.
  */
 
 /** Of one viewer, action and error, in a period. */
@@ -34,7 +34,6 @@ const counters = (shared.goodJobConsoleAttempts ??= new Map());
 
 /** Writes the record of an attempt, or counts it with those of its kind for one record of them all. */
 export async function writeAttempt(event: AuditEvent, write: Write): Promise<void> {
-  if (!event.refused) return write(event);
   const key = JSON.stringify([event.viewer, event.action, event.error]);
   const now = Date.now();
   let counter = counters.get(key);

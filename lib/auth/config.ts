@@ -35,6 +35,9 @@ export interface ProxyJwtConfig {
   albSigner: string | null;
 }
 
+/** The largest SESSION_MAX_HOURS. */
+export const MAX_SESSION_HOURS = 720;
+
 export interface SessionLimits {
   idleMs: number;
   maxMs: number;
@@ -119,7 +122,7 @@ export const authSchema = z.object({
   OIDC_TRUST_EMAIL: flag,
   SESSION_SECRET: list,
   SESSION_IDLE_MINUTES: decimal(60, 0.05, 10_080),
-  SESSION_MAX_HOURS: decimal(12, 0.001, 720),
+  SESSION_MAX_HOURS: decimal(12, 0.001, MAX_SESSION_HOURS),
 });
 type AuthSource = z.output<typeof authSchema>;
 

@@ -35,7 +35,30 @@ const PATTERNS = [
   'abcdefghijklmnopqrstuvwxyz0123456789',
   'zyxwvutsrqponmlkjihgfedcba9876543210',
 ];
+const OF_MANUALS = [
+  'dev-secret-key-do-not-use-in-production',
+  'a-long-random-string-at-least-32-bytes',
+  'must-be-at-least-32-characters-long',
+  'some-long-random-string-of-32-chars!!',
+  'your_session_secret_here_32_chars_min',
+  'set-me-please-set-me-please-12345678x',
+  'insert-secret-here-insert-a-secret-1',
+  'django-insecure-only-for-development!',
+  'fill-me-in-with-32-random-characters',
+  'super-long-secret-that-nobody-can-guess',
+  'qwertyuiopasdfghjklzxcvbnm123456',
+  'DoNotUseThisOneOutsideOfYourLaptop00',
+  'D_E_V_E_L_O_P_M_E_N_T_only_9fk2mq8x7z',
+  'SETME-SETME-9fk2mq8x7z-9fk2mq8x7zkqw',
+  'put.the.proxy.and.console.value.xkcdq',
+  'keyboard cat walks over 9fk2mq8x7z',
+  'sixty-four-hex-digits-64-hex-digits-xk',
+  'ａｔ－ｌｅａｓｔ-9fk2mq8x7z-abqxkcdwmhijk',
+];
 const REAL = [
+  'a session secret of the tests that is long enough',
+  'the-secret-of-nginx-and-the-console',
+  'a-token-of-the-browser-tests',
   'the-secret-of-the-proxy-and-the-console',
   'correct-horse-battery-staple-and-a-bicycle',
   '7f3a9c0e5b2d4816a7c3e9f0d1b5a264',
@@ -47,6 +70,10 @@ describe('placeholder secrets', () => {
   );
   it.each(PATTERNS)('takes %s for a pattern', (value) =>
     expect(isGuessableSecret(value)).toBe(true),
+  );
+  it.each(OF_MANUALS)(
+    'takes no %s, which a manual says, for a secret of this installation',
+    (value) => expect(isGuessableSecret(value)).toBe(true),
   );
   it.each(['secret', 'password', 'Password123', 'client-secret', 'xxxxxxxxxxxx', 'changeit'])(
     'takes a provider’s %s for a placeholder',

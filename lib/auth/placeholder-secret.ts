@@ -73,6 +73,97 @@ const WORDS = [
   'key',
   'my',
 ];
+/**
+ * What manuals and templates say in place of a secret, and of it: its length, what it is for, what to do with it. A secret
+ * of a provider may have such a part; one that this installation made has no reason to. Six letters and more, so that
+ * chance makes none of them.
+ */
+const STEMS = [
+  'asdfgh',
+  'atleast',
+  'charslong',
+  'characterslong',
+  'byteslong',
+  'changeby',
+  'changed',
+  'changein',
+  'default',
+  'devsecret',
+  'development',
+  'donotshare',
+  'donotuse',
+  'dontshare',
+  'dontuse',
+  'example',
+  'fillin',
+  'fillme',
+  'generate',
+  'insecure',
+  'insert',
+  'keyboardcat',
+  'keyhere',
+  'letmein',
+  'localdev',
+  'longandrandom',
+  'longkey',
+  'longpassword',
+  'longrandom',
+  'longsecret',
+  'longstring',
+  'longtoken',
+  'minimum',
+  'mypassword',
+  'mysecret',
+  'mustbe',
+  'mustchange',
+  'nobody',
+  'notsecret',
+  'notsecure',
+  'onlyfor',
+  'ormorechar',
+  'passwordhere',
+  'passwordpassword',
+  'production',
+  'qwerty',
+  'randomchar',
+  'randomkey',
+  'randomly',
+  'randomsecret',
+  'randomstring',
+  'randomtext',
+  'randomtoken',
+  'randomvalue',
+  'replace',
+  'sample',
+  'secrethere',
+  'secretkey',
+  'secretsecret',
+  'secretstring',
+  'secretvalue',
+  'setmeto',
+  'somerandom',
+  'somesecret',
+  'stringhere',
+  'supersecret',
+  'temporary',
+  'thirtytwo',
+  'thisisa',
+  'tobeset',
+  'tokenhere',
+  'topsecret',
+  'unsafe',
+  'valuehere',
+  'verysecret',
+  'yoursession',
+  'zxcvbn',
+];
+/** Words too short to be looked for inside of others. */
+const SHORT =
+  /(^|\P{L})(set|fill|fix|edit|paste|put|enter)\P{L}{0,3}(me|it|this|in|here|a|an|the|your|to)(\P{L}|$)/u;
+/** A length: `32 chars`, `64-random-hex-digits`, `at 256 bits`. */
+const LENGTH =
+  /\d\d(ormore|orlonger|random|ascii|hex|hexadecimal|alphanumeric|printable)*(chars|character|bytes|bits|digit|letter|symbol)/;
+
 /** What a shell, a template or a manual would have replaced. */
 const UNREPLACED = /^<.*>$|^\[.*\]$|\$\{|\$\(|\{\{|%\w+%|^\$[A-Z_]+$/;
 
@@ -83,12 +174,15 @@ const REST_AT_LEAST = 6;
 export function isPlaceholder(value: string): boolean {
   const text = value.normalize('NFKC').trim();
   if (UNREPLACED.test(text)) return true;
-  const plain = text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+  const plain = plainOf(text.toLowerCase());
   if (TEMPLATES.some((word) => plain.includes(word))) return true;
   const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
   if (words.length > 0 && isOnlyWords(plain)) return true;
   return text.length >= 8 && new Set(text).size <= 2;
 }
+
+/** Without what separates words. */
+const plainOf = (text: string) => text.replaceAll(/[^\p{L}\p{N}]/gu, '');
 
 /** Only the words of the list, however often, with a few digits: `secret`, `Password123`, `my-secret-secret`. */
 function isOnlyWords(plain: string): boolean {
@@ -99,7 +193,19 @@ function isOnlyWords(plain: string): boolean {
 
 /** The same for a secret that this installation makes for itself, which has no reason to follow any pattern. */
 export function isGuessableSecret(value: string): boolean {
-  return isPlaceholder(value) || hasFewCharacters(value) || isRepeated(value) || isSequence(value);
+  return (
+    isPlaceholder(value) ||
+    isOfManual(value) ||
+    hasFewCharacters(value) ||
+    isRepeated(value) ||
+    isSequence(value)
+  );
+}
+
+function isOfManual(value: string): boolean {
+  const text = value.normalize('NFKC').toLowerCase();
+  const plain = plainOf(text);
+  return STEMS.some((stem) => plain.includes(stem)) || SHORT.test(text) || LENGTH.test(plain);
 }
 
 /** Of 32 random hexadecimal digits fewer than 8 are distinct once in 20 million times. */

@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
-import { isTimestamp, isUuid } from '../text';
+import { cutOffInput, textUpTo, timestampText, uuidText } from '../input';
+import { isUuid } from '../text';
 import type { BatchRetryResult } from '../batches/mutations';
 import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
 import { CONTROLS, type ControlOutcome, controlRun } from './control';
@@ -12,22 +13,15 @@ import { isReadable } from './target';
 import { readNumber } from './typed-number';
 import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
 
-const uuid = z
-  .string()
-  .refine(isUuid)
-  .transform((id) => id.toLowerCase());
 const count = z.int().min(0);
 const target = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('ids'), ids: z.array(uuid).min(1).max(MAX_SELECTED) }),
+  z.strictObject({ kind: z.literal('ids'), ids: z.array(uuidText).min(1).max(MAX_SELECTED) }),
   z.strictObject({
     kind: z.literal('filter'),
-    query: z
-      .string()
-      .max(8_000)
-      .refine((text) => !text.includes('\0')),
-    batchId: uuid.nullable(),
+    query: textUpTo(8_000),
+    batchId: uuidText.nullable(),
   }),
-  z.strictObject({ kind: z.literal('batch'), batchId: uuid }),
+  z.strictObject({ kind: z.literal('batch'), batchId: uuidText }),
 ]);
 const choice = { action: z.enum(BULK_ACTIONS), target, reason: z.unknown().optional() };
 const isForTarget = (given: { action: string; target: { kind: string } }) =>
@@ -38,17 +32,14 @@ const confirmed = z
   .strictObject({
     ...choice,
     /** ISO 8601 with its zone; null: now. */
-    scheduledAt: z.string().refine(isTimestamp).nullable(),
-    cutOff: z.object({
-      at: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
-      txid: z.string().regex(/^\d{1,18}$/),
-    }),
+    scheduledAt: timestampText.nullable(),
+    cutOff: cutOffInput,
     expected: z.object({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
     typed: count.nullable(),
   })
   .refine(isForTarget);
-const batch = z.object({ id: uuid });
-const control = z.object({ id: uuid, control: z.enum(CONTROLS) });
+const batch = z.object({ id: uuidText });
+const control = z.object({ id: uuidText, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
 export async function previewBulkAction(

@@ -118,17 +118,31 @@ describe('between the preview and the start', () => {
       confirmed: 6,
     });
   });
-  it('a lower bound or an estimate bounds nothing, and is typed', async () => {
-    await insertJobs(gj.client, 5);
-    const preview = await previewBulk(gj.ctx(), 'retry', discarded());
-    const expected: BulkCount = { kind: 'at_least', count: 2 };
-    const started = await startBulk(gj.ctx(), request(preview, { expected, typed: 2 }));
-    if (started.kind !== 'started') throw new Error(started.kind);
-    expect(await settled(gj.ctx(), started.runId)).toMatchObject({
-      counts: { done: 5 },
-      confirmed: null,
-    });
-  });
+  it.each(['at_least', 'estimate'] as const)(
+    'a number that is said to be %s bounds a run whose jobs were counted, as an exact one does',
+    async (kind) => {
+      await insertJobs(gj.client, 5);
+      const preview = await previewBulk(gj.ctx(), 'retry', discarded());
+      for (const count of [0, 2, 4]) {
+        const expected: BulkCount = { kind, count };
+        for (const typed of [null, count])
+          expect(await startBulk(gj.ctx(), request(preview, { expected, typed }))).toEqual({
+            kind: 'not_confirmed',
+            more: 5,
+          });
+      }
+      expect(await open()).toBe(0);
+      const started = await startBulk(
+        gj.ctx(),
+        request(preview, { expected: { kind, count: 6 }, typed: null }),
+      );
+      if (started.kind !== 'started') throw new Error(started.kind);
+      expect(await settled(gj.ctx(), started.runId)).toMatchObject({
+        counts: { done: 5 },
+        confirmed: null,
+      });
+    },
+  );
 });
 
 describe('between the start and the end of the list', () => {
@@ -186,6 +200,18 @@ describe('between the start and the end of the list', () => {
       expect(rows).toEqual([{ outcome: 'refused' }]);
     },
   );
+  it('a lower bound or an estimate bounds no run whose jobs were not counted', async () => {
+    const runId = await unlisted(5);
+    await gj.client.query(
+      `UPDATE good_job_console.bulk_runs SET expected = 2, expected_kind = 'at_least' WHERE id = $1`,
+      [runId],
+    );
+    await controlRun(gj.ctx(), runId, 'resume');
+    expect(await settled(gj.ctx(), runId)).toMatchObject({
+      state: 'finished',
+      counts: { done: 5 },
+    });
+  });
   it('no job is changed before the list is known to be no longer than what was confirmed', async () => {
     const runId = await unlisted(7_000);
     await moveCutOff(runId);

@@ -44,7 +44,7 @@ export type BulkStart =
   | { kind: 'needs_schema' }
   /**
    * More jobs than TYPED_ABOVE, and their number was not typed, or it is not the preview's. `more`: there are more jobs
-   * than the exact number that was confirmed, so many.
+   * than the number that was confirmed, so many.
    */
   | { kind: 'not_confirmed'; more?: number };
 
@@ -135,13 +135,13 @@ export async function createRun(
 }
 
 /**
- * A run changes no more jobs than the exact number that was confirmed, and above TYPED_ABOVE that number was typed. A
- * lower bound or an estimate is confirmed as what it is. `count` null: not listed at once, so the list is measured when it
- * is complete (lib/bulk/step.ts).
+ * A run changes no more jobs than the number that was confirmed, and above TYPED_ABOVE that number was typed. Whether it
+ * was exact is the browser's word, so jobs that could be counted are compared with it in any case. `count` null: not
+ * listed at once. The list is then measured when it is complete, against an exact number (lib/bulk/step.ts); a lower
+ * bound or an estimate is confirmed as what it is.
  */
 function checkConfirmed(count: number | null, expected: BulkCount, typed: number | null): void {
-  if (count !== null && expected.kind === 'exact' && count > expected.count)
-    throw new NotConfirmed(count);
+  if (count !== null && count > expected.count) throw new NotConfirmed(count);
   const isLarge = (count ?? Math.max(expected.count, TYPED_ABOVE + 1)) > TYPED_ABOVE;
   if (isLarge && (typed === null || typed !== expected.count)) throw new NotConfirmed();
 }

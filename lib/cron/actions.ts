@@ -2,13 +2,14 @@
 
 import { z } from 'zod';
 import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
+import { nameText } from '../input';
 import { isFilterText } from '../text';
 import { configuredCron } from './configured';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
 
 const input = z.object({
   action: z.enum(CRON_ACTIONS),
-  key: z.string().min(1).refine(isFilterText),
+  key: nameText.min(1).max(1000),
 });
 
 async function change(given: unknown): Promise<ActionResult<CronOutcome>> {

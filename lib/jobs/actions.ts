@@ -6,14 +6,15 @@ import { type ActionResult, type WithReason, formOf, navigateTo, runAction } fro
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
 import { zonedToUtc } from '../i18n/zoned-time';
-import { isTimestamp, isUuid } from '../text';
+import { timestampText, uuidText } from '../input';
+import { isUuid } from '../text';
 import { changeJobs } from './mutations';
 
 const input = z.object({
   action: z.enum(JOB_ACTIONS),
-  id: z.string().refine(isUuid),
+  id: uuidText,
   /** ISO 8601 with its zone; absent or null: now. */
-  scheduledAt: z.string().refine(isTimestamp).nullish(),
+  scheduledAt: timestampText.nullish(),
 });
 
 async function change(given: unknown): Promise<ActionResult<Outcome>> {
@@ -21,7 +22,7 @@ async function change(given: unknown): Promise<ActionResult<Outcome>> {
     input,
     given,
     async (ctx, { action, id, scheduledAt }) => {
-      const [outcome] = await changeJobs(ctx, action, [id.toLowerCase()], { scheduledAt });
+      const [outcome] = await changeJobs(ctx, action, [id], { scheduledAt });
       return outcome ?? { id, outcome: 'missing' };
     },
     'changeJob',

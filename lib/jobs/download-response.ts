@@ -3,20 +3,16 @@ import { getTranslations } from 'next-intl/server';
 import { z } from 'zod';
 import { runAction } from '../action';
 import { statusOf } from '../errors';
-import { isUuid } from '../text';
+import { uuidText } from '../input';
 import { downloadText } from './download';
 import { DOWNLOAD_PARTS } from './download-parts';
 
-const uuid = z
-  .string()
-  .refine(isUuid)
-  .transform((id) => id.toLowerCase());
 const input = z.object({
-  jobId: uuid,
+  jobId: uuidText,
   executionId: z
     .literal('')
     .transform(() => null)
-    .or(uuid),
+    .or(uuidText),
   part: z.enum(DOWNLOAD_PARTS),
 });
 

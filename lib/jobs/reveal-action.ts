@@ -3,19 +3,15 @@
 import { getTranslations } from 'next-intl/server';
 import { z } from 'zod';
 import { formOf, runAction } from '../action';
-import { isUuid } from '../text';
+import { uuidText } from '../input';
 import { reveal } from './reveal';
 
-const uuid = z
-  .string()
-  .refine(isUuid)
-  .transform((id) => id.toLowerCase());
 const input = z.object({
-  jobId: uuid,
+  jobId: uuidText,
   executionId: z
     .literal('')
     .transform(() => null)
-    .or(uuid),
+    .or(uuidText),
 });
 
 /** The revealed JSON, or a sentence why there is none. It is in this answer alone: in no address, no cache and no log. */

@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
+import { nameText } from '../input';
 import { isFilterText } from '../text';
 import { type PauseOutcome, changePause } from './mutations';
 
 const input = z.object({
   action: z.enum(['pause', 'unpause']),
   kind: z.enum(PAUSE_KINDS),
-  name: z.string().refine(isFilterText),
+  name: nameText.max(1000),
 });
 
 async function change(given: unknown): Promise<ActionResult<PauseOutcome>> {

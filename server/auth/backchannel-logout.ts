@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type JWTPayload, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import { ASYMMETRIC_ALGORITHMS, type OidcConfig } from '../../lib/auth/config';
+import { ASYMMETRIC_ALGORITHMS, MAX_SESSION_HOURS, type OidcConfig } from '../../lib/auth/config';
 import type { Revocation } from '../../lib/sessions/revocation';
 import { KeysUnreachable, fromJwksUrl } from './jwt-keys';
 import { ProviderUnreachable, type createProvider } from './provider';
@@ -19,6 +19,8 @@ const MAX_AGE_S = 300;
 const TOLERANCE_S = 60;
 /** A sign-in that is under way while its session at the provider ends. */
 const SIGN_IN_MS = 600_000;
+/** Of a session, whatever SESSION_MAX_HOURS was when it began: a restart may have made it smaller. */
+const LONGEST_MS = MAX_SESSION_HOURS * 3_600_000;
 const TYPES = new Set(['logout+jwt', 'application/logout+jwt', 'jwt']);
 
 /** Why a request ends no session; the message is a code for the log and the provider. */
@@ -75,7 +77,7 @@ export function createBackchannelLogout(
 
   /** With `sid` it is that session at the provider, else every session of the person up to now. */
   function rowsOf({ sub, sid, iat }: LogoutClaims): Revocation[] {
-    const expiresAtMs = Date.now() + config.maxMs + SIGN_IN_MS;
+    const expiresAtMs = Date.now() + LONGEST_MS + SIGN_IN_MS;
     const rows: Revocation[] = [];
     if (sid !== undefined)
       rows.push({ kind: 'provider_session', key: digest(sid), expiresAtMs, issuedUntilS: null });

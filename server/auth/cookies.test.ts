@@ -41,6 +41,8 @@ describe('the names of cookies', () => {
       readEnv({
         DATABASE_URL: 'postgres://localhost/app',
         BASE_PATH: basePath,
+        AUTH_MODE: 'none',
+        I_KNOW_THIS_IS_OPEN: '1',
         PUBLIC_URL: publicUrl + basePath,
       }),
     );

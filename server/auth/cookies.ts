@@ -6,19 +6,27 @@ import { takeAway, withoutBlanks } from './one-header';
 /** A browser drops a larger one, name and attributes included. */
 const MAX_COOKIE = 4_000;
 
-/** Values by name; a name that was sent twice has none: one of the two is not ours, and nothing says which. */
-export function authCookies(request: IncomingMessage): Map<string, string> {
-  const cookies = new Map<string, string>();
-  const twice = new Set<string>();
+/** Every value that was sent, by name. */
+export function authCookieValues(request: IncomingMessage): Map<string, string[]> {
+  const cookies = new Map<string, string[]>();
   for (const part of (request.headers.cookie ?? '').split(';')) {
     const at = part.indexOf('=');
     const name = withoutBlanks(part.slice(0, Math.max(0, at)));
     if (!name.includes('gjc_')) continue;
-    if (cookies.has(name)) twice.add(name);
-    cookies.set(name, withoutBlanks(part.slice(at + 1)));
+    const values = cookies.get(name) ?? [];
+    values.push(withoutBlanks(part.slice(at + 1)));
+    cookies.set(name, values);
   }
-  for (const name of twice) cookies.delete(name);
   return cookies;
+}
+
+/** Values by name; a name that was sent twice has none: one of the two is not ours, and nothing says which. */
+export function authCookies(request: IncomingMessage): Map<string, string> {
+  return new Map(
+    [...authCookieValues(request)].flatMap(([name, [value, ...more]]) =>
+      value === undefined || more.length > 0 ? [] : [[name, value] as const],
+    ),
+  );
 }
 
 /** Session and sign-in cookies of every console, of older releases too. */

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import { offerDemoCheck } from '../../lib/demo-database';
 import { TOKEN_MS } from './start-token';
@@ -47,6 +47,18 @@ describe('without a session of this machine', () => {
           }),
         ).toMatchObject({ status: 401, seen: null });
     });
+  });
+
+  it('an address of any length leads to one of /auth/start that is answered', async () => {
+    await open();
+    for (const path of [
+      `/jobs?q=${'%E8%AB%8B'.repeat(860)}`,
+      `/jobs?q=${'%E8%AB%8B'.repeat(220)}`,
+    ]) {
+      const { status, headers } = await door.send(path, { headers: anonymous });
+      expect(status).toBe(303);
+      expect((await door.send(headers.location ?? '', { headers: anonymous })).status).toBe(200);
+    }
   });
 
   it('a made-up cookie, one of another port and an empty one are no session', async () => {
@@ -128,6 +140,29 @@ describe('a start token', () => {
       );
     });
   });
+
+  it.each(['https://ops.example.com', 'http://ops.example.com:8080', 'https://10.1.2.3'])(
+    'signs in by the printed localhost link where PUBLIC_URL is %s, and writes are taken from there alone',
+    async (publicUrl) => {
+      await open({ PUBLIC_URL: publicUrl });
+      const { headers, status } = await send(door.startTokens.issue());
+      expect(status).toBe(303);
+      const [cookie = ''] = headers['set-cookie'] ?? [];
+      expect(cookie).toMatch(new RegExp(`^gjc_local_${door.port}=[^;]+; Path=/; HttpOnly; Same`));
+      expect(cookie).not.toContain('Secure');
+      const write = (origin: string) =>
+        door.send('/jobs', {
+          method: 'POST',
+          headers: { Cookie: cookie.split(';')[0] ?? '', Origin: origin },
+        });
+      const { seen } = await write(door.origin);
+      expect(seen?.headers).toMatchObject({
+        'x-forwarded-host': `localhost:${door.port}`,
+        'x-forwarded-proto': 'http',
+      });
+      await printed(async () => expect((await write(publicUrl)).status).toBe(403));
+    },
+  );
 
   it('that has expired is refused with how to get a new one, in both languages', async () => {
     await open();
@@ -262,6 +297,13 @@ describe('the page /auth/start', () => {
     expect(
       await offers({ ...anonymous, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }),
     ).toBe(true);
+  });
+
+  it('has the folder of the tokens looked up, which may be gone', async () => {
+    await open();
+    const asked = vi.spyOn(door.startTokens, 'ensureFolder');
+    await door.send('/auth/start', { headers: anonymous });
+    expect(asked).toHaveBeenCalledTimes(1);
   });
 
   it('is in the viewer’s theme', async () => {

@@ -6,7 +6,7 @@ import type { Env } from '../../lib/env';
 import { createLimit } from '../rate-limits';
 import { LocalSessions } from './local-session';
 import { takeAway, withoutBlanks } from './one-header';
-import { safeReturnPath } from './return-path';
+import { safeReturnPath, withReturnPath } from './return-path';
 import type { StartTokens } from './start-token';
 import type { Authenticator, DoorAnswer, StartProblem } from './types';
 
@@ -50,6 +50,7 @@ export function createLocalAccess(
     returnTo: string,
     problem: StartProblem | null = null,
   ): DoorAnswer {
+    tokens?.ensureFolder();
     // A browser leaves a Strict cookie out where another site leads here: the reader may be signed in.
     const canContinue =
       request.headers['sec-fetch-site'] === 'cross-site' || isSignedIn(request, false);
@@ -87,8 +88,10 @@ export function createLocalAccess(
           kind: 'identity',
           identity: { id: LOCAL.id, user: LOCAL.id, email: null, name: null, groups: [] },
         };
-      const returnTo = encodeURIComponent(request.url ?? '');
-      return { kind: 'sign_in', location: `${basePath}${START_PATH}?return_to=${returnTo}` };
+      return {
+        kind: 'sign_in',
+        location: withReturnPath(basePath + START_PATH, request.url ?? ''),
+      };
     },
 
     async door(request, path) {

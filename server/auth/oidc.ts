@@ -8,10 +8,10 @@ import type { SignInLimit } from '../rate-limits';
 import type { AuthRefused, Authenticator, DoorAnswer } from './types';
 import { BACKCHANNEL_LOGOUT_PATH, createBackchannelLogout } from './backchannel-logout';
 import { identityOf, leftGroupsOut } from './claims';
-import { authCookies, cookieJar } from './cookies';
+import { authCookieValues, authCookies, cookieJar } from './cookies';
 import { ExpiringSet } from './expiring-set';
 import { ProviderUnreachable, createProvider } from './provider';
-import { safeReturnPath } from './return-path';
+import { safeReturnPath, withReturnPath } from './return-path';
 import { Revocations, createKeyDigest } from './revocations';
 import { createSealer } from './sealed-cookie';
 import { type SessionOrigin, createSessions } from './session';
@@ -174,11 +174,11 @@ export function createOidc(
   }
 
   async function signOut(request: IncomingMessage): Promise<DoorAnswer> {
-    const session = await sessions.open(request);
-    if (session) await sessions.revoke(session);
-    const cookies = [...authCookies(request).keys()]
-      .filter((name) => name === jar.session || jar.isSignIn(name))
-      .map(jar.clear);
+    const open = await sessions.openAll(request);
+    await Promise.all(open.map((one) => sessions.revoke(one)));
+    const session = open.find(({ idToken }) => idToken !== undefined) ?? open[0];
+    const pending = [...authCookieValues(request).keys()].filter(jar.isSignIn);
+    const cookies = [jar.session, ...pending].map(jar.clear);
     const after = `${here}/auth/signed-out`;
     const configuration = await provider.discover().catch(() => null);
     if (!session || !configuration?.serverMetadata().end_session_endpoint)
@@ -202,7 +202,7 @@ export function createOidc(
       if (!session)
         return {
           kind: 'sign_in',
-          location: `${basePath}/auth/sign-in?return_to=${encodeURIComponent(request.url ?? '')}`,
+          location: withReturnPath(`${basePath}/auth/sign-in`, request.url ?? ''),
         };
       // What refreshes by itself is no sign of somebody who is there.
       const polls = request.method === 'GET' && request.url?.startsWith(`${basePath}/api/`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { safeReturnPath } from './return-path';
+import { safeReturnPath, withReturnPath } from './return-path';
 
 describe('safeReturnPath', () => {
   it.each(['/jobs', '/', '/jobs?q=%E8%AB%8B&state=x', '/batches/1?a=//b', '/performance/A::B'])(
@@ -46,4 +46,21 @@ describe('safeReturnPath', () => {
     expect(safeReturnPath('/ops/good_job/jobs?x=1', '/ops/good_job')).toBe(
       '/ops/good_job/jobs?x=1',
     ));
+});
+
+describe('withReturnPath', () => {
+  it('leads back to every address that would be taken back', () => {
+    for (const url of ['/jobs', '/jobs?q=a%26b&x=1', `/jobs?q=${'%E8'.repeat(660)}`]) {
+      const location = withReturnPath('/auth/sign-in', url);
+      const query = new URLSearchParams(location.split('?')[1]);
+      expect(safeReturnPath(query.get('return_to'), '')).toBe(url);
+    }
+  });
+  it('leaves out what is longer, so that no redirect leads to an address that is refused as too long', () => {
+    for (const url of [`/jobs?q=${'%E8'.repeat(2_600)}`, `/${'a'.repeat(2_000)}`])
+      expect(withReturnPath('/auth/sign-in', url)).toBe('/auth/sign-in');
+    expect(withReturnPath('/auth/sign-in', `/jobs?q=${'%'.repeat(1_992)}`).length).toBeLessThan(
+      12_000,
+    );
+  });
 });

@@ -25,3 +25,8 @@ export function safeReturnPath(wanted: string | null, basePath: string): string 
     return home;
   return path + url.search;
 }
+
+/** The address that signs in and then leads back to `url`; where that is longer than would be taken back, to the start. */
+export function withReturnPath(location: string, url: string): string {
+  return url.length > MAX_LENGTH ? location : `${location}?return_to=${encodeURIComponent(url)}`;
+}

@@ -65,6 +65,21 @@ export function createServerFolder(source: FolderSource): string {
   return folder;
 }
 
+/**
+ * The folder of a running server, made anew with its record where one of them is gone: at the end of a login session or
+ * by what cleans the temporary folder. It may be in another place then. Throws EnvError.
+ */
+export function restoreServerFolder(
+  source: FolderSource,
+  folder: string,
+  address: ServerAddress | null,
+): string {
+  const own = isPrivateFolder(folder) ? folder : createServerFolder(source);
+  const found = recordIn(own);
+  if (found === null || (found.address === null && address !== null)) write(own, address);
+  return own;
+}
+
 export function announceServer(folder: string, address: ServerAddress): void {
   write(folder, address);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { OidcConfig } from '../../lib/auth/config';
 import { type Identity, groupsOfRules, type RoleRules } from '../../lib/auth/roles';
-import { type CookieJar, authCookies } from './cookies';
+import { type CookieJar, authCookieValues, authCookies } from './cookies';
 import type { Revocations } from './revocations';
 import { createSealer } from './sealed-cookie';
 
@@ -56,6 +56,16 @@ export function createSessions(
     return null;
   }
 
+  async function unseal(value: string): Promise<Session | null> {
+    const opened = await sealer.open(value);
+    if (!opened) return null;
+    const session = opened.session as Session;
+    const now = Date.now();
+    // The clock of the cookie counts whole seconds; this one decides.
+    const isOver = now >= session.endsAt || now >= session.seenAt + config.idleMs;
+    return isOver || revocations.isRevoked(keyOf(session)) ? null : session;
+  }
+
   return {
     /** A new one at each sign-in, whatever the browser had before. `cookie` null: too large for a browser. */
     async start(
@@ -77,13 +87,14 @@ export function createSessions(
     /** The session of the cookie, unless this server knows that it is over. */
     async open(request: IncomingMessage): Promise<Session | null> {
       const value = authCookies(request).get(jar.session);
-      const opened = value === undefined ? null : await sealer.open(value);
-      if (!opened) return null;
-      const session = opened.session as Session;
-      const now = Date.now();
-      // The clock of the cookie counts whole seconds; this one decides.
-      const isOver = now >= session.endsAt || now >= session.seenAt + config.idleMs;
-      return isOver || revocations.isRevoked(keyOf(session)) ? null : session;
+      return value === undefined ? null : unseal(value);
+    },
+
+    /** Of a cookie that was sent more than once, as anybody can have a browser do on plain http, each session there is. */
+    async openAll(request: IncomingMessage): Promise<Session[]> {
+      const values = new Set(authCookieValues(request).get(jar.session));
+      const opened = await Promise.all([...values].map(unseal));
+      return opened.filter((session) => session !== null);
     },
 
     /** The same with what other servers revoked; `unavailable`: that could not be read since the start. */

@@ -34,7 +34,11 @@ const storeOn = (db: TestConsole['db'], readOnly = false): RevocationStore =>
     detectAgainAfter: () => undefined,
     readOnly,
   });
-const startServer = (port = 0, store: RevocationStore | undefined = storeOn(database.db)) =>
+const startServer = (
+  port = 0,
+  store: RevocationStore | undefined = storeOn(database.db),
+  more: Record<string, string> = {},
+) =>
   openDoor(
     {
       AUTH_MODE: 'oidc',
@@ -44,6 +48,7 @@ const startServer = (port = 0, store: RevocationStore | undefined = storeOn(data
       SESSION_SECRET: '7f3a9c0e5b2d4816a7c3e9f0d1b5a264',
       PUBLIC_URL: origin,
       ROLE_VIEWERS: '*',
+      ...more,
     },
     port,
     { revocationStore: store },
@@ -96,6 +101,29 @@ describe('signing out', () => {
     expect(await statusAt(second, copy)).toBe(303);
     expect([await statusAt(first, other), await statusAt(second, other)]).toEqual([200, 200]);
     expect(await rows()).toEqual(['session']);
+  });
+
+  it('ends every session whose cookie was sent, however often the name was, and clears the name', async () => {
+    const [mine, planted] = [await signIn(), await signIn('mallory')];
+    const cookieOf = (browser: TestBrowser) => browser.header(origin).cookie ?? '';
+    const [one, two] = [cookieOf(mine), cookieOf(planted)];
+    expect(one).toMatch(/^gjc_session=[^;]+$/);
+    for (const [cookie, kinds] of [
+      [`${one}; gjc_session=planted`, ['session']],
+      [`${one}; ${two}; ${two}; gjc_session=`, ['session']],
+    ] as const) {
+      const answer = await first.send('/auth/sign-out', {
+        method: 'POST',
+        headers: { Origin: origin, Cookie: cookie },
+      });
+      expect(answer.headers['set-cookie']).toContainEqual(
+        expect.stringMatching(/^gjc_session=; Max-Age=0; Path=\/; HttpOnly/),
+      );
+      expect(await statusAt(first, { cookie: one })).toBe(303);
+      expect((await rows()).slice(-1)).toEqual(kinds);
+    }
+    expect(await statusAt(first, { cookie: two })).toBe(303);
+    expect(await rows()).toEqual(['session', 'session']);
   });
 
   it('holds over a restart, from the first request on', async () => {
@@ -295,6 +323,21 @@ describe('a logout at the provider', () => {
       for (const still of [since, other]) expect(await statusAt(server, still)).toBe(200);
       later(5);
     }
+  });
+
+  it('holds as long as any session may last, also where SESSION_MAX_HOURS was made smaller since', async () => {
+    const [ended, still] = [await signIn(), await signIn('bob')];
+    const small = await startServer(0, undefined, { SESSION_MAX_HOURS: '0.1' });
+    expect((await send(await signedToken(), { server: small })).status).toBe(200);
+    const [row] = (
+      await database.client.query<{ days: number }>(
+        `SELECT extract(epoch FROM expires_at - now()) / 86400 AS days FROM good_job_console.revoked_sessions WHERE kind = 'subject'`,
+      )
+    ).rows;
+    expect(Number(row?.days)).toBeGreaterThan(30);
+    later(1_800);
+    expect([await statusAt(first, ended), await statusAt(first, still)]).toEqual([303, 200]);
+    await small.close();
   });
 
   it('with a sid ends no session with another sid of the same person', async () => {

@@ -12,11 +12,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { printed } from '../../test/harness/door';
 import { LocalSessions } from './local-session';
 import { ensurePrivateFolder, placesToSearch } from './private-folder';
-import { announceServer, createServerFolder, findServers } from './server-folder';
+import {
+  announceServer,
+  createServerFolder,
+  findServers,
+  restoreServerFolder,
+} from './server-folder';
 import { StartTokens, TOKEN_MS, issueToken } from './start-token';
 
 let folder: string;
@@ -207,6 +214,64 @@ describe('servers of this user', () => {
     const alive = createServerFolder(source);
     expect(existsSync(dead)).toBe(false);
     expect(statSync(alive).mode & 0o777).toBe(0o700);
+  });
+});
+
+describe('the folder of a running server', () => {
+  const source = () => ({ TMPDIR: folder });
+  async function listening() {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const address = { host: '127.0.0.1', port, basePath: '', startUrl: `http://localhost:${port}` };
+    const made = createServerFolder(source());
+    announceServer(made, address);
+    const own = new StartTokens(
+      made,
+      () => clock,
+      (before) => restoreServerFolder(source(), before, address),
+    );
+    const found = async () => (await findServers(source())).filter((one) => one.port === port);
+    return { own, found, close: () => new Promise((resolve) => server.close(resolve)) };
+  }
+
+  it.each([
+    ['itself', (own: string) => rmSync(own, { recursive: true })],
+    ['with all that is around it', (own: string) => rmSync(path.dirname(own), { recursive: true })],
+    ['in its content', (own: string) => rmSync(path.join(own, 'server.json'))],
+    ['made readable by others', (own: string) => chmodSync(own, 0o755)],
+  ])('that is gone (%s) is made anew when the page asks for a token', async (_, remove) => {
+    const { own, found, close } = await listening();
+    remove(own.folder);
+    expect(await found()).toEqual([]);
+    own.ensureFolder();
+    const [server, ...more] = await found();
+    expect(more).toEqual([]);
+    expect(server?.folder).toBe(own.folder);
+    expect(statSync(own.folder).mode & 0o777).toBe(0o700);
+    expect(own.consume(issueToken(server?.folder ?? ''))).toBe('accepted');
+    rmSync(own.folder, { recursive: true });
+    own.ensureFolder();
+    expect(existsSync(own.folder), 'looked up again at once').toBe(false);
+    expect(own.consume(own.issue())).toBe('accepted');
+    rmSync(own.folder, { recursive: true });
+    clock += 3_000;
+    own.ensureFolder();
+    expect(await found()).toHaveLength(1);
+    own.close();
+    await close();
+  });
+
+  it('that cannot be made is said in the log, and the page is served', async () => {
+    const own = new StartTokens(
+      path.join(folder, 'none'),
+      () => clock,
+      () => {
+        throw new Error('TMPDIR must be a folder.');
+      },
+    );
+    const { text } = await printed(() => Promise.resolve(own.ensureFolder()));
+    expect(text).toBe('TMPDIR must be a folder.');
   });
 });
 

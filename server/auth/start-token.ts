@@ -8,6 +8,8 @@ export const TOKEN_MS = 600_000;
 /** Of one server at a time; a token that is over is remembered, so that its page can say so. */
 const MAX_TOKENS = 16;
 const MAX_USED = 100;
+/** Whether the folder is there is looked up no more often. */
+const ENSURE_MS = 3_000;
 const PREFIX = 'token-';
 const LINK = 'link';
 const WELL_FORMED = /^[A-Za-z0-9_-]{43}$/;
@@ -65,12 +67,36 @@ export class StartTokens {
   readonly #used: Buffer[] = [];
   #link: { file: string; digest: Buffer } | null = null;
 
+  #folder: string;
+  #ensuredAt = -Infinity;
+
+  /** `restore` makes the folder anew where it is gone, and returns where it is then. */
   constructor(
-    readonly folder: string,
+    folder: string,
     readonly now: () => number = Date.now,
-  ) {}
+    private readonly restore: (folder: string) => string = (same) => same,
+  ) {
+    this.#folder = folder;
+  }
+
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** Before somebody is sent to `npm run token`, which looks for the folder. Anybody may ask: never throws. */
+  ensureFolder(): void {
+    const now = this.now();
+    if (Math.abs(now - this.#ensuredAt) < ENSURE_MS) return;
+    this.#ensuredAt = now;
+    try {
+      this.#folder = this.restore(this.#folder);
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : String(error));
+    }
+  }
 
   issue(): string {
+    this.#folder = this.restore(this.#folder);
     return issueToken(this.folder, this.now());
   }
 
