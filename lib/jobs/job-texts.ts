@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
-import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
+import { MAX_TEXT_BYTES, limitedJsonInMemory, maxStoredBytes } from '../db/text-limit';
 import { type Json, parseJsonInSteps } from '../good-job/json';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
@@ -31,22 +31,16 @@ export const newJobBudget = (): TextBudget => new TextBudget({ maxBytes: 3_000_0
 export const newFullTextBudget = (): TextBudget =>
   new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-/** Stored bytes above which a JSON value is not decompressed to be measured. */
-export const maxStoredBytes = (maxBytes: number): number =>
-  Math.max(MAX_STORED_JSON_BYTES, 2 * maxBytes);
-
 /**
  * The arguments as text: NULL where there are none, '' (which is not JSON) where they are larger than `maxBytes`. The
- * stored size of the whole payload is judged first, for the arrow decompresses it; then each step is evaluated once.
+ * stored size of the whole payload is judged first, for the arrow decompresses it.
  */
 export function argumentsText(
   maxBytes = MAX_TEXT_BYTES,
   params: Sql = sql`j.serialized_params`,
 ): Sql {
-  return sql`CASE WHEN pg_column_size(${params}) > ${maxStoredBytes(maxBytes)}::int THEN '' ELSE (
-    SELECT CASE WHEN printed.text IS NULL OR octet_length(printed.text) <= ${maxBytes}::int THEN printed.text ELSE '' END
-      FROM (SELECT CASE WHEN pg_column_size(stored.json) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN '' ELSE stored.json::text END AS text
-              FROM (SELECT ${params} -> 'arguments' AS json OFFSET 0) stored OFFSET 0) printed) END`;
+  return sql`CASE WHEN pg_column_size(${params}) > ${maxStoredBytes(maxBytes)}::int THEN ''
+    ELSE ${limitedJsonInMemory(sql`${params} -> 'arguments'`, maxBytes, sql`''`)} END`;
 }
 
 /** A text, or NULL where it is larger than `maxBytes`. */
