@@ -73,6 +73,28 @@ export function isLargeJson(json: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
   return sql`(${json} IS NOT NULL AND (${limitedJson(json, maxBytes)}) IS NULL)`;
 }
 
+/** Bytes of the limit for each element of an array: those that are empty have no bytes, but cost time. */
+export const BYTES_PER_ELEMENT = 16;
+const ELEMENT_BYTES_IN_MEMORY = 8;
+/** Stored bytes of an array that is read at once: no compression of Postgres exceeds 1 to 255. */
+const SMALL_ARRAY_BYTES = 250;
+
+/**
+ * An array of texts without its dimensions, or NULL where it is larger than `maxBytes` or has too many elements; an array
+ * that is NULL is empty. The stored size decides first; then it is decompressed once.
+ */
+export function limitedArray(array: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
+  const maxElements = Math.floor(maxBytes / BYTES_PER_ELEMENT);
+  const maxStored = maxBytes + (maxElements + 8) * ELEMENT_BYTES_IN_MEMORY;
+  return sql`CASE WHEN ${array} IS NULL THEN '{}' WHEN pg_column_size(${array}) > ${maxStored}::int THEN NULL
+    WHEN pg_column_size(${array}) <= ${SMALL_ARRAY_BYTES} AND array_ndims(${array}) = 1 AND cardinality(${array}) <= ${maxElements}::int THEN ${array}
+    ELSE (
+      SELECT CASE WHEN cardinality(whole.texts) > ${maxElements}::int THEN NULL
+               WHEN octet_length(array_to_string(whole.texts, ',', '')) > ${maxBytes}::int THEN NULL
+               ELSE ARRAY(SELECT unnest(whole.texts)) END
+        FROM (SELECT ${array} || '{}' AS texts OFFSET 0) whole) END`;
+}
+
 /** Whether a text has more than `maxBytes`. `octet_length` of a text reads its header, and decompresses nothing. */
 export function isLargeText(text: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
   return sql`coalesce(octet_length(${text}) > ${maxBytes}::int, false)`;
