@@ -59,3 +59,9 @@ it('reads no array of so many empty elements that they cost more than their byte
   const few = await insert(`array_fill(''::text, ARRAY[4096])`);
   expect((await getJob(ctx, few.id))?.tooLarge ?? null).toBeNull();
 });
+
+it.each(["'infinity'", "'-infinity'"])('shows an execution whose times are %s', async (times) => {
+  const ctx = testConsole.ctx();
+  const { id } = await insert('NULL', times);
+  expect(await listExecutions(ctx, id)).toMatchObject([{ queueWait: null, runTime: null }]);
+});
