@@ -182,7 +182,7 @@ export async function listViewers(ctx: Ctx): Promise<string[]> {
         (SELECT viewer FROM ${AUDIT_EVENTS} ORDER BY viewer LIMIT 1)
         UNION ALL
         SELECT (SELECT e.viewer FROM ${AUDIT_EVENTS} e WHERE e.viewer > found.viewer ORDER BY e.viewer LIMIT 1) FROM found WHERE found.viewer IS NOT NULL)
-      SELECT viewer FROM found WHERE viewer IS NOT NULL LIMIT ${VIEWERS}`),
+      SELECT left(viewer, ${MAX_TEXT_LENGTH}::int) AS viewer FROM found WHERE viewer IS NOT NULL LIMIT ${VIEWERS}`),
     { byIndexOnly: true },
   );
   return rows.map(({ viewer }) => viewer);
