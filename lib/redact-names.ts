@@ -2,11 +2,12 @@ import 'server-only';
 import sql, { raw } from 'sql-template-tag';
 import type { TextBudget } from './core/text-budget';
 import type { Ctx } from './ctx';
+import { limitedJson } from './db/text-limit';
 import type { Tx } from './db/types';
 import { ConsoleError } from './errors';
 import { parseJson } from './good-job/json';
 import { type Redaction, redaction } from './redaction/redaction';
-import { newPageBudget, wholeJson } from './redaction/row-secrets';
+import { newPageBudget } from './redaction/row-secrets';
 import { SecretRegistry } from './redaction/secret-registry';
 
 /** Jobs of one name whose payloads are read: of two one shows it as it is, if any does. */
@@ -122,7 +123,7 @@ async function jobsOf(
            j.payload IS NULL AND j.has_payload AS "isLarge"
       FROM unnest(${names}::text[]) v(name) CROSS JOIN LATERAL (
         SELECT j.job_class, j.serialized_params IS NOT NULL AS has_payload,
-               ${wholeJson(sql`j.serialized_params`)} AS payload
+               ${limitedJson(sql`j.serialized_params`)} AS payload
           FROM ${gj.jobs} j
          WHERE j.${raw(column)} = v.name AND ${onlyOpen ? sql`j.finished_at IS NULL` : sql`true`}
          LIMIT ${JOBS_OF_NAME}) j`);

@@ -4,7 +4,7 @@ import { RUNS, SAMPLES } from '../bulk/run-rows';
 import { escapeBidi } from '../core/bidi';
 import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
-import { MAX_TEXT_BYTES } from '../db/text-limit';
+import { MAX_TEXT_BYTES, limitedJson } from '../db/text-limit';
 import {
   compactJson,
   get,
@@ -17,7 +17,7 @@ import {
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Page, toPage } from '../paging';
 import { redactor, redactName } from '../redaction';
-import { newPageBudget, wholeJson } from '../redaction/row-secrets';
+import { newPageBudget } from '../redaction/row-secrets';
 import { isUuid } from '../text';
 import { AUDIT_EVENTS } from './audit';
 import { readChanges } from './changes';
@@ -48,15 +48,15 @@ const MAX_TARGET_IDS = 500;
 function columnsOf(maxBytes: number): Sql {
   const text = (name: string) => sql`left(j.${raw(name)}, ${MAX_TEXT_LENGTH}::int)`;
   const isLarge = (name: string) =>
-    sql`(j.${raw(name)} IS NOT NULL AND ${wholeJson(sql`j.${raw(name)}`, maxBytes)} IS NULL)`;
+    sql`(j.${raw(name)} IS NOT NULL AND ${limitedJson(sql`j.${raw(name)}`, maxBytes)} IS NULL)`;
   return sql`
     j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", ${text('viewer')} AS viewer,
     ${text('viewer_name')} AS "viewerName", ${text('viewer_email')} AS "viewerEmail", ${text('role')} AS role,
     ${text('request_id')} AS "requestId", ${text('action')} AS action, j.outcome, ${text('error')} AS error,
     ${text('target_type')} AS "targetType", j.target_ids[1:${MAX_TARGET_IDS}::int] AS "targetIds",
-    ${text('target_name')} AS "targetName", coalesce(${wholeJson(sql`j.counts`)}, '{}') AS counts,
-    ${text('reason')} AS reason, ${wholeJson(sql`j.details`, maxBytes)} AS details,
-    ${wholeJson(sql`j.before`, maxBytes)} AS before, ${wholeJson(sql`j.after`, maxBytes)} AS after,
+    ${text('target_name')} AS "targetName", coalesce(${limitedJson(sql`j.counts`)}, '{}') AS counts,
+    ${text('reason')} AS reason, ${limitedJson(sql`j.details`, maxBytes)} AS details,
+    ${limitedJson(sql`j.before`, maxBytes)} AS before, ${limitedJson(sql`j.after`, maxBytes)} AS after,
     ${isLarge('before')} OR ${isLarge('after')} AS "areRowsLarge"`;
 }
 
@@ -182,7 +182,7 @@ export async function listViewers(ctx: Ctx): Promise<string[]> {
         (SELECT viewer FROM ${AUDIT_EVENTS} ORDER BY viewer LIMIT 1)
         UNION ALL
         SELECT (SELECT e.viewer FROM ${AUDIT_EVENTS} e WHERE e.viewer > found.viewer ORDER BY e.viewer LIMIT 1) FROM found WHERE found.viewer IS NOT NULL)
-      SELECT viewer FROM found WHERE viewer IS NOT NULL LIMIT ${VIEWERS}`),
+      SELECT left(viewer, ${MAX_TEXT_LENGTH}::int) AS viewer FROM found WHERE viewer IS NOT NULL LIMIT ${VIEWERS}`),
     { byIndexOnly: true },
   );
   return rows.map(({ viewer }) => viewer);

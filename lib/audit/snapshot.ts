@@ -1,6 +1,6 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
-import { MAX_STORED_JSON_BYTES, isLargeJson } from '../db/text-limit';
+import { MAX_STORED_JSON_BYTES, limitedJsonInMemory } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, compactJson, get, object, parseJson, scalar, stringOf } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
@@ -48,8 +48,8 @@ const text = (name: string): ColumnSql => ({
 });
 const limitedColumn = (name: string): ColumnSql => ({
   name,
-  json: sql`CASE WHEN NOT r.is_large AND NOT (${isLargeJson(sql`r.${raw(name)}`, MAX_COLUMN_BYTES)})
-    THEN ${orNull(sql`r.${raw(name)}::text`)} END`,
+  json: sql`CASE WHEN r.is_large THEN NULL WHEN r.${raw(name)} IS NULL THEN 'null'
+    ELSE ${limitedJsonInMemory(sql`r.${raw(name)}`, MAX_COLUMN_BYTES)} END`,
 });
 
 /** What the actions of lib/good-job change of a job; `updated_at` says no more than the record's own time. */

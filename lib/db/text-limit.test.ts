@@ -63,3 +63,41 @@ it('cuts a text at a character and says that it was large', async () => {
   expect(await select('text', isLargeText(body, 300))).toBe(false);
   expect(await select('null', isLargeText(body))).toBe(false);
 });
+
+it.each([
+  ['huge numbers', '1e131071', 9_000],
+  ['600 huge numbers', '-1e131071', 600],
+  ['tiny numbers', '1e-16383', 9_000],
+  ['600 tiny numbers', '-1e-16383', 600],
+  ['zeros with many digits behind the point', '0e-16383', 600],
+  ['ones with many digits behind the point', `1.${'0'.repeat(16_000)}`, 600],
+  ['huge doubles', '1e300', 9_000],
+])('finds a value large that has %s, without printing it', async (name, number, count) => {
+  await store(name, `[${new Array(count).fill(number).join(',')}]`);
+  expect(await select(name, isLargeJson(json))).toBe(true);
+  expect(await select(name, limitedJson(json))).toBeNull();
+  expect(await select(name, limitedJson(json, 64 * 1024, sql`''`))).toBe('');
+});
+
+it('finds a long number at any depth and in any place', async () => {
+  const deep = (levels: number, inner: string) =>
+    `${'['.repeat(levels)}${inner}${']'.repeat(levels)}`;
+  for (const [name, text] of [
+    ['root', '1e131071'],
+    ['in an object', '{"a": {"b": 0e-16383}}'],
+    ['5,000 levels', deep(5_000, '1e131071')],
+    ['12,000 levels', deep(12_000, '1')],
+  ] as const) {
+    await store(name, text);
+    expect(await select(name, isLargeJson(json)), name).toBe(true);
+  }
+  await store('5,000 levels without', deep(5_000, '1'));
+  expect(await select('5,000 levels without', isLargeJson(json))).toBe(false);
+});
+
+it('reads the numbers that a double can be, and those of as many digits as their text', async () => {
+  const numbers =
+    '[1.7976931348623157e+308, 5e-324, -0.5, 0, 12345678901234567890.123456789, 1e400]';
+  await store('doubles', numbers);
+  expect(await select('doubles', isLargeJson(json))).toBe(false);
+});

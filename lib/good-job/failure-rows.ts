@@ -31,6 +31,8 @@ export interface FailureWindow {
 
 const CLASS_READ = 300;
 const FRAMES_READ = 60;
+/** A backtrace with more stored bytes is not read: the first frames of it are behind all of its bytes. */
+const BACKTRACE_STORED = 64 * 1024;
 /** Far more than is shown: a secret in it must not be cut in two. */
 export const FRAME_READ = 2_500;
 
@@ -46,7 +48,7 @@ const newestExecution = (gj: GoodJob): Sql => sql`
   LEFT JOIN LATERAL (
     SELECT f.frame
       FROM (SELECT left(line, ${FRAME_READ}) AS frame
-              FROM unnest(e.error_backtrace[1:${FRAMES_READ}::int]) line OFFSET 0) f
+              FROM unnest(CASE WHEN pg_column_size(e.error_backtrace) <= ${BACKTRACE_STORED}::int THEN e.error_backtrace[1:${FRAMES_READ}::int] END) line OFFSET 0) f
      WHERE CASE WHEN f.frame LIKE ${'%/gems/%'} THEN false ELSE f.frame !~ ${LIBRARY_FRAME_PATTERN} END
      LIMIT 1) f ON true`;
 

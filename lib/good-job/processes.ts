@@ -1,4 +1,5 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
+import { limitedJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { isProcessAlive } from './locks';
 import { readProcessState } from './process-state';
@@ -22,11 +23,8 @@ export function processStateOf(gj: GoodJob): Sql {
 
 /** Bytes of a state that are read; a larger one is no worker's. */
 export const STATE_READ = 65_536;
-/** A state with more stored bytes is not decompressed to find out how large it is. */
-const STATE_STORED = 65_536;
-
 /** `state` of the row `p` as text; null when there is none, or it is too large to be a worker's. */
-export const stateText = sql`CASE WHEN pg_column_size(p.state) <= ${STATE_STORED}::int THEN (SELECT CASE WHEN octet_length(s) <= ${STATE_READ}::int THEN s END FROM (SELECT p.state::text AS s OFFSET 0) t) END`;
+export const stateText = limitedJson(sql`p.state`, STATE_READ);
 
 /** Live processes that are looked at: nobody runs more workers on one database. */
 const PROCESSES = 1_000;

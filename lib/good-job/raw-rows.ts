@@ -1,5 +1,5 @@
 import sql, { join, raw, type Sql } from 'sql-template-tag';
-import { MAX_STORED_JSON_BYTES } from '../db/text-limit';
+import { isLargeJson, maxStoredBytes } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, object, parseJsonInSteps, scalar } from './json';
 import { decodeActiveJob } from './active-job-values';
@@ -13,9 +13,6 @@ import type { Column, TableName } from './schema';
 
 /** Columns that GoodJob 4 ignores (Job.ignored_columns). */
 const IGNORED = new Set(['is_discrete', 'retried_good_job_id']);
-
-/** Bytes of jsonb in memory for each byte of its text, at most. */
-const JSONB_BYTES_PER_TEXT_BYTE = 8;
 
 /** GoodJob::ErrorEvents */
 export const ERROR_EVENTS = [
@@ -46,13 +43,11 @@ function asJson({ name, type }: Column): Sql {
 /** Whether a column has more than `maxBytes`; times and numbers never have. */
 function isLargeColumn({ name, type }: Column, maxBytes: number): Sql {
   const column = raw(`r.${quoteIdentifier(name)}`);
+  if (type === 'jsonb') return isLargeJson(column, maxBytes);
   const stored = sql`coalesce(pg_column_size(${column}), 0)`;
-  const maxStored = Math.max(MAX_STORED_JSON_BYTES, 2 * maxBytes);
-  // An array holds its elements decompressed.
-  if (type === 'jsonb' || type === 'json')
-    return sql`CASE WHEN ${stored} > ${maxStored}::int THEN true
-      WHEN pg_column_size(ARRAY[${column}]) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN true
-      ELSE octet_length(${column}::text) > ${maxBytes}::int END`;
+  const maxStored = maxStoredBytes(maxBytes);
+  if (type === 'json')
+    return sql`CASE WHEN ${stored} > ${maxStored}::int THEN true ELSE octet_length(${column}::text) > ${maxBytes}::int END`;
   if (type === 'text' || type.startsWith('character varying'))
     return sql`coalesce(octet_length(${column}) > ${maxBytes}::int, false)`;
   if (type.endsWith('[]'))

@@ -24,6 +24,8 @@ const MAX_DOWNLOADS = 2;
 /** A client that takes no slice for so long has gone. */
 const STALLED_MS = 30_000;
 const FIRST_SLICE_MS = 60_000;
+/** A client that takes slices for longer gives its connection back. */
+const DOWNLOAD_MS = 10 * 60_000;
 
 let running = 0;
 
@@ -87,13 +89,18 @@ function textOf(ctx: Ctx, target: DownloadTarget): Sql {
 
 function streamOf(ctx: Ctx, text: Sql, onEnd: () => void): ReadableStream<Uint8Array> {
   const slices = new Handover();
+  const tooLong = setTimeout(() => slices.cancel(), DOWNLOAD_MS);
+  tooLong.unref();
   void ctx.db
     .read((tx) => readSlices(tx, text, slices), { timeoutMs: FIRST_SLICE_MS })
     .then(
       () => slices.end(null),
       (error: unknown) => slices.end(error),
     )
-    .finally(onEnd);
+    .finally(() => {
+      clearTimeout(tooLong);
+      onEnd();
+    });
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {

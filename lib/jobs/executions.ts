@@ -2,6 +2,7 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
+import { secondsBetween } from '../db/durations';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { isLibraryFrame } from '../good-job/frames';
@@ -11,6 +12,7 @@ import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
 import { cut } from '../text';
 import {
+  BYTES_OF_ELEMENT,
   ERROR_SHOWN,
   type StoredTexts,
   argumentsText,
@@ -106,8 +108,8 @@ function readExecutions(
                 WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
            CASE jsonb_typeof(p.params -> 'enqueued_at') WHEN 'string' THEN left(p.params ->> 'enqueued_at', 40) END AS "enqueuedAt",
            e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt", e.finished_at AS "finishedAt",
-           extract(epoch FROM e.created_at - e.scheduled_at)::float8 AS "queueWait",
-           extract(epoch FROM coalesce(e.duration, e.finished_at - e.created_at))::float8 AS "runTime",
+           ${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)} AS "queueWait",
+           coalesce(extract(epoch FROM e.duration)::float8, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)}) AS "runTime",
            ${redaction().off ? sql`left(e.error, ${maxBytes}::int)` : wholeText(sql`e.error`, maxBytes)} AS error,
            octet_length(e.error) AS "errorBytes", e.error_event AS "errorEvent",
            ${wholeArray(sql`e.error_backtrace`, maxBytes)} AS backtrace, pg_column_size(e.error_backtrace) AS "backtraceBytes",
@@ -133,7 +135,7 @@ class ExecutionRedactor {
     const bytes =
       (row.error?.length ?? 0) +
       (isNew ? (row.arguments?.length ?? 0) : 0) +
-      frames.reduce((sum, frame) => sum + (frame?.length ?? 0), 0);
+      frames.reduce((sum, frame) => sum + BYTES_OF_ELEMENT + (frame?.length ?? 0), 0);
     if (bytes > FREE_BYTES && !budget.spend(bytes)) return { part: 'page', bytes };
     const rules = redaction();
     if (row.arguments && isNew) {

@@ -1,7 +1,12 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
-import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
+import {
+  MAX_TEXT_BYTES,
+  limitedArray,
+  limitedJsonInMemory,
+  maxStoredBytes,
+} from '../db/text-limit';
 import { type Json, parseJsonInSteps } from '../good-job/json';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
@@ -14,10 +19,8 @@ import type { TooLarge } from './types';
 
 /** Bytes of a queue, class or key that are read. An index of GoodJob holds fewer. */
 const MAX_NAME_BYTES = 4_096;
-/** Stored bytes of an array that cannot be larger than MAX_TEXT_BYTES: no compression of Postgres exceeds 1 to 255. */
-const SMALL_ARRAY_BYTES = 250;
-/** Bytes of jsonb in memory for each byte of its text, at most. */
-const JSONB_BYTES_PER_TEXT_BYTE = 8;
+/** An element of an array costs time even when it is empty. */
+export const BYTES_OF_ELEMENT = 8;
 /** A row with less text is redacted even when the request has used up its budget. */
 const FREE_BYTES = 4_096;
 
@@ -31,34 +34,23 @@ export const newJobBudget = (): TextBudget => new TextBudget({ maxBytes: 3_000_0
 export const newFullTextBudget = (): TextBudget =>
   new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-/** Stored bytes above which a JSON value is not decompressed to be measured. */
-export const maxStoredBytes = (maxBytes: number): number =>
-  Math.max(MAX_STORED_JSON_BYTES, 2 * maxBytes);
-
 /**
  * The arguments as text: NULL where there are none, '' (which is not JSON) where they are larger than `maxBytes`. The
- * stored size of the whole payload is judged first, for the arrow decompresses it; then each step is evaluated once.
+ * stored size of the whole payload is judged first, for the arrow decompresses it.
  */
 export function argumentsText(
   maxBytes = MAX_TEXT_BYTES,
   params: Sql = sql`j.serialized_params`,
 ): Sql {
-  return sql`CASE WHEN pg_column_size(${params}) > ${maxStoredBytes(maxBytes)}::int THEN '' ELSE (
-    SELECT CASE WHEN printed.text IS NULL OR octet_length(printed.text) <= ${maxBytes}::int THEN printed.text ELSE '' END
-      FROM (SELECT CASE WHEN pg_column_size(stored.json) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN '' ELSE stored.json::text END AS text
-              FROM (SELECT ${params} -> 'arguments' AS json OFFSET 0) stored OFFSET 0) printed) END`;
+  return sql`CASE WHEN pg_column_size(${params}) > ${maxStoredBytes(maxBytes)}::int THEN ''
+    ELSE ${limitedJsonInMemory(sql`${params} -> 'arguments'`, maxBytes, sql`''`)} END`;
 }
 
 /** A text, or NULL where it is larger than `maxBytes`. */
 export const wholeText = (text: Sql, maxBytes = MAX_TEXT_BYTES): Sql =>
   sql`CASE WHEN octet_length(${text}) <= ${maxBytes}::int THEN ${text} END`;
 
-/** An array of texts, or NULL where it is larger than `maxBytes`; an array that is NULL is empty. */
-export function wholeArray(array: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
-  return sql`CASE WHEN ${array} IS NULL THEN '{}' WHEN pg_column_size(${array}) <= ${SMALL_ARRAY_BYTES} THEN ${array}
-    WHEN pg_column_size(${array}) > ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int THEN NULL
-    WHEN octet_length(array_to_string(${array}, ',', '')) <= ${maxBytes}::int THEN ${array} END`;
-}
+export { limitedArray as wholeArray };
 
 const NAMES = ['job_class', 'queue_name', 'cron_key', 'concurrency_key'] as const;
 const nameColumns = NAMES.map((name) => raw(`j.${name}`));
@@ -91,7 +83,7 @@ export interface StoredTexts {
 export function storedTextColumns({ maxBytes = MAX_TEXT_BYTES, always = false } = {}): Sql {
   return sql`left(j.job_class, ${MAX_NAME_BYTES}) AS "jobClass", ${nameText(sql`j.queue_name`)} AS "queueName",
     ${nameText(sql`j.cron_key`)} AS "cronKey", ${nameText(sql`j.concurrency_key`)} AS "concurrencyKey",
-    (${hasLargeName}) AS "hasLargeName", ${wholeArray(sql`j.labels`, maxBytes)} AS labels,
+    (${hasLargeName}) AS "hasLargeName", ${limitedArray(sql`j.labels`, maxBytes)} AS labels,
     ${redaction().off ? sql`left(j.error, ${maxBytes}::int)` : wholeText(sql`j.error`, maxBytes)} AS error, octet_length(j.error) AS "errorBytes",
     ${redaction().off && !always ? sql`NULL::text` : argumentsText(maxBytes)} AS arguments,
     pg_column_size(j.serialized_params) AS "storedBytes"`;
@@ -123,7 +115,7 @@ function tooLargePart(row: StoredTexts): TooLarge | null {
 const bytesOf = (row: StoredTexts) =>
   (row.arguments?.length ?? 0) +
   (row.error?.length ?? 0) +
-  (row.labels ?? []).reduce((sum, label) => sum + (label?.length ?? 0), 0);
+  (row.labels ?? []).reduce((sum, label) => sum + BYTES_OF_ELEMENT + (label?.length ?? 0), 0);
 
 interface RedactOptions {
   budget: TextBudget;

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { MAX_FULL_TEXT_BYTES } from '../db/text-limit';
+import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, get, prettyJsonInSteps, stringOf } from '../good-job/json';
 import { rawExecution, rawJob } from '../good-job/raw-rows';
@@ -9,7 +9,6 @@ import type { Column } from '../good-job/schema';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
-import { maxStoredBytes } from './job-texts';
 import type { RawText } from './types';
 
 type RawTable = 'good_jobs' | 'good_job_executions';
@@ -17,17 +16,21 @@ type RawTable = 'good_jobs' | 'good_job_executions';
 /** A size that is certainly too large, for what is not decompressed to be measured. */
 const UNMEASURED = 1_000_000_000;
 
+/** Of a jsonb value that is too large to be printed: about as many as its text has, unless its numbers are long. */
+const bytesInMemory = (column: Sql) =>
+  sql`(SELECT CASE WHEN bytes > ${MAX_FULL_TEXT_BYTES}::int THEN bytes ELSE ${UNMEASURED} END FROM (SELECT pg_column_size(ARRAY[${column}]) AS bytes OFFSET 0) m)`;
+
 /** Bytes of one column as text. */
 function columnBytes({ name, type }: Column): Sql {
   const column = raw(`r.${quoteIdentifier(name)}`);
   const limits = sql`pg_column_size(${column}) > ${maxStoredBytes(MAX_FULL_TEXT_BYTES)}`;
-  const bytes = /^json/.test(type)
-    ? sql`octet_length(${column}::text)`
-    : type.endsWith('[]')
-      ? sql`octet_length(array_to_string(${column}, ',', ''))`
-      : /^(text|character|varchar)/.test(type)
-        ? sql`octet_length(${column})`
-        : sql`2 * pg_column_size(${column})`;
+  if (type === 'jsonb')
+    return sql`coalesce(octet_length(${limitedJson(column, MAX_FULL_TEXT_BYTES)}), CASE WHEN ${column} IS NULL THEN 0 WHEN ${limits} THEN ${UNMEASURED} ELSE ${bytesInMemory(column)} END)::bigint`;
+  const bytes = type.endsWith('[]')
+    ? sql`octet_length(array_to_string(${column}, ',', ''))`
+    : /^(json|text|character|varchar)/.test(type)
+      ? sql`octet_length(${column}::text)`
+      : sql`2 * pg_column_size(${column})`;
   return sql`coalesce(CASE WHEN ${limits} THEN ${UNMEASURED} ELSE ${bytes} END, 0)::bigint`;
 }
 

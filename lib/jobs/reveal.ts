@@ -4,7 +4,7 @@ import type { Attempt } from '../audit/attempts';
 import { denial } from '../auth/permissions';
 import { type Ctx, type WriteTx, recordAttempt, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
-import { prettyJson } from '../good-job/json';
+import { type Json, prettyJsonInSteps } from '../good-job/json';
 import { rawExecution, rawJob } from '../good-job/raw-rows';
 import { isTooLarge, rawBytes, tooLargeText } from './raw';
 import type { RawText } from './types';
@@ -44,7 +44,7 @@ export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | 
   const attempt = revealAttempt(target);
   await requireReason(ctx, attempt);
   const { jobId, executionId } = target;
-  const read = async (tx: WriteTx): Promise<RawText | null> => {
+  const read = async (tx: WriteTx): Promise<{ json: Json } | { large: RawText } | null> => {
     const [found] = executionId
       ? await tx.query(
           sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`,
@@ -55,12 +55,15 @@ export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | 
       ? await rawBytes(tx, ctx.gj, 'good_job_executions', executionId)
       : await rawBytes(tx, ctx.gj, 'good_jobs', jobId);
     if (bytes === null) return null;
-    if (isTooLarge(bytes)) return tooLargeText(bytes);
+    if (isTooLarge(bytes)) return { large: tooLargeText(bytes) };
     await tx.audit({ ...attempt, counts: { done: 1 } });
     const json = executionId
       ? await rawExecution(tx, ctx.gj, executionId)
       : await rawJob(tx, ctx.gj, jobId);
-    return json && { text: prettyJson(json) };
+    return json && { json };
   };
-  return transaction(ctx, 'argument.reveal', read, attempt);
+  const found = await transaction(ctx, 'argument.reveal', read, attempt);
+  if (!found) return null;
+  // Printed after the commit: no transaction waits for it.
+  return 'large' in found ? found.large : { text: await prettyJsonInSteps(found.json) };
 }

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { secondsBetween } from '../db/durations';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { redactName } from '../redaction';
@@ -118,7 +119,10 @@ interface Asked {
 }
 
 /** Run time by the worker's own clock; an older worker's execution has only when it began and ended. */
-const RUN: Sql = sql`extract(epoch FROM coalesce(e.duration, e.finished_at - e.created_at))::float8`;
+const RUN: Sql = sql`coalesce(extract(epoch FROM e.duration)::float8, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)})`;
+
+/** From when it was due; NULL where that is unknown. */
+const WAIT: Sql = sql`greatest(${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)}, 0)`;
 
 type Stored = {
   kind: 'total' | 'class' | 'queue';
@@ -140,7 +144,7 @@ async function measurePeriod(
 ): Promise<Measured> {
   const ids = all && jobClass !== null;
   const columns = sql`left(e.job_class, ${NAME_READ}) AS job_class, left(e.queue_name, ${NAME_READ}) AS queue_name, e.created_at, e.error IS NOT NULL AS failed, ${RUN} AS run,
-    greatest(extract(epoch FROM e.created_at - e.scheduled_at)::float8, 0) AS wait ${ids ? sql`, e.id, e.active_job_id` : empty}`;
+    ${WAIT} AS wait ${ids ? sql`, e.id, e.active_job_id` : empty}`;
   await tx.query(sql`SET LOCAL work_mem = '32MB'`);
   const { rows, share } = await sourceOf(tx, ctx.gj, {
     period,

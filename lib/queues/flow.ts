@@ -1,6 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { secondsBetween } from '../db/durations';
 import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
@@ -94,7 +95,7 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
     WITH looked AS MATERIALIZED (
       SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS queue_name, j.failed, CASE WHEN j.wait < 0 THEN 0 ELSE j.wait END AS wait, w.weight
         FROM unnest(${weights}::float8[]) WITH ORDINALITY w(weight, ord) CROSS JOIN LATERAL (SELECT (w.ord - 1)::int AS n OFFSET 0) part
-       CROSS JOIN LATERAL (SELECT j.queue_name, j.error IS NOT NULL AS failed, extract(epoch FROM j.performed_at - ${readyAt})::float8 AS wait
+       CROSS JOIN LATERAL (SELECT j.queue_name, j.error IS NOT NULL AS failed, ${secondsBetween(readyAt, sql`j.performed_at`)} AS wait
                              FROM ${gj.jobs} j WHERE ${within} ORDER BY j.finished_at DESC LIMIT ${jobsAPart}) j),
     waited AS (SELECT queue_name, wait, sum(weight) OVER (PARTITION BY queue_name ORDER BY wait) AS upto, sum(weight) OVER (PARTITION BY queue_name) AS total FROM looked WHERE wait IS NOT NULL),
     waits AS (SELECT queue_name, min(wait) FILTER (WHERE upto >= total * 0.5) AS p50, min(wait) FILTER (WHERE upto >= total * 0.95) AS p95 FROM waited GROUP BY queue_name),

@@ -1,11 +1,10 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { TextBudget } from '../core/text-budget';
-import { isLargeText, limitedText } from '../db/text-limit';
+import { isLargeText, limitedJson, limitedText } from '../db/text-limit';
 import { parseJson } from '../good-job/json';
 import { cut } from '../text';
 import { HIDDEN, redaction } from './redaction';
-import { wholeJson } from './row-secrets';
 import { SecretRegistry } from './secret-registry';
 
 /*
@@ -40,7 +39,7 @@ export function batchTextColumns(alias: 'j' | 'b'): Sql {
     sql`coalesce(${column('description')} <> '', false)`,
   );
   const properties = column('serialized_properties');
-  const text = sql`CASE WHEN ${hasFreeText} THEN ${wholeJson(properties)} END`;
+  const text = sql`CASE WHEN ${hasFreeText} THEN ${limitedJson(properties)} END`;
   return sql`
     ${limitedText(column('description'))} AS description,
     ${isLargeText(column('description'))} AS "isDescriptionLarge",

@@ -1,7 +1,7 @@
 import 'server-only';
-import sql, { type Sql } from 'sql-template-tag';
+import sql from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
-import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES, isLargeText, limitedText } from '../db/text-limit';
+import { isLargeText, limitedJson, limitedText } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { parseJson } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
@@ -16,22 +16,10 @@ import { SecretRegistry } from './secret-registry';
 /** Jobs whose texts one statement reads. */
 const ROWS_PER_STATEMENT = 25;
 const CLASS_BYTES = 300;
-/** Bytes of jsonb in memory for each byte of its text, at most. */
-const JSONB_BYTES_PER_TEXT_BYTE = 8;
 
 /** What one request may spend on texts of jobs and batches. */
 export const newPageBudget = (): TextBudget =>
   new TextBudget({ maxBytes: 4 * 1024 * 1024, maxMs: 400 });
-
-/** The text of a jsonb column, or NULL where it is large. Unlike `limitedJson` it decompresses the column only once. */
-export function wholeJson(column: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
-  return sql`CASE WHEN pg_column_size(${column}) <= ${MAX_STORED_JSON_BYTES}::int THEN (
-    SELECT CASE WHEN octet_length(printed.text) <= ${maxBytes}::int THEN printed.text END
-      FROM (
-        SELECT CASE WHEN pg_column_size(stored.json) <= ${maxBytes * JSONB_BYTES_PER_TEXT_BYTE}::int
-                 THEN stored.json[1]::text END AS text
-          FROM (SELECT ARRAY[${column}] AS json OFFSET 0) stored OFFSET 0) printed) END`;
-}
 
 /** What is shown of one job's error. */
 export interface RedactedJob {
@@ -85,7 +73,7 @@ function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<StoredJob[]> {
   const { off } = redaction();
   return tx.query<StoredJob>(sql`
     SELECT j.id, left(j.job_class, ${CLASS_BYTES}) AS "jobClass",
-           ${off ? sql`NULL::text` : wholeJson(sql`j.serialized_params`)} AS payload,
+           ${off ? sql`NULL::text` : limitedJson(sql`j.serialized_params`)} AS payload,
            ${off ? sql`false` : sql`j.serialized_params IS NOT NULL`} AS "hasPayload",
            ${limitedText(sql`j.error`)} AS error, ${isLargeText(sql`j.error`)} AS "isErrorLarge"
       FROM ${gj.jobs} j
