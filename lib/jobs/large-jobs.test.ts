@@ -241,6 +241,55 @@ describe('a search with large jobs', () => {
     expect(await count({ job_class })).toMatchObject({ rows: 3, unsearched: 0 });
   });
 
+  it('calls no count exact of a job whose text is longer than its stored size says', async () => {
+    const job_class = 'NumberJob';
+    const id = await addJob(['needle'], { job_class });
+    await console_.client.query(
+      `UPDATE good_jobs SET serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e100000') WHERE id = $1`,
+      [id],
+    );
+    expect(await count({ job_class, q: 'needle' })).toEqual({
+      rows: 1,
+      unsearched: 0,
+      list: { kind: 'exact', count: 1 },
+    });
+    expect(await count({ job_class, q: 'nothing' })).toMatchObject({ rows: 0, unsearched: 0 });
+  });
+
+  it.each([
+    ['queue', { queue_name: filler(5_000) }],
+    ['cron key', { cron_key: filler(4_097) }],
+    ['concurrency key', { concurrency_key: filler(5_000) }],
+    ['class', { job_class: `LongJob${'x'.repeat(5_000)}` }],
+  ] as [string, Columns][])(
+    'says of a job with a %s that no list reads that it was not searched',
+    async (name, columns) => {
+      const label = `long ${name}`;
+      await addJob(['needle'], { labels: [label], ...columns });
+      await addJob(['needle'], { labels: [label] });
+      const base = `label:"${label}"`;
+      for (const q of [`${base} needle`, `${base} -nothing`]) {
+        expect(await count({ q })).toEqual({
+          rows: 1,
+          unsearched: 1,
+          list: { kind: 'at_least', count: 1 },
+        });
+        const chart = await chartOfList(console_.ctx(), asked({ q }), {
+          range: 'day',
+          by: 'class',
+        });
+        expect(chart.accuracy).toMatchObject({ kind: 'sample' });
+        const query = String(new URLSearchParams({ q }));
+        const preview = await previewBulk(console_.ctx(), 'discard', {
+          kind: 'filter',
+          query,
+          batchId: null,
+        });
+        expect(preview).toMatchObject({ total: { kind: 'at_least', count: 1 }, unsearched: 1 });
+      }
+    },
+  );
+
   it('finds a discarded job by its error however large its arguments are within the budget', async () => {
     const job_class = 'LinkedJob';
     await addJob([{ note: filler(1_000_000) }], { job_class, ...DISCARDED, error: 'KeyError: x' });

@@ -8,7 +8,7 @@ import { redaction } from '../redaction/redaction';
 import { allOf } from './conditions';
 import type { JobFilter } from './filters';
 import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
-import { chargedBytes, isLargeJob, payloadBytes } from './large-jobs';
+import { payloadBytes, searchedBytes } from './large-jobs';
 import { plainCondition, termCondition, wildcard } from './term-conditions';
 import type { Term, UnderstoodTerm } from './terms';
 import { ARGUMENTS_TEXT } from './text-conditions';
@@ -154,11 +154,11 @@ export class RedactedMatch {
     return sql`
       SELECT s.id, s.n, s.fits, s.large, s.bytes::int AS bytes, s.total::float8 AS total, ${exhausted} AS exhausted FROM (
         SELECT r.id, r.fits, r.large, r.bytes, (row_number() OVER w)::int AS n, sum(r.bytes) OVER w AS total FROM (
-          SELECT j.id, l.large, CASE WHEN p.base AND NOT l.large THEN ${chargedBytes(sql`p.bytes`)} ELSE 0 END AS bytes,
-                 CASE WHEN p.base AND NOT l.large THEN coalesce((${this.sql} AND ${also}), false) ELSE false END AS fits
+          SELECT j.id, p.base AND l.bytes IS NULL AS large, coalesce(l.bytes, 0) AS bytes,
+                 CASE WHEN l.bytes IS NOT NULL THEN coalesce((${this.sql} AND ${also}), false) ELSE false END AS fits
             FROM ${source}
             CROSS JOIN LATERAL (SELECT b.base, CASE WHEN b.base THEN ${payloadBytes} END AS bytes FROM (SELECT coalesce((${this.baseSql}), false) AS base OFFSET 0) b OFFSET 0) p
-            CROSS JOIN LATERAL (SELECT CASE WHEN p.base THEN coalesce(${isLargeJob(sql`p.bytes`)}, false) ELSE false END AS large OFFSET 0) l
+            CROSS JOIN LATERAL (SELECT CASE WHEN p.base THEN ${searchedBytes(sql`p.bytes`)} END AS bytes OFFSET 0) l
           OFFSET 0) r WINDOW w AS (ROWS UNBOUNDED PRECEDING)) s
        WHERE s.fits OR s.large OR s.n = ${lastN} OR ${exhausted} ${limit === undefined ? empty : sql`LIMIT ${limit}`}`;
   }
@@ -189,12 +189,10 @@ export class RedactedMatch {
       const chunk = chunkOf(entries, from);
       from += chunk.length;
       const small = chunk.filter(({ large }) => !large).map(({ id }) => id);
-      const rows = new Map(
-        (small.length > 0 ? await this.recheck<Row>(tx, small, columns) : []).map((row) => [
-          row.id,
-          row,
-        ]),
-      );
+      const rows =
+        small.length > 0
+          ? await this.recheck<Row>(tx, small, columns)
+          : new Map<string, Row | 'unsearched'>();
       await budget.texts.yieldIfDue();
       for (const { id, large } of chunk) {
         if (visible.rows.length >= wanted) break;
@@ -206,11 +204,12 @@ export class RedactedMatch {
     return visible;
   }
 
+  /** The visible matches among the jobs, and those of which a text has become too large since the scan. */
   private async recheck<Row extends { id: string }>(
     tx: Tx,
     ids: readonly string[],
     columns: Sql,
-  ): Promise<Row[]> {
+  ): Promise<Map<string, Row | 'unsearched'>> {
     const { gj, checked } = this;
     const all = join(
       checked.map((term) => termCondition(gj, term)),
@@ -229,18 +228,23 @@ export class RedactedMatch {
         FROM (SELECT j.*, ${needed} AS needed, coalesce((${all}), false) AS fits
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const visible = new Set<string>();
+    const unsearched = new Set<string>();
     const changed: Json[] = [];
     for (const { id, stored, fits } of read) {
       const texts = stored === null ? null : (JSON.parse(stored) as StoredTexts);
       const redacted = texts && (await redactTexts(texts, RECHECK));
-      if (redacted && (redacted.tooLarge || redacted.secrets.hidden))
-        changed.push(redactedRow(id, redacted));
+      if (redacted?.tooLarge) unsearched.add(id);
+      else if (redacted?.secrets.hidden) changed.push(redactedRow(id, redacted));
       else if (fits) visible.add(id);
     }
     for (const id of await this.matching(tx, changed, all)) visible.add(id);
-    return read
+    const rows = read
       .filter(({ id }) => visible.has(id))
       .map(({ stored: _stored, fits: _fits, ...row }) => row as unknown as Row);
+    return new Map<string, Row | 'unsearched'>([
+      ...rows.map((row): [string, Row] => [row.id, row]),
+      ...[...unsearched].map((id): [string, 'unsearched'] => [id, 'unsearched']),
+    ]);
   }
 
   /** Which of the redacted rows match. */
@@ -267,7 +271,9 @@ export class RedactedMatch {
     const { gj, checked } = this;
     const redacted = await redactTexts(texts.stored, RECHECK);
     await budget.texts.yieldIfDue();
-    if (redacted.tooLarge) return 'unsearched';
+    // Rules of the class do not apply to a class whose name was cut: its arguments are not redacted.
+    const hasUnreadArguments = texts.stored.arguments !== null && redacted.arguments === undefined;
+    if (redacted.tooLarge || hasUnreadArguments) return 'unsearched';
     const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
     const condition = join(
       checked.map((term) => termCondition(gj, term, beginning)),
