@@ -321,6 +321,26 @@ describe('a search with large jobs', () => {
     expect(looked).toBeGreaterThan(40);
   });
 
+  it.each([
+    ['labels', `labels = ARRAY[repeat('tenant: ab ', 5500)]`],
+    ['many short labels', `labels = array_fill('x'::text, ARRAY[30000])`],
+    [
+      'numbers that are printed longer than they are stored',
+      `serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e60000')`,
+    ],
+  ])('ends at the bytes of %s', async (name, change) => {
+    const job_class = `Heavy${name.length}Job`;
+    for (let n = 0; n < 60; n += 1) await addJob(['needle'], { job_class });
+    await console_.client.query(`UPDATE good_jobs SET ${change} WHERE job_class = $1`, [job_class]);
+    for (const q of ['needle', 'nothing', '-nothing']) {
+      const page = await listJobs(console_.ctx(), { ...asked({ job_class, q }), limit: 100 });
+      expect(page.searched?.looked).toBeLessThan(40);
+      expect((await countTabs(console_.ctx(), asked({ job_class, q }))).list.kind).not.toBe(
+        'exact',
+      );
+    }
+  });
+
   it('acts in bulk on what it has searched, and says what it does not change', async () => {
     const job_class = 'BulkJob';
     const error = 'Timeout: needle';
