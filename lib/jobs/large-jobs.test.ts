@@ -341,6 +341,32 @@ describe('a search with large jobs', () => {
     }
   });
 
+  it('acts in bulk on all jobs of many bytes, in windows that end at their bytes', async () => {
+    const job_class = 'WindowsJob';
+    for (let n = 0; n < 100; n += 1)
+      await addJob([filler(50_000)], { job_class, ...DISCARDED, error: 'Timeout: needle' });
+    const query = String(new URLSearchParams({ job_class, q: 'error:needle' }));
+    const ctx = console_.ctx();
+    const preview = await previewBulk(ctx, 'retry', { kind: 'filter', query, batchId: null });
+    expect(preview.total.kind).toBe('at_least');
+    expect(preview.total.count).toBeLessThan(50);
+    const started = await startBulk(ctx, {
+      action: 'retry',
+      target: preview.target,
+      scheduledAt: null,
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      typed: preview.total.count,
+    });
+    if (started.kind !== 'started') throw new Error(started.kind);
+    await workOn(started.runId)?.ended;
+    const { rows } = await console_.client.query(
+      'SELECT count(*)::int AS open FROM good_jobs WHERE job_class = $1 AND finished_at IS NULL',
+      [job_class],
+    );
+    expect(rows).toEqual([{ open: 100 }]);
+  });
+
   it('acts in bulk on what it has searched, and says what it does not change', async () => {
     const job_class = 'BulkJob';
     const error = 'Timeout: needle';
