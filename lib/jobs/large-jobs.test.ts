@@ -432,6 +432,15 @@ describe('a search with large jobs', () => {
   }, 120_000);
 });
 
+it('completion names no class, queue or label of more than 1,000 bytes', async () => {
+  await addJob([], { job_class: `Completed${'x'.repeat(2_000)}`, labels: [filler(2_000)] });
+  await addJob([], { job_class: 'CompletedJob', queue_name: filler(2_000), labels: ['short'] });
+  for (const text of ['class:', 'class:Completed', 'queue:', 'label:']) {
+    const { items } = await completeQuery(console_.ctx(), { text, at: text.length });
+    expect(items.every(({ insert }) => insert.length < 1_100)).toBe(true);
+  }
+});
+
 describe('a download in clear', () => {
   const text = async (stream: ReadableStream<Uint8Array> | null) =>
     stream && new Response(stream).text();
