@@ -522,6 +522,19 @@ describe('an export', () => {
     ]);
   });
 
+  it('reads no more bytes of labels at once than of other texts', async () => {
+    const job_class = 'LabelledJob';
+    for (let n = 0; n < 40; n += 1) await addJob([], { job_class, labels: ['a'.repeat(200_000)] });
+    let most = 0;
+    let bytes = 0;
+    for await (const chunk of exportJobs(console_.ctx(), asked({ job_class }), 'ndjson')) {
+      most = Math.max(most, chunk.length);
+      bytes += chunk.length;
+    }
+    expect(bytes).toBeGreaterThan(8_000_000);
+    expect(most).toBeLessThan(2_500_000);
+  });
+
   it('is on record with the rows that were read when its reader leaves', async () => {
     const job_class = 'LeftJob';
     await addJob(['small'], { job_class });
