@@ -177,8 +177,13 @@ export async function collectWindow(
   const from: Sql = run.collectedTo ? sql`AND ${bound(order, run.collectedTo, 'beyond')}` : empty;
   const [end] = await tx.query<Place>(sql`
     SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
-  const to: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
   const match = await actionableMatch(tx, gj, run.action, targetOf(run), run.cutOff);
+  const window: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
+  const cut = match.needsRecheck
+    ? await endOfBytes(tx, gj, order, match, sql`${base} ${from} ${window}`)
+    : undefined;
+  const last = cut ?? end;
+  const to: Sql = last ? sql`AND ${bound(order, last, 'up to')}` : empty;
   const listed = await list(
     tx,
     gj,
@@ -186,7 +191,25 @@ export async function collectWindow(
     match,
     sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${match.needsRecheck ? match.baseSql : match.sql}`,
   );
-  return { found: listed, to: end ?? null };
+  return { found: listed, to: last ?? null };
+}
+
+/** Bytes of the jobs among which one window searches: it is one transaction, and its run waits for it. */
+const WINDOW_BYTES = 2_000_000;
+
+/** The job of a window at which its bytes are used up; undefined: they are not. */
+async function endOfBytes(
+  tx: Tx,
+  gj: GoodJob,
+  order: Order,
+  match: RedactedMatch,
+  where: Sql,
+): Promise<Place | undefined> {
+  const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${where} AND ${match.baseSql} ${orderBy(order, null)}) j`;
+  const [place] = await tx.query<Place>(sql`
+    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE j.id = (
+      SELECT s.id FROM (${match.scanSql(source, { maxBytes: WINDOW_BYTES, also: sql`false` })}) s WHERE s.exhausted LIMIT 1)`);
+  return place;
 }
 
 const BY_ID: Order = { key: sql`j.id`, direction: 'asc' };

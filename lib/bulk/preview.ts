@@ -54,8 +54,8 @@ export async function previewBulk(
 /** Where matches are rechecked: jobs of the rest of the filter among which they are searched. */
 export const SEARCHED_AT_MOST = 100_000;
 
-/** Bytes of the jobs among which they are searched, without the first kilobyte of each. */
-const SEARCHED_BYTES = 16_000_000;
+/** Bytes of the jobs among which a preview searches twice: those that the action is for, and the others. Without the first kilobyte of each. */
+const SEARCHED_BYTES = 1_000_000;
 
 /** A run reads no large job: its preview has said that they are not changed. */
 export const bulkSearchBudget = (): SearchBudget => new SearchBudget({ largeBytes: 0 });
@@ -72,7 +72,7 @@ export async function scanFirst(
 ): Promise<{ scanned: ScannedJob[]; isAll: boolean }> {
   const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${match.baseSql} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1}) j`;
   const rows = await tx.query<ScannedJob>(
-    match.scanSql(source, {
+    match.endedScanSql(source, {
       lastN: SEARCHED_AT_MOST + 1,
       limit: SEARCHED_AT_MOST + 1,
       maxBytes: SEARCHED_BYTES,

@@ -70,7 +70,7 @@ async function withShownQueues(ctx: Ctx, chart: Chart): Promise<Chart> {
 
 /** Jobs that are rechecked at most, and their bytes; beyond them there is no chart. */
 const LOOKED_AGAIN = 4_000;
-const RECHECKED_BYTES = 4_000_000;
+const RECHECKED_BYTES = 1_000_000;
 
 /**
  * The same where each job found must be looked at again: of so many jobs in the range, exactly; of more, of a share of
@@ -101,7 +101,7 @@ async function chartRechecked(
       const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / LOOKED_AGAIN));
       const source = sql`(SELECT j.* FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 LIMIT ${LOOKED_AGAIN * 2}) j`;
       const scanned = await tx.query<ScannedJob>(
-        match.scanSql(source, { maxBytes: RECHECKED_BYTES, limit: LOOKED_AGAIN * 2 }),
+        match.endedScanSql(source, { maxBytes: RECHECKED_BYTES, limit: LOOKED_AGAIN * 2 }),
       );
       if (scanned.some(({ exhausted }) => exhausted)) return null;
       const { ids, unsearched } = await match.visibleIds(tx, scanned, new SearchBudget());

@@ -35,9 +35,14 @@ export async function withJobs(
  */
 export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Promise<string[]> {
   const rules = redaction();
-  const values = found.filter(({ value }) => rules.redactText(value) === value);
-  if (rules.off || values.length === 0) return values.map(({ value }) => value);
+  if (rules.off) return found.map(({ value }) => value);
   const budget = newJobBudget();
+  const values: ValueOfJobs[] = [];
+  for (const one of found) {
+    if (!budget.spend(one.value.length)) break;
+    if ((await rules.redactTextInSteps(one.value, { budget })) === one.value) values.push(one);
+  }
+  if (values.length === 0) return [];
   const secretsOf = new Map<string, SecretRegistry>();
   const ids = [...new Set(values.flatMap((value) => value.ids))];
   for (let from = 0; from < ids.length && !budget.exhausted; from += CHUNK) {
@@ -49,10 +54,14 @@ export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Pr
       await budget.yieldIfDue();
     }
   }
-  const isClear = ({ value, ids: jobs }: ValueOfJobs) =>
-    jobs.some((id) => {
+  const clear: string[] = [];
+  for (const { value, ids: jobs } of values)
+    for (const id of jobs) {
       const secrets = secretsOf.get(id);
-      return secrets !== undefined && rules.redactText(value, secrets) === value;
-    });
-  return values.filter(isClear).map(({ value }) => value);
+      if (!secrets || (await rules.redactTextInSteps(value, { secrets, budget })) !== value)
+        continue;
+      clear.push(value);
+      break;
+    }
+  return clear;
 }

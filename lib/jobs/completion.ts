@@ -185,8 +185,8 @@ async function distinct(
   const read = async (tx: Tx, from: string, limit: number): Promise<Values> => {
     const found = await looseScan(tx, gj, column, where, from, limit);
     return {
-      values: await clearValues(tx, gj, await withJobs(tx, gj, column, where, found)),
-      all: found.length < limit,
+      values: await clearValues(tx, gj, await withJobs(tx, gj, column, where, found.values)),
+      all: !found.more,
     };
   };
   const { values, all } = await remembered(ctx, column, (tx) => read(tx, '', VALUES));

@@ -134,8 +134,8 @@ interface ScannedPart extends ScannedJob {
   state: JobState;
 }
 
-/** Bytes of each part that are scanned. */
-const PART_BYTES = 1_000_000;
+/** Bytes of all parts together that are scanned, an equal share of each: how far one comes depends on no other. */
+const COUNTED_BYTES = 1_000_000;
 
 interface Rechecked {
   /** Visible matches by part and state. */
@@ -153,12 +153,13 @@ async function recheckParts(
   limit: number,
 ): Promise<Rechecked> {
   const budget = new SearchBudget();
+  const maxBytes = Math.floor(COUNTED_BYTES / Math.max(parts.length, 1));
   const scanned = await tx.query<ScannedPart>(
     join(
       parts.map(({ name, where }) => {
         const source = sql`(SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j`;
         return sql`SELECT ${name} AS part, scanned.*, (SELECT ${stateOf} FROM ${gj.jobs} j WHERE j.id = scanned.id) AS state
-          FROM (${match.scanSql(source, { lastN: limit, maxBytes: PART_BYTES, limit: limit + 1 })}) scanned`;
+          FROM (${match.endedScanSql(source, { lastN: limit, maxBytes, limit: limit + 1 })}) scanned`;
       }),
       ' UNION ALL ',
     ),

@@ -9,6 +9,7 @@ import { type JobState, stateOf } from '../good-job/states';
 import type { Cursor } from '../paging';
 import { type JobFilter, jobFilterParams } from './filters';
 import { listJobs } from './job-list';
+import { readBytes } from './large-jobs';
 import { type StoredTexts, newFullTextBudget, redactTexts, storedTextColumns } from './job-texts';
 import { settle } from './settle';
 import type { JobPage } from './types';
@@ -159,7 +160,7 @@ async function readChunk(ctx: Ctx, ids: string[]): Promise<(StoredJob & { n: num
   return ctx.db.read((tx) =>
     tx.query<StoredJob & { n: number }>(sql`
       SELECT * FROM (
-        SELECT s.*, sum(coalesce(octet_length(s.arguments), 0) + coalesce(octet_length(s.error), 0) + coalesce(pg_column_size(s.labels), 0)) OVER (ORDER BY s.n ROWS UNBOUNDED PRECEDING) AS total FROM (
+        SELECT s.*, sum(${readBytes(sql`s`)}) OVER (ORDER BY s.n ROWS UNBOUNDED PRECEDING) AS total FROM (
           SELECT page.n::int AS n, j.id, ${stateOf} AS state, j.priority, coalesce(j.executions_count, 0) AS attempts,
                  j.created_at, j.scheduled_at, j.performed_at, j.finished_at, (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS error_event,
                  j.batch_id, j.batch_callback_id, ${storedTextColumns({ maxBytes: MAX_EXPORT_TEXT_BYTES, always: true })}

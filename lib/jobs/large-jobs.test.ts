@@ -241,6 +241,55 @@ describe('a search with large jobs', () => {
     expect(await count({ job_class })).toMatchObject({ rows: 3, unsearched: 0 });
   });
 
+  it('calls no count exact of a job whose text is longer than its stored size says', async () => {
+    const job_class = 'NumberJob';
+    const id = await addJob(['needle'], { job_class });
+    await console_.client.query(
+      `UPDATE good_jobs SET serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e100000') WHERE id = $1`,
+      [id],
+    );
+    expect(await count({ job_class, q: 'needle' })).toEqual({
+      rows: 1,
+      unsearched: 0,
+      list: { kind: 'exact', count: 1 },
+    });
+    expect(await count({ job_class, q: 'nothing' })).toMatchObject({ rows: 0, unsearched: 0 });
+  });
+
+  it.each([
+    ['queue', { queue_name: filler(5_000) }],
+    ['cron key', { cron_key: filler(4_097) }],
+    ['concurrency key', { concurrency_key: filler(5_000) }],
+    ['class', { job_class: `LongJob${'x'.repeat(5_000)}` }],
+  ] as [string, Columns][])(
+    'says of a job with a %s that no list reads that it was not searched',
+    async (name, columns) => {
+      const label = `long ${name}`;
+      await addJob(['needle'], { labels: [label], ...columns });
+      await addJob(['needle'], { labels: [label] });
+      const base = `label:"${label}"`;
+      for (const q of [`${base} needle`, `${base} -nothing`]) {
+        expect(await count({ q })).toEqual({
+          rows: 1,
+          unsearched: 1,
+          list: { kind: 'at_least', count: 1 },
+        });
+        const chart = await chartOfList(console_.ctx(), asked({ q }), {
+          range: 'day',
+          by: 'class',
+        });
+        expect(chart.accuracy).toMatchObject({ kind: 'sample' });
+        const query = String(new URLSearchParams({ q }));
+        const preview = await previewBulk(console_.ctx(), 'discard', {
+          kind: 'filter',
+          query,
+          batchId: null,
+        });
+        expect(preview).toMatchObject({ total: { kind: 'at_least', count: 1 }, unsearched: 1 });
+      }
+    },
+  );
+
   it('finds a discarded job by its error however large its arguments are within the budget', async () => {
     const job_class = 'LinkedJob';
     await addJob([{ note: filler(1_000_000) }], { job_class, ...DISCARDED, error: 'KeyError: x' });
@@ -270,6 +319,52 @@ describe('a search with large jobs', () => {
       filter = { ...filter, cursor: page.next };
     }
     expect(looked).toBeGreaterThan(40);
+  });
+
+  it.each([
+    ['labels', `labels = ARRAY[repeat('tenant: ab ', 5500)]`],
+    ['many short labels', `labels = array_fill('x'::text, ARRAY[30000])`],
+    [
+      'numbers that are printed longer than they are stored',
+      `serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e60000')`,
+    ],
+  ])('ends at the bytes of %s', async (name, change) => {
+    const job_class = `Heavy${name.length}Job`;
+    for (let n = 0; n < 60; n += 1) await addJob(['needle'], { job_class });
+    await console_.client.query(`UPDATE good_jobs SET ${change} WHERE job_class = $1`, [job_class]);
+    for (const q of ['needle', 'nothing', '-nothing']) {
+      const page = await listJobs(console_.ctx(), { ...asked({ job_class, q }), limit: 100 });
+      expect(page.searched?.looked).toBeLessThan(40);
+      expect((await countTabs(console_.ctx(), asked({ job_class, q }))).list.kind).not.toBe(
+        'exact',
+      );
+    }
+  });
+
+  it('acts in bulk on all jobs of many bytes, in windows that end at their bytes', async () => {
+    const job_class = 'WindowsJob';
+    for (let n = 0; n < 100; n += 1)
+      await addJob([filler(50_000)], { job_class, ...DISCARDED, error: 'Timeout: needle' });
+    const query = String(new URLSearchParams({ job_class, q: 'error:needle' }));
+    const ctx = console_.ctx();
+    const preview = await previewBulk(ctx, 'retry', { kind: 'filter', query, batchId: null });
+    expect(preview.total.kind).toBe('at_least');
+    expect(preview.total.count).toBeLessThan(50);
+    const started = await startBulk(ctx, {
+      action: 'retry',
+      target: preview.target,
+      scheduledAt: null,
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      typed: preview.total.count,
+    });
+    if (started.kind !== 'started') throw new Error(started.kind);
+    await workOn(started.runId)?.ended;
+    const { rows } = await console_.client.query(
+      'SELECT count(*)::int AS open FROM good_jobs WHERE job_class = $1 AND finished_at IS NULL',
+      [job_class],
+    );
+    expect(rows).toEqual([{ open: 100 }]);
   });
 
   it('acts in bulk on what it has searched, and says what it does not change', async () => {
@@ -335,6 +430,15 @@ describe('a search with large jobs', () => {
     ] as const)
       expect(await answers(SECRET.slice(from, to))).toBe(await answers(NOWHERE.slice(from, to)));
   }, 120_000);
+});
+
+it('completion names no class, queue or label of more than 1,000 bytes', async () => {
+  await addJob([], { job_class: `Completed${'x'.repeat(2_000)}`, labels: [filler(2_000)] });
+  await addJob([], { job_class: 'CompletedJob', queue_name: filler(2_000), labels: ['short'] });
+  for (const text of ['class:', 'class:Completed', 'queue:', 'label:']) {
+    const { items } = await completeQuery(console_.ctx(), { text, at: text.length });
+    expect(items.every(({ insert }) => insert.length < 1_100)).toBe(true);
+  }
 });
 
 describe('a download in clear', () => {
@@ -416,6 +520,19 @@ describe('an export', () => {
         details: { filter: `job_class=${job_class}`, format: 'ndjson', complete: true },
       },
     ]);
+  });
+
+  it('reads no more bytes of labels at once than of other texts', async () => {
+    const job_class = 'LabelledJob';
+    for (let n = 0; n < 40; n += 1) await addJob([], { job_class, labels: ['a'.repeat(200_000)] });
+    let most = 0;
+    let bytes = 0;
+    for await (const chunk of exportJobs(console_.ctx(), asked({ job_class }), 'ndjson')) {
+      most = Math.max(most, chunk.length);
+      bytes += chunk.length;
+    }
+    expect(bytes).toBeGreaterThan(8_000_000);
+    expect(most).toBeLessThan(2_500_000);
   });
 
   it('is on record with the rows that were read when its reader leaves', async () => {

@@ -8,7 +8,7 @@ import { redaction } from '../redaction/redaction';
 import { allOf } from './conditions';
 import type { JobFilter } from './filters';
 import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
-import { chargedBytes, isLargeJob, payloadBytes } from './large-jobs';
+import { arrayBytes, payloadBytes, searchedBytes } from './large-jobs';
 import { plainCondition, termCondition, wildcard } from './term-conditions';
 import type { Term, UnderstoodTerm } from './terms';
 import { ARGUMENTS_TEXT } from './text-conditions';
@@ -26,6 +26,8 @@ import { ARGUMENTS_TEXT } from './text-conditions';
 const MARKER = '\u007F';
 /** What a large job costs that turned out not to fit: Postgres has printed it to measure it. Bytes. */
 const UNREAD_CHARGE = 200_000;
+/** Bytes of the jobs of one answer that are searched, without the first kilobyte of each. */
+const SEARCHED_BYTES = 1_000_000;
 /** Candidates that one statement reads: rows and bytes. */
 const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
@@ -53,7 +55,7 @@ export class SearchBudget {
   /** Counts nothing; for its turns of the event loop. */
   readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-  constructor({ bytes = 1_500_000, largeBytes = 1_200_000 } = {}) {
+  constructor({ bytes = SEARCHED_BYTES, largeBytes = 1_200_000 } = {}) {
     this.remainingBytes = bytes;
     this.remainingLargeBytes = largeBytes;
   }
@@ -86,10 +88,17 @@ export interface ScannedJob {
 interface ScanOptions {
   /** `n` of the source's last row, which is returned whether or not it is a candidate. */
   lastN?: number;
+  /** Another row that is returned: begins with OR. */
+  last?: Sql;
   limit?: number;
   maxBytes?: number;
   /** Holds for each candidate besides the filter; large jobs are not judged by it. */
   also?: Sql;
+}
+
+/** A scan that ends in the database at the row at which its bytes are used up: no row behind it is evaluated. */
+interface EndedScanOptions extends ScanOptions {
+  maxBytes: number;
 }
 
 interface Visible<Row> {
@@ -148,19 +157,28 @@ export class RedactedMatch {
    */
   scanSql(
     source: Sql,
-    { lastN = 0, limit, maxBytes = Infinity, also = sql`true` }: ScanOptions = {},
+    { lastN = 0, limit, maxBytes = Infinity, also = sql`true`, last = empty }: ScanOptions = {},
   ): Sql {
     const exhausted = maxBytes === Infinity ? sql`false` : sql`s.total > ${maxBytes}::bigint`;
     return sql`
       SELECT s.id, s.n, s.fits, s.large, s.bytes::int AS bytes, s.total::float8 AS total, ${exhausted} AS exhausted FROM (
         SELECT r.id, r.fits, r.large, r.bytes, (row_number() OVER w)::int AS n, sum(r.bytes) OVER w AS total FROM (
-          SELECT j.id, l.large, CASE WHEN p.base AND NOT l.large THEN ${chargedBytes(sql`p.bytes`)} ELSE 0 END AS bytes,
-                 CASE WHEN p.base AND NOT l.large THEN coalesce((${this.sql} AND ${also}), false) ELSE false END AS fits
+          SELECT j.id, p.base AND l.bytes IS NULL AS large, coalesce(l.bytes, 0) AS bytes,
+                 CASE WHEN l.bytes IS NOT NULL THEN coalesce((${this.sql} AND ${also}), false) ELSE false END AS fits
             FROM ${source}
             CROSS JOIN LATERAL (SELECT b.base, CASE WHEN b.base THEN ${payloadBytes} END AS bytes FROM (SELECT coalesce((${this.baseSql}), false) AS base OFFSET 0) b OFFSET 0) p
-            CROSS JOIN LATERAL (SELECT CASE WHEN p.base THEN coalesce(${isLargeJob(sql`p.bytes`)}, false) ELSE false END AS large OFFSET 0) l
+            CROSS JOIN LATERAL (SELECT CASE WHEN p.base THEN ${searchedBytes(sql`p.bytes`)} END AS bytes OFFSET 0) l
           OFFSET 0) r WINDOW w AS (ROWS UNBOUNDED PRECEDING)) s
-       WHERE s.fits OR s.large OR s.n = ${lastN} OR ${exhausted} ${limit === undefined ? empty : sql`LIMIT ${limit}`}`;
+       WHERE s.fits OR s.large OR s.n = ${lastN} OR ${exhausted} ${last} ${limit === undefined ? empty : sql`LIMIT ${limit}`}`;
+  }
+
+  /** The same where a limit of rows would not end the scan soon: where it ends is measured first, without any term of texts. */
+  endedScanSql(source: Sql, options: EndedScanOptions): Sql {
+    const { maxBytes } = options;
+    return sql`
+      WITH cut AS MATERIALIZED (SELECT c.n FROM (${this.scanSql(source, { maxBytes, also: sql`false` })}) c WHERE c.exhausted LIMIT 1)
+      SELECT e.id, e.n, e.fits, e.large, e.bytes, e.total, e.exhausted OR coalesce(e.n = (SELECT n FROM cut), false) AS exhausted
+        FROM (${this.scanSql(sql`(SELECT * FROM ${source} LIMIT (SELECT n FROM cut)) j`, { ...options, last: sql`OR s.n = (SELECT n FROM cut)` })}) e`;
   }
 
   /** Which of the scanned jobs are visible matches. */
@@ -189,12 +207,10 @@ export class RedactedMatch {
       const chunk = chunkOf(entries, from);
       from += chunk.length;
       const small = chunk.filter(({ large }) => !large).map(({ id }) => id);
-      const rows = new Map(
-        (small.length > 0 ? await this.recheck<Row>(tx, small, columns) : []).map((row) => [
-          row.id,
-          row,
-        ]),
-      );
+      const rows =
+        small.length > 0
+          ? await this.recheck<Row>(tx, small, columns)
+          : new Map<string, Row | 'unsearched'>();
       await budget.texts.yieldIfDue();
       for (const { id, large } of chunk) {
         if (visible.rows.length >= wanted) break;
@@ -206,11 +222,12 @@ export class RedactedMatch {
     return visible;
   }
 
+  /** The visible matches among the jobs, and those of which a text has become too large since the scan. */
   private async recheck<Row extends { id: string }>(
     tx: Tx,
     ids: readonly string[],
     columns: Sql,
-  ): Promise<Row[]> {
+  ): Promise<Map<string, Row | 'unsearched'>> {
     const { gj, checked } = this;
     const all = join(
       checked.map((term) => termCondition(gj, term)),
@@ -229,18 +246,23 @@ export class RedactedMatch {
         FROM (SELECT j.*, ${needed} AS needed, coalesce((${all}), false) AS fits
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const visible = new Set<string>();
+    const unsearched = new Set<string>();
     const changed: Json[] = [];
     for (const { id, stored, fits } of read) {
       const texts = stored === null ? null : (JSON.parse(stored) as StoredTexts);
       const redacted = texts && (await redactTexts(texts, RECHECK));
-      if (redacted && (redacted.tooLarge || redacted.secrets.hidden))
-        changed.push(redactedRow(id, redacted));
+      if (redacted?.tooLarge) unsearched.add(id);
+      else if (redacted?.secrets.hidden) changed.push(redactedRow(id, redacted));
       else if (fits) visible.add(id);
     }
     for (const id of await this.matching(tx, changed, all)) visible.add(id);
-    return read
+    const rows = read
       .filter(({ id }) => visible.has(id))
       .map(({ stored: _stored, fits: _fits, ...row }) => row as unknown as Row);
+    return new Map<string, Row | 'unsearched'>([
+      ...rows.map((row): [string, Row] => [row.id, row]),
+      ...[...unsearched].map((id): [string, 'unsearched'] => [id, 'unsearched']),
+    ]);
   }
 
   /** Which of the redacted rows match. */
@@ -267,7 +289,9 @@ export class RedactedMatch {
     const { gj, checked } = this;
     const redacted = await redactTexts(texts.stored, RECHECK);
     await budget.texts.yieldIfDue();
-    if (redacted.tooLarge) return 'unsearched';
+    // Rules of the class do not apply to a class whose name was cut: its arguments are not redacted.
+    const hasUnreadArguments = texts.stored.arguments !== null && redacted.arguments === undefined;
+    if (redacted.tooLarge || hasUnreadArguments) return 'unsearched';
     const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
     const condition = join(
       checked.map((term) => termCondition(gj, term, beginning)),
@@ -306,7 +330,7 @@ async function readWhole(
 ): Promise<{ stored: StoredTexts; bytes: number } | null> {
   const [row] = await tx.query<{ bytes: number; stored: string | null }>(sql`
     SELECT t.bytes, CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
-      FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t.error), 0) + coalesce(octet_length(array_to_string(t.labels, '', '')), 0) AS bytes
+      FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t.error), 0) + coalesce(${arrayBytes(sql`t.labels`)}, 0) AS bytes
               FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${gj.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
   return row?.stored == null
     ? null

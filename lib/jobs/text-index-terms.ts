@@ -98,8 +98,8 @@ async function byTrigrams(
     return null;
   const has = ({ value }: { value: string }) => value.toLowerCase().includes(text.toLowerCase());
   const known = await looseScan(tx, gj, 'job_class', sql`true`, '', VALUES);
-  if (known.length === VALUES) return null;
-  const classes = sql`j.job_class = ANY(${known.filter(has).map(({ value }) => value)}::text[])`;
+  if (known.more) return null;
+  const classes = sql`j.job_class = ANY(${known.values.filter(has).map(({ value }) => value)}::text[])`;
   const labels = (await sample(tx, gj, sql`j.labels`)).filter(has).map(({ value }) => value);
   return {
     key: JSON.stringify(['text', text]),

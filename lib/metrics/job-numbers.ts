@@ -91,14 +91,13 @@ async function queueNames(tx: Tx, ctx: Ctx): Promise<{ queues: string[]; omitted
   const where = lacks(ctx, 'add_index_good_jobs_queue_name')
     ? sql`j.finished_at IS NULL`
     : sql`true`;
-  const found = (await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2)).map(
-    ({ value }) => value,
-  );
+  const { values, tooLong } = await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2);
+  const found = values.map(({ value }) => value);
   const redactName = await redactNames(ctx, 'queue_name', found, tx);
   const queues = found
     .filter((queue) => queue.length <= MAX_QUEUE_NAME && redactName(queue) === queue)
     .slice(0, MAX_QUEUES);
-  return { queues, omitted: found.length - queues.length };
+  return { queues, omitted: found.length + tooLong - queues.length };
 }
 
 /** Scheduled, retried and queued jobs: so many of each queue by index_good_jobs_on_queue_name_and_scheduled_at. */
