@@ -198,14 +198,16 @@ async function redactAll(texts: Texts, options: StepOptions): Promise<Texts> {
 /** Undefined: not read, or nothing needs them. Rules of the class do not apply to a class whose name was cut. */
 async function parsedArguments(
   row: StoredTexts,
-  { error, queueName, labels }: Texts,
+  { error, queueName, cronKey, concurrencyKey, labels }: Texts,
   withArguments: boolean,
   budget: TextBudget,
 ): Promise<Json | undefined> {
-  if (!row.arguments || (row.jobClass?.length ?? 0) >= MAX_NAME_BYTES) return undefined;
+  const isClassCut = row.hasLargeName && (row.jobClass?.length ?? 0) >= MAX_NAME_BYTES;
+  if (!row.arguments || isClassCut) return undefined;
   const isNeeded =
     withArguments ||
-    (!redaction().off && (error || mayRepeat([queueName, ...labels], row.arguments)));
+    (!redaction().off &&
+      (error || mayRepeat([queueName, cronKey, concurrencyKey, ...labels], row.arguments)));
   return isNeeded ? parseJsonInSteps(row.arguments, budget) : undefined;
 }
 
@@ -216,6 +218,8 @@ async function redactArguments(
   return json && (await redaction().redactJsonInSteps(json, { of: 'arguments', ...options }));
 }
 
+/** An escape, or as many characters as the shortest value has in hex or in base64. */
+const MAY_BE_ENCODED = /[%&\\]|[0-9a-f]{8}|[A-Za-z0-9+/_-]{10}/i;
 const HASH_BITS = 16;
 const hashAt = (text: string, at: number): number =>
   (Math.imul(text.charCodeAt(at), 0x9e3779b1) ^
@@ -226,12 +230,14 @@ const hashAt = (text: string, at: number): number =>
 
 /**
  * Whether a name has so much in common with the arguments that it may repeat a value of them: most names have not, and
- * then the arguments need not be parsed. One pass over each text, by hashes of SHORTEST (4) characters.
+ * then the arguments need not be parsed. One pass over each text, by hashes of SHORTEST (4) characters. A name that
+ * could hold an encoded value shares no character with it, and always may.
  */
 function mayRepeat(names: (string | null)[], stored: string): boolean {
   const grams = new Uint8Array(1 << HASH_BITS);
   let hasGram = false;
   for (const name of names) {
+    if (name && MAY_BE_ENCODED.test(name)) return true;
     const own = name?.toLowerCase() ?? '';
     for (let n = 0; n + SHORTEST <= own.length; n += 1) {
       grams[hashAt(own, n)] = 1;

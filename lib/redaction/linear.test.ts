@@ -27,6 +27,7 @@ const STRUCTURE = `
   a Aa a1 1 aあ あ 漢 😀 a- a_ a. a= a: a@ a/ a:b a:b1cd@ a:b1cd ://a:b ://a:b@ //a:b@ https://a:b/ a--
   <a> </a> <password> <password></ password password= password: "password":" password" password' {:password=>{ 'password=' token%3D
   next_token tokens session_id Key(session_id)=( "kty": "kty":"d": eyJ eyJa eyJaaaaaaaa. eyJa.eyJa. eyJaaaaaaaa-
+  basic+ basic+/ basic+= bearer+ bearer+basic+ Basic%20
   -----BEGIN -----BEGINPRIVATEKEY----- -----END 123-45- 4111 AKIA name=password value= name=password&value= "name":"password","value":"
   {"name":"password", "op":"path": (password)VALUES( VALUES( VALUES(' ,('a'),( パスワード パスワード： 認証コード「 トークン
   /token/ /token/a1 /reset_password/ $2a$ $argon2id$ :AA 12345678:AA :APA91b pat -us1 Q~ [[ [1, {"a": "a",

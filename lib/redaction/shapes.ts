@@ -189,6 +189,8 @@ const WEBHOOK =
 const WEBHOOK_PATH = /[A-Za-z0-9/_@.-]{8,}/y;
 const SCHEME = /\b(bearer|basic)(?:\s|\+){1,4}/gi;
 const CREDENTIALS = /[A-Za-z0-9._~+/=-]{4,}/y;
+/** As much of them as it takes to judge them. */
+const CREDENTIALS_START = /[A-Za-z0-9._~+/=-]{4,400}/y;
 /** Words that follow `bearer` in a sentence. */
 const NO_TOKEN =
   /^(?:authentication|authorization|authenticate|tokens?|scheme|schema|credentials?|header|headers|method|auth|token_type)[.,]?$/i;
@@ -222,9 +224,10 @@ const SHAPES: readonly {
     pattern: SCHEME,
     span: (text, match) => {
       const from = match.index + match[0].length;
-      const value = execFrom(CREDENTIALS, text, from)?.[0] ?? '';
-      const isSecret = match[1]?.toLowerCase() === 'basic' ? isBasic(value) : isBearer(value);
-      return { from, to: isSecret ? from + value.length : from };
+      const start = execFrom(CREDENTIALS_START, text, from)?.[0] ?? '';
+      const isSecret = match[1]?.toLowerCase() === 'basic' ? isBasic(start) : isBearer(start);
+      // What is refused may hold another scheme, so the rule goes on inside it, and may read but its start.
+      return { from, to: isSecret ? endOfCredentials(text, from) : from };
     },
   },
 ];
@@ -236,9 +239,12 @@ function whole(_text: string, match: RegExpExecArray) {
 const isBearer = (value: string): boolean =>
   value.length >= 6 && (value.length > 40 || !NO_TOKEN.test(value));
 
+const endOfCredentials = (text: string, from: number): number =>
+  from + (execFrom(CREDENTIALS, text, from)?.[0].length ?? 0);
+
 /** `user:password` in base64. */
 function isBasic(value: string): boolean {
-  const decoded = Buffer.from(value.slice(0, 1_000), 'base64').toString('latin1');
+  const decoded = Buffer.from(value, 'base64').toString('latin1');
   return decoded.includes(':') && (value.length >= 12 || /^[\x20-\x7e]+$/.test(decoded));
 }
 
