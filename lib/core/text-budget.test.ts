@@ -2,20 +2,27 @@ import { expect, it } from 'vitest';
 import { TextBudget } from './text-budget';
 
 it('refuses bytes beyond the limit and keeps the rest spendable', () => {
-  const budget = new TextBudget({ maxBytes: 100, maxMs: 60_000 });
-  expect(budget.spend(60)).toBe(true);
-  expect(budget.spend(50)).toBe(false);
-  expect(budget.remainingBytes).toBe(40);
-  expect(budget.spend(40)).toBe(true);
-  expect(budget.spend(1)).toBe(false);
+  const budget = new TextBudget({ maxBytes: 100_000, maxMs: 60_000 });
+  expect(budget.spend(60_000)).toBe(true);
+  expect(budget.spend(50_000)).toBe(false);
+  expect(budget.remainingBytes).toBe(40_000);
+  expect(budget.spend(40_000)).toBe(true);
+  expect(budget.spend(5_000)).toBe(false);
 });
 
 it('is exhausted once its time is used up', async () => {
   const budget = new TextBudget({ maxBytes: 100, maxMs: 0 });
   await new Promise((resolve) => setImmediate(resolve));
   while (!budget.exhausted) await new Promise((resolve) => setImmediate(resolve));
-  expect(budget.spend(1)).toBe(false);
+  expect(budget.spend(5_000)).toBe(false);
   expect(budget.remainingBytes).toBe(0);
+});
+
+it('always has room for the text of an ordinary row', async () => {
+  const budget = new TextBudget({ maxBytes: 0, maxMs: 0 });
+  while (!budget.exhausted) await new Promise((resolve) => setImmediate(resolve));
+  expect(budget.spend(4_096)).toBe(true);
+  expect(budget.spend(4_097)).toBe(false);
 });
 
 it('lets a timer run while a long loop yields', async () => {

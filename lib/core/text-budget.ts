@@ -2,6 +2,8 @@ import { performance } from 'node:perf_hooks';
 
 /** How long one request may hold the event loop before it lets others run, in milliseconds. */
 const TURN_MS = 10;
+/** A text of this size is always read: rows are bounded by their number, and a slow machine must not hide them. */
+const FREE_BYTES = 4_096;
 
 /** Ends the current turn of the event loop, so that other requests are answered. */
 export const yieldToEventLoop = (): Promise<void> =>
@@ -20,8 +22,9 @@ export class TextBudget {
 
   constructor(private readonly limits: { maxBytes: number; maxMs: number }) {}
 
-  /** Reserves `bytes`; false if they no longer fit, or if the time is used up. */
+  /** Reserves `bytes`; false if they no longer fit, or if the time is used up. Up to 4 kB are free. */
   spend(bytes: number): boolean {
+    if (bytes <= FREE_BYTES) return true;
     if (this.exhausted || this.spentBytes + bytes > this.limits.maxBytes) return false;
     this.spentBytes += bytes;
     return true;

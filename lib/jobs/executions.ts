@@ -27,8 +27,6 @@ import { EXECUTIONS_SHOWN, type ExecutionRow, type TooLarge } from './types';
 
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;
-/** An execution with less text is redacted even when the page has used up its budget. */
-const FREE_BYTES = 4_096;
 
 type StoredExecution = Omit<
   ExecutionRow,
@@ -136,7 +134,7 @@ class ExecutionRedactor {
       (row.error?.length ?? 0) +
       (isNew ? (row.arguments?.length ?? 0) : 0) +
       frames.reduce((sum, frame) => sum + BYTES_OF_ELEMENT + (frame?.length ?? 0), 0);
-    if (bytes > FREE_BYTES && !budget.spend(bytes)) return { part: 'page', bytes };
+    if (!budget.spend(bytes)) return { part: 'page', bytes };
     const rules = redaction();
     if (row.arguments && isNew) {
       this.parsed.add(row.arguments);

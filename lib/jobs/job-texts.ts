@@ -21,8 +21,6 @@ import type { TooLarge } from './types';
 const MAX_NAME_BYTES = 4_096;
 /** An element of an array costs time even when it is empty. */
 export const BYTES_OF_ELEMENT = 8;
-/** A row with less text is redacted even when the request has used up its budget. */
-const FREE_BYTES = 4_096;
 
 /** Characters of an error that the page of a job shows at first. */
 export const ERROR_SHOWN = 8_000;
@@ -134,7 +132,7 @@ export async function redactTexts(
   { budget, marker = HIDDEN, withArguments = false, secrets = new SecretRegistry() }: RedactOptions,
 ): Promise<RedactedTexts> {
   const bytes = bytesOf(row);
-  const fits = bytes <= FREE_BYTES || budget.spend(bytes);
+  const fits = budget.spend(bytes);
   const tooLarge: TooLarge | null = tooLargePart(row) ?? (fits ? null : { part: 'page', bytes });
   if (tooLarge) secrets.overflowed = true;
   const stored = fits ? row : { ...row, arguments: '', error: null, labels: null };
