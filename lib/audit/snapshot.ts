@@ -157,7 +157,7 @@ function redactedPair(
   if (rows.before === 'too large' || rows.after === 'too large') return null;
   const both = [rows.before, rows.after].filter((row) => row !== undefined);
   const bytes = both.reduce((sum, row) => sum + sizeOf(row), 0);
-  if (!budget.spend(bytes)) return null;
+  if (budget.exhausted || !budget.spend(bytes)) return null;
   const secrets = new SecretRegistry();
   secrets.overflowed = both.some((row) => [...row.values()].includes('too large'));
   // Both rows first: what one of them hides may be repeated in the other.
