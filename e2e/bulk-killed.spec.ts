@@ -15,6 +15,8 @@ test(
     // What the page was still loading.
     problems.allow(/net::ERR_/);
     problems.allow(/ChunkLoadError/);
+    // The act's own answer, which the killed server cut.
+    problems.allow(/TypeError: network error/);
     const at = '2026-11-20T10:00:00Z';
     const batch = await insertBatch(site.db, {
       discarded_at: at,
