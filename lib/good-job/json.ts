@@ -71,6 +71,10 @@ export const prettyJson = (json: Json): string => runToEnd(printSteps(json, 'pre
 /** Prints on one line, for a file with a value a line. */
 export const compactJson = (json: Json): string => runToEnd(printSteps(json, 'compact'));
 
+/** `compactJson` for large values: yields to the event loop. */
+export const compactJsonInSteps = (json: Json): Promise<string> =>
+  runInSteps(printSteps(json, 'compact'));
+
 interface Frame {
   container: Exclude<Json, { kind: 'scalar' }>;
   next: number;
