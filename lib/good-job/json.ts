@@ -80,6 +80,9 @@ interface Frame {
   next: number;
 }
 
+const lengthOf = (container: Frame['container']): number =>
+  container.kind === 'array' ? container.items.length : container.entries.length;
+
 /** Prints in steps, without recursion. */
 export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<string> {
   const isPretty = style === 'pretty';
@@ -94,6 +97,7 @@ export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<stri
   let printed = '';
   const open = (value: Json) => {
     if (value.kind === 'scalar') printed += value.text;
+    else if (lengthOf(value) === 0) printed += value.kind === 'array' ? '[]' : '{}';
     else {
       printed += value.kind === 'array' ? '[' : '{';
       frames.push({ container: value, next: 0 });
@@ -108,10 +112,9 @@ export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<stri
     }
     const frame = frames[frames.length - 1] as Frame;
     const { container, next } = frame;
-    const length = container.kind === 'array' ? container.items.length : container.entries.length;
-    if (next === length) {
+    if (next === lengthOf(container)) {
       frames.pop();
-      if (length > 0) printed += newLine(frames.length);
+      printed += newLine(frames.length);
       printed += container.kind === 'array' ? ']' : '}';
       continue;
     }
