@@ -13,6 +13,7 @@ import { fill } from '../fill';
 import { fillAudit } from '../fill-audit';
 import { actsOf } from './acts';
 import { type RowGroup, TextRotation, columnGroups, sampleGroups } from './columns';
+import { type ExportMemory, measureExports } from './export-memory';
 import { type GrowthResult, measureGrowth } from './growth';
 import { type GroupOptions, type GroupResult, measureGroup } from './measure-group';
 import { pagesOf } from './pages';
@@ -42,10 +43,21 @@ export async function benchHostile(
   log('Readers of job data, each alone in a worker:');
   const growth = await measureGrowth({ quick, only: pattern }, log);
   const groups = await measureGroups(growth, quick, pattern, log);
-  const text = robustnessText(growth.rows, groups, quick ? 'quick' : 'full');
+  const exports = pattern && !pattern.test('export of 30,000 jobs') ? [] : await exportMemory(log);
+  const results = { rows: growth.rows, groups, exports };
+  const text = robustnessText(results, quick ? 'quick' : 'full');
   log(`\n${text}`);
   if (pattern === null) await writeRobustness(DOCUMENT, text);
-  return missedLines(growth.rows, groups).length === 0;
+  return missedLines(results).length === 0;
+}
+
+async function exportMemory(log: (line: string) => void): Promise<ExportMemory[]> {
+  const postgres = await startPostgres({ settings: { fsync: 'off', synchronous_commit: 'off' } });
+  try {
+    return await measureExports(postgres, log);
+  } finally {
+    await postgres.stop();
+  }
 }
 
 async function measureGroups(
