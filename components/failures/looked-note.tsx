@@ -8,9 +8,10 @@ import { AbsoluteTime } from '../absolute-time';
 export function LookedNote({ page, deeperHref }: { page: FailurePage; deeperHref: string | null }) {
   const t = useTranslations('failures');
   const count = useCount();
+  const sentence = page.looked === 0 ? 'lookedNone' : 'lookedCut';
   return (
     <p className="mb-2 text-[13px] text-soft" data-looked={page.looked}>
-      {t.rich(page.cut ? 'lookedCut' : 'looked', {
+      {t.rich(page.cut ? sentence : 'looked', {
         count: page.looked,
         number: count(page.looked),
         since: () => <AbsoluteTime iso={page.since} />,

@@ -1,5 +1,6 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
 import { isHanging } from '../good-job/completion';
 import { isHeld, isProcessAlive } from '../good-job/locks';
@@ -98,15 +99,17 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
   };
 }
 
-function seconds(from: string, to: string): number {
-  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
+/** Null: one of the times is infinite. */
+function seconds(from: string, to: string): number | null {
+  const ms = timestampMs(to) - timestampMs(from);
+  return Number.isFinite(ms) ? Math.max(0, ms / 1000) : null;
 }
 
 function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | null {
   if (signals.recentlyFinished === 0) return null;
   const window = Math.min(
     RATE_WINDOW_S,
-    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now)),
+    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now) ?? RATE_WINDOW_S),
   );
   const perSecond = signals.recentlyFinished / window;
   return new Date(Date.parse(signals.now) + (open / perSecond) * 1000).toISOString();

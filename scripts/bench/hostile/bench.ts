@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import pg from 'pg';
-import { detectConsoleSchema } from '../../../lib/audit/detect';
-import { setUpConsoleSchema } from '../../../lib/audit/setup';
-import { type Ctx, contextFor } from '../../../lib/ctx';
-import { openDatabase } from '../../../lib/db/database';
-import { detectSchema } from '../../../lib/good-job/schema';
-import { GoodJob } from '../../../lib/good-job/tables';
 import { type EmbeddedPostgres, startPostgres } from '../../../test/harness/postgres';
 import { coreTexts } from '../../../test/hostile/texts';
+import { cloneDatabase, openWritingContext, withClient } from '../database';
 import { fill } from '../fill';
 import { fillAudit } from '../fill-audit';
 import { actsOf } from './acts';
@@ -83,8 +77,9 @@ async function measureGroups(
     await fillOrdinary(server, log);
     const isGroup = rowGroups.some(({ name }) => only?.test(name));
     const options: GroupOptions = {
-      database: () => cloneOf(server),
-      openCtx,
+      // Of its own for each group, so that no rows of another are left.
+      database: () => cloneDatabase(server, 'hostile'),
+      openCtx: (url) => openWritingContext(url, 3),
       // A group that was named is measured on every page.
       only: isGroup ? null : only,
       log,
@@ -180,55 +175,8 @@ async function fillOrdinary(server: EmbeddedPostgres, log: (line: string) => voi
   const url = await server.createDatabase('filled');
   await fill(url, ORDINARY_JOBS, () => undefined);
   await fillAudit(url, ORDINARY_JOBS, () => undefined);
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements; ANALYZE');
-  await client.end();
+  await withClient(url, (client) =>
+    client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements; ANALYZE'),
+  );
   log(`${ORDINARY_JOBS} ordinary jobs, batches, workers, cron entries and audit records made`);
-}
-
-/** A database of its own for each group, so that no rows of another are left. */
-async function cloneOf(
-  server: EmbeddedPostgres,
-): Promise<{ url: string; drop: () => Promise<void> }> {
-  const admin = async (statement: string) => {
-    const client = new pg.Client({ connectionString: server.url });
-    await client.connect();
-    await client.query(statement).finally(() => client.end());
-  };
-  await admin('DROP DATABASE IF EXISTS hostile WITH (FORCE)');
-  await admin('CREATE DATABASE hostile TEMPLATE filled');
-  const url = new URL(server.url);
-  url.pathname = '/hostile';
-  return { url: url.href, drop: () => admin('DROP DATABASE IF EXISTS hostile WITH (FORCE)') };
-}
-
-async function openCtx(url: string): Promise<{ ctx: Ctx; close: () => Promise<void> }> {
-  const db = openDatabase({
-    url,
-    caFile: null,
-    poolSize: 3,
-    applicationName: 'good_job_console_bench',
-  });
-  try {
-    await db.write((tx) => setUpConsoleSchema(tx));
-    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
-      appName: 'bench-app',
-      locale: 'en',
-      timeZone: 'UTC',
-      dequeueQuerySort: 'created_at',
-    });
-    const ctx = contextFor({
-      viewer: { id: 'bench', role: 'admin' },
-      db,
-      gj,
-      ...(await db.read(detectConsoleSchema)),
-      requestId: 'bench',
-      readOnly: false,
-    });
-    return { ctx, close: () => db.close() };
-  } catch (error) {
-    await db.close();
-    throw error;
-  }
 }
