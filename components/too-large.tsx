@@ -5,7 +5,7 @@ export function TooLarge() {
   return <span className="text-soft">{useTranslations('tooLarge')('text')}</span>;
 }
 
-/** A size: `64 KB`, `3.4 MB`. */
+/** A size: `64 kB`, `3.4 MB`. */
 export function useByteSize(): (bytes: number) => string {
   const format = useFormatter();
   return (bytes) => {
