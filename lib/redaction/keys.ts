@@ -1,4 +1,4 @@
-import { matchesGlob } from './glob';
+import { GlobSet } from './glob';
 import {
   ABOUT,
   ENDINGS,
@@ -106,19 +106,19 @@ const detached = (name: string): string => Buffer.from(name).toString();
 
 /** Judges names by the default list, by what is to be hidden besides and by what is to be shown nevertheless. */
 export class Keys {
-  private readonly more: string[];
-  private readonly except: string[];
+  private readonly more: GlobSet;
+  private readonly except: GlobSet;
   private readonly cache = new Map<string, boolean>();
 
   constructor({ keys, except }: { keys: readonly string[]; except: readonly string[] }) {
-    this.more = keys.flatMap((key) => [key.toLowerCase(), plainPattern(key)]);
-    this.except = except.flatMap((key) => [key.toLowerCase(), plainPattern(key)]);
+    this.more = patternsOf(keys);
+    this.except = patternsOf(except);
   }
 
   isSecret(name: string): boolean {
     // Longer than a name that a person gives: it is judged by its end, where the meaning is.
     const short = name.length > MAX_NAME_LENGTH ? name.slice(-MAX_NAME_LENGTH) : name;
-    if (this.more.length === 0 && isAscii(short) && !MAYBE_SECRET.test(short.toLowerCase()))
+    if (this.more.isEmpty && isAscii(short) && !MAYBE_SECRET.test(short.toLowerCase()))
       return false;
     const cached = this.cache.get(short);
     if (cached !== undefined) return cached;
@@ -129,10 +129,15 @@ export class Keys {
   }
 
   private judge(name: string): boolean {
-    if (this.more.length === 0 && this.except.length === 0) return looksSecret(name);
-    const forms = [name.toLowerCase(), plainName(name)];
-    const isOf = (patterns: string[]) =>
-      patterns.some((pattern) => forms.some((form) => form !== '' && matchesGlob(pattern, form)));
+    if (this.more.isEmpty && this.except.isEmpty) return looksSecret(name);
+    const lower = name.toLowerCase();
+    const plain = plainName(name);
+    const isOf = (patterns: GlobSet) =>
+      (lower !== '' && patterns.has(lower)) ||
+      (plain !== '' && plain !== lower && patterns.has(plain));
     return !isOf(this.except) && (isOf(this.more) || looksSecret(name));
   }
 }
+
+const patternsOf = (keys: readonly string[]): GlobSet =>
+  new GlobSet(keys.flatMap((key) => [key.toLowerCase(), plainPattern(key)]));

@@ -14,7 +14,7 @@ import {
 } from './shapes';
 import { type Span, SpanMask } from './spans';
 import { sqlLists } from './sql-lists';
-import { tags } from './tags';
+import { labelledElements, tags } from './tags';
 import { viewsOf } from './text-view';
 import { credentialsBeforeHost, urlUserInfo } from './urls';
 
@@ -37,6 +37,7 @@ const RULES: readonly Rule[] = [
   japaneseSentences,
   fixedForms,
   tags,
+  labelledElements,
   sqlLists,
   commandLines,
 ];
