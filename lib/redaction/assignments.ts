@@ -1,8 +1,9 @@
 import type { Steps } from '../core/steps';
 import { isBlank, isLetterOrDigit } from './chars';
 import { isInspected, isParserToken } from './identifiers';
-import type { Keys } from './keys';
+import type { NameJudge } from './keys';
 import { isPlainValue } from './plain-values';
+import { skipBlanks } from './markup';
 import { Pacer, type Scan, execFrom } from './scan';
 import type { Span } from './spans';
 import { valueAt } from './values';
@@ -71,7 +72,7 @@ export function* assignments({ text, keys, hide }: Scan): Steps<void> {
   }
 }
 
-function isSecretKey(text: string, key: Key, keys: Keys): boolean {
+function isSecretKey(text: string, key: Key, keys: NameJudge): boolean {
   const parts = keyParts(key.name);
   return (
     parts.some((name) => keys.isSecret(name) && !isParserToken(text, key.from, name)) ||
@@ -94,24 +95,24 @@ function valueBehind(
   sign: number,
   from: number,
   key: Key,
-  keys: Keys,
+  keys: NameJudge,
   isPrivate: boolean,
 ): Assignment | null {
   if (FILE.test(key.name) || isNoAssignment(text, sign, from, key)) return null;
+  if (key.isList && text[skipBlanks(text, from)] === '(') return null;
   const value = valueAt(text, from, {
     isColon: ':：'.includes(text[sign] ?? '') && from === sign + 1,
     wholeLine: WHOLE_LINE.test(key.name) ? key.enclosing : null,
     keyFrom: key.from,
   });
   if (value.from >= value.to) return { hidden: [], end: value.to };
-  if (key.isList && text[value.from] === '(') return { hidden: [], end: value.from };
   const beginning = text.slice(value.from, Math.min(value.to, value.from + 201));
   const isPlain = !isPrivate && isPlainValue(plainNameOf(text, key, keys), beginning);
   if (isPlain) return { hidden: [], end: value.to };
   return { hidden: value.before ? [value.before, value] : [value], end: value.to };
 }
 
-function plainNameOf(text: string, key: Key, keys: Keys): string {
+function plainNameOf(text: string, key: Key, keys: NameJudge): string {
   const own = keyParts(key.name).at(-1) ?? '';
   return keys.isSecret(own) ? own : phraseOf(text, key) || own;
 }
@@ -273,7 +274,7 @@ const BETWEEN_VALUES = /["']?\s{0,3}[,;&]?\s{0,3}/y;
 const VALUES_OF_NAME = 3;
 
 /** `{"key":"api_key","value":"…"}`, `name=password&value=…`, `<input name="password" value="…">`. */
-function pairBehind(text: string, from: number, key: Key, keys: Keys): Assignment | null {
+function pairBehind(text: string, from: number, key: Key, keys: NameJudge): Assignment | null {
   if (key.name.length > 20 || !NAMING.test(key.name)) return null;
   const name = execFrom(NAME, text, from);
   if (!name || !keys.isSecret(name[1] ?? '')) return null;

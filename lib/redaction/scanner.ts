@@ -45,6 +45,7 @@ const RULES: readonly Rule[] = [
 /** The parts of the text to hide: in order, without overlaps. */
 export function* secretSpanSteps(text: string, keys: Keys): Steps<Span[]> {
   const mask = new SpanMask(text.length);
+  const names = keys.ofText(text.length);
   for (const view of viewsOf(text)) {
     if (!view) {
       yield;
@@ -52,7 +53,7 @@ export function* secretSpanSteps(text: string, keys: Keys): Steps<Span[]> {
     }
     const scan = {
       text: view.text,
-      keys,
+      keys: names,
       hide: (from: number, to: number) => {
         if (from < to) mask.add(view.sourceOffset(from), view.sourceOffset(to));
       },

@@ -1,6 +1,6 @@
 import type { Steps } from '../core/steps';
 import { isSpace, isWordPart } from './chars';
-import type { Keys } from './keys';
+import type { NameJudge } from './keys';
 import { isPlainValue } from './plain-values';
 import { Pacer, type Scan, execFrom } from './scan';
 import type { Span } from './spans';
@@ -52,7 +52,7 @@ export function* sqlLists({ text, keys, hide }: Scan): Steps<void> {
 type Names = readonly (string | null)[];
 
 /** The secret name that an expression over columns has: `lower(api_token::text)`; null: it has none. */
-function secretName(expression: string, keys: Keys): string | null {
+function secretName(expression: string, keys: NameJudge): string | null {
   const own = expression.slice(0, MAX_EXPRESSION_LENGTH).replaceAll(/^\W+|\W+$/g, '');
   if (keys.isSecret(own)) return own;
   return own.match(IDENTIFIER)?.find((name) => keys.isSecret(name)) ?? null;

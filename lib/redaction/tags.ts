@@ -1,5 +1,5 @@
 import type { Steps } from '../core/steps';
-import type { Keys } from './keys';
+import type { NameJudge } from './keys';
 import { type MarkupTag, markupTagAt, skipMarkup, skipSpaces } from './markup';
 import { isPlainValue } from './plain-values';
 import { Pacer, type Scan, execFrom } from './scan';
@@ -94,7 +94,7 @@ export function* labelledElements({ text, keys, hide }: Scan): Steps<void> {
 }
 
 /** The secret name that ends here and has its element or line for itself; null: there is none. */
-function labelBefore(text: string, at: number, keys: Keys): string | null {
+function labelBefore(text: string, at: number, keys: NameJudge): string | null {
   let from = at;
   while (from > 0 && !'>\r\n'.includes(text[from - 1] ?? 'x')) {
     if (at - from > MAX_LABEL_LENGTH) return null;
