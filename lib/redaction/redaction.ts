@@ -10,6 +10,7 @@ import { hideRepeats } from './json-repeats';
 import { Keys } from './keys';
 import { type PathRules, isHiddenForSome, rulesOf } from './paths';
 import { secretSpanSteps } from './scanner';
+import { addSecret } from './secret-parts';
 import { SecretRegistry, couldRepeatSecret } from './secret-registry';
 import { type Span, replaceSpans } from './spans';
 
@@ -162,7 +163,8 @@ export class Redaction {
   private *hideSpans(text: string, secrets?: SecretRegistry, marker = HIDDEN): Steps<string> {
     if (this.off || PLAIN_WORD.test(text)) return text;
     const spans = yield* this.spansOf(text);
-    if (secrets) for (const { from, to } of spans) secrets.add(text.slice(from, to));
+    if (secrets)
+      for (const { from, to } of spans) yield* addSecret(secrets, text.slice(from, to), this.keys);
     return replaceSpans(text, spans, marker);
   }
 

@@ -10,6 +10,8 @@ const SHORTEST_LINE = 8;
 /** Values and characters that one row may hide; a row that hides more has all its text hidden. */
 export const MAX_VALUES = 5_000;
 export const MAX_PATTERN_CHARS = 500_000;
+/** Characters of hidden values that are searched for the credentials that they hold. */
+export const MAX_PARTS_CHARS = 500_000;
 /** Bytes of a value that are looked for in hexadecimal and base64; what continues them is hidden with them. */
 const ENCODED_BYTES = 18;
 /** In base64 shorter values appear by chance. */
@@ -37,6 +39,7 @@ export class SecretRegistry {
   /** Values with the same beginning share these. */
   private readonly encoded = new Set<string>();
   private chars = 0;
+  private partsChars = 0;
   private pending: Pattern[] = [];
   /** Each is more than twice as large as the next one, so a pattern is rebuilt O(log n) times at most. */
   private readonly sets: PatternSet[] = [];
@@ -50,6 +53,13 @@ export class SecretRegistry {
     this.addValue(value);
     // In the row it may be escaped, and elsewhere not.
     if (/[\\%&]/.test(value)) for (const view of viewsOf(value)) if (view) this.addValue(view.text);
+  }
+
+  /** False: no more values are searched for their parts, so some are not known. */
+  spendOnParts(chars: number): boolean {
+    this.partsChars += chars;
+    if (this.partsChars > MAX_PARTS_CHARS) this.overflowed = true;
+    return !this.overflowed;
   }
 
   /** The text with every value of the registry replaced. */
@@ -120,7 +130,7 @@ export class SecretRegistry {
 
 /** What follows a scheme or a user; of an ARN and the like, with more than two colons, nothing. */
 function lastPart(value: string): string | undefined {
-  const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(value) ?? [];
+  const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{0,64}:)\s*(\S{6,})$/i.exec(value) ?? [];
   return last !== undefined && last.split(':', 3).length < 3 ? last : undefined;
 }
 
