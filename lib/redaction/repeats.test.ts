@@ -118,9 +118,7 @@ describe('a hidden number', () => {
     expect(redactBeside('482133', text)).toBe(text),
   );
   it('of four or five digits is hidden as a whole word alone', () => {
-    expect(redactBeside('4711', 'n 4711, ord4711x, 47110')).toBe(
-      `n ${HIDDEN}, ord4711x, 47110`,
-    );
+    expect(redactBeside('4711', 'n 4711, ord4711x, 47110')).toBe(`n ${HIDDEN}, ord4711x, 47110`);
   });
 });
 
