@@ -78,7 +78,7 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
   if (!/[\\%&]/.test(text)) return undefined;
   /** For each escape: its end in the decoded text, and how much longer the escapes up to it were. */
   const [offsets, shifts]: [number[], number[]] = [[], []];
-  let decoded = '';
+  const decoded = new TextBuilder();
   let copied = 0;
   let shift = 0;
   let nextStep = STEP_SIZE;
@@ -89,7 +89,7 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
     if (escape === NONE) continue;
     const char = String.fromCodePoint(escape % LENGTH_FACTOR);
     const length = Math.floor(escape / LENGTH_FACTOR);
-    decoded += text.slice(copied, at) + char;
+    decoded.add(text.slice(copied, at) + char);
     copied = at + length;
     shift += length - char.length;
     offsets.push(decoded.length);
@@ -100,7 +100,34 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
     yield;
   }
   if (copied === 0) return undefined;
-  return new DecodedView(decoded + text.slice(copied), offsets, shifts, view);
+  decoded.add(text.slice(copied));
+  return new DecodedView(decoded.toString(), offsets, shifts, view);
+}
+
+/** Joins parts of a text as they come, so that no step flattens a string of a million parts. */
+class TextBuilder {
+  length = 0;
+  private last: string[] = [];
+  private lastLength = 0;
+  private readonly joined: string[] = [];
+
+  add(part: string): void {
+    this.last.push(part);
+    this.length += part.length;
+    this.lastLength += part.length;
+    if (this.lastLength > STEP_SIZE) this.join();
+  }
+
+  toString(): string {
+    this.join();
+    return this.joined.join('');
+  }
+
+  private join(): void {
+    this.joined.push(this.last.join(''));
+    this.last = [];
+    this.lastLength = 0;
+  }
 }
 
 /** Base64 that is broken into lines has them of 60 characters (Ruby), 64 (PEM) or 76 (MIME). */
@@ -110,7 +137,7 @@ const MIN_BASE64_LINE = 40;
 export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
   const { text } = view;
   const [offsets, shifts]: [number[], number[]] = [[], []];
-  let joined = '';
+  const joined = new TextBuilder();
   let copied = 0;
   let shift = 0;
   let nextStep = STEP_SIZE;
@@ -124,15 +151,15 @@ export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
     let to = at + 1;
     while (to - at <= MAX_INDENT && ' \t'.includes(text[to] ?? 'x')) to += 1;
     if (!isBase64(text.charCodeAt(to))) continue;
-    joined += text.slice(copied, from);
+    joined.add(text.slice(copied, from));
     copied = to;
     shift += to - from;
     offsets.push(joined.length);
     shifts.push(shift);
   }
-  return copied === 0
-    ? undefined
-    : new DecodedView(joined + text.slice(copied), offsets, shifts, view);
+  if (copied === 0) return undefined;
+  joined.add(text.slice(copied));
+  return new DecodedView(joined.toString(), offsets, shifts, view);
 }
 
 /** Spaces before a line of base64. */
