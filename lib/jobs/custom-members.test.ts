@@ -54,8 +54,8 @@ async function addJob(payload: (id: string) => string | null): Promise<string> {
   return id;
 }
 
-/** All that lists, pages, exports and completion show of the job. */
-async function shown(id: string): Promise<string> {
+/** All that lists, pages, exports and completion print of the job. */
+async function outputsOf(id: string): Promise<string> {
   const ctx = console_.ctx();
   const page = await listJobs(ctx, asked({}));
   const executions = await listExecutions(ctx, id);
@@ -87,7 +87,7 @@ it.each([
     const id = await addJob((own) =>
       params(own, { ...members, arguments: [SECRET, { a: SECRET }] }),
     );
-    const all = await shown(id);
+    const all = await outputsOf(id);
     expect(all).not.toContain(SECRET);
     expect(all).toContain(`LoginError: ${HIDDEN} was refused`);
   },
@@ -95,7 +95,7 @@ it.each([
 
 it('a secret in a payload that is no object is hidden where it is repeated', async () => {
   const id = await addJob(() => JSON.stringify([{ token: SECRET }]));
-  expect(await shown(id)).not.toContain(SECRET);
+  expect(await outputsOf(id)).not.toContain(SECRET);
 });
 
 it('custom members that are too large to be read hide every text of their job', async () => {
@@ -104,7 +104,7 @@ it('custom members that are too large to be read hide every text of their job', 
   );
   const [row] = (await listJobs(console_.ctx(), asked({}))).rows;
   expect(row).toMatchObject({ error: HIDDEN, tooLarge: { part: 'arguments' } });
-  expect(await shown(id)).not.toContain(SECRET);
+  expect(await outputsOf(id)).not.toContain(SECRET);
 });
 
 it('a search finds no repeat of a secret in a custom member', async () => {
@@ -120,7 +120,7 @@ it('a search finds no repeat of a secret in a custom member', async () => {
 it('ordinary custom members hide nothing', async () => {
   const id = await addJob((own) => params(own, { tenant: 'acme', trace: { id: 'abc' } }));
   expect((await listJobs(console_.ctx(), asked({}))).rows[0]?.error).toContain(SECRET);
-  expect(await shown(id)).toContain(SECRET);
+  expect(await outputsOf(id)).toContain(SECRET);
 });
 
 it('a number of attempts with very many digits is not printed', async () => {

@@ -103,6 +103,7 @@ describe('ordinary words of a value that is hidden whole stay readable elsewhere
     ],
     ['sas_url', 'https://a.example.com/c/report.pdf?sv=2020-08-04&sig=hunter2Zq9x', '2020-08-04'],
     ['secret', 'Mozilla/5.0 us-east-1 10.20.30.40 v1.2.3 16384kB hunter2Zq9x', 'us-east-1'],
+    ['secret', '{"kind":"Invoice","step":3,"key":"hunter2Zq9x"}', 'Invoice'],
     ['secret', { address_line_1: 'hunter2Zq9x', addressLine2: 'x' }, 'address_line_1'],
   ])('%s %j: %s', (key, value, word) => {
     expect(redact([{ [key]: value }, { note: `at ${word} now` }])).toContain(`at ${word} now`);

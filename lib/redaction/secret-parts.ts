@@ -63,7 +63,7 @@ function* collectParts(text: string, keys: Keys, parts: Set<string>): Steps<void
     yield* credentialWords(own, add);
     if (/^\s*[[{"]/.test(own)) {
       const json = yield* parseSteps(own);
-      if (json) yield* stringsOf(json, add);
+      if (json) yield* stringsOf(json, keys, add);
     }
   }
 }
@@ -78,7 +78,7 @@ function* namedValues(text: string, keys: Keys, add: (part: string) => void): St
     }
     if (text[at] !== '=' && text[at] !== ':') continue;
     const name = nameBefore(text, at);
-    if (name === '' || !(SHORT_NAMES.test(name) || keys.isSecret(name))) continue;
+    if (name === '' || !isSecretName(name, keys)) continue;
     let from = at + 1;
     while (from - at < 6 && ' \t>='.includes(text[from] ?? 'x')) from += 1;
     const quote = text[from] ?? '';
@@ -115,21 +115,30 @@ function* credentialWords(text: string, add: (part: string) => void): Steps<void
   }
 }
 
-/** All strings and numbers of JSON, and those of its keys that look like credentials. */
-function* stringsOf(root: Json, add: (part: string) => void): Steps<void> {
-  const open = [root];
+/** A word or a short number behind a name that says nothing. */
+const ORDINARY_VALUE = /^(?:\p{Lu}?\p{Ll}{1,15}|\d{1,5})$/u;
+
+/** The strings and numbers of JSON, and those of its keys that look like credentials. */
+function* stringsOf(root: Json, keys: Keys, add: (part: string) => void): Steps<void> {
+  const open = [{ json: root, isNamed: true }];
   for (let n = 1; open.length > 0; n += 1) {
     if (n % 1_024 === 0) yield;
-    const json = open.pop();
-    if (json?.kind === 'array') for (const item of json.items) open.push(item);
-    else if (json?.kind === 'object')
+    const { json, isNamed } = open.pop() as { json: Json; isNamed: boolean };
+    if (json.kind === 'array') for (const item of json.items) open.push({ json: item, isNamed });
+    else if (json.kind === 'object')
       for (const { key, value } of json.entries) {
         if (looksLikeCredential(key)) add(key);
-        open.push(value);
+        open.push({ json: value, isNamed: isSecretName(key, keys) });
       }
-    else if (json) add(stringOf(json) ?? json.text);
+    else {
+      const text = stringOf(json) ?? json.text;
+      if (isNamed || !ORDINARY_VALUE.test(text)) add(text);
+    }
   }
 }
+
+const isSecretName = (name: string, keys: Keys): boolean =>
+  SHORT_NAMES.test(name) || keys.isSecret(name);
 
 const MIN_CREDENTIAL = 8;
 const MAX_JUDGED = 256;
