@@ -22,6 +22,10 @@ const SHORT_NAMES =
   /^(?:key|keys|code|auth|s|hash|k|t|p|pw|pass|access|response|value|val|credential|credentials|accountkey|sharedaccesskey)$/i;
 const SCHEME =
   /^(?:bearer|basic|token|digest|api-?key|key|hmac|negotiate|ntlm|sso-key|jwt|oauth|password|secret)[ \t]+(\S{4,})$/i;
+/** `user:password@` without the slashes of a URL: `user:…@tcp(host:3306)/db`. */
+const USER_INFO = /^[^\s:@/]{0,64}:([^@\s]{4,})@/;
+/** A JSON object in base64. */
+const BASE64_JSON = /^(?:eyJ|eyA|ewo)[A-Za-z0-9+/_-]{8,}={0,2}$/;
 const MAX_NAME_LENGTH = 64;
 const NAME_CHAR = /[\w$.@[\]-]/;
 const WORD = /[A-Za-z0-9!#$%*+./^_~-]{8,}/g;
@@ -34,6 +38,7 @@ export function* addSecret(secrets: SecretRegistry, value: string, keys: Keys): 
   for (let n = 0; n < MAX_LEVELS && level.length > 0; n += 1) {
     const parts = new Set<string>();
     for (const text of level) {
+      if (BASE64_JSON.test(text)) parts.add(Buffer.from(text, 'base64').toString());
       if (!HAS_PARTS.test(text)) continue;
       // What is not read may hold a credential: the registry overflows.
       if (secrets.overflowed || !secrets.spendOnParts(text.length)) return;
@@ -59,6 +64,8 @@ function* collectParts(text: string, keys: Keys, parts: Set<string>): Steps<void
     const own = view.text;
     const scheme = SCHEME.exec(own.trim())?.[1];
     if (scheme !== undefined) add(scheme);
+    const password = USER_INFO.exec(own.trim())?.[1];
+    if (password !== undefined) add(password);
     yield* namedValues(own, keys, add);
     yield* credentialWords(own, add);
     if (/^\s*[[{"]/.test(own)) {

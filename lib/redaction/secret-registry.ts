@@ -11,7 +11,7 @@ const SHORTEST_LINE = 8;
 export const MAX_VALUES = 5_000;
 export const MAX_PATTERN_CHARS = 500_000;
 /** Characters of hidden values that are searched for the credentials that they hold. */
-export const MAX_PARTS_CHARS = 500_000;
+const MAX_PARTS_CHARS = 500_000;
 /** Bytes of a value that are looked for in hexadecimal and base64; what continues them is hidden with them. */
 const ENCODED_BYTES = 18;
 /** In base64 shorter values appear by chance. */
