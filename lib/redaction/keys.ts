@@ -96,8 +96,11 @@ function isSecretWhenSquashed(lower: string): boolean {
 export const plainName = (name: string) => wordsOf(name).join('_');
 const plainPattern = (pattern: string) => pattern.split('*').map(plainName).join('*');
 
-/** Names that a cache remembers, and the longest of them. */
-const CACHE_SIZE = 5_000;
+/**
+ * Names that a cache remembers: fewer than 64 kB of different names have, so that twice as many names take twice the
+ * time, and not all the time that the cache saved besides. And the longest of them.
+ */
+const CACHE_SIZE = 256;
 const MAX_NAME_LENGTH = 128;
 /** Characters of a text that does not use the cache. */
 const LARGE_TEXT = 16_384;
