@@ -62,6 +62,8 @@ export function frontDoor(
     build?: BuildManifest;
     startTokens?: StartTokens | null;
     revocationStore?: RevocationStore;
+    /** Whether the server is about to stop: load balancers are to send nothing more. */
+    isDraining?: () => boolean;
   },
 ) {
   const addresses = createClientAddresses(env.trustedProxies);
@@ -234,6 +236,7 @@ export function frontDoor(
       return void answerMetrics(request, response, env).catch((error: unknown) =>
         fail(response, error),
       );
+    if (path === '/readyz' && options.isDraining?.()) return answerDraining(response);
     const visit: Visit = {
       request,
       response,
@@ -262,6 +265,10 @@ export function frontDoor(
     }
     enter(visit, body).catch((error: unknown) => fail(response, error));
   };
+}
+
+function answerDraining(response: ServerResponse): void {
+  response.writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8' }).end('draining\n');
 }
 
 function fail(response: ServerResponse, error: unknown): void {

@@ -22,6 +22,7 @@ import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
 import { type BuildManifest, readBuildManifest } from './build-manifest';
+import { Drain, GRACE_MS } from './drain';
 import { type Handler, frontDoor } from './front-door';
 import { createHttpServer } from './http-server';
 
@@ -30,8 +31,6 @@ import { createHttpServer } from './http-server';
  * listens, and drains when it is told to stop. Bundled to .next/standalone/main.mjs by `npm run build`.
  */
 
-/** Requests and bulk runs' transactions that are still running get this long after SIGTERM. */
-const DRAIN_MS = 9_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
 
@@ -105,11 +104,15 @@ function listenAddress(host: string): string {
 }
 
 /** `localhost` is both loopback addresses: a browser may try either first. */
-async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): Promise<Server[]> {
-  const main = createHttpServer(listener);
+async function listenOnHost(
+  env: Env,
+  listener: ReturnType<typeof frontDoor>,
+  drain: Drain,
+): Promise<Server[]> {
+  const main = createHttpServer(listener, drain);
   await listen(main, env.port, listenAddress(env.host));
   if (env.host !== 'localhost') return [main];
-  const second = createHttpServer(listener);
+  const second = createHttpServer(listener, drain);
   const address = main.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   return listen(second, port, '::1').then(
@@ -118,16 +121,25 @@ async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): P
   );
 }
 
-function drainOnSignal(servers: Server[]): void {
-  let draining = false;
+/** A terminal sends SIGINT to the whole process group, and npm sends it once more. */
+const SAME_SIGNAL_MS = 1_000;
+/** What background work recorded during the drain is written within this time. */
+const FLUSH_MS = 1_000;
+
+/** SIGTERM drains, SIGINT stops without the delay; a second signal ends the process at once. */
+function drainOnSignal(drain: Drain, delayMs: number): void {
+  let firstAt: number | null = null;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (draining) process.exit(1);
-      draining = true;
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-      servers.forEach((server) => server.closeIdleConnections());
-      setTimeout(() => process.exit(0), DRAIN_MS).unref();
-      void Promise.all([...closed, shutdown()]).then(() => process.exit(0));
+      if (firstAt !== null && performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1);
+      if (firstAt !== null) return;
+      firstAt = performance.now();
+      const isTerm = signal === 'SIGTERM';
+      // Background work stops at once, so that another server can continue it.
+      const ended = Promise.all([isTerm ? drain.drain(delayMs) : drain.stop(), shutdown()]);
+      const timeLimitMs = (isTerm ? delayMs : 0) + GRACE_MS + FLUSH_MS;
+      setTimeout(() => process.exit(0), timeLimitMs).unref();
+      void ended.then(shutdown).then(() => process.exit(0));
     });
   }
 }
@@ -187,14 +199,16 @@ if (!development && !existsSync(path.join(here, '.next'))) {
 try {
   const { next, build } = await nextHandler(env);
   const startTokens = createStartTokens(env);
+  const drain = new Drain();
   const listener = frontDoor(env, next, {
     development,
     build,
     startTokens,
     revocationStore: processRevocationStore,
+    isDraining: () => drain.isDraining,
   });
-  const servers = await listenOnHost(env, listener);
-  drainOnSignal(servers);
+  const servers = await listenOnHost(env, listener, drain);
+  drainOnSignal(drain, env.shutdownDelaySeconds * 1_000);
   const address = servers[0]?.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   const origin = `http://${env.host === '::1' ? '[::1]' : env.host}:${port}`;

@@ -13,7 +13,10 @@ export interface ConsoleServer {
   cookie: string;
   /** What it printed so far, stdout and stderr. */
   output(): string;
+  /** Without the delay for load balancers. */
   stop(): Promise<void>;
+  /** Sends SIGTERM; resolves when the process has ended. */
+  terminate(): Promise<void>;
   /** kill -9 */
   kill(): Promise<void>;
 }
@@ -95,8 +98,12 @@ export async function startConsole({
       kill();
       await gone;
     },
-    stop: async () => {
+    terminate: async () => {
       child.kill('SIGTERM');
+      await gone;
+    },
+    stop: async () => {
+      child.kill('SIGINT');
       const impatient = setTimeout(kill, 3_000);
       await gone;
       clearTimeout(impatient);

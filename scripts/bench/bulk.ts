@@ -248,15 +248,11 @@ async function finished(origin: string, runId: string): Promise<BulkRun> {
   }
 }
 
-/** How much the server's resident memory grows, MB: of the process that `npm start` starts. */
+/** How much the server's resident memory grows, MB; null where the system has no /proc. */
 function watchMemory(pid: number): { stop: () => number | null } {
-  const children = `/proc/${pid}/task/${pid}/children`;
-  const server = existsSync(children)
-    ? readFileSync(children, 'utf8').trim().split(' ')[0]
-    : undefined;
-  const rss = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server}/status`, 'utf8'))?.[1] ?? 0) / 1000;
-  if (!server) return { stop: () => null };
+  const status = `/proc/${pid}/status`;
+  const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(status, 'utf8'))?.[1] ?? 0) / 1000;
+  if (!existsSync(status)) return { stop: () => null };
   const before = rss();
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, rss())), 200);

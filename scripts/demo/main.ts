@@ -162,7 +162,7 @@ async function start(): Promise<void> {
     env: environment,
     nodeArguments: ['--conditions=react-server'],
   });
-  server = startChild('server', 'scripts/start.ts', { cwd: ROOT, env: environment });
+  server = startChild('server', 'scripts/start.mjs', { cwd: ROOT, env: environment });
   for (const child of [worker, server]) {
     void child.ended.then((how) => {
       if (stopping) return;

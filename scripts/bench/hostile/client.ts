@@ -140,16 +140,12 @@ export async function withLoopDelay<T>(
   }
 }
 
-/** The resident memory of the server that `npm start` started, MB; null where the system has no /proc. */
+/** The server's resident memory, MB; null where the system has no /proc. */
 export function watchMemory(pid: number): { peak: () => number | null; stop: () => void } {
-  const children = `/proc/${pid}/task/${pid}/children`;
-  const server = existsSync(children)
-    ? readFileSync(children, 'utf8').trim().split(' ')[0]
-    : undefined;
+  const status = `/proc/${pid}/status`;
   let most = 0;
   const read = () => {
-    const status = `/proc/${server}/status`;
-    if (!server || !existsSync(status)) return;
+    if (!existsSync(status)) return;
     const kB = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(status, 'utf8'))?.[1] ?? 0);
     most = Math.max(most, kB / 1024);
   };
@@ -160,7 +156,7 @@ export function watchMemory(pid: number): { peak: () => number | null; stop: () 
       read();
       const peak = most;
       most = 0;
-      return server ? peak : null;
+      return peak > 0 ? peak : null;
     },
     stop: () => clearInterval(timer),
   };
