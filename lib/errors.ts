@@ -28,6 +28,10 @@ export const ERROR_CODES = [
   'too_many_requests',
   'bulk_too_large',
   'bad_request',
+  /** The page of another release sent what this server does not accept. */
+  'console_updated',
+  /** A form without JavaScript had a date that is none. */
+  'bad_time',
   /** AUDIT_REASON=required, and none was given. */
   'reason_required',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
@@ -59,6 +63,8 @@ export class ConsoleError extends Error {
 export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'bad_request':
+    case 'console_updated':
+    case 'bad_time':
     case 'reason_required':
     case 'not_understood':
       return 400;

@@ -26,6 +26,8 @@ export interface ConsoleOptions {
   basePath?: string;
   /** More of its environment. */
   env?: Record<string, string>;
+  /** The start file of another build than the project's own. */
+  main?: string;
   /** false: where nobody signs in, the link is left unused. */
   signIn?: boolean;
 }
@@ -50,8 +52,8 @@ export async function startConsole({
   basePath = '',
   env = {},
   signIn = true,
+  main = process.env.GJC_E2E_MAIN ?? ensureBuild(),
 }: ConsoleOptions): Promise<ConsoleServer> {
-  const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
   const child = spawn(process.execPath, [main], {
     // Next's types demand NODE_ENV of every environment; the server sets its own.
     env: {
