@@ -137,7 +137,7 @@ test.describe('an old page on a new build', () => {
     problems.allow(/ChunkLoadError|Failed to load chunk|MIME type/);
     const id = await insertJob(site.db, DISCARDED);
     const upgrade = await openOld(page, basePath, '/jobs');
-    const search = page.getByRole('combobox').first();
+    const search = page.getByRole('combobox', { name: en('search.label') });
     await search.fill('請求');
     await upgrade();
     await page.locator(`[data-job="${id}"] [aria-haspopup="menu"]`).click();
@@ -153,10 +153,10 @@ test.describe('an old page on a new build', () => {
     problems.allowStatus(404);
     const id = await insertJob(site.db, DISCARDED);
     const upgrade = await openOld(page, basePath, `/jobs/${id}/reveal`);
-    await page.locator('[name="reason"]').fill('an incident');
+    await reason(page).first().fill('an incident');
     await upgrade();
-    await page.locator('main form').getByRole('button').click();
+    await page.locator('main form').first().getByRole('button').click();
     await expect(page.locator('main')).toContainText(UPDATED);
-    await expect(page.locator('[name="reason"]')).toHaveValue('an incident');
+    await expect(reason(page).first()).toHaveValue('an incident');
   });
 });

@@ -125,6 +125,14 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = request.get('x-request-id') ?? crypto.randomUUID();
   const viewer = decodeViewer(request.get(VIEWER_HEADER));
   if (!viewer) throw new ConsoleError('signed_out');
+  return serverContext(viewer, requestId);
+});
+
+/**
+ * A context without a request, for work that the server does in the name of `viewer`. Throws ConsoleError as
+ * `requireCtx` does.
+ */
+export async function serverContext(viewer: Viewer, requestId: string): Promise<Ctx> {
   const { schema, ...own } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const {
@@ -146,7 +154,7 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
     bulkOperatorLimit,
     reasonRequired: env().auditReason === 'required',
   });
-});
+}
 
 interface CtxParts
   extends
