@@ -279,7 +279,7 @@ export async function recordAttempt(
   const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
   const event = boundAttempt(eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) }));
   await writeAttempt(event, async (record) => {
-    if (!db || record.error?.startsWith('database_')) return printAudit(record);
+    if (!db || record.error?.startsWith('database_') || record.error === 'console_locked') return printAudit(record);
     await db.write((tx) => recordAudit(tx, record)).catch(() => printAudit(record));
   });
 }

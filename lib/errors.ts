@@ -19,6 +19,8 @@ export const ERROR_CODES = [
   'good_job_3',
   'no_read_permission',
   'locked',
+  /** The console's own tables are locked, by a migration of them for example. */
+  'console_locked',
   /** The server ended a write that stood still, and undid it. */
   'transaction_idle',
   'forbidden',
@@ -77,6 +79,7 @@ export function statusOf(code: ErrorCode): number {
     case 'no_permission':
       return 403;
     case 'locked':
+    case 'console_locked':
       return 409;
     case 'too_many_requests':
       return 429;

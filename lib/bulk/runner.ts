@@ -67,7 +67,13 @@ const ALONE_MS = 20;
 const IDLE_MS = 1_000;
 /** A window that took this long is large enough; one that took twice as long was too large. */
 const WINDOW_MS = 500;
-const DOWN = new Set<string>(['database_down', 'database_busy', 'database_login', 'database_tls']);
+const DOWN = new Set<string>([
+  'database_down',
+  'database_busy',
+  'database_login',
+  'database_tls',
+  'console_locked',
+]);
 
 export function isStopping(): boolean {
   return runner.isStopping;

@@ -106,7 +106,7 @@ async function makeConsoleSchema(env: Env): Promise<void> {
     applicationName: 'good_job_console_demo',
   });
   try {
-    await db.write((tx) => setUpConsoleSchema(tx));
+    await db.migrate((tx) => setUpConsoleSchema(tx));
     await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
     // The console works without; its audit then goes to stdout.
