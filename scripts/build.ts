@@ -3,6 +3,7 @@ import { cpSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { splitTemplates } from '../server/build';
 import { findActionProblems, findManifestProblems } from './check-actions';
 import { hashSources } from './source-hash';
 
@@ -50,6 +51,7 @@ export async function buildServer(): Promise<void> {
   cpSync(path.join(root, '.next/static'), path.join(standalone, '.next/static'), {
     recursive: true,
   });
+  splitTemplates(standalone);
   await build({
     entryPoints: {
       main: path.join(root, 'server/main.ts'),

@@ -64,6 +64,8 @@ export function frontDoor(
     revocationStore?: RevocationStore;
     /** Whether the server is about to stop: load balancers are to send nothing more. */
     isDraining?: () => boolean;
+    /** Whether the files of the build are still there. */
+    hasFiles?: () => Promise<boolean>;
   },
 ) {
   const addresses = createClientAddresses(env.trustedProxies);
@@ -175,6 +177,10 @@ export function frontDoor(
 
   async function enter(visit: Visit, body: Promise<Buffer> | null): Promise<void> {
     const { request, response, path, csp } = visit;
+    if (path === '/readyz') {
+      const problem = await readinessProblem(options);
+      if (problem) return sendProbe(response, 503, problem);
+    }
     if (!isForEverybody(request.method, path)) {
       if (authenticator && (await turnedAway(visit, authenticator))) return;
       visit.viewer ??= LOCAL;
@@ -236,7 +242,6 @@ export function frontDoor(
       return void answerMetrics(request, response, env).catch((error: unknown) =>
         fail(response, error),
       );
-    if (path === '/readyz' && options.isDraining?.()) return answerDraining(response);
     const visit: Visit = {
       request,
       response,
@@ -267,8 +272,20 @@ export function frontDoor(
   };
 }
 
-function answerDraining(response: ServerResponse): void {
-  response.writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8' }).end('draining\n');
+/** Why the server is not to get requests, whatever the database says. */
+async function readinessProblem({
+  isDraining,
+  hasFiles,
+}: {
+  isDraining?: () => boolean;
+  hasFiles?: () => Promise<boolean>;
+}): Promise<string | null> {
+  if (isDraining?.()) return 'draining';
+  return hasFiles && !(await hasFiles()) ? 'files missing' : null;
+}
+
+function sendProbe(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
 }
 
 function fail(response: ServerResponse, error: unknown): void {

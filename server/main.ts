@@ -21,6 +21,7 @@ import {
 import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
+import { createFileCheck } from './build-files';
 import { type BuildManifest, readBuildManifest } from './build-manifest';
 import { Drain, GRACE_MS } from './drain';
 import { type Handler, frontDoor } from './front-door';
@@ -55,10 +56,13 @@ interface Behind {
   next: Handler;
   /** Of the production build alone: the development server makes its files when they are asked for. */
   build?: BuildManifest;
+  /** Whether the files of the build are still there. */
+  hasFiles?: () => Promise<boolean>;
 }
 
 async function nextHandler(env: Env): Promise<Behind> {
-  const dir = development ? process.cwd() : prepareBuild(here, env.basePath);
+  const prepared = development ? null : prepareBuild(here, env.basePath);
+  const dir = prepared?.folder ?? process.cwd();
   if (!development) {
     // The build is named, never gone to: files that the configuration names are found from where the server was started.
     Object.assign(process.env, { NODE_ENV: 'production' });
@@ -86,7 +90,8 @@ async function nextHandler(env: Env): Promise<Behind> {
   });
   await app.prepare();
   const next = app.getRequestHandler();
-  return development ? { next } : { next, build: readBuildManifest(dir) };
+  if (!prepared) return { next };
+  return { next, build: readBuildManifest(dir), hasFiles: createFileCheck(prepared.files) };
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -197,7 +202,7 @@ if (!development && !existsSync(path.join(here, '.next'))) {
   process.exit(1);
 }
 try {
-  const { next, build } = await nextHandler(env);
+  const { next, build, hasFiles } = await nextHandler(env);
   const startTokens = createStartTokens(env);
   const drain = new Drain();
   const listener = frontDoor(env, next, {
@@ -206,6 +211,7 @@ try {
     startTokens,
     revocationStore: processRevocationStore,
     isDraining: () => drain.isDraining,
+    hasFiles,
   });
   const servers = await listenOnHost(env, listener, drain);
   drainOnSignal(drain, env.shutdownDelaySeconds * 1_000);

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ensureBuild } from './build';
 
@@ -26,16 +26,19 @@ export function makeOtherBuild(folder: string): string {
     ),
   ]);
   const pattern = new RegExp([...replacements.keys()].map(escape).join('|'), 'g');
-  for (const file of readdirSync(path.join(folder, '.next'), {
-    recursive: true,
-    encoding: 'utf8',
-  }).filter((name) => TEXT.test(name)))
-    replaceIn(path.join(folder, '.next', file), (text) =>
-      text.replace(pattern, (found) => replacements.get(found) ?? found),
-    );
+  for (const part of ['.next', 'templates'])
+    for (const file of readdirSync(path.join(folder, part), {
+      recursive: true,
+      encoding: 'utf8',
+    }).filter((name) => TEXT.test(name)))
+      replaceIn(path.join(folder, part, file), (text) =>
+        text.replace(pattern, (found) => replacements.get(found) ?? found),
+      );
   const chunks = path.join(folder, '.next/static/chunks');
-  for (const name of filesIn(chunks))
-    renameSync(path.join(chunks, name), path.join(chunks, replacements.get(name) ?? name));
+  const templates = path.join(folder, 'templates/static/chunks');
+  for (const place of [chunks, templates].filter((name) => existsSync(name)))
+    for (const name of filesIn(place))
+      renameSync(path.join(place, name), path.join(place, replacements.get(name) ?? name));
   return path.join(folder, path.basename(main));
 }
 
