@@ -6,6 +6,7 @@ import { type Database, openDatabase } from '../lib/db/database';
 import { type Env, readEnv } from '../lib/env';
 import { ConsoleError, type ErrorCode } from '../lib/errors';
 import { type DetectedSchema, detectSchema } from '../lib/good-job/schema';
+import { endOnSystemErrors } from '../server/system-error';
 
 /*
  * npm run setup: makes the console's own schema, or brings it up to date, and prints the GRANTs that the console's
@@ -113,6 +114,7 @@ async function main(): Promise<void> {
   }
 }
 
+endOnSystemErrors();
 main().catch((error: unknown) => {
   console.error(sentenceOf(error));
   process.exitCode = 1;

@@ -45,6 +45,8 @@ interface Visit {
   /** Without base path and query. */
   path: string;
   requestId: string;
+  /** What the page decides, and what the log names the request by. */
+  answer: { status?: number; requestId?: string };
   /** Where it comes from, as far as trusted proxies vouch for it. */
   address: string;
   viewer: (Omit<Viewer, 'role'> & { role: Viewer['role'] | null }) | null;
@@ -207,7 +209,8 @@ export function frontDoor(
     response.setHeader('X-Request-Id', visit.requestId);
     passHost(request, env);
     dropUnreadableRouterState(request);
-    const answer: { status?: number } = {};
+    const { answer } = visit;
+    answer.requestId = visit.requestId;
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
     const sent = await body;
@@ -216,7 +219,7 @@ export function frontDoor(
       if ('refused' in action) return refuse(visit, action.refused);
       if (action.page !== null) request.url = env.basePath + action.page;
     }
-    await withAnswer(answer, () => next(request, response));
+    await next(request, response);
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -242,13 +245,15 @@ export function frontDoor(
       return void answerMetrics(request, response, env).catch((error: unknown) =>
         fail(response, error),
       );
+    const requestId = randomUUID();
     const visit: Visit = {
       request,
       response,
       csp,
       nonce,
       path: path ?? '',
-      requestId: randomUUID(),
+      requestId,
+      answer: { requestId },
       address: addresses.addressOf(request),
       viewer: null,
     };
@@ -268,7 +273,9 @@ export function frontDoor(
       askForAll(request);
       setImmutable(response);
     }
-    enter(visit, body).catch((error: unknown) => fail(response, error));
+    withAnswer(visit.answer, () => enter(visit, body)).catch((error: unknown) =>
+      fail(response, error),
+    );
   };
 }
 

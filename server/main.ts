@@ -26,6 +26,8 @@ import { type BuildManifest, readBuildManifest } from './build-manifest';
 import { Drain, GRACE_MS } from './drain';
 import { type Handler, frontDoor } from './front-door';
 import { createHttpServer } from './http-server';
+import { captureConsole, createLog } from './log';
+import { endOnSystemErrors, endWith, systemErrorSentence } from './system-error';
 
 /*
  * The server: checks the configuration, prepares the build for its base path, puts the front door before Next,
@@ -47,8 +49,7 @@ async function configuration(): Promise<Env> {
       error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
     if (said === error && !(error instanceof EnvError || error instanceof CronFileError))
       throw error;
-    console.error(said instanceof Error ? said.message : String(said));
-    process.exit(1);
+    endWith(said instanceof Error ? said.message : String(said));
   }
 }
 
@@ -190,16 +191,17 @@ function startProblem(error: unknown): string {
     case 'EAI_AGAIN':
       return `HOST ${env.host} is no address of this machine.`;
     default:
-      return String(error);
+      return systemErrorSentence(error) ?? String(error);
   }
 }
 
+endOnSystemErrors();
 const env = await configuration();
+captureConsole(createLog());
 setRedaction(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
 if (!development && !existsSync(path.join(here, '.next'))) {
-  console.error('There is no build beside the server. Run npm run build.');
-  process.exit(1);
+  endWith('There is no build beside the server. Run npm run build.');
 }
 try {
   const { next, build, hasFiles } = await nextHandler(env);
@@ -221,6 +223,5 @@ try {
   console.log(`GoodJob Console listens on ${origin}${env.basePath || '/'}`);
   if (startTokens) await announceLink(startTokens, origin, port);
 } catch (error) {
-  console.error(error instanceof EnvError ? error.message : startProblem(error));
-  process.exit(1);
+  endWith(error instanceof EnvError ? error.message : startProblem(error));
 }
