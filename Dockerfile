@@ -9,7 +9,7 @@ RUN npm run build
 FROM node:22-bookworm-slim
 WORKDIR /app
 COPY --from=build /src/.next/standalone ./
-# Any uid may run it, the file system may be read-only: the copy with the real base path goes to TMPDIR.
+# Any uid may run it, the file system may be read-only: with a BASE_PATH a copy of the build goes to TMPDIR.
 ENV NODE_ENV=production TMPDIR=/tmp PORT=3000
 EXPOSE 3000
 USER 65532:65532

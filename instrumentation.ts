@@ -11,4 +11,6 @@ export async function register(): Promise<void> {
   const { createProcessRevocationTable } = await import('./lib/sessions/process-table');
   offerRevocationStore(createProcessRevocationTable);
   void logDatabase();
+  const { startAdopter } = await import('./lib/bulk/adopter');
+  startAdopter();
 }

@@ -7,6 +7,8 @@ const BASE_PATH_PLACEHOLDER = '/__BASE_PATH__';
 const config: NextConfig = {
   output: 'standalone',
   basePath: process.env.GOOD_JOB_CONSOLE_DEV === '1' ? '' : BASE_PATH_PLACEHOLDER,
+  // A browser reloads the page when the next answer has another build id: two servers of one commit must have the same.
+  generateBuildId: () => process.env.GOOD_JOB_CONSOLE_BUILD_ID ?? 'development',
   poweredByHeader: false,
   reactStrictMode: true,
   // pg must be bundled: as an external it is a symlink that does not survive packing.

@@ -5,6 +5,8 @@ import type { WorkerOptions } from './e2e/support/test';
 const SAME_AT_ANY_PATH = [
   '**/accessibility*.spec.ts',
   '**/database-*.spec.ts',
+  '**/deployment.spec.ts',
+  '**/old-page.spec.ts',
   '**/schema-*.spec.ts',
   '**/sign-in*.spec.ts',
   '**/permission-*.spec.ts',

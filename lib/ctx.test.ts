@@ -1,15 +1,44 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { isReady } from './ctx';
+import { goodJobDatabase } from '../test/harness/good-job-database';
+import { readiness } from './ctx';
 
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+});
 
 it('looks at the database once for all who ask within a second', async () => {
-  process.env.DATABASE_URL = 'postgres://nobody@127.0.0.1:1/none';
+  vi.stubEnv('DATABASE_URL', 'postgres://nobody@127.0.0.1:1/none');
   vi.useFakeTimers({ toFake: ['setTimeout'] });
-  const first = isReady();
-  expect(isReady()).toBe(first);
-  expect(await first).toBe(false);
-  expect(isReady()).toBe(first);
+  const first = readiness();
+  expect(readiness()).toBe(first);
+  expect(await first).toBe('database_down');
+  expect(readiness()).toBe(first);
   await vi.advanceTimersByTimeAsync(1_001);
-  expect(isReady()).not.toBe(first);
+  expect(readiness()).not.toBe(first);
+});
+
+it.each([
+  ['ready', []],
+  ['good_job_3', ['ALTER TABLE good_jobs DROP COLUMN locked_by_id']],
+  [
+    'no_tables',
+    [
+      'DROP TABLE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings',
+    ],
+  ],
+])('says %s of such tables', async (result, sql) => {
+  const { url, drop } = await goodJobDatabase(`readiness ${result}`, { sql });
+  try {
+    vi.resetModules();
+    // The pool and what was detected belong to the process.
+    vi.stubGlobal('goodJobConsole', undefined);
+    vi.stubEnv('DATABASE_URL', url);
+    const fresh = await import('./ctx');
+    expect(await fresh.readiness()).toBe(result);
+    await fresh.database().close();
+  } finally {
+    vi.unstubAllGlobals();
+    await drop();
+  }
 });

@@ -12,7 +12,7 @@ import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
 import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from './env';
-import { ConsoleError } from './errors';
+import { ConsoleError, type ErrorCode } from './errors';
 import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
 
@@ -45,7 +45,11 @@ interface Detected extends DetectedConsoleSchema {
  * only: to `sql` and `instanceof` an object of another instance's class is a stranger.
  */
 const shared = globalThis as typeof globalThis & {
-  goodJobConsole?: { db?: Database; detected?: Promise<Detected>; ready?: Promise<boolean> };
+  goodJobConsole?: {
+    db?: Database;
+    detected?: Promise<Detected>;
+    ready?: Promise<'ready' | ErrorCode>;
+  };
 };
 const state = (shared.goodJobConsole ??= {});
 
@@ -125,6 +129,14 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = request.get('x-request-id') ?? crypto.randomUUID();
   const viewer = decodeViewer(request.get(VIEWER_HEADER));
   if (!viewer) throw new ConsoleError('signed_out');
+  return serverContext(viewer, requestId);
+});
+
+/**
+ * A context without a request, for work that the server does in the name of `viewer`. Throws ConsoleError as
+ * `requireCtx` does.
+ */
+export async function serverContext(viewer: Viewer, requestId: string): Promise<Ctx> {
   const { schema, ...own } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const {
@@ -146,7 +158,7 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
     bulkOperatorLimit,
     reasonRequired: env().auditReason === 'required',
   });
-});
+}
 
 interface CtxParts
   extends
@@ -271,7 +283,8 @@ export async function recordAttempt(
   const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
   const event = boundAttempt(eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) }));
   await writeAttempt(event, async (record) => {
-    if (!db || record.error?.startsWith('database_')) return printAudit(record);
+    if (!db || record.error?.startsWith('database_') || record.error === 'console_locked')
+      return printAudit(record);
     await db.write((tx) => recordAudit(tx, record)).catch(() => printAudit(record));
   });
 }
@@ -290,12 +303,16 @@ export async function recordRead(
 
 const READY_FOR_MS = 1_000;
 
-/** Whether the database answers a trivial query. Anybody may ask: all who do so within a second share one answer. */
-export function isReady(): Promise<boolean> {
+/**
+ * `ready`, or why no page can be served: the database does not answer, or it has no GoodJob 4 tables that this role may
+ * read. Everybody who asks within a second shares one answer.
+ */
+export function readiness(): Promise<'ready' | ErrorCode> {
   return (state.ready ??= database()
     .read((tx) => tx.query(sql`SELECT 1`), { timeoutMs: 2_000 })
-    .then(() => true)
-    .catch(() => false)
+    .then(detected)
+    .then(({ schema }) => schema.problem ?? ('ready' as const))
+    .catch((error: unknown) => (error instanceof ConsoleError ? error.code : 'unexpected'))
     .finally(() => setTimeout(() => (state.ready = undefined), READY_FOR_MS).unref()));
 }
 

@@ -57,6 +57,7 @@ const schema = authSchema.extend({
     .default('')
     .transform((value) => value || 'localhost'),
   PORT: integer(3000, 0, 65535),
+  SHUTDOWN_DELAY_SECONDS: integer(5, 0, 600),
   BASE_PATH: z
     .string()
     .default('')
@@ -142,6 +143,8 @@ export interface Env {
   databaseCaFile: string | null;
   host: string;
   port: number;
+  /** From SIGTERM until responses carry `Connection: close`. */
+  shutdownDelaySeconds: number;
   /** '' or `/ops/good_job`: no slash at the end. */
   basePath: string;
   /** null, too, where the console is for this machine alone and PUBLIC_URL is no name of its own. */
@@ -207,6 +210,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     databaseCaFile: e.DATABASE_CA_FILE,
     host: e.HOST,
     port: e.PORT,
+    shutdownDelaySeconds: e.SHUTDOWN_DELAY_SECONDS,
     basePath: e.BASE_PATH,
     publicUrl: isForThisMachine && !isLoopbackUrl(e.PUBLIC_URL) ? null : e.PUBLIC_URL,
     proxyStripsPrefix: e.PROXY_STRIPS_PREFIX,

@@ -19,6 +19,8 @@ export const ERROR_CODES = [
   'good_job_3',
   'no_read_permission',
   'locked',
+  /** The console's own tables are locked, by a migration of them for example. */
+  'console_locked',
   /** The server ended a write that stood still, and undid it. */
   'transaction_idle',
   'forbidden',
@@ -28,6 +30,10 @@ export const ERROR_CODES = [
   'too_many_requests',
   'bulk_too_large',
   'bad_request',
+  /** The page of another release sent what this server does not accept. */
+  'console_updated',
+  /** A form without JavaScript had a date that is none. */
+  'bad_time',
   /** AUDIT_REASON=required, and none was given. */
   'reason_required',
   /** A filter with a part that could not be read: nothing acts on it or exports it. */
@@ -59,6 +65,8 @@ export class ConsoleError extends Error {
 export function statusOf(code: ErrorCode): number {
   switch (code) {
     case 'bad_request':
+    case 'console_updated':
+    case 'bad_time':
     case 'reason_required':
     case 'not_understood':
       return 400;
@@ -71,6 +79,7 @@ export function statusOf(code: ErrorCode): number {
     case 'no_permission':
       return 403;
     case 'locked':
+    case 'console_locked':
       return 409;
     case 'too_many_requests':
       return 429;

@@ -26,7 +26,7 @@ export const uuidText = z
 export const timestampText = z.string().refine(isTimestamp);
 
 /** The moment of a preview, as the console wrote it. */
-export const cutOffInput = z.object({
+export const cutOffInput = z.strictObject({
   at: timestampText.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
   txid: z.string().regex(/^\d{1,18}$/),
 });

@@ -2,6 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 interface Answer {
   status?: number;
+  /** For the log. */
+  requestId?: string;
 }
 
 /** Modules are instantiated more than once in one server; globalThis is shared. */
@@ -9,6 +11,11 @@ const shared = globalThis as typeof globalThis & {
   goodJobConsoleAnswer?: AsyncLocalStorage<Answer>;
 };
 const storage = (shared.goodJobConsoleAnswer ??= new AsyncLocalStorage<Answer>());
+
+/** The id of the request that is being answered; undefined outside of one. */
+export function currentRequestId(): string | undefined {
+  return storage.getStore()?.requestId;
+}
 
 /** Runs a request so that the page it renders can choose its status; `answer.status` holds the choice. */
 export function withAnswer<T>(answer: Answer, fn: () => T): T {

@@ -8,7 +8,7 @@ export function onShutdown(name: string, task: Task): void {
   (shared.goodJobConsoleShutdown ??= new Map()).set(name, task);
 }
 
-/** Ends everything in an orderly way; a task that fails holds nobody up. */
+/** Runs every task; one that fails does not stop the others. A server calls it at the signal and again after its last request. */
 export async function shutdown(): Promise<void> {
   await Promise.allSettled(
     [...(shared.goodJobConsoleShutdown ?? new Map<string, Task>()).values()].map((task) => task()),

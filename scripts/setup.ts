@@ -6,6 +6,7 @@ import { type Database, openDatabase } from '../lib/db/database';
 import { type Env, readEnv } from '../lib/env';
 import { ConsoleError, type ErrorCode } from '../lib/errors';
 import { type DetectedSchema, detectSchema } from '../lib/good-job/schema';
+import { endOnSystemErrors } from '../server/system-error';
 
 /*
  * npm run setup: makes the console's own schema, or brings it up to date, and prints the GRANTs that the console's
@@ -14,13 +15,15 @@ import { type DetectedSchema, detectSchema } from '../lib/good-job/schema';
  *   -- --role=NAME    the role that the console will connect as, when it is not the one of DATABASE_URL
  */
 
+const LOCKED = `Another session uses the tables of the schema ${CONSOLE_SCHEMA}, or changes them; run npm run setup again when it is done.`;
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
   database_down: 'The database of DATABASE_URL does not answer.',
   database_busy: 'The database of DATABASE_URL has no connection free; try again.',
   database_tls: 'No encrypted connection to the database of DATABASE_URL could be made.',
   database_login: 'The database of DATABASE_URL refuses the login.',
   read_only: 'The database of DATABASE_URL takes no writes: it is a standby, or set to read-only.',
-  locked: `Another session is changing the schema ${CONSOLE_SCHEMA}; run npm run setup again when it is done.`,
+  locked: LOCKED,
+  console_locked: LOCKED,
   no_permission: `The role of DATABASE_URL may not make or change the schema ${CONSOLE_SCHEMA}: run npm run setup with the DATABASE_URL of a role that has CREATE on the database, or give a DBA the SQL of npm run setup -- --print.`,
 };
 
@@ -69,7 +72,7 @@ function shortcomings(schema: DetectedSchema): string {
 
 async function setUp(db: Database, env: Env, role: string | undefined): Promise<void> {
   const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
-  const { applied, version } = await db.write((tx) => setUpConsoleSchema(tx));
+  const { applied, version } = await db.migrate((tx) => setUpConsoleSchema(tx));
   for (const migration of applied)
     console.log(`-- ${CONSOLE_SCHEMA}: migration ${migration.version} (${migration.name}) done.`);
   console.log(
@@ -111,6 +114,7 @@ async function main(): Promise<void> {
   }
 }
 
+endOnSystemErrors();
 main().catch((error: unknown) => {
   console.error(sentenceOf(error));
   process.exitCode = 1;

@@ -1,73 +1,78 @@
 import {
   cpSync,
-  mkdtempSync,
+  existsSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EnvError } from '../lib/env-values';
+import { hasPlaceholder, isTextFile, replaceBasePath } from './base-path';
+import { createCopyFolder } from './copy-folder';
 
-/** The base path that the build was made with (next.config.ts). */
-const PLACEHOLDER = '__BASE_PATH__';
-const TEXT_FILE = /\.(js|json|html|css|rsc|body|meta|txt|map)$/;
+/** Beside `.next`, which is ready for the root: the files that hold the base path, as Next has built them. */
+const TEMPLATES = 'templates';
+
+/** The build that this process serves from. */
+export interface PreparedBuild {
+  /** The one that `.next` is in. */
+  folder: string;
+  /** Every file that the server may need later, as absolute paths. */
+  files: string[];
+}
+
+/** Makes the variant for the root of Next's standalone output in place, and keeps the templates beside it. */
+export function splitTemplates(standalone: string): void {
+  const templates = path.join(standalone, TEMPLATES);
+  rmSync(templates, { recursive: true, force: true });
+  const built = path.join(standalone, '.next');
+  for (const file of filesIn(built)) {
+    if (!isTextFile(file)) continue;
+    const text = readFileSync(file, 'utf8');
+    if (!hasPlaceholder(text)) continue;
+    const template = path.join(templates, path.relative(built, file));
+    mkdirSync(path.dirname(template), { recursive: true });
+    renameSync(file, template);
+    writeFileSync(file, replaceBasePath(text, ''));
+  }
+}
 
 /**
- * Makes this process' own copy of the build with the real base path in it: one build serves any prefix, from a
- * read-only image, and two instances do not meet. `standalone` is Next's standalone output. Returns the folder;
- * it is removed when the process exits.
+ * The build for this base path. The root is served from `standalone` itself, Next's output after `splitTemplates`; any
+ * other base path needs a copy that belongs to this process alone, so that one read-only image serves any prefix and
+ * two instances do not meet. Throws EnvError where no folder can be written.
  */
-export function prepareBuild(standalone: string, basePath: string): string {
-  const folder = makeFolder();
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  cpSync(path.join(standalone, '.next'), path.join(folder, '.next'), {
+export function prepareBuild(
+  standalone: string,
+  basePath: string,
+  source: Record<string, string | undefined> = process.env,
+): PreparedBuild {
+  const built = path.join(standalone, '.next');
+  if (basePath === '') return { folder: standalone, files: filesIn(built) };
+  const folder = createCopyFolder(source);
+  cpSync(built, path.join(folder, '.next'), {
     recursive: true,
     filter: (file) => !file.endsWith(`${path.sep}node_modules`),
   });
   cpSync(path.join(standalone, 'package.json'), path.join(folder, 'package.json'));
   symlinkSync(path.join(standalone, 'node_modules'), path.join(folder, 'node_modules'), 'dir');
-  replaceIn(path.join(folder, '.next'), basePath);
-  return folder;
+  const templates = path.join(standalone, TEMPLATES);
+  for (const template of filesIn(templates)) {
+    const text = readFileSync(template, 'utf8');
+    const file = path.join(folder, '.next', path.relative(templates, template));
+    writeFileSync(file, replaceBasePath(text, basePath));
+  }
+  return { folder, files: filesIn(path.join(folder, '.next')) };
 }
 
-function replaceIn(folder: string, basePath: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) replaceIn(file, basePath);
-    else if (entry.isFile() && TEXT_FILE.test(entry.name)) replaceInFile(file, basePath);
-  }
-}
-
-function replaceInFile(file: string, basePath: string): void {
-  const text = readFileSync(file, 'utf8');
-  if (!text.includes(PLACEHOLDER)) return;
-  // Regular expressions hold the slash escaped, once or, inside JSON, twice; those first, or the root mount has a broken one.
-  const escaped = (slash: string) =>
-    basePath
-      .split('/')
-      .filter(Boolean)
-      .map((part) => slash + part.replaceAll('.', slash.slice(0, -1) + '.'))
-      .join('');
-  writeFileSync(
-    file,
-    text
-      .replaceAll(`\\\\/${PLACEHOLDER}`, escaped('\\\\/'))
-      .replaceAll(`\\/${PLACEHOLDER}`, escaped('\\/'))
-      .replaceAll(`/${PLACEHOLDER}`, basePath),
-  );
-}
-
-/** Throws EnvError: a read-only image has to give it some place. */
-function makeFolder(): string {
-  try {
-    return mkdtempSync(path.join(tmpdir(), 'good-job-console-'));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new EnvError(
-      `TMPDIR must be a folder that can be written to, since each server keeps its copy of the build there; ${tmpdir()} is not (${code}).`,
-    );
-  }
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesIn(file);
+    return entry.isFile() ? [file] : [];
+  });
 }

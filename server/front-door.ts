@@ -45,6 +45,8 @@ interface Visit {
   /** Without base path and query. */
   path: string;
   requestId: string;
+  /** What the page decides, and what the log names the request by. */
+  answer: { status?: number; requestId?: string };
   /** Where it comes from, as far as trusted proxies vouch for it. */
   address: string;
   viewer: (Omit<Viewer, 'role'> & { role: Viewer['role'] | null }) | null;
@@ -62,6 +64,10 @@ export function frontDoor(
     build?: BuildManifest;
     startTokens?: StartTokens | null;
     revocationStore?: RevocationStore;
+    /** Whether the server is about to stop: load balancers are to send nothing more. */
+    isDraining?: () => boolean;
+    /** Whether the files of the build are still there. */
+    hasFiles?: () => Promise<boolean>;
   },
 ) {
   const addresses = createClientAddresses(env.trustedProxies);
@@ -173,6 +179,10 @@ export function frontDoor(
 
   async function enter(visit: Visit, body: Promise<Buffer> | null): Promise<void> {
     const { request, response, path, csp } = visit;
+    if (path === '/readyz') {
+      const problem = await readinessProblem(options);
+      if (problem) return sendProbe(response, 503, problem);
+    }
     if (!isForEverybody(request.method, path)) {
       if (authenticator && (await turnedAway(visit, authenticator))) return;
       visit.viewer ??= LOCAL;
@@ -199,7 +209,8 @@ export function frontDoor(
     response.setHeader('X-Request-Id', visit.requestId);
     passHost(request, env);
     dropUnreadableRouterState(request);
-    const answer: { status?: number } = {};
+    const { answer } = visit;
+    answer.requestId = visit.requestId;
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
     const sent = await body;
@@ -208,7 +219,7 @@ export function frontDoor(
       if ('refused' in action) return refuse(visit, action.refused);
       if (action.page !== null) request.url = env.basePath + action.page;
     }
-    await withAnswer(answer, () => next(request, response));
+    await next(request, response);
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -234,13 +245,15 @@ export function frontDoor(
       return void answerMetrics(request, response, env).catch((error: unknown) =>
         fail(response, error),
       );
+    const requestId = randomUUID();
     const visit: Visit = {
       request,
       response,
       csp,
       nonce,
       path: path ?? '',
-      requestId: randomUUID(),
+      requestId,
+      answer: { requestId },
       address: addresses.addressOf(request),
       viewer: null,
     };
@@ -260,8 +273,26 @@ export function frontDoor(
       askForAll(request);
       setImmutable(response);
     }
-    enter(visit, body).catch((error: unknown) => fail(response, error));
+    withAnswer(visit.answer, () => enter(visit, body)).catch((error: unknown) =>
+      fail(response, error),
+    );
   };
+}
+
+/** Why the server is not to get requests, whatever the database says. */
+async function readinessProblem({
+  isDraining,
+  hasFiles,
+}: {
+  isDraining?: () => boolean;
+  hasFiles?: () => Promise<boolean>;
+}): Promise<string | null> {
+  if (isDraining?.()) return 'draining';
+  return hasFiles && !(await hasFiles()) ? 'files missing' : null;
+}
+
+function sendProbe(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
 }
 
 function fail(response: ServerResponse, error: unknown): void {

@@ -22,9 +22,13 @@ import {
 import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
+import { createFileCheck } from './build-files';
 import { type BuildManifest, readBuildManifest } from './build-manifest';
+import { Drain, GRACE_MS } from './drain';
 import { type Handler, frontDoor } from './front-door';
 import { createHttpServer } from './http-server';
+import { captureConsole, createLog } from './log';
+import { endOnSystemErrors, endWith, systemErrorSentence } from './system-error';
 
 /*
  * The server: checks the configuration, prepares the build for its base path, puts the front door before Next,
@@ -37,8 +41,6 @@ import { createHttpServer } from './http-server';
  */
 setFlagsFromString('--heap-growing-percent=50');
 
-/** Requests and bulk runs' transactions that are still running get this long after SIGTERM. */
-const DRAIN_MS = 9_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
 
@@ -54,8 +56,7 @@ async function configuration(): Promise<Env> {
       error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
     if (said === error && !(error instanceof EnvError || error instanceof CronFileError))
       throw error;
-    console.error(said instanceof Error ? said.message : String(said));
-    process.exit(1);
+    endWith(said instanceof Error ? said.message : String(said));
   }
 }
 
@@ -63,10 +64,13 @@ interface Behind {
   next: Handler;
   /** Of the production build alone: the development server makes its files when they are asked for. */
   build?: BuildManifest;
+  /** Whether the files of the build are still there. */
+  hasFiles?: () => Promise<boolean>;
 }
 
 async function nextHandler(env: Env): Promise<Behind> {
-  const dir = development ? process.cwd() : prepareBuild(here, env.basePath);
+  const prepared = development ? null : prepareBuild(here, env.basePath);
+  const dir = prepared?.folder ?? process.cwd();
   if (!development) {
     // The build is named, never gone to: files that the configuration names are found from where the server was started.
     Object.assign(process.env, { NODE_ENV: 'production' });
@@ -94,7 +98,8 @@ async function nextHandler(env: Env): Promise<Behind> {
   });
   await app.prepare();
   const next = app.getRequestHandler();
-  return development ? { next } : { next, build: readBuildManifest(dir) };
+  if (!prepared) return { next };
+  return { next, build: readBuildManifest(dir), hasFiles: createFileCheck(prepared.files) };
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -112,11 +117,15 @@ function listenAddress(host: string): string {
 }
 
 /** `localhost` is both loopback addresses: a browser may try either first. */
-async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): Promise<Server[]> {
-  const main = createHttpServer(listener);
+async function listenOnHost(
+  env: Env,
+  listener: ReturnType<typeof frontDoor>,
+  drain: Drain,
+): Promise<Server[]> {
+  const main = createHttpServer(listener, drain);
   await listen(main, env.port, listenAddress(env.host));
   if (env.host !== 'localhost') return [main];
-  const second = createHttpServer(listener);
+  const second = createHttpServer(listener, drain);
   const address = main.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   return listen(second, port, '::1').then(
@@ -125,16 +134,25 @@ async function listenOnHost(env: Env, listener: ReturnType<typeof frontDoor>): P
   );
 }
 
-function drainOnSignal(servers: Server[]): void {
-  let draining = false;
+/** A terminal sends SIGINT to the whole process group, and npm sends it once more. */
+const SAME_SIGNAL_MS = 1_000;
+/** What background work recorded during the drain is written within this time. */
+const FLUSH_MS = 1_000;
+
+/** SIGTERM drains, SIGINT stops without the delay; a second signal ends the process at once. */
+function drainOnSignal(drain: Drain, delayMs: number): void {
+  let firstAt: number | null = null;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (draining) process.exit(1);
-      draining = true;
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-      servers.forEach((server) => server.closeIdleConnections());
-      setTimeout(() => process.exit(0), DRAIN_MS).unref();
-      void Promise.all([...closed, shutdown()]).then(() => process.exit(0));
+      if (firstAt !== null && performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1);
+      if (firstAt !== null) return;
+      firstAt = performance.now();
+      const isTerm = signal === 'SIGTERM';
+      // Background work stops at once, so that another server can continue it.
+      const ended = Promise.all([isTerm ? drain.drain(delayMs) : drain.stop(), shutdown()]);
+      const timeLimitMs = (isTerm ? delayMs : 0) + GRACE_MS + FLUSH_MS;
+      setTimeout(() => process.exit(0), timeLimitMs).unref();
+      void ended.then(shutdown).then(() => process.exit(0));
     });
   }
 }
@@ -180,34 +198,37 @@ function startProblem(error: unknown): string {
     case 'EAI_AGAIN':
       return `HOST ${env.host} is no address of this machine.`;
     default:
-      return String(error);
+      return systemErrorSentence(error) ?? String(error);
   }
 }
 
+endOnSystemErrors();
 const env = await configuration();
+captureConsole(createLog());
 setRedaction(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
 if (!development && !existsSync(path.join(here, '.next'))) {
-  console.error('There is no build beside the server. Run npm run build.');
-  process.exit(1);
+  endWith('There is no build beside the server. Run npm run build.');
 }
 try {
-  const { next, build } = await nextHandler(env);
+  const { next, build, hasFiles } = await nextHandler(env);
   const startTokens = createStartTokens(env);
+  const drain = new Drain();
   const listener = frontDoor(env, next, {
     development,
     build,
     startTokens,
     revocationStore: processRevocationStore,
+    isDraining: () => drain.isDraining,
+    hasFiles,
   });
-  const servers = await listenOnHost(env, listener);
-  drainOnSignal(servers);
+  const servers = await listenOnHost(env, listener, drain);
+  drainOnSignal(drain, env.shutdownDelaySeconds * 1_000);
   const address = servers[0]?.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
   const origin = `http://${env.host === '::1' ? '[::1]' : env.host}:${port}`;
   console.log(`GoodJob Console listens on ${origin}${env.basePath || '/'}`);
   if (startTokens) await announceLink(startTokens, origin, port);
 } catch (error) {
-  console.error(error instanceof EnvError ? error.message : startProblem(error));
-  process.exit(1);
+  endWith(error instanceof EnvError ? error.message : startProblem(error));
 }

@@ -1,5 +1,6 @@
 import { type RunningServer, findServers } from './auth/server-folder';
 import { issueToken } from './auth/start-token';
+import { endOnSystemErrors } from './system-error';
 
 /*
  * `npm run token`: prints a new link for a server of the same user on this machine that runs without sign-in. PORT
@@ -18,6 +19,7 @@ function fail(sentence: string): never {
   process.exit(1);
 }
 
+endOnSystemErrors();
 const running = await findServers(process.env);
 const chosen = running.filter(isChosen);
 const [server] = chosen;

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { doorCode } from '@/components/action-failed';
+import { gatewayCode } from '@/components/action-failed';
 import { Button } from '@/components/ui/button';
 
 /** What a page shows when it broke: a sentence and a way on; the error itself is in the server's log. */
@@ -13,14 +13,18 @@ export default function ErrorPage({
   retry: () => void;
 }) {
   const t = useTranslations('errors');
+  const code = gatewayCode(error);
   return (
     <div className="mx-auto max-w-2xl py-10" role="alert">
       <h1 className="text-xl font-semibold">{t('title')}</h1>
-      <p className="mt-3">{t(doorCode(error) ?? 'unexpected')}</p>
+      <p className="mt-3">{t(code ?? 'unexpected')}</p>
       {error.digest && (
         <p className="mt-2 text-[13px] text-soft">{t('reference', { id: error.digest })}</p>
       )}
-      <Button className="mt-4" onClick={retry}>
+      <Button
+        className="mt-4"
+        onClick={code === 'console_updated' ? () => window.location.reload() : retry}
+      >
         {t('retry')}
       </Button>
     </div>

@@ -7,7 +7,7 @@ import { setResponseStatus } from '@/lib/response-status';
 /** What the reader is told of a failure; Next's own signals (a redirect, a dynamic API) go on. */
 function told(error: unknown): ErrorCode {
   if (error instanceof ConsoleError) {
-    if (error.cause) console.error(error.cause);
+    if (error.cause) console.error(error);
     return error.code;
   }
   const digest =

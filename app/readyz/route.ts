@@ -1,12 +1,12 @@
-import { isReady } from '@/lib/ctx';
+import { readiness } from '@/lib/ctx';
 
 export const dynamic = 'force-dynamic';
 
-/** The database answers. */
+/** Pages can be served; else the code of what prevents it. */
 export async function GET(): Promise<Response> {
-  const ready = await isReady();
-  return new Response(ready ? 'ready\n' : 'database down\n', {
-    status: ready ? 200 : 503,
+  const result = await readiness();
+  return new Response(`${result}\n`, {
+    status: result === 'ready' ? 200 : 503,
     headers: { 'Content-Type': 'text/plain; charset=utf-8' },
   });
 }

@@ -2,7 +2,7 @@
 
 import type { Finding, RepairTarget } from '@/lib/attention/types';
 import { CallbackItem, ClassItem, CronItem, PausedItem, QueueItem } from './group-items';
-import { BatchItem, GapItem, JobItem, TableItem } from './row-items';
+import { BatchItem, GapItem, JobItem, RunItem, TableItem } from './row-items';
 
 interface Props {
   finding: Finding;
@@ -36,6 +36,8 @@ function rowsOf(finding: Finding, onAsk: Props['onAsk']) {
       return finding.items.map((paused) => (
         <PausedItem key={`${paused.by} ${paused.name}`} paused={paused} onAsk={onAsk} />
       ));
+    case 'stalled_runs':
+      return finding.items.map((run) => <RunItem key={run.id} run={run} />);
     case 'schema_gaps':
       return finding.items.map((gap) => (
         <GapItem key={gap.gap === 'migration' ? gap.migration.migration : gap.gap} gap={gap} />

@@ -18,6 +18,7 @@ const UNITS = {
   failing_classes: 'classes',
   discarded_callbacks: 'jobs',
   schema_gaps: 'items',
+  stalled_runs: 'runs',
   interrupted_jobs: 'jobs',
   paused_jobs: 'pauses',
   stale_statistics: 'tables',

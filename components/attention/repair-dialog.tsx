@@ -5,12 +5,13 @@ import { type FormEvent, useId, useState } from 'react';
 import type { ActionResult } from '@/lib/action';
 import { repairFinding } from '@/lib/attention/actions';
 import type { RepairResult, RepairTarget } from '@/lib/attention/types';
-import { actionFailed } from '../action-failed';
+import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { useHold } from '../live';
 import { useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
+import { ConsoleUpdated } from '../console-updated';
 import { RepairEffect } from './repair-effect';
 
 export interface Repaired {
@@ -32,12 +33,15 @@ export function RepairDialog({
   const heading = useId();
   const reasonRequired = useReasonRequired();
   const [working, setWorking] = useState(false);
+  const [isOutdated, setOutdated] = useState(false);
   useHold(true);
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const reason = String(new FormData(event.currentTarget).get('reason'));
     setWorking(true);
     const result = await repairFinding({ ...target, reason }).catch(actionFailed);
+    setWorking(false);
+    if (isConsoleUpdated(result)) return setOutdated(true);
     onRepaired({ target, result });
     onClose();
   }
@@ -49,6 +53,7 @@ export function RepairDialog({
         </h2>
         <RepairEffect target={target} />
         <ReasonField required={reasonRequired} />
+        {isOutdated && <ConsoleUpdated />}
         <div className="mt-5 flex flex-wrap justify-end gap-2">
           <Button onClick={onClose} disabled={working}>
             {t('actions.cancel')}

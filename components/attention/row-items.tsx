@@ -9,6 +9,7 @@ import type {
   SchemaGap,
   StaleTable,
 } from '@/lib/attention/types';
+import type { StalledRun } from '@/lib/bulk/types';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
@@ -100,6 +101,29 @@ export function JobItem({ job, onAsk }: { job: LostJob; onAsk: OnAsk | null }) {
         className="font-mono font-semibold text-accent no-underline hover:underline"
       >
         {job.jobClass ?? t('jobs.noClass')}
+      </Link>
+    </Item>
+  );
+}
+
+export function RunItem({ run }: { run: StalledRun }) {
+  const t = useTranslations();
+  return (
+    <Item
+      id={run.id}
+      facts={
+        <>
+          <span className="font-mono">{run.id}</span>
+          <Since iso={run.since} />
+        </>
+      }
+    >
+      <Link
+        href={`/bulk/${run.id}`}
+        prefetch={false}
+        className="font-semibold text-accent no-underline hover:underline"
+      >
+        {t('attention.stalledRun', { action: t(`bulk.names.${run.action}`), viewer: run.viewer })}
       </Link>
     </Item>
   );

@@ -7,7 +7,8 @@ import type { ActionResult } from '@/lib/action';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
 import { retryBatchAction } from '@/lib/bulk/actions';
 import type { BatchRow } from '@/lib/batches/types';
-import { actionFailed } from '../action-failed';
+import { actionFailed, isConsoleUpdated } from '../action-failed';
+import { ConsoleUpdated } from '../console-updated';
 import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
 import { OutcomeLine } from '../jobs/outcome-text';
@@ -38,6 +39,7 @@ export function RetryDialog({
   const heading = useId();
   const [working, setWorking] = useState(false);
   const [large, setLarge] = useState(false);
+  const [isOutdated, setOutdated] = useState(false);
   const reasonRequired = useReasonRequired();
   useHold(true);
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -46,6 +48,8 @@ export function RetryDialog({
     setWorking(true);
     const result = await retryBatchAction({ id: batch.id, reason }).catch(actionFailed);
     if (result.ok && result.value.outcome === 'large') return setLarge(true);
+    setWorking(false);
+    if (isConsoleUpdated(result)) return setOutdated(true);
     onActed(result as ActionResult<BatchRetryResult>);
     onClose();
   }
@@ -72,6 +76,7 @@ export function RetryDialog({
         </h2>
         <RetryEffect batch={batch} />
         <ReasonField required={reasonRequired} />
+        {isOutdated && <ConsoleUpdated />}
         <div className="mt-5 flex flex-wrap justify-end gap-2">
           <Button onClick={onClose} disabled={working}>
             {t('cancel')}

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Suspense, lazy, useState } from 'react';
+import { Suspense, useState } from 'react';
 import type { BulkStart } from '@/lib/bulk/start';
 import { type BulkAction, type BulkTarget, permissionOf } from '@/lib/bulk/types';
 import { DESTRUCTIVE } from '../jobs/action-rules';
@@ -10,12 +10,13 @@ import { useBulkRuns, useDenials } from '../permissions';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
 import { Tooltip } from '../ui/tooltip';
+import { lazyScript } from '../ui/lazy-script';
 
 // Their code comes when a reader first reaches for an action.
-const BulkDialog = lazy(() =>
+const BulkDialog = lazyScript(() =>
   import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })),
 );
-const BulkStarted = lazy(() =>
+const BulkStarted = lazyScript(() =>
   import('./bulk-started').then((module) => ({ default: module.BulkStarted })),
 );
 

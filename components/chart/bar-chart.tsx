@@ -1,12 +1,13 @@
 'use client';
 
-import { type ReactNode, Suspense, lazy, useState } from 'react';
+import { type ReactNode, Suspense, useState } from 'react';
 import { useCount, useDuration } from '../quantities';
 import { Button } from '../ui/button';
 import type { BarSeries } from './bar-plot';
+import { lazyScript } from '../ui/lazy-script';
 
 // The library that draws it comes after the page.
-const BarPlot = lazy(() => import('./bar-plot'));
+const BarPlot = lazyScript(() => import('./bar-plot'));
 
 interface Props {
   title: string;

@@ -3,7 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useFormatter, useTimeZone, useTranslations } from 'next-intl';
-import { type KeyboardEvent, lazy, Suspense, useRef, useState } from 'react';
+import { type KeyboardEvent, Suspense, useRef, useState } from 'react';
 import {
   CHART_GROUPS,
   CHART_RANGES,
@@ -23,8 +23,9 @@ import { useOnScreen } from '../use-live-query';
 import type { Span } from './chart-plot';
 import { ChartTable } from './chart-table';
 import { lookOf } from './series-look';
+import { lazyScript } from '../ui/lazy-script';
 
-const ChartPlot = lazy(() => import('./chart-plot'));
+const ChartPlot = lazyScript(() => import('./chart-plot'));
 
 /** How old a chart may be before a refresh brings another, ms. */
 const DUE: Record<ChartRange, number> = { hour: 15_000, day: 60_000, week: 300_000 };

@@ -7,7 +7,7 @@ import { changeCron } from '@/lib/cron/actions';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';
 import type { Denials } from '../permissions';
-import { actionFailed } from '../action-failed';
+import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
 import { CronEffect } from './cron-effect';
 
@@ -50,12 +50,12 @@ export function useCronAction(
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setAction(null)}
-      onConfirm={async (reason) =>
-        onActed({
-          action,
-          result: await changeCron({ action, key: row.key, reason }).catch(actionFailed),
-        })
-      }
+      onConfirm={async (reason) => {
+        const result = await changeCron({ action, key: row.key, reason }).catch(actionFailed);
+        if (isConsoleUpdated(result)) return 'console_updated';
+        onActed({ action, result });
+        return 'done';
+      }}
     >
       <CronEffect action={action} row={row} />
     </ConfirmDialog>

@@ -7,7 +7,7 @@ import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
 import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
 import { changeJob } from '@/lib/jobs/actions';
-import { actionFailed } from '../action-failed';
+import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { useHold } from '../live';
 import { useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
@@ -50,12 +50,17 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
       if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
     }
     setWorking(true);
+    setProblem(null);
     const result = await changeJob({
       action,
       id: job.id,
       scheduledAt,
       reason: String(form.get('reason')),
     }).catch(actionFailed);
+    if (isConsoleUpdated(result)) {
+      setWorking(false);
+      return setProblem(t('errors.console_updated'));
+    }
     onActed({ id: job.id, action, result });
     onClose();
   }

@@ -1,14 +1,15 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Suspense, lazy, useState } from 'react';
+import { Suspense, useState } from 'react';
 import type { Column } from '@/lib/jobs/columns';
 import { useHold } from '../live';
 import { Icon } from '../ui/icon';
 import { Popover } from '../ui/popover';
+import { lazyScript } from '../ui/lazy-script';
 
 // What a popover holds comes when it is first opened.
-const ColumnPanel = lazy(() => import('./column-panel'));
+const ColumnPanel = lazyScript(() => import('./column-panel'));
 
 /** Which columns the list has: the viewer's own choice, kept in this browser. */
 export function ColumnMenu({ columns }: { columns: readonly Column[] }) {

@@ -1,16 +1,17 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/chart-types';
 import { keepCookie } from '../keep-cookie';
 import { useLive } from '../live';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
 import type { ChartPanelProps } from '../chart/chart-panel';
+import { lazyScript } from '../ui/lazy-script';
 
 // The chart and the library that draws it come when it is first shown.
-const ChartPanel = lazy(() =>
+const ChartPanel = lazyScript(() =>
   import('../chart/chart-panel').then(({ ChartPanel: component }) => ({ default: component })),
 );
 

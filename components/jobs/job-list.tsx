@@ -17,10 +17,11 @@ import { PageSizes } from './page-sizes';
 import { SelectionBar } from './selection-bar';
 import { type ListPage, useLiveRows } from './use-live-rows';
 import { useSelection } from './use-selection';
+import { orMissing } from '../ui/lazy-script';
 
 // Seldom needed; rendered by the server all the same.
-const SearchNote = dynamic(() => import('./search-note'));
-const SearchedNote = dynamic(() => import('./searched-note'));
+const SearchNote = dynamic(() => import('./search-note').catch(orMissing));
+const SearchedNote = dynamic(() => import('./searched-note').catch(orMissing));
 
 interface Props {
   /** The list's polling door with its query, without the base path. */

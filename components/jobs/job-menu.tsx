@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Suspense, lazy, useRef, useState } from 'react';
+import { Suspense, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
@@ -9,9 +9,10 @@ import { useDenials } from '../permissions';
 import { Menu } from '../ui/menu';
 import type { Acted } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+import { lazyScript } from '../ui/lazy-script';
 
 // The dialogs come when the first action is chosen.
-const ActionDialog = lazy(() =>
+const ActionDialog = lazyScript(() =>
   import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })),
 );
 

@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { Suspense, lazy, memo, useId, useState } from 'react';
+import { Suspense, memo, useId, useState } from 'react';
 import type { Column } from '@/lib/jobs/columns';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
@@ -12,15 +12,16 @@ import type { Acted } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
 import { useTooLargeText } from './too-large';
+import { lazyScript } from '../ui/lazy-script';
 
 // What a row unfolds to, and what became of an action, come with the first of their kind.
-const RawJson = lazy(() =>
+const RawJson = lazyScript(() =>
   import('../raw-json').then(({ RawJson: component }) => ({ default: component })),
 );
-const ActedText = lazy(() =>
+const ActedText = lazyScript(() =>
   import('./outcome-text').then(({ ActedText: component }) => ({ default: component })),
 );
-const JobUnfolded = lazy(() =>
+const JobUnfolded = lazyScript(() =>
   import('./job-unfolded').then(({ JobUnfolded: component }) => ({ default: component })),
 );
 

@@ -1,7 +1,9 @@
 'use client';
 
-import { type ReactNode, useActionState } from 'react';
+import { useTranslations } from 'next-intl';
+import { type FormEvent, type ReactNode, useActionState, useState } from 'react';
 import { type Revealed, revealAction } from '@/lib/jobs/reveal-action';
+import { actionFailed } from '../action-failed';
 import { Banner } from '../ui/banner';
 import { Button } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
@@ -16,10 +18,33 @@ interface Props {
 
 /** Asks for the hidden values and shows them below, until the page is left; a plain form without JavaScript. */
 export function RevealForm({ jobId, labels, disabled, children }: Props) {
-  const [revealed, action, pending] = useActionState<Revealed | null, FormData>(revealAction, null);
+  const t = useTranslations('errors');
+  // Without JavaScript React submits the form itself and renders the page with the state that the action returned.
+  const [submitted, action] = useActionState<Revealed | null, FormData>(revealAction, null);
+  const [called, setCalled] = useState<Revealed | null>(null);
+  const [pending, setPending] = useState(false);
+  const revealed = called ?? submitted;
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (pending) return;
+    setPending(true);
+    setCalled(
+      await revealAction(null, new FormData(event.currentTarget)).catch((error: unknown) => ({
+        problem: t(actionFailed(error).error),
+      })),
+    );
+    setPending(false);
+  }
+
   return (
     <>
-      <form action={action} autoComplete="off" className="mt-4 flex flex-col items-start gap-3">
+      <form
+        action={action}
+        onSubmit={(event) => void submit(event)}
+        autoComplete="off"
+        className="mt-4 flex flex-col items-start gap-3"
+      >
         <input type="hidden" name="job" value={jobId} />
         {children}
         <Button type="submit" kind="primary" disabled={disabled || pending}>

@@ -1,12 +1,13 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { type ReactNode, Suspense, lazy, useMemo, useSyncExternalStore } from 'react';
+import { type ReactNode, Suspense, useMemo, useSyncExternalStore } from 'react';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
+import { lazyScript } from '../ui/lazy-script';
 
 // It does nothing without JavaScript, so it comes after the page.
-const BulkBar = lazy(() => import('../bulk/lazy-bulk-bar'));
+const BulkBar = lazyScript(() => import('../bulk/lazy-bulk-bar'));
 
 const never = () => () => undefined;
 

@@ -74,6 +74,7 @@ export function PauseForm() {
           <span className="text-[13px] text-soft">{t('pauses.name')}</span>
           <input
             name="value"
+            maxLength={1000}
             required
             value={name}
             list={list}

@@ -7,7 +7,7 @@ import { ERROR_CODES } from '@/lib/errors';
 import { changePauses } from '@/lib/pauses/actions';
 import type { PauseOutcome } from '@/lib/pauses/mutations';
 import type { PauseRow } from '@/lib/pauses/types';
-import { actionFailed } from '../action-failed';
+import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
 import { PauseEffect } from './pause-effect';
 
@@ -51,18 +51,13 @@ export function usePause(
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setTarget(null)}
-      onConfirm={async (reason) =>
-        onActed({
-          action,
-          target,
-          result: await changePauses({
-            action,
-            kind: target.kind,
-            name: target.name,
-            reason,
-          }).catch(actionFailed),
-        })
-      }
+      onConfirm={async (reason) => {
+        const { kind, name } = target;
+        const result = await changePauses({ action, kind, name, reason }).catch(actionFailed);
+        if (isConsoleUpdated(result)) return 'console_updated';
+        onActed({ action, target, result });
+        return 'done';
+      }}
     >
       <PauseEffect action={action} pause={target} />
     </ConfirmDialog>

@@ -6,7 +6,6 @@ import {
   type KeyboardEvent,
   type ReactNode,
   Suspense,
-  lazy,
   useId,
   useOptimistic,
   useRef,
@@ -22,10 +21,11 @@ import { SearchChips } from './search-chips';
 import { searchHref } from './search-href';
 import { typedAt } from './token-at';
 import type { Option } from './use-completion';
+import { lazyScript, preload } from '../ui/lazy-script';
 
 // What completes a search comes when a reader turns to the box.
 const load = () => import('./completion');
-const Completion = lazy(load);
+const Completion = lazyScript(load);
 
 interface Props {
   path: string;
@@ -199,7 +199,7 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
               onKeyDown={onKeyDown}
               onCompositionStart={() => setComposing(true)}
               onCompositionEnd={() => setComposing(false)}
-              onFocus={() => void load()}
+              onFocus={() => preload(load)}
               onBlur={() => setOpen(false)}
             />
           </div>

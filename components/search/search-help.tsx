@@ -1,13 +1,14 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Suspense, lazy, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useHold } from '../live';
 import { Icon } from '../ui/icon';
 import { Popover } from '../ui/popover';
+import { lazyScript } from '../ui/lazy-script';
 
 // What a popover holds comes when it is first opened.
-const HelpPanel = lazy(() => import('./help-panel'));
+const HelpPanel = lazyScript(() => import('./help-panel'));
 
 /** The button that explains the search. */
 export function SearchHelp() {

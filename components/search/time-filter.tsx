@@ -1,14 +1,15 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Suspense, lazy, useState } from 'react';
+import { Suspense, useState } from 'react';
 import type { ChipTerm } from '../jobs/query-terms';
 import { useHold } from '../live';
 import { Icon } from '../ui/icon';
 import { Popover } from '../ui/popover';
+import { lazyScript } from '../ui/lazy-script';
 
 // What a popover holds comes when it is first opened.
-const TimePanel = lazy(() => import('./time-panel'));
+const TimePanel = lazyScript(() => import('./time-panel'));
 
 export interface SearchProps {
   path: string;

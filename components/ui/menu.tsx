@@ -1,13 +1,14 @@
 'use client';
 
-import { Suspense, lazy, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { Icon } from './icon';
 import { LinkButton } from './link-button';
 import type { MenuProps } from './menu-trigger';
+import { lazyScript, preload } from './lazy-script';
 
 // A menu's code comes when a reader first reaches for one.
 const load = () => import('./opened-menu');
-const OpenedMenu = lazy(load);
+const OpenedMenu = lazyScript(load);
 
 /** A row's menu. A list has a hundred of them: until it is used it is nothing but its button. */
 export function Menu(props: MenuProps) {
@@ -24,8 +25,8 @@ export function Menu(props: MenuProps) {
       aria-haspopup="menu"
       aria-expanded={used !== false}
       aria-label={label}
-      onPointerEnter={() => void load()}
-      onFocus={() => void load()}
+      onPointerEnter={() => preload(load)}
+      onFocus={() => preload(load)}
       onPress={use}
       onKeyDown={(event) => event.key === 'ArrowDown' && use(true)}
     >

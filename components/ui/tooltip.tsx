@@ -6,15 +6,15 @@ import {
   type Ref,
   Suspense,
   cloneElement,
-  lazy,
   useEffect,
   useId,
   useRef,
   useState,
 } from 'react';
+import { lazyScript } from './lazy-script';
 
 // What places it comes when the first one is shown.
-const TooltipContent = lazy(() => import('./tooltip-content'));
+const TooltipContent = lazyScript(() => import('./tooltip-content'));
 
 const OPENS_AFTER_MS = 200;
 /** Long enough for the pointer to get from the child to the content. */

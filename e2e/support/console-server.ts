@@ -13,7 +13,10 @@ export interface ConsoleServer {
   cookie: string;
   /** What it printed so far, stdout and stderr. */
   output(): string;
+  /** Without the delay for load balancers. */
   stop(): Promise<void>;
+  /** Sends SIGTERM; resolves when the process has ended. */
+  terminate(): Promise<void>;
   /** kill -9 */
   kill(): Promise<void>;
 }
@@ -23,6 +26,8 @@ export interface ConsoleOptions {
   basePath?: string;
   /** More of its environment. */
   env?: Record<string, string>;
+  /** The start file of another build than the project's own. */
+  main?: string;
   /** false: where nobody signs in, the link is left unused. */
   signIn?: boolean;
 }
@@ -47,8 +52,8 @@ export async function startConsole({
   basePath = '',
   env = {},
   signIn = true,
+  main = process.env.GJC_E2E_MAIN ?? ensureBuild(),
 }: ConsoleOptions): Promise<ConsoleServer> {
-  const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
   const child = spawn(process.execPath, [main], {
     // Next's types demand NODE_ENV of every environment; the server sets its own.
     env: {
@@ -95,8 +100,12 @@ export async function startConsole({
       kill();
       await gone;
     },
-    stop: async () => {
+    terminate: async () => {
       child.kill('SIGTERM');
+      await gone;
+    },
+    stop: async () => {
+      child.kill('SIGINT');
       const impatient = setTimeout(kill, 3_000);
       await gone;
       clearTimeout(impatient);

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Page, Response } from 'playwright/test';
-import { MIGRATIONS } from '../../lib/audit/migrations';
+import { consoleSchemaScript } from '../../lib/audit/setup';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
 import { type ConsoleServer, startConsole } from './console-server';
 import { httpTest } from './test';
@@ -20,10 +20,7 @@ export interface SiteOptions {
   serverUrl?: (url: string, db: pg.Client) => Promise<string> | string;
 }
 
-const CONSOLE_SCHEMA_SQL = [
-  'CREATE SCHEMA good_job_console',
-  ...MIGRATIONS.map(({ statements }) => statements),
-];
+const CONSOLE_SCHEMA_SQL = [consoleSchemaScript()];
 
 export async function connect(url: string, schema = 'public'): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });

@@ -1,18 +1,18 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
+import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { nameText, uuidText } from '../input';
 import { repair } from './mutations';
 import type { RepairResult } from './types';
 
 const input = z.discriminatedUnion('repair', [
-  z.object({
+  z.strictObject({
     repair: z.enum(['check_batches', 'release_jobs']),
     ids: z.array(uuidText).min(1).max(500).nullable(),
   }),
-  z.object({
+  z.strictObject({
     repair: z.literal('unpause'),
     by: z.enum(PAUSE_KINDS),
     name: nameText.min(1),
@@ -32,19 +32,24 @@ export async function repairFinding(
 
 /** The same from the confirmation page's form, without JavaScript: answers with /attention and what became of it, as numbers only. */
 export async function submitRepair(sent: FormData): Promise<string> {
-  const form = formOf(sent);
-  const what = form.get('repair');
-  const ids = form.getAll('id');
-  const result = await carryOut({
-    ...(what === 'unpause'
-      ? { repair: what, by: form.get('by'), name: form.get('name') }
-      : { repair: what, ids: ids.length > 0 ? ids : null }),
-    reason: form.get('reason'),
-  });
+  const form = readForm(sent, ['repair', 'by', 'name', 'reason'], ['id']);
+  const what = form?.get('repair') ?? null;
+  const ids = form?.getAll('id') ?? [];
+  const result = await carryOut(
+    form && {
+      ...(what === 'unpause'
+        ? { repair: what, by: form.get('by'), name: form.get('name') }
+        : { repair: what, ids: ids.length > 0 ? ids : null }),
+      reason: form.get('reason'),
+    },
+  );
   const outcome = result.ok
     ? Object.fromEntries(
         Object.entries(result.value.counts).map(([name, count]) => [name, String(count)]),
       )
     : { error: result.error };
-  return navigateTo(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
+  return navigateTo(
+    `/attention?${new URLSearchParams({ did: String(what), ...outcome })}`,
+    result.ok ? null : result.error,
+  );
 }

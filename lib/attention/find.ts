@@ -15,6 +15,7 @@ import { findOverdueCron } from './overdue-cron';
 import { findPausedJobs } from './paused-jobs';
 import { readReadyQueues } from './ready-queues';
 import { findSchemaGaps } from './schema-gaps';
+import { findStalledRuns } from './stalled-runs';
 import { findStaleStatistics } from './stale-statistics';
 import {
   type Attention,
@@ -40,6 +41,7 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
   failing_classes: findFailingClasses,
   discarded_callbacks: findDiscardedCallbacks,
   schema_gaps: findSchemaGaps,
+  stalled_runs: findStalledRuns,
   interrupted_jobs: findInterruptedJobs,
   paused_jobs: findPausedJobs,
   stale_statistics: findStaleStatistics,

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors';
+import type { StalledRun } from '../bulk/types';
 import type { MissingMigration } from '../good-job/schema';
 import type { PauseKind } from '../good-job/settings';
 import type { Outcome } from '../good-job/outcomes';
@@ -14,6 +15,7 @@ export const FINDING_KINDS = [
   'failing_classes',
   'discarded_callbacks',
   'schema_gaps',
+  'stalled_runs',
   'interrupted_jobs',
   'paused_jobs',
   'stale_statistics',
@@ -127,6 +129,7 @@ export interface Items {
   failing_classes: FailingClass;
   discarded_callbacks: DiscardedCallback;
   schema_gaps: SchemaGap;
+  stalled_runs: StalledRun;
   interrupted_jobs: LostJob;
   paused_jobs: PausedJobs;
   stale_statistics: StaleTable;

@@ -36,7 +36,7 @@ export function grantsFor(schema: string, role: string): Grants {
       `GRANT USAGE ON SCHEMA ${CONSOLE_SCHEMA} ${to}`,
       `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${CONSOLE_SCHEMA} ${to}`,
       `GRANT UPDATE (counts) ON ${CONSOLE_SCHEMA}.audit_events ${to}`,
-      `GRANT UPDATE ON ${CONSOLE_SCHEMA}.bulk_runs, ${CONSOLE_SCHEMA}.bulk_run_targets ${to}`,
+      `GRANT UPDATE ON ${CONSOLE_SCHEMA}.bulk_runs, ${CONSOLE_SCHEMA}.bulk_run_targets, ${CONSOLE_SCHEMA}.bulk_run_adoptions ${to}`,
       `GRANT DELETE ON ${CONSOLE_SCHEMA}.bulk_run_targets, ${CONSOLE_SCHEMA}.revoked_sessions ${to}`,
     ],
   };

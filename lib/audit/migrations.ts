@@ -122,4 +122,16 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
       CREATE UNIQUE INDEX revoked_sessions_logout_token ON good_job_console.revoked_sessions (key)
         WHERE kind = 'logout_token';`,
   },
+  {
+    version: 7,
+    name: 'adoption of bulk runs',
+    statements: `
+      CREATE TABLE good_job_console.bulk_run_adoptions (
+        run_id uuid PRIMARY KEY,
+        count smallint NOT NULL,
+        progress text NOT NULL,
+        adopted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+      );
+      CREATE INDEX bulk_runs_running ON good_job_console.bulk_runs (created_at, id) WHERE state = 'running';`,
+  },
 ];

@@ -1,7 +1,14 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
+import {
+  type ActionResult,
+  type FormFields,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../action';
 import { cutOffInput, textUpTo, timestampText, uuidText } from '../input';
 import { isUuid } from '../text';
 import type { BatchRetryResult } from '../batches/mutations';
@@ -23,10 +30,9 @@ const target = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('batch'), batchId: uuidText }),
 ]);
-const choice = { action: z.enum(BULK_ACTIONS), target, reason: z.unknown().optional() };
+const choice = { action: z.enum(BULK_ACTIONS), target };
 const isForTarget = (given: { action: string; target: { kind: string } }) =>
   (given.action === 'batch_retry') === (given.target.kind === 'batch');
-// A name that is not known may have been meant to narrow the target.
 const chosen = z.strictObject(choice).refine(isForTarget);
 const confirmed = z
   .strictObject({
@@ -34,12 +40,12 @@ const confirmed = z
     /** ISO 8601 with its zone; null: now. */
     scheduledAt: timestampText.nullable(),
     cutOff: cutOffInput,
-    expected: z.object({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
+    expected: z.strictObject({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
     typed: count.nullable(),
   })
   .refine(isForTarget);
-const batch = z.object({ id: uuidText });
-const control = z.object({ id: uuidText, control: z.enum(CONTROLS) });
+const batch = z.strictObject({ id: uuidText });
+const control = z.strictObject({ id: uuidText, control: z.enum(CONTROLS) });
 
 /** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
 export async function previewBulkAction(
@@ -76,14 +82,19 @@ export async function controlBulkAction(
 
 /** The same from the run's page without JavaScript. */
 export async function submitBulkControl(sent: FormData): Promise<string> {
-  const form = formOf(sent);
-  const id = form.get('id');
-  const result = await runAction(control, { id, control: form.get('control') }, (ctx, input) =>
-    controlRun(ctx, input.id, input.control),
+  const form = readForm(sent, ['id', 'control']);
+  const id = form?.get('id') ?? null;
+  const result = await runAction(
+    control,
+    form && { id, control: form.get('control') },
+    (ctx, input) => controlRun(ctx, input.id, input.control),
+    'controlBulk',
   );
-  const failed = !result.ok ? result.error : result.value === 'done' ? null : result.value;
+  const outcome = !result.ok ? result.error : result.value === 'done' ? null : result.value;
+  const page = `/bulk/${id !== null && isUuid(id) ? id : ''}`;
   return navigateTo(
-    `/bulk/${typeof id === 'string' && isUuid(id) ? id : ''}${failed ? `?${new URLSearchParams({ outcome: failed })}` : ''}`,
+    outcome ? `${page}?${new URLSearchParams({ outcome })}` : page,
+    result.ok ? null : result.error,
   );
 }
 
@@ -96,39 +107,52 @@ export async function retryBatchAction(
 
 /** The same from the confirmation page's form, without JavaScript; of a large batch that page asks for the number. */
 export async function submitBatchRetry(sent: FormData): Promise<string> {
-  const form = formOf(sent);
-  const text = (name: string) => String(form.get(name) ?? '');
-  const id = text('id');
-  const page = `/batches/${isUuid(id) ? id : ''}`;
-  if (form.has('expected')) {
-    const started = await startBulkAction({
-      action: 'batch_retry',
-      target: { kind: 'batch', batchId: id },
-      scheduledAt: null,
-      cutOff: { at: text('cut_off_at'), txid: text('cut_off_txid') },
-      expected: { kind: text('kind') as 'exact', count: Number(text('expected')) },
-      typed: text('typed') === '' ? null : readNumber(text('typed')),
-      reason: text('reason'),
-    });
-    if (started.ok && started.value.kind === 'started')
-      return navigateTo(`/bulk/${started.value.runId}`);
-    const outcome = !started.ok
-      ? started.error
-      : started.value.kind === 'not_confirmed' && started.value.more !== undefined
-        ? 'more'
-        : started.value.kind;
-    return navigateTo(`${page}/retry?${new URLSearchParams({ outcome })}`);
-  }
+  const form = readForm(sent, ['id', 'reason', ...LARGE_RETRY_FIELDS]);
+  const id = form?.get('id') ?? null;
+  const page = `/batches/${id !== null && isUuid(id) ? id : ''}`;
+  if (form?.get('expected') != null) return submitLargeRetry(form, page);
   const result = await runAction(
     batch,
-    { id, reason: text('reason') },
+    form && { id, reason: form.get('reason') },
     (ctx, given) => retryBatchUnlessLarge(ctx, given.id),
     'retryBatch',
   );
   if (result.ok && result.value.outcome === 'large') return navigateTo(`${page}/retry`);
   return navigateTo(
     `${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`,
+    result.ok ? null : result.error,
   );
+}
+
+const LARGE_RETRY_FIELDS = ['cut_off_at', 'cut_off_txid', 'expected', 'kind', 'typed'] as const;
+
+async function submitLargeRetry(
+  form: FormFields<'id' | 'reason' | (typeof LARGE_RETRY_FIELDS)[number]>,
+  page: string,
+): Promise<string> {
+  const result = await runAction(
+    confirmed,
+    {
+      action: 'batch_retry',
+      target: { kind: 'batch', batchId: form.get('id') },
+      scheduledAt: null,
+      cutOff: { at: form.get('cut_off_at'), txid: form.get('cut_off_txid') },
+      expected: { kind: form.get('kind'), count: readNumber(form.get('expected') ?? '') },
+      typed: form.get('typed') ? readNumber(form.get('typed') ?? '') : null,
+      reason: form.get('reason'),
+    },
+    startBulk,
+    'startBulk',
+  );
+  if (!result.ok)
+    return navigateTo(
+      `${page}/retry?${new URLSearchParams({ outcome: result.error })}`,
+      result.error,
+    );
+  if (result.value.kind === 'started') return navigateTo(`/bulk/${result.value.runId}`);
+  const isMore = result.value.kind === 'not_confirmed' && result.value.more !== undefined;
+  const outcome = isMore ? 'more' : result.value.kind;
+  return navigateTo(`${page}/retry?${new URLSearchParams({ outcome })}`);
 }
 
 function didRetry(result: ActionResult<BatchRetryResult>): Record<string, string> {

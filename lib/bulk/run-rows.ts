@@ -12,6 +12,8 @@ const table = (name: string) => raw(`"${CONSOLE_SCHEMA}"."${name}"`);
 export const RUNS = table('bulk_runs');
 export const TARGETS = table('bulk_run_targets');
 export const SAMPLES = table('bulk_run_samples');
+export const ADOPTIONS = table('bulk_run_adoptions');
+export const VERSIONS = table('schema_migrations');
 
 /** What the row itself knows; that a run is interrupted is seen from its lease. */
 export type StoredState = 'running' | 'paused' | 'cancelled' | 'refused' | 'finished';

@@ -11,6 +11,7 @@ import { FIRST_WINDOW, LARGEST_WINDOW, PARTS } from './collect';
 import { type PauseReason, leaseEnd, updateRun } from './run-rows';
 import { type Parts, type StepOptions, type StepResult, type Target, release, step } from './step';
 import { type BulkAction, permissionOf } from './types';
+import { WakeSignal } from './wake-signal';
 
 /*
  * Works on the runs that this server has the lease of, all of them in turn, some transactions at a time: workers that
@@ -20,12 +21,15 @@ import { type BulkAction, permissionOf } from './types';
 
 interface Work {
   stopping: boolean;
+  wakeUp: WakeSignal;
   ended: Promise<void>;
 }
 
 interface Runner {
   /** This server, in leases. */
   server: string;
+  /** The process is about to end: runs are left to other servers. */
+  isStopping: boolean;
   runs: Map<string, Work>;
   /** Each settles when the step before in its lane is over. */
   lanes: Promise<unknown>[];
@@ -33,7 +37,12 @@ interface Runner {
 
 /** Modules are instantiated more than once in one server; its runs must not be. */
 const shared = globalThis as typeof globalThis & { goodJobConsoleBulk?: Runner };
-const runner = (shared.goodJobConsoleBulk ??= { server: randomUUID(), runs: new Map(), lanes: [] });
+const runner = (shared.goodJobConsoleBulk ??= {
+  server: randomUUID(),
+  isStopping: false,
+  runs: new Map(),
+  lanes: [],
+});
 
 /** Transactions at a time, whichever runs they are of: the other half of the pool is for pages. */
 const lanesOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
@@ -52,18 +61,39 @@ export function serverId(): string {
 const RENEW_MS = 2_000;
 /** A database that is away gets so long before the run is left to whoever resumes it. */
 const PATIENCE_MS = 60_000;
-/** Before a lane looks again whether there is something for it. */
-const IDLE_MS = 20;
+/** A lane other than the first waits this long for the first to find out what failed. */
+const ALONE_MS = 20;
+/** An idle lane looks again when another lane made progress that concerns it, and after this time at the latest. */
+const IDLE_MS = 1_000;
 /** A window that took this long is large enough; one that took twice as long was too large. */
 const WINDOW_MS = 500;
-const DOWN = new Set<string>(['database_down', 'database_busy', 'database_login', 'database_tls']);
+const DOWN = new Set<string>([
+  'database_down',
+  'database_busy',
+  'database_login',
+  'database_tls',
+  'console_locked',
+]);
 
-/** Goes on with a run whose lease this server has just taken. Returns at once. */
+export function isStopping(): boolean {
+  return runner.isStopping;
+}
+
+export function isWorkingOn(runId: string): boolean {
+  return runner.runs.has(runId);
+}
+
+/**
+ * Continues a run whose lease this server has just taken. Returns at once. A server that is stopping gives the lease
+ * back, so that another one adopts the run.
+ */
 export function work(ctx: Ctx, runId: string, action: BulkAction): void {
   if (runner.runs.has(runId)) return;
-  const one: Work = { stopping: false, ended: Promise.resolve() };
+  if (runner.isStopping)
+    return void giveBack(ctx, runId, action).catch((error: unknown) => console.error(error));
+  const one: Work = { stopping: false, wakeUp: new WakeSignal(), ended: Promise.resolve() };
   runner.runs.set(runId, one);
-  onShutdown('bulk runs', stopAll);
+  onShutdown('bulk runs', stopRuns);
   const renewing = setInterval(() => void renew(ctx, runId, action), RENEW_MS);
   renewing.unref();
   one.ended = run(ctx, runId, action, one)
@@ -74,10 +104,14 @@ export function work(ctx: Ctx, runId: string, action: BulkAction): void {
     });
 }
 
-/** Lets every run finish its transaction and gives its lease back. */
-async function stopAll(): Promise<void> {
+/** Lets every run finish its transaction and gives its lease back; from then on none is worked on. */
+export async function stopRuns(): Promise<void> {
+  runner.isStopping = true;
   const all = [...runner.runs.values()];
-  for (const one of all) one.stopping = true;
+  for (const one of all) {
+    one.stopping = true;
+    one.wakeUp.signal();
+  }
   await Promise.all(all.map(({ ended }) => ended));
 }
 
@@ -103,6 +137,13 @@ interface Pace {
   over: boolean;
   busyBatches: Set<string>;
   elapsedMs: () => number;
+  /** Wakes idle lanes. */
+  wakeUp: WakeSignal;
+}
+
+function endPace(pace: Pace): void {
+  pace.over = true;
+  pace.wakeUp.signal();
 }
 
 async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
@@ -120,6 +161,7 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
     over: false,
     busyBatches: new Set(),
     elapsedMs,
+    wakeUp: one.wakeUp,
   };
   // A batch retry is all of one part.
   const count = action === 'batch_retry' ? 1 : lanesOf(ctx);
@@ -130,6 +172,10 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
   );
   const failed = lanes.find((lane) => lane.status === 'rejected');
   if (failed) throw failed.reason;
+  await giveBack(ctx, runId, action);
+}
+
+async function giveBack(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
   await transaction(
     ctx,
     permissionOf(action),
@@ -152,7 +198,7 @@ async function walkLane(
   let from: Target | null = null;
   while (!one.stopping && !pace.over) {
     if (pace.alone && lane > 0) {
-      await sleep(IDLE_MS);
+      await sleep(ALONE_MS);
       continue;
     }
     try {
@@ -174,8 +220,8 @@ async function walkLane(
       };
       const result = await inTurn(lane, () => step(ctx, runId, action, options));
       from = result === 'worked' ? (inHand.at(-1) ?? null) : null;
-      if (result === 'stopped' || result === 'lost') pace.over = true;
-      else if (result === 'idle') await sleep(IDLE_MS);
+      if (result === 'stopped' || result === 'lost') endPace(pace);
+      else if (result === 'idle') await pace.wakeUp.wait(IDLE_MS);
       else succeeded(pace, result, performance.now() - begun);
       downSince = null;
     } catch (error) {
@@ -184,15 +230,16 @@ async function walkLane(
       if (DOWN.has(reason)) {
         downSince ??= performance.now();
         if (performance.now() - downSince > PATIENCE_MS) {
-          pace.over = true;
+          endPace(pace);
           throw error;
         }
         await sleep(1_000);
       } else if (!pace.alone) {
         pace.alone = true;
+        pace.wakeUp.signal();
       } else if (lane === 0 && !slower(pace, reason)) {
         console.error(error);
-        pace.over = true;
+        endPace(pace);
         await pause(ctx, runId, action, reason);
       }
     }
@@ -209,6 +256,8 @@ function succeeded(pace: Pace, result: StepResult, took: number): void {
           : pace.window;
   else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
   if (result === 'second_pass') pace.busyBatches.clear();
+  // New targets for every lane.
+  if (result !== 'worked') pace.wakeUp.signal();
   pace.giveUpNext = false;
   if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;
 }

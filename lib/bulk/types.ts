@@ -102,6 +102,16 @@ export interface BulkRun {
   finishedAt: string | null;
 }
 
+/** A run that no server continues any more. */
+export interface StalledRun {
+  id: string;
+  action: BulkAction;
+  viewer: string;
+  createdAt: string;
+  /** The last adoption. */
+  since: string;
+}
+
 export interface BulkSample {
   jobId: string;
   outcome: OutcomeName;

@@ -1,13 +1,13 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
+import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
 import { nameText } from '../input';
 import { isFilterText } from '../text';
 import { configuredCron } from './configured';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
 
-const input = z.object({
+const input = z.strictObject({
   action: z.enum(CRON_ACTIONS),
   key: nameText.min(1).max(1000),
 });
@@ -30,9 +30,9 @@ export async function changeCron(
 
 /** The same from the confirmation page's form: answers with the entry's page and what became of it. */
 export async function submitCron(sent: FormData): Promise<string> {
-  const form = formOf(sent);
-  const [action, key] = [form.get('action'), form.get('key')];
-  const result = await change({ action, key, reason: form.get('reason') });
+  const form = readForm(sent, ['action', 'key', 'reason']);
+  const [action, key] = [form?.get('action'), form?.get('key')];
+  const result = await change(form && { action, key, reason: form.get('reason') });
   const outcome = result.ok
     ? result.value.outcome === 'refused'
       ? result.value.code
@@ -42,5 +42,8 @@ export async function submitCron(sent: FormData): Promise<string> {
     typeof key === 'string' && isFilterText(key) && outcome !== 'missing'
       ? `/cron_entries/${encodeURIComponent(key)}`
       : '/cron_entries';
-  return navigateTo(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
+  return navigateTo(
+    `${path}?${new URLSearchParams({ did: String(action), outcome })}`,
+    result.ok ? null : result.error,
+  );
 }

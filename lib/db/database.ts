@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Sql } from 'sql-template-tag';
-import { isConnectionLoss, isIdleTimeout, toConsoleError } from './errors';
+import { ConsoleError } from '../errors';
+import { isConnectionLoss, isConsoleLock, isIdleTimeout, toConsoleError } from './errors';
 import { connectionConfig, tlsFailureReason } from './connection';
 import { typeParsers } from './types-parser';
 import type { Tx } from './types';
@@ -24,6 +25,8 @@ export interface Database {
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Every write of a viewer goes through transaction(ctx, permission, fn); lib/sessions writes without one. */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** A write that may take an hour: a migration of the console's own tables, from the command line. */
+  migrate<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
   /** Connections of the pool now, and requests that wait for one. */
   poolState(): { total: number; idle: number; waiting: number };
   close(): Promise<void>;
@@ -32,6 +35,9 @@ export interface Database {
 const READ_TIMEOUT_MS = 5_000;
 const WRITE_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 2_000;
+/** A migration rewrites tables of millions of rows. It waits longer for them than an act, which it holds up meanwhile. */
+const MIGRATION_TIMEOUT_MS = 3_600_000;
+const MIGRATION_LOCK_TIMEOUT_MS = 10_000;
 /** A write that does nothing for so long, because this server hangs, must not keep its locks. */
 const IDLE_IN_WRITE_TIMEOUT_MS = 5_000;
 
@@ -85,6 +91,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     beginSql: string,
     end: 'COMMIT' | 'COMMIT, not waited for',
     fn: (tx: Tx) => Promise<T>,
+    clientLimit: { query_timeout?: number } = {},
   ): Promise<T> {
     const client = await begun(beginSql);
     // The server may end the session between two statements; without a listener that would end this process.
@@ -100,8 +107,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     try {
       const result = await fn({
         async query<Row>(statement: Sql) {
-          return (await client.query({ text: statement.text, values: statement.values }))
-            .rows as Row[];
+          const { text, values } = statement;
+          try {
+            return (await client.query({ text, values, ...clientLimit })).rows as Row[];
+          } catch (error) {
+            if (!isConsoleLock(error, text)) throw error;
+            throw new ConsoleError('console_locked', { cause: error });
+          }
         },
       });
       const ended = client.query('COMMIT');
@@ -141,6 +153,14 @@ export function openDatabase(options: DatabaseOptions): Database {
         // Not READ WRITE: that would write where `default_transaction_read_only` says not to.
         const beginSql = begin('', WRITE_TIMEOUT_MS, LOCK_TIMEOUT_MS) + IDLE_IN_WRITE;
         return await run(beginSql, 'COMMIT', fn);
+      } catch (error) {
+        throw toConsoleError(error);
+      }
+    },
+    async migrate(fn) {
+      try {
+        const beginSql = begin('', MIGRATION_TIMEOUT_MS, MIGRATION_LOCK_TIMEOUT_MS);
+        return await run(beginSql, 'COMMIT', fn, { query_timeout: MIGRATION_TIMEOUT_MS });
       } catch (error) {
         throw toConsoleError(error);
       }

@@ -17,6 +17,14 @@ export function isConnectionLoss(error: unknown): boolean {
   );
 }
 
+/** The schema of the console's own tables, which every statement on them names (lib/audit). */
+const CONSOLE_TABLE = /\bgood_job_console\b/;
+
+/** A lock that this statement waited for in vain was on the console's own tables, and not on a job or a batch. */
+export function isConsoleLock(error: unknown, statement: string): boolean {
+  return codeOf(error) === '55P03' && CONSOLE_TABLE.test(statement);
+}
+
 /** Whether the server ended a transaction that was idle for too long (`idle_in_transaction_session_timeout`). */
 export const isIdleTimeout = (error: unknown): boolean => codeOf(error) === '25P03';
 

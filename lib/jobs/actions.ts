@@ -2,7 +2,7 @@
 
 import { getTimeZone } from 'next-intl/server';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
+import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
 import { zonedToUtc } from '../i18n/zoned-time';
@@ -10,7 +10,7 @@ import { timestampText, uuidText } from '../input';
 import { isUuid } from '../text';
 import { changeJobs } from './mutations';
 
-const input = z.object({
+const input = z.strictObject({
   action: z.enum(JOB_ACTIONS),
   id: uuidText,
   /** ISO 8601 with its zone; absent or null: now. */
@@ -38,23 +38,17 @@ export async function changeJob(
 
 /** The same from the confirmation page's form, without JavaScript: answers with the job's page and what became of it. */
 export async function submitJobAction(sent: FormData): Promise<string> {
-  const form = formOf(sent);
+  const form = readForm(sent, ['action', 'id', 'when', 'at', 'reason']);
+  const action = form?.get('action') ?? null;
+  const id = form?.get('id') ?? null;
+  const pageOf = (outcome: string, isGone = false) =>
+    `${id !== null && isUuid(id) && !isGone ? `/jobs/${id}` : '/jobs'}?${new URLSearchParams({ did: String(action), outcome })}`;
   const scheduledAt =
-    form.get('when') === 'at'
-      ? (zonedToUtc(String(form.get('at')), await getTimeZone()) ?? 'unreadable')
-      : null;
-  const action = form.get('action');
-  const id = form.get('id');
-  const result = await change({ action, id, scheduledAt, reason: form.get('reason') });
-  const outcome = result.ok
-    ? result.value.outcome === 'refused'
-      ? result.value.code
-      : result.value.outcome
-    : result.error;
-  const gone =
-    result.ok &&
-    (result.value.outcome === 'missing' ||
-      (result.value.outcome === 'done' && action === 'destroy'));
-  const path = typeof id === 'string' && isUuid(id) && !gone ? `/jobs/${id}` : '/jobs';
-  return navigateTo(`${path}?${new URLSearchParams({ did: String(action), outcome })}`);
+    form?.get('when') === 'at' ? zonedToUtc(form.get('at') ?? '', await getTimeZone()) : null;
+  if (form?.get('when') === 'at' && !scheduledAt) return navigateTo(pageOf('bad_time'));
+  const result = await change(form && { action, id, scheduledAt, reason: form.get('reason') });
+  if (!result.ok) return navigateTo(pageOf(result.error), result.error);
+  const { outcome } = result.value;
+  const isGone = outcome === 'missing' || (outcome === 'done' && action === 'destroy');
+  return navigateTo(pageOf(outcome === 'refused' ? result.value.code : outcome, isGone));
 }

@@ -2,11 +2,11 @@
 
 import { getTranslations } from 'next-intl/server';
 import { z } from 'zod';
-import { formOf, runAction } from '../action';
-import { uuidText } from '../input';
+import { readForm, runAction } from '../action';
+import { textUpTo, uuidText } from '../input';
 import { reveal } from './reveal';
 
-const input = z.object({
+const input = z.strictObject({
   jobId: uuidText,
   executionId: z
     .literal('')
@@ -14,18 +14,28 @@ const input = z.object({
     .or(uuidText),
 });
 
+const stateText = textUpTo(1_000_000);
+const before = z
+  .union([z.strictObject({ text: stateText }), z.strictObject({ problem: stateText })])
+  .nullable();
+
 /** The revealed JSON, or a sentence why there is none. It is in this answer alone: in no address, no cache and no log. */
 export type Revealed = { text: string } | { problem: string };
 
-/** The door of the form, with and without JavaScript. */
-export async function revealAction(_before: Revealed | null, sent: FormData): Promise<Revealed> {
-  const form = formOf(sent);
-  const given = {
-    jobId: form.get('job'),
-    executionId: form.get('execution') ?? '',
-    reason: form.get('reason') ?? '',
-  };
-  const result = await runAction(input, given, reveal, 'reveal');
+/** For the form, with and without JavaScript. */
+export async function revealAction(given: Revealed | null, sent: FormData): Promise<Revealed> {
+  const form = readForm(sent, ['job', 'execution', 'reason']);
+  const isReadable = form !== null && before.safeParse(given).success;
+  const result = await runAction(
+    input,
+    isReadable && {
+      jobId: form.get('job'),
+      executionId: form.get('execution') ?? '',
+      reason: form.get('reason') ?? '',
+    },
+    reveal,
+    'reveal',
+  );
   if (result.ok && result.value && 'text' in result.value) return result.value;
   const t = await getTranslations();
   if (result.ok && result.value) return { problem: (await getTranslations('reveal'))('tooLarge') };

@@ -2,6 +2,7 @@ import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { isMeasurable, secondsBetween } from '../db/durations';
+import { listStalledRuns } from '../bulk/adoption';
 import type { Tx } from '../db/types';
 import { runningByIndex } from '../good-job/running';
 import type { JobState } from '../good-job/states';
@@ -31,12 +32,24 @@ export interface QueueNumber {
 }
 
 export interface JobNumbers {
+  /** Bulk runs that no server continues; null: unknown. */
+  stalledRuns: number | null;
   states: Record<JobState, Count> | null;
   queues: {
     numbers: QueueNumber[];
     oldestReady: { queue: string; seconds: number }[];
     omitted: number;
   } | null;
+}
+
+const MAX_STALLED_RUNS = 1_000;
+
+/** Bulk runs that no server continues any more, at most 1,000. */
+export async function countStalledRuns(ctx: Ctx): Promise<number> {
+  const runs = await ctx.db.read((tx) => listStalledRuns(tx, MAX_STALLED_RUNS), {
+    timeoutMs: BUDGET_MS,
+  });
+  return runs.length;
 }
 
 /** Jobs by state, for all queues together; each says whether it is exact. */

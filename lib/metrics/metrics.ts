@@ -4,7 +4,7 @@ import { type Ctx, contextFor, database, detected } from '../ctx';
 import { env } from '../env';
 import { ConsoleError } from '../errors';
 import { GoodJob } from '../good-job/tables';
-import { type JobNumbers, countQueues, countStates } from './job-numbers';
+import { type JobNumbers, countQueues, countStalledRuns, countStates } from './job-numbers';
 import type { Recorder } from './recorder';
 
 /** Numbers of jobs are kept so long, and what took its time to count so much longer. */
@@ -90,7 +90,8 @@ async function numbersOf(context: () => Promise<Ctx>): Promise<JobNumbers & { se
   const ctx = await context().catch(report);
   const states = ctx && (await countStates(ctx).catch(report));
   const queues = ctx && (await countQueues(ctx).catch(report));
-  return { states, queues, seconds: (performance.now() - started) / 1000 };
+  const stalledRuns = ctx && (await countStalledRuns(ctx).catch(report));
+  return { states, queues, stalledRuns, seconds: (performance.now() - started) / 1000 };
 }
 
 function report(error: unknown): null {
@@ -102,6 +103,7 @@ function report(error: unknown): null {
 async function jobText({
   states,
   queues,
+  stalledRuns,
   seconds,
 }: JobNumbers & { seconds: number }): Promise<string> {
   const registers = [new Registry()];
@@ -118,6 +120,11 @@ async function jobText({
     Date.now() / 1000,
   );
   gauge('good_job_collected_duration_seconds', 'How long it took to count them.').set(seconds);
+  if (stalledRuns !== null)
+    gauge(
+      'good_job_console_bulk_runs_interrupted',
+      'Bulk runs that servers continued several times without progress, and that wait for a person.',
+    ).set(stalledRuns);
   if (states) {
     const jobs = gauge(
       'good_job_jobs',

@@ -1,13 +1,13 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
+import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { nameText } from '../input';
 import { isFilterText } from '../text';
 import { type PauseOutcome, changePause } from './mutations';
 
-const input = z.object({
+const input = z.strictObject({
   action: z.enum(['pause', 'unpause']),
   kind: z.enum(PAUSE_KINDS),
   name: nameText.max(1000),
@@ -31,9 +31,11 @@ export async function changePauses(
 
 /** The same from the confirmation page's form: answers with the page of pauses and what became of it. */
 export async function submitPause(sent: FormData): Promise<string> {
-  const form = formOf(sent);
-  const [action, kind, name] = ['action', 'kind', 'name'].map((field) => form.get(field));
-  const result = await change({ action, kind, name, reason: form.get('reason') });
+  const form = readForm(sent, ['action', 'kind', 'name', 'reason']);
+  const [action, kind, name] = (['action', 'kind', 'name'] as const).map((field) =>
+    form?.get(field),
+  );
+  const result = await change(form && { action, kind, name, reason: form.get('reason') });
   const outcome = result.ok
     ? result.value.outcome === 'refused'
       ? result.value.code
@@ -41,5 +43,6 @@ export async function submitPause(sent: FormData): Promise<string> {
     : result.error;
   return navigateTo(
     `/pauses?${new URLSearchParams({ did: String(action), outcome, ...(typeof name === 'string' && isFilterText(name) ? { name: name.slice(0, 200) } : {}) })}`,
+    result.ok ? null : result.error,
   );
 }

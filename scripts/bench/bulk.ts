@@ -197,7 +197,7 @@ async function finished(origin: string, runId: string): Promise<BulkRun> {
   }
 }
 
-/** How much the server's resident memory grows, MB: of the process that `npm start` starts. */
+/** How much the server's resident memory grows, MB; null where the system has no /proc. */
 function watchMemory(pid: number): { stop: () => number | null } {
   const memoryKb = memoryReader(pid);
   if (!memoryKb) return { stop: () => null };

@@ -35,17 +35,17 @@ export async function startConsole(
     DEMO: '',
     NODE_OPTIONS: '',
   };
-  const server = spawn(process.execPath, ['--import', 'tsx', 'scripts/start.ts'], {
+  const server = spawn(process.execPath, ['scripts/start.mjs'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(server, 'exit');
   const stop = async () => {
-    server.kill('SIGTERM');
+    server.kill('SIGINT');
     await exited;
   };
   // Whatever ends the bench ends the server with it.
-  process.once('exit', () => server.kill('SIGTERM'));
+  process.once('exit', () => server.kill('SIGINT'));
   try {
     const { origin, linkFile } = await addressOf(server);
     cookies.set(origin, await signInLocally(origin, tokenIn(linkFile)));

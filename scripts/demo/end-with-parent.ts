@@ -3,8 +3,10 @@
  * signal would tell it.
  */
 const demo = Number(process.env.GOOD_JOB_CONSOLE_DEMO_PID);
-setInterval(() => {
-  if (process.ppid !== demo) process.kill(process.pid, 'SIGTERM');
+const timer = setInterval(() => {
+  if (process.ppid === demo) return;
+  clearInterval(timer);
+  process.kill(process.pid, 'SIGINT');
 }, 1_000).unref();
 
 export {};

@@ -106,7 +106,7 @@ async function makeConsoleSchema(env: Env): Promise<void> {
     applicationName: 'good_job_console_demo',
   });
   try {
-    await db.write((tx) => setUpConsoleSchema(tx));
+    await db.migrate((tx) => setUpConsoleSchema(tx));
     await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
     // The console works without; its audit then goes to stdout.
@@ -162,7 +162,7 @@ async function start(): Promise<void> {
     env: environment,
     nodeArguments: ['--conditions=react-server'],
   });
-  server = startChild('server', 'scripts/start.ts', { cwd: ROOT, env: environment });
+  server = startChild('server', 'scripts/start.mjs', { cwd: ROOT, env: environment });
   for (const child of [worker, server]) {
     void child.ended.then((how) => {
       if (stopping) return;

@@ -26,7 +26,7 @@ export async function signInLocally(
 
 /** The file that the server named in its output; null where none was (yet). */
 export function linkFileIn(output: string): string | null {
-  return /^The link to open it is in the file (.+)$/m.exec(output)?.[1] ?? null;
+  return /The link to open it is in the file ([^"\n]+)/.exec(output)?.[1] ?? null;
 }
 
 /** The token of the link in that file. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { MIGRATIONS } from '../../lib/audit/migrations';
+import { consoleSchemaScript } from '../../lib/audit/setup';
 import type { Role } from '../../lib/auth/permissions';
 import { type Ctx, contextFor } from '../../lib/ctx';
 import { type Database, openDatabase } from '../../lib/db/database';
@@ -29,10 +29,7 @@ export interface CtxOptions {
   reasonRequired?: boolean;
 }
 
-const CONSOLE_SCHEMA_SQL = [
-  'CREATE SCHEMA good_job_console',
-  ...MIGRATIONS.map(({ statements }) => statements),
-];
+const CONSOLE_SCHEMA_SQL = [consoleSchemaScript()];
 
 /** The console's mutations on a database of their own, and other sessions beside them. */
 export class TestConsole {

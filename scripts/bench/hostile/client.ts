@@ -140,7 +140,7 @@ export async function withLoopDelay<T>(
   }
 }
 
-/** The resident memory of the server that `npm start` started, MB; null where the system has no /proc. */
+/** The server's resident memory, MB; null where the system has no /proc. */
 export function watchMemory(pid: number): { peak: () => number | null; stop: () => void } {
   const memoryKb = memoryReader(pid);
   let most = 0;

@@ -1,0 +1,217 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureBuild } from './support/build';
+import { type ConsoleServer, startConsole } from './support/console-server';
+import { connect, startSite, useSite } from './support/site';
+import { expect, httpTest as test } from './support/test';
+
+/* How the server starts, says that it is ready, and stops: real processes and signals. */
+
+const site = useSite('deployment');
+const NOWHERE = 'postgres://nobody@127.0.0.1:1/none';
+
+interface Answer {
+  status: number;
+  close: boolean;
+}
+
+/** The whole answer; rejects when the connection is refused or cut. */
+function get(url: string, headers: Record<string, string>, agent?: http.Agent): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    http
+      .get(url, { headers, agent }, (response) => {
+        response.resume();
+        response.once('close', () =>
+          response.complete
+            ? resolve({
+                status: response.statusCode ?? 0,
+                close: response.headers.connection === 'close',
+              })
+            : reject(new Error('The answer was cut.')),
+        );
+      })
+      .once('error', reject);
+  });
+}
+
+const statusOf = (server: ConsoleServer, address: string) =>
+  get(server.origin + server.basePath + address, {}).then(({ status }) => status);
+
+test('a drain under load refuses and cuts nothing, and /readyz is 503 at once', async () => {
+  test.setTimeout(120_000);
+  const server = await startConsole({
+    databaseUrl: site.databaseUrl,
+    env: { SHUTDOWN_DELAY_SECONDS: '2' },
+  });
+  const headers = { cookie: server.cookie };
+  let signalAt = 0;
+  const results: (Answer & { at: number; ready: boolean })[] = [];
+  const failures: { code: string; at: number }[] = [];
+  const client = async (agent: http.Agent | undefined) => {
+    for (;;) {
+      const at = performance.now();
+      try {
+        for (const address of ['/healthz', '/jobs', '/readyz'])
+          results.push({
+            ...(await get(server.origin + address, headers, agent)),
+            at,
+            ready: address === '/readyz',
+          });
+      } catch (error) {
+        failures.push({ code: (error as NodeJS.ErrnoException).code ?? String(error), at });
+        return;
+      }
+    }
+  };
+  const agents = [1, 2, 3].map(() => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+  const clients = [undefined, ...agents].map(client);
+  await expect.poll(() => results.length, { timeout: 60_000 }).toBeGreaterThan(12);
+  // A page waits for a table until 3 s after the delay.
+  const blocker = await connect(site.databaseUrl);
+  await blocker.query('BEGIN; LOCK TABLE good_job_processes IN ACCESS EXCLUSIVE MODE');
+  const slow = get(`${server.origin}/processes`, headers, agents[0]);
+  await sleep(200);
+  signalAt = performance.now();
+  const ended = server.terminate();
+  await sleep(4_000);
+  await blocker.query('ROLLBACK');
+  await blocker.end();
+  expect((await slow).status).toBe(200);
+  await Promise.all(clients);
+  await ended;
+  const ready = results.filter((one) => one.ready);
+  expect(ready.filter(({ at }) => at < signalAt - 500).map(({ status }) => status)).not.toContain(
+    503,
+  );
+  expect(ready.filter(({ at }) => at > signalAt + 500).every(({ status }) => status === 503)).toBe(
+    true,
+  );
+  expect(results.filter(({ close }) => close).every(({ at }) => at > signalAt)).toBe(true);
+  // 2 s of delay and 9 s of grace.
+  expect(failures.map(({ at }) => at - signalAt).every((ms) => ms > 10_000)).toBe(true);
+});
+
+test('npm start passes SIGTERM on, and leaves no server behind', async () => {
+  test.setTimeout(120_000);
+  ensureBuild();
+  const child = spawn('npm', ['start'], {
+    env: {
+      ...process.env,
+      DATABASE_URL: NOWHERE,
+      PORT: '0',
+      SHUTDOWN_DELAY_SECONDS: '0',
+      BASE_PATH: '',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await listeningPort(child);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  await expect(get(`http://127.0.0.1:${port}/healthz`, {})).rejects.toMatchObject({
+    code: 'ECONNREFUSED',
+  });
+});
+
+test('SIGINT stops without the delay, also when it comes twice at once', async () => {
+  const server = await startConsole({
+    databaseUrl: NOWHERE,
+    env: { SHUTDOWN_DELAY_SECONDS: '600' },
+  });
+  await Promise.all([server.stop(), server.stop()]);
+  await expect(get(`${server.origin}/healthz`, {})).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+test('/readyz is 503 while no page can be served', async () => {
+  for (const [name, sql] of [
+    ['good_job_3', 'ALTER TABLE good_jobs DROP COLUMN locked_by_id'],
+    [
+      'no_tables',
+      'DROP TABLE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings',
+    ],
+  ] as const) {
+    const broken = await startSite(`readyz ${name}`, '', { sql: [sql] });
+    try {
+      expect(await statusOf(broken.server, '/readyz'), name).toBe(503);
+      expect(await statusOf(broken.server, '/healthz'), name).toBe(200);
+    } finally {
+      await broken.stop();
+    }
+  }
+  expect(await statusOf(site.server, '/readyz')).toBe(200);
+});
+
+test('/readyz notices deleted files, and the next start removes what a killed server left', async ({}, testInfo) => {
+  const folder = testInfo.outputPath('copies');
+  mkdirSync(folder, { recursive: true });
+  const options = { databaseUrl: site.databaseUrl, basePath: '/ops', env: { TMPDIR: folder } };
+  const copies = () => readdirSync(folder).filter((name) => /^good-job-console-\w{6}$/.test(name));
+  const first = await startConsole(options);
+  const [left] = copies();
+  expect(await statusOf(first, '/readyz')).toBe(200);
+  rmSync(path.join(folder, left ?? '', '.next/static'), { recursive: true });
+  await expect.poll(() => statusOf(first, '/readyz')).toBe(503);
+  await first.kill();
+  expect(copies()).toEqual([left]);
+  const second = await startConsole(options);
+  expect(copies()).not.toContain(left);
+  expect(copies()).toHaveLength(1);
+  await second.stop();
+  expect(copies()).toEqual([]);
+});
+
+test('the root needs no copy of the build', async ({}, testInfo) => {
+  const folder = testInfo.outputPath('none');
+  mkdirSync(folder, { recursive: true });
+  const server = await startConsole({
+    databaseUrl: NOWHERE,
+    env: { TMPDIR: folder },
+    signIn: false,
+  });
+  expect(readdirSync(folder).filter((name) => /^good-job-console-\w{6}$/.test(name))).toEqual([]);
+  await server.stop();
+});
+
+test('an output that cannot be written ends the server with one sentence', async () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    expect(await endOf(full)).toEqual({
+      code: 1,
+      text: expect.stringMatching(/^No space is left on the device.*\(ENOSPC\)\.\n$/) as unknown,
+    });
+  } finally {
+    closeSync(full);
+  }
+  expect(await endOf('pipe')).toEqual({
+    code: 1,
+    text: expect.stringMatching(/^Nobody reads the output any more.*\(EPIPE\)\.\n$/) as unknown,
+  });
+});
+
+/** How a server ends whose output is `stdout`, a pipe without a reader or a file. */
+async function endOf(stdout: 'pipe' | number): Promise<{ code: number | null; text: string }> {
+  const child = spawn(process.execPath, [process.env.GJC_E2E_MAIN ?? ensureBuild()], {
+    env: { ...process.env, DATABASE_URL: NOWHERE, PORT: '0', BASE_PATH: '' },
+    stdio: ['ignore', stdout, 'pipe'],
+  });
+  child.stdout?.destroy();
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, text };
+}
+
+function listeningPort(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const port = /listens on http:\/\/[^\s/]*:(\d+)/.exec(text)?.[1];
+      if (port) resolve(Number(port));
+    });
+    child.once('exit', () => reject(new Error(`It ended: ${text}`)));
+  });
+}

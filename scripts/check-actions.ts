@@ -1,0 +1,111 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import ts from 'typescript';
+
+/*
+ * The key of the Server Actions is public (scripts/build.ts), so nothing may depend on its encryption: every action is an
+ * exported function of a 'use server' module, and none has bound or captured values, which React would send to the
+ * browser. A name that a schema does not have is rejected, because it may have been meant to narrow the action.
+ */
+
+const FOLDERS = ['app', 'components', 'lib'];
+const DIRECTIVE = 'use server';
+
+/** One sentence for each place that breaks a rule; `root` is the project's folder. */
+export function findActionProblems(root: string): string[] {
+  return FOLDERS.flatMap((folder) => {
+    const files = readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' });
+    return files
+      .filter((file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$/.test(file))
+      .flatMap((file) => {
+        const name = path.join(folder, file);
+        return problemsOf(name, readFileSync(path.join(root, name), 'utf8'));
+      });
+  });
+}
+
+/** The same for the text of one file. */
+export function problemsOf(name: string, text: string): string[] {
+  const source = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  const problems: string[] = [];
+  const report = (node: ts.Node, sentence: string) =>
+    problems.push(
+      `${name}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}: ${sentence}`,
+    );
+  const isActionModule = hasDirective(source.statements);
+  if (isActionModule) source.statements.forEach((statement) => checkExport(statement, report));
+  const visit = (node: ts.Node): void => {
+    if (ts.isBlock(node) && hasDirective(node.statements))
+      report(
+        node,
+        `a function must not be marked '${DIRECTIVE}' by itself: export it from a module that is.`,
+      );
+    if (namesBind(node))
+      report(
+        node,
+        'bind must not be used: the values bound to an action would go through the browser.',
+      );
+    if (isActionModule && isLooseObject(node))
+      report(node, 'the schema of an action must be z.strictObject.');
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return problems;
+}
+
+/** The directives are the string statements that a module or a function begins with. */
+function hasDirective(statements: readonly ts.Statement[]): boolean {
+  for (const statement of statements) {
+    if (!ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression)) break;
+    if (statement.expression.text === DIRECTIVE) return true;
+  }
+  return false;
+}
+
+function checkExport(
+  statement: ts.Statement,
+  report: (node: ts.Node, sentence: string) => void,
+): void {
+  const modifiers = ts.canHaveModifiers(statement) ? (ts.getModifiers(statement) ?? []) : [];
+  const isExported = modifiers.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+  const isExport =
+    isExported || ts.isExportDeclaration(statement) || ts.isExportAssignment(statement);
+  const isType =
+    ts.isInterfaceDeclaration(statement) ||
+    ts.isTypeAliasDeclaration(statement) ||
+    (ts.isExportDeclaration(statement) && statement.isTypeOnly);
+  if (isExport && !isType && !ts.isFunctionDeclaration(statement))
+    report(statement, `a '${DIRECTIVE}' module must export function declarations only.`);
+}
+
+/** `x.bind`, `x?.bind`, `x['bind']` and `const { bind } = x`. */
+function namesBind(node: ts.Node): boolean {
+  if (ts.isPropertyAccessExpression(node)) return node.name.text === 'bind';
+  if (ts.isElementAccessExpression(node))
+    return (
+      ts.isStringLiteralLike(node.argumentExpression) && node.argumentExpression.text === 'bind'
+    );
+  return ts.isBindingElement(node) && (node.propertyName ?? node.name).getText() === 'bind';
+}
+
+function isLooseObject(node: ts.Node): boolean {
+  return (
+    ts.isPropertyAccessExpression(node) &&
+    node.expression.getText() === 'z' &&
+    ['object', 'looseObject', 'any', 'record'].includes(node.name.text)
+  );
+}
+
+/** The same for what Next has built: `manifest` is the text of its server-reference-manifest.json. */
+export function findManifestProblems(manifest: string): string[] {
+  const { node, edge } = JSON.parse(manifest) as Record<
+    'node' | 'edge',
+    Record<string, { filename?: string; exportedName?: string }>
+  >;
+  return Object.entries({ ...node, ...edge })
+    .filter(([, { exportedName = '' }]) => !/^[A-Za-z]\w*$/.test(exportedName))
+    .map(
+      ([id, { filename, exportedName }]) =>
+        `${filename}: the action ${exportedName ?? id} is inline.`,
+    );
+}
