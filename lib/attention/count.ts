@@ -3,9 +3,8 @@ import type { Ctx } from '../ctx';
 import { lastAttention } from './queries';
 import { SEVERITIES, type Severity } from './types';
 
-const FRESH_MS = 10_000;
-/** Older than this it is better to show none. */
-const MAX_AGE_MS = 10 * 60_000;
+/** An older number is not shown. */
+const MAX_STALE_MS = 10 * 60_000;
 
 export interface AttentionCount {
   findings: number;
@@ -18,9 +17,9 @@ export interface AttentionCount {
  * the answer when it is ten seconds old. Null: nothing, or not known yet.
  */
 export function attentionCount(ctx: Ctx): AttentionCount | null {
-  const severities = (
-    lastAttention(ctx, { freshMs: FRESH_MS, maxAgeMs: MAX_AGE_MS })?.checks ?? []
-  ).flatMap((check) => (check.result === 'found' ? [check.finding.severity] : []));
+  const severities = (lastAttention(ctx, MAX_STALE_MS)?.checks ?? []).flatMap((check) =>
+    check.result === 'found' ? [check.finding.severity] : [],
+  );
   const severity = SEVERITIES.find((one) => severities.includes(one));
   return severity ? { findings: severities.length, severity } : null;
 }

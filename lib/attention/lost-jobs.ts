@@ -1,16 +1,16 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import type { Ctx } from '../ctx';
 import { isHeld } from '../good-job/locks';
 import { runningByIndex } from '../good-job/running';
-import type { DetectedSchema } from '../good-job/schema';
 import { readyAt } from '../good-job/states';
 import { type Found, type Look, countUpTo } from './look';
 import { type FindingOf, ITEMS_SHOWN, type LostJob } from './types';
 
 const LOOKED_FOR = 1_000;
 const TEXT_SHOWN = 300;
-const RELEASED_KEPT_MS = 600_000;
+const RELEASED_TTL_MS = 600_000;
 
 interface Taken {
   id: string;
@@ -46,21 +46,14 @@ async function lostJobs({ ctx: { gj }, grace, read }: Look, kind: Kind): Promise
   });
 }
 
-/** Jobs that this console gave back, and when (ms): a worker is given time to take them. Modules are instantiated more than once in one server. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleReleased?: WeakMap<DetectedSchema, Map<string, number>>;
-};
-const released = (shared.goodJobConsoleReleased ??= new WeakMap<
-  DetectedSchema,
-  Map<string, number>
->());
+/** Jobs that this console released, and when (ms): a worker is given time to take them. */
+const released = new ProcessCache<number>('released jobs', {
+  ttlMs: RELEASED_TTL_MS,
+  maxEntries: 20_000,
+});
 
 export function noteReleased({ gj }: Ctx, ids: string[]): void {
-  const recent = new Map(
-    [...(released.get(gj.schema) ?? [])].filter(([, at]) => at > Date.now() - RELEASED_KEPT_MS),
-  );
-  for (const id of ids) recent.set(id, Date.now());
-  released.set(gj.schema, recent);
+  for (const id of ids) released.set(gj.schema.identity, id, Date.now());
 }
 
 /** Those that GoodJob's own clean-up would give back. */
@@ -86,10 +79,10 @@ async function find(
   },
 ): Promise<Found> {
   const { gj } = look.ctx;
-  const given = which === 'free' ? released.get(gj.schema) : undefined;
-  const lost = (await lostJobs(look, which)).filter(
-    (id) => (given?.get(id) ?? 0) < Date.now() - look.grace.unservedS * 1000,
-  );
+  const isGiven = (id: string) =>
+    which === 'free' &&
+    (released.peek(gj.schema.identity, id) ?? 0) >= Date.now() - look.grace.unservedS * 1000;
+  const lost = (await lostJobs(look, which)).filter((id) => !isGiven(id));
   if (lost.length === 0) return { finding: null };
   const host = sql`CASE jsonb_typeof(p.state -> 'hostname') WHEN 'string' THEN left(p.state ->> 'hostname', ${TEXT_SHOWN}) END`;
   const jobs = await look.read((tx) =>

@@ -43,21 +43,25 @@ it('separates scopes and keys', async () => {
 });
 
 it('answers a stale value at once and loads one new value behind it', async () => {
-  const cache = newCache({ staleMs: 500 });
+  const cache = newCache();
+  const stale = { staleMs: 500 };
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(1_200);
-  expect(await cache.get('a', 'k', load)).toBe(1);
-  expect(await cache.get('a', 'k', load)).toBe(2);
+  expect(await cache.get('a', 'k', load, stale)).toBe(1);
+  expect(await cache.get('a', 'k', load, stale)).toBe(2);
   vi.advanceTimersByTime(1_500);
-  expect(await cache.get('a', 'k', load)).toBe(3);
+  expect(await cache.get('a', 'k', load, stale)).toBe(3);
 });
 
 it('waits for a new value at most `waitMs` before it answers the stale one', async () => {
-  const cache = newCache({ staleMs: 60_000, waitMs: 250 });
+  const cache = newCache();
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(1_000);
   let finish: (value: number) => void = () => undefined;
-  const answer = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)));
+  const answer = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)), {
+    staleMs: 60_000,
+    waitMs: 250,
+  });
   await vi.advanceTimersByTimeAsync(250);
   expect(await answer).toBe(1);
   finish(7);
@@ -73,27 +77,42 @@ it('does not store a failure, and throws it to those who wait', async () => {
 });
 
 it('keeps the stale value when the load behind it fails, and retries after 5 s', async () => {
-  const cache = newCache({ staleMs: 60_000 });
+  const cache = newCache();
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(1_000);
   const fail = vi.fn(() => Promise.reject(new Error('down')));
   for (const _ of [1, 2, 3]) {
-    expect(cache.latest('a', 'k', fail)).toBe(1);
+    expect(cache.latest('a', 'k', fail, { staleMs: 60_000 })).toBe(1);
     await vi.advanceTimersByTimeAsync(0);
   }
   expect(fail).toHaveBeenCalledTimes(1);
   vi.advanceTimersByTime(5_000);
-  cache.latest('a', 'k', fail);
+  cache.latest('a', 'k', fail, { staleMs: 60_000 });
   expect(fail).toHaveBeenCalledTimes(2);
 });
 
 it('returns the latest value without waiting, and none before the first load', async () => {
-  const cache = newCache({ staleMs: 500 });
-  expect(cache.latest('a', 'k', load)).toBeUndefined();
+  const cache = newCache();
+  expect(cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
   await vi.advanceTimersByTimeAsync(0);
-  expect(cache.latest('a', 'k', load)).toBe(1);
+  expect(cache.latest('a', 'k', load, { staleMs: 500 })).toBe(1);
   vi.advanceTimersByTime(1_500);
-  expect(cache.latest('a', 'k', load)).toBeUndefined();
+  expect(cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
+});
+
+it('refreshes behind a stale value alone, which it answers meanwhile', async () => {
+  const cache = newCache();
+  const stale = { staleMs: 500 };
+  cache.refresh('a', 'k', load, stale);
+  cache.set('a', 'k', 7);
+  cache.refresh('a', 'k', load, stale);
+  expect(load).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1_200);
+  expect(cache.peek('a', 'k')).toBeUndefined();
+  cache.refresh('a', 'k', load, stale);
+  expect(cache.peek('a', 'k')).toBe(7);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(cache.peek('a', 'k')).toBe(1);
 });
 
 it('does not store a load that was under way when its key was deleted', async () => {

@@ -10,12 +10,15 @@ import { LRUCache } from 'lru-cache';
 export interface CacheOptions<Value> {
   /** How long a value is fresh, or how to tell from the milliseconds that its load took. `Infinity`: until it is deleted. */
   ttlMs: number | ((loadMs: number, value: Value) => number);
-  /** After `ttlMs`: how long the old value is still answered while a new one loads. Default 0: readers wait for the new one. */
-  staleMs?: number;
-  /** How long a reader waits for the new value before it gets the stale one. Default 0. */
-  waitMs?: number;
   /** Over all scopes; the least recently read entry is dropped first. */
   maxEntries: number;
+}
+
+export interface StaleOptions {
+  /** After the TTL: how long the old value is still answered while a new one loads. */
+  staleMs: number;
+  /** How long the reader waits for the new value before it gets the stale one. Default 0. */
+  waitMs?: number;
 }
 
 interface Loaded<Value> {
@@ -53,13 +56,17 @@ export class ProcessCache<Value> {
   }
 
   /** The fresh value, loaded once for all who ask meanwhile; a stale one within `staleMs`. Throws what the load throws. */
-  async get(scope: string, key: string, load: () => Promise<Value>): Promise<Value> {
+  async get(
+    scope: string,
+    key: string,
+    load: () => Promise<Value>,
+    { staleMs, waitMs = 0 }: StaleOptions = { staleMs: 0 },
+  ): Promise<Value> {
     const entry = this.entryOf(scope, key);
     if (isFresh(entry)) return entry.loaded.value;
-    const stale = this.staleValue(entry);
+    const stale = staleValue(entry, staleMs);
     if (!stale) return this.load(entry, load);
     const loading = this.loadBehind(entry, load);
-    const { waitMs = 0 } = this.options;
     if (!loading || waitMs === 0) return stale.value;
     return Promise.race([
       loading.catch(() => stale.value),
@@ -71,17 +78,29 @@ export class ProcessCache<Value> {
    * The last value at once, fresh or stale, and a load behind it when it is not fresh; undefined when there is none
    * within `staleMs`. A failed load is silent: who needs the value calls `get`.
    */
-  latest(scope: string, key: string, load: () => Promise<Value>): Value | undefined {
+  latest(
+    scope: string,
+    key: string,
+    load: () => Promise<Value>,
+    { staleMs }: StaleOptions,
+  ): Value | undefined {
     const entry = this.entryOf(scope, key);
     if (isFresh(entry)) return entry.loaded.value;
     this.loadBehind(entry, load)?.catch(() => undefined);
-    return this.staleValue(entry)?.value;
+    return staleValue(entry, staleMs)?.value;
   }
 
-  /** The fresh value, without a load. */
+  /** Loads behind a stale value; does nothing where there is none, or a fresh one. */
+  refresh(scope: string, key: string, load: () => Promise<Value>, { staleMs }: StaleOptions): void {
+    const entry = this.store.get(keyOf(scope, key));
+    if (entry && !isFresh(entry) && staleValue(entry, staleMs))
+      this.loadBehind(entry, load)?.catch(() => undefined);
+  }
+
+  /** The fresh value, or the stale one while `refresh` or another reader loads its successor; never loads. */
   peek(scope: string, key: string): Value | undefined {
     const entry = this.store.get(keyOf(scope, key));
-    return entry && isFresh(entry) ? entry.loaded.value : undefined;
+    return entry && (isFresh(entry) || entry.loading) ? entry.loaded?.value : undefined;
   }
 
   /** A value that the caller has loaded itself, in `loadMs`. */
@@ -99,11 +118,6 @@ export class ProcessCache<Value> {
     const entry = this.store.get(id) ?? { retryAt: 0 };
     if (!this.store.has(id)) this.store.set(id, entry);
     return entry;
-  }
-
-  private staleValue({ loaded }: Entry<Value>): Loaded<Value> | null {
-    const { staleMs = 0 } = this.options;
-    return loaded && loaded.freshUntil + staleMs > Date.now() ? loaded : null;
   }
 
   private loadBehind(entry: Entry<Value>, load: () => Promise<Value>): Promise<Value> | null {
@@ -137,6 +151,10 @@ export class ProcessCache<Value> {
 
 function isFresh<Value>(entry: Entry<Value>): entry is Entry<Value> & { loaded: Loaded<Value> } {
   return entry.loaded !== undefined && entry.loaded.freshUntil > Date.now();
+}
+
+function staleValue<Value>({ loaded }: Entry<Value>, staleMs: number): Loaded<Value> | null {
+  return loaded && loaded.freshUntil + staleMs > Date.now() ? loaded : null;
 }
 
 /** `base` ms, and `factor` ms for each millisecond that the load took, so that an expensive value loads less often. */

@@ -1,10 +1,10 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import { countCronEntries } from '../cron/entries';
 import type { Ctx } from '../ctx';
 import { pausedNames } from '../good-job/pauses';
 import { processStateOf } from '../good-job/processes';
-import type { DetectedSchema } from '../good-job/schema';
 import { isInState } from '../good-job/states';
 import type { Count } from '../jobs/types';
 
@@ -20,41 +20,22 @@ export interface NavigationCounts {
 }
 
 const AT_LEAST = 10_000;
-const FRESH_MS = 10_000;
-const MAX_AGE_MS = 10 * 60_000;
+const TTL_MS = 10_000;
+/** Older numbers are not shown. */
+const MAX_STALE_MS = 10 * 60_000;
 const TIMEOUT_MS = 2_000;
 
-interface Kept {
-  last: NavigationCounts | null;
-  at: number;
-  /** Nobody looks again before that. */
-  until: number;
-}
+const cache = new ProcessCache<NavigationCounts>('navigation', {
+  ttlMs: TTL_MS,
+  maxEntries: 20,
+});
 
-/** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleNavigation?: WeakMap<DetectedSchema, Kept>;
-};
-const kept = (shared.goodJobConsoleNavigation ??= new WeakMap<DetectedSchema, Kept>());
-
-/** The numbers as they were last counted, at once, and counted again behind the answer once they are ten seconds old. Null: not known yet. */
+/** The last numbers, at once; a new count runs behind the answer once they are ten seconds old. Null: not known yet. */
 export function navigationCounts(ctx: Ctx): NavigationCounts | null {
-  const known = kept.get(ctx.gj.schema);
-  const now = Date.now();
-  if (!known || known.until <= now) {
-    const entry: Kept = {
-      last: known?.last ?? null,
-      at: known?.at ?? 0,
-      until: now + TIMEOUT_MS * 3,
-    };
-    kept.set(ctx.gj.schema, entry);
-    void readNavigationCounts(ctx).then(
-      (last) => Object.assign(entry, { last, at: Date.now(), until: Date.now() + FRESH_MS }),
-      // The page itself says what is wrong with the database.
-      () => undefined,
-    );
-  }
-  return known?.last && now - known.at <= MAX_AGE_MS ? known.last : null;
+  const counts = cache.latest(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), {
+    staleMs: MAX_STALE_MS,
+  });
+  return counts ?? null;
 }
 
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
