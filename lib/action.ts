@@ -34,7 +34,7 @@ export async function runAction<Input, T>(
   schema: z.ZodType<Input>,
   input: unknown,
   fn: (ctx: Ctx, input: Input) => Promise<T>,
-  name = 'action',
+  name: string,
 ): Promise<ActionResult<T>> {
   const [parsed, reason] = [schema.safeParse(input), reasonOf.safeParse(input)];
   try {

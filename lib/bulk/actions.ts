@@ -78,8 +78,11 @@ export async function controlBulkAction(
 export async function submitBulkControl(sent: FormData): Promise<string> {
   const form = formOf(sent);
   const id = form.get('id');
-  const result = await runAction(control, { id, control: form.get('control') }, (ctx, input) =>
-    controlRun(ctx, input.id, input.control),
+  const result = await runAction(
+    control,
+    { id, control: form.get('control') },
+    (ctx, input) => controlRun(ctx, input.id, input.control),
+    'controlBulk',
   );
   const failed = !result.ok ? result.error : result.value === 'done' ? null : result.value;
   return navigateTo(

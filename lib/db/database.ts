@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Sql } from 'sql-template-tag';
-import { isConnectionLoss, isIdleTimeout, toConsoleError } from './errors';
+import { isClientTimeout, isConnectionLoss, isIdleTimeout, toConsoleError } from './errors';
 import { connectionConfig, tlsFailureReason } from './connection';
 import { typeParsers } from './types-parser';
 import type { Tx } from './types';
@@ -20,7 +20,7 @@ export interface ReadOptions {
 export interface Database {
   /** At most. */
   connections: number;
-  /** A read-only transaction; tried once more when the connection turns out to be gone. */
+  /** A read-only transaction; `fn` runs again when the connection turns out to be gone, so it changes nothing outside. */
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Every write of a viewer goes through transaction(ctx, permission, fn); lib/sessions writes without one. */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
@@ -111,10 +111,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     } catch (cause) {
       // Statements after it fail too, but do not say why.
       const error: unknown = isIdleTimeout(lost) ? lost : cause;
-      let broken: unknown = lost;
-      if (isConnectionLoss(error) || /timeout/.test(String(error))) broken = error;
-      await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError));
-      release(broken);
+      release(await brokenBy(client, error, lost));
       throw error;
     }
   }
@@ -154,6 +151,23 @@ export function openDatabase(options: DatabaseOptions): Database {
       await (await pool)?.end();
     },
   };
+}
+
+/**
+ * Why the connection cannot be used again after a failed statement; undefined: it was rolled back. A statement that the
+ * server cancelled at its own timeout leaves the connection healthy.
+ */
+async function brokenBy(
+  client: pg.PoolClient,
+  error: unknown,
+  lost: Error | undefined,
+): Promise<unknown> {
+  if (lost) return lost;
+  if (isConnectionLoss(error) || isClientTimeout(error)) return error;
+  return client.query('ROLLBACK').then(
+    () => undefined,
+    (rollbackError: unknown) => rollbackError,
+  );
 }
 
 /** An idle connection may have died with the server since its last use: nothing was executed, so a fresh one is tried. */
