@@ -10,7 +10,7 @@ import { type DetectedConsoleSchema, detectConsoleSchema } from './audit/detect'
 import { printAudit } from './audit/print';
 import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
 import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
-import { ProcessCache } from './core/process-cache';
+import { ProcessCache, expireAfterWrite } from './core/process-cache';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
 import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from './env';
@@ -254,6 +254,8 @@ export async function transaction<T>(
       return forgetDetected(error);
     });
   printed.forEach(printAudit);
+  // A bulk run expires nothing with each of its steps.
+  if (attempt) expireAfterWrite(ctx.gj.schema.identity);
   return result;
 }
 

@@ -13,11 +13,12 @@ export interface AttentionCount {
 }
 
 /**
- * How many findings /attention has, for the navigation: what was found last, at once, and looked for again behind
- * the answer when it is ten seconds old. Null: nothing, or not known yet.
+ * How many findings /attention has, for the navigation: those of the last search, at once; another runs behind the answer
+ * when it is half a minute old. Null: nothing, or not known yet.
  */
-export function attentionCount(ctx: Ctx): AttentionCount | null {
-  const severities = (lastAttention(ctx, MAX_STALE_MS)?.checks ?? []).flatMap((check) =>
+export async function attentionCount(ctx: Ctx): Promise<AttentionCount | null> {
+  const attention = await lastAttention(ctx, MAX_STALE_MS);
+  const severities = (attention?.checks ?? []).flatMap((check) =>
     check.result === 'found' ? [check.finding.severity] : [],
   );
   const severity = SEVERITIES.find((one) => severities.includes(one));

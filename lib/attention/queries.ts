@@ -17,6 +17,7 @@ const STALE_MS = 60_000;
 const cache = new ProcessCache<Attention>('attention', {
   ttlMs: costTtl(TTL_MS, TTL_PER_QUERY_MS, MAX_TTL_MS),
   maxEntries: 20,
+  expiresOnWrite: true,
 });
 
 /** What needs attention, as of a few seconds ago; while a search takes its time, the result of the one before. */
@@ -27,14 +28,14 @@ export function getAttention(ctx: Ctx): Promise<Attention> {
   });
 }
 
-/** The last result, without waiting; null: there is none, or an older one than `staleMs`. Searches behind the answer when it is not fresh. */
-export function lastAttention(ctx: Ctx, staleMs: number): Attention | null {
-  return cache.latest(ctx.gj.schema.identity, keyOf(ctx), () => search(ctx), { staleMs }) ?? null;
-}
+/** Readers who only count findings let a result get this much older, so that a page view rarely pays for a search. */
+const COUNT_IDLE_MS = 20_000;
 
-/** After a repair, the next reader searches anew. */
-export function forgetAttention(ctx: Ctx): void {
-  cache.delete(ctx.gj.schema.identity, keyOf(ctx));
+/** The last result, without waiting; null: there is none, or an older one than `staleMs`. Searches behind the answer when it is older than half a minute. */
+export async function lastAttention(ctx: Ctx, staleMs: number): Promise<Attention | null> {
+  const { identity } = ctx.gj.schema;
+  const options = { staleMs, idleMs: COUNT_IDLE_MS };
+  return (await cache.latest(identity, keyOf(ctx), () => search(ctx), options)) ?? null;
 }
 
 /** What the findings depend on besides GoodJob's tables. */

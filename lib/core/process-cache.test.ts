@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type CacheOptions, ProcessCache, costTtl } from './process-cache';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type CacheOptions, ProcessCache, costTtl, expireAfterWrite } from './process-cache';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -82,22 +82,22 @@ it('keeps the stale value when the load behind it fails, and retries after 5 s',
   vi.advanceTimersByTime(1_000);
   const fail = vi.fn(() => Promise.reject(new Error('down')));
   for (const _ of [1, 2, 3]) {
-    expect(cache.latest('a', 'k', fail, { staleMs: 60_000 })).toBe(1);
+    expect(await cache.latest('a', 'k', fail, { staleMs: 60_000 })).toBe(1);
     await vi.advanceTimersByTimeAsync(0);
   }
   expect(fail).toHaveBeenCalledTimes(1);
   vi.advanceTimersByTime(5_000);
-  cache.latest('a', 'k', fail, { staleMs: 60_000 });
+  await cache.latest('a', 'k', fail, { staleMs: 60_000 });
   expect(fail).toHaveBeenCalledTimes(2);
 });
 
 it('returns the latest value without waiting, and none before the first load', async () => {
   const cache = newCache();
-  expect(cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
+  expect(await cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
   await vi.advanceTimersByTimeAsync(0);
-  expect(cache.latest('a', 'k', load, { staleMs: 500 })).toBe(1);
+  expect(await cache.latest('a', 'k', load, { staleMs: 500 })).toBe(1);
   vi.advanceTimersByTime(1_500);
-  expect(cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
+  expect(await cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
 });
 
 it('refreshes behind a stale value alone, which it answers meanwhile', async () => {
@@ -155,4 +155,57 @@ it('is the same cache in every module that names it', async () => {
   const again = await import('./process-cache');
   expect(again.ProcessCache).not.toBe(ProcessCache);
   expect(new again.ProcessCache<number>('test shared', options).peek('a', 'k')).toBe(5);
+});
+
+describe('after a write', () => {
+  const expiring = () => newCache({ expiresOnWrite: true });
+
+  it('loads anew at the next read, in the scope of the write alone', async () => {
+    const cache = expiring();
+    await cache.get('a', 'k', load);
+    await cache.get('b', 'k', load);
+    expireAfterWrite('a');
+    expect(await cache.get('a', 'k', load)).toBe(3);
+    expect(await cache.get('b', 'k', load)).toBe(2);
+  });
+
+  it('makes a reader of the latest value wait for the new one, a second at most', async () => {
+    const cache = expiring();
+    await cache.get('a', 'k', load);
+    expireAfterWrite('a');
+    expect(await cache.latest('a', 'k', load, { staleMs: 60_000 })).toBe(2);
+    expireAfterWrite('a');
+    const answer = cache.latest('a', 'k', () => new Promise(() => undefined), { staleMs: 60_000 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await answer).toBe(2);
+  });
+
+  it('does not store a load that began before it', async () => {
+    const cache = expiring();
+    let finish: (value: number) => void = () => undefined;
+    const before = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)));
+    expireAfterWrite('a');
+    finish(9);
+    expect(await before).toBe(9);
+    expect(await cache.get('a', 'k', load)).toBe(1);
+  });
+
+  it('leaves a cache alone that a write cannot make wrong', async () => {
+    const cache = newCache();
+    await cache.get('a', 'k', load);
+    expireAfterWrite('a');
+    expect(await cache.get('a', 'k', load)).toBe(1);
+  });
+});
+
+it('starts no load behind a value that is stale for less than `idleMs`', async () => {
+  const cache = newCache();
+  await cache.get('a', 'k', load);
+  vi.advanceTimersByTime(1_500);
+  const options = { staleMs: 60_000, idleMs: 1_000 };
+  expect(await cache.latest('a', 'k', load, options)).toBe(1);
+  expect(load).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(1_000);
+  expect(await cache.latest('a', 'k', load, options)).toBe(1);
+  expect(load).toHaveBeenCalledTimes(2);
 });

@@ -12,6 +12,8 @@ export interface CacheOptions<Value> {
   ttlMs: number | ((loadMs: number, value: Value) => number);
   /** Over all scopes; the least recently read entry is dropped first. */
   maxEntries: number;
+  /** Whether a value may be wrong once a viewer of this server has changed something: `expireAfterWrite` ends its TTL. */
+  expiresOnWrite?: boolean;
 }
 
 export interface StaleOptions {
@@ -31,28 +33,53 @@ interface Entry<Value> {
   loading?: Promise<Value>;
   /** After a failed load no other is started behind a reader until then. */
   retryAt: number;
+  /** A write has ended its TTL: who reads it waits for a new value. */
+  isExpired?: boolean;
 }
 
 /** Readers who wait for nothing do not keep asking a database that fails. */
 const RETRY_MS = 5_000;
+/** How long a reader who could do with a stale value waits for the value after a write. */
+const AFTER_WRITE_WAIT_MS = 1_000;
 
-type Store<Value> = LRUCache<string, Entry<Value>>;
+interface Store<Value> {
+  entries: LRUCache<string, Entry<Value>>;
+  expiresOnWrite: boolean;
+}
 const shared = globalThis as typeof globalThis & {
   goodJobConsoleCaches?: Map<string, Store<unknown>>;
 };
 const stores = (shared.goodJobConsoleCaches ??= new Map());
 
+/** Ends the TTL of all values of this scope that a write may have made wrong; a load that is under way is not stored. */
+export function expireAfterWrite(scope: string): void {
+  const prefix = keyPrefix(scope);
+  for (const { entries, expiresOnWrite } of stores.values()) {
+    if (!expiresOnWrite) continue;
+    for (const [key, { loaded }] of entries.entries())
+      if (key.startsWith(prefix))
+        entries.set(key, {
+          loaded: loaded && { ...loaded, freshUntil: Math.min(loaded.freshUntil, Date.now()) },
+          retryAt: 0,
+          isExpired: true,
+        });
+  }
+}
+
 export class ProcessCache<Value> {
-  private readonly store: Store<Value>;
+  private readonly store: Store<Value>['entries'];
 
   /** Two caches of one name are the same cache. */
   constructor(
     name: string,
     private readonly options: CacheOptions<Value>,
   ) {
-    const store = stores.get(name) ?? new LRUCache({ max: options.maxEntries });
+    const store = stores.get(name) ?? {
+      entries: new LRUCache({ max: options.maxEntries }),
+      expiresOnWrite: options.expiresOnWrite ?? false,
+    };
     stores.set(name, store);
-    this.store = store as Store<Value>;
+    this.store = (store as Store<Value>).entries;
   }
 
   /** The fresh value, loaded once for all who ask meanwhile; a stale one within `staleMs`. Throws what the load throws. */
@@ -67,27 +94,28 @@ export class ProcessCache<Value> {
     const stale = staleValue(entry, staleMs);
     if (!stale) return this.load(entry, load);
     const loading = this.loadBehind(entry, load);
-    if (!loading || waitMs === 0) return stale.value;
-    return Promise.race([
-      loading.catch(() => stale.value),
-      sleep(waitMs, stale.value, { ref: false }),
-    ]);
+    return loading ? withinWait(entry, loading, stale.value, waitMs) : stale.value;
   }
 
   /**
    * The last value at once, fresh or stale, and a load behind it when it is not fresh; undefined when there is none
-   * within `staleMs`. A failed load is silent: who needs the value calls `get`.
+   * within `staleMs`. After a write it waits for the new value, a second at most. A failed load is silent: who needs
+   * the value calls `get`. `idleMs`: a value that is stale for less starts no load.
    */
-  latest(
+  async latest(
     scope: string,
     key: string,
     load: () => Promise<Value>,
-    { staleMs }: StaleOptions,
-  ): Value | undefined {
+    { staleMs, idleMs = 0 }: { staleMs: number; idleMs?: number },
+  ): Promise<Value | undefined> {
     const entry = this.entryOf(scope, key);
     if (isFresh(entry)) return entry.loaded.value;
-    this.loadBehind(entry, load)?.catch(() => undefined);
-    return staleValue(entry, staleMs)?.value;
+    const stale = staleValue(entry, staleMs)?.value;
+    const isIdle =
+      !entry.isExpired && entry.loaded && entry.loaded.freshUntil + idleMs > Date.now();
+    const loading = isIdle ? null : this.loadBehind(entry, load);
+    loading?.catch(() => undefined);
+    return loading ? withinWait(entry, loading, stale, 0) : stale;
   }
 
   /** Loads behind a stale value; does nothing where there is none, or a fresh one. */
@@ -133,6 +161,7 @@ export class ProcessCache<Value> {
       (value) => {
         entry.loaded = this.loadedNow(value, Date.now() - startedAt);
         entry.loading = undefined;
+        entry.isExpired = false;
       },
       () => {
         entry.loading = undefined;
@@ -153,6 +182,18 @@ function isFresh<Value>(entry: Entry<Value>): entry is Entry<Value> & { loaded: 
   return entry.loaded !== undefined && entry.loaded.freshUntil > Date.now();
 }
 
+/** The loading value within the time that the reader waits, else the other one. */
+async function withinWait<Value, Other>(
+  { isExpired = false }: Entry<Value>,
+  loading: Promise<Value>,
+  other: Other,
+  waitMs: number,
+): Promise<Value | Other> {
+  const wait = isExpired ? Math.max(waitMs, AFTER_WRITE_WAIT_MS) : waitMs;
+  if (wait === 0) return other;
+  return Promise.race([loading.catch(() => other), sleep(wait, other, { ref: false })]);
+}
+
 function staleValue<Value>({ loaded }: Entry<Value>, staleMs: number): Loaded<Value> | null {
   return loaded && loaded.freshUntil + staleMs > Date.now() ? loaded : null;
 }
@@ -163,4 +204,5 @@ export const costTtl =
   (loadMs: number): number =>
     Math.min(base + loadMs * factor, max);
 
-const keyOf = (scope: string, key: string): string => JSON.stringify([scope, key]);
+const keyPrefix = (scope: string): string => `${JSON.stringify(scope)} `;
+const keyOf = (scope: string, key: string): string => keyPrefix(scope) + key;

@@ -28,11 +28,12 @@ const TIMEOUT_MS = 2_000;
 const cache = new ProcessCache<NavigationCounts>('navigation', {
   ttlMs: TTL_MS,
   maxEntries: 20,
+  expiresOnWrite: true,
 });
 
 /** The last numbers, at once; a new count runs behind the answer once they are ten seconds old. Null: not known yet. */
-export function navigationCounts(ctx: Ctx): NavigationCounts | null {
-  const counts = cache.latest(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), {
+export async function navigationCounts(ctx: Ctx): Promise<NavigationCounts | null> {
+  const counts = await cache.latest(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), {
     staleMs: MAX_STALE_MS,
   });
   return counts ?? null;

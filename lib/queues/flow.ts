@@ -5,7 +5,7 @@ import type { Ctx } from '../ctx';
 import { secondsBetween } from '../db/durations';
 import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
+import { nullOnTimeout } from '../errors';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
@@ -43,13 +43,8 @@ export function flowWithin(ctx: Ctx, range: Range): Promise<Flow | null> {
   const read = () =>
     ctx.db
       .read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true })
-      .catch(tooLate);
+      .catch(nullOnTimeout);
   return cache.get(ctx.gj.schema.identity, range, read, { staleMs: STALE_MS });
-}
-
-function tooLate(error: unknown): null {
-  if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
-  throw error;
 }
 
 interface FlowRow {
