@@ -4,7 +4,7 @@ import type { TextBudget } from './core/text-budget';
 import type { Ctx } from './ctx';
 import { limitedJson } from './db/text-limit';
 import type { Tx } from './db/types';
-import { ConsoleError } from './errors';
+import { nullOnTimeout } from './errors';
 import { parseJson } from './good-job/json';
 import { type Redaction, redaction } from './redaction/redaction';
 import { newPageBudget } from './redaction/row-secrets';
@@ -90,19 +90,19 @@ async function readNames(
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const budget = newPageBudget();
-  const read = async (own: Tx) => {
-    for (let at = 0; at < names.length && budget.remainingBytes > 0; at += NAMES_PER_STATEMENT) {
-      const chunk = names.slice(at, at + NAMES_PER_STATEMENT);
-      await redactChunk(chunk, await jobsOf(ctx, column, chunk, own), budget, found);
-    }
-  };
-  if (tx) await read(tx);
-  else
-    await ctx.db
-      .read(read, { byIndexOnly: true, timeoutMs: TIMEOUT_MS })
-      .catch((error: unknown) => {
-        if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
-      });
+  for (let at = 0; at < names.length && budget.remainingBytes > 0; at += NAMES_PER_STATEMENT) {
+    const chunk = names.slice(at, at + NAMES_PER_STATEMENT);
+    const jobs = tx
+      ? await jobsOf(ctx, column, chunk, tx)
+      : await ctx.db
+          .read((own) => jobsOf(ctx, column, chunk, own), {
+            byIndexOnly: true,
+            timeoutMs: TIMEOUT_MS,
+          })
+          .catch(nullOnTimeout);
+    if (!jobs) break;
+    await redactChunk(chunk, jobs, budget, found);
+  }
   return found;
 }
 

@@ -88,8 +88,10 @@ interface CheckResult {
 
 async function check(look: Look, kind: FindingKind): Promise<CheckResult> {
   try {
-    const { finding, incomplete, errorsOf = [] } = await FINDERS[kind](look);
+    const { finding, incomplete, unknownOnStandby, errorsOf = [] } = await FINDERS[kind](look);
     if (finding) return { check: { kind, result: 'found', finding }, errorsOf };
+    if (unknownOnStandby)
+      return { check: { kind, result: 'unknown', reason: 'standby' }, errorsOf };
     return {
       check: incomplete
         ? { kind, result: 'unknown', reason: 'query_timeout' }

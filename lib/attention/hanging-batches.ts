@@ -48,7 +48,7 @@ export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; inco
   return { ids, incomplete: open.length > LOOKED_AT };
 }
 
-/** By index_good_jobs_on_batch_id and …_on_batch_callback_id. Who holds the batch's lock is checking it right now. */
+/** By index_good_jobs_on_batch_id and …_on_batch_callback_id. Who holds the batch's lock is checking it right now; a standby does not know of locks. */
 async function hangingAmong(
   tx: Tx,
   { ctx: { gj }, grace }: Look,
@@ -56,7 +56,7 @@ async function hangingAmong(
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
     SELECT b.id FROM ${gj.batches} b WHERE b.id = ANY(${ids}::uuid[]) AND ${isHanging(gj, grace.batchS)}
-       AND NOT ${isAdvisoryLocked(advisoryKey('good_job_batches', sql`b.id`))} ORDER BY b.enqueued_at`);
+       AND NOT coalesce(${isAdvisoryLocked(gj, advisoryKey('good_job_batches', sql`b.id`))}, false) ORDER BY b.enqueued_at`);
   return rows.map(({ id }) => id);
 }
 
@@ -64,6 +64,8 @@ async function hangingAmong(
 export async function findHangingBatches(look: Look): Promise<Found> {
   const { ids, incomplete } = await hangingBatchIds(look);
   if (ids.length === 0) return { finding: null, incomplete };
+  // Whoever holds a batch's lock is checking it right now.
+  if (look.ctx.gj.schema.isStandby) return { finding: null, unknownOnStandby: true };
   const { gj } = look.ctx;
   const lastOf = (of: 'batch_id' | 'batch_callback_id') => {
     const belongs = of === 'batch_id' ? sql`j.batch_id = b.id` : sql`j.batch_callback_id = b.id`;

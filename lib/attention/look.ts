@@ -41,6 +41,8 @@ export interface ReadyQueues {
   queues: ReadyQueue[];
   /** There was no time to look at all. */
   incomplete: boolean;
+  /** There may be others: a standby does not know whether the processes that serve them are alive. */
+  unknownOnStandby?: boolean;
 }
 
 /** Jobs that nobody live holds. */
@@ -50,6 +52,8 @@ export interface UnheldJobs {
   items: LostJob[];
   /** Since when the first of all of them is lost. */
   since: string | null;
+  /** There are others of which a standby does not know whether somebody holds them. */
+  unknownOnStandby: boolean;
 }
 
 export interface LostJobs {
@@ -88,6 +92,8 @@ export interface Look {
 export interface Found {
   finding: Finding | null;
   incomplete?: boolean;
+  /** Whether there is something depends on an advisory lock, of which a standby knows nothing. */
+  unknownOnStandby?: boolean;
   errorsOf?: string[];
 }
 

@@ -20,6 +20,8 @@ type Kind = 'claimed' | 'free';
 interface Taken {
   id: string;
   kind: Kind;
+  /** False: a standby does not know whether somebody holds it. */
+  isKnown: boolean;
   /** What changes when somebody else takes it. */
   mark: string;
 }
@@ -43,9 +45,13 @@ export function noteReleased({ gj }: Ctx, ids: string[]): void {
 export async function readLostJobs(look: Look): Promise<LostJobs> {
   const { ctx, read } = look;
   const running = await read((tx) => runningByIndex(tx, ctx.gj)).catch(nullOnTimeout);
-  const jobs = await read(async (tx) => {
+  const { jobs, unknown } = await read(async (tx) => {
     const taken = await readTaken(tx, look, running);
-    return taken.length === 0 ? [] : readStillTaken(tx, look, taken);
+    const known = taken.filter(({ isKnown }) => isKnown);
+    return {
+      jobs: known.length === 0 ? [] : await readStillTaken(tx, look, known),
+      unknown: taken.filter(({ isKnown }) => !isKnown),
+    };
   });
   const of = (kind: Kind): UnheldJobs => {
     const own = jobs.filter((job) => job.kind === kind);
@@ -53,6 +59,7 @@ export async function readLostJobs(look: Look): Promise<LostJobs> {
       ids: own.map(({ id }) => id),
       items: own.flatMap(({ n, job }) => (n <= ITEMS_SHOWN && job ? [job] : [])),
       since: own[0]?.lostSince ?? null,
+      unknownOnStandby: unknown.some((job) => job.kind === kind),
     };
   };
   return { claimed: of('claimed'), free: running === null ? null : of('free') };
@@ -64,13 +71,17 @@ async function readTaken(
   { ctx: { gj }, grace }: Look,
   running: Sql | null,
 ): Promise<Taken[]> {
-  const select = (kind: Kind, where: Sql, graceS: number) => sql`
-    (SELECT j.id, ${kind} AS kind, ${mark} AS mark FROM ${gj.jobs} j
+  const select = (kind: Kind, where: Sql, graceS: number) => {
+    const taken = sql`SELECT j.id, ${kind} AS kind, ${mark} AS mark FROM ${gj.jobs} j
       WHERE ${where} AND j.finished_at IS NULL
         AND coalesce(greatest(j.performed_at, j.locked_at), j.updated_at)
-              < clock_timestamp() - make_interval(secs => ${graceS})
-        AND NOT ${isHeld(gj)}
-      LIMIT ${LOOKED_FOR})`;
+              < clock_timestamp() - make_interval(secs => ${graceS})`;
+    const unknown = sql`UNION ALL (
+      SELECT t.*, false FROM (${taken} AND ${isHeld(gj)} IS NULL LIMIT 1) t)`;
+    return sql`(SELECT t.*, true AS "isKnown" FROM (
+      ${taken} AND NOT ${isHeld(gj)} LIMIT ${LOOKED_FOR}) t)
+      ${gj.schema.isStandby ? unknown : empty}`;
+  };
   // index_good_jobs_on_locked_by_id. Also what was claimed and not started, or claimed once and is due again.
   const claimed = sql`j.locked_by_id IS NOT NULL AND (j.performed_at IS NOT NULL OR ${readyAt} <= now())`;
   const free = sql`${running} AND j.performed_at IS NOT NULL AND j.locked_by_id IS NULL`;
@@ -148,12 +159,12 @@ export async function findInterruptedJobs(look: Look): Promise<Found> {
 }
 
 function found(
-  { ids, items, since }: UnheldJobs,
+  { ids, items, since, unknownOnStandby }: UnheldJobs,
   as: Pick<FindingOf<'lost_jobs'>, 'severity' | 'repair'> & {
     kind: 'lost_jobs' | 'interrupted_jobs';
   },
 ): Found {
-  if (ids.length === 0) return { finding: null };
+  if (ids.length === 0) return { finding: null, unknownOnStandby };
   return {
     finding: {
       ...as,

@@ -93,16 +93,21 @@ async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'sett
   const [row] = await tx.query<{
     now: string;
     processes: number;
+    unknown: number;
     since: string | null;
     oldest: string | null;
   }>(sql`
-    SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since,
+    SELECT clock_timestamp() AS now, (count(*) FILTER (WHERE p.alive))::int AS processes,
+           (count(*) FILTER (WHERE p.alive IS NULL))::int AS unknown,
+           min(p.created_at) FILTER (WHERE p.alive) AS since,
            (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
-      FROM ${gj.processes} p WHERE p.state -> 'cron_enabled' = 'true' AND ${isProcessAlive(gj)}`);
+      FROM (SELECT p.created_at, ${isProcessAlive(gj)} AS alive FROM ${gj.processes} p
+             WHERE p.state -> 'cron_enabled' = 'true') p`);
   const ms = (time: string | null | undefined) => (time ? Date.parse(time) : null);
   return {
     now: ms(row?.now) ?? Date.now(),
     processes: row?.processes ?? 0,
+    mayHaveOthers: (row?.unknown ?? 0) > 0,
     since: ms(row?.since),
     oldestSuccessAt: ms(row?.oldest),
   };

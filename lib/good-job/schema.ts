@@ -44,6 +44,8 @@ export interface DetectedSchema {
   serverVersion: string;
   /** The server refuses writes: a standby, or `default_transaction_read_only`. */
   serverReadOnly: boolean;
+  /** A hot standby: its `pg_locks` lacks the primary's advisory locks. */
+  isStandby: boolean;
 }
 
 /**
@@ -238,6 +240,7 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
     role: server.role,
     serverVersion: server.version,
     serverReadOnly: server.recovery || server.readonly === 'on',
+    isStandby: server.recovery,
   };
   return { identity: identityOf(server.database, detected), ...detected };
 }

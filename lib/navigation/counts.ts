@@ -12,8 +12,8 @@ import type { Count } from '../jobs/types';
 export interface NavigationCounts {
   jobs: Count;
   batches: Count;
-  /** Alive by GoodJob's rule. */
-  processes: number;
+  /** Alive by GoodJob's rule; null: not known on a standby. */
+  processes: number | null;
   cron: { enabled: number; disabled: number };
   pauses: number;
   discarded: Count;
@@ -54,12 +54,13 @@ export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> 
         batches: number;
         batchesAbout: number;
         discarded: number;
-        processes: number;
+        processes: number | null;
         pauses: number;
       }>(sql`
         SELECT ${some(gj.jobs)} AS jobs, ${about('good_jobs')} AS "jobsAbout", ${some(gj.batches)} AS batches, ${about('good_job_batches')} AS "batchesAbout",
                ${some(sql`${gj.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
-               (SELECT count(*)::int FROM ${gj.processes} p WHERE ${processStateOf(gj)} <> 'dead') AS processes,
+               (SELECT CASE WHEN bool_and(p.state <> 'unknown') IS NOT FALSE THEN (count(*) FILTER (WHERE p.state <> 'dead'))::int END
+                  FROM (SELECT ${processStateOf(gj)} AS state FROM ${gj.processes} p) p) AS processes,
                (SELECT count(*)::int FROM (${pausedNames(gj)}) p) AS pauses`),
     { timeoutMs: TIMEOUT_MS, byIndexOnly: true },
   );

@@ -156,17 +156,18 @@ async function placeBeyond(ctx: Ctx, scan: Scan, name: string, places: Place[]):
 function placeIn({ live, paused }: Scan): (name: string | null, at: string | null) => Place {
   const isPaused = new Set(paused);
   return (name, oldestReadyAt) => {
-    const processes = live.byProcess.filter(({ pools }) =>
+    const serving = live.byProcess.filter(({ pools }) =>
       pools.some(({ served }) => servesQueue(served, name)),
-    ).length;
+    );
+    const isUnknown = serving.some(({ isKnown }) => !isKnown);
     return {
       name,
       oldestReadyAt,
       paused: name !== null && isPaused.has(name),
-      processes,
-      threads: threadsFor(live.pools, name).threads,
+      processes: isUnknown ? null : serving.length,
+      threads: isUnknown ? null : threadsFor(live.pools, name).threads,
       // A process that does not tell what it serves may serve this one.
-      unserved: processes === 0 && live.silent === 0 && oldestReadyAt !== null,
+      unserved: serving.length === 0 && live.silent === 0 && oldestReadyAt !== null,
     };
   };
 }
