@@ -101,14 +101,20 @@ async function targetsOf(client: pg.Client): Promise<Target[]> {
   ];
 }
 
-async function view(http: HttpClient, target: string): Promise<void> {
-  const { status } = await http.get(target);
-  if (status !== 200) throw new Error(`GET ${target} answered ${status}.`);
+/** Over a connection of its own: the server closes one that was idle for some seconds. */
+async function view(origin: string, target: string): Promise<void> {
+  const http = new HttpClient(origin);
+  try {
+    const { status } = await http.get(target);
+    if (status !== 200) throw new Error(`GET ${target} answered ${status}.`);
+  } finally {
+    http.close();
+  }
 }
 
-async function costOf(http: HttpClient, target: string, client: pg.Client): Promise<Statement[]> {
+async function costOf(origin: string, target: string, client: pg.Client): Promise<Statement[]> {
   await resetStatements(client);
-  await view(http, target);
+  await view(origin, target);
   await untilIdle(client);
   return countStatements(client);
 }
@@ -122,27 +128,27 @@ async function warmCosts(
   client: pg.Client,
   targets: Target[],
   pauseMs: number,
-  onStatements: (name: string, statements: Statement[]) => void,
+  log: (line: string) => void,
+  onStatements: (name: string, statements: Statement[]) => void = () => undefined,
 ): Promise<number[]> {
   const web = await startConsole(databaseUrl);
-  const http = new HttpClient(web.origin);
   try {
     const costs: number[] = [];
     for (const { name, path } of targets) {
-      for (let n = 0; n < 2; n += 1) await view(http, path);
+      for (let n = 0; n < 2; n += 1) await view(web.origin, path);
       await untilIdle(client);
       const calls: number[] = [];
       for (let n = 0; n < WARM_VIEWS; n += 1) {
         await sleep(pauseMs);
-        const statements = await costOf(http, path, client);
+        const statements = await costOf(web.origin, path, client);
         calls.push(totalCalls(statements));
         if (n === WARM_VIEWS - 1) onStatements(name, statements);
       }
       costs.push(median(calls));
+      log(`${name}: ${calls.join(' ')}`);
     }
     return costs;
   } finally {
-    http.close();
     await web.stop();
   }
 }
@@ -153,12 +159,10 @@ async function coldCost(
   { path }: Target,
 ): Promise<Statement[]> {
   const web = await startConsole(databaseUrl);
-  const http = new HttpClient(web.origin);
   try {
     await untilIdle(client);
-    return await costOf(http, path, client);
+    return await costOf(web.origin, path, client);
   } finally {
-    http.close();
     await web.stop();
   }
 }
@@ -166,20 +170,19 @@ async function coldCost(
 /** Statements in ten seconds while five viewers ask once a second. */
 async function sharedCost(databaseUrl: string, client: pg.Client, path: string): Promise<number> {
   const web = await startConsole(databaseUrl);
-  const viewers = Array.from({ length: 5 }, () => new HttpClient(web.origin));
+  const viewers = Array.from({ length: 5 }, (_, n) => n);
   try {
-    for (const http of viewers) await view(http, path);
+    for (const _ of viewers) await view(web.origin, path);
     await untilIdle(client);
     await resetStatements(client);
     const until = performance.now() + WATCHED_MS;
     while (performance.now() < until) {
-      await Promise.all(viewers.map((http) => view(http, path)));
+      await Promise.all(viewers.map(() => view(web.origin, path)));
       await sleep(POLL_MS);
     }
     await untilIdle(client);
     return Math.ceil((totalCalls(await countStatements(client)) * 10_000) / WATCHED_MS);
   } finally {
-    for (const http of viewers) http.close();
     await web.stop();
   }
 }
@@ -202,12 +205,10 @@ export async function benchStatements(
       await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
       const targets = await targetsOf(client);
       await client.query('DROP SCHEMA IF EXISTS good_job_console CASCADE');
-      log("without the console's schema");
-      const withoutSetup = await warmCosts(server.url, client, targets, DETECT_AGAIN_MS, keep);
       await setUp(server.url);
       log("with the console's schema");
       const statements: { name: string; statements: Statement[] }[] = [];
-      const warm = await warmCosts(server.url, client, targets, 0, (name, list) =>
+      const warm = await warmCosts(server.url, client, targets, 0, log, (name, list) =>
         statements.push({ name, statements: list }),
       );
       log('cold');
@@ -216,13 +217,17 @@ export async function benchStatements(
         const list = await coldCost(server.url, client, target);
         statements.push({ name: `${target.name}, cold`, statements: list });
         cold.push(totalCalls(list));
+        log(`${target.name}, cold: ${totalCalls(list)}`);
       }
       log('shared');
       const shared: { name: string; calls: number }[] = [];
       for (const name of SHARED)
         shared.push({ name, calls: await sharedCost(server.url, client, name) });
       log('on a standby');
-      const standby = await standbyCosts(server, own, client, targets);
+      const standby = await standbyCosts(server, own, client, targets, log);
+      await client.query('DROP SCHEMA IF EXISTS good_job_console CASCADE');
+      log("without the console's schema");
+      const withoutSetup = await warmCosts(server.url, client, targets, DETECT_AGAIN_MS, log);
       const costs = targets.map((target, n): Cost => ({
         ...target,
         cold: cold[n] ?? 0,
@@ -239,20 +244,19 @@ export async function benchStatements(
   }
 }
 
-const keep = () => undefined;
-
 async function standbyCosts(
   primary: Awaited<ReturnType<typeof startPostgres>>,
   settings: Record<string, string>,
   client: pg.Client,
   targets: Target[],
+  log: (line: string) => void,
 ): Promise<number[]> {
   const standby = await startStandby(primary, settings);
   try {
     const second = await connect(standby.url);
     try {
       await caughtUp(client, second);
-      return await warmCosts(standby.url, second, targets, DETECT_AGAIN_MS, keep);
+      return await warmCosts(standby.url, second, targets, DETECT_AGAIN_MS, log);
     } finally {
       await second.end();
     }
