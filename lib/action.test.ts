@@ -4,10 +4,14 @@ import { TestConsole } from '../test/harness/test-console';
 import { readForm, runAction } from './action';
 import type { Ctx } from './ctx';
 import { ConsoleError, type ErrorCode } from './errors';
+import { submitBulkControl } from './bulk/actions';
 import { withAnswer } from './response-status';
 
 /** Next's request, which has the ctx's headers, is not there. */
 const request = vi.hoisted(() => ({ ctx: null as Ctx | null }));
+vi.mock('next/headers', () => ({
+  headers: () => Promise.resolve(new Headers({ 'next-action': '1' })),
+}));
 vi.mock('./ctx', async (original) => ({
   ...(await original<object>()),
   requireCtx: () => Promise.resolve(request.ctx),
@@ -23,7 +27,7 @@ afterAll(() => gj.close());
 async function statusOf(input: unknown, fn: () => Promise<unknown>): Promise<[unknown, unknown]> {
   const answer: { status?: number } = {};
   const result = await withAnswer(answer, () =>
-    runAction(z.strictObject({ a: z.int() }), input, fn),
+    runAction(z.strictObject({ a: z.int() }), input, fn, 'test'),
   );
   return [result.ok ? 'ok' : result.error, answer.status];
 }
@@ -72,4 +76,14 @@ describe('the form of an action', () => {
     ])
       expect(readForm(sent, ['a', 'b'])).toBeNull();
   });
+});
+
+it('records an unreadable bulk control by its own name', async () => {
+  const form = new FormData();
+  form.set('id', 'none');
+  await submitBulkControl(form);
+  const { rows } = await gj.client.query<{ action: string; details: unknown }>(
+    'SELECT action, details FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1',
+  );
+  expect(rows).toEqual([{ action: 'unreadable', details: { action: 'controlBulk' } }]);
 });

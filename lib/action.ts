@@ -33,7 +33,7 @@ export async function runAction<Input, T>(
   schema: z.ZodType<Input>,
   input: unknown,
   fn: (ctx: Ctx, input: Input) => Promise<T>,
-  name = 'action',
+  name: string,
 ): Promise<ActionResult<T>> {
   const { reason: given, rest } = splitReason(input);
   const [parsed, reason] = [schema.safeParse(rest), reasonText.safeParse(given)];

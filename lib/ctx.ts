@@ -1,4 +1,5 @@
 import 'server-only';
+import { isDeepStrictEqual } from 'node:util';
 import { headers } from 'next/headers';
 import { cache } from 'react';
 import sql from 'sql-template-tag';
@@ -9,6 +10,7 @@ import { type DetectedConsoleSchema, detectConsoleSchema } from './audit/detect'
 import { printAudit } from './audit/print';
 import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
 import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
+import { ProcessCache, expireAfterWrite } from './core/process-cache';
 import { type Database, type ReadOptions, openDatabase } from './db/database';
 import type { Tx } from './db/types';
 import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from './env';
@@ -47,7 +49,7 @@ interface Detected extends DetectedConsoleSchema {
 const shared = globalThis as typeof globalThis & {
   goodJobConsole?: {
     db?: Database;
-    detected?: Promise<Detected>;
+    detected?: Detected;
     ready?: Promise<'ready' | ErrorCode>;
   };
 };
@@ -62,17 +64,12 @@ export function database(): Database {
   }));
 }
 
-/** What stands in the way of pages or actions is looked at again before long: nobody restarts the console for it. */
+/** While something blocks pages or actions, detect again every 2 s: nobody restarts the console for it. */
 const DETECT_AGAIN_MS = 2_000;
 /** Older tables work as they are: their migration is noticed within a minute. */
 const DETECT_OLDER_AGAIN_MS = 60_000;
 
-function detectAgainMs({
-  schema,
-  consoleSchema,
-  bulkRuns,
-  revokedSessions,
-}: Detected): number | null {
+function detectAgainMs({ schema, consoleSchema, bulkRuns, revokedSessions }: Detected): number {
   if (
     schema.problem ||
     schema.serverReadOnly ||
@@ -83,25 +80,27 @@ function detectAgainMs({
     return DETECT_AGAIN_MS;
   return schema.missingMigrations.length > 0 || revokedSessions !== 'write'
     ? DETECT_OLDER_AGAIN_MS
-    : null;
+    : Infinity;
 }
 
-/** What GoodJob's tables look like here; asked once, again after a query met something that was not there, and while something is missing. */
+const detections = new ProcessCache<Detected>('detection', {
+  ttlMs: (_, value) => detectAgainMs(value),
+  maxEntries: 1,
+});
+
+/** What GoodJob's tables look like here; detected once, again after a query met something that was not there, and while something is missing. */
 export function detected(): Promise<Detected> {
-  return (state.detected ??= database()
-    .read(async (tx) => ({
-      schema: await detectSchema(tx, env().databaseSchema),
-      ...(await detectConsoleSchema(tx)),
-    }))
-    .then((found) => {
-      const again = detectAgainMs(found);
-      if (again !== null) setTimeout(() => (state.detected = undefined), again).unref();
-      return found;
-    })
-    .catch((error: unknown) => {
-      state.detected = undefined;
-      throw error;
-    }));
+  return detections.get('', '', detect);
+}
+
+/** A detection that finds the same returns the same object. */
+async function detect(): Promise<Detected> {
+  const found = await database().read(async (tx) => ({
+    schema: await detectSchema(tx, env().databaseSchema),
+    ...(await detectConsoleSchema(tx)),
+  }));
+  if (!isDeepStrictEqual(found, state.detected)) state.detected = found;
+  return state.detected ?? found;
 }
 
 /** Detects again after an error that says that a table is not as it was detected. */
@@ -112,7 +111,7 @@ export function detectAgainAfter(error: unknown): void {
       error.code === 'no_permission' ||
       error.code === 'read_only')
   )
-    state.detected = undefined;
+    detections.delete('', '');
 }
 
 function forgetDetected(error: unknown): never {
@@ -267,6 +266,8 @@ export async function transaction<T>(
       return forgetDetected(error);
     });
   printed.forEach(printAudit);
+  // A bulk run expires nothing with each of its steps.
+  if (attempt) expireAfterWrite(ctx.gj.schema.identity);
   return result;
 }
 

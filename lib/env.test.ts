@@ -21,6 +21,13 @@ it('every variable is in the table of the README, and every one there is read', 
 });
 
 describe('readEnv', () => {
+  it('limits the schema name to 63 bytes, as Postgres does, not to 63 characters', () => {
+    const schema = (name: string) => readEnv({ ...URL_, DATABASE_SCHEMA: name }).databaseSchema;
+    expect(schema('ジョブ'.repeat(7))).toBe('ジョブ'.repeat(7));
+    expect(() => schema('ジョブ'.repeat(8))).toThrow('DATABASE_SCHEMA');
+    expect(schema('a'.repeat(63))).toBe('a'.repeat(63));
+    expect(() => schema('a'.repeat(64))).toThrow('DATABASE_SCHEMA');
+  });
   it('has a default for everything but the database', () => {
     expect(readEnv(URL_)).toMatchObject({
       port: 3000,

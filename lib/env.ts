@@ -47,7 +47,7 @@ const schema = authSchema.extend({
     .pipe(
       z
         .string()
-        .max(63, 'must be at most 63 bytes')
+        .refine((value) => Buffer.byteLength(value) <= 63, 'must be at most 63 bytes')
         .regex(/^[^\0]+$/, 'must not hold a NUL byte'),
     ),
   DATABASE_POOL_SIZE: integer(8, 1, 50),

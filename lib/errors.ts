@@ -89,3 +89,9 @@ export function statusOf(code: ErrorCode): number {
       return 503;
   }
 }
+
+/** For a number that a page can do without: null in place of a `query_timeout`; throws everything else. */
+export function nullOnTimeout(error: unknown): null {
+  if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
+  throw error;
+}

@@ -1,10 +1,11 @@
 import 'server-only';
 import sql, { raw } from 'sql-template-tag';
+import { ProcessCache } from './core/process-cache';
 import type { TextBudget } from './core/text-budget';
 import type { Ctx } from './ctx';
 import { limitedJson } from './db/text-limit';
 import type { Tx } from './db/types';
-import { ConsoleError } from './errors';
+import { nullOnTimeout } from './errors';
 import { parseJson } from './good-job/json';
 import { type Redaction, redaction } from './redaction/redaction';
 import { newPageBudget } from './redaction/row-secrets';
@@ -20,13 +21,10 @@ const TTL_MS = 60_000;
 const MAX_CACHED = 5_000;
 const TIMEOUT_MS = 1_000;
 
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleShownNames?: Map<string, { shown: string; until: number }>;
-};
-const cache = (shared.goodJobConsoleShownNames ??= new Map<
-  string,
-  { shown: string; until: number }
->());
+const cache = new ProcessCache<string>('redacted names', {
+  ttlMs: TTL_MS,
+  maxEntries: MAX_CACHED,
+});
 
 interface JobOfName {
   name: string;
@@ -52,22 +50,21 @@ export async function redactNames(
 ): Promise<RedactName> {
   const rules = redaction();
   if (rules.off) return (name) => name;
-  const keyOf = (name: string) => JSON.stringify([ctx.gj.schema.name, column, name]);
-  const now = Date.now();
+  const { identity } = ctx.gj.schema;
+  const keyOf = (name: string) => JSON.stringify([column, name]);
   const redacted = new Map<string, string>();
   const unknown: string[] = [];
   for (const name of new Set(names)) {
     if (name === null) continue;
-    const known = cache.get(keyOf(name));
-    redacted.set(name, known?.shown ?? hiddenWhole(rules, name));
-    if ((known?.until ?? 0) <= now && unknown.length < MAX_NAMES) unknown.push(name);
+    const cached = cache.peek(identity, keyOf(name));
+    redacted.set(name, cached ?? hiddenWhole(rules, name));
+    if (cached === undefined && unknown.length < MAX_NAMES) unknown.push(name);
   }
   if (unknown.length > 0) {
     const found = await readNames(ctx, column, unknown, tx);
-    if (cache.size + found.size > MAX_CACHED) cache.clear();
     for (const [name, shown] of found) {
       redacted.set(name, shown);
-      cache.set(keyOf(name), { shown, until: now + TTL_MS });
+      cache.set(identity, keyOf(name), shown);
     }
   }
   return <Name extends string | null>(name: Name) =>
@@ -90,19 +87,19 @@ async function readNames(
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const budget = newPageBudget();
-  const read = async (own: Tx) => {
-    for (let at = 0; at < names.length && budget.remainingBytes > 0; at += NAMES_PER_STATEMENT) {
-      const chunk = names.slice(at, at + NAMES_PER_STATEMENT);
-      await redactChunk(chunk, await jobsOf(ctx, column, chunk, own), budget, found);
-    }
-  };
-  if (tx) await read(tx);
-  else
-    await ctx.db
-      .read(read, { byIndexOnly: true, timeoutMs: TIMEOUT_MS })
-      .catch((error: unknown) => {
-        if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
-      });
+  for (let at = 0; at < names.length && budget.remainingBytes > 0; at += NAMES_PER_STATEMENT) {
+    const chunk = names.slice(at, at + NAMES_PER_STATEMENT);
+    const jobs = tx
+      ? await jobsOf(ctx, column, chunk, tx)
+      : await ctx.db
+          .read((own) => jobsOf(ctx, column, chunk, own), {
+            byIndexOnly: true,
+            timeoutMs: TIMEOUT_MS,
+          })
+          .catch(nullOnTimeout);
+    if (!jobs) break;
+    await redactChunk(chunk, jobs, budget, found);
+  }
   return found;
 }
 

@@ -14,6 +14,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
     if (error instanceof ConsoleError) return null;
     throw error;
   });
+  const counts = ctx && (await navigationCounts(ctx));
   return (
     <PermissionsProvider
       denials={ctx ? denialsOf(ctx) : {}}
@@ -21,7 +22,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
       bulkLimit={ctx?.bulkOperatorLimit ?? 0}
       reasonRequired={ctx?.reasonRequired ?? false}
     >
-      <Shell attention={ctx && <AttentionCount ctx={ctx} />} counts={ctx && navigationCounts(ctx)}>
+      <Shell attention={ctx && <AttentionCount ctx={ctx} />} counts={counts}>
         {ctx && (
           <SchemaBanners
             schema={ctx.gj.schema}

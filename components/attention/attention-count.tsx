@@ -4,7 +4,7 @@ import { type Ctx } from '@/lib/ctx';
 
 /** How many findings there are, beside the link to /attention; nothing while there are none, or none are known yet. Never waited for. */
 export async function AttentionCount({ ctx }: { ctx: Ctx }) {
-  const count = attentionCount(ctx);
+  const count = await attentionCount(ctx);
   if (!count) return null;
   const t = await getTranslations('attention');
   const look =

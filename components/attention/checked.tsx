@@ -2,6 +2,11 @@ import { useTranslations } from 'next-intl';
 import type { Check } from '@/lib/attention/types';
 import { Icon } from '../ui/icon';
 
+function resultOf(check: Check): 'clear' | 'unknown' | 'standby' {
+  if (check.result === 'clear') return 'clear';
+  return check.result === 'unknown' && check.reason === 'standby' ? 'standby' : 'unknown';
+}
+
 /** What was looked for and is not there, and what could not be found out. */
 export function Checked({ checks }: { checks: Check[] }) {
   const t = useTranslations('attention');
@@ -13,22 +18,22 @@ export function Checked({ checks }: { checks: Check[] }) {
         {t('checked')}
       </h2>
       <ul className="grid gap-x-6 gap-y-1 sm:grid-cols-2 xl:grid-cols-3">
-        {others.map(({ kind, result }) => (
+        {others.map((check) => (
           <li
-            key={kind}
-            data-check={kind}
-            data-result={result}
+            key={check.kind}
+            data-check={check.kind}
+            data-result={check.result}
             className="flex items-start gap-1.5 text-[13px]"
           >
             <Icon
-              name={result === 'clear' ? 'succeeded' : 'help'}
-              className={`mt-0.5 size-3.5 ${result === 'clear' ? 'text-succeeded' : 'text-warn'}`}
+              name={check.result === 'clear' ? 'succeeded' : 'help'}
+              className={`mt-0.5 size-3.5 ${check.result === 'clear' ? 'text-succeeded' : 'text-warn'}`}
             />
             <span>
-              {t(`kinds.${kind}`)}
-              <span className={result === 'clear' ? 'sr-only' : 'block text-warn'}>
+              {t(`kinds.${check.kind}`)}
+              <span className={check.result === 'clear' ? 'sr-only' : 'block text-warn'}>
                 {' '}
-                {t(`results.${result === 'clear' ? 'clear' : 'unknown'}`)}
+                {t(`results.${resultOf(check)}`)}
               </span>
             </span>
           </li>

@@ -25,7 +25,11 @@ interface Props {
   raw: { id: string; json: string } | null;
 }
 
-const STATES = ['live', 'stale', 'dead'] as const;
+const STATES = ['live', 'stale', 'dead', 'unknown'] as const;
+
+/** On a primary no state is unknown. */
+const isStandby = ({ unknown }: ProcessesPage['counts']) =>
+  unknown.kind !== 'exact' || unknown.count > 0;
 
 /** The processes with what they tell of themselves and what they run, kept fresh. */
 export function ProcessList({ door, initial, params, state, queueName, raw }: Props) {
@@ -56,7 +60,7 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
   };
   const tabs = [
     { href: href(null), text: t('all'), current: state === null },
-    ...STATES.map((of) => ({
+    ...STATES.filter((of) => of !== 'unknown' || isStandby(data.counts)).map((of) => ({
       href: href(of),
       text: `${t(`states.${of}`)} ${countText(data.counts[of]).text}`,
       current: state === of,

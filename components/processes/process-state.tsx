@@ -6,6 +6,7 @@ const LOOK = {
   live: { icon: 'succeeded', classes: 'bg-succeeded-wash text-succeeded' },
   stale: { icon: 'clock', classes: 'bg-warn-wash text-warn' },
   dead: { icon: 'lost', classes: 'bg-discarded-wash text-discarded' },
+  unknown: { icon: 'help', classes: 'bg-sunken text-soft' },
 } as const;
 
 /** Whether a process lives: colour, icon and word. */

@@ -184,6 +184,7 @@ function Served({ queue }: { queue: QueueRow }) {
   const t = useTranslations('queues');
   const count = useCount();
   const { name, processes, threads } = queue;
+  if (processes === null) return <span className="text-soft">{t('servedByUnknown')}</span>;
   if (processes === 0)
     return <span className={queue.unserved ? 'text-warn' : 'text-soft'}>{t('servedByNone')}</span>;
   const text = t('processes', { count: processes, number: count(processes) });

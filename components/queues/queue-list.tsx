@@ -2,6 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
+import { queueFilterParams } from '@/lib/queues/filters';
 import type { QueuesPage, Range } from '@/lib/queues/types';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
@@ -12,13 +13,21 @@ import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { QUEUE_GRID, QueueItem } from './queue-item';
 
 /** All queues with what they hold and what became of their jobs in the range, kept fresh. */
-export function QueueList({ initial, range }: { initial: QueuesPage; range: Range }) {
+export function QueueList({
+  initial,
+  range,
+  name,
+}: {
+  initial: QueuesPage;
+  range: Range;
+  name: string | null;
+}) {
   const t = useTranslations('queues');
   const states = useTranslations('states');
   const { basePath } = useLive();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const door = `/api/queues?range=${range}`;
+  const door = `/api/queues?${queueFilterParams({ range, name })}`;
   const {
     data = initial,
     error,
@@ -35,7 +44,7 @@ export function QueueList({ initial, range }: { initial: QueuesPage; range: Rang
         ref={list}
         className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
       >
-        {t('empty')}
+        {name === null ? t('empty') : t('noMatch')}
       </div>
     );
   return (

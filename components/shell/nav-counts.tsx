@@ -45,7 +45,7 @@ export function useNavCounts(counts: NavigationCounts | null): Partial<Record<st
   return {
     [PAGE_OF.jobs]: of('jobs', jobs),
     [PAGE_OF.batches]: of('batches', batches),
-    [PAGE_OF.processes]: (
+    [PAGE_OF.processes]: processes !== null && (
       <NavCount title={t('processes', { count: processes })} loud={processes === 0}>
         {processes}
       </NavCount>

@@ -34,7 +34,9 @@ export function SchemaBanners({
           {t.rich('noWrite', { code, role: schema.role, tables: tablesWithoutWrite.join(', ') })}
         </Banner>
       )}
-      {readOnly && tablesWithoutWrite.length === 0 && <Banner tone="info">{t('readOnly')}</Banner>}
+      {readOnly && tablesWithoutWrite.length === 0 && (
+        <Banner tone="info">{t(schema.isStandby ? 'standby' : 'readOnly')}</Banner>
+      )}
       {missingMigrations.length > 0 && (
         <Banner tone="warning">
           {t.rich('migrations', { code, count: missingMigrations.length })}

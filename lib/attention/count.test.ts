@@ -15,15 +15,14 @@ afterAll(() => gj.close());
 
 test('the count is what was found last, is never waited for, and goes with the repair', async () => {
   await insertBatch(gj.client);
-  expect(attentionCount(gj.ctx()), 'nobody has looked yet').toBeNull();
+  expect(await attentionCount(gj.ctx()), 'no search yet').toBeNull();
   await expect.poll(() => attentionCount(gj.ctx())).toEqual({ findings: 1, severity: 'critical' });
   expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({
     kind: 'hanging_batches',
     result: 'found',
   });
   await repair(gj.ctx(), { repair: 'check_batches', ids: null });
-  await getAttention(gj.ctx());
-  expect(attentionCount(gj.ctx())).toBeNull();
+  expect(await attentionCount(gj.ctx())).toBeNull();
 });
 
 test('many viewers ask the database once; a database that does not answer leaves the page alone', async () => {
@@ -39,7 +38,7 @@ test('many viewers ask the database once; a database that does not answer leaves
     const broken = other.ctx({
       db: { ...other.db, read: () => Promise.reject(new Error('down')) },
     });
-    expect(() => attentionCount(broken)).not.toThrow();
+    expect(await attentionCount(broken)).toBeNull();
   } finally {
     await other.close();
   }

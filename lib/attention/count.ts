@@ -3,9 +3,8 @@ import type { Ctx } from '../ctx';
 import { lastAttention } from './queries';
 import { SEVERITIES, type Severity } from './types';
 
-const FRESH_MS = 10_000;
-/** Older than this it is better to show none. */
-const MAX_AGE_MS = 10 * 60_000;
+/** An older number is not shown. */
+const MAX_STALE_MS = 10 * 60_000;
 
 export interface AttentionCount {
   findings: number;
@@ -14,13 +13,14 @@ export interface AttentionCount {
 }
 
 /**
- * How many findings /attention has, for the navigation: what was found last, at once, and looked for again behind
- * the answer when it is ten seconds old. Null: nothing, or not known yet.
+ * How many findings /attention has, for the navigation: those of the last search, at once; another runs behind the answer
+ * when it is half a minute old. Null: nothing, or not known yet.
  */
-export function attentionCount(ctx: Ctx): AttentionCount | null {
-  const severities = (
-    lastAttention(ctx, { freshMs: FRESH_MS, maxAgeMs: MAX_AGE_MS })?.checks ?? []
-  ).flatMap((check) => (check.result === 'found' ? [check.finding.severity] : []));
+export async function attentionCount(ctx: Ctx): Promise<AttentionCount | null> {
+  const attention = await lastAttention(ctx, MAX_STALE_MS);
+  const severities = (attention?.checks ?? []).flatMap((check) =>
+    check.result === 'found' ? [check.finding.severity] : [],
+  );
   const severity = SEVERITIES.find((one) => severities.includes(one));
   return severity ? { findings: severities.length, severity } : null;
 }

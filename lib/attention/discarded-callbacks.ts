@@ -2,7 +2,6 @@ import 'server-only';
 import sql, { empty } from 'sql-template-tag';
 import { isDiscardedByHand } from '../good-job/actions';
 import { type Found, type Look, countUpTo, shown } from './look';
-import { withRedactedErrors } from './redact-errors';
 import type { DiscardedCallback } from './types';
 
 const WINDOW_S = 3 * 24 * 3_600;
@@ -11,7 +10,7 @@ const LOOKED_AT = 5_000;
 const TEXT_SHOWN = 300;
 
 /** Callback jobs that were discarded in the last days: what was to follow the batch has not happened. */
-export async function findDiscardedCallbacks({ ctx: { gj }, budget, read }: Look): Promise<Found> {
+export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promise<Found> {
   // index_good_jobs_on_discarded; without it the jobs that finished last.
   const hasDiscarded = !gj.schema.missingMigrations.some(
     ({ migration }) => migration === 'add_index_good_jobs_discarded',
@@ -31,9 +30,10 @@ export async function findDiscardedCallbacks({ ctx: { gj }, budget, read }: Look
       severity: 'warning',
       since: items.at(-1)?.since ?? null,
       count: countUpTo(items.length, LOOKED_AT),
-      items: await read((tx) => withRedactedErrors(tx, gj, shown(items), budget)),
+      items: shown(items).map((item) => ({ ...item, error: null, tooLarge: false })),
       where: '/jobs?state=discarded',
       repair: null,
     },
+    errorsOf: shown(items).map(({ id }) => id),
   };
 }

@@ -1,22 +1,21 @@
 import 'server-only';
 import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
-import { clock } from '../good-job/clock';
 import { redactError } from '../redaction';
 import { redactNames } from '../redact-names';
-import { newPageBudget } from '../redaction/row-secrets';
 import { findDiscardedCallbacks } from './discarded-callbacks';
 import { findFailingClasses } from './failing-classes';
 import { findHangingBatches } from './hanging-batches';
 import { findLateJobs } from './late-jobs';
-import { type Found, GRACE, type Grace, type Look, type ReadyQueues } from './look';
-import { findInterruptedJobs, findLostJobs } from './lost-jobs';
+import { type Found, GRACE, type Grace, type Look } from './look';
+import { findInterruptedJobs, findLostJobs, readLostJobs } from './lost-jobs';
 import { findOverdueCron } from './overdue-cron';
 import { findPausedJobs } from './paused-jobs';
 import { readReadyQueues } from './ready-queues';
 import { findSchemaGaps } from './schema-gaps';
 import { findStalledRuns } from './stalled-runs';
-import { findStaleStatistics } from './stale-statistics';
+import { readJobErrors } from './redact-errors';
+import { findStaleStatistics, readCatalogue } from './stale-statistics';
 import {
   type Attention,
   type Check,
@@ -48,68 +47,99 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
 };
 
 export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
-  let queues: Promise<ReadyQueues> | undefined;
-  let unserved: Promise<ReadyQueues> | undefined;
   const look: Look = {
     ctx,
-    budget: newPageBudget(),
     grace,
-    read: (fn, byIndexOnly = true) => ctx.db.read(fn, { timeoutMs: BUDGET_MS, byIndexOnly }),
-    readyQueues: () => (queues ??= readReadyQueues(look)),
-    unserved: () => (unserved ??= unservedQueues(look)),
+    read: (fn, options = { byIndexOnly: true }) =>
+      ctx.db.read(fn, { timeoutMs: BUDGET_MS, ...options }),
+    catalogue: once(() => readCatalogue(look)),
+    lostJobs: once(() => readLostJobs(look)),
+    readyQueues: once(() => readReadyQueues(look)),
+    unserved: once(() => unservedQueues(look)),
   };
   return look;
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => (result ??= read());
 }
 
 /** Looks for everything that needs attention, now. Throws when the database cannot be asked at all. */
 export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Attention> {
   const look = lookOf(ctx, grace);
-  const checks: Check[] = [];
+  const results: CheckResult[] = [];
   const waiting: FindingKind[] = [...FINDING_KINDS];
   const lane = async () => {
     for (let kind = waiting.shift(); kind; kind = waiting.shift())
-      checks.push(await check(look, kind));
+      results.push(await check(look, kind));
   };
-  const [checkedAt] = await Promise.all([look.read(clock), ...Array.from({ length: LANES }, lane)]);
+  await Promise.all(Array.from({ length: LANES }, lane));
+  const checks = await withTexts(look, results);
   return {
-    checkedAt,
+    checkedAt: (await look.catalogue()).now,
     readyMinutes: grace.readyMinutes,
     checks: checks.sort((a, b) => rank(a) - rank(b)),
   };
 }
 
-async function check(look: Look, kind: FindingKind): Promise<Check> {
+interface CheckResult {
+  check: Check;
+  errorsOf: string[];
+}
+
+async function check(look: Look, kind: FindingKind): Promise<CheckResult> {
   try {
-    const { finding, incomplete } = await FINDERS[kind](look);
-    if (finding) return { kind, result: 'found', finding: await shownFinding(look.ctx, finding) };
-    return incomplete
-      ? { kind, result: 'unknown', reason: 'query_timeout' }
-      : { kind, result: 'clear' };
+    const { finding, incomplete, unknownOnStandby, errorsOf = [] } = await FINDERS[kind](look);
+    if (finding) return { check: { kind, result: 'found', finding }, errorsOf };
+    if (unknownOnStandby)
+      return { check: { kind, result: 'unknown', reason: 'standby' }, errorsOf };
+    return {
+      check: incomplete
+        ? { kind, result: 'unknown', reason: 'query_timeout' }
+        : { kind, result: 'clear' },
+      errorsOf,
+    };
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'query_timeout')
-      return { kind, result: 'unknown', reason: error.code };
+      return { check: { kind, result: 'unknown', reason: error.code }, errorsOf: [] };
     throw error;
   }
 }
 
-/** Each text of it as it is shown; what an error repeats of its job's arguments is hidden already. */
-async function shownFinding(ctx: Ctx, finding: Finding): Promise<Finding> {
-  const items: object[] = finding.items;
-  const queueOf = (item: object) =>
-    'queue' in item
-      ? item.queue
-      : 'by' in item && item.by === 'queue' && 'name' in item
-        ? item.name
-        : null;
-  const shownQueue = await redactNames(
-    ctx,
-    'queue_name',
-    items.map(queueOf).filter((queue) => typeof queue === 'string'),
+/** The findings with the errors of their jobs, and with each text as viewers may see it: one read for all of them each. */
+async function withTexts(look: Look, results: CheckResult[]): Promise<Check[]> {
+  const errorOf = await readJobErrors(
+    look,
+    results.flatMap(({ errorsOf }) => errorsOf),
   );
-  const shown = (item: object) => {
+  const checks = results.map(({ check: one, errorsOf }): Check => {
+    if (one.result !== 'found' || errorsOf.length === 0) return one;
+    const items = one.finding.items.map((item, n) => ({ ...item, ...errorOf(errorsOf[n] ?? '') }));
+    return { ...one, finding: { ...one.finding, items } as Finding };
+  });
+  const found = checks.flatMap((one): object[] =>
+    one.result === 'found' ? [...one.finding.items] : [],
+  );
+  const names = found.map(queueOf).filter((queue) => typeof queue === 'string');
+  const redactQueue = await redactNames(look.ctx, 'queue_name', names);
+  return checks.map((one) =>
+    one.result === 'found' ? { ...one, finding: redactFinding(one.finding, redactQueue) } : one,
+  );
+}
+
+function queueOf(item: object): unknown {
+  if ('queue' in item) return item.queue;
+  return 'by' in item && item.by === 'queue' && 'name' in item ? item.name : null;
+}
+
+/** What an error repeats of its job's arguments is hidden already. */
+function redactFinding(finding: Finding, redactQueue: (name: string) => string): Finding {
+  const items: object[] = finding.items;
+  const redactItem = (item: object) => {
     const queue = queueOf(item);
     const text = (value: unknown) =>
-      typeof value !== 'string' ? value : value === queue ? shownQueue(value) : redactError(value);
+      typeof value !== 'string' ? value : value === queue ? redactQueue(value) : redactError(value);
     const changed = Object.entries(item).map(
       ([name, value]: [string, unknown]) => [name, name === 'where' ? value : text(value)] as const,
     );
@@ -123,7 +153,7 @@ async function shownFinding(ctx: Ctx, finding: Finding): Promise<Finding> {
       changed.map(([name, value]) => [name, name === 'where' && hides ? finding.where : value]),
     );
   };
-  return { ...finding, items: items.map(shown) } as Finding;
+  return { ...finding, items: items.map(redactItem) } as Finding;
 }
 
 /** Findings first, by severity; then what is not known, then what is clear. */

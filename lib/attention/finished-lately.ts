@@ -29,6 +29,12 @@ export interface Failing {
 
 export const inWindow = (at: Sql): Sql => sql`${at} > now() - make_interval(secs => ${WINDOW_S})`;
 
+/** Where GoodJob keeps only the jobs that failed (config.good_job.preserve_job_records), nothing can be said. */
+export const forgetsSuccesses = (gj: GoodJob): Sql => sql`EXISTS (
+  SELECT 1 FROM ${gj.processes} p
+   WHERE p.state -> 'preserve_job_records' IS NOT NULL
+     AND p.state -> 'preserve_job_records' <> 'true'::jsonb)`;
+
 /**
  * `recent`: the jobs that finished last (index_good_jobs_jobs_on_finished_at_only). `kept`: successes may be cleaned up
  * sooner than failures (config.good_job.cleanup_discarded_jobs): before the oldest that is still there, nobody knows of any.

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { ConsoleError } from '../errors';
+import type { Tx } from '../db/types';
+import { nullOnTimeout } from '../errors';
 import { isHanging } from '../good-job/completion';
 import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
 import {
@@ -8,12 +9,13 @@ import {
   batchTextColumns,
   redactBatchTexts,
 } from '../redaction/batch-texts';
-import { type Found, type Look, countUpTo, shown } from './look';
+import { newPageBudget } from '../redaction/row-secrets';
+import { type Found, type Look, countUpTo, nextChunk, shown } from './look';
 import type { HangingBatch } from './types';
 
 /** Open batches looked at, the oldest first: those that hang stay, the others go. */
 const LOOKED_AT = 5_000;
-const CHUNK = 200;
+const FIRST_CHUNK = 200;
 const TIME_MS = 1_000;
 /** Of a batch with more jobs it is not said when the last one finished. */
 const MEMBERS = 10_000;
@@ -27,39 +29,49 @@ export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; inco
     (tx) =>
       tx.query<{ id: string }>(sql`
     SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${LOOKED_AT + 1}`),
-    false,
+    { byIndexOnly: false },
   );
-  const started = Date.now();
-  const ids: string[] = [];
   const candidates = open.slice(0, LOOKED_AT).map(({ id }) => id);
-  for (let at = 0; at < candidates.length; at += CHUNK) {
-    if (at > 0 && Date.now() - started > TIME_MS) return { ids, incomplete: true };
-    try {
-      // index_good_jobs_on_batch_id, …_on_batch_callback_id; who holds the batch's lock is checking it right now.
-      const hanging = await look.read((tx) =>
-        tx.query<{ id: string }>(sql`
-        SELECT b.id FROM ${gj.batches} b WHERE b.id = ANY(${candidates.slice(at, at + CHUNK)}::uuid[]) AND ${isHanging(gj, look.grace.batchS)}
-           AND NOT ${isAdvisoryLocked(advisoryKey('good_job_batches', sql`b.id`))} ORDER BY b.enqueued_at`),
-      );
-      ids.push(...hanging.map(({ id }) => id));
-    } catch (error) {
-      if (error instanceof ConsoleError && error.code === 'query_timeout')
-        return { ids, incomplete: true };
-      throw error;
-    }
+  const deadline = performance.now() + TIME_MS;
+  const ids: string[] = [];
+  for (let at = 0, size = FIRST_CHUNK; at < candidates.length;) {
+    const startedAt = performance.now();
+    if (at > 0 && startedAt > deadline) return { ids, incomplete: true };
+    const chunk = candidates.slice(at, at + size);
+    const hanging = await look.read((tx) => hangingAmong(tx, look, chunk)).catch(nullOnTimeout);
+    if (!hanging) return { ids, incomplete: true };
+    ids.push(...hanging);
+    at += chunk.length;
+    const endedAt = performance.now();
+    size = nextChunk(size, endedAt - startedAt, deadline - endedAt);
   }
   return { ids, incomplete: open.length > LOOKED_AT };
+}
+
+/** By index_good_jobs_on_batch_id and …_on_batch_callback_id. Who holds the batch's lock is checking it right now; a standby does not know of locks. */
+async function hangingAmong(
+  tx: Tx,
+  { ctx: { gj }, grace }: Look,
+  ids: string[],
+): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    SELECT b.id FROM ${gj.batches} b WHERE b.id = ANY(${ids}::uuid[]) AND ${isHanging(gj, grace.batchS)}
+       AND NOT coalesce(${isAdvisoryLocked(gj, advisoryKey('good_job_batches', sql`b.id`))}, false) ORDER BY b.enqueued_at`);
+  return rows.map(({ id }) => id);
 }
 
 /** Batches that will never finish by themselves. */
 export async function findHangingBatches(look: Look): Promise<Found> {
   const { ids, incomplete } = await hangingBatchIds(look);
   if (ids.length === 0) return { finding: null, incomplete };
+  // Whoever holds a batch's lock is checking it right now.
+  if (look.ctx.gj.schema.isStandby) return { finding: null, unknownOnStandby: true };
   const { gj } = look.ctx;
   const lastOf = (of: 'batch_id' | 'batch_callback_id') => {
     const belongs = of === 'batch_id' ? sql`j.batch_id = b.id` : sql`j.batch_callback_id = b.id`;
     return sql`(SELECT CASE WHEN count(*) <= ${MEMBERS} THEN coalesce(max(j.finished_at), b.enqueued_at) END FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} LIMIT ${MEMBERS + 1}) j)`;
   };
+  const budget = newPageBudget();
   const items = await look.read((tx) =>
     tx.query<StoredBatchTexts & Pick<HangingBatch, 'id' | 'since'>>(sql`
     SELECT b.id, ${batchTextColumns('b')},
@@ -73,7 +85,7 @@ export async function findHangingBatches(look: Look): Promise<Found> {
       since: items[0]?.since ?? null,
       count: countUpTo(ids.length, LOOKED_AT, incomplete),
       items: items.map(({ id, since, ...stored }) => {
-        const { description, tooLarge } = redactBatchTexts(stored, TEXT_SHOWN, look.budget);
+        const { description, tooLarge } = redactBatchTexts(stored, TEXT_SHOWN, budget);
         return { id, description, tooLarge, since };
       }),
       where: '/batches?state=running',

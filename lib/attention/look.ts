@@ -1,11 +1,10 @@
 import 'server-only';
-import sql from 'sql-template-tag';
-import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
+import type { ReadOptions } from '../db/database';
 import type { Tx } from '../db/types';
 import { CHECK_GRACE_S } from '../good-job/completion';
 import type { Count } from '../jobs/types';
-import { type Finding, ITEMS_SHOWN } from './types';
+import { type Finding, ITEMS_SHOWN, type LostJob, type StaleTable } from './types';
 
 /** How long a thing may be so before it is one to attend to; what is in between two steps of a worker must not alarm. */
 export interface Grace {
@@ -42,24 +41,67 @@ export interface ReadyQueues {
   queues: ReadyQueue[];
   /** There was no time to look at all. */
   incomplete: boolean;
+  /** There may be others: a standby does not know whether the processes that serve them are alive. */
+  unknownOnStandby?: boolean;
+}
+
+/** Jobs that nobody live holds. */
+export interface UnheldJobs {
+  ids: string[];
+  /** The first of them, those that are lost longest first. */
+  items: LostJob[];
+  /** Since when the first of all of them is lost. */
+  since: string | null;
+  /** There are others of which a standby does not know whether somebody holds them. */
+  unknownOnStandby: boolean;
+}
+
+export interface LostJobs {
+  /** `locked_by_id` still names the process, which keeps skiplocked and hybrid workers away. */
+  claimed: UnheldJobs;
+  /** The next worker takes it. Null: not known in time. */
+  free: UnheldJobs | null;
+}
+
+/** What the catalogue tells. */
+export interface Catalogue {
+  /** The database's clock, ISO 8601 UTC. */
+  now: string;
+  staleTables: StaleTable[];
 }
 
 /** What the finders of one look share. */
 export interface Look {
   ctx: Ctx;
-  /** For the texts of jobs and batches. */
-  budget: TextBudget;
   grace: Grace;
-  /** A read of its own, cut off when it takes too long; by indexes alone unless said otherwise. */
-  read<T>(fn: (tx: Tx) => Promise<T>, byIndexOnly?: boolean): Promise<T>;
-  /** Queues with ready jobs, read once. */
+  /** A read of its own, cancelled when it takes too long; by indexes alone unless the options say otherwise. */
+  read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
+  /** Each of these is read once. */
+  catalogue(): Promise<Catalogue>;
+  lostJobs(): Promise<LostJobs>;
+  /** Queues with ready jobs. */
   readyQueues(): Promise<ReadyQueues>;
   /** Those of them that nobody serves. */
   unserved(): Promise<ReadyQueues>;
 }
 
-/** What a finder found; null: nothing. `incomplete`: there may be more. */
-export type Found = { finding: Finding | null; incomplete?: boolean };
+/**
+ * What a finder found; null: nothing. `incomplete`: there may be more. `errorsOf`: the jobs, one for each item, whose
+ * errors belong into the items.
+ */
+export interface Found {
+  finding: Finding | null;
+  incomplete?: boolean;
+  /** Whether there is something depends on an advisory lock, of which a standby knows nothing. */
+  unknownOnStandby?: boolean;
+  errorsOf?: string[];
+}
+
+/** How many things to read in the next statement so that it takes about half of the time that is left. */
+export function nextChunk(size: number, tookMs: number, leftMs: number): number {
+  const perMs = size / Math.max(tookMs, 1);
+  return Math.max(size, Math.floor((perMs * leftMs) / 2));
+}
 
 /** A number of things of which at most `most` were looked for. */
 export function countUpTo(count: number, most: number, incomplete = false): Count {
@@ -83,15 +125,4 @@ export function queuedJobs(queue: string, q?: string): string {
 /** The first of them, as lists show them. */
 export function shown<T>(items: T[]): T[] {
   return items.slice(0, ITEMS_SHOWN);
-}
-
-/**
- * For the rest of the read: rows come in an index's own order, or the heads of a hundred queues cost all that is due.
- * The planner takes a queue whose name it does not know for a small one, and would read and sort it whole; a condition
- * `queue_name = x` it would leave out of the order, and walk all queues' jobs by time. So: this, and a range of one name.
- */
-export async function inIndexOrder(tx: Tx): Promise<void> {
-  await tx.query(
-    sql`SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)`,
-  );
 }

@@ -1,111 +1,176 @@
 import 'server-only';
-import sql from 'sql-template-tag';
+import sql, { type Sql, empty } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import type { Ctx } from '../ctx';
+import type { Tx } from '../db/types';
+import { nullOnTimeout } from '../errors';
 import { isHeld } from '../good-job/locks';
 import { runningByIndex } from '../good-job/running';
-import type { DetectedSchema } from '../good-job/schema';
 import { readyAt } from '../good-job/states';
-import { type Found, type Look, countUpTo } from './look';
+import { type Found, type Look, type LostJobs, type UnheldJobs, countUpTo } from './look';
 import { type FindingOf, ITEMS_SHOWN, type LostJob } from './types';
 
 const LOOKED_FOR = 1_000;
 const TEXT_SHOWN = 300;
-const RELEASED_KEPT_MS = 600_000;
-
-interface Taken {
-  id: string;
-  /** What changes when somebody else takes it. */
-  mark: string;
-}
+const RELEASED_TTL_MS = 600_000;
 
 /** claimed: `locked_by_id` still names the process, which keeps skiplocked and hybrid workers away. free: the next worker takes it. */
 type Kind = 'claimed' | 'free';
 
-/**
- * Jobs that were started, or claimed, by a worker that is gone: nobody live holds them. Looked at twice: a job may
- * finish between the reading of its row and that of the locks, and only one that is still as it was then is lost.
- */
-async function lostJobs({ ctx: { gj }, grace, read }: Look, kind: Kind): Promise<string[]> {
-  const mark = sql`concat_ws(' ', j.performed_at, j.locked_at, j.locked_by_id)`;
-  const graceS = kind === 'claimed' ? grace.lostS : grace.unservedS;
-  const unheld = sql`coalesce(greatest(j.performed_at, j.locked_at), j.updated_at) < clock_timestamp() - make_interval(secs => ${graceS}) AND NOT ${isHeld(gj)}`;
-  return read(async (tx) => {
-    // index_good_jobs_on_locked_by_id. Also what was claimed and not started, or claimed once and is due again.
-    const where =
-      kind === 'claimed'
-        ? sql`j.locked_by_id IS NOT NULL AND (j.performed_at IS NOT NULL OR ${readyAt} <= now())`
-        : sql`${await runningByIndex(tx, gj)} AND j.performed_at IS NOT NULL AND j.locked_by_id IS NULL`;
-    const first = await tx.query<Taken>(
-      sql`SELECT j.id, ${mark} AS mark FROM ${gj.jobs} j WHERE ${where} AND j.finished_at IS NULL AND ${unheld} LIMIT ${LOOKED_FOR}`,
-    );
-    if (first.length === 0) return [];
-    const marks = new Map(first.map((job) => [job.id, job.mark]));
-    const second = await tx.query<Taken>(sql`
-      SELECT j.id, ${mark} AS mark FROM ${gj.jobs} j WHERE j.id = ANY(${[...marks.keys()]}::uuid[]) AND j.finished_at IS NULL AND NOT ${isHeld(gj)}`);
-    return second.filter((job) => marks.get(job.id) === job.mark).map(({ id }) => id);
-  });
+interface Taken {
+  id: string;
+  kind: Kind;
+  /** False: a standby does not know whether somebody holds it. */
+  isKnown: boolean;
+  /** What changes when somebody else takes it. */
+  mark: string;
 }
 
-/** Jobs that this console gave back, and when (ms): a worker is given time to take them. Modules are instantiated more than once in one server. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleReleased?: WeakMap<DetectedSchema, Map<string, number>>;
-};
-const released = (shared.goodJobConsoleReleased ??= new WeakMap<
-  DetectedSchema,
-  Map<string, number>
->());
+const mark = sql`concat_ws(' ', j.performed_at, j.locked_at, j.locked_by_id)`;
+
+/** Jobs that this console released, and when (ms): a worker is given time to take them. */
+const released = new ProcessCache<number>('released jobs', {
+  ttlMs: RELEASED_TTL_MS,
+  maxEntries: 20_000,
+});
 
 export function noteReleased({ gj }: Ctx, ids: string[]): void {
-  const recent = new Map(
-    [...(released.get(gj.schema) ?? [])].filter(([, at]) => at > Date.now() - RELEASED_KEPT_MS),
-  );
-  for (const id of ids) recent.set(id, Date.now());
-  released.set(gj.schema, recent);
+  for (const id of ids) released.set(gj.schema.identity, id, Date.now());
 }
 
-/** Those that GoodJob's own clean-up would give back. */
-export function releasableJobIds(look: Look): Promise<string[]> {
-  return lostJobs(look, 'claimed');
+/**
+ * Jobs that were started, or claimed, by a worker that is gone: nobody live holds them. Read twice: a job may finish
+ * between the reading of its row and that of the locks, and only one that is still as it was then is lost.
+ */
+export async function readLostJobs(look: Look): Promise<LostJobs> {
+  const { ctx, read } = look;
+  const running = await read((tx) => runningByIndex(tx, ctx.gj)).catch(nullOnTimeout);
+  const { jobs, unknown } = await read(async (tx) => {
+    const taken = await readTaken(tx, look, running);
+    const known = taken.filter(({ isKnown }) => isKnown);
+    return {
+      jobs: known.length === 0 ? [] : await readStillTaken(tx, look, known),
+      unknown: taken.filter(({ isKnown }) => !isKnown),
+    };
+  });
+  const of = (kind: Kind): UnheldJobs => {
+    const own = jobs.filter((job) => job.kind === kind);
+    return {
+      ids: own.map(({ id }) => id),
+      items: own.flatMap(({ n, job }) => (n <= ITEMS_SHOWN && job ? [job] : [])),
+      since: own[0]?.lostSince ?? null,
+      unknownOnStandby: unknown.some((job) => job.kind === kind),
+    };
+  };
+  return { claimed: of('claimed'), free: running === null ? null : of('free') };
+}
+
+/** `running`: the condition of all running jobs; null: it is not known, and only claimed jobs are read. */
+async function readTaken(
+  tx: Tx,
+  { ctx: { gj }, grace }: Look,
+  running: Sql | null,
+): Promise<Taken[]> {
+  const select = (kind: Kind, where: Sql, graceS: number) => {
+    const taken = sql`SELECT j.id, ${kind} AS kind, ${mark} AS mark FROM ${gj.jobs} j
+      WHERE ${where} AND j.finished_at IS NULL
+        AND coalesce(greatest(j.performed_at, j.locked_at), j.updated_at)
+              < clock_timestamp() - make_interval(secs => ${graceS})`;
+    const unknown = sql`UNION ALL (
+      SELECT t.*, false FROM (${taken} AND ${isHeld(gj)} IS NULL LIMIT 1) t)`;
+    return sql`(SELECT t.*, true AS "isKnown" FROM (
+      ${taken} AND NOT ${isHeld(gj)} LIMIT ${LOOKED_FOR}) t)
+      ${gj.schema.isStandby ? unknown : empty}`;
+  };
+  // index_good_jobs_on_locked_by_id. Also what was claimed and not started, or claimed once and is due again.
+  const claimed = sql`j.locked_by_id IS NOT NULL AND (j.performed_at IS NOT NULL OR ${readyAt} <= now())`;
+  const free = sql`${running} AND j.performed_at IS NOT NULL AND j.locked_by_id IS NULL`;
+  const taken = await tx.query<Taken>(sql`
+    ${select('claimed', claimed, grace.lostS)}
+    ${running === null ? empty : sql`UNION ALL ${select('free', free, grace.unservedS)}`}`);
+  const isReleased = ({ id }: Taken) =>
+    (released.peek(gj.schema.identity, id) ?? 0) >= Date.now() - grace.unservedS * 1000;
+  return taken.filter((job) => job.kind === 'claimed' || !isReleased(job));
+}
+
+interface StillTaken {
+  id: string;
+  kind: Kind;
+  /** Its place among those of its kind. */
+  n: number;
+  lostSince: string | null;
+  /** Of the first ones. */
+  job: LostJob | null;
+}
+
+async function readStillTaken(
+  tx: Tx,
+  { ctx: { gj } }: Look,
+  taken: Taken[],
+): Promise<StillTaken[]> {
+  const host = sql`CASE jsonb_typeof(p.state -> 'hostname')
+    WHEN 'string' THEN left(p.state ->> 'hostname', ${TEXT_SHOWN}) END`;
+  const rows = await tx.query<Omit<StillTaken, 'job'> & LostJob>(sql`
+    SELECT s.id, s.kind, s.n::int AS n, s.lost_since AS "lostSince", s.since, s.started,
+           s.process_id AS "processId", s.seen_at AS "processSeenAt",
+           CASE WHEN s.n <= ${ITEMS_SHOWN} THEN left(s.job_class, ${TEXT_SHOWN}) END AS "jobClass",
+           CASE WHEN s.n <= ${ITEMS_SHOWN} THEN left(s.queue_name, ${TEXT_SHOWN}) END AS "queueName",
+           CASE WHEN s.n <= ${ITEMS_SHOWN} THEN (
+             SELECT ${host} FROM ${gj.processes} p WHERE p.id = s.process_id) END AS host
+      FROM (
+        SELECT t.kind, j.id, j.job_class, j.queue_name, j.locked_by_id AS process_id,
+               coalesce(j.performed_at, j.locked_at, j.updated_at) AS since,
+               j.performed_at IS NOT NULL AS started, p.updated_at AS seen_at,
+               min(greatest(j.performed_at, j.locked_at, p.updated_at, j.created_at))
+                 OVER (PARTITION BY t.kind) AS lost_since,
+               row_number() OVER (PARTITION BY t.kind
+                 ORDER BY coalesce(j.performed_at, j.locked_at, j.updated_at), j.id) AS n
+          FROM unnest(${taken.map(({ id }) => id)}::uuid[], ${taken.map((job) => job.kind)}::text[],
+                      ${taken.map((job) => job.mark)}::text[]) t(id, kind, mark)
+          JOIN ${gj.jobs} j ON j.id = t.id
+          LEFT JOIN ${gj.processes} p ON p.id = j.locked_by_id
+         WHERE j.finished_at IS NULL AND ${mark} = t.mark AND NOT ${isHeld(gj)}) s
+     ORDER BY s.kind, s.n`);
+  return rows.map(({ id, kind, n, lostSince, ...job }) => ({
+    id,
+    kind,
+    n,
+    lostSince,
+    job: n <= ITEMS_SHOWN ? { id, ...job } : null,
+  }));
+}
+
+/** Those that GoodJob's own clean-up would release. */
+export async function releasableJobIds(look: Look): Promise<string[]> {
+  return (await look.lostJobs()).claimed.ids;
 }
 
 /** The jobs of dead workers that nobody can take. */
-export function findLostJobs(look: Look): Promise<Found> {
-  return find(look, 'claimed', { kind: 'lost_jobs', severity: 'critical', repair: 'release_jobs' });
+export async function findLostJobs(look: Look): Promise<Found> {
+  const { claimed } = await look.lostJobs();
+  return found(claimed, { kind: 'lost_jobs', severity: 'critical', repair: 'release_jobs' });
 }
 
 /** The jobs of dead workers that wait to be taken again: a worker that served their queue would have done so. */
-export function findInterruptedJobs(look: Look): Promise<Found> {
-  return find(look, 'free', { kind: 'interrupted_jobs', severity: 'notice', repair: null });
+export async function findInterruptedJobs(look: Look): Promise<Found> {
+  const { free } = await look.lostJobs();
+  if (!free) return { finding: null, incomplete: true };
+  return found(free, { kind: 'interrupted_jobs', severity: 'notice', repair: null });
 }
 
-async function find(
-  look: Look,
-  which: Kind,
+function found(
+  { ids, items, since, unknownOnStandby }: UnheldJobs,
   as: Pick<FindingOf<'lost_jobs'>, 'severity' | 'repair'> & {
     kind: 'lost_jobs' | 'interrupted_jobs';
   },
-): Promise<Found> {
-  const { gj } = look.ctx;
-  const given = which === 'free' ? released.get(gj.schema) : undefined;
-  const lost = (await lostJobs(look, which)).filter(
-    (id) => (given?.get(id) ?? 0) < Date.now() - look.grace.unservedS * 1000,
-  );
-  if (lost.length === 0) return { finding: null };
-  const host = sql`CASE jsonb_typeof(p.state -> 'hostname') WHEN 'string' THEN left(p.state ->> 'hostname', ${TEXT_SHOWN}) END`;
-  const jobs = await look.read((tx) =>
-    tx.query<LostJob & { lostSince: string }>(sql`
-    SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", left(j.queue_name, ${TEXT_SHOWN}) AS "queueName", coalesce(j.performed_at, j.locked_at, j.updated_at) AS since,
-           j.performed_at IS NOT NULL AS started, j.locked_by_id AS "processId", p.updated_at AS "processSeenAt", ${host} AS host,
-           min(greatest(j.performed_at, j.locked_at, p.updated_at, j.created_at)) OVER () AS "lostSince"
-      FROM ${gj.jobs} j LEFT JOIN ${gj.processes} p ON p.id = j.locked_by_id
-     WHERE j.id = ANY(${lost}::uuid[]) ORDER BY since, j.id LIMIT ${ITEMS_SHOWN}`),
-  );
+): Found {
+  if (ids.length === 0) return { finding: null, unknownOnStandby };
   return {
     finding: {
       ...as,
-      since: jobs[0]?.lostSince ?? null,
-      count: countUpTo(lost.length, LOOKED_FOR),
-      items: jobs.map(({ lostSince: _, ...job }) => job),
+      since,
+      count: countUpTo(ids.length, LOOKED_FOR),
+      items,
       where: '/jobs?state=running',
     },
   };

@@ -13,7 +13,6 @@ import { changePause } from '../pauses/mutations';
 import { hangingBatchIds } from './hanging-batches';
 import { noteReleased, releasableJobIds } from './lost-jobs';
 import { lookOf } from './find';
-import { forgetAttention } from './queries';
 import type { Repair, RepairResult, RepairTarget } from './types';
 
 /** Rows that one repair takes up; what is left is found again. */
@@ -29,13 +28,9 @@ type Rows = Exclude<Repair, 'unpause'>;
 
 /** Carries out one repair. Throws ConsoleError `forbidden`, `read_only`, `bulk_too_large`. */
 export async function repair(ctx: Ctx, target: RepairTarget): Promise<RepairResult> {
-  try {
-    return await (target.repair === 'unpause'
-      ? unpause(ctx, target)
-      : repairRows(ctx, target.repair, target.ids));
-  } finally {
-    forgetAttention(ctx);
-  }
+  return target.repair === 'unpause'
+    ? unpause(ctx, target)
+    : repairRows(ctx, target.repair, target.ids);
 }
 
 async function unpause(

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { pausedNames } from '../good-job/pauses';
-import { type Found, type Look, countUpTo, earliest, inIndexOrder, shown } from './look';
+import { type Found, type Look, countUpTo, earliest, shown } from './look';
 import type { PausedJobs } from './types';
 
 /** Jobs looked at: those that are due longest, for what is paused stays. */
@@ -20,9 +20,9 @@ interface Row {
 /** Jobs that are due and wait because their queue, class or a label is paused. */
 export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found> {
   // index_good_jobs_on_scheduled_at, and index_good_jobs_on_queue_name_and_scheduled_at for a queue.
-  const rows = await read(async (tx) => {
-    await inIndexOrder(tx);
-    return tx.query<Row>(sql`
+  const rows = await read(
+    (tx) =>
+      tx.query<Row>(sql`
     WITH paused AS MATERIALIZED (${pausedNames(gj)}),
     due AS MATERIALIZED (
       SELECT j.job_class, j.labels, j.scheduled_at FROM ${gj.jobs} j
@@ -33,8 +33,9 @@ export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found
         (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${LOOKED_AT})
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'job_class' AND d.job_class = p.name
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'label' AND p.name = ANY(d.labels)) j) found
-     WHERE found.count > 0 OR (p.by <> 'queue' AND many.more) ORDER BY found.since`);
-  });
+     WHERE found.count > 0 OR (p.by <> 'queue' AND many.more) ORDER BY found.since`),
+    { byIndexOnly: true, inIndexOrder: true },
+  );
   const items = rows.flatMap(({ by, name, since, count, more }): PausedJobs[] =>
     since === null ? [] : [{ by, name, since, count: countUpTo(count, LOOKED_AT, more) }],
   );

@@ -1,80 +1,47 @@
 import 'server-only';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Ctx } from '../ctx';
 import { env } from '../env';
-import type { DetectedSchema } from '../good-job/schema';
 import { findAttention } from './find';
 import { GRACE } from './look';
 import type { Attention } from './types';
 
-/** What was found is kept so long, for all viewers of this server together, and what took its time so much longer. */
-const KEPT_MS = 3_000;
-const KEPT_PER_MS = 10;
-const KEPT_MS_MOST = 30_000;
-/** Nobody waits longer for what is new, where there is something that is not older than a minute. */
-const PATIENCE_MS = 250;
+/** All viewers of this server share one search, and an expensive one runs less often. */
+const TTL_MS = 10_000;
+const TTL_PER_QUERY_MS = 10;
+const MAX_TTL_MS = 30_000;
+/** A reader waits no longer for a new search while there is a result that is not older than a minute. */
+const WAIT_MS = 250;
 const STALE_MS = 60_000;
 
-interface Kept {
-  found: Promise<Attention>;
-  /** The last that was found, while the next is looked for. */
-  last?: Attention;
-  at: number;
-  until: number;
+const cache = new ProcessCache<Attention>('attention', {
+  ttlMs: costTtl(TTL_MS, TTL_PER_QUERY_MS, MAX_TTL_MS),
+  maxEntries: 20,
+  expiresOnWrite: true,
+});
+
+/** What needs attention, as of a few seconds ago; while a search takes its time, the result of the one before. */
+export function getAttention(ctx: Ctx): Promise<Attention> {
+  return cache.get(ctx.gj.schema.identity, keyOf(ctx), () => search(ctx), {
+    staleMs: STALE_MS,
+    waitMs: WAIT_MS,
+  });
 }
 
-/** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleAttention?: WeakMap<DetectedSchema, Kept>;
-};
-const kept = (shared.goodJobConsoleAttention ??= new WeakMap<DetectedSchema, Kept>());
+/** Readers who only count findings let a result get this much older, so that a page view rarely pays for a search. */
+const COUNT_IDLE_MS = 20_000;
 
-/** What needs attention, as of a few seconds ago; where it takes its time to look, what was found before. */
-export async function getAttention(ctx: Ctx): Promise<Attention> {
-  const known = kept.get(ctx.gj.schema);
-  const { found, last, at } = known && known.until > Date.now() ? known : look(ctx);
-  if (!last || at < Date.now() - STALE_MS) return found;
-  return Promise.race([found, sleep(PATIENCE_MS, last, { ref: false })]);
+/** The last result, without waiting; null: there is none, or an older one than `staleMs`. Searches behind the answer when it is older than half a minute. */
+export async function lastAttention(ctx: Ctx, staleMs: number): Promise<Attention | null> {
+  const { identity } = ctx.gj.schema;
+  const options = { staleMs, idleMs: COUNT_IDLE_MS };
+  return (await cache.latest(identity, keyOf(ctx), () => search(ctx), options)) ?? null;
 }
 
-/** What was found last, without waiting; null: nobody has looked yet, or longer than `maxAgeMs` ago. Looks again behind the answer when that is older than `freshMs`. */
-export function lastAttention(
-  ctx: Ctx,
-  { freshMs, maxAgeMs }: { freshMs: number; maxAgeMs: number },
-): Attention | null {
-  const known = kept.get(ctx.gj.schema);
-  const age = known ? Date.now() - known.at : Infinity;
-  // A failed look says nothing here: whoever opens the page is told.
-  if (age > freshMs && (known?.until ?? 0) <= Date.now())
-    void look(ctx).found.catch(() => undefined);
-  return known?.last && age <= maxAgeMs ? known.last : null;
-}
+/** What the findings depend on besides GoodJob's tables. */
+const keyOf = ({ readOnly, consoleSchema, bulkRuns }: Ctx): string =>
+  JSON.stringify([readOnly, consoleSchema, bulkRuns]);
 
-/** After a repair: what was found is not so any more. */
-export function forgetAttention(ctx: Ctx): void {
-  kept.delete(ctx.gj.schema);
-}
-
-function look(ctx: Ctx): Kept {
-  const started = Date.now();
-  const before = kept.get(ctx.gj.schema);
-  const entry: Kept = {
-    found: findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes }),
-    last: before?.last,
-    at: before?.at ?? 0,
-    until: Infinity,
-  };
-  kept.set(ctx.gj.schema, entry);
-  entry.found.then(
-    (attention) => {
-      const now = Date.now();
-      Object.assign(entry, {
-        last: attention,
-        at: now,
-        until: now + Math.min(KEPT_MS + (now - started) * KEPT_PER_MS, KEPT_MS_MOST),
-      });
-    },
-    () => kept.get(ctx.gj.schema) === entry && kept.delete(ctx.gj.schema),
-  );
-  return entry;
+function search(ctx: Ctx): Promise<Attention> {
+  return findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes });
 }

@@ -3,10 +3,9 @@ import sql, { type Sql } from 'sql-template-tag';
 import { secondsBetween } from '../db/durations';
 import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
+import { nullOnTimeout } from '../errors';
 import { isPaused, pausedQueues } from '../good-job/pauses';
-import type { GoodJob } from '../good-job/tables';
-import { type Grace, type Look, type ReadyQueue, type ReadyQueues, inIndexOrder } from './look';
+import { type Look, type ReadyQueue, type ReadyQueues, nextChunk } from './look';
 
 /** Queues named at once, and in all; of each the jobs that are due longest are looked at. */
 const QUEUES_AT_ONCE = 250;
@@ -22,96 +21,108 @@ interface Head extends Omit<ReadyQueue, 'since' | 'waited'> {
   waited: number | null;
 }
 
-/**
- * Queues of open jobs by a loose index scan, and the head of each (both index_good_jobs_on_queue_name_and_scheduled_at).
- * A head in which every job is paused or taken says nothing of those behind it: these are looked for as far as time allows.
- */
-export async function readReadyQueues(look: Look): Promise<ReadyQueues> {
-  const {
-    ctx: { gj },
-    read,
-  } = look;
-  const deadline = performance.now() + TIME_MS;
-  const left = () => deadline - performance.now();
-  const found: ReadyQueue[] = [];
-  const hidden: string[] = [];
-  let incomplete = false;
-  await read(async (tx) => {
-    await inIndexOrder(tx);
-    let last: string | null = null;
-    for (let seen = 0; ; seen += QUEUES_AT_ONCE) {
-      const names = await namesAfter(tx, gj, last);
-      const listed = names.flatMap(({ name, isListed }) => (isListed ? [name] : []));
-      if (listed.length < names.length) incomplete = true;
-      for (const head of await headsOf(tx, gj, listed, LOOKED_AT, look.grace)) {
-        if (isReady(head)) found.push(head);
-        else if (head.more) hidden.push(head.queue);
-      }
-      last = names.at(-1)?.name ?? null;
-      if (names.length < QUEUES_AT_ONCE) return;
-      if (seen + names.length >= QUEUES || left() <= 0) return void (incomplete = true);
-    }
-  });
-  if (hidden.length > 0 && !(await lookFurther(look, hidden, left, found))) incomplete = true;
-  return { queues: found.sort((a, b) => (a.since < b.since ? -1 : 1)), incomplete };
-}
-
-/** Behind the heads of these queues, those of paused queues left out; false: there may be more than was found. */
-async function lookFurther(
-  { ctx: { gj }, grace, read }: Look,
-  names: string[],
-  left: () => number,
-  found: ReadyQueue[],
-): Promise<boolean> {
-  const paused = await read((tx) => pausedQueues(tx, gj));
-  let complete = true;
-  for (const name of names) {
-    if (paused.has(name)) continue;
-    if (left() <= 0) return false;
-    try {
-      const [head] = await read(async (tx) => {
-        await inIndexOrder(tx);
-        return headsOf(tx, gj, [name], LOOKED_AT_FURTHER, grace);
-      });
-      if (head && isReady(head)) found.push(head);
-      else if (head?.more) complete = false;
-    } catch (error) {
-      if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
-      return false;
-    }
-  }
-  return complete;
-}
-
-const isReady = (head: Head): head is ReadyQueue => head.ready > 0;
-
-interface Name {
-  /** Cut where it is too long to be listed; the scan still goes on behind it. */
-  name: string;
+/** A queue of open jobs, and its head. */
+interface NamedHead extends Head {
+  /** Its place among the queues of one statement. */
+  n: number;
+  /** Its name is too long to be listed: it is cut, and its head was not read; the scan continues behind it. */
   isListed: boolean;
 }
 
-async function namesAfter(tx: Tx, gj: GoodJob, last: string | null): Promise<Name[]> {
-  const next = (after: Sql) =>
-    sql`SELECT j.queue_name FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
-  return tx.query<Name>(sql`
-    WITH RECURSIVE names AS (
-      (SELECT (${next(last === null ? sql`j.queue_name >= ''` : sql`j.queue_name > ${last}`)}) AS name)
-      UNION ALL
-      SELECT (${next(sql`j.queue_name > n.name`)}) FROM names n WHERE n.name IS NOT NULL)
-    SELECT left(name, ${MAX_NAME_BYTES}::int) AS name, octet_length(name) <= ${MAX_NAME_BYTES}::int AS "isListed"
-      FROM names WHERE name IS NOT NULL LIMIT ${QUEUES_AT_ONCE}`);
+/**
+ * Queues of open jobs by a loose index scan, and the head of each (both index_good_jobs_on_queue_name_and_scheduled_at).
+ * A head in which every job is paused or taken says nothing of those behind it: these are read as far as time allows.
+ */
+export async function readReadyQueues(look: Look): Promise<ReadyQueues> {
+  const deadline = performance.now() + TIME_MS;
+  const { heads, complete } = await readHeads(look, deadline);
+  const hidden = heads.flatMap((head) => (!isReady(head) && head.more ? [head.queue] : []));
+  const further = await readFurther(look, hidden, deadline);
+  const queues = [...heads.filter(isReady), ...further.heads.filter(isReady)];
+  return {
+    queues: queues.sort((a, b) => (a.since < b.since ? -1 : 1)),
+    incomplete: !complete || !further.complete,
+  };
 }
 
-/** Of each queue the jobs due longest: of so many those that are free, the first of them alone. */
-async function headsOf(
-  tx: Tx,
-  gj: GoodJob,
-  names: string[],
-  lookedAt: number,
-  { readyMinutes }: Grace,
-): Promise<Head[]> {
-  if (names.length === 0) return [];
+interface Heads {
+  heads: Head[];
+  /** False: there may be more. */
+  complete: boolean;
+}
+
+async function readHeads(look: Look, deadline: number): Promise<Heads> {
+  const heads: Head[] = [];
+  let complete = true;
+  let last: string | null = null;
+  for (let size = QUEUES_AT_ONCE, seen = 0; seen < QUEUES;) {
+    const startedAt = performance.now();
+    if (seen > 0 && startedAt > deadline) return { heads, complete: false };
+    const limit = Math.min(size, QUEUES - seen);
+    const after: string | null = last;
+    const rows: NamedHead[] = await look.read((tx) => headsAfter(tx, look, after, limit), IN_ORDER);
+    rows.sort((a, b) => a.n - b.n);
+    const listed = rows.filter(({ isListed }) => isListed);
+    if (listed.length < rows.length) complete = false;
+    heads.push(...listed);
+    if (rows.length < limit) return { heads, complete };
+    last = rows.at(-1)?.queue ?? null;
+    seen += rows.length;
+    const endedAt = performance.now();
+    size = nextChunk(size, endedAt - startedAt, deadline - endedAt);
+  }
+  return { heads, complete: false };
+}
+
+/** Behind the heads of these queues, except those of paused queues. */
+async function readFurther(look: Look, hidden: string[], deadline: number): Promise<Heads> {
+  if (hidden.length === 0) return { heads: [], complete: true };
+  const { gj } = look.ctx;
+  const paused = await look.read((tx) => pausedQueues(tx, gj));
+  const names = hidden.filter((name) => !paused.has(name));
+  const heads: Head[] = [];
+  for (let at = 0, size = 1; at < names.length;) {
+    const startedAt = performance.now();
+    if (startedAt > deadline) return { heads, complete: false };
+    const chunk = names.slice(at, at + size);
+    const source = sql`unnest(${chunk}::text[]) q(name)`;
+    const read = (tx: Tx) =>
+      tx.query<Head>(sql`
+        SELECT q.name AS queue, head.*
+          FROM ${source} CROSS JOIN LATERAL (${headOf(look, LOOKED_AT_FURTHER)}) head`);
+    const rows = await look.read(read, IN_ORDER).catch(nullOnTimeout);
+    if (!rows) return { heads, complete: false };
+    heads.push(...rows);
+    at += chunk.length;
+    const endedAt = performance.now();
+    size = nextChunk(size, endedAt - startedAt, deadline - endedAt);
+  }
+  return { heads, complete: heads.every((head) => isReady(head) || !head.more) };
+}
+
+const isReady = (head: Head): head is ReadyQueue => head.ready > 0;
+const IN_ORDER = { byIndexOnly: true, inIndexOrder: true };
+
+/** The next queues by name, at most `limit`. */
+function headsAfter(tx: Tx, look: Look, last: string | null, limit: number): Promise<NamedHead[]> {
+  const next = (after: Sql) =>
+    sql`SELECT j.queue_name FROM ${look.ctx.gj.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
+  return tx.query<NamedHead>(sql`
+    WITH RECURSIVE names AS (
+      SELECT (${next(last === null ? sql`j.queue_name >= ''` : sql`j.queue_name > ${last}`)}) AS name, 1 AS n
+      UNION ALL
+      SELECT (${next(sql`j.queue_name > names.name`)}), names.n + 1
+        FROM names WHERE names.name IS NOT NULL AND names.n < ${limit}::int),
+    q AS MATERIALIZED (
+      SELECT left(name, ${MAX_NAME_BYTES}::int) AS name, n,
+             octet_length(name) <= ${MAX_NAME_BYTES}::int AS is_listed
+        FROM names WHERE name IS NOT NULL)
+    SELECT q.name AS queue, q.n, q.is_listed AS "isListed", head.*
+      FROM q LEFT JOIN LATERAL (${headOf(look, LOOKED_AT)}) head ON q.is_listed`);
+}
+
+/** Of the queue `q.name` the jobs due longest: of `lookedAt` those that are free, the first of them alone. */
+function headOf({ ctx: { gj }, grace: { readyMinutes } }: Look, lookedAt: number): Sql {
   const of = (due: Sql, at: Sql) => sql`
     (SELECT j.ready_at, j.n FROM (
        SELECT j.*, ${at} AS ready_at, row_number() OVER () AS n FROM (
@@ -121,12 +132,10 @@ async function headsOf(
   // A job whose time cannot be subtracted waits for ever: it must not hide that nobody serves its queue.
   const waited = sql`coalesce(${secondsBetween(since, sql`clock_timestamp()`)}, 'Infinity')`;
   const isLate = sql`ready_at < now() - make_interval(mins => ${readyMinutes})`;
-  return tx.query<Head>(sql`
-    SELECT q.name AS queue, head.* FROM unnest(${names}::text[]) q(name)
-     CROSS JOIN LATERAL (
-       SELECT ${since} AS since, ${waited} AS waited,
-              (count(*) FILTER (WHERE free))::int AS ready, count(*) > ${LOOKED_AT} OR coalesce(bool_or(NOT free), false) AS more,
-              (count(*) FILTER (WHERE free AND ${isLate}))::int AS late, now() - make_interval(mins => ${readyMinutes}) AS "lateBefore"
-         FROM (SELECT j.ready_at, j.n <= ${lookedAt} AS free
-                 FROM (${of(sql`j.scheduled_at <= now()`, sql`j.scheduled_at`)} UNION ALL ${of(sql`j.scheduled_at IS NULL`, sql`j.created_at`)}) j) j) head`);
+  return sql`
+    SELECT ${since} AS since, ${waited} AS waited,
+           (count(*) FILTER (WHERE free))::int AS ready, count(*) > ${LOOKED_AT} OR coalesce(bool_or(NOT free), false) AS more,
+           (count(*) FILTER (WHERE free AND ${isLate}))::int AS late, now() - make_interval(mins => ${readyMinutes}) AS "lateBefore"
+      FROM (SELECT j.ready_at, j.n <= ${lookedAt} AS free
+              FROM (${of(sql`j.scheduled_at <= now()`, sql`j.scheduled_at`)} UNION ALL ${of(sql`j.scheduled_at IS NULL`, sql`j.created_at`)}) j) j`;
 }

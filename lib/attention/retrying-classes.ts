@@ -8,6 +8,7 @@ import {
   type Failing,
   failingOf,
   finishedLately,
+  forgetsSuccesses,
   inWindow,
 } from './finished-lately';
 import { countUpTo } from './look';
@@ -32,7 +33,7 @@ export async function retryingClasses(tx: Tx, gj: GoodJob): Promise<RetryingClas
   const due = sql`SELECT j.id, j.job_class, j.performed_at, left(j.error, ${PUT_OFF.length}) AS error FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}`;
   const hasFailed = sql`w.performed_at IS NULL AND w.error IS NOT NULL AND NOT starts_with(w.error, ${PUT_OFF})`;
   const classes = await tx.query<{ name: string }>(
-    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND octet_length(w.job_class) <= ${CLASS_READ} AND ${hasFailed} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
+    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND octet_length(w.job_class) <= ${CLASS_READ} AND ${hasFailed} AND NOT ${forgetsSuccesses(gj)} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
   );
   if (classes.length === 0) return [];
   // The newest execution and the first by index_good_job_executions_on_active_job_id_and_created_at.

@@ -8,7 +8,7 @@ export async function findStalledRuns({ ctx, read }: Look): Promise<Found> {
   if (!ctx.bulkRuns) return { finding: null };
   const limit = ITEMS_SHOWN + 1;
   // A run is one row, of which there are few.
-  const runs = await read((tx) => listStalledRuns(tx, limit), false);
+  const runs = await read((tx) => listStalledRuns(tx, limit), {});
   if (runs.length === 0) return { finding: null };
   return {
     finding: {

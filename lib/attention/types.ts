@@ -155,7 +155,7 @@ export type Check =
   | { kind: FindingKind; result: 'clear' }
   | { kind: FindingKind; result: 'found'; finding: Finding }
   /** It could not be found out in time, or not completely. */
-  | { kind: FindingKind; result: 'unknown'; reason: ErrorCode };
+  | { kind: FindingKind; result: 'unknown'; reason: ErrorCode | 'standby' };
 
 /** What the page shows and polls. */
 export interface Attention {

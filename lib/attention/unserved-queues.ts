@@ -9,26 +9,28 @@ export async function unservedQueues(look: Look): Promise<ReadyQueues> {
   const { queues, incomplete } = await look.readyQueues();
   const waiting = queues.filter(({ waited }) => waited > look.grace.unservedS);
   if (waiting.length === 0) return { queues: [], incomplete };
-  const { pools, silent } = await look.read((tx) => livePools(tx, look.ctx.gj));
+  const { byProcess, silent } = await look.read((tx) => livePools(tx, look.ctx.gj));
+  const serving = ({ queue }: { queue: string }) =>
+    byProcess.filter(({ pools }) => pools.some(({ served }) => servesQueue(served, queue)));
+  const isUnknown = (queue: { queue: string }) =>
+    serving(queue).length > 0 && serving(queue).every(({ isKnown }) => !isKnown);
   return {
-    queues:
-      silent > 0
-        ? []
-        : waiting.filter(({ queue }) => !pools.some(({ served }) => servesQueue(served, queue))),
+    queues: silent > 0 ? [] : waiting.filter((queue) => serving(queue).length === 0),
     incomplete,
+    unknownOnStandby: waiting.some(isUnknown),
   };
 }
 
 /** What nobody will run before a process is started for it. */
 export async function findUnservedQueues(look: Look): Promise<Found> {
-  const { queues, incomplete } = await look.unserved();
+  const { queues, incomplete, unknownOnStandby } = await look.unserved();
   const items = queues.map(({ queue, since, ready, more }): WaitingQueue => ({
     queue,
     since,
     count: countUpTo(ready, Infinity, more),
     where: queuedJobs(queue),
   }));
-  if (items.length === 0) return { finding: null, incomplete };
+  if (items.length === 0) return { finding: null, incomplete, unknownOnStandby };
   return {
     finding: {
       kind: 'unserved_queues',

@@ -3,7 +3,7 @@ import sql from 'sql-template-tag';
 import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
 import { isHanging } from '../good-job/completion';
-import { isHeld, isProcessAlive } from '../good-job/locks';
+import { isHeld, mayProcessBeAlive } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
 import { livePools } from '../good-job/processes';
 import { servesQueue } from '../good-job/queue-strings';
@@ -130,7 +130,7 @@ async function readSignals(
       ${openSeen === 0 ? sql`(SELECT ${isHanging(gj)} FROM ${gj.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NULL AND ${isPaused(gj)}) AS paused,
       (SELECT count(*)::int FROM open j WHERE j.performed_at IS NOT NULL AND NOT ${isHeld(gj)}) AS lost,
-      (SELECT count(*)::int FROM ${gj.processes} p WHERE ${isProcessAlive(gj)}) AS "liveProcesses",
+      (SELECT count(*)::int FROM ${gj.processes} p WHERE ${mayProcessBeAlive(gj)}) AS "liveProcesses",
       (SELECT array_agg(DISTINCT j.queue_name) FROM open j WHERE j.performed_at IS NULL AND ${readyAt} <= now() AND NOT coalesce(${isPaused(gj)}, false) AND j.queue_name IS NOT NULL) AS "readyQueues",
       (SELECT min(${readyAt}) FROM open j WHERE j.performed_at IS NULL) AS "nextAt",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",

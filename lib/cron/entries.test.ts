@@ -30,7 +30,7 @@ secret: { cron: "@daily", class: SecretJob, args: [{ password: hunter2hunter2 }]
 `;
 vi.stubEnv('CRON_FILE', FILE);
 vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
-const { countCronEntries, listCronEntries, getCronEntry, overdueCronKeys } =
+const { countCronEntries, listCronEntries, getCronEntry, readOverdueCron } =
   await import('./entries');
 const { changeCronKey } = await import('./mutations');
 const file = parseCronFile(TEXT, FILE);
@@ -176,7 +176,10 @@ describe('overdue', () => {
     await old();
     await cron('hourly', lastHour() - HOUR);
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
-    expect(await overdueCronKeys(ctx)).toContainEqual({ key: 'hourly', since: iso(lastHour()) });
+    expect((await readOverdueCron(ctx)).keys).toContainEqual({
+      key: 'hourly',
+      since: iso(lastHour()),
+    });
     await cron('hourly', lastHour());
     expect((await entry('hourly'))?.overdueSince).toBeNull();
   });
@@ -266,6 +269,7 @@ describe('overdue', () => {
     const watch = {
       now: Date.parse('2026-01-01T12:00Z'),
       processes: 1,
+      mayHaveOthers: false,
       since: 0,
       settingsChangedAt: null,
       oldestSuccessAt: null,

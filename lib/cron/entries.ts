@@ -52,7 +52,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
         notInFile: keys.length - counts.enabled - counts.disabled,
         fileGiven: file.given,
         fileStale: file.stale,
-        cronProcesses: stored.watch.processes,
+        cronProcesses: cronProcessesOf(stored.watch),
         more: stored.more,
         previous: start === 0 ? null : (before.at(-PAGE - 1)?.as ?? ''),
         next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1)?.as ?? null) : null,
@@ -85,17 +85,23 @@ export async function getCronEntry(
             : [],
         propertiesJson: entry ? propertiesOf(entry, none) : null,
         fileGiven: file.given,
-        cronProcesses: stored.watch.processes,
+        cronProcesses: cronProcessesOf(stored.watch),
       };
     },
     { byIndexOnly: true },
   );
 }
 
-/** Keys whose job is missing, and since when; for all that are enabled. */
-export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: string }[]> {
+export interface OverdueCron {
+  /** Keys whose job is missing, and since when; of all that are enabled. */
+  keys: { key: string; since: string }[];
+  /** A standby does not know whether a process was there to enqueue them. */
+  unknownOnStandby: boolean;
+}
+
+export async function readOverdueCron(ctx: Ctx): Promise<OverdueCron> {
   const file = configuredCron();
-  if (file.entries.size === 0) return [];
+  if (file.entries.size === 0) return { keys: [], unknownOnStandby: false };
   return ctx.db.read(
     async (tx) => {
       const stored = await readStored(tx, ctx.gj, file.entries.keys());
@@ -107,10 +113,18 @@ export async function overdueCronKeys(ctx: Ctx): Promise<{ key: string; since: s
       });
       const names = overdue.map(({ key }) => key);
       const redactKey = await redactNames(ctx, 'cron_key', names, tx);
-      return overdue.map(({ key, since }) => ({ key: redactKey(key), since }));
+      return {
+        keys: overdue.map(({ key, since }) => ({ key: redactKey(key), since })),
+        unknownOnStandby: stored.watch.mayHaveOthers,
+      };
     },
     { byIndexOnly: true },
   );
+}
+
+/** Null: a standby does not know. */
+function cronProcessesOf({ processes, mayHaveOthers }: CronWatch): number | null {
+  return processes === 0 && mayHaveOthers ? null : processes;
 }
 
 /** By code points, so that `>` finds the place of a key that is gone. */

@@ -9,6 +9,8 @@ export interface CronWatch {
   now: number;
   /** Live processes with cron on. */
   processes: number;
+  /** There are others of which a standby does not know whether they are alive. */
+  mayHaveOthers: boolean;
   /** The first of them started then. */
   since: number | null;
   /** The cron settings were last changed then. */

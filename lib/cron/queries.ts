@@ -1,5 +1,5 @@
 import 'server-only';
-import sql from 'sql-template-tag';
+import sql, { type Sql } from 'sql-template-tag';
 import { timestampMs } from '../core/timestamp-ms';
 import { listedName } from '../db/name-limit';
 import { isLargeJson } from '../db/text-limit';
@@ -30,8 +30,7 @@ export async function readStored(
   fileKeys: Iterable<string>,
 ): Promise<StoredCron> {
   const { keys, more } = await readKeys(tx, gj);
-  const settings = await readSettings(tx, gj, [...fileKeys, ...keys]);
-  const watch = await readProcesses(tx, gj);
+  const { settings, watch } = await readSettingsAndProcesses(tx, gj, [...fileKeys, ...keys]);
   return {
     keys,
     more: more || settings.isLarge,
@@ -61,28 +60,34 @@ interface CronSettings {
   isLarge: boolean;
 }
 
+interface StoredSetting {
+  key: string;
+  keys: string[];
+  isLarge: boolean;
+  /** ms since the epoch, as text. */
+  updatedAt: string;
+}
+
 /** GoodJob::Setting.cron_keys_enabled reads two lists of keys; anything else is none. */
-async function readSettings(tx: Tx, gj: GoodJob, knownKeys: string[]): Promise<CronSettings> {
-  const rows = await tx.query<{
-    key: string;
-    keys: string[];
-    isLarge: boolean;
-    updatedAt: string;
-  }>(sql`
-    SELECT s.key, s.updated_at AS "updatedAt", s.is_large AS "isLarge",
+function settingsSql(gj: GoodJob, knownKeys: string[]): Sql {
+  return sql`
+    SELECT s.key, (extract(epoch FROM s.updated_at) * 1000)::text AS "updatedAt", s.is_large AS "isLarge",
            ARRAY(SELECT DISTINCT e #>> '{}'
                    FROM jsonb_array_elements(CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) e
                   WHERE jsonb_typeof(e) = 'string'
                     AND (NOT s.is_large OR e #>> '{}' = ANY(${knownKeys}::text[]))) AS keys
       FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
-              FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') OFFSET 0) s`);
+              FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') OFFSET 0) s`;
+}
+
+function settingsOf(rows: StoredSetting[]): CronSettings {
   const keysOf = (name: string) => new Set(rows.find(({ key }) => key === name)?.keys ?? []);
   return {
     enabled: keysOf('cron_keys_enabled'),
     disabled: keysOf('cron_keys_disabled'),
     isLarge: rows.some(({ isLarge }) => isLarge),
     changedAt:
-      rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => timestampMs(updatedAt))),
+      rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Number(updatedAt))),
   };
 }
 
@@ -90,22 +95,37 @@ async function readSettings(tx: Tx, gj: GoodJob, knownKeys: string[]): Promise<C
 const OLDEST_READ = 5_000;
 
 /** The oldest finished jobs by index_good_jobs_jobs_on_finished_at_only. */
-async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'settingsChangedAt'>> {
+async function readSettingsAndProcesses(
+  tx: Tx,
+  gj: GoodJob,
+  knownKeys: string[],
+): Promise<{ settings: CronSettings; watch: Omit<CronWatch, 'settingsChangedAt'> }> {
   const [row] = await tx.query<{
+    settings: string;
     now: string;
     processes: number;
+    unknown: number;
     since: string | null;
     oldest: string | null;
   }>(sql`
-    SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since,
+    SELECT (SELECT coalesce(json_agg(s), '[]') FROM (${settingsSql(gj, knownKeys)}) s)::text AS settings,
+           clock_timestamp() AS now, (count(*) FILTER (WHERE p.alive))::int AS processes,
+           (count(*) FILTER (WHERE p.alive IS NULL))::int AS unknown,
+           min(p.created_at) FILTER (WHERE p.alive) AS since,
            (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
-      FROM ${gj.processes} p WHERE p.state -> 'cron_enabled' = 'true' AND ${isProcessAlive(gj)}`);
-  const ms = (time: string | null | undefined) => (time ? timestampMs(time) : null);
+      FROM (SELECT p.created_at, ${isProcessAlive(gj)} AS alive FROM ${gj.processes} p
+             WHERE p.state -> 'cron_enabled' = 'true') p`);
+  if (!row) throw new Error('The database gave no row for an aggregate.');
+  const ms = (time: string | null) => (time ? timestampMs(time) : null);
   return {
-    now: ms(row?.now) ?? Date.now(),
-    processes: row?.processes ?? 0,
-    since: ms(row?.since),
-    oldestSuccessAt: ms(row?.oldest),
+    settings: settingsOf(JSON.parse(row.settings) as StoredSetting[]),
+    watch: {
+      now: Date.parse(row.now),
+      processes: row.processes,
+      mayHaveOthers: row.unknown > 0,
+      since: ms(row.since),
+      oldestSuccessAt: ms(row.oldest),
+    },
   };
 }
 

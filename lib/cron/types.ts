@@ -56,7 +56,8 @@ export interface CronPage {
   fileGiven: boolean;
   fileStale: boolean;
   /** Live processes that run cron. */
-  cronProcesses: number;
+  /** Null: not known on a standby. */
+  cronProcesses: number | null;
   /** More keys than are read. */
   more: boolean;
   /** The key before this page, '' for its first page; and the last one of this page. Null: there is none. */
@@ -70,7 +71,8 @@ export interface CronDetail {
   /** As GoodJob's page prints the entry; null: the file has no such entry. */
   propertiesJson: string | null;
   fileGiven: boolean;
-  cronProcesses: number;
+  /** Null: not known on a standby. */
+  cronProcesses: number | null;
 }
 
 export const RUNS_SHOWN = 30;

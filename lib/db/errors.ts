@@ -28,6 +28,10 @@ export function isConsoleLock(error: unknown, statement: string): boolean {
 /** Whether the server ended a transaction that was idle for too long (`idle_in_transaction_session_timeout`). */
 export const isIdleTimeout = (error: unknown): boolean => codeOf(error) === '25P03';
 
+/** Whether node-pg gave up on a statement, which may still run: the server's own timeouts have a SQLSTATE. */
+export const isClientTimeout = (error: unknown): boolean =>
+  codeOf(error) === undefined && /Query read timeout/.test(messageOf(error));
+
 /**
  * Puts any failure of the database into a code that the reader can be told. What the caller's own code threw
  * inside a transaction (a refusal, a bug) is returned as it is.
@@ -67,7 +71,7 @@ function classify(error: unknown): ErrorCode {
   const tls = tlsFailureReason(error);
   if (tls) return tls === 'other' ? 'database_tls' : `tls_${tls}`;
   if (/^28/.test(code) || code === '3D000') return 'database_login';
-  if (code === '57014' || /Query read timeout/.test(message)) return 'query_timeout';
+  if (code === '57014' || isClientTimeout(error)) return 'query_timeout';
   if (isIdleTimeout(error)) return 'transaction_idle';
   if (code === '25006') return 'read_only';
   if (code === '42501') return 'no_permission';

@@ -12,8 +12,12 @@ export function advisoryKey(
   return sql`('x' || substr(md5('${raw(table)}' || '-' || ${id}::text), 1, 16))::bit(64)::bigint`;
 }
 
-/** Whether any session of this database holds that advisory lock now. Only looks: it takes no lock. */
-export function isAdvisoryLocked(key: Sql): Sql {
+/**
+ * Whether any session of this database holds that advisory lock now; NULL on a standby, which does not know. Only
+ * looks: it takes no lock.
+ */
+export function isAdvisoryLocked(gj: GoodJob, key: Sql): Sql {
+  if (gj.schema.isStandby) return sql`NULL::boolean`;
   // classid and objid are the key's high and low 32 bits; objsubid 1 marks a lock taken on one bigint.
   return sql`EXISTS (SELECT 1 FROM pg_catalog.pg_locks l
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -26,25 +30,35 @@ export const PROCESS_EXPIRED = raw(`interval '5 minutes'`);
 
 /**
  * Whether a `good_job_processes` row with the alias `p` is alive (GoodJob::Process.active): its own advisory
- * lock is held (lock_type 0), or, without a lock type, it was seen less than 5 minutes ago.
+ * lock is held (lock_type 0; NULL on a standby), or, without a lock type, it was seen less than 5 minutes ago.
  */
 export function isProcessAlive(gj: GoodJob): Sql {
   const lockType = gj.column('good_job_processes', 'p', 'lock_type', 'smallint');
-  return sql`CASE WHEN ${lockType} = 0 THEN ${isAdvisoryLocked(advisoryKey('good_job_processes', sql`p.id`))}
+  return sql`CASE WHEN ${lockType} = 0 THEN ${isAdvisoryLocked(gj, advisoryKey('good_job_processes', sql`p.id`))}
     WHEN ${lockType} IS NULL THEN p.updated_at > clock_timestamp() - ${PROCESS_EXPIRED} ELSE false END`;
 }
 
-/** Whether `locked_by_id` of the job `j` names a live process. */
+/** The same where a process of which a standby does not know counts as alive. */
+export function mayProcessBeAlive(gj: GoodJob): Sql {
+  return gj.schema.isStandby ? sql`(${isProcessAlive(gj)}) IS NOT FALSE` : isProcessAlive(gj);
+}
+
+/** Whether `locked_by_id` of the job `j` names a live process; NULL where a standby does not know. */
 export function isHeldByLiveProcess(gj: GoodJob): Sql {
-  return sql`EXISTS (SELECT 1 FROM ${gj.processes} p WHERE p.id = j.locked_by_id AND ${isProcessAlive(gj)})`;
+  const holder = sql`FROM ${gj.processes} p WHERE p.id = j.locked_by_id`;
+  return gj.schema.isStandby
+    ? sql`CASE WHEN EXISTS (SELECT 1 ${holder}) THEN (SELECT ${isProcessAlive(gj)} ${holder}) ELSE false END`
+    : sql`EXISTS (SELECT 1 ${holder} AND ${isProcessAlive(gj)})`;
 }
 
 /**
  * Whether somebody live holds the job `j`, for showing only (an action takes the locks instead): lock_type 1
- * (skiplocked) goes by `locked_by_id`, every other one by the advisory lock alone.
+ * (skiplocked) goes by `locked_by_id`, every other one by the advisory lock alone, which is NULL on a standby.
  */
 export function isHeld(gj: GoodJob): Sql {
   const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
-  return sql`(${isAdvisoryLocked(advisoryKey('good_jobs', sql`j.id`))}
+  if (gj.schema.isStandby)
+    return sql`CASE WHEN ${lockType} = 1 THEN ${isHeldByLiveProcess(gj)} END`;
+  return sql`(${isAdvisoryLocked(gj, advisoryKey('good_jobs', sql`j.id`))}
     OR (${lockType} = 1 AND ${isHeldByLiveProcess(gj)}))`;
 }

@@ -1,13 +1,13 @@
-import sql, { type Sql, raw } from 'sql-template-tag';
+import sql, { type Sql, empty, raw } from 'sql-template-tag';
 import { limitedJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
-import { isProcessAlive } from './locks';
+import { isProcessAlive, mayProcessBeAlive } from './locks';
 import { readProcessState } from './process-state';
 import type { Pool } from './queue-strings';
 import type { GoodJob } from './tables';
 
-/** `stale`: alive by GoodJob's rule, and late with its sign of life. */
-export const PROCESS_STATES = ['live', 'stale', 'dead'] as const;
+/** `stale`: alive by GoodJob's rule, and late with its sign of life. `unknown`: its life is an advisory lock, and this is a standby. */
+export const PROCESS_STATES = ['live', 'stale', 'dead', 'unknown'] as const;
 export type ProcessState = (typeof PROCESS_STATES)[number];
 
 /**
@@ -18,7 +18,8 @@ export const PROCESS_STALE = raw(`interval '34 seconds'`);
 
 /** The state of a `good_job_processes` row with the alias `p`, as text: alive by isProcessAlive(), the one rule. */
 export function processStateOf(gj: GoodJob): Sql {
-  return sql`CASE WHEN ${isProcessAlive(gj)} THEN CASE WHEN p.updated_at > clock_timestamp() - ${PROCESS_STALE} THEN 'live' ELSE 'stale' END ELSE 'dead' END`;
+  return sql`CASE WHEN ${isProcessAlive(gj)} THEN CASE WHEN p.updated_at > clock_timestamp() - ${PROCESS_STALE} THEN 'live' ELSE 'stale' END
+    ${gj.schema.isStandby ? sql`WHEN (${isProcessAlive(gj)}) IS NULL THEN 'unknown'` : empty} ELSE 'dead' END`;
 }
 
 /** Bytes of a state that are read; a larger one is no worker's. */
@@ -35,24 +36,33 @@ export interface LivePools {
   /** Pools of all live (and stale) processes. */
   pools: Pool[];
   /** The same, those of each process together. */
-  byProcess: { id: string; pools: Pool[] }[];
+  byProcess: { id: string; pools: Pool[]; isKnown: boolean }[];
   /** Live processes, and those of them that do not tell which queues they serve. */
   processes: number;
   silent: number;
+  /** Processes of which a standby does not know whether they are alive; they count among the others. */
+  unknown: number;
 }
 
 /**
- * What is served now: the pools of every process that is alive. A worker registers beside the start of its schedulers
+ * What is served now: the pools of every process that is alive, or may be as far as a standby knows. A worker registers beside the start of its schedulers
  * (GoodJob::Notifier::ProcessHeartbeat): until it renews its row, an empty list of them tells nothing.
  */
 export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
-  const rows = await tx.query<{ id: string; state: string | null; starting: boolean }>(sql`
-    SELECT l.id, CASE WHEN sum(octet_length(l.state)) OVER (ORDER BY l.updated_at DESC, l.id) <= ${ALL_STATES_READ}::int THEN l.state END AS state, l.starting
-      FROM (SELECT p.id, p.updated_at, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting
-              FROM ${gj.processes} p WHERE ${isProcessAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}) l`);
-  const reported = rows.map(({ id, state, starting }) => ({
+  const rows = await tx.query<{
+    id: string;
+    state: string | null;
+    starting: boolean;
+    isKnown: boolean;
+  }>(sql`
+    SELECT l.id, l."isKnown", CASE WHEN sum(octet_length(l.state)) OVER (ORDER BY l.updated_at DESC, l.id) <= ${ALL_STATES_READ}::int THEN l.state END AS state, l.starting
+      FROM (SELECT p.id, p.updated_at, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting,
+                   (${isProcessAlive(gj)}) IS NOT NULL AS "isKnown"
+              FROM ${gj.processes} p WHERE ${mayProcessBeAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}) l`);
+  const reported = rows.map(({ id, state, starting, isKnown }) => ({
     id,
     starting,
+    isKnown,
     ...readProcessState(state),
   }));
   const isSilent = ({
@@ -65,8 +75,9 @@ export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
     (starting && schedulersTotal === 0) ||
     schedulersTotal > schedulers.length ||
     schedulers.some(({ pools }) => pools.length === 0);
-  const byProcess = reported.map(({ id, schedulers }) => ({
+  const byProcess = reported.map(({ id, isKnown, schedulers }) => ({
     id,
+    isKnown,
     pools: schedulers.flatMap(({ pools }) => pools),
   }));
   return {
@@ -74,5 +85,6 @@ export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
     byProcess,
     processes: rows.length,
     silent: reported.filter(isSilent).length,
+    unknown: rows.filter(({ isKnown }) => !isKnown).length,
   };
 }

@@ -1,6 +1,6 @@
 import sql, { type Sql } from 'sql-template-tag';
+import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Tx } from '../db/types';
-import type { DetectedSchema } from './schema';
 import type { GoodJob } from './tables';
 
 /*
@@ -9,22 +9,19 @@ import type { GoodJob } from './tables';
  */
 
 interface Unheld {
-  /** Running jobs that no process holds; null: the jobs that wait are few enough to be looked at each time. */
+  /** Running jobs that no process holds; null: the jobs that wait are few enough to be read each time. */
   ids: string[] | null;
-  until: number;
-  /** Somebody is looking again meanwhile. */
-  refreshing: boolean;
 }
 
-/** So many waiting jobs are looked at in 20 ms. */
+/** Up to so many waiting jobs are read in 20 ms. */
 const FEW_WAITING = 10_000;
 const MANY_UNHELD = 5_000;
-const KEPT_MS = 5_000;
-const FEW_KEPT_MS = 15_000;
-/** What took its time to find is kept so much longer: a queue of a million is looked through twice a minute. */
-const KEPT_PER_MS = 50;
-const KEPT_MS_MOST = 30_000;
-/** Whoever asks so soon after that is answered with what was known, and looks again for the next. */
+const TTL_MS = 5_000;
+const FEW_TTL_MS = 15_000;
+/** A queue of a million is read twice a minute. */
+const TTL_PER_QUERY_MS = 50;
+const MAX_TTL_MS = 30_000;
+/** Who asks within this time gets the old answer, and another read runs behind it. */
 const STALE_MS = 60_000;
 
 /** What can be asked beside the reader. */
@@ -33,50 +30,47 @@ interface Source {
   gj: GoodJob;
 }
 
-/** By schema: a server asks one database, tests ask several. */
-const remembered = new WeakMap<DetectedSchema, Unheld>();
+const ttlOfMany = costTtl(TTL_MS, TTL_PER_QUERY_MS, MAX_TTL_MS);
+const unheldRuns = new ProcessCache<Unheld>('unheld running jobs', {
+  ttlMs: (loadMs, { ids }) => (ids === null ? FEW_TTL_MS : ttlOfMany(loadMs)),
+  maxEntries: 20,
+});
 
 /**
  * A condition on the alias `j` that all running jobs fulfil and that an index or a list of ids answers. Of a long
  * queue the running jobs that no process holds are those of some seconds ago, of a very long one of half a minute.
  */
 export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
-  const known = remembered.get(gj.schema);
-  const unheld =
-    known && (known.refreshing || known.until > Date.now()) ? known : await lookForUnheld(tx, gj);
-  if (unheld.ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
+  const { ids } = unheldRuns.peek(gj.schema.identity, '') ?? (await readUnheldHere(tx, gj));
+  if (ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
   // OFFSET 0: that they have not finished is asked of the held ones alone, and not of an index of all unfinished jobs.
   return sql`j.id IN (SELECT l.id FROM (SELECT h.id, h.finished_at, h.performed_at FROM ${gj.jobs} h WHERE h.locked_by_id IS NOT NULL OFFSET 0) l WHERE l.finished_at IS NULL AND l.performed_at IS NOT NULL
-    UNION ALL SELECT unnest(${unheld.ids}::uuid[]))`;
+    UNION ALL SELECT unnest(${ids}::uuid[]))`;
 }
 
-/** Looks again, beside the caller, when what is remembered has just run out. */
+/** Reads again, beside the caller, when the cached answer has just expired. */
 export function refreshRunning({ db, gj }: Source): void {
-  const known = remembered.get(gj.schema);
-  const over = known ? Date.now() - known.until : Infinity;
-  if (!known || known.refreshing || over < 0 || over > STALE_MS) return;
-  known.refreshing = true;
-  void db
-    .read((tx) => lookForUnheld(tx, gj), { byIndexOnly: true })
-    .catch(() => (known.refreshing = false));
+  unheldRuns.refresh(
+    gj.schema.identity,
+    '',
+    () => db.read((tx) => readUnheld(tx, gj), { byIndexOnly: true }),
+    { staleMs: STALE_MS },
+  );
 }
 
-async function lookForUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
-  const started = Date.now();
+/** In the caller's own transaction: one that waited for another connection could use up the pool. */
+async function readUnheldHere(tx: Tx, gj: GoodJob): Promise<Unheld> {
+  const startedAt = Date.now();
+  const unheld = await readUnheld(tx, gj);
+  unheldRuns.set(gj.schema.identity, '', unheld, Date.now() - startedAt);
+  return unheld;
+}
+
+async function readUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
   const [row] = await tx.query<{ waiting: number; ids: string[] | null }>(sql`
     SELECT count(*)::int AS waiting, array_agg(j.id) FILTER (WHERE j.performed_at IS NOT NULL) AS ids
       FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
   const ids = row?.ids ?? [];
   const isSmall = (row?.waiting ?? 0) <= FEW_WAITING || ids.length > MANY_UNHELD;
-  const unheld: Unheld = {
-    ids: isSmall ? null : ids,
-    until:
-      Date.now() +
-      (isSmall
-        ? FEW_KEPT_MS
-        : Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST)),
-    refreshing: false,
-  };
-  remembered.set(gj.schema, unheld);
-  return unheld;
+  return { ids: isSmall ? null : ids };
 }

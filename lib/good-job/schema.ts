@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import sql from 'sql-template-tag';
 import type { Tx } from '../db/types';
 
@@ -28,6 +29,8 @@ export interface MissingMigration {
 }
 
 export interface DetectedSchema {
+  /** Opaque: the same for the same database and schema with the same tables, whoever detected them. The scope of caches. */
+  identity: string;
   name: string;
   /** What stands in the way of showing anything; null when the tables are those of a GoodJob 4. */
   problem: 'no_schema' | 'no_tables' | 'good_job_3' | 'no_read_permission' | null;
@@ -41,6 +44,8 @@ export interface DetectedSchema {
   serverVersion: string;
   /** The server refuses writes: a standby, or `default_transaction_read_only`. */
   serverReadOnly: boolean;
+  /** A hot standby: its `pg_locks` lacks the primary's advisory locks. */
+  isStandby: boolean;
 }
 
 /**
@@ -128,51 +133,76 @@ interface IndexRow {
   valid: boolean;
 }
 
+interface ColumnRow extends Column {
+  table: TableName;
+  readable: boolean;
+  writable: boolean;
+}
+
+/** What the catalogue says; lists are JSON text. */
+interface CatalogueRow {
+  database: string;
+  role: string;
+  version: string;
+  recovery: boolean;
+  readonly: string;
+  schema: boolean;
+  usage: boolean | null;
+  columns: string;
+  indexes: string;
+}
+
+/** One statement: without `npm run setup`, on a standby or with a read-only role it runs every two seconds. */
+async function readCatalogue(tx: Tx, name: string): Promise<CatalogueRow> {
+  const columns = sql`
+    SELECT c.relname::text AS table, a.attname::text AS name,
+           format_type(a.atttypid, a.atttypmod) AS type,
+           has_table_privilege(c.oid, 'SELECT') AS readable,
+           CASE c.relname
+             WHEN 'good_jobs' THEN has_table_privilege(c.oid, 'INSERT')
+               AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+             WHEN 'good_job_batches' THEN has_table_privilege(c.oid, 'UPDATE')
+             WHEN 'good_job_executions' THEN has_table_privilege(c.oid, 'DELETE')
+             WHEN 'good_job_settings' THEN has_table_privilege(c.oid, 'INSERT')
+               AND has_table_privilege(c.oid, 'UPDATE')
+             ELSE true END AS writable
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_attribute a
+        ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.relnamespace = n.oid AND c.relname = ANY(${[...TABLES]})
+       AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+     ORDER BY c.relname, a.attnum`;
+  const indexes = sql`
+    SELECT ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true)
+                   FROM generate_series(1, i.indnkeyatts) k) AS columns,
+           pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisvalid AS valid
+      FROM pg_catalog.pg_index i
+      JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+      JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+      JOIN pg_catalog.pg_am m ON m.oid = x.relam
+     WHERE c.relnamespace = n.oid AND c.relname = 'good_jobs' AND m.amname = 'btree'`;
+  const [row] = await tx.query<CatalogueRow>(sql`
+    SELECT d.oid || ' ' || d.datname AS database, current_user::text AS role,
+           current_setting('server_version') AS version, pg_is_in_recovery() AS recovery,
+           current_setting('default_transaction_read_only') AS readonly,
+           n.oid IS NOT NULL AS schema, has_schema_privilege(n.oid, 'USAGE') AS usage,
+           (SELECT coalesce(json_agg(r), '[]') FROM (${columns}) r)::text AS columns,
+           (SELECT coalesce(json_agg(r), '[]') FROM (${indexes}) r)::text AS indexes
+      FROM pg_catalog.pg_database d
+      LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = ${name}
+     WHERE d.datname = current_database()`);
+  if (!row) throw new Error('pg_database has no row of the current database.');
+  return row;
+}
+
 /**
  * Reads the catalogue: which GoodJob tables, columns and indexes this database has and what its role may do.
  * Reads nothing but the catalogue, so it works without any grant; throws only when the database cannot be asked.
  */
 export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema> {
-  const [server] = await tx.query<{
-    role: string;
-    version: string;
-    recovery: boolean;
-    readonly: string;
-    schema: boolean;
-    usage: boolean | null;
-  }>(sql`
-    SELECT current_user::text AS role, current_setting('server_version') AS version, pg_is_in_recovery() AS recovery,
-           current_setting('default_transaction_read_only') AS readonly,
-           n.oid IS NOT NULL AS schema, has_schema_privilege(n.oid, 'USAGE') AS usage
-      FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = ${name}`);
-  const columnRows = await tx.query<{
-    table: TableName;
-    name: string;
-    type: string;
-    readable: boolean;
-    writable: boolean;
-  }>(sql`
-    SELECT c.relname::text AS table, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
-           has_table_privilege(c.oid, 'SELECT') AS readable,
-           CASE c.relname WHEN 'good_jobs' THEN has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
-                          WHEN 'good_job_batches' THEN has_table_privilege(c.oid, 'UPDATE')
-                          WHEN 'good_job_executions' THEN has_table_privilege(c.oid, 'DELETE')
-                          WHEN 'good_job_settings' THEN has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
-                          ELSE true END AS writable
-      FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE n.nspname = ${name} AND c.relname = ANY(${[...TABLES]}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-     ORDER BY c.relname, a.attnum`);
-  const indexes = await tx.query<IndexRow>(sql`
-    SELECT ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k) AS columns,
-           pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisvalid AS valid
-      FROM pg_catalog.pg_index i
-      JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-      JOIN pg_catalog.pg_am m ON m.oid = x.relam
-     WHERE n.nspname = ${name} AND c.relname = 'good_jobs' AND m.amname = 'btree'`);
+  const server = await readCatalogue(tx, name);
+  const columnRows = JSON.parse(server.columns) as ColumnRow[];
+  const indexes = JSON.parse(server.indexes) as IndexRow[];
 
   const columns = Object.fromEntries(TABLES.map((table) => [table, [] as Column[]])) as Record<
     TableName,
@@ -182,12 +212,12 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
   const tablesWith = (lacking: (row: (typeof columnRows)[number]) => boolean) =>
     TABLES.filter((table) => columnRows.some((row) => row.table === table && lacking(row)));
   const tablesWithoutRead =
-    server?.usage === false ? [...TABLES] : tablesWith((row) => !row.readable);
+    server.usage === false ? [...TABLES] : tablesWith((row) => !row.readable);
   const tablesWithoutWrite =
-    server?.usage === false ? [...TABLES] : tablesWith((row) => !row.writable);
+    server.usage === false ? [...TABLES] : tablesWith((row) => !row.writable);
 
   const hasJobs = columns.good_jobs.length > 0;
-  const problem: DetectedSchema['problem'] = !server?.schema
+  const problem: DetectedSchema['problem'] = !server.schema
     ? 'no_schema'
     : !hasJobs
       ? 'no_tables'
@@ -199,7 +229,7 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
           ? 'no_read_permission'
           : null;
 
-  return {
+  const detected: Omit<DetectedSchema, 'identity'> = {
     name,
     problem,
     columns,
@@ -207,10 +237,18 @@ export async function detectSchema(tx: Tx, name: string): Promise<DetectedSchema
       problem === 'no_schema' || problem === 'no_tables' ? [] : missingMigrations(columns, indexes),
     tablesWithoutWrite,
     tablesWithoutRead,
-    role: server?.role ?? '',
-    serverVersion: server?.version ?? '',
-    serverReadOnly: server?.recovery === true || server?.readonly === 'on',
+    role: server.role,
+    serverVersion: server.version,
+    serverReadOnly: server.recovery || server.readonly === 'on',
+    isStandby: server.recovery,
   };
+  return { identity: identityOf(server.database, detected), ...detected };
+}
+
+/** Its content decides: a migration begins a new scope of caches, another detection of the same tables does not. */
+function identityOf(database: string, detected: Omit<DetectedSchema, 'identity'>): string {
+  const content = JSON.stringify([database, detected]);
+  return createHash('sha256').update(content).digest('base64url').slice(0, 22);
 }
 
 /** A predicate as Postgres prints it, or as it is written above, without its parentheses and in one order. */

@@ -1,5 +1,6 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import type { Ctx } from '../ctx';
 import type { Tx } from '../db/types';
 import { JOB_STATES } from '../good-job/states';
@@ -18,13 +19,15 @@ export interface Completion {
 
 const ITEMS = 20;
 /** Values as old as that are read again behind the answer, ms: a reader who types waits for nobody. */
-const FRESH_MS = 10_000;
+const TTL_MS = 10_000;
 /** Older ones are waited for. */
-const KEPT_MS = 10 * 60_000;
+const STALE_MS = 10 * 60_000;
 const SPANS = ['>1h', '>24h', '>7d', '<1h', '<24h'];
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleValues?: Map<string, Kept> };
-const kept = (shared.goodJobConsoleValues ??= new Map<string, Kept>());
+const cache = new ProcessCache<Values>('completion values', {
+  ttlMs: TTL_MS,
+  maxEntries: 200,
+});
 
 /** What the word at the cursor of a query could become: a field, or a value of its field. */
 export async function completeQuery(
@@ -138,36 +141,15 @@ interface Values {
   all: boolean;
 }
 
-interface Kept extends Values {
-  readAt: number;
-  /** Nobody reads them again before that. */
-  until: number;
-}
-
-async function remembered(
-  ctx: Ctx,
-  name: string,
-  read: (tx: Tx) => Promise<Values>,
-): Promise<Values> {
-  const key = `${ctx.gj.schema.name} ${name}`;
-  const known = kept.get(key);
-  const now = Date.now();
-  if (known && known.until > now) return known;
-  const reading = ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true }).then((found) => {
-    kept.set(key, { ...found, readAt: Date.now(), until: Date.now() + FRESH_MS });
-    return found;
-  });
-  if (!known || known.readAt + KEPT_MS < now) return reading;
-  known.until = now + FRESH_MS;
-  // What is known was an answer a moment ago; it is asked for again soon.
-  reading.catch(() => undefined);
-  return known;
+function cachedValues(ctx: Ctx, name: string, read: (tx: Tx) => Promise<Values>): Promise<Values> {
+  const load = () => ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true });
+  return cache.get(ctx.gj.schema.identity, name, load, { staleMs: STALE_MS });
 }
 
 /** Those of the newest jobs. A name of which something is hidden is none to search for. */
 async function sampled(ctx: Ctx, name: string, of: Sql): Promise<string[]> {
   return (
-    await remembered(ctx, name, async (tx) => ({
+    await cachedValues(ctx, name, async (tx) => ({
       values: await clearValues(tx, ctx.gj, await sample(tx, ctx.gj, of)),
       all: false,
     }))
@@ -189,7 +171,7 @@ async function distinct(
       all: !found.more,
     };
   };
-  const { values, all } = await remembered(ctx, column, (tx) => read(tx, '', VALUES));
+  const { values, all } = await cachedValues(ctx, column, (tx) => read(tx, '', VALUES));
   if (all || prefix === '') return values;
   return (
     await ctx.db.read((tx) => read(tx, prefix, ITEMS), { timeoutMs: 1_000, byIndexOnly: true })

@@ -1,3 +1,4 @@
+import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/types';
 import { failureGroup } from '../good-job/failure-group';
 import type { GoodJob } from '../good-job/tables';
@@ -6,15 +7,11 @@ import { literal, wildcard } from './term-conditions';
 import type { FailureTerm, Term } from './terms';
 
 /** A list that refreshes asks for the same group again and again; what acts on jobs asks anew. */
-const KEPT_MS = 15_000;
-const KEPT = 50;
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleFailureTerms?: Map<string, { ids: string[]; until: number }>;
-};
-const kept = (shared.goodJobConsoleFailureTerms ??= new Map<
-  string,
-  { ids: string[]; until: number }
->());
+const cache = new ProcessCache<string[]>('failure groups', {
+  ttlMs: 15_000,
+  maxEntries: 50,
+  expiresOnWrite: true,
+});
 
 /** The classes that a filter names: the failures of no other are looked at. */
 function classesOf(terms: Term[]): string[] | null {
@@ -53,12 +50,11 @@ async function idsOf(
   classes: string[] | null,
   anew: boolean,
 ): Promise<string[]> {
-  const key = JSON.stringify([gj.schema.name, fingerprint, since, until, classes]);
-  const known = kept.get(key);
-  if (!anew && known && known.until > Date.now()) return known.ids;
+  const { identity } = gj.schema;
+  const key = JSON.stringify([fingerprint, since, until, classes]);
+  const cached = cache.peek(identity, key);
+  if (!anew && cached) return cached;
   const ids = await failureGroup(tx, gj, fingerprint, { since, until, classes }, concealing);
-  kept.delete(key);
-  kept.set(key, { ids, until: Date.now() + KEPT_MS });
-  for (const old of kept.keys()) if (kept.size > KEPT) kept.delete(old);
+  cache.set(identity, key, ids);
   return ids;
 }

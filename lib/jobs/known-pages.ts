@@ -1,3 +1,4 @@
+import { ProcessCache } from '../core/process-cache';
 import type { DetectedSchema } from '../good-job/schema';
 
 /** A page as it was read last: what has joined it since is found by its times, and the rest of the members need not be read. */
@@ -10,34 +11,18 @@ export interface KnownPage {
   scannedAt: number;
 }
 
-/** After so long all members are read again, ms: a job that was written with times of long ago is not found by them. */
-const KEPT_MS = 5 * 60_000;
-const KEPT_PAGES = 200;
+/** After this time all members are read again: a job that was written with times of long ago is not found by them. */
+const TTL_MS = 5 * 60_000;
 
-/** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleKnownPages?: WeakMap<DetectedSchema, Map<string, KnownPage>>;
-};
-const kept = (shared.goodJobConsoleKnownPages ??= new WeakMap<
-  DetectedSchema,
-  Map<string, KnownPage>
->());
+const cache = new ProcessCache<KnownPage>('batch pages', { ttlMs: TTL_MS, maxEntries: 200 });
 
-export function knownPage(schema: DetectedSchema, key: string): KnownPage | null {
-  const page = kept.get(schema)?.get(key);
-  return page && Date.now() - page.scannedAt < KEPT_MS ? page : null;
+export function knownPage({ identity }: DetectedSchema, key: string): KnownPage | null {
+  const page = cache.peek(identity, key);
+  return page && Date.now() - page.scannedAt < TTL_MS ? page : null;
 }
 
-export function keepPage(schema: DetectedSchema, key: string, page: KnownPage): void {
-  const pages = kept.get(schema) ?? new Map<string, KnownPage>();
-  kept.set(schema, pages);
-  // Behind all others: what was kept first is the first to go.
-  pages.delete(key);
-  pages.set(key, page);
-  for (const oldest of pages.keys()) {
-    if (pages.size <= KEPT_PAGES) break;
-    pages.delete(oldest);
-  }
+export function keepPage({ identity }: DetectedSchema, key: string, page: KnownPage): void {
+  cache.set(identity, key, page);
 }
 
 /**

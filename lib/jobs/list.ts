@@ -26,7 +26,7 @@ export function jobRowColumns(gj: GoodJob, key: Sql, texts = storedTextColumns()
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
     j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
-    CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN NOT ${isHeld(gj)} ELSE false END AS "lostWorker"`;
+    CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN coalesce(NOT ${isHeld(gj)}, false) ELSE false END AS "lostWorker"`;
 }
 
 /** Of a ReadJobRow only what a page of ids needs. */

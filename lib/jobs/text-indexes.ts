@@ -1,6 +1,6 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/types';
-import type { DetectedSchema } from '../good-job/schema';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
 import type { IndexHint } from './types';
 
@@ -49,13 +49,15 @@ interface IndexRow {
   expression: string;
 }
 
-const KEPT_MS = 60_000;
-const remembered = new WeakMap<DetectedSchema, { indexes: TextIndexes; until: number }>();
+interface Catalogue {
+  rows: IndexRow[];
+  anyLetters: boolean;
+}
 
-/** Which of them there are; looked for once a minute. */
-export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
-  const known = remembered.get(gj.schema);
-  if (known && known.until > Date.now()) return known.indexes;
+const TTL_MS = 60_000;
+const catalogues = new ProcessCache<Catalogue>('text indexes', { ttlMs: TTL_MS, maxEntries: 20 });
+
+async function readCatalogue(tx: Tx, gj: GoodJob): Promise<Catalogue> {
   const rows = await tx.query<IndexRow>(sql`
     SELECT m.amname AS method, o.opcname AS operators, s.nspname AS schema, replace(pg_get_indexdef(i.indexrelid, 1, false), ' ', '') AS expression
       FROM pg_catalog.pg_index i
@@ -63,8 +65,22 @@ export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
       JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
       JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[0] JOIN pg_catalog.pg_namespace s ON s.oid = o.opcnamespace
      WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_jobs' AND i.indisvalid AND i.indpred IS NULL AND i.indnatts = 1 AND m.amname IN ('gin', 'gist')`);
+  return {
+    rows,
+    anyLetters: await hasTrigramsOfAnyLetters(tx, rows.filter(isTrigramIndex)[0]?.schema),
+  };
+}
+
+const isTrigramIndex = ({ operators }: IndexRow) => /^gi(n|st)_trgm_ops$/.test(operators);
+
+/** Which of them there are, read once a minute. */
+export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
+  const { identity } = gj.schema;
+  const cached = catalogues.peek(identity, '');
+  const { rows, anyLetters } = cached ?? (await readCatalogue(tx, gj));
+  if (!cached) catalogues.set(identity, '', { rows, anyLetters });
   const plain = (text: string) => text.replaceAll(/::text|[()]/g, '');
-  const trigrams = rows.filter(({ operators }) => /^gi(n|st)_trgm_ops$/.test(operators));
+  const trigrams = rows.filter(isTrigramIndex);
   const json = rows.filter(
     ({ method, operators }) => method === 'gin' && /^jsonb_(path_)?ops$/.test(operators),
   );
@@ -72,7 +88,7 @@ export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
     list.some((row) => plain(row.expression) === expression);
   const payload = sql`j.serialized_params`;
   const args = sql`(j.serialized_params -> 'arguments')`;
-  const indexes: TextIndexes = {
+  return {
     error: has(trigrams, 'error') ? sql`j.error` : null,
     arguments: has(trigrams, `serialized_params->'arguments'`)
       ? sql`${args}::text`
@@ -84,10 +100,8 @@ export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
       : has(json, 'serialized_params')
         ? { expression: payload, of: 'payload' }
         : null,
-    anyLetters: await hasTrigramsOfAnyLetters(tx, trigrams[0]?.schema),
+    anyLetters,
   };
-  remembered.set(gj.schema, { indexes, until: Date.now() + KEPT_MS });
-  return indexes;
 }
 
 /** Asked of the extension or, where it is not there, guessed from the database's LC_CTYPE. */

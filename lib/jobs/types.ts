@@ -96,7 +96,7 @@ export interface JobDetail extends JobRow {
   /** When the process that holds it by `locked_by_id` was last seen; null when there is no such process. */
   processSeenAt: string | null;
   /** Whether somebody live holds it now. */
-  held: boolean;
+  held: boolean | null;
   /** The arguments as pretty JSON, decoded as a reader would write them; cut at ARGUMENTS_SHOWN characters. Null: too large. */
   argumentsJson: string | null;
   argumentsLength: number;

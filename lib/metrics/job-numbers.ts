@@ -1,16 +1,16 @@
 import 'server-only';
-import sql, { type Sql, join, raw } from 'sql-template-tag';
+import sql, { type Sql, join } from 'sql-template-tag';
+import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
-import { isMeasurable, secondsBetween } from '../db/durations';
 import { listStalledRuns } from '../bulk/adoption';
 import type { Tx } from '../db/types';
 import { runningByIndex } from '../good-job/running';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { countTabs } from '../jobs/counts';
-import { looseScan } from '../jobs/distinct-values';
 import { parseJobFilter } from '../jobs/filters';
 import type { Count } from '../jobs/types';
+import { type QueueHead, readQueueHeads } from '../queues/heads';
 import { redactNames } from '../redact-names';
 
 /** Queues with series of their own at most; names come from job data. */
@@ -38,7 +38,12 @@ export interface JobNumbers {
   queues: {
     numbers: QueueNumber[];
     oldestReady: { queue: string; seconds: number }[];
+    /** Of all queues, those without series too; 0: no job is ready. */
+    oldestReadySeconds: number;
+    /** Queues without series. */
     omitted: number;
+    /** There may be more of them. */
+    omittedAtLeast: boolean;
   } | null;
 }
 
@@ -58,33 +63,63 @@ export async function countStates(ctx: Ctx): Promise<Record<JobState, Count>> {
 }
 
 /**
- * Jobs by queue and state, and how long the oldest ready job of each queue has waited. However large the table is, so
- * many jobs are looked at and no more; a number that is not known that way is left out, never guessed.
+ * Jobs by queue and state, and how long the oldest ready job of each queue has waited; of the queues whose jobs wait
+ * longest. However large the table is, so many jobs are looked at and no more; a number that is not known that way is
+ * left out, never guessed.
  */
-export function countQueues(ctx: Ctx): Promise<NonNullable<JobNumbers['queues']>> {
+export async function countQueues(ctx: Ctx): Promise<NonNullable<JobNumbers['queues']>> {
   const { gj } = ctx;
-  return ctx.db.read(
-    async (tx) => {
-      const { queues, omitted } = await queueNames(tx, ctx);
-      if (queues.length === 0) return { numbers: [], oldestReady: [], omitted };
-      const others = await countOthers(tx, ctx, queues);
-      // From here on in the order of an index and no other way: a bitmap or a sort reads a queue whole before its first row.
-      for (const way of ['bitmapscan', 'sort', 'incremental_sort'])
-        await tx.query(raw(`SET LOCAL enable_${way} = off`));
-      const numbers = [...(await countWaiting(tx, ctx, queues)), ...others];
-      const oldestReady = await tx.query<{ queue: string; seconds: number }>(sql`
-        SELECT q.queue,
-               greatest(0, coalesce(${secondsBetween(sql`oldest.since`, sql`clock_timestamp()::timestamp`)}, 0)) AS seconds
-          FROM unnest(${queues}::text[]) q(queue)
-         CROSS JOIN LATERAL (
-               SELECT least(
-                        (SELECT j.scheduled_at FROM (${scheduledOf(gj, sql`${isMeasurable(sql`j.scheduled_at`)} AND ${isDue}`, 1)}) j),
-                        (SELECT min(j.created_at) FILTER (WHERE ${isMeasurable(sql`j.created_at`)}) FROM (${unsetOf(gj)}) j)
-                      )::timestamp AS since OFFSET 0) oldest`);
-      return { numbers, oldestReady, omitted };
-    },
-    { timeoutMs: BUDGET_MS, byIndexOnly: true },
-  );
+  const heads = await ctx.db.read((tx) => readQueueHeads(tx, gj), {
+    timeoutMs: BUDGET_MS,
+    byIndexOnly: true,
+    inIndexOrder: true,
+  });
+  const ageOf = (at: string | null) => {
+    const seconds = at === null ? 0 : (timestampMs(heads.now) - timestampMs(at)) / 1000;
+    return Number.isFinite(seconds) ? Math.max(0, seconds) : 0;
+  };
+  const named = [...heads.open, ...heads.finished.map((name) => ({ name, oldestReadyAt: null }))];
+  const listed = await listedQueues(ctx, named);
+  const queues = listed.map(({ name }) => name);
+  const shared = {
+    oldestReady: listed.map(({ name, oldestReadyAt }) => ({
+      queue: name,
+      seconds: ageOf(oldestReadyAt),
+    })),
+    oldestReadySeconds: ageOf(heads.oldestReadyAt),
+    omitted: named.length + heads.tooLong - listed.length,
+    omittedAtLeast: heads.more,
+  };
+  if (queues.length === 0) return { numbers: [], ...shared };
+  const others = await ctx.db.read((tx) => countOthers(tx, ctx, queues), {
+    timeoutMs: BUDGET_MS,
+    byIndexOnly: true,
+  });
+  const waiting = await ctx.db.read((tx) => countWaiting(tx, ctx, queues), {
+    timeoutMs: BUDGET_MS,
+    byIndexOnly: true,
+    inIndexOrder: true,
+  });
+  return { numbers: [...waiting, ...others], ...shared };
+}
+
+/** Names that are looked up at once. */
+const LOOKED_UP = 150;
+
+/** The first MAX_QUEUES of them whose names may be a label: short, and not hidden by redaction. */
+async function listedQueues(ctx: Ctx, heads: QueueHead[]): Promise<QueueHead[]> {
+  const short = heads.filter(({ name }) => name !== '' && name.length <= MAX_QUEUE_NAME);
+  const listed: QueueHead[] = [];
+  for (let at = 0; at < short.length && listed.length < MAX_QUEUES; at += LOOKED_UP) {
+    const chunk = short.slice(at, at + LOOKED_UP);
+    const redactName = await redactNames(
+      ctx,
+      'queue_name',
+      chunk.map(({ name }) => name),
+    );
+    listed.push(...chunk.filter(({ name }) => redactName(name) === name));
+  }
+  return listed.slice(0, MAX_QUEUES);
 }
 
 const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
@@ -104,20 +139,6 @@ const isDue = sql`j.scheduled_at <= now()`;
 const isLater = sql`j.scheduled_at > now()`;
 const lacks = ({ gj }: Ctx, migration: string) =>
   gj.schema.missingMigrations.some((missing) => missing.migration === migration);
-
-/** By index_good_jobs_on_queue_name; without it those of the jobs that are not finished (index_good_jobs_on_queue_name_and_scheduled_at). */
-async function queueNames(tx: Tx, ctx: Ctx): Promise<{ queues: string[]; omitted: number }> {
-  const where = lacks(ctx, 'add_index_good_jobs_queue_name')
-    ? sql`j.finished_at IS NULL`
-    : sql`true`;
-  const { values, tooLong } = await looseScan(tx, ctx.gj, 'queue_name', where, '', MAX_QUEUES * 2);
-  const found = values.map(({ value }) => value);
-  const redactName = await redactNames(ctx, 'queue_name', found, tx);
-  const queues = found
-    .filter((queue) => queue.length <= MAX_QUEUE_NAME && redactName(queue) === queue)
-    .slice(0, MAX_QUEUES);
-  return { queues, omitted: found.length + tooLong - queues.length };
-}
 
 /** Scheduled, retried and queued jobs: so many of each queue by index_good_jobs_on_queue_name_and_scheduled_at. */
 async function countWaiting(tx: Tx, { gj }: Ctx, queues: string[]): Promise<QueueNumber[]> {

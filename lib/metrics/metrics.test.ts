@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { MAX_QUEUES, MAX_QUEUE_NAME, countQueues } from './job-numbers';
@@ -81,6 +81,64 @@ describe('the numbers of jobs', () => {
     expect(oldestReady).toHaveLength(MAX_QUEUES);
     expect(omitted).toBe(6);
     await crowded.close();
+  });
+
+  describe('of more than a hundred queues', () => {
+    let many: TestConsole;
+    const insertQueues = (count: number) =>
+      many.client.query(
+        `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, serialized_params)
+         SELECT i, i, 'q' || lpad(n::text, 5, '0'), now(), now(), now(), '{}'
+           FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, $1::int) n) j`,
+        [count],
+      );
+    beforeEach(async () => {
+      many = await TestConsole.open('metrics of queues by age');
+      return () => many.close();
+    });
+
+    it('are those of the queues whose jobs wait longest, wherever their names stand', async () => {
+      await insertQueues(300);
+      for (let n = 0; n < 50; n += 1)
+        await insertJob(many.client, { queue_name: `z${n}`, scheduled_at: inMinutes(-60 - n) });
+      const { oldestReady, omitted, omittedAtLeast } = await countQueues(many.ctx());
+      expect(oldestReady.slice(0, 50).map(({ queue }) => queue)).toEqual(
+        Array.from({ length: 50 }, (_, n) => `z${49 - n}`),
+      );
+      expect(oldestReady).toHaveLength(MAX_QUEUES);
+      expect([omitted, omittedAtLeast]).toEqual([250, false]);
+    });
+
+    it('tell the oldest ready job of all queues, also of one without series', async () => {
+      await insertJob(many.client, {
+        queue_name: 'x'.repeat(MAX_QUEUE_NAME + 1),
+        scheduled_at: inMinutes(-90),
+      });
+      await insertJob(many.client, { scheduled_at: inMinutes(-5) });
+      await insertJob(many.client, { ...RUNNING, scheduled_at: inMinutes(-900) });
+      const { oldestReadySeconds, omitted } = await countQueues(many.ctx());
+      expect(oldestReadySeconds).toBeGreaterThan(90 * 60 - 1);
+      expect(oldestReadySeconds).toBeLessThan(91 * 60);
+      expect(omitted).toBe(1);
+      const body = (await createRecorder(() => Promise.resolve(many.ctx())).text()).body;
+      expect(body).toMatch(/^good_job_oldest_ready_seconds 54\d\d/m);
+    });
+
+    it('count the omitted queues exactly up to 10,000, and mark a lower bound beyond', async () => {
+      await insertQueues(9_999);
+      await insertJob(many.client, { queue_name: 'done', ...SUCCEEDED });
+      expect(await countQueues(many.ctx())).toMatchObject({
+        omitted: 10_000 - MAX_QUEUES,
+        omittedAtLeast: false,
+      });
+      await insertJob(many.client, { queue_name: 'z-worst', scheduled_at: inMinutes(-90) });
+      const { omitted, omittedAtLeast, oldestReadySeconds } = await countQueues(many.ctx());
+      expect(omitted).toBeGreaterThanOrEqual(10_000 - MAX_QUEUES);
+      expect(omittedAtLeast).toBe(true);
+      expect(oldestReadySeconds).toBeGreaterThan(90 * 60 - 1);
+      const body = (await createRecorder(() => Promise.resolve(many.ctx())).text()).body;
+      expect(body).toContain('good_job_queues_omitted_at_least 1');
+    });
   });
 
   it('say of a long queue that there are more, and of many finished jobs nothing by queue', async () => {

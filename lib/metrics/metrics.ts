@@ -166,9 +166,17 @@ async function jobText({
     }
     for (const { queue, seconds: age } of queues.oldestReady) oldest.set({ queue }, age);
     gauge(
+      'good_job_oldest_ready_seconds',
+      'How long the oldest ready job of all queues has waited, those without series too; 0: none is ready.',
+    ).set(queues.oldestReadySeconds);
+    gauge(
       'good_job_queues_omitted',
-      'Queues without series: beyond the first hundred, or with a name of more than 200 characters, or one that shows a secret.',
+      'Queues without series: beyond the hundred whose jobs wait longest, or with a name of more than 200 characters, or one that shows a secret.',
     ).set(queues.omitted);
+    gauge(
+      'good_job_queues_omitted_at_least',
+      '1: there are more than 10,000 queues, and good_job_queues_omitted is a lower bound.',
+    ).set(queues.omittedAtLeast ? 1 : 0);
   }
   return registers[0]?.metrics() ?? '';
 }

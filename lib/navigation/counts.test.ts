@@ -50,6 +50,6 @@ it('estimates large tables, and is never waited for', async () => {
   expect(counts.jobs).toMatchObject({ kind: 'estimate' });
   expect(counts.jobs).toMatchObject({ count: expect.closeTo(12_003, -3) as number });
   expect(counts.discarded).toEqual({ kind: 'at_least', count: 10_000 });
-  expect(navigationCounts(console_.ctx())).toBeNull();
+  expect(await navigationCounts(console_.ctx())).toBeNull();
   await expect.poll(() => navigationCounts(console_.ctx())).toEqual(counts);
 });

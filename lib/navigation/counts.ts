@@ -1,10 +1,10 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import { countCronEntries } from '../cron/entries';
 import type { Ctx } from '../ctx';
 import { pausedNames } from '../good-job/pauses';
 import { processStateOf } from '../good-job/processes';
-import type { DetectedSchema } from '../good-job/schema';
 import { isInState } from '../good-job/states';
 import type { Count } from '../jobs/types';
 
@@ -12,49 +12,31 @@ import type { Count } from '../jobs/types';
 export interface NavigationCounts {
   jobs: Count;
   batches: Count;
-  /** Alive by GoodJob's rule. */
-  processes: number;
+  /** Alive by GoodJob's rule; null: not known on a standby. */
+  processes: number | null;
   cron: { enabled: number; disabled: number };
   pauses: number;
   discarded: Count;
 }
 
 const AT_LEAST = 10_000;
-const FRESH_MS = 10_000;
-const MAX_AGE_MS = 10 * 60_000;
+const TTL_MS = 10_000;
+/** Older numbers are not shown. */
+const MAX_STALE_MS = 10 * 60_000;
 const TIMEOUT_MS = 2_000;
 
-interface Kept {
-  last: NavigationCounts | null;
-  at: number;
-  /** Nobody looks again before that. */
-  until: number;
-}
+const cache = new ProcessCache<NavigationCounts>('navigation', {
+  ttlMs: TTL_MS,
+  maxEntries: 20,
+  expiresOnWrite: true,
+});
 
-/** Modules are instantiated more than once in one server; by schema, for tests ask several databases. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleNavigation?: WeakMap<DetectedSchema, Kept>;
-};
-const kept = (shared.goodJobConsoleNavigation ??= new WeakMap<DetectedSchema, Kept>());
-
-/** The numbers as they were last counted, at once, and counted again behind the answer once they are ten seconds old. Null: not known yet. */
-export function navigationCounts(ctx: Ctx): NavigationCounts | null {
-  const known = kept.get(ctx.gj.schema);
-  const now = Date.now();
-  if (!known || known.until <= now) {
-    const entry: Kept = {
-      last: known?.last ?? null,
-      at: known?.at ?? 0,
-      until: now + TIMEOUT_MS * 3,
-    };
-    kept.set(ctx.gj.schema, entry);
-    void readNavigationCounts(ctx).then(
-      (last) => Object.assign(entry, { last, at: Date.now(), until: Date.now() + FRESH_MS }),
-      // The page itself says what is wrong with the database.
-      () => undefined,
-    );
-  }
-  return known?.last && now - known.at <= MAX_AGE_MS ? known.last : null;
+/** The last numbers, at once; a new count runs behind the answer once they are ten seconds old. Null: not known yet. */
+export async function navigationCounts(ctx: Ctx): Promise<NavigationCounts | null> {
+  const counts = await cache.latest(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), {
+    staleMs: MAX_STALE_MS,
+  });
+  return counts ?? null;
 }
 
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
@@ -72,12 +54,13 @@ export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> 
         batches: number;
         batchesAbout: number;
         discarded: number;
-        processes: number;
+        processes: number | null;
         pauses: number;
       }>(sql`
         SELECT ${some(gj.jobs)} AS jobs, ${about('good_jobs')} AS "jobsAbout", ${some(gj.batches)} AS batches, ${about('good_job_batches')} AS "batchesAbout",
                ${some(sql`${gj.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
-               (SELECT count(*)::int FROM ${gj.processes} p WHERE ${processStateOf(gj)} <> 'dead') AS processes,
+               (SELECT CASE WHEN bool_and(p.state <> 'unknown') IS NOT FALSE THEN (count(*) FILTER (WHERE p.state <> 'dead'))::int END
+                  FROM (SELECT ${processStateOf(gj)} AS state FROM ${gj.processes} p) p) AS processes,
                (SELECT count(*)::int FROM (${pausedNames(gj)}) p) AS pauses`),
     { timeoutMs: TIMEOUT_MS, byIndexOnly: true },
   );

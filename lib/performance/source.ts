@@ -1,5 +1,6 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
 import { quoteIdentifier } from '../good-job/tables';
@@ -32,7 +33,7 @@ const PAGES = 6_000;
 const FEW = 1_500;
 /** Executions in the period that are counted at most, by the index alone. */
 const COUNTED = 2_000_000;
-const ACCESS_KEPT_MS = 60_000;
+const INDEXES_TTL_MS = 60_000;
 
 export interface SourceOptions {
   period: Period;
@@ -44,36 +45,32 @@ export interface SourceOptions {
   jobClass: string | null;
 }
 
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleExecutionIndexes?: Map<string, { found: Promise<Indexes>; until: number }>;
-};
-const kept = (shared.goodJobConsoleExecutionIndexes ??= new Map<
-  string,
-  { found: Promise<Indexes>; until: number }
->());
-
 interface Indexes {
   time: boolean;
   process: boolean;
 }
 
+const executionIndexes = new ProcessCache<Indexes>('execution indexes', {
+  ttlMs: INDEXES_TTL_MS,
+  maxEntries: 20,
+});
+
 async function indexesOf(tx: Tx, gj: GoodJob): Promise<Indexes> {
-  const known = kept.get(gj.schema.name);
-  if (known && known.until > Date.now()) return known.found;
-  const found = tx
-    .query<{ columns: string[] }>(
-      sql`
+  const { identity } = gj.schema;
+  const cached = executionIndexes.peek(identity, '');
+  if (cached) return cached;
+  const rows = await tx.query<{ columns: string[] }>(
+    sql`
       SELECT ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k) AS columns
         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions' AND i.indisvalid AND i.indpred IS NULL`,
-    )
-    .then((rows) => ({
-      time: rows.some(({ columns }) => columns[0] === 'created_at'),
-      process: rows.some(({ columns: [one, two] }) => one === 'process_id' && two === 'created_at'),
-    }));
-  kept.set(gj.schema.name, { found, until: Date.now() + ACCESS_KEPT_MS });
-  found.catch(() => kept.delete(gj.schema.name));
-  return found;
+  );
+  const indexes: Indexes = {
+    time: rows.some(({ columns }) => columns[0] === 'created_at'),
+    process: rows.some(({ columns: [one, two] }) => one === 'process_id' && two === 'created_at'),
+  };
+  executionIndexes.set(identity, '', indexes);
+  return indexes;
 }
 
 async function accessTo(tx: Tx, gj: GoodJob, { from, to }: Period): Promise<Access> {

@@ -38,7 +38,12 @@ test('each process is live, stale or dead, and the tabs count them', async () =>
     'stale',
     'dead',
   ]);
-  expect(page.counts).toEqual({ live: exact(1), stale: exact(2), dead: exact(2) });
+  expect(page.counts).toEqual({
+    live: exact(1),
+    stale: exact(2),
+    dead: exact(2),
+    unknown: exact(0),
+  });
   expect((await list({ state: 'dead' })).rows.map(({ id }) => id).sort()).toEqual(
     [killed, dead].sort(),
   );

@@ -55,7 +55,7 @@ export async function listProcesses(ctx: Ctx, filter: ProcessFilter): Promise<Pr
       rows: [],
       previous: null,
       next: null,
-      counts: { live: NONE, stale: NONE, dead: NONE },
+      counts: { live: NONE, stale: NONE, dead: NONE, unknown: NONE },
     };
   const { gj } = ctx;
   return ctx.db.read(

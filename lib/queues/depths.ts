@@ -1,5 +1,5 @@
 import 'server-only';
-import sql, { type Sql } from 'sql-template-tag';
+import sql, { type Sql, empty } from 'sql-template-tag';
 import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import { runningByIndex } from '../good-job/running';
@@ -8,7 +8,7 @@ import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import type { QueueRow } from './types';
 
-export type Depth = Pick<QueueRow, 'ready' | 'scheduled' | 'retried' | 'running' | 'oldestReadyAt'>;
+export type Depth = Pick<QueueRow, 'ready' | 'scheduled' | 'retried' | 'running'>;
 
 /** A lower bound says no more than this. */
 const AT_LEAST = 10_000;
@@ -24,7 +24,6 @@ interface DepthRow {
   unset: number;
   unsetReady: number;
   unsetRetried: number;
-  oldest: string | null;
 }
 
 /**
@@ -45,15 +44,12 @@ export async function queueDepths(
     Math.min(AT_LEAST, Math.floor(ENTRIES / Math.max(names.length, 1))),
   );
   const limit = most + Math.max(0, ...running.map(({ due }) => due)) + 1;
+  const isNull = sql`j.queue_name IS NULL`;
+  const ofUnnamed = sql`UNION ALL SELECT NULL, d.* FROM (${depthOf(gj, isNull, isNull, limit)}) d`;
   const rows = await tx.query<DepthRow>(
-    sql`SELECT q.name, d.* FROM unnest(${names}::text[]) q(name) CROSS JOIN LATERAL (${depthOf(gj, sql`j.queue_name = q.name`, sql`j.queue_name >= q.name AND j.queue_name <= q.name`, limit)}) d`,
+    sql`SELECT q.name, d.* FROM unnest(${names}::text[]) q(name) CROSS JOIN LATERAL (${depthOf(gj, sql`j.queue_name = q.name`, sql`j.queue_name >= q.name AND j.queue_name <= q.name`, limit)}) d
+    ${unnamed ? ofUnnamed : empty}`,
   );
-  if (unnamed)
-    rows.push(
-      ...(await tx.query<DepthRow>(
-        sql`SELECT NULL AS name, d.* FROM (${depthOf(gj, sql`j.queue_name IS NULL`, sql`j.queue_name IS NULL`, limit)}) d`,
-      )),
-    );
   const runs = new Map(running.map((row) => [row.name, row]));
   return new Map(rows.map((row) => [row.name, depthFrom(row, runs.get(row.name), most, limit)]));
 }
@@ -67,12 +63,11 @@ function depthOf(gj: GoodJob, inQueue: Sql, ordered: Sql, limit: number): Sql {
     sql`FROM ${gj.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND ${when} ORDER BY j.queue_name, j.scheduled_at`;
   return sql`
     SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${inQueue} AND j.finished_at IS NULL AND j.scheduled_at <= now() LIMIT ${limit}) j) AS due,
-           f.future, f.retried, u.unset, u.ready AS "unsetReady", u.retried AS "unsetRetried",
-           least(u.oldest, (SELECT j.scheduled_at ${open(sql`j.performed_at IS NULL AND j.scheduled_at <= now()`)} LIMIT 1)) AS oldest
+           f.future, f.retried, u.unset, u.ready AS "unsetReady", u.retried AS "unsetRetried"
       FROM (SELECT count(*)::int AS future, (count(*) FILTER (WHERE j.performed_at IS NULL AND j.error IS NOT NULL))::int AS retried
               FROM (SELECT j.performed_at, j.error ${open(sql`j.scheduled_at > now()`)} LIMIT ${limit}) j) f,
            (SELECT count(*)::int AS unset, (count(*) FILTER (WHERE ${readyAt} <= now()))::int AS ready,
-                   (count(*) FILTER (WHERE ${readyAt} > now() AND j.error IS NOT NULL))::int AS retried, min(${readyAt}) FILTER (WHERE ${readyAt} <= now()) AS oldest
+                   (count(*) FILTER (WHERE ${readyAt} > now() AND j.error IS NOT NULL))::int AS retried
               FROM (SELECT j.scheduled_at, j.created_at, j.error ${open(sql`j.scheduled_at IS NULL AND j.performed_at IS NULL`)} LIMIT ${limit}) j) u`;
 }
 
@@ -95,6 +90,5 @@ function depthFrom(
     scheduled: count(row.future - row.retried + unsetFuture, whole),
     retried: count(row.retried + row.unsetRetried, whole),
     running: { kind: 'exact', count: running },
-    oldestReadyAt: row.oldest,
   };
 }

@@ -1,11 +1,11 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Ctx } from '../ctx';
 import { secondsBetween } from '../db/durations';
 import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import type { DetectedSchema } from '../good-job/schema';
+import { nullOnTimeout } from '../errors';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
@@ -26,49 +26,25 @@ const LOOKED_AT = 12_000;
 const COUNTED_A_PART = 30_000;
 const DISCARDED = 10_000;
 const BUDGET_MS = 1_500;
-/** Kept so long for all viewers of this server, and what took its time so much longer. */
-const KEPT_MS = 4_000;
-const KEPT_PER_MS = 40;
-const KEPT_MS_MOST = 30_000;
-
-/** Whoever asks so soon after that is answered with what was known, while it is read again for the next. */
+/** All viewers of this server share one reading, and an expensive one is read less often. */
+const TTL_MS = 10_000;
+const TTL_PER_QUERY_MS = 40;
+const MAX_TTL_MS = 30_000;
+/** Who asks within this time gets the old reading, and another runs behind it. */
 const STALE_MS = 15_000;
 
-interface Kept {
-  flow: Promise<Flow | null>;
-  until: number;
-  reading: boolean;
-}
-const kept = new WeakMap<DetectedSchema, Map<Range, Kept>>();
+const cache = new ProcessCache<Flow | null>('queue flow', {
+  ttlMs: costTtl(TTL_MS, TTL_PER_QUERY_MS, MAX_TTL_MS),
+  maxEntries: 50,
+});
 
 /** What became of the jobs of each queue in the range; null: not in time. */
 export function flowWithin(ctx: Ctx, range: Range): Promise<Flow | null> {
-  const ranges = kept.get(ctx.gj.schema) ?? new Map<Range, Kept>();
-  kept.set(ctx.gj.schema, ranges);
-  const known = ranges.get(range);
-  const over = known ? Date.now() - known.until : Infinity;
-  if (known && (known.reading || over <= 0)) return known.flow;
-  const started = Date.now();
-  const flow = ctx.db
-    .read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true })
-    .catch(tooLate);
-  const answered = known && over < STALE_MS ? known.flow : flow;
-  ranges.set(range, { flow: answered, until: 0, reading: true });
-  flow.then(
-    () =>
-      ranges.set(range, {
-        flow,
-        until: Date.now() + Math.min(KEPT_MS + (Date.now() - started) * KEPT_PER_MS, KEPT_MS_MOST),
-        reading: false,
-      }),
-    () => ranges.delete(range),
-  );
-  return answered;
-}
-
-function tooLate(error: unknown): null {
-  if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
-  throw error;
+  const read = () =>
+    ctx.db
+      .read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true })
+      .catch(nullOnTimeout);
+  return cache.get(ctx.gj.schema.identity, range, read, { staleMs: STALE_MS });
 }
 
 interface FlowRow {

@@ -1,17 +1,18 @@
 import 'server-only';
+import { ProcessCache, costTtl } from '../core/process-cache';
 import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
-import { ConsoleError } from '../errors';
+import { nullOnTimeout } from '../errors';
 import { pausedQueues } from '../good-job/pauses';
 import { type LivePools, livePools } from '../good-job/processes';
-import { refreshRunning } from '../good-job/running';
 import { servesQueue, threadsFor } from '../good-job/queue-strings';
+import { refreshRunning } from '../good-job/running';
 import type { Count } from '../jobs/types';
-import { type Depth, queueDepths } from './depths';
 import { redactNames } from '../redact-names';
+import { type Depth, queueDepths } from './depths';
 import type { QueueFilter } from './filters';
 import { type Flow, flowWithin } from './flow';
-import { NAMES, queueNames } from './names';
+import { type QueueHeads, readQueueHead, readQueueHeads } from './heads';
 import type { QueueRow, QueuesPage } from './types';
 
 /** Rows of the page. */
@@ -21,142 +22,193 @@ const WAITS_LONG_MS = 60_000;
 const DEPTHS_MS = 3_000;
 
 const UNKNOWN: Count = { kind: 'unknown' };
+const NONE: Count = { kind: 'exact', count: 0 };
 const UNKNOWN_DEPTH: Depth = {
   ready: UNKNOWN,
   scheduled: UNKNOWN,
   retried: UNKNOWN,
   running: UNKNOWN,
-  oldestReadyAt: null,
-};
-const NO_DEPTH: Depth = {
-  ready: none(),
-  scheduled: none(),
-  retried: none(),
-  running: none(),
-  oldestReadyAt: null,
 };
 
-function none(): Count {
-  return { kind: 'exact', count: 0 };
-}
+/** All viewers of this server share what was read, and what was expensive to read is read less often. */
+const ttlMs = costTtl(10_000, 10, 30_000);
+const scans = new ProcessCache<Scan>('queues', { ttlMs, maxEntries: 20, expiresOnWrite: true });
+const pages = new ProcessCache<QueuesPage>('queue pages', {
+  ttlMs,
+  maxEntries: 100,
+  expiresOnWrite: true,
+});
 
 /** All queues: those that have jobs, are named by a live process or are paused. Those that need somebody come first. */
-export async function listQueues(
-  ctx: Ctx,
-  { range, notUnderstood }: QueueFilter,
-): Promise<QueuesPage> {
-  if (notUnderstood.length > 0)
-    return {
-      rows: [],
-      hidden: 0,
-      more: false,
-      onlyOpen: false,
-      liveProcesses: 0,
-      silentProcesses: 0,
-      flow: null,
-    };
-  // Side by side: each takes a connection of its own, and the second half a remembered answer most of the time.
-  const [open, flow] = await Promise.all([readOpen(ctx), flowWithin(ctx, range)]);
-  const { found, live, paused, depths } = open;
-  const ofProcesses = live.pools
-    .flatMap(({ served }) => (served.kind === 'only' ? served.queues : []))
-    .filter((name) => name !== '');
-  const names: (string | null)[] = [
-    ...new Set(
-      [...found.names, ...ofProcesses, ...paused, ...(flow?.queues.keys() ?? [])].filter(
-        (name) => name !== null,
-      ),
-    ),
-  ];
-  if (found.unnamed || flow?.queues.has(null)) names.push(null);
-  const rows = names.slice(0, NAMES * 2).map((name) =>
-    rowOf(name, {
-      live,
-      paused,
-      depth: depths ? (depths.get(name) ?? NO_DEPTH) : UNKNOWN_DEPTH,
-      flow,
+export async function listQueues(ctx: Ctx, filter: QueueFilter): Promise<QueuesPage> {
+  const { range, name, notUnderstood } = filter;
+  if (notUnderstood.length > 0) return NOTHING;
+  const key = JSON.stringify([range, name]);
+  return pages.get(ctx.gj.schema.identity, key, () => readPage(ctx, filter));
+}
+
+const NOTHING: QueuesPage = {
+  rows: [],
+  hidden: 0,
+  more: false,
+  onlyOpen: false,
+  liveProcesses: 0,
+  silentProcesses: 0,
+  flow: null,
+};
+
+/** What the order of the queues depends on. */
+interface Scan {
+  heads: QueueHeads;
+  live: LivePools;
+  paused: string[];
+}
+
+async function readScan(ctx: Ctx): Promise<Scan> {
+  const { gj } = ctx;
+  const heads = await ctx.db.read((tx) => readQueueHeads(tx, gj), {
+    byIndexOnly: true,
+    inIndexOrder: true,
+  });
+  return ctx.db.read(
+    async (tx) => ({
+      heads,
+      live: await livePools(tx, gj),
+      paused: [...(await pausedQueues(tx, gj))],
     }),
+    { byIndexOnly: true },
   );
-  rows.sort(byUrgency);
-  const page = rows.slice(0, SHOWN);
+}
+
+/** A queue before its jobs are counted. */
+type Place = Pick<
+  QueueRow,
+  'name' | 'oldestReadyAt' | 'paused' | 'processes' | 'threads' | 'unserved'
+>;
+
+async function readPage(ctx: Ctx, { range, name }: QueueFilter): Promise<QueuesPage> {
+  refreshRunning(ctx);
+  const { identity } = ctx.gj.schema;
+  // Side by side: each takes a connection of its own, and the second half a cached answer most of the time.
+  const [scan, flow] = await Promise.all([
+    scans.get(identity, '', () => readScan(ctx)),
+    flowWithin(ctx, range),
+  ]);
+  const places = placesOf(scan, flow);
+  if (name !== null && scan.heads.more)
+    places.push(...(await placeBeyond(ctx, scan, name, places)));
+  const matching = places.filter((place) => hasInName(place.name, name));
+  matching.sort(byUrgency(scan.heads.now));
+  const first = matching.slice(0, SHOWN);
+  const rows = await withCounts(ctx, first, flow);
   const redactName = await redactNames(
     ctx,
     'queue_name',
-    page.map(({ name }) => name),
+    first.map((place) => place.name),
   );
   return {
-    // Their order is that of the names that are shown.
-    rows: page.map((row) => ({ ...row, name: redactName(row.name) })).sort(byUrgency),
-    hidden: Math.max(0, rows.length - SHOWN),
-    more: found.more || names.length > NAMES * 2,
-    onlyOpen: found.onlyOpen,
-    liveProcesses: live.processes,
-    silentProcesses: live.silent,
+    // Names that are hidden match as viewers see them, and have their place in the order so.
+    rows: rows
+      .map((row) => ({ ...row, name: redactName(row.name) }))
+      .filter((row) => hasInName(row.name, name))
+      .sort(byUrgency(scan.heads.now)),
+    hidden: matching.length - first.length,
+    more: scan.heads.more || scan.heads.tooLong > 0,
+    onlyOpen: scan.heads.onlyOpen,
+    liveProcesses: scan.live.processes,
+    silentProcesses: scan.live.silent,
     flow: flow?.reading ?? null,
   };
 }
 
-async function readOpen(ctx: Ctx) {
-  refreshRunning(ctx);
-  const { found, live, paused } = await ctx.db.read(
-    async (tx) => ({
-      found: await queueNames(tx, ctx.gj),
-      live: await livePools(tx, ctx.gj),
-      paused: await pausedQueues(tx, ctx.gj),
-    }),
-    { byIndexOnly: true },
-  );
-  // Counts that do not come in time leave the rest of the page.
-  const depths = await ctx.db
-    .read((tx) => queueDepths(tx, ctx.gj, found.names, found.unnamed), {
-      byIndexOnly: true,
-      timeoutMs: DEPTHS_MS,
-    })
-    .catch((error: unknown) => {
-      if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
-      throw error;
-    });
-  return { found, live, paused, depths };
+function hasInName(name: string | null, part: string | null): boolean {
+  const plain = (text: string) => text.normalize('NFKC').toLowerCase();
+  return part === null || (name !== null && plain(name).includes(plain(part)));
 }
 
-function rowOf(
-  name: string | null,
-  of: { live: LivePools; paused: Set<string>; depth: Depth; flow: Flow | null },
-): QueueRow {
-  const { live, paused, depth, flow } = of;
-  const processes = live.byProcess.filter(({ pools }) =>
-    pools.some(({ served }) => servesQueue(served, name)),
-  ).length;
-  const isEmpty = depth.ready.kind === 'exact' && depth.ready.count === 0;
-  return {
-    name,
-    ...depth,
-    paused: name !== null && paused.has(name),
-    processes,
-    threads: threadsFor(live.pools, name).threads,
-    // A process that does not tell what it serves may serve this one.
-    unserved: processes === 0 && live.silent === 0 && depth.ready.kind !== 'unknown' && !isEmpty,
-    flow:
-      flow &&
-      (flow.queues.get(name) ??
-        (flow.reading.isSample
-          ? null
-          : { finished: none(), discarded: none(), waitP50: null, waitP95: null })),
+function placesOf(scan: Scan, flow: Flow | null): Place[] {
+  const { heads, live, paused } = scan;
+  const oldest = new Map<string | null, string | null>(
+    heads.open.map((head) => [head.name, head.oldestReadyAt]),
+  );
+  const others = [
+    ...heads.finished,
+    ...live.pools.flatMap(({ served }) => (served.kind === 'only' ? served.queues : [])),
+    ...paused,
+    ...(flow?.queues.keys() ?? []),
+  ];
+  for (const name of others) if (name !== '' && !oldest.has(name)) oldest.set(name, null);
+  if (heads.unnamed) oldest.set(null, heads.unnamed.oldestReadyAt);
+  const placeOf = placeIn(scan);
+  return [...oldest].map(([name, oldestReadyAt]) => placeOf(name, oldestReadyAt));
+}
+
+/** A queue beyond those that are scanned is found by its whole name. */
+async function placeBeyond(ctx: Ctx, scan: Scan, name: string, places: Place[]): Promise<Place[]> {
+  if (places.some((place) => place.name === name)) return [];
+  const source = { gj: ctx.gj, name, onlyOpen: scan.heads.onlyOpen };
+  const head = await ctx.db.read((tx) => readQueueHead(tx, source), {
+    byIndexOnly: true,
+    inIndexOrder: true,
+  });
+  return head ? [placeIn(scan)(head.name, head.oldestReadyAt)] : [];
+}
+
+function placeIn({ live, paused }: Scan): (name: string | null, at: string | null) => Place {
+  const isPaused = new Set(paused);
+  return (name, oldestReadyAt) => {
+    const serving = live.byProcess.filter(({ pools }) =>
+      pools.some(({ served }) => servesQueue(served, name)),
+    );
+    const isUnknown = serving.some(({ isKnown }) => !isKnown);
+    return {
+      name,
+      oldestReadyAt,
+      paused: name !== null && isPaused.has(name),
+      processes: isUnknown ? null : serving.length,
+      threads: isUnknown ? null : threadsFor(live.pools, name).threads,
+      // A process that does not tell what it serves may serve this one.
+      unserved: serving.length === 0 && live.silent === 0 && oldestReadyAt !== null,
+    };
   };
 }
 
-/** Ready jobs that nobody takes, then those that wait long, the longest first; the others by name, so that they stay where they are. */
-function byUrgency(a: QueueRow, b: QueueRow): number {
-  const [first, second] = [urgency(a), urgency(b)];
-  if (first.rank !== second.rank) return first.rank - second.rank;
-  return (
-    first.since.localeCompare(second.since) ||
-    (a.name === null ? 1 : b.name === null ? -1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
-  );
+/** Counts that do not come in time leave the rest of the page. */
+async function withCounts(ctx: Ctx, places: Place[], flow: Flow | null): Promise<QueueRow[]> {
+  const names = places.flatMap(({ name }) => name ?? []);
+  const hasUnnamed = places.some(({ name }) => name === null);
+  const depths = await ctx.db
+    .read((tx) => queueDepths(tx, ctx.gj, names, hasUnnamed), {
+      byIndexOnly: true,
+      timeoutMs: DEPTHS_MS,
+    })
+    .catch(nullOnTimeout);
+  const noFlow = { finished: NONE, discarded: NONE, waitP50: null, waitP95: null };
+  return places.map((place) => ({
+    ...place,
+    ...(depths?.get(place.name) ?? UNKNOWN_DEPTH),
+    flow: flow && (flow.queues.get(place.name) ?? (flow.reading.isSample ? null : noFlow)),
+  }));
 }
 
-function urgency({ unserved, oldestReadyAt }: QueueRow): { rank: number; since: string } {
-  if (unserved) return { rank: 0, since: oldestReadyAt ?? '' };
-  const isLate = oldestReadyAt !== null && Date.now() - timestampMs(oldestReadyAt) > WAITS_LONG_MS;
-  return isLate ? { rank: 1, since: oldestReadyAt } : { rank: 2, since: '' };
+/** Ready jobs that nobody takes, then those that wait long, the longest first; the others by name, so that they stay where they are. `now`: the database's clock. */
+function byUrgency(now: string): (a: Place, b: Place) => number {
+  const nowMs = Date.parse(now);
+  const urgency = ({ unserved, oldestReadyAt }: Place): { rank: number; since: string } => {
+    if (unserved) return { rank: 0, since: oldestReadyAt ?? '' };
+    const isLate = oldestReadyAt !== null && nowMs - timestampMs(oldestReadyAt) > WAITS_LONG_MS;
+    return isLate ? { rank: 1, since: oldestReadyAt } : { rank: 2, since: '' };
+  };
+  return (a, b) => {
+    const [first, second] = [urgency(a), urgency(b)];
+    if (first.rank !== second.rank) return first.rank - second.rank;
+    return first.since.localeCompare(second.since) || compareNames(a.name, b.name);
+  };
+}
+
+/** Jobs without a queue come last. */
+function compareNames(a: string | null, b: string | null): number {
+  if (a === b) return 0;
+  if (a === null || b === null) return a === null ? 1 : -1;
+  return a < b ? -1 : 1;
 }

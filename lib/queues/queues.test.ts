@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { countStatements } from '../../test/harness/count-statements';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
+import { expireAfterWrite } from '../core/process-cache';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/job-list';
 import { queueDepths } from './depths';
@@ -14,7 +16,10 @@ beforeAll(async () => {
   gj = await TestConsole.open('queues');
 });
 afterAll(() => gj.close());
-beforeEach(() => gj.client.query('TRUNCATE good_jobs, good_job_processes, good_job_settings'));
+beforeEach(async () => {
+  await gj.client.query('TRUNCATE good_jobs, good_job_processes, good_job_settings');
+  expireAfterWrite(gj.ctx().gj.schema.identity);
+});
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 const filter = (range = '1h') => parseQueueFilter(new URLSearchParams({ range }));
@@ -22,7 +27,9 @@ const exact = (count: number) => ({ kind: 'exact', count });
 const schedulers = (...pools: [string, number?][]) =>
   JSON.stringify({ schedulers: pools.map(([queues, max_threads]) => ({ queues, max_threads })) });
 
+/** The page as it is now, past the caches. */
 async function queues(ctx = gj.ctx()): Promise<Map<string | null, QueueRow>> {
+  expireAfterWrite(ctx.gj.schema.identity);
   return new Map((await listQueues(ctx, filter())).rows.map((row) => [row.name, row]));
 }
 /** Past what is remembered of a range. */
@@ -246,7 +253,7 @@ test('more queues than the page holds are said to be there; nothing is read for 
   await gj.client.query(
     `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'q' || n, now(), now(), now() FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, 620) n) j`,
   );
-  expect(await listQueues(gj.ctx(), filter())).toMatchObject({ hidden: 300, more: true });
+  expect(await listQueues(gj.ctx(), filter())).toMatchObject({ hidden: 420, more: false });
   expect((await listQueues(gj.ctx(), filter('2h'))).rows).toEqual([]);
 });
 
@@ -269,4 +276,84 @@ test('without the indexes of GoodJob 4.18 the queues with open jobs are there', 
     ['recent', exact(1)],
   ]);
   await old.close();
+});
+
+async function insertQueues(count: number, name: string): Promise<void> {
+  await gj.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, serialized_params)
+     SELECT i, i, $2 || lpad(n::text, 5, '0'), now(), now(), now(), '{}'
+       FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, $1::int) n) j`,
+    [count, name],
+  );
+}
+const namesOf = async (params: Record<string, string> = {}) =>
+  (await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams(params)))).rows.map(
+    ({ name }) => name,
+  );
+
+describe('with more queues than the page shows', () => {
+  test('the queue whose job waits longest comes first, wherever its name stands', async () => {
+    await insertQueues(700, 'q');
+    await insertProcess(gj.client, { state: schedulers(['*', 1]) });
+    await insertJob(gj.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
+    const page = await listQueues(gj.ctx(), filter());
+    expect(page.rows[0]).toMatchObject({ name: 'z-worst', ready: exact(1) });
+    expect(page).toMatchObject({ hidden: 501, more: false });
+  });
+
+  test('a part of a name finds its queues, in either case', async () => {
+    await insertQueues(700, 'q');
+    await insertJob(gj.client, { queue_name: 'Z-Mail 請求' });
+    expect(await namesOf({ queue_name: 'z-mail' })).toEqual(['Z-Mail 請求']);
+    expect(await namesOf({ queue_name: '請求' })).toEqual(['Z-Mail 請求']);
+    expect(await namesOf({ queue_name: 'q0069' })).toHaveLength(10);
+    expect(await namesOf({ queue_name: 'nothing' })).toEqual([]);
+  });
+
+  test('a queue beyond the first 10,000 is found by its whole name', async () => {
+    await insertQueues(10_050, 'q');
+    await insertJob(gj.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
+    expect((await listQueues(gj.ctx(), filter())).more).toBe(true);
+    expect(await namesOf({ queue_name: 'z-worst' })).toEqual(['z-worst']);
+    expect(await namesOf({ queue_name: 'z-none' })).toEqual([]);
+  });
+});
+
+test('a filter finds no queue by the part of its name that is hidden', async () => {
+  const secret = 'AKIAIOSFODNN7EXAMPLE';
+  await insertJob(gj.client, { queue_name: `mail-${secret}` });
+  const [shown] = await namesOf();
+  expect(shown).not.toContain(secret);
+  expect(await namesOf({ queue_name: secret })).toEqual([]);
+  expect(await namesOf({ queue_name: secret.slice(0, 8) })).toEqual([]);
+});
+
+test('a name that Postgres cannot hold is a filter that matches nothing', () => {
+  const { name, notUnderstood } = parseQueueFilter(new URLSearchParams({ queue_name: 'a\0b' }));
+  expect(name).toBe('a\0b');
+  expect(notUnderstood).toEqual([{ name: 'queue_name', value: 'a\0b' }]);
+});
+
+test('the order goes by the database’s clock, whatever the console’s own says', async () => {
+  await insertProcess(gj.client, { state: schedulers(['*', 1]) });
+  await insertJob(gj.client, { queue_name: 'z', scheduled_at: ago(20) });
+  await insertJob(gj.client, { queue_name: 'a', scheduled_at: ago(2) });
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+  try {
+    expect(await namesOf()).toEqual(['a', 'z']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('all viewers share one reading of at most 20 statements in ten seconds', async () => {
+  for (const queue_name of ['a', 'b', 'c']) await insertJob(gj.client, { queue_name });
+  const counted = countStatements(gj.db);
+  const ctx = gj.ctx({ db: counted.db });
+  await Promise.all(Array.from({ length: 20 }, () => listQueues(ctx, filter())));
+  const first = counted.statements.length;
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThanOrEqual(20);
+  await listQueues(ctx, filter());
+  expect(counted.statements).toHaveLength(first);
 });

@@ -25,8 +25,8 @@ export interface QueueRow {
   /** When the job that has waited longest was due; null: none waits. */
   oldestReadyAt: string | null;
   paused: boolean;
-  /** Live processes that serve it, and their threads for it; null: a process does not tell its threads. */
-  processes: number;
+  /** Live processes that serve it, and their threads for it; null: not known on a standby, or a process does not tell. */
+  processes: number | null;
   threads: number | null;
   /** Jobs wait, and no live process takes them. */
   unserved: boolean;

@@ -10,6 +10,7 @@ import {
   params,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { expireAfterWrite } from '../core/process-cache';
 import { findAttention } from '../attention/find';
 import { listCronEntries } from '../cron/entries';
 import { parseFailureFilter } from '../failures/filters';
@@ -39,11 +40,12 @@ beforeAll(async () => {
   process.env.DATABASE_URL ??= gj.url;
 });
 afterAll(() => gj.close());
-afterEach(() =>
-  gj.client.query(
+afterEach(async () => {
+  await gj.client.query(
     'TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings',
-  ),
-);
+  );
+  expireAfterWrite(gj.ctx().gj.schema.identity);
+});
 
 const asked = (q = '') => parseJobFilter(new URLSearchParams({ q }));
 const failures = async () =>

@@ -20,12 +20,13 @@ import { HttpClient, measure } from './measure';
 import { benchPolling } from './polling';
 import { judgeAll, machine, writeReport } from './report';
 import { startConsole } from './server';
+import { benchStatements } from './statements';
 
 const USAGE = `npm run bench: times the pages of the production server, each beside its SQL alone.
   --jobs N       jobs in the scratch database (default 1000000), cached in .cache/bench-N for the next run
   --keep         uses the database of DATABASE_URL as it is; only reads
-  --only GROUPS  e.g. batch; default: every group. bulk (which writes) and polling have databases of their own,
-                 in .cache/bench-bulk and .cache/bench-polling
+  --only GROUPS  e.g. batch; default: every group. bulk (which writes), polling and statements have
+                 databases of their own, in .cache/bench-bulk, .cache/bench-polling and .cache/bench-statements
   --requests N   of each case (default 100)
   --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
   --check        exit 1 when a target is missed
@@ -35,7 +36,11 @@ const USAGE = `npm run bench: times the pages of the production server, each bes
   --help         prints this`;
 
 /** Those that are no list of pages. */
-const OTHERS: Record<string, typeof benchBulk> = { bulk: benchBulk, polling: benchPolling };
+const OTHERS: Record<string, typeof benchBulk> = {
+  bulk: benchBulk,
+  polling: benchPolling,
+  statements: benchStatements,
+};
 
 const flags = readFlags();
 

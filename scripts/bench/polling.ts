@@ -8,6 +8,7 @@ import { jobFilterParams, parseJobFilter } from '../../lib/jobs/filters';
 import { startPostgres } from '../../test/harness/postgres';
 import { fill } from './fill';
 import { HttpClient, percentile } from './measure';
+import { type Statement, countStatements, resetStatements, totalCalls } from './pg-stat-statements';
 import { machine } from './report';
 import { startConsole } from './server';
 
@@ -25,11 +26,6 @@ const TARGET = 30;
 /** Of the pollers these show the chart as well; it is due every 15 s (components/chart/chart-panel.tsx). */
 const WITH_CHART = 5;
 const CHART_EVERY = 3;
-
-interface Statement {
-  query: string;
-  calls: number;
-}
 
 interface PollingResult {
   name: string;
@@ -146,11 +142,6 @@ async function poll(
   }
 }
 
-/** What it counts: neither a transaction's own statements nor settings, nor the bench's. */
-const COUNTED = `
-  FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
- WHERE d.datname = current_database() AND s.query !~* '^\\s*(BEGIN|START|COMMIT|ROLLBACK|SET|RESET|DEALLOCATE|DISCARD)\\y' AND s.query !~ 'pg_stat_statements'`;
-
 /** Runs it, writes polling.json and polling.md into `folder`; whether the target is met. */
 export async function benchPolling(
   settings: Record<string, string>,
@@ -193,33 +184,21 @@ export async function benchPolling(
   }
 }
 
-const reset = (client: pg.Client) => client.query('SELECT pg_stat_statements_reset()');
-
-async function counted(client: pg.Client): Promise<Statement[]> {
-  return (
-    await client.query<Statement>(
-      `SELECT s.query, s.calls::int AS calls ${COUNTED} ORDER BY s.calls DESC`,
-    )
-  ).rows;
-}
-
-const total = (statements: Statement[]) => statements.reduce((sum, { calls }) => sum + calls, 0);
-
 /** Each page for the first time, one after the other: the server remembers nothing yet. */
 async function refreshAll(origin: string, queries: string[], client: pg.Client): Promise<number> {
   const http = new HttpClient(origin);
   try {
     // The server looks at the tables once.
     await http.get('/jobs?q=class:None');
-    await reset(client);
+    await resetStatements(client);
     for (const query of queries) await refresh(http, query, { include: 'counts' });
-    return total(await counted(client));
+    return totalCalls(await countStatements(client));
   } finally {
     http.close();
   }
 }
 
-async function setUp(url: string): Promise<void> {
+export async function setUp(url: string): Promise<void> {
   const db = openDatabase({
     url,
     caFile: null,
@@ -256,13 +235,13 @@ async function measurePolling(
     );
     const watched = (async () => {
       await sleep(WARM_UP_MS);
-      await reset(client);
+      await resetStatements(client);
       isMeasured = true;
       const begun = performance.now();
       await sleep(MEASURED_MS);
       isMeasured = false;
       const seconds = (performance.now() - begun) / 1000;
-      const statements = await counted(client);
+      const statements = await countStatements(client);
       const { rows } = await client.query<{ calls: number }>(
         `SELECT coalesce(sum(calls), 0)::int AS calls FROM pg_stat_statements WHERE query ~ '^BEGIN'`,
       );
@@ -274,7 +253,7 @@ async function measurePolling(
       name,
       pollers: POLLERS,
       requests: times.length,
-      queries_per_second: rate(total(statements)),
+      queries_per_second: rate(totalCalls(statements)),
       cold_queries_per_second: (cold * 1000) / EVERY_MS,
       transactions_per_second: rate(begun),
       p50_ms: percentile(times, 50),

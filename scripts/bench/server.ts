@@ -45,7 +45,9 @@ export async function startConsole(
     await exited;
   };
   // Whatever ends the bench ends the server with it.
-  process.once('exit', () => server.kill('SIGINT'));
+  const kill = () => void server.kill('SIGINT');
+  process.once('exit', kill);
+  void exited.then(() => process.off('exit', kill));
   try {
     const { origin, linkFile } = await addressOf(server);
     cookies.set(origin, await signInLocally(origin, tokenIn(linkFile)));

@@ -227,8 +227,8 @@ export async function launchPostmaster(launch: Launch): Promise<ChildProcess> {
     for (const limit = Date.now() + START_TIMEOUT_MS; Date.now() < limit; await sleep(20)) {
       if (failed) throw failure(launch, from, failed);
       const state = readPidFile(folder.dataDir);
-      if (state?.pid === child.pid && state?.status === 'ready' && (await answers(launch)))
-        return child;
+      const isUp = state?.status === 'ready' || state?.status === 'standby';
+      if (state?.pid === child.pid && isUp && (await answers(launch))) return child;
     }
     throw failure(launch, from, `it did not answer within ${START_TIMEOUT_MS / 1000} seconds`);
   } catch (error) {

@@ -1,11 +1,12 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { NotUnderstoodChips } from '@/components/not-understood';
+import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
-import { parseQueueFilter } from '@/lib/queues/filters';
+import { parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
 import { listQueues } from '@/lib/queues/queries';
 import { RANGES, type Range } from '@/lib/queues/types';
 import { guardPage } from '../guard';
@@ -27,7 +28,7 @@ export default async function QueuesPage({
     const understood = filter.notUnderstood.length === 0;
     const initial = await listQueues(ctx, filter);
     const tabs = (Object.keys(RANGES) as Range[]).map((range) => ({
-      href: `/queues?range=${range}`,
+      href: `/queues?${queueFilterParams({ ...filter, range })}`,
       text: t(`ranges.${range}`),
       current: understood && filter.range === range,
     }));
@@ -36,7 +37,17 @@ export default async function QueuesPage({
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
         <Tabs label={t('range')} tabs={tabs} />
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/queues" />
-        {understood && <QueueList key={filter.range} initial={initial} range={filter.range} />}
+        {understood && (
+          <>
+            <QueueFilterForm filter={filter} />
+            <QueueList
+              key={queueFilterParams(filter)}
+              initial={initial}
+              range={filter.range}
+              name={filter.name}
+            />
+          </>
+        )}
       </>
     );
   });

@@ -1,0 +1,40 @@
+import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { env } from '@/lib/env';
+import { type QueueFilter, queueFilterParams } from '@/lib/queues/filters';
+import { Button, buttonClass } from '../ui/button';
+
+/** Filters the queues by name: a plain GET form, so the URL is the state and no JavaScript is needed. */
+export function QueueFilterForm({ filter }: { filter: QueueFilter }) {
+  const t = useTranslations();
+  const { range, name } = filter;
+  return (
+    <form
+      role="search"
+      action={`${env().basePath}/queues`}
+      className="mb-3 flex flex-wrap items-end gap-2"
+    >
+      <input type="hidden" name="range" value={range} />
+      <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
+        <span className="text-[13px] text-soft">{t('queues.nameFilter')}</span>
+        <input
+          name="queue_name"
+          defaultValue={name ?? ''}
+          autoComplete="off"
+          spellCheck={false}
+          className="control w-full font-mono"
+        />
+      </label>
+      <Button type="submit">{t('filter.apply')}</Button>
+      {name !== null && (
+        <Link
+          href={`/queues?${queueFilterParams({ range, name: null })}`}
+          prefetch={false}
+          className={buttonClass('quiet')}
+        >
+          {t('filter.clear')}
+        </Link>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { repeatReads } from '../../test/harness/count-statements';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+} from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { findAttention } from '../attention/find';
+import { listBatches } from '../batches/queries';
+import { parseBatchFilter } from '../batches/filters';
+import { expireAfterWrite } from '../core/process-cache';
+import { listCronEntries } from '../cron/entries';
+import type { Ctx } from '../ctx';
+import { parseFailureFilter } from '../failures/filters';
+import { listFailures } from '../failures/queries';
+import { listBatchJobs } from '../jobs/batch-jobs';
+import { parseJobFilter } from '../jobs/filters';
+import { listJobs } from '../jobs/job-list';
+import { countQueues } from '../metrics/job-numbers';
+import { readNavigationCounts } from '../navigation/counts';
+import { listPauses } from '../pauses/queries';
+import { parseProcessFilter } from '../processes/filters';
+import { listProcesses } from '../processes/queries';
+import { parseQueueFilter } from '../queues/filters';
+import { listQueues } from '../queues/queries';
+import { redactNames } from '../redact-names';
+
+/* A read runs its callback again after a lost connection: what it pushed into an array outside would be there twice. */
+
+let console_: TestConsole;
+let batch: string;
+beforeAll(async () => {
+  vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
+  console_ = await TestConsole.open('pure reads');
+  const { client } = console_;
+  const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+  batch = await insertBatch(client, { enqueued_at: ago(4_000) });
+  await insertProcess(client, { state: '{"schedulers": [{"queues": "a", "max_threads": 2}]}' });
+  for (const queue_name of ['a', 'b', 'c'])
+    for (const shape of [{}, RUNNING, SUCCEEDED, DISCARDED, { cron_key: 'nightly' }])
+      await insertJob(client, { queue_name, scheduled_at: ago(3_600), ...shape });
+  for (let n = 0; n < 6; n += 1) await insertJob(client, { ...DISCARDED, job_class: 'BrokenJob' });
+  await insertJob(client, { ...SUCCEEDED, batch_id: batch });
+});
+afterAll(() => console_.close());
+
+const none = new URLSearchParams();
+const READS: Record<string, (ctx: Ctx) => Promise<unknown>> = {
+  attention: (ctx) => findAttention(ctx),
+  queues: (ctx) => listQueues(ctx, parseQueueFilter(none)),
+  metrics: (ctx) => countQueues(ctx),
+  navigation: (ctx) => readNavigationCounts(ctx),
+  processes: (ctx) => listProcesses(ctx, parseProcessFilter(none)),
+  jobs: (ctx) => listJobs(ctx, parseJobFilter(none)),
+  batches: (ctx) => listBatches(ctx, parseBatchFilter(none)),
+  'jobs of a batch': (ctx) => listBatchJobs(ctx, batch, parseJobFilter(none)),
+  cron: (ctx) => listCronEntries(ctx, null),
+  pauses: (ctx) => listPauses(ctx),
+  failures: (ctx) => listFailures(ctx, parseFailureFilter(none)),
+  names: async (ctx) => {
+    const redactName = await redactNames(ctx, 'queue_name', ['a', 'b', 'none']);
+    return ['a', 'b', 'none'].map((name) => redactName(name));
+  },
+};
+
+/** The clock has gone on between two reads. */
+const withoutClock = (result: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(result, (_, value: unknown) =>
+      typeof value === 'number' && !Number.isInteger(value) ? Math.round(value / 60) : value,
+    ).replaceAll(/\d{4}-\d\d-\d\dT(\d|:|\.|%3A)+Z/g, 'a time'),
+  );
+
+it.each(Object.keys(READS))('reads %s the same when every callback runs twice', async (name) => {
+  const read = READS[name] as (ctx: Ctx) => Promise<unknown>;
+  const once = await read(console_.ctx());
+  expireAfterWrite(console_.ctx().gj.schema.identity);
+  const twice = await read(console_.ctx({ db: repeatReads(console_.db) }));
+  expect(withoutClock(twice)).toEqual(withoutClock(once));
+});

