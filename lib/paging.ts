@@ -44,7 +44,10 @@ export function cursorParams(cursor: Cursor): Record<string, string> {
   };
 }
 
-/** Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. */
+/**
+ * Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. A page without rows, as
+ * after the last row of a list that has become shorter, leads back from where it was to begin.
+ */
 export function toPage<Row extends { id: string; sortAt: string }>(
   read: Row[],
   cursor: Cursor | null,
@@ -54,6 +57,10 @@ export function toPage<Row extends { id: string; sortAt: string }>(
   const rows = read.slice(0, size);
   if (cursor?.direction === 'before') rows.reverse();
   const [first, last] = [rows[0], rows.at(-1)];
+  if (cursor?.at && rows.length === 0)
+    return cursor.direction === 'after'
+      ? { rows, previous: { ...cursor, direction: 'before' }, next: null }
+      : { rows, previous: null, next: { ...cursor, direction: 'after' } };
   const hasPrevious = cursor !== null && (cursor.direction === 'after' || more);
   const hasNext = cursor?.direction === 'before' || more;
   return {

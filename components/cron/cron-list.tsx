@@ -29,6 +29,7 @@ const GRID =
 /** The cron entries, each with its schedule and its last runs, kept fresh. */
 export function CronList({ door, initial }: { door: string; initial: CronPage }) {
   const t = useTranslations('cron');
+  const paging = useTranslations('paging');
   const count = useCount();
   const { basePath } = useLive();
   const [acted, setActed] = useState<Record<string, CronActed>>({});
@@ -59,7 +60,9 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
       )}
       {data.rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-          {t(data.fileGiven ? 'empty' : 'emptyWithoutFile')}
+          {data.previous === null
+            ? t(data.fileGiven ? 'empty' : 'emptyWithoutFile')
+            : paging('empty')}
         </div>
       ) : (
         <>
