@@ -16,6 +16,14 @@ export interface Page<Row> {
 }
 
 export const PAGE_SIZE = 25;
+export const MAX_PAGE_SIZE = 100;
+
+/** Reads `limit`, the rows a page (GoodJob's own parameter); null when it cannot be read. */
+export function parseLimit(params: Params): number | null {
+  const text = params.get('limit') || String(PAGE_SIZE);
+  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  return limit >= 1 && limit <= MAX_PAGE_SIZE ? limit : null;
+}
 
 /** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. GoodJob writes `after_at` in the app's own zone, and a column without a zone would be compared with its digits alone. `isAt`, `isId`: what a list has for a sort key, and for an id. */
 export function parseCursor(

@@ -58,7 +58,7 @@ export function BatchHead({
           <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">
             <BatchDescription batch={batch} />
           </h1>
-          <BatchStateBadge batch={batch} />
+          <BatchStateBadge batch={batch} stalled={data?.stalled === true} />
         </div>
         {offered && (
           <a

@@ -34,6 +34,7 @@ interface Props {
 /** The list of batches, each with its progress, kept fresh. */
 export function BatchList({ door, initial, page, label, empty }: Props) {
   const t = useTranslations('batches');
+  const paging = useTranslations('paging');
   const { basePath } = useLive();
   const [acted, setActed] = useState<Record<string, BatchActed>>({});
   const list = useRef<HTMLDivElement>(null);
@@ -53,9 +54,10 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
     return (
       <div
         ref={list}
-        className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
+        className="flex flex-col items-center gap-3 rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
       >
-        {empty}
+        {data.previous || data.next ? paging('empty') : empty}
+        <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} />
       </div>
     );
   return (
@@ -87,7 +89,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                   </Link>
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
                   <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
-                    <BatchStateBadge batch={batch} />
+                    <BatchStateBadge batch={batch} stalled={batch.stalled} />
                     {batch.hangs && (
                       <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
                         <Icon name="lost" className="size-3.5" />

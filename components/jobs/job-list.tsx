@@ -57,6 +57,7 @@ export function JobList({
   tools,
 }: Props) {
   const t = useTranslations('jobs');
+  const paging = useTranslations('paging');
   const { refresh } = useLive();
   const list = useRef<HTMLDivElement>(null);
   const live = useLiveRows({ door, initial, wanted: useOnScreen(list) });
@@ -89,6 +90,10 @@ export function JobList({
   const chosen = rows.filter(({ id }) => selection.ids.has(id)).length;
   const wide = columns.length > DEFAULT_COLUMNS.length;
   const List = heads ? 'div' : 'ul';
+  const emptyText = () => {
+    if (live.page.searched) return t('notYetFound');
+    return live.page.previous || live.page.next ? paging('empty') : empty;
+  };
   return (
     <div ref={list}>
       {(bulk || tools) && (
@@ -123,7 +128,7 @@ export function JobList({
       />
       {rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-          {live.page.searched ? t('notYetFound') : empty}
+          {emptyText()}
         </div>
       ) : (
         <div className={`rounded-md border border-line ${wide ? 'job-table-wide' : ''}`}>
