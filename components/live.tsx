@@ -12,6 +12,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
+import { markChanged } from './fetch-json';
 
 /** Seconds between two refreshes that a viewer may choose; 0 is off. */
 const CHOICES = [0, 2, 5, 10, 30] as const;
@@ -126,6 +127,7 @@ export function LiveProvider({
   }, []);
   const refresh = useCallback(() => {
     refreshed.current += 1;
+    markChanged();
     void client.invalidateQueries();
   }, [client]);
   const epoch = useCallback(() => refreshed.current, []);

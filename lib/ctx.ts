@@ -26,6 +26,8 @@ export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
   /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
   recordsAttempts: boolean;
   requestId: string;
+  /** The viewer has changed something so long ago: cached numbers that are older are no answer. Infinity: any will do. */
+  maxAgeMs: number;
   /** Why the viewer does it, in their own words. */
   reason: string | null;
   /** AUDIT_REASON=required */
@@ -142,11 +144,18 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
     gj,
     ...own,
     requestId,
+    maxAgeMs: maxAgeMs(request.get('cache-control')),
     searchBudgetMs,
     bulkOperatorLimit,
     reasonRequired: env().auditReason === 'required',
   });
 });
+
+/** The `max-age` of a request's Cache-Control, as a page sends it after an action of its viewer. */
+export function maxAgeMs(cacheControl: string | null): number {
+  const [, seconds] = /(?:^|[\s,])max-age=(\d{1,6})(?:$|[\s,])/.exec(cacheControl ?? '') ?? [];
+  return seconds === undefined ? Infinity : Number(seconds) * 1000;
+}
 
 interface CtxParts
   extends
@@ -159,6 +168,7 @@ interface CtxParts
         | 'readOnly'
         | 'searchBudgetMs'
         | 'bulkOperatorLimit'
+        | 'maxAgeMs'
         | 'reason'
         | 'reasonRequired'
       >
@@ -174,6 +184,7 @@ export function contextFor(parts: CtxParts): Ctx {
     ...parts,
     consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
+    maxAgeMs: parts.maxAgeMs ?? Infinity,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
     readOnly:

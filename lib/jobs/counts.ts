@@ -21,13 +21,14 @@ const KEPT_MS = 5_000;
 const KEPT_PER_MS = 50;
 const KEPT = 500;
 
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleCounts?: Map<string, { counts: Promise<JobCounts>; until: number }>;
-};
-const kept = (shared.goodJobConsoleCounts ??= new Map<
-  string,
-  { counts: Promise<JobCounts>; until: number }
->());
+interface Kept {
+  counts: Promise<JobCounts>;
+  startedAt: number;
+  until: number;
+}
+
+const shared = globalThis as typeof globalThis & { goodJobConsoleCounts?: Map<string, Kept> };
+const kept = (shared.goodJobConsoleCounts ??= new Map<string, Kept>());
 
 /** Counts for the tabs and the list; for all viewers of this server together, and again after a few seconds. */
 export async function countTabs(ctx: Ctx, filter: JobFilter): Promise<JobCounts> {
@@ -37,7 +38,9 @@ export async function countTabs(ctx: Ctx, filter: JobFilter): Promise<JobCounts>
     jobFilterParams({ ...filter, state: null, sort: null, limit: 25 }),
   ]);
   const known = kept.get(key);
-  const counts = known && known.until > Date.now() ? known.counts : counted(ctx, filter, key);
+  const now = Date.now();
+  const isFresh = known && known.until > now && known.startedAt >= now - ctx.maxAgeMs;
+  const counts = isFresh ? known.counts : counted(ctx, filter, key);
   const { tabs, all } = await counts;
   return jobCounts(filter, tabs, { all });
 }
@@ -47,6 +50,7 @@ function counted(ctx: Ctx, filter: JobFilter, key: string): Promise<JobCounts> {
   refreshRunning(ctx);
   const entry = {
     counts: readCounts(ctx, { ...filter, state: null }, COUNT_LIMITS).catch(unknown),
+    startedAt: started,
     until: started + BUDGET_MS * 4,
   };
   kept.delete(key);
@@ -55,7 +59,7 @@ function counted(ctx: Ctx, filter: JobFilter, key: string): Promise<JobCounts> {
   entry.counts.then(
     () =>
       (entry.until = Date.now() + KEPT_MS + Math.min((Date.now() - started) * KEPT_PER_MS, 30_000)),
-    () => kept.delete(key),
+    () => kept.get(key) === entry && kept.delete(key),
   );
   return entry.counts;
 }

@@ -57,6 +57,14 @@ export function navigationCounts(ctx: Ctx): NavigationCounts | null {
   return known?.last && now - known.at <= MAX_AGE_MS ? known.last : null;
 }
 
+/** Counts now, for a viewer who has just changed something. */
+export async function freshNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
+  const last = await readNavigationCounts(ctx);
+  const at = Date.now();
+  kept.set(ctx.gj.schema, { last, at, until: at + FRESH_MS });
+  return last;
+}
+
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
   const { gj } = ctx;
   const some = (from: Sql) =>
