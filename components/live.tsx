@@ -21,6 +21,9 @@ const STORED = 'gjc_live';
 /** How long after the last movement a page counts as being scrolled, ms. */
 const SCROLL_END = 1_000;
 
+/** `meta` of a query whose answers come with those of the page's list. */
+export const WITH_LIST = { withList: true };
+
 interface Live {
   basePath: string;
   /** Something is open or chosen that must not be disturbed; call the returned function when that ends. */
@@ -128,7 +131,7 @@ export function LiveProvider({
   const refresh = useCallback(() => {
     refreshed.current += 1;
     markChanged();
-    void client.invalidateQueries();
+    void client.invalidateQueries({ predicate: ({ meta }) => meta !== WITH_LIST });
   }, [client]);
   const epoch = useCallback(() => refreshed.current, []);
   const choices = useMemo(

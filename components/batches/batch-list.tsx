@@ -2,12 +2,14 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useRef, useState } from 'react';
 import type { BatchListRow } from '@/lib/batches/types';
 import type { Page } from '@/lib/paging';
+import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useLive } from '../live';
+import { useOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { useCount } from '../quantities';
 import { RefreshNote } from '../refresh-note';
@@ -35,15 +37,15 @@ interface Props {
 export function BatchList({ door, initial, page, label, empty }: Props) {
   const t = useTranslations('batches');
   const paging = useTranslations('paging');
-  const { basePath } = useLive();
+  const { basePath, refresh } = useLive();
   const [acted, setActed] = useState<Record<string, BatchActed>>({});
+  const announce = useOutcome(useCallback(() => setActed({}), []));
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const {
     data = initial,
     error,
     dataUpdatedAt,
-    refetch,
   } = useLiveQuery({
     key: [door],
     fetch: (signal) => fetchJson<Page<BatchListRow>>(basePath + door, signal),
@@ -117,15 +119,20 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                     batch={batch}
                     discarded={batch.progress?.states?.discarded ?? 0}
                     onActed={(result) => {
+                      announce();
                       setActed((all) => ({ ...all, [batch.id]: result }));
-                      void refetch();
+                      refresh();
                     }}
                   />
                 </div>
               </div>
               {acted[batch.id] && (
                 <div className="mt-1">
-                  <BatchOutcome acted={acted[batch.id]!} />
+                  <Dismissible
+                    onDismiss={() => setActed(({ [batch.id]: _dismissed, ...others }) => others)}
+                  >
+                    <BatchOutcome acted={acted[batch.id]!} />
+                  </Dismissible>
                 </div>
               )}
             </li>

@@ -79,6 +79,7 @@ export async function listFailures(
           now: clock.now,
           more: found.length - shown.length,
           looked: groups.looked,
+          inPeriod: groups.inPeriod,
           since,
           cut: stoppedAt !== null,
           until,
