@@ -5,7 +5,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../ctx';
 import { JOB_STATES, type JobState } from '../good-job/states';
 import { COUNT_LIMITS, type CountLimits } from './count-rules';
-import { readCounts } from './counts';
+import { countTabs, readCounts } from './counts';
 import { parseJobFilter } from './filters';
 import type { Count, JobCounts } from './types';
 
@@ -181,6 +181,17 @@ describe('counts of a table that is larger than what is scanned', () => {
       expect(counts.tabs.queued).toEqual({ kind: 'exact', count: 2 });
     }
   }, 60_000);
+  it('are cached for all viewers, and counted anew for one who has just changed something', async () => {
+    await fill({ queued: 2 });
+    const filter = parseJobFilter(new URLSearchParams('state=queued&job_class=Fresh'));
+    const list = async (maxAgeMs?: number) =>
+      (await countTabs(console_.ctx({ maxAgeMs }), filter)).list;
+    expect(await list()).toEqual({ kind: 'exact', count: 0 });
+    await console_.client.query(`UPDATE good_jobs SET job_class = 'Fresh'`);
+    expect(await list()).toEqual({ kind: 'exact', count: 0 });
+    expect(await list(0)).toEqual({ kind: 'exact', count: 2 });
+    expect(await list()).toEqual({ kind: 'exact', count: 2 });
+  });
   // Last: it drops indexes.
   it('are the same on a schema without the indexes of 4.18', async () => {
     const older = await console_.withoutIndexes([
