@@ -12,6 +12,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
+import { markChanged } from './fetch-json';
 
 /** Seconds between two refreshes that a viewer may choose; 0 is off. */
 const CHOICES = [0, 2, 5, 10, 30] as const;
@@ -19,6 +20,9 @@ const DEFAULT_SECONDS = 5;
 const STORED = 'gjc_live';
 /** How long after the last movement a page counts as being scrolled, ms. */
 const SCROLL_END = 1_000;
+
+/** `meta` of a query whose answers come with those of the page's list. */
+export const WITH_LIST = { withList: true };
 
 interface Live {
   basePath: string;
@@ -126,7 +130,8 @@ export function LiveProvider({
   }, []);
   const refresh = useCallback(() => {
     refreshed.current += 1;
-    void client.invalidateQueries();
+    markChanged();
+    void client.invalidateQueries({ predicate: ({ meta }) => meta !== WITH_LIST });
   }, [client]);
   const epoch = useCallback(() => refreshed.current, []);
   const choices = useMemo(

@@ -136,3 +136,19 @@ test(
     ).toBeVisible();
   },
 );
+
+test(
+  'limit is the number of batches a page, and stays in the links to the other pages',
+  { tag: '@any-path' },
+  async ({ page }) => {
+    await site.open(page, '/batches?limit=10');
+    const all = await ordered();
+    expect(await idsOn(page, 'batch')).toEqual(all.slice(0, 10));
+    await page.getByRole('link', { name: en('paging.older'), exact: true }).click();
+    await page.waitForURL(/after_id=/);
+    await expect.poll(() => idsOn(page, 'batch')).toEqual(all.slice(10, 20));
+    await site.open(page, '/batches?limit=none');
+    await expect(page.locator('main')).toContainText('limit = none');
+    expect(await idsOn(page, 'batch')).toEqual([]);
+  },
+);

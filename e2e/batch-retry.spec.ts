@@ -1,5 +1,12 @@
 import type pg from 'pg';
-import { DISCARDED, SUCCEEDED, insertBatch, insertJob, row } from '../test/harness/rows';
+import {
+  DISCARDED,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+  row,
+} from '../test/harness/rows';
 import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -91,6 +98,7 @@ test('from the row of the list, with the outcome at the row', async ({ page }) =
     created_at: '2027-01-01T00:00:00Z',
   });
   await insertJob(site.db, { batch_id: id, ...DISCARDED });
+  const worker = await insertProcess(site.db);
   await site.open(page, '/batches');
   const row_ = page.locator(`[data-batch="${id}"]`);
   await row_.getByRole('button', { name: en('batches.menu', { id }) }).click();
@@ -102,6 +110,7 @@ test('from the row of the list, with the outcome at the row', async ({ page }) =
     en('actions.batch_retry.result', { count: 1, number: '1' }),
   );
   await expect(row_).toContainText(en('batchStates.running'));
+  await site.db.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
   expect(await openJobs(site.db, id)).toBe(1);
   expect(await row(site.db, 'good_job_batches', id)).toMatchObject({
     discarded_at: null,

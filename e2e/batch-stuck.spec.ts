@@ -78,6 +78,38 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   );
 });
 
+test('a stalled batch is not called in progress, neither in the list nor on its page', async ({
+  page,
+}) => {
+  const hanging = await insertBatch(site.db);
+  await insertJob(site.db, { batch_id: hanging, ...SUCCEEDED });
+  const unserved = await insertBatch(site.db);
+  await insertJob(site.db, { batch_id: unserved });
+  for (const id of [hanging, unserved])
+    for (const [locale, say] of [
+      ['en', en],
+      ['ja', ja],
+    ] as const) {
+      await site.open(page, `/batches?limit=100&locale=${locale}`);
+      const row = page.locator(`[data-batch="${id}"]`);
+      await expect(row).toContainText(say('batchStates.stalled'));
+      await expect(row).not.toContainText(say('batchStates.running'));
+      await site.open(page, `/batches/${id}?locale=${locale}`);
+      await expect(page.locator('main')).toContainText(say('batchStates.stalled'));
+      await expect(page.locator('main')).not.toContainText(say('batchStates.running'));
+    }
+});
+
+test('a batch that the app has not enqueued has no percentage beside it', async ({ page }) => {
+  const id = await insertBatch(site.db, { enqueued_at: null });
+  await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
+  await site.open(page, `/batches/${id}`);
+  const main = page.locator('main');
+  await expect(main).toContainText(en('batchStates.pending'));
+  await expect(main).toContainText(en('batch.canGrow'));
+  await expect(main).not.toContainText('100%');
+});
+
 test('what it waits for is paused', async ({ page }) => {
   const id = await insertBatch(site.db);
   for (const queue_name of ['held', 'held']) await insertJob(site.db, { batch_id: id, queue_name });
@@ -138,6 +170,11 @@ test('everything open is scheduled for later: it says until when, in the readerâ
       time: `${local.slice(0, 10)} ${local.slice(11, 19)} JST`,
     }),
   );
+  // The last job is due a minute later: the batch cannot end before that.
+  const last = new Date(soon.getTime() + 9 * 3_600_000 + 60_000).toISOString();
+  const status = page.getByRole('region', { name: en('batch.status') });
+  await expect(status).toContainText(`not before ${last.slice(0, 10)} ${last.slice(11, 19)} JST`);
+  await expect(status).not.toContainText(en('batch.expectedUnknown'));
 });
 
 test('nobody is there to take what is ready', async ({ page }) => {

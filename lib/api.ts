@@ -1,6 +1,10 @@
 import 'server-only';
 import { type Ctx, requireCtx } from './ctx';
 import { ConsoleError, type ErrorCode, statusOf } from './errors';
+import { lastBadges } from './navigation/badges';
+
+/** The navigation's numbers come with every poll, so that they move without a request of their own. */
+const BADGES_HEADER = 'x-console-badges';
 
 /** What a failed poll is answered with. */
 export interface ApiError {
@@ -13,10 +17,12 @@ export interface ApiError {
  */
 export async function answerJson<T>(fn: (ctx: Ctx) => Promise<T | null>): Promise<Response> {
   try {
-    const value = await fn(await requireCtx());
-    return value === null
-      ? Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 })
-      : Response.json(value);
+    const ctx = await requireCtx();
+    const value = await fn(ctx);
+    if (value === null)
+      return Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 });
+    const badges = JSON.stringify(await lastBadges(ctx));
+    return Response.json(value, { headers: { [BADGES_HEADER]: badges } });
   } catch (error) {
     const code = codeOf(error);
     return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });

@@ -28,6 +28,8 @@ export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
   /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
   recordsAttempts: boolean;
   requestId: string;
+  /** Cached numbers that are older than the viewer's last change are no answer: the milliseconds since then. Infinity: any will do. */
+  maxAgeMs: number;
   /** Why the viewer does it, in their own words. */
   reason: string | null;
   /** AUDIT_REASON=required */
@@ -128,14 +130,22 @@ export const requireCtx = cache(async (): Promise<Ctx> => {
   const requestId = request.get('x-request-id') ?? crypto.randomUUID();
   const viewer = decodeViewer(request.get(VIEWER_HEADER));
   if (!viewer) throw new ConsoleError('signed_out');
-  return serverContext(viewer, requestId);
+  // A browser that reloads a page sends max-age=0 too: nothing was changed.
+  const isPage = request.get('sec-fetch-mode') === 'navigate';
+  return serverContext(viewer, requestId, {
+    maxAgeMs: isPage ? Infinity : maxAgeMs(request.get('cache-control')),
+  });
 });
 
 /**
  * A context without a request, for work that the server does in the name of `viewer`. Throws ConsoleError as
  * `requireCtx` does.
  */
-export async function serverContext(viewer: Viewer, requestId: string): Promise<Ctx> {
+export async function serverContext(
+  viewer: Viewer,
+  requestId: string,
+  parts: Partial<Pick<Ctx, 'maxAgeMs'>> = {},
+): Promise<Ctx> {
   const { schema, ...own } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const {
@@ -153,10 +163,17 @@ export async function serverContext(viewer: Viewer, requestId: string): Promise<
     gj,
     ...own,
     requestId,
+    ...parts,
     searchBudgetMs,
     bulkOperatorLimit,
     reasonRequired: env().auditReason === 'required',
   });
+}
+
+/** The `max-age` of a request's Cache-Control, as a page sends it after an action of its viewer. */
+export function maxAgeMs(cacheControl: string | null): number {
+  const [, seconds] = /(?:^|[\s,])max-age=(\d{1,6})(?:$|[\s,])/.exec(cacheControl ?? '') ?? [];
+  return seconds === undefined ? Infinity : Number(seconds) * 1000;
 }
 
 interface CtxParts
@@ -170,6 +187,7 @@ interface CtxParts
         | 'readOnly'
         | 'searchBudgetMs'
         | 'bulkOperatorLimit'
+        | 'maxAgeMs'
         | 'reason'
         | 'reasonRequired'
       >
@@ -185,6 +203,7 @@ export function contextFor(parts: CtxParts): Ctx {
     ...parts,
     consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
+    maxAgeMs: parts.maxAgeMs ?? Infinity,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
     readOnly:

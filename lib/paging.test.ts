@@ -46,6 +46,20 @@ describe('parseCursor', () => {
 });
 
 describe('toPage', () => {
+  it('leads back from a page that has no rows', () => {
+    const cursor = { direction: 'after' as const, id: ID, at: 'at-z' };
+    expect(toPage([], cursor, 2)).toEqual({
+      rows: [],
+      previous: { ...cursor, direction: 'before' },
+      next: null,
+    });
+    expect(toPage([], { ...cursor, direction: 'before' }, 2)).toEqual({
+      rows: [],
+      previous: null,
+      next: cursor,
+    });
+    expect(toPage([], null, 2)).toEqual({ rows: [], previous: null, next: null });
+  });
   it('knows the pages beside it', () => {
     const cursor = { direction: 'after' as const, id: ID, at: null };
     expect(toPage([row('a'), row('b'), row('c')], null, 2)).toEqual({

@@ -16,6 +16,14 @@ export interface Page<Row> {
 }
 
 export const PAGE_SIZE = 25;
+export const MAX_PAGE_SIZE = 100;
+
+/** Reads `limit`, the rows a page (GoodJob's own parameter); null when it cannot be read. */
+export function parseLimit(params: Params): number | null {
+  const text = params.get('limit') || String(PAGE_SIZE);
+  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  return limit >= 1 && limit <= MAX_PAGE_SIZE ? limit : null;
+}
 
 /** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. GoodJob writes `after_at` in the app's own zone, and a column without a zone would be compared with its digits alone. `isAt`, `isId`: what a list has for a sort key, and for an id. */
 export function parseCursor(
@@ -44,7 +52,10 @@ export function cursorParams(cursor: Cursor): Record<string, string> {
   };
 }
 
-/** Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. */
+/**
+ * Makes a page of rows that were read with a limit of `size` + 1 in the cursor's direction. A page without rows, as
+ * after the last row of a list that has become shorter, leads back from where it was to begin.
+ */
 export function toPage<Row extends { id: string; sortAt: string }>(
   read: Row[],
   cursor: Cursor | null,
@@ -54,6 +65,10 @@ export function toPage<Row extends { id: string; sortAt: string }>(
   const rows = read.slice(0, size);
   if (cursor?.direction === 'before') rows.reverse();
   const [first, last] = [rows[0], rows.at(-1)];
+  if (cursor?.at && rows.length === 0)
+    return cursor.direction === 'after'
+      ? { rows, previous: { ...cursor, direction: 'before' }, next: null }
+      : { rows, previous: null, next: { ...cursor, direction: 'after' } };
   const hasPrevious = cursor !== null && (cursor.direction === 'after' || more);
   const hasNext = cursor?.direction === 'before' || more;
   return {

@@ -1,11 +1,10 @@
 import type { ReactNode } from 'react';
-import { AttentionCount } from '@/components/attention/attention-count';
 import { PermissionsProvider } from '@/components/permissions';
 import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { ConsoleError } from '@/lib/errors';
-import { navigationCounts } from '@/lib/navigation/counts';
+import { lastBadges } from '@/lib/navigation/badges';
 import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {
@@ -14,7 +13,6 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
     if (error instanceof ConsoleError) return null;
     throw error;
   });
-  const counts = ctx && (await navigationCounts(ctx));
   return (
     <PermissionsProvider
       denials={ctx ? denialsOf(ctx) : {}}
@@ -22,7 +20,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
       bulkLimit={ctx?.bulkOperatorLimit ?? 0}
       reasonRequired={ctx?.reasonRequired ?? false}
     >
-      <Shell attention={ctx && <AttentionCount ctx={ctx} />} counts={counts}>
+      <Shell badges={ctx && (await lastBadges(ctx))}>
         {ctx && (
           <SchemaBanners
             schema={ctx.gj.schema}

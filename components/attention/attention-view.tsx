@@ -4,7 +4,9 @@ import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { Attention, RepairTarget } from '@/lib/attention/types';
 import { fetchJson } from '../fetch-json';
+import { Dismissible } from '../dismissible';
 import { useLive } from '../live';
+import { useLastOutcome } from '../outcomes';
 import { RefreshNote } from '../refresh-note';
 import { AbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
@@ -20,7 +22,7 @@ export function AttentionView({ initial }: { initial: Attention }) {
   const errors = useTranslations('errors');
   const { basePath, refresh } = useLive();
   const [asking, setAsking] = useState<RepairTarget | null>(null);
-  const [repaired, setRepaired] = useState<Repaired | null>(null);
+  const { outcome: repaired, show, drop } = useLastOutcome<Repaired>();
   const outcome = useRef<HTMLDivElement>(null);
   // What was pressed is gone with what it repaired: the focus goes to what it came to.
   useEffect(() => outcome.current?.focus(), [repaired]);
@@ -45,15 +47,17 @@ export function AttentionView({ initial }: { initial: Attention }) {
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       {repaired && (
         <div ref={outcome} tabIndex={-1} role="status" className="mb-3">
-          {repaired.result.ok ? (
-            <RepairOutcome
-              repair={repaired.target.repair}
-              counts={repaired.result.value.counts}
-              notDone={repaired.result.value.notDone}
-            />
-          ) : (
-            <p className="text-danger">{errors(repaired.result.error)}</p>
-          )}
+          <Dismissible onDismiss={drop}>
+            {repaired.result.ok ? (
+              <RepairOutcome
+                repair={repaired.target.repair}
+                counts={repaired.result.value.counts}
+                notDone={repaired.result.value.notDone}
+              />
+            ) : (
+              <p className="text-danger">{errors(repaired.result.error)}</p>
+            )}
+          </Dismissible>
         </div>
       )}
       {findings.length === 0 ? (
@@ -83,7 +87,7 @@ export function AttentionView({ initial }: { initial: Attention }) {
           target={asking}
           onClose={() => setAsking(null)}
           onRepaired={(result) => {
-            setRepaired(result);
+            show(result);
             refresh();
           }}
         />

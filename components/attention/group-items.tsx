@@ -166,12 +166,21 @@ export function PausedItem({
   onAsk: (target: RepairTarget) => void;
 }) {
   const t = useTranslations('attention');
+  const pauses = useTranslations('pauses');
+  const countText = useCountText();
   return (
     <Item
       id={name}
       facts={
         <>
-          <Jobs count={count} />
+          {count.kind !== 'unknown' && (
+            <span>
+              {pauses(`ready.${count.kind}`, {
+                count: count.count,
+                number: countText(count).number,
+              })}
+            </span>
+          )}
           <span>{t.rich('readySince', { time: () => <RelativeTime iso={since} /> })}</span>
         </>
       }

@@ -2,6 +2,7 @@ import { useTranslations } from 'next-intl';
 import { REPAIRS, type RepairResult } from '@/lib/attention/types';
 import { ERROR_CODES } from '@/lib/errors';
 import type { Params } from '@/lib/filter-params';
+import { Notice } from '../notice';
 import { Banner } from '../ui/banner';
 import { RepairOutcome } from './repair-outcome';
 
@@ -17,12 +18,14 @@ export function RepairNotice({ params }: { params: Params }) {
   for (const outcome of OUTCOMES)
     if (/^\d{1,7}$/.test(params.get(outcome) ?? '')) counts[outcome] = Number(params.get(outcome));
   return (
-    <div role="status" className="my-3">
-      {error ? (
-        <Banner tone="warning">{t(error)}</Banner>
-      ) : (
-        <RepairOutcome repair={repair} counts={counts} />
-      )}
-    </div>
+    <Notice>
+      <div role="status">
+        {error ? (
+          <Banner tone="warning">{t(error)}</Banner>
+        ) : (
+          <RepairOutcome repair={repair} counts={counts} />
+        )}
+      </div>
+    </Notice>
   );
 }

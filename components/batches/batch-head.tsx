@@ -5,8 +5,10 @@ import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { BatchRow, BatchStatus } from '@/lib/batches/types';
 import { Breadcrumb } from '../breadcrumb';
+import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
+import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { RefreshNote } from '../refresh-note';
 import { buttonClass } from '../ui/button';
@@ -31,7 +33,7 @@ export function BatchHead({
   const { basePath, refresh } = useLive();
   const denied = useDenials()['batch.retry'];
   const [asking, setAsking] = useState(false);
-  const [acted, setActed] = useState<BatchActed | null>(null);
+  const { outcome: acted, show, drop } = useLastOutcome<BatchActed>();
   const router = useRouter();
   const head = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(head);
@@ -58,7 +60,7 @@ export function BatchHead({
           <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">
             <BatchDescription batch={batch} />
           </h1>
-          <BatchStateBadge batch={batch} />
+          <BatchStateBadge batch={batch} stalled={data?.stalled === true} />
         </div>
         {offered && (
           <a
@@ -77,7 +79,9 @@ export function BatchHead({
       </div>
       {acted && (
         <div className="mt-2">
-          <BatchOutcome acted={acted} />
+          <Dismissible onDismiss={drop}>
+            <BatchOutcome acted={acted} />
+          </Dismissible>
         </div>
       )}
       <BatchStatusPanel batch={batch} status={data ?? null} />
@@ -88,7 +92,7 @@ export function BatchHead({
           batch={batch}
           onClose={() => setAsking(false)}
           onActed={(result) => {
-            setActed(result);
+            show(result);
             refresh();
           }}
         />

@@ -2,12 +2,14 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useRef, useState } from 'react';
 import type { BatchListRow } from '@/lib/batches/types';
 import type { Page } from '@/lib/paging';
+import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useLive } from '../live';
+import { useOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { useCount } from '../quantities';
 import { RefreshNote } from '../refresh-note';
@@ -34,15 +36,16 @@ interface Props {
 /** The list of batches, each with its progress, kept fresh. */
 export function BatchList({ door, initial, page, label, empty }: Props) {
   const t = useTranslations('batches');
-  const { basePath } = useLive();
+  const paging = useTranslations('paging');
+  const { basePath, refresh } = useLive();
   const [acted, setActed] = useState<Record<string, BatchActed>>({});
+  const announce = useOutcome(useCallback(() => setActed({}), []));
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const {
     data = initial,
     error,
     dataUpdatedAt,
-    refetch,
   } = useLiveQuery({
     key: [door],
     fetch: (signal) => fetchJson<Page<BatchListRow>>(basePath + door, signal),
@@ -53,9 +56,10 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
     return (
       <div
         ref={list}
-        className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
+        className="flex flex-col items-center gap-3 rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
       >
-        {empty}
+        {data.previous || data.next ? paging('empty') : empty}
+        <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} />
       </div>
     );
   return (
@@ -87,7 +91,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                   </Link>
                   <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
                   <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
-                    <BatchStateBadge batch={batch} />
+                    <BatchStateBadge batch={batch} stalled={batch.stalled} />
                     {batch.hangs && (
                       <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
                         <Icon name="lost" className="size-3.5" />
@@ -115,15 +119,20 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                     batch={batch}
                     discarded={batch.progress?.states?.discarded ?? 0}
                     onActed={(result) => {
+                      announce();
                       setActed((all) => ({ ...all, [batch.id]: result }));
-                      void refetch();
+                      refresh();
                     }}
                   />
                 </div>
               </div>
               {acted[batch.id] && (
                 <div className="mt-1">
-                  <BatchOutcome acted={acted[batch.id]!} />
+                  <Dismissible
+                    onDismiss={() => setActed(({ [batch.id]: _dismissed, ...others }) => others)}
+                  >
+                    <BatchOutcome acted={acted[batch.id]!} />
+                  </Dismissible>
                 </div>
               )}
             </li>

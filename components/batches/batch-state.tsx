@@ -2,25 +2,26 @@ import { useTranslations } from 'next-intl';
 import type { BatchRow, BatchState } from '@/lib/batches/types';
 import { Icon, type IconName } from '../ui/icon';
 
-const LOOKS: Record<BatchState, { className: string; icon: IconName }> = {
+const BADGES: Record<BatchState | 'stalled', { className: string; icon: IconName }> = {
   pending: { className: 'bg-queued-wash text-queued', icon: 'queued' },
   running: { className: 'bg-running-wash text-running', icon: 'running' },
+  stalled: { className: 'bg-warn-wash text-warn', icon: 'warning' },
   finished: { className: 'bg-succeeded-wash text-succeeded', icon: 'succeeded' },
   discarded: { className: 'bg-discarded-wash text-discarded', icon: 'discarded' },
 };
 
-/** Where a batch is in its life; that a job of it was discarded is said beside it. */
-function lifeOf(batch: BatchRow): Exclude<BatchState, 'discarded'> {
-  if (batch.finishedAt) return 'finished';
-  return batch.enqueuedAt ? 'running' : 'pending';
-}
-
-export function BatchStateBadge({ batch }: { batch: BatchRow }) {
+/** Where a batch is in its life; a second badge says that a job of it was discarded. */
+export function BatchStateBadge({ batch, stalled }: { batch: BatchRow; stalled: boolean }) {
   const t = useTranslations('batchStates');
-  const states: BatchState[] = batch.discardedAt ? [lifeOf(batch), 'discarded'] : [lifeOf(batch)];
+  const life = (): BatchState | 'stalled' => {
+    if (batch.finishedAt) return 'finished';
+    if (!batch.enqueuedAt) return 'pending';
+    return stalled ? 'stalled' : 'running';
+  };
+  const states: (BatchState | 'stalled')[] = batch.discardedAt ? [life(), 'discarded'] : [life()];
   return states.map((state) => (
-    <span key={state} className={`badge ${LOOKS[state].className}`}>
-      <Icon name={LOOKS[state].icon} className="size-3.5" />
+    <span key={state} className={`badge ${BADGES[state].className}`}>
+      <Icon name={BADGES[state].icon} className="size-3.5" />
       {t(state)}
     </span>
   ));

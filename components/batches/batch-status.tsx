@@ -80,6 +80,11 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
           number: count(reason.count),
           time: absolute(reason.at),
         });
+      case 'lost_workers':
+        return t('lost_workers', {
+          count: reason.count,
+          number: reason.more ? `${count(reason.count)}+` : count(reason.count),
+        });
       case 'queues_unserved':
         return t('queues_unserved', {
           count: reason.count,
@@ -140,12 +145,14 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
           })}
         </span>
         <span className="text-[13px] text-soft">
-          {t('batch.percent', {
-            percent: format.number(status.finishedShare ?? 0, {
-              style: 'percent',
-              maximumFractionDigits: 1,
-            }),
-          })}{' '}
+          {status.finishedShare === null
+            ? t('batch.canGrow')
+            : t('batch.percent', {
+                percent: format.number(status.finishedShare, {
+                  style: 'percent',
+                  maximumFractionDigits: 1,
+                }),
+              })}{' '}
           · {t('batch.exact')}
         </span>
       </div>
@@ -182,23 +189,31 @@ function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
         <dt className="text-soft">{t(finished ? 'took' : 'elapsed')}</dt>
         <dd>{duration(status.elapsed)}</dd>
       </div>
-      {!finished && open > 0 && (
+      {!finished && open > 0 && !status.stalled && (
         <div className="flex gap-1.5">
           <dt className="text-soft">{t('expected')}</dt>
           <dd>
-            {status.expectedAt ? (
-              <>
-                <AbsoluteTime iso={status.expectedAt} />{' '}
-                {t.rich('expectedIn', {
-                  time: () => <RelativeTime iso={status.expectedAt ?? ''} />,
-                })}
-              </>
-            ) : (
-              t('expectedUnknown')
-            )}
+            <ExpectedEnd status={status} />
           </dd>
         </div>
       )}
     </dl>
+  );
+}
+
+/** When the batch is expected to end, or the time before which it cannot. */
+function ExpectedEnd({ status }: { status: BatchStatus }) {
+  const t = useTranslations('batch');
+  const at = status.expectedAt ?? status.notBefore;
+  if (at === null) return t('expectedUnknown');
+  return (
+    <>
+      {status.expectedAt ? (
+        <AbsoluteTime iso={at} />
+      ) : (
+        t.rich('expectedNotBefore', { time: () => <AbsoluteTime iso={at} /> })
+      )}{' '}
+      {t.rich('expectedIn', { time: () => <RelativeTime iso={at} /> })}
+    </>
   );
 }

@@ -1,6 +1,11 @@
 import { useTranslations } from 'next-intl';
-import type { BulkAction, BulkCount, BulkPreview } from '@/lib/bulk/types';
-import { JOB_STATES } from '@/lib/good-job/states';
+import {
+  AFFECTED_STATES,
+  type BulkAction,
+  type BulkCount,
+  type BulkPreview,
+} from '@/lib/bulk/types';
+import { JOB_STATES, type JobState } from '@/lib/good-job/states';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
@@ -22,12 +27,9 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
   const count = useCount();
   const bulkCount = useBulkCount();
   const { total, states, more, skipped } = preview;
-  const matching = states ? Object.values(states).reduce((sum, n) => sum + n, 0) : null;
-  const others = matching !== null && total.kind === 'exact' && !more ? matching - total.count : 0;
+  const affected = AFFECTED_STATES[action];
+  const others = JOB_STATES.filter((state) => states?.[state] && !affected.includes(state));
   const lines = [
-    others > 0 &&
-      total.count > 0 &&
-      t('bulk.skips.state', { count: others, number: count(others) }),
     skipped &&
       skipped.running > 0 &&
       t('bulk.skips.running', { count: skipped.running, number: count(skipped.running) }),
@@ -52,17 +54,12 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
           : t('bulk.takesUp', { count: total.count, number: bulkCount(total) })}
       </p>
       {states && (
-        <ul aria-label={t('bulk.byState')} className="mt-1 flex flex-wrap gap-1.5">
-          {JOB_STATES.filter((state) => states[state]).map((state) => (
-            <li key={state} className={`badge ${STATE_CLASSES[state].badge}`}>
-              <Icon name={state} className="size-3" />
-              {t(`states.${state}`)}{' '}
-              {more
-                ? t('bulk.atLeast', { number: count(states[state] ?? 0) })
-                : count(states[state] ?? 0)}
-            </li>
-          ))}
-        </ul>
+        <StateCounts
+          label={t('bulk.affected')}
+          states={affected.filter((state) => states[state])}
+          counts={states}
+          more={more}
+        />
       )}
       {lines.length > 0 && (
         <ul className="mt-1.5 list-disc pl-5 text-[13px]">
@@ -71,9 +68,45 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
           ))}
         </ul>
       )}
+      {others.length > 0 && states && (
+        <>
+          <p className="mt-2 text-[13px]">{t('bulk.otherStates')}</p>
+          <StateCounts label={t('bulk.otherStates')} states={others} counts={states} more={more} />
+        </>
+      )}
       <p className="mt-1.5 text-[13px] text-soft">
         {t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={preview.cutOff.at} /> })}
       </p>
     </div>
+  );
+}
+
+/** Jobs by state; nothing where no state has any. */
+function StateCounts({
+  label,
+  states,
+  counts,
+  more,
+}: {
+  label: string;
+  states: readonly JobState[];
+  counts: Partial<Record<JobState, number>>;
+  more: boolean;
+}) {
+  const t = useTranslations();
+  const count = useCount();
+  if (states.length === 0) return null;
+  return (
+    <ul aria-label={label} className="mt-1 flex flex-wrap gap-1.5">
+      {states.map((state) => {
+        const number = count(counts[state] ?? 0);
+        return (
+          <li key={state} className={`badge ${STATE_CLASSES[state].badge}`}>
+            <Icon name={state} className="size-3" />
+            {t(`states.${state}`)} {more ? t('bulk.atLeast', { number }) : number}
+          </li>
+        );
+      })}
+    </ul>
   );
 }

@@ -18,12 +18,23 @@ interface Props {
   /** Before a value that is reckoned from a sample. */
   about: string;
   words: { asChart: string; asTable: string };
+  /** What the chart leaves out. */
+  note?: string | null;
   /** The same numbers as a table. */
   children: ReactNode;
 }
 
 /** A chart and, in its place if so wished and without JavaScript, its numbers as a table. */
-export function BarChart({ title, labels, series, unit, about, words, children }: Props) {
+export function BarChart({
+  title,
+  labels,
+  series,
+  unit,
+  about,
+  words,
+  note = null,
+  children,
+}: Props) {
   const count = useCount();
   const duration = useDuration();
   const [table, setTable] = useState(false);
@@ -67,6 +78,7 @@ export function BarChart({ title, labels, series, unit, about, words, children }
         </div>
       )}
       <div className={table ? '' : 'no-js-only'}>{children}</div>
+      {note && <p className="mt-1 text-[12.5px] text-soft">{note}</p>}
     </figure>
   );
 }

@@ -2,13 +2,15 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 import type { CronDetail } from '@/lib/cron/types';
 import { Breadcrumb } from '../breadcrumb';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
+import { Dismissible } from '../dismissible';
 import { useLive } from '../live';
+import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { RefreshNote } from '../refresh-note';
 import { AbsoluteTime } from '../absolute-time';
@@ -43,12 +45,12 @@ export function CronHead({ initial }: { initial: CronDetail }) {
   const { row, nextRuns, cronProcesses, fileGiven } = data;
   const text = useCronText();
   const denials = useDenials();
-  const [acted, setActed] = useState<CronActed | null>(null);
+  const { outcome: acted, show, drop } = useLastOutcome<CronActed>();
   const outcome = useRef<HTMLDivElement>(null);
   // What was pressed may be no more: the focus goes to what it came to.
   useEffect(() => outcome.current?.focus(), [acted]);
   const { ask, dialog } = useCronAction(row, (result) => {
-    setActed(result);
+    show(result);
     refresh();
   });
   const [last] = row.runs;
@@ -96,10 +98,12 @@ export function CronHead({ initial }: { initial: CronDetail }) {
       )}
       {acted && (
         <div ref={outcome} tabIndex={-1} className="mt-2">
-          <OutcomeLine
-            done={cronCode(acted.result) === 'done'}
-            text={text(acted.action, cronCode(acted.result)) ?? ''}
-          />
+          <Dismissible onDismiss={drop}>
+            <OutcomeLine
+              done={cronCode(acted.result) === 'done'}
+              text={text(acted.action, cronCode(acted.result)) ?? ''}
+            />
+          </Dismissible>
         </div>
       )}
       <dl className="mt-3 grid gap-x-6 gap-y-2 rounded-md border border-line px-3 py-2.5 sm:grid-cols-[max-content_minmax(0,1fr)]">

@@ -2,12 +2,14 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useRef, useState } from 'react';
 import type { CronPage, CronRow } from '@/lib/cron/types';
+import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
 import { useLive } from '../live';
+import { useOutcome } from '../outcomes';
 import { useCount } from '../quantities';
 import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
@@ -29,16 +31,17 @@ const GRID =
 /** The cron entries, each with its schedule and its last runs, kept fresh. */
 export function CronList({ door, initial }: { door: string; initial: CronPage }) {
   const t = useTranslations('cron');
+  const paging = useTranslations('paging');
   const count = useCount();
-  const { basePath } = useLive();
+  const { basePath, refresh } = useLive();
   const [acted, setActed] = useState<Record<string, CronActed>>({});
+  const announce = useOutcome(useCallback(() => setActed({}), []));
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const {
     data = initial,
     error,
     dataUpdatedAt,
-    refetch,
   } = useLiveQuery({
     key: [door],
     fetch: (signal) => fetchJson<CronPage>(basePath + door, signal),
@@ -59,7 +62,9 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
       )}
       {data.rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-          {t(data.fileGiven ? 'empty' : 'emptyWithoutFile')}
+          {data.previous === null
+            ? t(data.fileGiven ? 'empty' : 'emptyWithoutFile')
+            : paging('empty')}
         </div>
       ) : (
         <>
@@ -90,9 +95,11 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
                   fileGiven={data.fileGiven}
                   acted={acted[row.key]}
                   onActed={(result) => {
+                    announce();
                     setActed((all) => ({ ...all, [row.key]: result }));
-                    void refetch();
+                    refresh();
                   }}
+                  onDismiss={() => setActed(({ [row.key]: _dismissed, ...others }) => others)}
                 />
               ))}
             </ul>
@@ -112,11 +119,13 @@ function Entry({
   fileGiven,
   acted,
   onActed,
+  onDismiss,
 }: {
   row: CronRow;
   fileGiven: boolean;
   acted?: CronActed;
   onActed: (acted: CronActed) => void;
+  onDismiss: () => void;
 }) {
   const t = useTranslations();
   const count = useCount();
@@ -192,10 +201,12 @@ function Entry({
       </div>
       {acted && (
         <div className="mt-1">
-          <OutcomeLine
-            done={cronCode(acted.result) === 'done'}
-            text={text(acted.action, cronCode(acted.result)) ?? ''}
-          />
+          <Dismissible onDismiss={onDismiss}>
+            <OutcomeLine
+              done={cronCode(acted.result) === 'done'}
+              text={text(acted.action, cronCode(acted.result)) ?? ''}
+            />
+          </Dismissible>
         </div>
       )}
     </li>

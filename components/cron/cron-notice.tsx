@@ -1,5 +1,6 @@
 'use client';
 
+import { Notice } from '../notice';
 import { Banner } from '../ui/banner';
 import { useCronText } from './cron-outcome';
 
@@ -10,10 +11,10 @@ export function CronNotice({ did, outcome }: { did: string | null; outcome: stri
   const said = action && outcome ? text(action, outcome) : null;
   if (!said) return null;
   return (
-    <div className="my-3">
+    <Notice>
       <Banner tone={outcome === 'done' ? 'info' : 'warning'} role="status">
         {said}
       </Banner>
-    </div>
+    </Notice>
   );
 }

@@ -1,6 +1,11 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { FailureGroup, FailurePage } from '@/lib/failures/types';
+import {
+  FAILURE_RANGES,
+  type FailureGroup,
+  type FailurePage,
+  type FailureRange,
+} from '@/lib/failures/types';
 import LazyBulkBar from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
@@ -9,14 +14,23 @@ import { AbsoluteTime } from '../absolute-time';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';
-import { groupQuery } from './failure-links';
+import { before, groupQuery } from './failure-links';
 
 /** A group's newest error as it is, jobs of it, and what can be done with all of them. */
-export function FailureDetail({ group, page }: { group: FailureGroup; page: FailurePage }) {
+export function FailureDetail({
+  group,
+  page,
+  range,
+}: {
+  group: FailureGroup;
+  page: FailurePage;
+  range: FailureRange;
+}) {
   const t = useTranslations('failures');
   const count = useCount();
   const [newest] = group.samples;
-  const all = groupQuery(group, page);
+  const start = before(page.now, FAILURE_RANGES[range]);
+  const all = groupQuery(group, page, start);
   const of = (state: 'discarded' | 'retried') =>
     `/jobs?${new URLSearchParams([['state', state], ...new URLSearchParams(all)])}`;
   return (
@@ -69,7 +83,10 @@ export function FailureDetail({ group, page }: { group: FailureGroup; page: Fail
       </section>
       <section aria-label={t('actions')} className="min-w-0 lg:col-span-2">
         <p className="text-[13px]">
-          {t.rich('actsOn', { since: () => <AbsoluteTime iso={page.since} /> })}
+          {t.rich('actsOn', {
+            period: t(`ranges.${range}`),
+            since: () => <AbsoluteTime iso={start > page.since ? start : page.since} />,
+          })}
         </p>
         <div className="mt-2 flex flex-wrap items-center gap-2">
           {(['discarded', 'retried'] as const).map(

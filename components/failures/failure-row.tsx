@@ -82,7 +82,7 @@ export function FailureRow({ group, page, filter }: Props) {
           </dl>
         </div>
       </div>
-      {isOpen && <FailureDetail group={group} page={page} />}
+      {isOpen && <FailureDetail group={group} page={page} range={filter.range} />}
     </li>
   );
 }

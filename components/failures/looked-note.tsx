@@ -1,21 +1,33 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { FailurePage } from '@/lib/failures/types';
+import { FAILURE_RANGES, type FailurePage, type FailureRange } from '@/lib/failures/types';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
+import { before } from './failure-links';
 
-/** How many failures were looked at, how far back, and a way to go on. */
-export function LookedNote({ page, deeperHref }: { page: FailurePage; deeperHref: string | null }) {
+/** How many failures the chosen period has, how far back they were read where that is less, and a way to read more. */
+export function LookedNote({
+  page,
+  range,
+  deeperHref,
+}: {
+  page: FailurePage;
+  range: FailureRange;
+  deeperHref: string | null;
+}) {
   const t = useTranslations('failures');
   const count = useCount();
-  const sentence = page.looked === 0 ? 'lookedNone' : 'lookedCut';
+  const isCutInside = page.cut && page.since > before(page.now, FAILURE_RANGES[range]);
+  const cutSentence = page.looked === 0 ? 'lookedNone' : 'lookedCut';
   return (
     <p className="mb-2 text-[13px] text-soft" data-looked={page.looked}>
-      {t.rich(page.cut ? sentence : 'looked', {
-        count: page.looked,
-        number: count(page.looked),
+      {t.rich(isCutInside ? cutSentence : 'looked', {
+        period: t(`ranges.${range}`),
+        count: page.inPeriod,
+        number: count(page.inPeriod),
         since: () => <AbsoluteTime iso={page.since} />,
       })}
+      {page.looked > 0 && (page.cut || page.until !== null) && <> {t('plus')}</>}
       {page.until !== null && (
         <> {t.rich('waitingUntil', { until: () => <AbsoluteTime iso={page.until ?? ''} /> })}</>
       )}

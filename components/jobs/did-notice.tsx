@@ -3,6 +3,7 @@ import { ERROR_CODES } from '@/lib/errors';
 import type { Params } from '@/lib/filter-params';
 import { JOB_ACTIONS } from '@/lib/good-job/actions';
 import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
+import { Notice } from '../notice';
 import { Banner } from '../ui/banner';
 
 const find = <T extends string>(known: readonly T[], value: string | null): T | undefined =>
@@ -30,13 +31,13 @@ export function DidNotice({ params }: { params: Params }) {
   else if (error) text = t(`errors.${error}`);
   if (!text) return null;
   return (
-    <div className="my-3">
+    <Notice>
       <Banner tone={done ? 'info' : 'warning'} role="status">
         {text}
         {skipped > 0 && (
           <> {t('actions.batch_retry.skipped', { count: skipped, number: skipped })}</>
         )}
       </Banner>
-    </div>
+    </Notice>
   );
 }

@@ -6,8 +6,24 @@ import { buttonClass } from '../ui/button';
 /** In place of the rows of a list that has none: why, and what to do about it. */
 export function EmptyJobs({ filter, path }: { filter: JobFilter; path: string }) {
   const t = useTranslations('jobs');
+  const paging = useTranslations('paging');
   // What was not understood is said above, with the way to take it away.
   if (!isUnderstood(filter)) return <p>{t('empty')}</p>;
+  if (filter.cursor)
+    return (
+      <>
+        <p>{paging('empty')}</p>
+        <p className="mt-3">
+          <Link
+            href={`${path}?${new URLSearchParams(jobFilterParams(filter))}`}
+            prefetch={false}
+            className={buttonClass()}
+          >
+            {paging('first')}
+          </Link>
+        </p>
+      </>
+    );
   if (filter.terms.length === 0) return <p>{t(filter.state ? 'emptyState' : 'emptyAll')}</p>;
   return (
     <>

@@ -5,7 +5,9 @@ import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
+import { Dismissible } from '../dismissible';
 import { useLive } from '../live';
+import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 import { Tooltip } from '../ui/tooltip';
@@ -21,7 +23,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const denials = useDenials();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
-  const [acted, setActed] = useState<Acted | null>(null);
+  const { outcome: acted, show, drop } = useLastOutcome<Acted>();
   const outcome = useRef<HTMLDivElement>(null);
   // What was pressed may be no more: the focus goes to what it came to.
   useEffect(() => outcome.current?.focus(), [acted]);
@@ -29,7 +31,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
     // Its own page is gone with it.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
       return router.push('/jobs?did=destroy&outcome=done');
-    setActed(result);
+    show(result);
     router.refresh();
     refresh();
   };
@@ -69,10 +71,12 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
       </ul>
       {acted && (
         <div ref={outcome} tabIndex={-1} className="mt-2">
-          <OutcomeLine
-            done={acted.result.ok && acted.result.value.outcome === 'done'}
-            text={outcomeText(acted.action, acted.result)}
-          />
+          <Dismissible onDismiss={drop}>
+            <OutcomeLine
+              done={acted.result.ok && acted.result.value.outcome === 'done'}
+              text={outcomeText(acted.action, acted.result)}
+            />
+          </Dismissible>
         </div>
       )}
       {action && (

@@ -3,9 +3,11 @@
 import { useTranslations } from 'next-intl';
 import dynamic from 'next/dynamic';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { BulkAction } from '@/lib/bulk/types';
 import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/columns';
 import type { SortHead } from '@/lib/jobs/sort-heads';
 import { useLive } from '../live';
+import { useOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { RefreshNote } from '../refresh-note';
 import { useOnScreen } from '../use-live-query';
@@ -43,6 +45,13 @@ interface Props {
   tools?: ReactNode;
 }
 
+const isDone = ({ result }: Acted) => result.ok && result.value.outcome === 'done';
+
+function selectionState(selected: number, selectable: number): 'none' | 'some' | 'all' {
+  if (selected === 0) return 'none';
+  return selected === selectable ? 'all' : 'some';
+}
+
 /** A list of jobs that keeps itself fresh, with their actions. */
 export function JobList({
   door,
@@ -58,12 +67,20 @@ export function JobList({
   tools,
 }: Props) {
   const t = useTranslations('jobs');
+  const paging = useTranslations('paging');
   const { refresh } = useLive();
   const list = useRef<HTMLDivElement>(null);
   const live = useLiveRows({ door, initial, wanted: useOnScreen(list) });
   const { rows } = live.page;
   const [acted, setActed] = useState<Record<string, Acted>>({});
-  const selection = useSelection(useMemo(() => rows.map(({ id }) => id), [rows]));
+  const { left } = live;
+  const selectable = useMemo(
+    () => rows.map(({ id }) => id).filter((id) => !left.has(id)),
+    [rows, left],
+  );
+  const selection = useSelection(selectable);
+  const [bulkAction, setBulkAction] = useState<BulkAction | null>(null);
+  const announce = useOutcome(useCallback(() => setActed({}), []));
   const semantics = heads ? 'table' : 'list';
   const gone = Object.values(acted).filter(({ id }) => rows.every((row) => row.id !== id));
   const goneIds = gone.map(({ id }) => id).join();
@@ -74,11 +91,16 @@ export function JobList({
   }, [goneIds]);
   const onActed = useCallback(
     (result: Acted) => {
+      announce();
       setActed((all) => ({ ...all, [result.id]: result }));
       // Not this list alone: a batch's progress, its callback jobs, an unfolded job may have changed with it.
       refresh();
     },
-    [refresh],
+    [announce, refresh],
+  );
+  const dismiss = useCallback(
+    (id: string) => setActed(({ [id]: _dismissed, ...others }) => others),
+    [],
   );
   const labelHref = useMemo(
     () =>
@@ -87,17 +109,25 @@ export function JobList({
         : null,
     [heads, page],
   );
-  const chosen = rows.filter(({ id }) => selection.ids.has(id)).length;
+  const chosen = selection.ids.size;
   const wide = columns.length > DEFAULT_COLUMNS.length;
   const List = heads ? 'div' : 'ul';
+  const emptyText = () => {
+    if (live.page.searched) return t('notYetFound');
+    if (live.page.previous || live.page.next) return paging('empty');
+    const action = bulkAction ?? gone.find(isDone)?.action;
+    return action ? t(`emptied.${action}`) : empty;
+  };
   return (
     <div ref={list}>
       {(bulk || tools) && (
         <SelectionBar
           ids={selection.ids}
           onAll={selection.selectAll}
-          shown={rows.length}
+          selectable={selectable.length}
+          isEmpty={rows.length === 0 && !live.page.searched}
           bulk={bulk}
+          onBulkAction={setBulkAction}
           tools={tools}
         />
       )}
@@ -105,7 +135,7 @@ export function JobList({
         <div ref={goneLines} tabIndex={-1}>
           {gone.map((one) => (
             <div key={one.id} className="mb-2">
-              <ActedLine acted={one} withId />
+              <ActedLine acted={one} withId onDismiss={dismiss} />
             </div>
           ))}
         </div>
@@ -124,7 +154,7 @@ export function JobList({
       />
       {rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-          {live.page.searched ? t('notYetFound') : empty}
+          {emptyText()}
         </div>
       ) : (
         <div className={`rounded-md border border-line ${wide ? 'job-table-wide' : ''}`}>
@@ -135,7 +165,7 @@ export function JobList({
               heads={heads ?? {}}
               all={
                 bulk && {
-                  state: chosen === 0 ? 'none' : chosen === rows.length ? 'all' : 'some',
+                  state: selectionState(chosen, selectable.length),
                   onSelect: selection.selectAll,
                 }
               }
@@ -158,6 +188,7 @@ export function JobList({
                   onSelect={bulk && selection.select}
                   acted={acted[job.id]}
                   onActed={onActed}
+                  onDismiss={dismiss}
                 />
               ))}
             </List>

@@ -5,6 +5,7 @@ import { useTranslations } from 'next-intl';
 import { Suspense, memo, useId, useState } from 'react';
 import type { Column } from '@/lib/jobs/columns';
 import type { JobRow as Row } from '@/lib/jobs/types';
+import { Dismissible } from '../dismissible';
 import { useHold, useLive } from '../live';
 import { Icon } from '../ui/icon';
 import { LinkButton } from '../ui/link-button';
@@ -43,6 +44,7 @@ export interface JobRowProps {
   onSelect: ((id: string, checked: boolean, range: boolean) => void) | null;
   acted: Acted | undefined;
   onActed: (acted: Acted) => void;
+  onDismiss: (id: string) => void;
 }
 
 /** One job: what it is, its chosen columns, its menu, and what it unfolds to. */
@@ -57,6 +59,7 @@ export const JobRow = memo(function JobRow({
   onSelect,
   acted,
   onActed,
+  onDismiss,
 }: JobRowProps) {
   const t = useTranslations();
   const { basePath } = useLive();
@@ -99,6 +102,7 @@ export const JobRow = memo(function JobRow({
               <input
                 type="checkbox"
                 checked={selected}
+                disabled={left}
                 // The change itself does not tell whether Shift was held.
                 onClick={(event) => onSelect(job.id, event.currentTarget.checked, event.shiftKey)}
                 onChange={() => undefined}
@@ -161,7 +165,7 @@ export const JobRow = memo(function JobRow({
       )}
       {acted && (
         <div role={cell} className="mt-1">
-          <ActedLine acted={acted} />
+          <ActedLine acted={acted} onDismiss={onDismiss} />
         </div>
       )}
       <div role={cell} id={details} className={unfolded ? 'mt-2' : undefined}>
@@ -180,10 +184,20 @@ export const JobRow = memo(function JobRow({
 });
 
 /** What an action of this list came to. `withId`: the row is gone, so the line says which job it was. */
-export function ActedLine(props: { acted: Acted; withId?: boolean }) {
+export function ActedLine({
+  acted,
+  withId,
+  onDismiss,
+}: {
+  acted: Acted;
+  withId?: boolean;
+  onDismiss: (id: string) => void;
+}) {
   return (
     <Suspense>
-      <ActedText {...props} />
+      <Dismissible onDismiss={() => onDismiss(acted.id)}>
+        <ActedText acted={acted} withId={withId} />
+      </Dismissible>
     </Suspense>
   );
 }

@@ -9,8 +9,7 @@ import { useTabCounts } from './tab-counts';
 export function ListCount({ state, query }: { state: JobState | null; query: string }) {
   const t = useTranslations('counts');
   const countText = useCountText();
-  const counts = useTabCounts(query).data;
-  const count = state ? counts?.tabs[state] : counts?.list;
+  const count = useTabCounts(query, state)?.list;
   if (!count || count.kind === 'unknown') return null;
   const { number, title } = countText(count);
   return (

@@ -1,6 +1,15 @@
 'use client';
 
-import { type ReactNode, createContext, useContext, useEffect, useMemo, useRef } from 'react';
+import {
+  type ReactNode,
+  createContext,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import type { ListPage } from './use-live-rows';
 
 /** What else than the list a refresh may bring along, so that a page makes one request at a time. */
 interface Part {
@@ -19,8 +28,29 @@ interface Parts {
 
 const Context = createContext<Parts | null>(null);
 
-/** Around a list and what is refreshed with it. */
-export function PollParts({ children }: { children: ReactNode }) {
+interface Listed {
+  /** The list's page as the server answered it last. */
+  page: ListPage | null;
+  setPage: (page: ListPage) => void;
+}
+
+const ListedContext = createContext<Listed | null>(null);
+
+/** Around a list and what is refreshed with it. `initial`: the page of the first paint. */
+export function PollParts({
+  initial,
+  children,
+}: {
+  initial: ListPage | null;
+  children: ReactNode;
+}) {
+  const [first, setFirst] = useState(initial);
+  const [page, setPage] = useState(initial);
+  if (first !== initial) {
+    setFirst(initial);
+    setPage(initial);
+  }
+  const listed = useMemo(() => ({ page, setPage }), [page]);
   const parts = useRef(new Map<string, Part>());
   const value = useMemo<Parts>(
     () => ({
@@ -45,7 +75,20 @@ export function PollParts({ children }: { children: ReactNode }) {
     }),
     [],
   );
-  return <Context value={value}>{children}</Context>;
+  return (
+    <Context value={value}>
+      <ListedContext value={listed}>{children}</ListedContext>
+    </Context>
+  );
+}
+
+/** The list's page as the server answered it last; null outside of PollParts, or where it was not read in time. */
+export const useListedPage = (): ListPage | null => useContext(ListedContext)?.page ?? null;
+
+/** Tells what stands beside the list which page it shows. */
+export function usePublishPage(page: ListPage): void {
+  const setPage = useContext(ListedContext)?.setPage;
+  useEffect(() => setPage?.(page), [setPage, page]);
 }
 
 export const usePollParts = (): Parts | null => useContext(Context);

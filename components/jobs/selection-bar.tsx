@@ -2,6 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, Suspense, useMemo, useSyncExternalStore } from 'react';
+import type { BulkAction } from '@/lib/bulk/types';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
 import { lazyScript } from '../ui/lazy-script';
@@ -14,14 +15,25 @@ const never = () => () => undefined;
 interface Props {
   ids: ReadonlySet<string>;
   onAll: (checked: boolean) => void;
-  /** Rows on the page. */
-  shown: number;
+  /** Rows of the page that can be selected. */
+  selectable: number;
+  /** There is nothing to act on. */
+  isEmpty: boolean;
   bulk: { filterQuery: string; batchId?: string } | null;
+  onBulkAction: (action: BulkAction) => void;
   tools?: ReactNode;
 }
 
 /** Above a list: how many of its rows are chosen and what may be done with them, and the list's own tools. */
-export function SelectionBar({ ids, onAll, shown, bulk, tools }: Props) {
+export function SelectionBar({
+  ids,
+  onAll,
+  selectable,
+  isEmpty,
+  bulk,
+  onBulkAction,
+  tools,
+}: Props) {
   const t = useTranslations('jobs');
   const count = useCount();
   const inBrowser = useSyncExternalStore(
@@ -37,7 +49,7 @@ export function SelectionBar({ ids, onAll, shown, bulk, tools }: Props) {
     >
       {bulk && inBrowser && (
         <Suspense>
-          <BulkBar selectedIds={selected} {...bulk} />
+          <BulkBar selectedIds={selected} isEmpty={isEmpty} onStarted={onBulkAction} {...bulk} />
         </Suspense>
       )}
       <span aria-live="polite" className="sr-only">
@@ -45,7 +57,7 @@ export function SelectionBar({ ids, onAll, shown, bulk, tools }: Props) {
       </span>
       {bulk && ids.size > 0 && (
         <>
-          {ids.size < shown && (
+          {ids.size < selectable && (
             <Button kind="quiet" onClick={() => onAll(true)}>
               {t('selectAll')}
             </Button>

@@ -13,10 +13,19 @@ export interface StateTab {
 }
 
 /** The six states and all of them, each with how many jobs it has under the filter: `query`. */
-export function StateTabs({ tabs, query }: { tabs: StateTab[]; query: string }) {
+export function StateTabs({
+  tabs,
+  query,
+  state: listed,
+}: {
+  tabs: StateTab[];
+  query: string;
+  /** The tab that the list is of. */
+  state: JobState | null;
+}) {
   const t = useTranslations();
   const countText = useCountText();
-  const { data: counts } = useTabCounts(query);
+  const counts = useTabCounts(query, listed);
   useTabCountsRefresh(query);
   return (
     <nav aria-label={t('jobs.tabs')} className="mb-3 border-b border-line lg:pr-36">

@@ -5,7 +5,7 @@ import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { useLiveQuery } from '../use-live-query';
 import { mergeRows } from './merge-rows';
-import { usePollParts } from './poll-parts';
+import { usePollParts, usePublishPage } from './poll-parts';
 
 /** A page of any list of jobs; that of all jobs says more. */
 export type ListPage = Page<JobRow> & Partial<JobPage>;
@@ -54,6 +54,7 @@ export function useLiveRows({
     },
   });
   const answer = query.data ?? first;
+  usePublishPage(answer.page);
   const [seen, setSeen] = useState(answer);
   const [shown, setShown] = useState({ page: initial, left: NONE, news: 0 });
   if (answer !== seen) {

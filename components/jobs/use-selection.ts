@@ -8,31 +8,33 @@ export interface Selection {
   selectAll: (checked: boolean) => void;
 }
 
-/** The rows of a page that are chosen; while there are some, nothing refreshes. `shown`: the page's ids in their order. */
-export function useSelection(shown: readonly string[]): Selection {
+/**
+ * The rows of a page that are selected; while there are some, nothing refreshes. `selectable`: the ids of the list in
+ * their order; a row that is not among them any more leaves the selection for good.
+ */
+export function useSelection(selectable: readonly string[]): Selection {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
   const last = useRef<string | null>(null);
-  const order = useRef(shown);
+  const order = useRef(selectable);
   useEffect(() => {
-    order.current = shown;
+    order.current = selectable;
   });
-  useHold(ids.size > 0);
-  const change = (some: readonly string[], checked: boolean) =>
-    setIds((before) => {
-      const after = new Set(before);
-      for (const id of some)
-        if (checked) after.add(id);
-        else after.delete(id);
-      return after;
-    });
+  const remaining = selectable.filter((id) => ids.has(id));
+  if (remaining.length < ids.size) setIds(new Set(remaining));
+  useHold(remaining.length > 0);
   const select = useCallback((id: string, checked: boolean, range: boolean) => {
     const [from, to] = [order.current.indexOf(last.current ?? id), order.current.indexOf(id)].sort(
       (a, b) => a - b,
     );
-    change(
-      range && from !== undefined && from >= 0 ? order.current.slice(from, (to ?? from) + 1) : [id],
-      checked,
-    );
+    const changed =
+      range && from !== undefined && from >= 0 ? order.current.slice(from, (to ?? from) + 1) : [id];
+    setIds((before) => {
+      const after = new Set(before);
+      for (const one of changed)
+        if (checked) after.add(one);
+        else after.delete(one);
+      return after;
+    });
     last.current = id;
   }, []);
   const selectAll = useCallback(

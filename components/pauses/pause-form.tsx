@@ -6,7 +6,9 @@ import { type FormEvent, useId, useRef, useState } from 'react';
 import { PAUSE_KINDS, type PauseKind } from '@/lib/good-job/settings';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
+import { Dismissible } from '../dismissible';
 import { useLive } from '../live';
+import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 import { type PauseActed, pauseCode, usePause, usePauseText } from './use-pause';
@@ -22,7 +24,7 @@ export function PauseForm() {
   const [kind, setKind] = useState<PauseKind>('queue');
   const [name, setName] = useState('');
   const [asked, setAsked] = useState(false);
-  const [acted, setActed] = useState<PauseActed | null>(null);
+  const { outcome: acted, show, drop } = useLastOutcome<PauseActed>();
   const door = `/api/pauses/values?${new URLSearchParams({ kind, typed: name })}`;
   const { data: known = [] } = useQuery({
     queryKey: [door],
@@ -35,7 +37,7 @@ export function PauseForm() {
   const { ask, dialog } = usePause(
     'pause',
     (result) => {
-      setActed(result);
+      show(result);
       if (pauseCode(result.result) === 'done') setName('');
       refresh();
     },
@@ -43,7 +45,7 @@ export function PauseForm() {
   );
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    setActed(null);
+    drop();
     if (name.trim() !== '') ask({ kind, name });
   }
   return (
@@ -103,10 +105,12 @@ export function PauseForm() {
       </form>
       {acted && (
         <div className="mb-3">
-          <OutcomeLine
-            done={pauseCode(acted.result) === 'done'}
-            text={text('pause', pauseCode(acted.result), acted.target.name) ?? ''}
-          />
+          <Dismissible onDismiss={drop}>
+            <OutcomeLine
+              done={pauseCode(acted.result) === 'done'}
+              text={text('pause', pauseCode(acted.result), acted.target.name) ?? ''}
+            />
+          </Dismissible>
         </div>
       )}
       {dialog}

@@ -2,12 +2,14 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { useRef, useState } from 'react';
+import { useRef } from 'react';
 import { PAUSE_KINDS } from '@/lib/good-job/settings';
 import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/types';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
+import { Dismissible } from '../dismissible';
 import { useLive } from '../live';
+import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { useCountText } from '../quantities';
 import { RefreshNote } from '../refresh-note';
@@ -28,7 +30,7 @@ export function PauseList({ initial }: { initial: Pauses }) {
   const list = useRef<HTMLDivElement>(null);
   const outcome = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const [acted, setActed] = useState<PauseActed | null>(null);
+  const { outcome: acted, show, drop } = useLastOutcome<PauseActed>();
   const {
     data = initial,
     error,
@@ -43,7 +45,7 @@ export function PauseList({ initial }: { initial: Pauses }) {
   const { ask, dialog } = usePause(
     'unpause',
     (result) => {
-      setActed(result);
+      show(result);
       refresh();
     },
     outcome,
@@ -62,10 +64,12 @@ export function PauseList({ initial }: { initial: Pauses }) {
       )}
       <div ref={outcome} tabIndex={-1} className={acted ? 'mb-3' : ''}>
         {acted && (
-          <OutcomeLine
-            done={pauseCode(acted.result) === 'done'}
-            text={text('unpause', pauseCode(acted.result), acted.target.name) ?? ''}
-          />
+          <Dismissible onDismiss={drop}>
+            <OutcomeLine
+              done={pauseCode(acted.result) === 'done'}
+              text={text('unpause', pauseCode(acted.result), acted.target.name) ?? ''}
+            />
+          </Dismissible>
         )}
       </div>
       {data.changedAt && (
@@ -113,6 +117,8 @@ function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
   const denied = useDenials()['pause.unpause'];
   const countText = useCountText();
   const { number, title } = countText(row.waiting);
+  const ready = countText(row.ready);
+  const readyJobs = `/jobs?${new URLSearchParams({ state: 'queued', [PARAMS[row.kind]]: row.name })}`;
   const jobs = `/jobs?${new URLSearchParams({ [PARAMS[row.kind]]: row.name, q: 'state:scheduled,retried,queued' })}`;
   return (
     <li
@@ -121,6 +127,11 @@ function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
     >
       <span className="min-w-0 font-mono any-break">{row.name}</span>
       <span className="flex flex-wrap items-center gap-3">
+        {row.ready.kind !== 'unknown' && (
+          <Link href={readyJobs} prefetch={false} title={ready.title} className="text-accent">
+            {t(`pauses.ready.${row.ready.kind}`, { count: row.ready.count, number: ready.number })}
+          </Link>
+        )}
         <Link href={jobs} prefetch={false} title={title} className="text-accent">
           {row.waiting.kind === 'unknown'
             ? t('pauses.waitingUnknown')

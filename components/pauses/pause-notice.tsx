@@ -1,5 +1,6 @@
 'use client';
 
+import { Notice } from '../notice';
 import { Banner } from '../ui/banner';
 import { usePauseText } from './use-pause';
 
@@ -18,10 +19,10 @@ export function PauseNotice({
   const said = action && outcome ? text(action, outcome, name ?? '') : null;
   if (!said) return null;
   return (
-    <div className="my-3">
+    <Notice>
       <Banner tone={outcome === 'done' ? 'info' : 'warning'} role="status">
         {said}
       </Banner>
-    </div>
+    </Notice>
   );
 }

@@ -91,7 +91,9 @@ export function HistogramChart({ performance: { now } }: { performance: Performa
   const duration = useDuration();
   const count = useCount();
   const words = useWords();
-  if (now.histogram.every((value) => value === 0)) return null;
+  const timed = now.histogram.reduce((sum, value) => sum + value, 0);
+  if (timed === 0) return null;
+  const untimed = now.accuracy.kind === 'exact' ? (now.total?.executions ?? 0) - timed : 0;
   const names = now.histogram.map((_, n) =>
     n < HISTOGRAM.length ? duration(HISTOGRAM[n] ?? 0) : t('slow'),
   );
@@ -109,15 +111,16 @@ export function HistogramChart({ performance: { now } }: { performance: Performa
     <BarChart
       title={t('histogram')}
       labels={names}
-      series={[{ name: t('executions'), look: PALETTE[0] ?? OTHER, values: now.histogram }]}
+      series={[{ name: t('timed'), look: PALETTE[0] ?? OTHER, values: now.histogram }]}
       unit="count"
       about={now.accuracy.kind === 'sample' ? t('about', { value: '' }) : ''}
       words={words}
+      note={untimed > 0 ? t('untimed', { count: untimed, number: count(untimed) }) : null}
     >
       <NumberTable
         title={t('histogram')}
         first={t('runTime')}
-        heads={[t('executions')]}
+        heads={[t('timed')]}
         rows={rows.filter(({ values }) => (values[0] ?? 0) > 0)}
         format={count}
       />

@@ -3,8 +3,11 @@
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { ReactNode } from 'react';
+import type { Badges } from '@/lib/navigation/badges';
 import { Icon } from '../ui/icon';
+import { NavAttention } from './nav-attention';
+import { useNavCounts } from './nav-counts';
+import { useBadges } from './use-badges';
 
 const PAGES = [
   'jobs',
@@ -20,14 +23,11 @@ const PAGES = [
   'audit',
 ] as const;
 
-/** `attention`: how many things need it, beside its name; `numbers`: those of other pages. */
-export function NavLinks({
-  attention,
-  numbers,
-}: {
-  attention: ReactNode;
-  numbers: Partial<Record<string, ReactNode>>;
-}) {
+/** The links to all pages, with their numbers. `badges` null: the database could not be asked. */
+export function NavLinks({ badges: rendered }: { badges: Badges | null }) {
+  const badges = useBadges(rendered);
+  const numbers = useNavCounts(badges.counts);
+  const attention = <NavAttention count={badges.attention} />;
   const t = useTranslations('nav');
   const pathname = usePathname();
   const here = PAGES.find((page) => pathname === `/${page}` || pathname.startsWith(`/${page}/`));

@@ -2,26 +2,22 @@ import { useTranslations } from 'next-intl';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { env } from '@/lib/env';
-import type { NavigationCounts } from '@/lib/navigation/counts';
+import type { Badges } from '@/lib/navigation/badges';
 import { IconSprite } from '../ui/icon-sprite';
 import { LiveSelect } from './live-select';
-import { useNavCounts } from './nav-counts';
 import { NavLinks } from './nav-links';
 import { Preferences } from './preferences';
 import { SignedIn } from './signed-in';
 
-/** The frame of every page: header with navigation and settings, then the page. `attention`: how many things need it. */
+/** The frame of every page: header with navigation and settings, then the page. */
 export function Shell({
-  attention = null,
-  counts = null,
+  badges = null,
   children,
 }: {
-  attention?: ReactNode;
-  counts?: NavigationCounts | null;
+  badges?: Badges | null;
   children: ReactNode;
 }) {
   const t = useTranslations();
-  const numbers = useNavCounts(counts);
   return (
     <>
       <IconSprite />
@@ -49,7 +45,7 @@ export function Shell({
             </span>
           )}
           <nav aria-label={t('nav.label')} className="order-last -mx-1 basis-full">
-            <NavLinks attention={attention} numbers={numbers} />
+            <NavLinks badges={badges} />
           </nav>
           <div className="ml-auto flex items-center gap-1">
             <LiveSelect />

@@ -15,7 +15,7 @@ afterAll(() => gj.close());
 
 test('the count is what was found last, is never waited for, and goes with the repair', async () => {
   await insertBatch(gj.client);
-  expect(await attentionCount(gj.ctx()), 'no search yet').toBeNull();
+  expect(await attentionCount(gj.ctx()), 'no search yet').toBeUndefined();
   await expect.poll(() => attentionCount(gj.ctx())).toEqual({ findings: 1, severity: 'critical' });
   expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({
     kind: 'hanging_batches',
@@ -38,7 +38,7 @@ test('many viewers ask the database once; a database that does not answer leaves
     const broken = other.ctx({
       db: { ...other.db, read: () => Promise.reject(new Error('down')) },
     });
-    expect(await attentionCount(broken)).toBeNull();
+    expect(await attentionCount(broken)).toBeUndefined();
   } finally {
     await other.close();
   }

@@ -20,11 +20,12 @@ const cache = new ProcessCache<Attention>('attention', {
   expiresOnWrite: true,
 });
 
-/** What needs attention, as of a few seconds ago; while a search takes its time, the result of the one before. */
+/** What needs attention, as of a few seconds ago and not before the viewer's last change; while a search takes its time, the result of the one before. */
 export function getAttention(ctx: Ctx): Promise<Attention> {
   return cache.get(ctx.gj.schema.identity, keyOf(ctx), () => search(ctx), {
     staleMs: STALE_MS,
     waitMs: WAIT_MS,
+    maxAgeMs: ctx.maxAgeMs,
   });
 }
 

@@ -7,10 +7,12 @@ import {
   insertJob,
   insertProcess,
 } from '../../test/harness/rows';
+import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { parseBatchFilter } from './filters';
+import { cursorParams } from '../paging';
+import { batchFilterParams, parseBatchFilter } from './filters';
 import { countBatchJobs, countIfSmall } from './progress';
-import { getBatch, getBatchRow, listBatches } from './queries';
+import { getBatch, getBatchRow, listBatches, listBatchesWithProgress } from './queries';
 import { getBatchStatus } from './status';
 
 let console_: TestConsole;
@@ -26,6 +28,13 @@ async function statusOf(id: string) {
   const batch = await getBatchRow(console_.ctx(), id);
   if (!batch) throw new Error('The batch was just made.');
   return getBatchStatus(console_.ctx(), batch);
+}
+async function setPauses(value: object): Promise<void> {
+  await console_.client.query(
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', $1)
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    [JSON.stringify(value)],
+  );
 }
 const kinds = async (id: string) => (await statusOf(id)).stuck.map((reason) => reason.kind);
 
@@ -116,14 +125,134 @@ describe('why it stands still', () => {
     await insertJob(console_.client, { batch_callback_id: id, ...DISCARDED });
     expect(await kinds(id)).toEqual(['callbacks_open', 'callbacks_discarded']);
   });
+  it('is not paused while 1,000 jobs run and one that waits is not paused', async () => {
+    const id = await insertBatch(console_.client);
+    const worker = await insertProcess(console_.client, {
+      state: JSON.stringify({ schedulers: [{ queues: '*' }] }),
+    });
+    await insertJobs(console_.client, 1_000, {
+      ...OPEN,
+      performed_at: 'now()',
+      locked_by_id: `'${worker}'::uuid`,
+      locked_at: 'now()',
+      lock_type: '1',
+      batch_id: `'${id}'::uuid`,
+    });
+    await insertJob(console_.client, { batch_id: id });
+    expect(await statusOf(id)).toMatchObject({ stuck: [], stalled: false });
+    await setPauses({ job_classes: ['TestJob'] });
+    expect((await statusOf(id)).stuck).toEqual([{ kind: 'paused', count: 1 }]);
+    await setPauses({});
+    await console_.client.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
+  });
+  it('counts all paused jobs of a large batch, and is not paused by most of them', async () => {
+    await setPauses({ queues: ['held'] });
+    const id = await insertBatch(console_.client);
+    await insertJobs(console_.client, 1_200, {
+      ...OPEN,
+      queue_name: `'held'`,
+      batch_id: `'${id}'::uuid`,
+    });
+    expect((await statusOf(id)).stuck).toEqual([{ kind: 'paused', count: 1_200 }]);
+    await insertJob(console_.client, { batch_id: id, queue_name: 'free' });
+    expect(await kinds(id)).not.toContain('paused');
+    await setPauses({});
+  });
   it('is paused', async () => {
-    await console_.client.query(
-      `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"labels": ["later"], "queues": "broken"}')`,
-    );
+    await setPauses({ labels: ['later'], queues: 'broken' });
     const id = await insertBatch(console_.client);
     await insertJob(console_.client, { batch_id: id, labels: ['x', 'later'] });
     expect(await kinds(id)).toEqual(['paused']);
   });
+});
+
+describe('stalled', () => {
+  const held = { queue_name: 'held' };
+  const late = { ...SUCCEEDED, finished_at: HOUR_AGO };
+  beforeAll(async () => {
+    await setPauses({ queues: ['held'] });
+    await insertProcess(console_.client, {
+      state: JSON.stringify({ schedulers: [{ queues: 'default,held;-reports,default' }] }),
+      created_at: HOUR_AGO,
+    });
+  });
+  afterAll(async () => {
+    await setPauses({});
+    await console_.client.query('DELETE FROM good_job_processes');
+  });
+  it.each<[string, boolean, Record<string, unknown>, Record<string, unknown>[]]>([
+    ['its completion check never ran', true, {}, [late, DISCARDED]],
+    ['all of its waiting jobs are paused', true, {}, [late, held, held]],
+    ['a paused job is due later', true, {}, [{ ...held, scheduled_at: IN_AN_HOUR }]],
+    ['its ready jobs are in a queue that no process serves', true, {}, [{ queue_name: 'reports' }]],
+    ['a process serves the queue', false, {}, [{ queue_name: 'default' }, held]],
+    ['a process serves all queues but some', false, {}, [{ queue_name: 'any' }, held]],
+    ['a job without a queue is served', false, {}, [{ queue_name: null }, held]],
+    ['a job runs', false, {}, [RUNNING, held]],
+    ['a job waits for a time', false, {}, [{ scheduled_at: IN_AN_HOUR }, held]],
+    ['it is not enqueued', false, { enqueued_at: null }, [held]],
+    ['it is finished', false, { jobs_finished_at: HOUR_AGO, finished_at: HOUR_AGO }, [held]],
+  ])('%s: %s', async (_name, expected, batch, jobs) => {
+    const id = await insertBatch(console_.client, batch);
+    for (const job of jobs) await insertJob(console_.client, { batch_id: id, ...job });
+    const list = await listBatchesWithProgress(
+      console_.ctx(),
+      parseBatchFilter(new URLSearchParams('limit=100')),
+    );
+    // The list and the page are of one opinion.
+    expect([
+      (await statusOf(id)).stalled,
+      list.rows.find((listed) => listed.id === id)?.stalled,
+    ]).toEqual([expected, expected]);
+  });
+});
+
+describe('expected end', () => {
+  const LATER = new Date(Date.now() + 7_200_000).toISOString();
+  it('is not before the last job is due', async () => {
+    const id = await insertBatch(console_.client);
+    await insertJob(console_.client, { batch_id: id, scheduled_at: IN_AN_HOUR });
+    await insertJob(console_.client, { batch_id: id, scheduled_at: LATER });
+    const due = LATER.replace('Z', '000Z');
+    expect(await statusOf(id)).toMatchObject({ expectedAt: null, notBefore: due });
+    await insertJob(console_.client, {
+      batch_id: id,
+      ...SUCCEEDED,
+      finished_at: new Date().toISOString(),
+    });
+    const { expectedAt, notBefore } = await statusOf(id);
+    expect([expectedAt, notBefore]).toEqual([LATER, due]);
+  });
+});
+
+it('is not 100 % finished while the app can add jobs', async () => {
+  const id = await insertBatch(console_.client, { enqueued_at: null });
+  await insertJob(console_.client, { batch_id: id, ...SUCCEEDED });
+  expect(await statusOf(id)).toMatchObject({
+    finishedShare: null,
+    progress: { total: 1 },
+    stuck: [{ kind: 'not_enqueued' }],
+  });
+});
+
+it('lists as many batches a page as limit says', async () => {
+  const list = (query: string) =>
+    listBatches(console_.ctx(), parseBatchFilter(new URLSearchParams(query)));
+  const first = await list('limit=3');
+  expect(first.rows).toHaveLength(3);
+  const cursor = String(new URLSearchParams(cursorParams(first.next!)));
+  const second = await list(`limit=3&${cursor}`);
+  expect(second.rows).toHaveLength(3);
+  expect([...first.rows, ...second.rows].map(({ id }) => id)).toEqual(
+    (await list('limit=6')).rows.map(({ id }) => id),
+  );
+  expect((await list('limit=0')).rows).toEqual([]);
+  expect(parseBatchFilter(new URLSearchParams('limit=ten')).notUnderstood).toEqual([
+    { name: 'limit', value: 'ten' },
+  ]);
+  expect(batchFilterParams(parseBatchFilter(new URLSearchParams('state=running&limit=7')))).toEqual(
+    { state: 'running', limit: '7' },
+  );
 });
 
 it('is retried when discarded_at is set or a member is discarded', async () => {

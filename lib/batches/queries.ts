@@ -5,10 +5,11 @@ import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHanging } from '../good-job/completion';
 import { prettyJsonInSteps } from '../good-job/json';
+import { livePools } from '../good-job/processes';
 import { type RawBatch, rawBatch } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { type Order, beyond, orderBy } from '../keyset';
-import { PAGE_SIZE, type Page, toPage } from '../paging';
+import { type Page, toPage } from '../paging';
 import {
   type BatchTexts,
   type StoredBatchTexts,
@@ -19,6 +20,7 @@ import { redaction } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-secrets';
 import type { BatchFilter } from './filters';
 import { countBatchJobs } from './progress';
+import { isStalled } from './stalled';
 import type {
   BatchAttributes,
   BatchDetail,
@@ -85,14 +87,14 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
     const rows = await tx.query<StoredBatchRow>(sql`
       SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j
        WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
-       ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}`);
+       ${orderBy(newestFirst, cursor)} LIMIT ${filter.limit + 1}`);
     const budget = newPageBudget();
     const redacted: BatchRow[] = [];
     for (const row of rows) {
       redacted.push(redactRow(row, budget));
       await budget.yieldIfDue();
     }
-    return toPage(redacted, cursor, PAGE_SIZE);
+    return toPage(redacted, cursor, filter.limit);
   });
 }
 
@@ -141,33 +143,39 @@ export async function listBatchesWithProgress(
     ctx,
     page.rows.map((row) => row.id),
   );
-  const rows = page.rows.map((row) => ({
-    ...row,
-    progress: progress.get(row.id) ?? null,
-    hangs: false,
-  }));
-  const hanging = await hangingOf(
+  const rows = page.rows.map((row) => ({ ...row, progress: progress.get(row.id) ?? null }));
+  const stalls = await stallsOf(
     ctx,
-    rows.filter((row) => row.finishedAt === null && hasNoOpenJob(row.progress)).map(({ id }) => id),
+    rows.filter((row) => row.finishedAt === null && canBeStalled(row.progress)).map(({ id }) => id),
   );
-  return { ...page, rows: rows.map((row) => ({ ...row, hangs: hanging.has(row.id) })) };
+  return {
+    ...page,
+    rows: rows.map((row) => {
+      const stall = stalls.get(row.id);
+      return { ...row, hangs: stall?.hangs ?? false, stalled: stall?.stalled ?? false };
+    }),
+  };
 }
 
-function hasNoOpenJob(progress: Progress | null): boolean {
-  return progress?.states
-    ? progress.total === progress.states.succeeded + progress.states.discarded
-    : false;
+/** A running job is moving; where the jobs could not be counted nothing is claimed. */
+function canBeStalled(progress: Progress | null): boolean {
+  return progress?.states ? progress.states.running === 0 : false;
 }
 
-/** Those of these batches whose completion check is due, and nobody runs it. */
-async function hangingOf(ctx: Ctx, ids: string[]): Promise<Set<string>> {
-  if (ids.length === 0) return new Set();
+/** Which of these batches are stalled, and of those which wait for their completion check. */
+async function stallsOf(
+  ctx: Ctx,
+  ids: string[],
+): Promise<Map<string, { hangs: boolean; stalled: boolean }>> {
+  if (ids.length === 0) return new Map();
   const rows = await ctx.db.read(
-    (tx) =>
-      tx.query<{ id: string }>(
-        sql`SELECT b.id FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[]) AND ${isHanging(ctx.gj)}`,
-      ),
+    async (tx) => {
+      const live = await livePools(tx, ctx.gj);
+      return tx.query<{ id: string; hangs: boolean; stalled: boolean }>(sql`
+        SELECT b.id, ${isHanging(ctx.gj)} AS hangs, ${isStalled(ctx.gj, live)} AS stalled
+          FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[])`);
+    },
     { byIndexOnly: true },
   );
-  return new Set(rows.map(({ id }) => id));
+  return new Map(rows.map(({ id, hangs, stalled }) => [id, { hangs, stalled }]));
 }

@@ -3,9 +3,9 @@ import sql from 'sql-template-tag';
 import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
 import { isHanging } from '../good-job/completion';
-import { isHeld, mayProcessBeAlive } from '../good-job/locks';
+import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/pauses';
-import { livePools } from '../good-job/processes';
+import { type LivePools, livePools } from '../good-job/processes';
 import { servesQueue } from '../good-job/queue-strings';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
@@ -13,26 +13,32 @@ import { isInState, readyAt } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
 import { cut } from '../text';
 import { countBatchJobs, countIfSmall } from './progress';
+import { isStalled } from './stalled';
 import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
 
 interface Signals {
   now: string;
+  /** Waiting jobs that are paused. */
   paused: number;
+  /** Running jobs that no live process holds, among the first OPEN_JOBS_SEEN of them. */
   lost: number;
+  stalled: boolean;
   /** Its completion check is due, and nobody runs it. */
   hangs: boolean;
   liveProcesses: number;
   /** Queues in which jobs are ready that nothing holds up, and of them those that no live process serves. */
   readyQueues: string[] | null;
   unservedQueues: string[];
+  /** The first and the last time at which a waiting job is due. */
   nextAt: string | null;
+  lastAt: string | null;
   callbacksOpen: number;
   callbacksDiscarded: number;
   /** Jobs of the batch that finished in the last RATE_WINDOW. */
   recentlyFinished: number;
 }
 
-/** Open jobs looked at to say why nothing moves; more would say the same. */
+/** Running jobs, and jobs that are ready, that are read to say why nothing moves. */
 const OPEN_JOBS_SEEN = 1_000;
 const RATE_WINDOW_S = 300;
 /** Queues named. */
@@ -85,8 +91,11 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
   return {
     batch,
     progress,
+    stalled: signals.stalled,
     finishedShare:
-      states && progress.total > 0 ? (states.succeeded + states.discarded) / progress.total : null,
+      states && progress.total > 0 && batch.enqueuedAt !== null
+        ? (states.succeeded + states.discarded) / progress.total
+        : null,
     elapsed: batch.enqueuedAt
       ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now)
       : null,
@@ -94,9 +103,14 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
       batch.finishedAt !== null || open === null || open === 0
         ? null
         : expectedEnd(batch, signals, open),
+    notBefore: isAfter(signals.lastAt, signals.now) ? signals.lastAt : null,
     stuck: stuckReasons(batch, progress, open, signals),
     retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
+}
+
+function isAfter(time: string | null, now: string): boolean {
+  return time !== null && timestampMs(time) > timestampMs(now);
 }
 
 /** Null: one of the times is infinite. */
@@ -106,13 +120,15 @@ function seconds(from: string, to: string): number | null {
 }
 
 function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | null {
-  if (signals.recentlyFinished === 0) return null;
+  if (signals.recentlyFinished === 0 || signals.stalled) return null;
   const window = Math.min(
     RATE_WINDOW_S,
     Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now) ?? RATE_WINDOW_S),
   );
   const perSecond = signals.recentlyFinished / window;
-  return new Date(Date.parse(signals.now) + (open / perSecond) * 1000).toISOString();
+  const byRate = Date.parse(signals.now) + (open / perSecond) * 1000;
+  const end = Math.max(byRate, signals.lastAt === null ? 0 : timestampMs(signals.lastAt));
+  return Number.isFinite(end) ? new Date(end).toISOString() : null;
 }
 
 async function readSignals(
@@ -121,32 +137,39 @@ async function readSignals(
   batchId: string,
   progress: Progress,
 ): Promise<Signals> {
-  const openSeen = openJobs(progress) === 0 ? 0 : OPEN_JOBS_SEEN;
+  const open = openJobs(progress);
+  const seen = open === 0 ? 0 : OPEN_JOBS_SEEN;
+  const live = await livePools(tx, gj);
   // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
-  const [row] = await tx.query<Omit<Signals, 'unservedQueues'>>(sql`
-    WITH open AS MATERIALIZED (
-      SELECT * FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0) j WHERE finished_at IS NULL LIMIT ${openSeen})
+  const members = sql`(SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
+  const isWaiting = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
+  const [row] = await tx.query<Omit<Signals, 'liveProcesses' | 'unservedQueues'>>(sql`
     SELECT clock_timestamp() AS now,
-      ${openSeen === 0 ? sql`(SELECT ${isHanging(gj)} FROM ${gj.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
-      (SELECT count(*)::int FROM open j WHERE j.performed_at IS NULL AND ${isPaused(gj)}) AS paused,
-      (SELECT count(*)::int FROM open j WHERE j.performed_at IS NOT NULL AND NOT ${isHeld(gj)}) AS lost,
-      (SELECT count(*)::int FROM ${gj.processes} p WHERE ${mayProcessBeAlive(gj)}) AS "liveProcesses",
-      (SELECT array_agg(DISTINCT j.queue_name) FROM open j WHERE j.performed_at IS NULL AND ${readyAt} <= now() AND NOT coalesce(${isPaused(gj)}, false) AND j.queue_name IS NOT NULL) AS "readyQueues",
-      (SELECT min(${readyAt}) FROM open j WHERE j.performed_at IS NULL) AS "nextAt",
+      ${open === 0 ? sql`(SELECT ${isHanging(gj)} FROM ${gj.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
+      (SELECT ${isStalled(gj, live)} FROM ${gj.batches} b WHERE b.id = ${batchId}) AS stalled,
+      (SELECT count(*)::int FROM (SELECT * FROM ${members} j WHERE j.finished_at IS NULL AND j.performed_at IS NOT NULL LIMIT ${seen}) j
+        WHERE NOT ${isHeld(gj)}) AS lost,
+      (SELECT array_agg(DISTINCT j.queue_name) FROM (
+        SELECT j.queue_name FROM ${members} j WHERE ${isWaiting} AND ${readyAt} <= now() AND j.queue_name IS NOT NULL
+           AND NOT coalesce(${isPaused(gj)}, false) LIMIT ${seen}) j) AS "readyQueues",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
       (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
-      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S})) AS "recentlyFinished"`);
+      m.*
+    FROM (SELECT count(*) FILTER (WHERE ${isWaiting} AND ${isPaused(gj)})::int AS paused,
+                 min(${readyAt}) FILTER (WHERE ${isWaiting}) AS "nextAt",
+                 max(${readyAt}) FILTER (WHERE ${isWaiting}) AS "lastAt",
+                 count(*) FILTER (WHERE j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S}))::int AS "recentlyFinished"
+            FROM ${members} j) m`);
   if (!row) throw new Error('The database gave no row for an aggregate.');
   return {
     ...row,
-    unservedQueues:
-      row.liveProcesses > 0 && row.readyQueues ? await unservedOf(tx, gj, row.readyQueues) : [],
+    liveProcesses: live.processes,
+    unservedQueues: live.processes > 0 && row.readyQueues ? unservedOf(live, row.readyQueues) : [],
   };
 }
 
 /** Those of these queues that no live process serves; none, where a process does not tell what it serves. */
-async function unservedOf(tx: Tx, gj: GoodJob, queues: string[]): Promise<string[]> {
-  const { pools, silent } = await livePools(tx, gj);
+function unservedOf({ pools, silent }: LivePools, queues: string[]): string[] {
   return silent > 0
     ? []
     : queues.filter((queue) => !pools.some(({ served }) => servesQueue(served, queue)));
@@ -165,9 +188,13 @@ function stuckReasons(
   if (s.hangs) reasons.push({ kind: 'never_completes' });
   if (open !== null && open > 0 && states) {
     const waiting = states.scheduled + states.retried + states.queued;
-    if (s.lost > 0) reasons.push({ kind: 'lost_workers', count: s.lost });
-    if (waiting > 0 && s.paused >= Math.min(waiting, OPEN_JOBS_SEEN - states.running))
-      reasons.push({ kind: 'paused', count: waiting });
+    if (s.lost > 0)
+      reasons.push({
+        kind: 'lost_workers',
+        count: s.lost,
+        more: states.running > OPEN_JOBS_SEEN,
+      });
+    if (waiting > 0 && s.paused >= waiting) reasons.push({ kind: 'paused', count: waiting });
     else if (states.queued > 0 && s.liveProcesses === 0)
       reasons.push({ kind: 'no_process', count: states.queued });
     else if (s.unservedQueues.length > 0)

@@ -34,6 +34,8 @@ export interface BatchListRow extends BatchRow {
   progress: Progress | null;
   /** Its completion check is due, and nobody runs it. */
   hangs: boolean;
+  /** No unfinished job of it can run as things are. */
+  stalled: boolean;
 }
 
 /** 属性: all columns as GoodJob prints them. */
@@ -55,10 +57,10 @@ export type Stuck =
   | { kind: 'not_enqueued' }
   /** No unfinished job (or callback job), and nobody ran the completion check: it will never finish by itself. */
   | { kind: 'never_completes' }
-  /** All open jobs wait because their queue, class or label is paused. */
+  /** All waiting jobs wait because their queue, class or label is paused. */
   | { kind: 'paused'; count: number }
-  /** Jobs count as running, and no live process holds them. */
-  | { kind: 'lost_workers'; count: number }
+  /** Jobs count as running, and no live process holds them. `more`: the count is a lower bound. */
+  | { kind: 'lost_workers'; count: number; more: boolean }
   /** Jobs are ready, and no live process serves anything. */
   | { kind: 'no_process'; count: number }
   /** Jobs are ready in queues that no live process serves: how many queues, and the first of them. */
@@ -73,12 +75,16 @@ export type Stuck =
 export interface BatchStatus {
   batch: BatchRow;
   progress: Progress;
-  /** Share of jobs finished, 0 to 1; null when the counts are not exact. */
+  /** No unfinished job of it can run as things are. */
+  stalled: boolean;
+  /** Share of jobs finished, 0 to 1; null while jobs can be added, and when the counts are not exact. */
   finishedShare: number | null;
   /** Seconds from enqueueing to the end, or to now. */
   elapsed: number | null;
-  /** ISO 8601 UTC; null when it is finished, or nothing has finished in the last minutes. */
+  /** By the rate of the last minutes, and not before the last job is due; null: no such rate, or nothing is left to do. */
   expectedAt: string | null;
+  /** When its last waiting job is due; null when no job waits for a time. */
+  notBefore: string | null;
   stuck: Stuck[];
   retryOffered: boolean;
 }

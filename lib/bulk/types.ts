@@ -21,6 +21,17 @@ export const MAX_SELECTED = 100;
 /** More jobs than this ask for their number to be typed. */
 export const TYPED_ABOVE = 1_000;
 
+const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
+
+/** The states of which jobs are changed; jobs of any other state are skipped. */
+export const AFFECTED_STATES: Record<BulkAction, readonly JobState[]> = {
+  retry: ['discarded'],
+  batch_retry: ['discarded'],
+  reschedule: UNFINISHED,
+  discard: UNFINISHED,
+  destroy: ['succeeded', 'discarded'],
+};
+
 /** What one job action a bulk action is made of. */
 export function jobActionOf(action: BulkAction): Exclude<JobAction, 'force_discard'> {
   return action === 'batch_retry' ? 'retry' : action;

@@ -209,3 +209,42 @@ it('starts no load behind a value that is stale for less than `idleMs`', async (
   expect(await cache.latest('a', 'k', load, options)).toBe(1);
   expect(load).toHaveBeenCalledTimes(2);
 });
+
+describe('with `maxAgeMs`', () => {
+  it('loads anew what is fresh but older, once for all readers', async () => {
+    const cache = newCache();
+    await cache.get('a', 'k', load);
+    vi.advanceTimersByTime(100);
+    expect(await cache.get('a', 'k', load, { maxAgeMs: 100 })).toBe(1);
+    const readers = [1, 2].map(() => cache.get('a', 'k', load, { maxAgeMs: 99 }));
+    expect(await Promise.all(readers)).toEqual([2, 2]);
+    expect(await cache.get('a', 'k', load)).toBe(2);
+  });
+
+  it('answers no stale value that is older', async () => {
+    const cache = newCache();
+    await cache.get('a', 'k', load);
+    vi.advanceTimersByTime(1_200);
+    expect(await cache.get('a', 'k', load, { staleMs: 60_000, maxAgeMs: 1_000 })).toBe(2);
+  });
+
+  it('neither answers nor stores a load that began earlier', async () => {
+    const cache = newCache();
+    let finish: (value: number) => void = () => undefined;
+    const early = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)));
+    vi.advanceTimersByTime(100);
+    expect(await cache.get('a', 'k', load, { maxAgeMs: 50 })).toBe(1);
+    finish(7);
+    expect(await early).toBe(7);
+    expect(await cache.get('a', 'k', load)).toBe(1);
+  });
+
+  it('lets other readers have the last value meanwhile', async () => {
+    const cache = newCache();
+    await cache.get('a', 'k', load);
+    vi.advanceTimersByTime(100);
+    const fresh = cache.get('a', 'k', load, { maxAgeMs: 0 });
+    expect(await cache.get('a', 'k', load)).toBe(1);
+    expect(await fresh).toBe(2);
+  });
+});

@@ -23,14 +23,23 @@ export interface StaleOptions {
   waitMs?: number;
 }
 
+export interface GetOptions extends Partial<StaleOptions> {
+  /** A value whose load began longer ago is no answer, fresh or stale, as another server may have written since. */
+  maxAgeMs?: number;
+}
+
 interface Loaded<Value> {
   value: Value;
+  /** When its load began. */
+  startedAt: number;
   freshUntil: number;
 }
 
 interface Entry<Value> {
   loaded?: Loaded<Value>;
   loading?: Promise<Value>;
+  /** When `loading` began. */
+  loadingSince?: number;
   /** After a failed load no other is started behind a reader until then. */
   retryAt: number;
   /** A write has ended its TTL: who reads it waits for a new value. */
@@ -87,12 +96,13 @@ export class ProcessCache<Value> {
     scope: string,
     key: string,
     load: () => Promise<Value>,
-    { staleMs, waitMs = 0 }: StaleOptions = { staleMs: 0 },
+    { staleMs = 0, waitMs = 0, maxAgeMs = Infinity }: GetOptions = {},
   ): Promise<Value> {
-    const entry = this.entryOf(scope, key);
-    if (isFresh(entry)) return entry.loaded.value;
+    const since = Date.now() - maxAgeMs;
+    const entry = this.entryOf(scope, key, since);
+    if (isFresh(entry) && entry.loaded.startedAt >= since) return entry.loaded.value;
     const stale = staleValue(entry, staleMs);
-    if (!stale) return this.load(entry, load);
+    if (!stale || stale.startedAt < since) return this.load(entry, load);
     const loading = this.loadBehind(entry, load);
     return loading ? withinWait(entry, loading, stale.value, waitMs) : stale.value;
   }
@@ -133,7 +143,8 @@ export class ProcessCache<Value> {
 
   /** A value that the caller has loaded itself, in `loadMs`. */
   set(scope: string, key: string, value: Value, loadMs = 0): void {
-    this.store.set(keyOf(scope, key), { loaded: this.loadedNow(value, loadMs), retryAt: 0 });
+    const startedAt = Date.now() - loadMs;
+    this.store.set(keyOf(scope, key), { loaded: this.loadedNow(value, startedAt), retryAt: 0 });
   }
 
   /** Who asks next loads anew; a load that is under way is not stored. */
@@ -141,10 +152,13 @@ export class ProcessCache<Value> {
     this.store.delete(keyOf(scope, key));
   }
 
-  private entryOf(scope: string, key: string): Entry<Value> {
+  /** A load that began before `since` is not stored. */
+  private entryOf(scope: string, key: string, since = -Infinity): Entry<Value> {
     const id = keyOf(scope, key);
-    const entry = this.store.get(id) ?? { retryAt: 0 };
-    if (!this.store.has(id)) this.store.set(id, entry);
+    const current = this.store.get(id);
+    if (current && (current.loadingSince ?? Infinity) >= since) return current;
+    const entry: Entry<Value> = { loaded: current?.loaded, retryAt: 0 };
+    this.store.set(id, entry);
     return entry;
   }
 
@@ -157,24 +171,28 @@ export class ProcessCache<Value> {
     const startedAt = Date.now();
     const loading = load();
     entry.loading = loading;
+    entry.loadingSince = startedAt;
     loading.then(
       (value) => {
-        entry.loaded = this.loadedNow(value, Date.now() - startedAt);
+        entry.loaded = this.loadedNow(value, startedAt);
         entry.loading = undefined;
+        entry.loadingSince = undefined;
         entry.isExpired = false;
       },
       () => {
         entry.loading = undefined;
+        entry.loadingSince = undefined;
         entry.retryAt = Date.now() + RETRY_MS;
       },
     );
     return loading;
   }
 
-  private loadedNow(value: Value, loadMs: number): Loaded<Value> {
+  private loadedNow(value: Value, startedAt: number): Loaded<Value> {
     const { ttlMs } = this.options;
-    const ttl = typeof ttlMs === 'number' ? ttlMs : ttlMs(loadMs, value);
-    return { value, freshUntil: Date.now() + ttl };
+    const now = Date.now();
+    const ttl = typeof ttlMs === 'number' ? ttlMs : ttlMs(now - startedAt, value);
+    return { value, startedAt, freshUntil: now + ttl };
   }
 }
 

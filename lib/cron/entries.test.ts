@@ -159,6 +159,21 @@ describe('the list', () => {
     expect([first.previous, second.previous, third.next]).toEqual([null, '', null]);
     expect((await listCronEntries(ctx, third.previous)).rows).toEqual(second.rows);
   });
+
+  test('leads from beyond the last page to the last entries', async () => {
+    for (let n = 0; n < 120; n += 1)
+      await cron(`key ${String(n).padStart(3, '0')}`, Date.now() - HOUR);
+    const beyond = await listCronEntries(ctx, 'zzz');
+    expect([beyond.rows, beyond.next]).toEqual([[], null]);
+    const last = await listCronEntries(ctx, beyond.previous);
+    expect(last.rows).toHaveLength(50);
+    expect(last.next).toBeNull();
+    const third = await listCronEntries(
+      ctx,
+      (await listCronEntries(ctx, (await listCronEntries(ctx, null)).next)).next,
+    );
+    expect(last.rows.slice(-third.rows.length)).toEqual(third.rows);
+  });
 });
 
 describe('overdue', () => {

@@ -42,7 +42,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
         shown.map(({ key }) => key),
       );
       const counts = countKeys(file, stored);
-      const before = start < 0 ? keys.slice(-PAGE) : keys.slice(0, start);
+      const before = start < 0 ? keys : keys.slice(0, start);
       return {
         rows: shown.map(({ key, as }) => ({
           ...toRow(ctx, key, file, stored, runs.get(key)),
@@ -54,7 +54,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
         fileStale: file.stale,
         cronProcesses: cronProcessesOf(stored.watch),
         more: stored.more,
-        previous: start === 0 ? null : (before.at(-PAGE - 1)?.as ?? ''),
+        previous: before.length === 0 ? null : (before.at(-PAGE - 1)?.as ?? ''),
         next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1)?.as ?? null) : null,
       };
     },

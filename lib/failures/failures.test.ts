@@ -138,6 +138,7 @@ describe('listFailures', () => {
       more: 0,
       until: null,
       looked: planted.filter(({ ageS }) => ageS <= lookback).length,
+      inPeriod: planted.filter(({ ageS }) => ageS <= FAILURE_RANGES[range]).length,
     });
     expect(page.groups.map(({ fingerprint }) => fingerprint).sort()).toEqual(
       [...groups.keys()].sort(),
@@ -151,8 +152,9 @@ describe('listFailures', () => {
       expect(group).toMatchObject({
         jobClass: ones[0]?.jobClass,
         before: within(seconds, 2 * seconds),
-        discarded: ones.filter(({ state }) => state === 'discarded').length,
-        retried: ones.filter(({ state }) => state === 'retried').length,
+        discarded: ones.filter(({ state, ageS }) => state === 'discarded' && ageS <= seconds)
+          .length,
+        retried: ones.filter(({ state, ageS }) => state === 'retried' && ageS <= seconds).length,
       });
       expect(group.spark.reduce((a, b) => a + b, 0)).toBe(within(0, seconds));
       const newest = [...ones].sort((a, b) => a.ageS - b.ageS);

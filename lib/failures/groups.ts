@@ -55,7 +55,6 @@ export class Groups {
       };
       this.groups.set(fingerprint, group);
     }
-    group[row.state] += 1;
     if (
       row.queueName !== null &&
       group.queues.length < QUEUES &&
@@ -64,22 +63,29 @@ export class Groups {
       group.queues.push(row.queueName);
     if (row.at < group.firstSeen) group.firstSeen = row.at;
     if (row.at >= group.lastSeen) [group.lastSeen, group.frame] = [row.at, row.frame];
-    this.count(group, (this.nowMs - timestampMs(row.at)) / 1000);
+    this.count(group, row.state, (this.nowMs - timestampMs(row.at)) / 1000);
     keepSample(group, row);
   }
 
-  private count(group: FailureGroup, age: number): void {
+  private count(group: FailureGroup, state: FailureRow['state'], age: number): void {
     RANGE_NAMES.forEach((name, n) => {
       if (age <= FAILURE_RANGES[name]) group.counts[n] = (group.counts[n] ?? 0) + 1;
     });
     const seconds = FAILURE_RANGES[this.range];
     if (age > seconds && age <= 2 * seconds) group.before = (group.before ?? 0) + 1;
     if (age > seconds) return;
+    group[state] += 1;
     const bar = Math.max(
       0,
       Math.min(SPARK_BARS - 1, SPARK_BARS - 1 - Math.floor((age / seconds) * SPARK_BARS)),
     );
     group.spark[bar] = (group.spark[bar] ?? 0) + 1;
+  }
+
+  /** Failures in the range, of all groups. */
+  get inPeriod(): number {
+    const n = RANGE_NAMES.indexOf(this.range);
+    return [...this.groups.values()].reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0);
   }
 
   /** Those with failures in the range, the most frequent first. `since`: what is older was not looked at. */

@@ -90,6 +90,7 @@ export async function listFailures(
           now: clock.now,
           more: found.length - shown.length,
           looked: groups.looked,
+          inPeriod: groups.inPeriod,
           since,
           cut: stoppedAt !== null,
           until,

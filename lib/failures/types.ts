@@ -32,6 +32,7 @@ export interface FailureGroup {
   /** Top frame of the app, of the newest failure; null: it has none. */
   frame: string | null;
   queues: string[];
+  /** Failures in the chosen period, by state. */
   discarded: number;
   retried: number;
   /** Failures by RANGE_NAMES. */
@@ -57,6 +58,8 @@ export interface FailurePage {
   more: number;
   /** Failures looked at. */
   looked: number;
+  /** Those of them in the chosen period. */
+  inPeriod: number;
   /** Failures from here on are all in it: the window's beginning, or where the time was up. */
   since: string;
   /** The time was up before the window's beginning. */

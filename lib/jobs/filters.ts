@@ -1,13 +1,11 @@
 import type { NotUnderstood, Params } from '../filter-params';
 import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
-import { type Cursor, PAGE_SIZE, cursorParams, parseCursor } from '../paging';
+import { type Cursor, PAGE_SIZE, cursorParams, parseCursor, parseLimit } from '../paging';
 import { redaction } from '../redaction/redaction';
 import { cut, isFilterText } from '../text';
 import { parseQuery, printQuery, readIds, readText } from './query-language';
 import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from './sort';
 import { FINISHED_SINCE, type MatchTerm, TERM_PARAMS, type Term, type TermParam } from './terms';
-
-export const MAX_PAGE_SIZE = 100;
 
 /** Longer than any value that is understood, and still not understood when it is printed and read again. */
 const KEPT = 1_001;
@@ -45,14 +43,13 @@ export function parseJobFilter(params: Params): JobFilter {
   }
   terms.push(...parseQuery(params.get('q') ?? '').map(unlessHidden));
 
-  const limit = params.get('limit') || String(PAGE_SIZE);
-  const limitRead = /^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= MAX_PAGE_SIZE;
-  if (!limitRead) refuse('limit');
+  const limit = parseLimit(params);
+  if (limit === null) refuse('limit');
   const filter: JobFilter = {
     state: state && isJobState(state) ? state : null,
     terms,
     sort: null,
-    limit: limitRead ? Number(limit) : PAGE_SIZE,
+    limit: limit ?? PAGE_SIZE,
     cursor: null,
     notUnderstood,
   };

@@ -272,7 +272,7 @@ describe('a planted secret', () => {
     const shown: unknown[] = [
       await listJobs(ctx, { ...asked({}), limit: 100 }),
       await listBatchJobs(ctx, batchId, { ...asked({}), limit: 100 }),
-      await listBatches(ctx, { state: null, cursor: null, notUnderstood: [] }),
+      await listBatches(ctx, { state: null, limit: 25, cursor: null, notUnderstood: [] }),
       await getBatch(ctx, batchId),
     ];
     const { rows } = await listJobs(ctx, { ...asked({}), limit: 100 });

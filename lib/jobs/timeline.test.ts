@@ -25,6 +25,7 @@ const attempt = (
     scheduledAt: at(enqueued),
     createdAt: at(started),
     finishedAt: finished === null ? null : at(finished),
+    queueWait: started - enqueued,
     state,
     runTime: finished === null ? null : finished - started,
   }) as ExecutionRow;
@@ -59,4 +60,18 @@ it('goes by the column where the payload tells nothing that can be read', () => 
     kind: 'enqueued',
     at: at(0),
   });
+});
+it('has the wait of the attempt itself, not another reckoning of it', () => {
+  const one = { ...attempt(1, 0, 1, 2, 'succeeded'), queueWait: 0.6556 };
+  const steps = timelineOf(job({ finishedAt: at(2), state: 'succeeded' }), [one]);
+  expect(steps[1]).toEqual({ kind: 'waited', at: at(0), seconds: 0.6556 });
+});
+it('tells when a job was due that was enqueued for a time', () => {
+  const one = { ...attempt(1, 0, 31, 32, 'succeeded'), scheduledAt: at(30), queueWait: 1 };
+  const steps = timelineOf(job({ finishedAt: at(32), state: 'succeeded' }), [one]);
+  expect(steps.slice(0, 3)).toEqual([
+    { kind: 'enqueued', at: at(0) },
+    { kind: 'due', at: at(30) },
+    { kind: 'waited', at: at(30), seconds: 1 },
+  ]);
 });

@@ -16,6 +16,8 @@ export type Step =
 
 /** GoodJob enqueues a retry of its own as the attempt ends; later than this it was somebody's hand. Seconds. */
 const OWN_RETRY = 5;
+/** A job that is due later than this after its enqueue was enqueued for a time. Seconds. */
+const LATER = 1;
 /** Waits shorter than this are not worth a line. Seconds. */
 const SHORT = 0.0005;
 
@@ -38,8 +40,12 @@ export function timelineOf(job: JobDetail, executions: ExecutionRow[]): Step[] {
       steps.push({ kind: ended === null ? 'enqueued' : 'retried_by_hand', at: enqueued });
     const from: string = ended === null || byHand ? enqueued : ended;
     const kind = ended !== null && !byHand ? 'backoff' : 'waited';
-    if (seconds(from, attempt.createdAt) > SHORT)
-      steps.push({ kind, at: from, seconds: seconds(from, attempt.createdAt) });
+    // The wait that the attempt itself has, so that one number stands for it on the page.
+    const waited =
+      (kind === 'waited' ? attempt.queueWait : null) ?? seconds(from, attempt.createdAt);
+    const due = kind === 'waited' && attempt.queueWait !== null ? attempt.scheduledAt : null;
+    if (due !== null && seconds(from, due) > LATER) steps.push({ kind: 'due', at: due });
+    if (waited > SHORT) steps.push({ kind, at: due ?? from, seconds: waited });
     steps.push({
       kind: 'attempt',
       at: attempt.createdAt,

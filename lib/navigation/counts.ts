@@ -39,6 +39,12 @@ export async function navigationCounts(ctx: Ctx): Promise<NavigationCounts | nul
   return counts ?? null;
 }
 
+/** Counts that are not older than the viewer's last change. */
+export function freshNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
+  const { maxAgeMs } = ctx;
+  return cache.get(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), { maxAgeMs });
+}
+
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
   const { gj } = ctx;
   const some = (from: Sql) =>

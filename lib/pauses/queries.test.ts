@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { findPausedJobs } from '../attention/paused-jobs';
+import type { Look } from '../attention/look';
+import type { Tx } from '../db/types';
 import { listPauses } from './queries';
 
 let gj: TestConsole;
@@ -31,11 +34,33 @@ test('each name once, in its kind, with the jobs that wait under it', async () =
     ['label', 'l', { kind: 'exact', count: 1 }],
     ['label', 'm', { kind: 'exact', count: 1 }],
   ]);
+  expect(rows.map(({ ready }) => ready)).toEqual(
+    [1, 0, 1, 1, 1].map((count) => ({ kind: 'exact', count })),
+  );
   expect({ changedAt, unreadable, more }).toEqual({
     changedAt: '2026-02-03T04:05:06.789000Z',
     unreadable: false,
     more: false,
   });
+});
+
+test('has the number of ready jobs that /attention has', async () => {
+  await put('{"queues": ["low"], "job_classes": ["A"], "labels": ["l"]}');
+  for (const scheduled_at of ['2026-01-01', '2026-01-02', '2099-01-01'])
+    await insertJob(gj.client, { queue_name: 'low', job_class: 'A', labels: ['l'], scheduled_at });
+  const ctx = gj.ctx();
+  const { finding } = await findPausedJobs({
+    ctx,
+    read: <T>(fn: (tx: Tx) => Promise<T>) => ctx.db.read(fn, { byIndexOnly: true }),
+  } as Look);
+  const { rows } = await listPauses(ctx);
+  const items = finding?.kind === 'paused_jobs' ? finding.items : [];
+  expect(items).toHaveLength(3);
+  for (const { by, name, count } of items)
+    expect([name, count]).toEqual([
+      name,
+      rows.find((row) => row.kind === by && row.name === name)?.ready,
+    ]);
 });
 
 test('nothing was ever paused', async () =>

@@ -5,10 +5,11 @@ import { isLargeJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
+import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { redactName } from '../redaction';
-import type { PauseList } from './types';
+import type { PauseList, PauseRow } from './types';
 
 const SHOWN = 200;
 /** A lower bound says no more than this. */
@@ -18,6 +19,14 @@ const LOOKED_AT = 30_000;
 const BUDGET_MS = 1_500;
 
 type Named = { kind: PauseKind; name: string };
+type Held = Pick<PauseRow, 'waiting' | 'ready'>;
+
+/** A count of jobs among the first ones that were read. */
+function countOf(count: number, isComplete: boolean): Count {
+  return isComplete
+    ? { kind: 'exact', count }
+    : { kind: 'at_least', count: Math.min(count, AT_LEAST) };
+}
 
 /** What is paused, and how many jobs wait under each. */
 export async function listPauses(ctx: Ctx): Promise<PauseList> {
@@ -33,7 +42,7 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
     rows: shown.map((named, n) => ({
       ...named,
       name: redactName(named.name),
-      waiting: counts[n] ?? { kind: 'unknown' },
+      ...(counts[n] ?? { waiting: { kind: 'unknown' }, ready: { kind: 'unknown' } }),
     })),
     changedAt: stored.changedAt,
     unreadable: stored.unreadable,
@@ -82,17 +91,16 @@ async function readPauses(
   };
 }
 
-async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Count[]> {
+async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Held[]> {
   const queues = names.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
   const byQueue = await countQueues(tx, gj, queues);
   const others = names.filter(({ kind }) => kind !== 'queue');
-  const byOther =
-    others.length === 0 ? new Map<string, Count>() : await countOthers(tx, gj, others);
+  const byOther = others.length === 0 ? new Map<string, Held>() : await countOthers(tx, gj, others);
   return names.map(
     ({ kind, name }) =>
       (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? {
-        kind: 'exact',
-        count: 0,
+        waiting: { kind: 'exact', count: 0 },
+        ready: { kind: 'exact', count: 0 },
       },
   );
 }
@@ -100,47 +108,58 @@ async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Count[
 const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 
 /** index_good_jobs_on_queue_name_and_scheduled_at. As a range: of an equality the planner takes the jobs of all queues. */
-async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Count>> {
+async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Held>> {
   if (queues.length === 0) return new Map();
-  const rows = await tx.query<{ name: string; looked: number; count: number }>(
+  const rows = await tx.query<{
+    name: string;
+    looked: number;
+    count: number;
+    ready: number;
+  }>(
     join(
       queues.map(
         (name) => sql`
-      SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count FROM (
-        SELECT j.performed_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`,
+      SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count,
+             (count(*) FILTER (WHERE o.performed_at IS NULL AND o.ready_at <= now()))::int AS ready FROM (
+        SELECT j.performed_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`,
       ),
       ' UNION ALL ',
     ),
   );
   return new Map(
-    rows.map(({ name, looked, count }) => [
+    rows.map(({ name, looked, count, ready }) => [
       name,
-      looked > AT_LEAST
-        ? { kind: 'at_least', count: Math.min(count, AT_LEAST) }
-        : { kind: 'exact', count },
+      { waiting: countOf(count, looked <= AT_LEAST), ready: countOf(ready, looked <= AT_LEAST) },
     ]),
   );
 }
 
 /** Of the first waiting jobs; exact when there are no more. */
-async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<string, Count>> {
+async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<string, Held>> {
   const classes = names.filter(({ kind }) => kind === 'job_class').map(({ name }) => name);
   const labels = names.filter(({ kind }) => kind === 'label').map(({ name }) => name);
-  const rows = await tx.query<{ kind: PauseKind | 'all'; name: string; count: number }>(sql`
-    WITH waiting AS MATERIALIZED (SELECT j.job_class, j.labels FROM ${gj.jobs} j WHERE ${waits} LIMIT ${LOOKED_AT})
-    SELECT 'all' AS kind, '' AS name, count(*)::int AS count FROM waiting
-    UNION ALL SELECT 'job_class', w.job_class, count(*)::int FROM waiting w WHERE w.job_class = ANY(${classes}::text[]) GROUP BY w.job_class
-    UNION ALL SELECT 'label', l.label, count(*)::int FROM waiting w CROSS JOIN LATERAL (SELECT DISTINCT u AS label FROM unnest(w.labels) u) l WHERE l.label = ANY(${labels}::text[]) GROUP BY l.label`);
+  const rows = await tx.query<{
+    kind: PauseKind | 'all';
+    name: string;
+    count: number;
+    ready: number;
+  }>(sql`
+    WITH waiting AS MATERIALIZED (SELECT j.job_class, j.labels, ${readyAt} <= now() AS ready FROM ${gj.jobs} j WHERE ${waits} LIMIT ${LOOKED_AT})
+    SELECT 'all' AS kind, '' AS name, count(*)::int AS count, 0 AS ready FROM waiting
+    UNION ALL SELECT 'job_class', w.job_class, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
+      FROM waiting w WHERE w.job_class = ANY(${classes}::text[]) GROUP BY w.job_class
+    UNION ALL SELECT 'label', l.label, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
+      FROM waiting w CROSS JOIN LATERAL (SELECT DISTINCT u AS label FROM unnest(w.labels) u) l WHERE l.label = ANY(${labels}::text[]) GROUP BY l.label`);
   const complete = (rows.find(({ kind }) => kind === 'all')?.count ?? 0) < LOOKED_AT;
   return new Map(
     names.map(({ kind, name }) => {
-      const count = rows.find((row) => row.kind === kind && row.name === name)?.count ?? 0;
-      const value: Count = complete
-        ? { kind: 'exact', count }
-        : count > 0
-          ? { kind: 'at_least', count: Math.min(count, AT_LEAST) }
-          : { kind: 'unknown' };
-      return [`${kind} ${name}`, value];
+      const { count = 0, ready = 0 } =
+        rows.find((row) => row.kind === kind && row.name === name) ?? {};
+      const held: Held = {
+        waiting: complete || count > 0 ? countOf(count, complete) : { kind: 'unknown' },
+        ready: complete || ready > 0 ? countOf(ready, complete) : { kind: 'unknown' },
+      };
+      return [`${kind} ${name}`, held];
     }),
   );
 }

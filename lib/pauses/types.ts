@@ -6,6 +6,8 @@ export interface PauseRow {
   name: string;
   /** Jobs that wait under it: not finished, not begun. */
   waiting: Count;
+  /** Those of them that are due: a worker would take them but for the pause. The count that /attention has. */
+  ready: Count;
 }
 
 export interface PauseList {

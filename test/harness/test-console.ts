@@ -25,6 +25,7 @@ export interface CtxOptions {
   db?: Database;
   searchBudgetMs?: number;
   bulkOperatorLimit?: number;
+  maxAgeMs?: number;
   reason?: string;
   reasonRequired?: boolean;
 }

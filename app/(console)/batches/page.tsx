@@ -3,12 +3,11 @@ import { getTranslations } from 'next-intl/server';
 import { BatchList } from '@/components/batches/batch-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
-import { parseBatchFilter } from '@/lib/batches/filters';
+import { batchFilterParams, parseBatchFilter } from '@/lib/batches/filters';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
 import { BATCH_STATES } from '@/lib/batches/types';
 import { requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
-import { cursorParams } from '@/lib/paging';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -26,9 +25,12 @@ export default async function BatchesPage({
     const t = await getTranslations();
     const filter = parseBatchFilter(given);
     const page = await listBatchesWithProgress(ctx, filter);
-    const params: Record<string, string> = filter.state ? { state: filter.state } : {};
+    const params = batchFilterParams(filter);
     const tabs = [null, ...BATCH_STATES].map((state) => ({
-      href: state ? `/batches?state=${state}` : '/batches',
+      href: `/batches?${new URLSearchParams(batchFilterParams({ ...filter, state }))}`.replace(
+        /\?$/,
+        '',
+      ),
       text: t(`batchStates.${state ?? 'all'}`),
       current: filter.state === state && filter.notUnderstood.length === 0,
     }));
@@ -39,7 +41,7 @@ export default async function BatchesPage({
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/batches" />
         <BatchList
           key={JSON.stringify(filter)}
-          door={`/api/batches?${new URLSearchParams({ ...params, ...(filter.cursor ? cursorParams(filter.cursor) : {}) })}`}
+          door={`/api/batches?${new URLSearchParams(batchFilterParams(filter, filter.cursor))}`}
           initial={page}
           page={{ path: '/batches', params }}
           label={t('batches.title')}

@@ -79,6 +79,7 @@ export default async function CleanerPage({
         {page && (
           <LookedNote
             page={page}
+            range={filter.range}
             deeperHref={page.cut && !filter.deep ? href({ deep: true }) : null}
           />
         )}

@@ -103,7 +103,7 @@ export default async function JobsPage({
     }));
     const order = sortOf(filter);
     return (
-      <PollParts>
+      <PollParts initial={understood ? page : null}>
         <h1 className="sr-only">{t('title')}</h1>
         <DidNotice params={given} />
         <SearchBox {...search}>
@@ -120,7 +120,7 @@ export default async function JobsPage({
           </div>
         )}
         <div className="relative">
-          <StateTabs tabs={tabs} query={query} />
+          <StateTabs tabs={tabs} query={query} state={filter.state} />
           {understood && (
             <JobChart
               query={String(new URLSearchParams(params))}

@@ -93,8 +93,9 @@ async function jobsOf(ctx: Ctx, key: string, given: Params) {
   const query = String(
     new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
   );
+  const page = await listJobs(ctx, filter);
   return (
-    <PollParts>
+    <PollParts initial={understood ? page : null}>
       <SearchBox {...search} />
       <SearchForm {...search} />
       <NotUnderstoodChips chips={notUnderstoodOf(own(filter))} clearHref={path} />
@@ -105,11 +106,12 @@ async function jobsOf(ctx: Ctx, key: string, given: Params) {
           current: filter.state === state && understood,
         }))}
         query={query}
+        state={filter.state}
       />
       <JobList
         key={JSON.stringify(filter)}
         door={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
-        initial={await listJobs(ctx, filter)}
+        initial={page}
         page={{ path, params }}
         label={t('cron.jobs')}
         empty={t(

@@ -1,0 +1,39 @@
+import { useCallback, useEffect, useId, useState } from 'react';
+
+type Listener = (part: string) => void;
+const listeners = new Set<Listener>();
+
+/**
+ * For a part of a page that shows what an action came to: returns what it calls when it has a new outcome. `drop` is
+ * called when another part has one, because an older outcome could contradict it.
+ */
+export function useOutcome(drop: () => void): () => void {
+  const part = useId();
+  useEffect(() => {
+    const listener: Listener = (other) => {
+      if (other !== part) drop();
+    };
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }, [part, drop]);
+  return useCallback(() => listeners.forEach((listener) => listener(part)), [part]);
+}
+
+/** The outcome of a part that shows one at a time: the last, until it is dismissed or another part has one. */
+export function useLastOutcome<Outcome>(): {
+  outcome: Outcome | null;
+  show: (outcome: Outcome) => void;
+  drop: () => void;
+} {
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const drop = useCallback(() => setOutcome(null), []);
+  const announce = useOutcome(drop);
+  const show = useCallback(
+    (next: Outcome) => {
+      announce();
+      setOutcome(next);
+    },
+    [announce],
+  );
+  return { outcome, show, drop };
+}

@@ -1,0 +1,176 @@
+import type { Page } from 'playwright/test';
+import { DISCARDED, SUCCEEDED, insertJob } from '../test/harness/rows';
+import { en, ja } from './support/messages';
+import { idsOn } from './support/paging';
+import { useSite } from './support/site';
+import { expect, test } from './support/test';
+
+/* What a viewer's own action changes is on the page at once, and its outcome stays true. */
+const site = useSite('own actions');
+test.beforeEach(() => site.db.query('DELETE FROM good_jobs'));
+
+const badge = (page: Page, path: string) =>
+  page
+    .getByRole('navigation', { name: en('nav.label') })
+    .locator(`a[href$="/${path}"]`)
+    .first();
+const tab = (page: Page, state: 'discarded' | 'queued' | 'all') =>
+  page
+    .getByRole('navigation', { name: en('jobs.tabs') })
+    .getByRole('link', { name: en(`states.${state}`) });
+const bar = (page: Page) => page.getByRole('region', { name: en('bulk.bar') });
+
+async function stopPolling(page: Page): Promise<void> {
+  await page.getByRole('combobox', { name: en('live.label') }).selectOption(en('live.never'));
+}
+
+async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Promise<void> {
+  await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+  await page.getByRole('menuitem', { name: en(`actions.${action}.menu`), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en(`actions.${action}.confirm`), exact: true })
+    .click();
+}
+
+async function retryAll(page: Page, count: number): Promise<void> {
+  await bar(page)
+    .getByRole('button', { name: en('actions.retry.menu') })
+    .click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en('bulk.confirms.retry', { count, number: String(count) }) })
+    .click();
+}
+
+test('tabs, counts, badges and rows agree at once after an action, with live refresh off', async ({
+  page,
+}) => {
+  const [first = '', second = '', third = ''] = [
+    await insertJob(site.db, DISCARDED),
+    await insertJob(site.db, DISCARDED),
+    await insertJob(site.db, DISCARDED),
+  ];
+  await site.open(page, '/jobs?state=discarded');
+  await stopPolling(page);
+  await expect(tab(page, 'discarded')).toContainText('3');
+  await actOnRow(page, first, 'retry');
+  await expect.poll(() => idsOn(page, 'job')).not.toContain(first);
+  await expect(tab(page, 'discarded')).toContainText('2');
+  await expect(tab(page, 'queued')).toContainText('1');
+  await expect(badge(page, 'cleaner')).toContainText('2');
+  await expect(page.locator('main')).toContainText(
+    en('counts.jobs.exact', { count: 2, number: '2' }),
+  );
+  await actOnRow(page, second, 'retry');
+  await expect(tab(page, 'discarded')).toContainText('1');
+  await expect(tab(page, 'queued')).toContainText('2');
+  await expect(badge(page, 'cleaner')).toContainText('1');
+  expect(await idsOn(page, 'job')).toEqual([third]);
+});
+
+test('the numbers of the navigation move on a live page', async ({ page }) => {
+  await insertJob(site.db, DISCARDED);
+  await site.open(page, '/batches');
+  await expect(badge(page, 'cleaner')).toContainText('1', { timeout: 30_000 });
+  for (let n = 0; n < 4; n += 1) await insertJob(site.db, DISCARDED);
+  await expect(badge(page, 'cleaner')).toContainText('5', { timeout: 30_000 });
+});
+
+test('a list that a bulk retry has emptied says so, has no buttons, and its outcome can be dismissed', async ({
+  page,
+}) => {
+  for (let n = 0; n < 3; n += 1) await insertJob(site.db, DISCARDED);
+  for (const [locale, say] of [
+    ['en', en],
+    ['ja', ja],
+  ] as const) {
+    if (locale === 'ja') {
+      await site.db.query(
+        `UPDATE good_jobs SET finished_at = now(), performed_at = now(), updated_at = now() - interval '1 s'`,
+      );
+      await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=ja`);
+      await page.getByRole('button', { name: ja('actions.retry.menu') }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', {
+          name: ja('bulk.confirms.retry', { count: 3, number: ja('bulk.exact', { number: '3' }) }),
+        })
+        .click();
+    } else {
+      await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=en`);
+      await retryAll(page, 3);
+    }
+    const main = page.locator('main');
+    await expect(main).toContainText(say('jobs.emptied.retry'));
+    await expect(main).not.toContainText(say('jobs.emptyQueryHint'));
+    await expect(page.getByRole('button', { name: say('actions.retry.menu') })).toHaveCount(0);
+    await expect(main.locator('[data-outcome="done"]')).toContainText('3');
+    await page.getByRole('button', { name: say('common.dismiss') }).click();
+    await expect(main.locator('[data-outcome="done"]')).toHaveCount(0);
+  }
+});
+
+test('a selection holds no row that has left the list', async ({ page }) => {
+  const [first = '', second = ''] = [
+    await insertJob(site.db, DISCARDED),
+    await insertJob(site.db, DISCARDED),
+  ];
+  await site.open(page, '/jobs?state=discarded');
+  for (const id of [first, second])
+    await page.getByRole('checkbox', { name: en('jobs.select', { id }) }).click();
+  await expect(bar(page)).toContainText(en('bulk.selected', { count: 2, number: '2' }));
+  await actOnRow(page, first, 'retry');
+  await expect(bar(page)).toContainText(en('bulk.selected', { count: 1, number: '1' }));
+  expect(await idsOn(page, 'job')).toEqual([second]);
+});
+
+test('no outcome contradicts another, and each can be dismissed', async ({ page }) => {
+  const [first = '', second = ''] = [
+    await insertJob(site.db, DISCARDED),
+    await insertJob(site.db, DISCARDED),
+  ];
+  await site.open(page, '/jobs?did=destroy&outcome=done');
+  await expect(page.locator('main')).toContainText(en('outcomes.done.destroy'));
+  await actOnRow(page, first, 'retry');
+  await expect(page.locator('main')).toContainText(en('outcomes.done.retry'));
+  await expect(page.locator('main')).not.toContainText(en('outcomes.done.destroy'));
+  expect(new URL(page.url()).search).toBe('');
+  await actOnRow(page, first, 'discard');
+  await expect(page.locator(`[data-job="${first}"]`)).toContainText(en('outcomes.done.discard'));
+  await expect(page.locator('main')).not.toContainText(en('outcomes.done.retry'));
+  // A bulk action on both of them: the row's own outcome is not true any more.
+  await retryAll(page, 2);
+  await expect(page.locator('[data-outcome="done"]')).toContainText('2');
+  await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
+  await actOnRow(page, second, 'discard');
+  await expect(page.locator('[data-outcome="done"]')).toHaveCount(0);
+  await page.getByRole('button', { name: en('common.dismiss') }).click();
+  await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
+});
+
+test('a preview tells the jobs that will be deleted from those that are skipped', async ({
+  page,
+}) => {
+  for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, {}, {}, {}])
+    await insertJob(site.db, shape);
+  await site.open(page, '/jobs');
+  await bar(page)
+    .getByRole('button', { name: en('actions.destroy.menu') })
+    .click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByRole('list', { name: en('bulk.affected') })).toHaveText(
+    `${en('states.succeeded')} 2${en('states.discarded')} 1`,
+  );
+  await expect(dialog.getByRole('list', { name: en('bulk.otherStates') })).toHaveText(
+    `${en('states.queued')} 3`,
+  );
+});
+
+test('an empty list has no bulk buttons', async ({ page }) => {
+  await site.open(page, '/jobs?state=discarded');
+  await expect(page.locator('main')).toContainText(en('jobs.emptyState'));
+  await page.waitForLoadState('networkidle');
+  await expect(page.getByRole('button', { name: en('actions.retry.menu') })).toHaveCount(0);
+  await expect(page.locator('main')).not.toContainText('?');
+});
