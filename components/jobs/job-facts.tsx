@@ -34,7 +34,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
         </span>
       ) : null,
     ],
-    [t('job.created'), time(job.createdAt)],
+    [t('job.created'), <Created key="created" job={job} />],
     [t('job.scheduled'), time(job.scheduledAt)],
     [t('job.performed'), time(job.performedAt)],
     [t('job.finished'), time(job.finishedAt)],
@@ -62,7 +62,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
       </dl>
       {job.error && (
         <div className="mt-3">
-          <h2 className="text-[13px] text-soft">{t('jobs.error')}</h2>
+          <ErrorHeading job={job} />
           <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
             {job.error}
           </p>
@@ -89,6 +89,35 @@ export function JobFacts({ job }: { job: JobDetail }) {
         />
       )}
     </section>
+  );
+}
+
+/** A retry sets `created_at` to the time of the retry (GoodJob::Job#retry_job). */
+function Created({ job: { createdAt, firstEnqueuedAt } }: { job: JobDetail }) {
+  const t = useTranslations('job');
+  return (
+    <>
+      <AbsoluteTime iso={createdAt} />
+      {firstEnqueuedAt && (
+        <span className="block text-[13px] text-soft">
+          {t.rich('createdByRetry', { at: () => <AbsoluteTime iso={firstEnqueuedAt} /> })}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** A job that was retried keeps its error until the next attempt ends. */
+function ErrorHeading({ job: { state, errorAttempt } }: { job: JobDetail }) {
+  const t = useTranslations();
+  const text = () => {
+    if (errorAttempt) return t('job.errorOfAttempt', { number: errorAttempt.number ?? '?' });
+    return t(state === 'discarded' ? 'jobs.error' : 'job.errorBeforeRetry');
+  };
+  return (
+    <h2 className="text-[13px] text-soft">
+      {text()} {errorAttempt && state !== 'discarded' && <AbsoluteTime iso={errorAttempt.at} />}
+    </h2>
   );
 }
 

@@ -60,3 +60,15 @@ it('goes by the column where the payload tells nothing that can be read', () => 
     at: at(0),
   });
 });
+it('starts and ends with the attempts of the other pages where the list is one page of several', () => {
+  const executions = [attempt(4, 3, 20, 21, 'retried'), attempt(3, 0, 2, 3, 'retried')];
+  const discarded = job({ finishedAt: at(50), state: 'discarded' });
+  expect(kinds(timelineOf(discarded, executions, { hasOlder: true, hasNewer: true }))).toEqual([
+    'earlier_attempts',
+    'waited',
+    'attempt',
+    'backoff',
+    'attempt',
+    'later_attempts',
+  ]);
+});

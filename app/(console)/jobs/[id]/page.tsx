@@ -16,7 +16,7 @@ import { historyOf } from '@/lib/audit/queries';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob } from '@/lib/jobs/detail';
-import { listExecutions } from '@/lib/jobs/executions';
+import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
 import { getRawJob } from '@/lib/jobs/raw';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
@@ -52,13 +52,16 @@ export default async function JobPage({ params, searchParams }: Props) {
     const ctx = await requireCtx();
     const t = await getTranslations();
     const whole = given.get('all') ?? '';
-    const [job, executions, raw, history] = await Promise.all([
+    const fromParam = given.get('executions') ?? '';
+    const from = isUuid(fromParam) ? fromParam : null;
+    const [job, page, raw, history] = await Promise.all([
       getJob(ctx, id, { all: whole === '1' }),
-      listExecutions(ctx, id, { wholeId: isUuid(whole) ? whole : null }),
+      pageOfExecutions(ctx, id, { from, wholeId: isUuid(whole) ? whole : null }),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
       guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return missingPage();
+    const executions = { ...page, rows: markLostExecution(page.rows, job.lostWorker) };
     return (
       <>
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
@@ -86,7 +89,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             )}
           </div>
           <JobArguments job={job} />
-          {hasHidden(job, executions) && (
+          {hasHidden(job, executions.rows) && (
             <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />
           )}
         </section>
@@ -95,7 +98,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             <h2 id="executions" className="mb-2 text-base font-semibold">
               {t('job.executions')}
             </h2>
-            <Executions jobId={job.id} executions={executions} />
+            <Executions jobId={job.id} page={executions} from={from} />
           </section>
           <section aria-labelledby="timeline" className="min-w-0">
             <h2 id="timeline" className="mb-2 text-base font-semibold">
