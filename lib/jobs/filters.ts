@@ -1,11 +1,19 @@
 import type { NotUnderstood, Params } from '../filter-params';
+import { isTimeZone } from '../i18n/locales';
 import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
 import { type Cursor, PAGE_SIZE, cursorParams, parseCursor } from '../paging';
 import { redaction } from '../redaction/redaction';
 import { cut, isFilterText } from '../text';
 import { parseQuery, printQuery, readIds, readText } from './query-language';
 import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from './sort';
-import { FINISHED_SINCE, type MatchTerm, TERM_PARAMS, type Term, type TermParam } from './terms';
+import {
+  FINISHED_SINCE,
+  type MatchTerm,
+  TERM_PARAMS,
+  type Term,
+  type TermParam,
+  ZONE_PARAM,
+} from './terms';
 
 export const MAX_PAGE_SIZE = 100;
 
@@ -27,8 +35,11 @@ export interface JobFilter {
   notUnderstood: NotUnderstood[];
 }
 
-/** Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. */
-export function parseJobFilter(params: Params): JobFilter {
+/**
+ * Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. Days and times
+ * without an offset are in the zone that the URL names, else in `zone`: that of the viewer on a page, UTC in an API.
+ */
+export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter {
   const notUnderstood: NotUnderstood[] = [];
   const refuse = (name: string) =>
     notUnderstood.push({ name, value: cut(params.get(name) ?? '', KEPT) });
@@ -43,7 +54,10 @@ export function parseJobFilter(params: Params): JobFilter {
     if (term) terms.push(unlessHidden(term));
     else refuse(param);
   }
-  terms.push(...parseQuery(params.get('q') ?? '').map(unlessHidden));
+  const named = params.get(ZONE_PARAM) || null;
+  if (named !== null && !isTimeZone(named)) refuse(ZONE_PARAM);
+  const ownZone = isTimeZone(named) ? named : zone;
+  terms.push(...parseQuery(params.get('q') ?? '', ownZone).map(unlessHidden));
 
   const limit = params.get('limit') || String(PAGE_SIZE);
   const limitRead = /^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= MAX_PAGE_SIZE;
@@ -76,7 +90,7 @@ function unlessHidden(term: Term): Term {
   const isHidden =
     (term.kind === 'argument' &&
       (redaction().isSecretPath(term.path) || term.values.some(hides))) ||
-    (term.kind === 'text' && hides(term.text)) ||
+    (term.kind === 'text' && [term.text, ...term.parts].some(hides)) ||
     (term.kind === 'match' && term.values.some(hides));
   const { negated, source, param } = term;
   return isHidden ? { kind: 'not_understood', reason: 'hidden', negated, source, param } : term;
@@ -113,7 +127,7 @@ function readParam(param: TermParam, source: string): Term | null {
           };
     }
     case 'query':
-      return readText(source.trim(), common);
+      return readText([source.trim()], common);
   }
 }
 
