@@ -1,5 +1,7 @@
 import { useTranslations } from 'next-intl';
+import type { ActionWarning } from '@/lib/good-job/action-warnings';
 import type { JobAction } from '@/lib/good-job/actions';
+import { Banner } from '../ui/banner';
 
 /** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */
 export function ActionEffect({
@@ -24,19 +26,51 @@ export function ActionEffect({
   );
 }
 
-/** Now, or at a time in the viewer's zone. `at` is the suggested `datetime-local` value. */
-export function RescheduleFields({ zone, at }: { zone: string; at: string }) {
+/** What is known to keep the action from its effect. */
+export function ActionWarningNote({ warning }: { warning: ActionWarning }) {
+  const t = useTranslations('actions.warnings');
+  return (
+    <div className="mt-3">
+      <Banner tone="warning" role="status">
+        {t(warning)}
+      </Banner>
+    </div>
+  );
+}
+
+/** Now, or at a time in the viewer's zone. `at` is the suggested `datetime-local` value; `isChosen`: a time was given. */
+export function RescheduleFields({
+  zone,
+  at,
+  isChosen = false,
+}: {
+  zone: string;
+  at: string;
+  isChosen?: boolean;
+}) {
   const t = useTranslations('actions.reschedule');
   return (
     <fieldset className="mt-3 flex flex-col gap-2">
       <legend className="sr-only">{t('title')}</legend>
       <label className="flex items-center gap-2">
-        <input type="radio" name="when" value="now" defaultChecked className="accent-accent" />
+        <input
+          type="radio"
+          name="when"
+          value="now"
+          defaultChecked={!isChosen}
+          className="accent-accent"
+        />
         {t('now')}
       </label>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <label className="flex items-center gap-2">
-          <input type="radio" name="when" value="at" className="accent-accent" />
+          <input
+            type="radio"
+            name="when"
+            value="at"
+            defaultChecked={isChosen}
+            className="accent-accent"
+          />
           {t('at')}
         </label>
         <input

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { nameText, uuidText } from '../input';
+import { isUuid } from '../text';
 import { repair } from './mutations';
 import type { RepairResult } from './types';
 
@@ -30,7 +31,7 @@ export async function repairFinding(
   return carryOut(given);
 }
 
-/** The same from the confirmation page's form, without JavaScript: answers with /attention and what became of it, as numbers only. */
+/** The same from the confirmation page's form, without JavaScript: answers with /attention, or the page of the job that it came from, and what became of it, as numbers only. */
 export async function submitRepair(sent: FormData): Promise<string> {
   const form = formOf(sent);
   const what = form.get('repair');
@@ -46,5 +47,8 @@ export async function submitRepair(sent: FormData): Promise<string> {
         Object.entries(result.value.counts).map(([name, count]) => [name, String(count)]),
       )
     : { error: result.error };
-  return navigateTo(`/attention?${new URLSearchParams({ did: String(what), ...outcome })}`);
+  const [id] = ids;
+  const isFromJob = form.get('back') === 'job' && typeof id === 'string' && isUuid(id);
+  const page = isFromJob ? `/jobs/${id}` : '/attention';
+  return navigateTo(`${page}?${new URLSearchParams({ did: String(what), ...outcome })}`);
 }

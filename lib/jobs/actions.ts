@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type ActionResult, type WithReason, formOf, navigateTo, runAction } from '../action';
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
-import { zonedToUtc } from '../i18n/zoned-time';
+import { isPastMinute, zonedToUtc } from '../i18n/zoned-time';
 import { timestampText, uuidText } from '../input';
 import { isUuid } from '../text';
 import { changeJobs } from './mutations';
@@ -45,6 +45,16 @@ export async function submitJobAction(sent: FormData): Promise<string> {
       : null;
   const action = form.get('action');
   const id = form.get('id');
+  const isAskedAbout = form.get('past') === scheduledAt;
+  if (
+    action === 'reschedule' &&
+    typeof id === 'string' &&
+    isUuid(id) &&
+    scheduledAt !== null &&
+    isPastMinute(scheduledAt, Date.now()) &&
+    !isAskedAbout
+  )
+    return navigateTo(`/jobs/${id}/reschedule?${new URLSearchParams({ past: scheduledAt })}`);
   const result = await change({ action, id, scheduledAt, reason: form.get('reason') });
   const outcome = result.ok
     ? result.value.outcome === 'refused'

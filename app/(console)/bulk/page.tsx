@@ -1,12 +1,12 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { RunList } from '@/components/bulk/run-list';
+import { LiveRunList } from '@/components/bulk/live-run-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/queries';
 import { requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
-import { parseCursor } from '@/lib/paging';
+import { cursorParams, parseCursor } from '@/lib/paging';
 import { cut } from '@/lib/text';
 import { guardPage } from '../guard';
 
@@ -33,7 +33,8 @@ export default async function BulkPage({
             },
           ]
         : [];
-    const page = await listRuns(ctx, cursor === 'not_understood' ? null : cursor);
+    const place = cursor === 'not_understood' ? null : cursor;
+    const page = await listRuns(ctx, place);
     return (
       <>
         <h1 className="mb-3 text-xl font-semibold">{t('title')}</h1>
@@ -45,7 +46,11 @@ export default async function BulkPage({
             {t('empty')}
           </div>
         ) : (
-          <RunList page={page} label={t('title')} />
+          <LiveRunList
+            initial={page}
+            query={String(new URLSearchParams(place ? cursorParams(place) : {}))}
+            label={t('title')}
+          />
         )}
       </>
     );

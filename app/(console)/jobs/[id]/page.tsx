@@ -1,6 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { History } from '@/components/audit/history';
+import { RepairNotice } from '@/components/attention/repair-notice';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
 import { DidNotice } from '@/components/jobs/did-notice';
@@ -10,14 +11,18 @@ import { JobArguments } from '@/components/jobs/job-arguments';
 import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
+import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
+import { MoreMessages } from '@/components/shell/more-messages';
 import { historyOf } from '@/lib/audit/queries';
+import { RefreshOnChange } from '@/components/refresh-on-change';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob } from '@/lib/jobs/detail';
 import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
 import { getRawJob } from '@/lib/jobs/raw';
+import { getJobVersion } from '@/lib/jobs/version';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
 import { isUuid } from '@/lib/text';
@@ -54,6 +59,9 @@ export default async function JobPage({ params, searchParams }: Props) {
     const whole = given.get('all') ?? '';
     const fromParam = given.get('executions') ?? '';
     const from = isUuid(fromParam) ? fromParam : null;
+    // First: a change while the page is read must show as a change.
+    const version = await getJobVersion(ctx, id);
+    if (!version) return missingPage();
     const [job, page, raw, history] = await Promise.all([
       getJob(ctx, id, { all: whole === '1' }),
       pageOfExecutions(ctx, id, { from, wholeId: isUuid(whole) ? whole : null }),
@@ -72,12 +80,19 @@ export default async function JobPage({ params, searchParams }: Props) {
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>
+        <RefreshOnChange door={`/api/jobs/${id}/version`} version={version.version} />
         <DidNotice params={given} />
+        <RepairNotice params={given} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
           <JobActions
             job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }}
           />
         </section>
+        {job.lostWorker && (
+          <MoreMessages>
+            <ReleaseJob jobId={job.id} isLocked={job.lockedById !== null} />
+          </MoreMessages>
+        )}
         <JobFacts job={job} />
         <section aria-labelledby="arguments" className="mt-6">
           <div className="mb-1 flex items-center justify-between">
