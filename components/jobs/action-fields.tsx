@@ -1,6 +1,7 @@
 import { useTranslations } from 'next-intl';
 import type { ActionWarning } from '@/lib/good-job/action-warnings';
 import type { JobAction } from '@/lib/good-job/actions';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { Banner } from '../ui/banner';
 
 /** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */
@@ -18,7 +19,7 @@ export function ActionEffect({
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.target')}</span>
         <span className="block font-mono text-[13px] font-semibold any-break">
-          {job.jobClass ?? t('jobs.noClass')}
+          {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
         </span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{job.id}</span>
       </p>

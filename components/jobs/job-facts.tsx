@@ -1,6 +1,7 @@
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
+import { isBlankName, nameParams } from '@/lib/jobs/name-links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
 import { UnreadNote } from './unread-note';
@@ -19,7 +20,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
       </Link>
     ) : null;
   const facts: [string, ReactNode][] = [
-    [t('jobs.columns.queue'), mono(job.queueName)],
+    [t('jobs.columns.queue'), <Queue key="queue" name={job.queueName} />],
     [t('jobs.columns.priority'), job.priority],
     [t('jobs.columns.attempts'), job.attempts],
     [
@@ -89,6 +90,19 @@ export function JobFacts({ job }: { job: JobDetail }) {
         />
       )}
     </section>
+  );
+}
+
+function Queue({ name }: { name: string | null }) {
+  const t = useTranslations('jobs');
+  return (
+    <Link
+      href={`/jobs?${new URLSearchParams(nameParams({ queue: name }))}`}
+      prefetch={false}
+      className="font-mono text-[13px] text-accent any-break"
+    >
+      {isBlankName(name) ? t('noQueue') : name}
+    </Link>
   );
 }
 

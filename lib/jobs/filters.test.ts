@@ -90,7 +90,7 @@ describe('parseJobFilter', () => {
     expect(notUnderstoodOf(read(`state=bogus&q=statee:x&job_class=${'x'.repeat(2000)}`))).toEqual([
       { name: 'state', value: 'bogus' },
       { name: 'job_class', value: 'x'.repeat(80) },
-      { name: 'q', value: 'statee:x' },
+      { name: 'q', value: 'statee:x', reason: 'field' },
     ]);
   });
   it('knows the states that can be listed', () => {

@@ -9,6 +9,7 @@ import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from '.
 import {
   FINISHED_SINCE,
   type MatchTerm,
+  type NotUnderstoodTerm,
   TERM_PARAMS,
   type Term,
   type TermParam,
@@ -168,17 +169,20 @@ export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): 
   return filter.terms.find((term) => term.param === param)?.source ?? null;
 }
 
-/** All that could not be read, to be shown. */
+/** All that could not be read, to be shown. `reason`: of a term. */
 export function notUnderstoodOf(
   filter: Pick<JobFilter, 'terms' | 'notUnderstood'>,
-): NotUnderstood[] {
-  const ofQuery = filter.terms
-    .filter((term) => term.kind === 'not_understood')
-    .map(({ param, source }) => ({ name: param, value: source }));
-  return [...filter.notUnderstood, ...ofQuery].map(({ name, value }) => ({
+): (NotUnderstood & { reason?: NotUnderstoodTerm['reason'] })[] {
+  const ofTerms = filter.terms.flatMap((term) =>
+    term.kind === 'not_understood'
+      ? [{ name: term.param, value: cut(term.source, SHOWN), reason: term.reason }]
+      : [],
+  );
+  const ofParams = filter.notUnderstood.map(({ name, value }) => ({
     name,
     value: cut(value, SHOWN),
   }));
+  return [...ofParams, ...ofTerms];
 }
 
 /** Whether all of it was understood. If not, its list is empty, and nothing acts on it or exports it. */

@@ -1,5 +1,5 @@
 import { isJobState } from '../good-job/states';
-import { inUtc, isFilterText, isTimestamp } from '../text';
+import { inUtc, isFilterText, isStoredTime, isTimestamp } from '../text';
 import { readBounds, withOffsets } from './query-times';
 import { COLON, MINUS, tokens, values } from './query-tokens';
 import {
@@ -186,7 +186,7 @@ function readFailure(rest: string, common: Common): FailureTerm | null {
     fingerprint === undefined ||
     common.negated ||
     !isTimestamp(since) ||
-    (until !== undefined && !isTimestamp(until))
+    (until !== undefined && !isStoredTime(until))
   )
     return null;
   return {
@@ -194,7 +194,7 @@ function readFailure(rest: string, common: Common): FailureTerm | null {
     kind: 'failure',
     fingerprint,
     since: inUtc(since),
-    until: until === undefined ? null : inUtc(until),
+    until: until !== undefined && isTimestamp(until) ? inUtc(until) : (until ?? null),
     ids: [],
   };
 }

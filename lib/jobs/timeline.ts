@@ -1,4 +1,4 @@
-import { isTimestamp } from '../text';
+import { instantMs, isTimestamp } from '../text';
 import type { ExecutionRow, JobDetail } from './types';
 
 /** A step in a job's life, oldest first. `seconds`: how long it lasted. Times are ISO 8601 UTC. */
@@ -21,7 +21,7 @@ const OWN_RETRY = 5;
 /** Waits shorter than this are not worth a line. Seconds. */
 const SHORT = 0.0005;
 
-const seconds = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 1000;
+const seconds = (from: string, to: string) => (instantMs(to) - instantMs(from)) / 1000;
 
 /**
  * Enqueue, wait, each attempt, back-off, finish. When an attempt was enqueued is in its own payload: the job's

@@ -114,7 +114,7 @@ export default async function JobsPage({
           <SearchHelp />
         </SearchBox>
         <SearchForm {...search} />
-        <NotUnderstoodChips chips={[...ofParams, ...problems]} clearHref={PATH} />
+        <NotUnderstoodChips chips={ofParams} terms={problems} clearHref={PATH} />
         {hidden.length > 0 && (
           <div className="my-3">
             <Banner tone="warning">

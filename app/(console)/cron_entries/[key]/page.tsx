@@ -94,6 +94,11 @@ async function jobsOf(ctx: Ctx, key: string, given: Params, zone: string) {
   const path = `/cron_entries/${encodeURIComponent(key)}`;
   const href = (one: JobFilter) => `${path}?${new URLSearchParams(jobFilterParams(own(one)))}`;
   const understood = isUnderstood(filter);
+  const why = await getTranslations('search.problems');
+  const problems = notUnderstoodOf(own(filter)).map(({ reason, ...problem }) => ({
+    ...problem,
+    why: reason && why(reason),
+  }));
   const params = jobFilterParams(own(filter));
   const search = { path, params, chips: own(filter).terms.map(chipOf) };
   const query = String(
@@ -103,7 +108,11 @@ async function jobsOf(ctx: Ctx, key: string, given: Params, zone: string) {
     <PollParts>
       <SearchBox {...search} />
       <SearchForm {...search} />
-      <NotUnderstoodChips chips={notUnderstoodOf(own(filter))} clearHref={path} />
+      <NotUnderstoodChips
+        chips={problems.filter((problem) => !problem.why)}
+        terms={problems.filter((problem) => problem.why)}
+        clearHref={path}
+      />
       <StateTabs
         tabs={[null, ...JOB_STATES].map((state) => ({
           state,

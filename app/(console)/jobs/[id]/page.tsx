@@ -21,6 +21,7 @@ import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob } from '@/lib/jobs/detail';
 import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { getRawJob } from '@/lib/jobs/raw';
 import { getJobVersion } from '@/lib/jobs/version';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
@@ -75,7 +76,7 @@ export default async function JobPage({ params, searchParams }: Props) {
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
         <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
           <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
-            {job.jobClass ?? t('jobs.noClass')}
+            {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
           </h1>
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
