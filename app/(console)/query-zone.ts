@@ -12,13 +12,13 @@ type SearchParams = Record<string, string | string[] | undefined>;
  * has their offsets, so that links, previews and bulk actions mean the same days to everybody.
  */
 export async function queryZone(path: string, searchParams: SearchParams): Promise<string> {
-  const given = paramsOf(searchParams);
-  const named = given.get(ZONE_PARAM);
-  const zone = isTimeZone(named) ? named : await getTimeZone();
-  const q = addOffsets(given.get('q') ?? '', zone);
+  const pageParams = paramsOf(searchParams);
+  const zoneParam = pageParams.get(ZONE_PARAM);
+  const zone = isTimeZone(zoneParam) ? zoneParam : await getTimeZone();
+  const q = addOffsets(pageParams.get('q') ?? '', zone);
   if (q === null) return zone;
   const params = Object.keys(searchParams)
     .filter((name) => name !== ZONE_PARAM)
-    .map((name) => [name, name === 'q' ? q : (given.get(name) ?? '')]);
+    .map((name) => [name, name === 'q' ? q : (pageParams.get(name) ?? '')]);
   redirect(`${path}?${new URLSearchParams(params)}`);
 }

@@ -7,10 +7,10 @@ import { useAbsoluteTime } from '../absolute-time';
 export function usePastTime(): (at: string | null) => string | null {
   const t = useTranslations('actions.reschedule');
   const absolute = useAbsoluteTime();
-  const [asked, setAsked] = useState<string | null>(null);
+  const [pastTime, setPastTime] = useState<string | null>(null);
   return (at) => {
-    if (at === null || at === asked || !isPastMinute(at, Date.now())) return null;
-    setAsked(at);
+    if (at === null || at === pastTime || !isPastMinute(at, Date.now())) return null;
+    setPastTime(at);
     return t('past', { time: absolute(at) });
   };
 }

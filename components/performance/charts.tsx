@@ -48,7 +48,7 @@ export function TimeChart({
   const ranked = [...sums].sort(([, a], [, b]) => sum(b) - sum(a));
   const rest = ranked.slice(PALETTE.length);
   const series: BarSeries[] = ranked.slice(0, PALETTE.length).map(([name, values], n) => ({
-    name: isBlankName(name) ? t('noName') : name,
+    name: name === null || isBlankName(name) ? t('noName') : name,
     look: PALETTE[n] ?? OTHER,
     values,
   }));

@@ -45,14 +45,14 @@ export async function submitJobAction(sent: FormData): Promise<string> {
       : null;
   const action = form.get('action');
   const id = form.get('id');
-  const isAskedAbout = form.get('past') === scheduledAt;
+  const isConfirmed = form.get('past') === scheduledAt;
   if (
     action === 'reschedule' &&
     typeof id === 'string' &&
     isUuid(id) &&
     scheduledAt !== null &&
     isPastMinute(scheduledAt, Date.now()) &&
-    !isAskedAbout
+    !isConfirmed
   )
     return navigateTo(`/jobs/${id}/reschedule?${new URLSearchParams({ past: scheduledAt })}`);
   const result = await change({ action, id, scheduledAt, reason: form.get('reason') });

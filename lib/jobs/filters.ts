@@ -55,10 +55,10 @@ export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter
     if (term) terms.push(unlessHidden(term));
     else refuse(param);
   }
-  const named = params.get(ZONE_PARAM) || null;
-  if (named !== null && !isTimeZone(named)) refuse(ZONE_PARAM);
-  const ownZone = isTimeZone(named) ? named : zone;
-  terms.push(...parseQuery(params.get('q') ?? '', ownZone).map(unlessHidden));
+  const zoneParam = params.get(ZONE_PARAM) || null;
+  if (zoneParam !== null && !isTimeZone(zoneParam)) refuse(ZONE_PARAM);
+  const queryZone = isTimeZone(zoneParam) ? zoneParam : zone;
+  terms.push(...parseQuery(params.get('q') ?? '', queryZone).map(unlessHidden));
 
   const limit = params.get('limit') || String(PAGE_SIZE);
   const limitRead = /^\d{1,3}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= MAX_PAGE_SIZE;
