@@ -2,7 +2,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { MAX_ROWS } from '@/lib/audit/bounds';
-import { leavesOutRows } from '@/lib/audit/changes';
+import { leavesOutRows } from '@/lib/audit/unrecorded-rows';
 import { escapeBidi } from '@/lib/core/bidi';
 import type { AuditRow } from '@/lib/audit/types';
 import { useCount } from '../quantities';

@@ -1,19 +1,6 @@
 import { type Json, compactJson, parseJson, stringOf } from '../good-job/json';
-import { MAX_ROWS, NOT_RECORDED } from './bounds';
-import type { AuditRow, FieldChange, RowChange } from './types';
-
-/** Whether the record leaves out what its rows were, because a bulk run or an act on many rows changed them. */
-export function leavesOutRows({
-  action,
-  bulkRun,
-  changes,
-  counts,
-  tooLarge,
-}: Pick<AuditRow, 'action' | 'bulkRun' | 'changes' | 'counts' | 'tooLarge'>): boolean {
-  const done = counts.done ?? 0;
-  const isLarge = bulkRun !== null || done > MAX_ROWS;
-  return done > 0 && isLarge && changes.length === 0 && !tooLarge && !action.endsWith('.export');
-}
+import { NOT_RECORDED } from './bounds';
+import type { FieldChange, RowChange } from './types';
 
 /** The rows of a record, field by field, without the fields that stayed the same; from `before` and `after` as they are stored. */
 export function readChanges(before: string | null, after: string | null): RowChange[] {

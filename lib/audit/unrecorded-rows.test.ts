@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_ROWS } from './bounds';
-import { leavesOutRows } from './changes';
+import { leavesOutRows } from './unrecorded-rows';
 
 const record = (changes: Partial<Parameters<typeof leavesOutRows>[0]>) => ({
   action: 'job.retry',
