@@ -9,15 +9,25 @@ import { RefreshNote } from '../refresh-note';
 import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { RunList } from './run-list';
 
+export function NoRuns({ text }: { text: string }) {
+  return (
+    <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+      {text}
+    </div>
+  );
+}
+
 /** A page of bulk runs, polled. `query`: its place in the list, as the URL has it. */
 export function LiveRunList({
   initial,
   query,
   label,
+  empty,
 }: {
   initial: Page<BulkRun>;
   query: string;
   label: string;
+  empty: string;
 }) {
   const { basePath } = useLive();
   const list = useRef<HTMLDivElement>(null);
@@ -35,7 +45,7 @@ export function LiveRunList({
   });
   return (
     <div ref={list}>
-      <RunList page={data} label={label} />
+      {data.rows.length === 0 ? <NoRuns text={empty} /> : <RunList page={data} label={label} />}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
     </div>
   );

@@ -1,3 +1,5 @@
+'use client';
+
 import { useTranslations } from 'next-intl';
 import { useAbsoluteTime } from '../absolute-time';
 import { Banner } from '../ui/banner';

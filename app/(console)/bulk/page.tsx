@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { LiveRunList } from '@/components/bulk/live-run-list';
+import { LiveRunList, NoRuns } from '@/components/bulk/live-run-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/queries';
@@ -41,15 +41,14 @@ export default async function BulkPage({
         <NotUnderstoodChips chips={unread} clearHref="/bulk" />
         {!ctx.bulkRuns ? (
           <Banner tone="info">{t('needsSchema')}</Banner>
-        ) : page.rows.length === 0 || unread.length > 0 ? (
-          <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-            {t('empty')}
-          </div>
+        ) : unread.length > 0 ? (
+          <NoRuns text={t('empty')} />
         ) : (
           <LiveRunList
             initial={page}
             query={String(new URLSearchParams(place ? cursorParams(place) : {}))}
             label={t('title')}
+            empty={t('empty')}
           />
         )}
       </>
