@@ -196,6 +196,31 @@ test('a reschedule into the past asks first', async ({ page }) => {
   expect((await row(site.db, 'good_jobs', id)).scheduled_at).toBe('2021-05-06T07:08:00');
 });
 
+test('a bulk reschedule into the past asks first', async ({ page }) => {
+  for (let n = 0; n < 2; n += 1)
+    await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
+  await site.open(page, '/jobs?state=scheduled');
+  await page
+    .getByRole('region', { name: en('bulk.bar') })
+    .getByRole('button', { name: en('actions.reschedule.menu') })
+    .click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
+  await dialog.getByLabel(en('actions.reschedule.time', { zone: 'UTC' })).fill('2021-05-06T07:08');
+  const confirm = dialog.getByRole('button', {
+    name: en('bulk.confirms.reschedule', { count: 2, number: '2' }),
+  });
+  await confirm.click();
+  await expect(dialog.getByRole('alert')).toHaveText(
+    en('actions.reschedule.past', { time: '2021-05-06 07:08:00 UTC' }),
+  );
+  const past = () =>
+    site.value<number>(`SELECT count(*)::int FROM good_jobs WHERE scheduled_at < '2022-01-01'`);
+  expect(await past()).toBe(0);
+  await confirm.click();
+  await expect.poll(past).toBe(2);
+});
+
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
   test('a reschedule into the past asks first', async ({ page }) => {

@@ -58,12 +58,12 @@ type DetailRow = ReadJobRow &
 /** The newest executions that are compared with the error of the job. */
 const COMPARED = 100;
 
-/** The last attempt that ended with the error of the job `j`, as `errorAttempt*` of DetailRow. */
+/** The last attempt that ended with the error of the job `j`, as `errorAttempt*` of DetailRow; a large error is not compared. */
 const errorAttempt = (gj: GoodJob): Sql => sql`LEFT JOIN LATERAL (
   SELECT e.created_at, e.number FROM (
     SELECT e.created_at, e.id, e.error, ${executionNumber(smallParams)} AS number FROM ${gj.executions} e
      WHERE e.active_job_id = j.id ORDER BY e.created_at DESC, e.id DESC LIMIT ${COMPARED}) e
-   WHERE e.error = j.error ORDER BY e.created_at DESC, e.id DESC LIMIT 1) failed ON j.error IS NOT NULL`;
+   WHERE CASE WHEN octet_length(e.error) <= ${MAX_TEXT_BYTES} THEN e.error = j.error END ORDER BY e.created_at DESC, e.id DESC LIMIT 1) failed ON j.error IS NOT NULL`;
 
 /** The first attempt of the job `j`, where a later retry has moved `created_at` behind it (GoodJob::Job#retry_job). */
 const firstAttempt = (gj: GoodJob): Sql => sql`LEFT JOIN LATERAL (
