@@ -197,8 +197,7 @@ test('a reschedule into the past asks first', async ({ page }) => {
 });
 
 test('a bulk reschedule into the past asks first', async ({ page }) => {
-  for (let n = 0; n < 2; n += 1)
-    await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
+  for (let n = 0; n < 2; n += 1) await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
   await site.open(page, '/jobs?state=scheduled');
   await page
     .getByRole('region', { name: en('bulk.bar') })
