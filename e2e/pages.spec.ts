@@ -424,6 +424,6 @@ test('the page of a run has its reason, and its filter in words', async ({ page 
   await expect(main).toContainText('修正済み #4711');
   await expect(main).toContainText(`${ja('search.fields.state')} ${ja('states.discarded')}`);
   await expect(main).toContainText(`${ja('search.fields.queue')} mailers`);
-  await expect(main).toContainText(`${ja('search.fields.label')} ${ja('search.not')} bulk`);
+  await expect(main).toContainText(`${ja('search.fields.label')} bulk 以外`);
   await expect(main).not.toContainText('queue_name=');
 });

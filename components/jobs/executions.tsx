@@ -42,13 +42,22 @@ export function Executions({ jobId, page, from }: Props) {
           {hasPages && newer === null && (
             <span className="text-soft">{t('moreExecutions', { count: rows.length })}</span>
           )}
-          {newer && <Link href={executionsHref(jobId, newer.from)}>{t('newerExecutions')}</Link>}
-          {older && <Link href={executionsHref(jobId, older.from)}>{t('olderExecutions')}</Link>}
+          {newer && (
+            <Link href={executionsHref(jobId, newer.from)} className="text-accent">
+              {t('newerExecutions')}
+            </Link>
+          )}
+          {older && (
+            <Link href={executionsHref(jobId, older.from)} className="text-accent">
+              {t('olderExecutions')}
+            </Link>
+          )}
           {firstFailure && (
             <Link
               href={executionsHref(jobId, isFailureOnPage ? from : firstFailure.id, {
                 at: firstFailure.id,
               })}
+              className="text-accent"
             >
               {t('firstFailure', { number: firstFailure.number ?? '?' })}
             </Link>
@@ -67,7 +76,9 @@ export function Executions({ jobId, page, from }: Props) {
       </ol>
       {older && (
         <p className="mt-1 text-[13px]">
-          <Link href={executionsHref(jobId, older.from)}>{t('olderExecutions')}</Link>
+          <Link href={executionsHref(jobId, older.from)} className="text-accent">
+            {t('olderExecutions')}
+          </Link>
         </p>
       )}
     </>

@@ -72,8 +72,8 @@ function Named({
   const t = useTranslations('search');
   return (
     <>
-      <span className="text-soft">{name}</span> {isNegated && <strong>{t('not')} </strong>}
-      {children}
+      <span className="text-soft">{name}</span>{' '}
+      {isNegated ? t.rich('negated', { value: () => children }) : children}
     </>
   );
 }
