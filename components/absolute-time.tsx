@@ -1,6 +1,7 @@
 'use client';
 
 import { useLocale, useTimeZone } from 'next-intl';
+import { instantMs } from '@/lib/text';
 
 /** Zones that a reader knows by a name of their own; Intl has `GMT+9` for them in most languages. */
 const ZONE_NAMES: Record<string, string> = { 'Asia/Tokyo': 'JST' };
@@ -32,7 +33,7 @@ export function useAbsoluteTime(): (iso: string) => string {
   const locale = useLocale();
   const zone = useTimeZone() ?? 'UTC';
   return (iso) => {
-    const date = new Date(iso);
+    const date = new Date(instantMs(iso));
     if (Number.isNaN(date.getTime())) return iso;
     const parts = formatFor(zone).formatToParts(date);
     const part = (type: Intl.DateTimeFormatPartTypes) =>

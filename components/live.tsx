@@ -28,6 +28,8 @@ interface Live {
   basePath: string;
   /** Something is open or chosen that must not be disturbed; call the returned function when that ends. */
   hold(): () => void;
+  /** Something on the screen is polled; call the returned function when that ends. */
+  poll(): () => void;
   /** The viewer has changed something: everything on the screen is asked for again, and shown as it then is. */
   refresh(): void;
   /** Grows with every refresh(): an answer asked for since is shown as it is, not merged into what stands there. */
@@ -41,6 +43,10 @@ interface Pace {
   setSeconds(seconds: number): void;
   /** ms until the next refresh, or false: off, held or hidden. */
   interval: number | false;
+  /** Something on the screen is polled. */
+  isPolled: boolean;
+  /** A selection, a menu or a dialog holds the refresh. */
+  isHeld: boolean;
 }
 
 // Two contexts: rows need the first alone, and must not render again whenever a menu opens.
@@ -123,10 +129,15 @@ export function LiveProvider({
   );
   const scrolling = useScrolling();
   const [holds, setHolds] = useState(0);
+  const [polls, setPolls] = useState(0);
   const refreshed = useRef(0);
   const hold = useCallback(() => {
     setHolds((n) => n + 1);
     return () => setHolds((n) => n - 1);
+  }, []);
+  const poll = useCallback(() => {
+    setPolls((n) => n + 1);
+    return () => setPolls((n) => n - 1);
   }, []);
   const refresh = useCallback(() => {
     refreshed.current += 1;
@@ -143,12 +154,19 @@ export function LiveProvider({
   const interval: number | false =
     seconds > 0 && holds === 0 && !hidden && !scrolling ? seconds * 1000 : false;
   const live = useMemo(
-    () => ({ basePath, hold, refresh, epoch }),
-    [basePath, hold, refresh, epoch],
+    () => ({ basePath, hold, poll, refresh, epoch }),
+    [basePath, hold, poll, refresh, epoch],
   );
   const pace = useMemo(
-    () => ({ seconds, choices, setSeconds, interval }),
-    [seconds, choices, interval],
+    () => ({
+      seconds,
+      choices,
+      setSeconds,
+      interval,
+      isPolled: polls > 0,
+      isHeld: holds > 0,
+    }),
+    [seconds, choices, interval, polls, holds],
   );
   return (
     <LiveContext value={live}>

@@ -3,42 +3,72 @@ import { useTranslations } from 'next-intl';
 import type { NotUnderstood } from '@/lib/filter-params';
 import { Banner } from './ui/banner';
 
+interface Problem extends NotUnderstood {
+  href?: string;
+  why?: string;
+}
+
 interface Props {
-  chips: (NotUnderstood & { href?: string; why?: string })[];
+  chips: Problem[];
+  /** Terms that the search box above shows in red: with it, only why they are not understood is said here. */
+  terms?: Problem[];
   /** Where a chip's removal leads that has no `href` of its own. */
   clearHref: string;
 }
 
 /** The conditions that could not be read, each to be removed; why the list is empty. */
-export function NotUnderstoodChips({ chips, clearHref }: Props) {
+export function NotUnderstoodChips({ chips, terms = [], clearHref }: Props) {
   const t = useTranslations('filter');
-  if (chips.length === 0) return null;
+  if (chips.length + terms.length === 0) return null;
+  const reasons = [...new Set(terms.flatMap(({ why }) => why ?? []))];
   return (
     <div className="my-3">
       <Banner tone="warning" role="alert">
         <p>{t('notUnderstoodHint')}</p>
-        <ul className="mt-1.5 flex flex-wrap gap-1.5">
-          {chips.map(({ name, value, href, why }) => (
-            <li
-              key={`${name} ${value}`}
-              className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-canvas px-2 py-0.5"
-            >
-              <span className="text-[13px] any-break">
-                <span className="font-mono">{t('notUnderstood', { name, value })}</span>
-                {why && <span className="text-soft"> {why}</span>}
-              </span>
-              <Link
-                href={href ?? clearHref}
-                prefetch={false}
-                aria-label={t('remove', { name })}
-                className="px-1 no-underline"
-              >
-                ×
-              </Link>
-            </li>
-          ))}
-        </ul>
+        {reasons.length > 0 && <p className="js-only">{reasons.join(' ')}</p>}
+        <Problems problems={chips} clearHref={clearHref} />
+        <Problems problems={terms} clearHref={clearHref} className="no-js-only" />
       </Banner>
     </div>
+  );
+}
+
+function Problems({
+  problems,
+  clearHref,
+  className = '',
+}: {
+  problems: Problem[];
+  clearHref: string;
+  className?: string;
+}) {
+  const t = useTranslations('filter');
+  if (problems.length === 0) return null;
+  return (
+    <ul className={`mt-1.5 flex flex-wrap gap-1.5 ${className}`}>
+      {problems.map(({ name, value, href, why }) => (
+        <li
+          key={`${name} ${value}`}
+          className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-canvas px-2 py-0.5"
+        >
+          <span className="text-[13px] any-break">
+            <span className="font-mono">
+              {name === 'q'
+                ? t('notUnderstoodTerm', { value })
+                : t('notUnderstood', { name, value })}
+            </span>
+            {why && <span className="text-soft"> {why}</span>}
+          </span>
+          <Link
+            href={href ?? clearHref}
+            prefetch={false}
+            aria-label={t('remove', { name })}
+            className="px-1 no-underline"
+          >
+            ×
+          </Link>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -1,7 +1,7 @@
 'use client';
 
 import { useFormatter, useNow } from 'next-intl';
-
+import { instantMs } from '@/lib/text';
 import { Tooltip } from './ui/tooltip';
 import { lazyScript } from './ui/lazy-script';
 
@@ -22,7 +22,7 @@ function closeUp(text: string): string {
 export function RelativeTime({ iso }: { iso: string }) {
   const format = useFormatter();
   const ticked = useNow({ updateInterval: TICK });
-  const date = new Date(iso);
+  const date = new Date(instantMs(iso));
   // Rows come between two ticks: what has just happened must not be told as what is to come.
   const now = date > ticked && date.getTime() - ticked.getTime() < TICK ? date : ticked;
   if (Number.isNaN(date.getTime())) return <span>{iso}</span>;

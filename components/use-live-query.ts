@@ -1,6 +1,6 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { type RefObject, useEffect, useRef, useState } from 'react';
-import { usePace } from './live';
+import { useLive, usePace } from './live';
 
 /** Whether an element is on the screen; true until the browser has said otherwise. */
 export function useOnScreen(ref: RefObject<HTMLElement | null>): boolean {
@@ -41,6 +41,7 @@ export function useLiveQuery<T>({
   wanted = true,
 }: Options<T>): UseQueryResult<T> {
   const { interval } = usePace();
+  const { poll } = useLive();
   const pace = useRef(1);
   const timed = async (signal: AbortSignal) => {
     const started = performance.now();
@@ -54,7 +55,7 @@ export function useLiveQuery<T>({
       if (!signal.aborted) pace.current = next;
     }
   };
-  return useQuery({
+  const query = useQuery({
     queryKey: key,
     queryFn: ({ signal }) => timed(signal),
     initialData: initial as T extends () => unknown ? never : T,
@@ -66,4 +67,8 @@ export function useLiveQuery<T>({
         ? interval * pace.current
         : false,
   });
+  // What is off the screen is polled again when it comes back, what is finished never.
+  const isPolled = typeof wanted === 'function' ? wanted(query.data) : true;
+  useEffect(() => (isPolled ? poll() : undefined), [isPolled, poll]);
+  return query;
 }

@@ -36,7 +36,7 @@ test('everything that matches is retried: preview, a typed number, progress, and
   const dialog = dialogOf(page, 'retry');
   await expect(dialog).toContainText(en('bulk.takesUp', { count: 1_202, number: '1,202' }));
   await expect(dialog).toContainText(en('bulk.skips.unreadable', { count: 1, number: '1' }));
-  await expect(dialog).toContainText('queue_name=default');
+  await expect(dialog).toContainText(`${en('search.fields.queue')} default`);
   await expect(dialog).toContainText(en('bulk.effects.retry'));
   // What fails after the preview is not its business.
   const late = await insertJob(site.db, DISCARDED);

@@ -35,6 +35,18 @@ export function inUtc(timestamp: string): string {
   return `${instantOf(timestamp).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0')}Z`;
 }
 
+/** The instant of a time as the console writes it, ms; NaN for other texts. JavaScript wants a sign on a year after 9999. */
+export function instantMs(time: string): number {
+  return Date.parse(time.replace(/^(\d{5,6})(?=-)/, (year) => `+${year.padStart(6, '0')}`));
+}
+
+/** A time as it is stored: `isTimestamp`, or one of a later year as the console writes it. */
+export function isStoredTime(text: string): boolean {
+  if (isTimestamp(text)) return true;
+  const [, day] = /^\d{5,6}-\d\d-(\d\d)T\d\d:\d\d:\d\d\.\d{6}Z$/.exec(text) ?? [];
+  return day !== undefined && new Date(instantMs(text)).getUTCDate() === Number(day);
+}
+
 /** Text that Postgres can hold: no NUL, and not longer than any filter of ours needs. */
 export function isFilterText(text: string): boolean {
   return text.length <= 1000 && !text.includes('\0');

@@ -14,12 +14,15 @@ export function RepairLink({
   text,
   of,
   primary = false,
+  backToJob = false,
   onAsk,
 }: {
   target: RepairTarget;
   text: string;
   of?: string;
   primary?: boolean;
+  /** Without JavaScript the repair ends on the page of the job and not on /attention. */
+  backToJob?: boolean;
   onAsk: (target: RepairTarget) => void;
 }) {
   const { basePath } = useLive();
@@ -34,7 +37,7 @@ export function RepairLink({
     );
   return (
     <a
-      href={`${basePath}/attention/repair?${new URLSearchParams(repairParams(target))}`}
+      href={`${basePath}/attention/repair?${new URLSearchParams({ ...repairParams(target), ...(backToJob ? { back: 'job' } : {}) })}`}
       className={look}
       onClick={(event) => {
         event.preventDefault();

@@ -2,6 +2,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { MAX_ROWS } from '@/lib/audit/bounds';
+import { leavesOutRows } from '@/lib/audit/unrecorded-rows';
 import { escapeBidi } from '@/lib/core/bidi';
 import type { AuditRow } from '@/lib/audit/types';
 import { useCount } from '../quantities';
@@ -94,7 +95,6 @@ function codeText(t: Translate, code: string): string {
 
 function Unfolded({ row }: { row: AuditRow }) {
   const t = useTranslations('audit');
-  const changed = (row.counts.done ?? 0) > 0 && !row.action.endsWith('.export');
   return (
     <details className="mt-0.5">
       <summary className="w-fit text-[13px] text-soft">{t('showDetails')}</summary>
@@ -112,7 +112,7 @@ function Unfolded({ row }: { row: AuditRow }) {
         {row.targetIds.length > 3 && row.targetType === 'job' && <AuditTarget row={row} all />}
         <AuditChanges changes={row.changes} />
         {row.tooLarge && <p className="mt-1 text-[13px] text-soft">{t('tooLarge')}</p>}
-        {changed && row.changes.length === 0 && !row.tooLarge && (
+        {leavesOutRows(row) && (
           <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>
         )}
         {row.details !== null && (

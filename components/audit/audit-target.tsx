@@ -1,6 +1,8 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { AuditRow } from '@/lib/audit/types';
+import { filterParts } from '@/lib/jobs/filter-parts';
+import { FilterParts } from '../jobs/filter-parts';
 import { useCount } from '../quantities';
 
 /** Ids of a record that are shown before it is unfolded. */
@@ -73,7 +75,7 @@ export function AuditTarget({
 /** The jobs of a filter, as its address has it. */
 function FilterText({ filter, batchId }: { filter: string; batchId: string | null }) {
   const t = useTranslations('audit');
-  const pairs = [...new URLSearchParams(filter)].map(([name, value]) => `${name}=${value}`);
+  const hasConditions = filterParts(filter).length > 0;
   return (
     <span className="block any-break">
       <Link
@@ -81,11 +83,10 @@ function FilterText({ filter, batchId }: { filter: string; batchId: string | nul
         prefetch={false}
         className="text-accent"
       >
-        {t(pairs.length > 0 || batchId ? 'matching' : 'everyJob')}
-      </Link>{' '}
-      <span className="font-mono text-[12.5px]">
-        {[...(batchId ? [`batch=${batchId}`] : []), ...pairs].join(' ')}
-      </span>
+        {t(hasConditions || batchId ? 'matching' : 'everyJob')}
+      </Link>
+      {batchId && <span className="block font-mono text-[12.5px] break-all">{batchId}</span>}
+      <FilterParts query={filter} />
     </span>
   );
 }

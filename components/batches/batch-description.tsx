@@ -2,9 +2,16 @@ import { useTranslations } from 'next-intl';
 import type { BatchRow } from '@/lib/batches/types';
 import { TooLarge } from '../too-large';
 
-/** What names a batch to a reader. */
-export function BatchDescription({ batch }: { batch: Pick<BatchRow, 'description' | 'tooLarge'> }) {
+/** What names a batch to a reader; a long text is cut by lines (`clamp`). */
+export function BatchDescription({
+  batch,
+  clamp = 'line-clamp-3',
+}: {
+  batch: Pick<BatchRow, 'description' | 'tooLarge'>;
+  clamp?: string;
+}) {
   const t = useTranslations('batches');
   if (batch.tooLarge && batch.description !== null) return <TooLarge />;
-  return batch.description || t('noDescription');
+  if (!batch.description?.trim()) return t('noDescription');
+  return <span className={clamp}>{batch.description}</span>;
 }

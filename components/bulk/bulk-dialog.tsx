@@ -11,6 +11,7 @@ import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
 import { actionFailed } from '../action-failed';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
+import { usePastTime } from '../jobs/use-past-time';
 import { useHold } from '../live';
 import { useBulkLimit, useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
@@ -42,6 +43,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
   const reasonRequired = useReasonRequired();
   useHold(true);
+  const questionOf = usePastTime();
 
   // Of the moment at which it was asked for: no refresh of what lies behind may change what is being confirmed.
   const { data: preview, refetch } = useQuery({
@@ -66,6 +68,8 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
       scheduledAt = zonedToUtc(String(form.get('at')), zone);
       if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
     }
+    const question = questionOf(scheduledAt);
+    if (question) return setProblem(question);
     const typed = needsNumber ? readNumber(String(form.get('typed'))) : null;
     if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
     setWorking(true);

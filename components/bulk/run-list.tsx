@@ -2,7 +2,9 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { escapeBidi } from '@/lib/core/bidi';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
+import { filterParts } from '@/lib/jobs/filter-parts';
 import type { Page } from '@/lib/paging';
+import { FilterParts } from '../jobs/filter-parts';
 import { Pager } from '../pager';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
@@ -31,7 +33,7 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
               >
                 {t(`names.${run.action}`)}
               </Link>
-              <p className="font-mono text-[13px] any-break text-soft">{what(run)}</p>
+              <RunTarget run={run} />
               <p className="text-[13px]">{t('startedBy', { viewer: escapeBidi(run.viewer) })}</p>
             </div>
             <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
@@ -52,12 +54,23 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
       </div>
     </>
   );
+}
 
-  function what({ target, filter, batchId }: BulkRun): string {
-    if (target === 'ids') return t('selectedRows');
-    const conditions = filter
-      ? [...new URLSearchParams(filter)].map(([name, value]) => `${name}=${value}`)
-      : [];
-    return [...(batchId ? [`batch ${batchId}`] : []), ...conditions].join(' ') || t('allJobs');
-  }
+function RunTarget({ run: { target, filter, batchId } }: { run: BulkRun }) {
+  const t = useTranslations('bulk');
+  const jobs = useTranslations('job');
+  const parts = target === 'filter' ? (filter ?? '') : '';
+  const isEverything = target === 'filter' && !batchId && filterParts(parts).length === 0;
+  return (
+    <div className="text-[13px] text-soft">
+      {target === 'ids' && t('selectedRows')}
+      {isEverything && t('allJobs')}
+      {batchId && (
+        <p>
+          {jobs('batch')} <span className="font-mono break-all">{batchId}</span>
+        </p>
+      )}
+      <FilterParts query={parts} />
+    </div>
+  );
 }

@@ -1,6 +1,8 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { BulkTarget } from '@/lib/bulk/types';
+import { filterParts } from '@/lib/jobs/filter-parts';
+import { FilterParts } from '../jobs/filter-parts';
 import { useCount } from '../quantities';
 
 /** Which jobs: the selected ones, a filter as it stands in the address, or a batch. */
@@ -19,7 +21,7 @@ export function TargetText({
 }) {
   const t = useTranslations('bulk');
   const count = useCount();
-  const pairs = [...new URLSearchParams(filter ?? '')].filter(([, value]) => value !== '');
+  const hasConditions = filterParts(filter ?? '').length > 0;
   const href = `${batchId ? `/batches/${batchId}` : '/jobs'}${filter ? `?${filter}` : ''}`;
   return (
     <div className="mt-3 rounded-md bg-sunken px-3 py-2">
@@ -28,19 +30,8 @@ export function TargetText({
       {target === 'batch' && <p>{t('discardedOfBatch')}</p>}
       {target === 'filter' && (
         <>
-          <p>{pairs.length === 0 ? t(batchId ? 'allOfBatch' : 'allJobs') : t('allMatching')}</p>
-          {pairs.length > 0 && (
-            <ul className="mt-1 flex flex-wrap gap-1.5">
-              {pairs.map(([name, value], n) => (
-                <li
-                  key={n}
-                  className="max-w-full rounded border border-line-strong bg-canvas px-1.5 font-mono text-[13px] any-break"
-                >
-                  {name}={value}
-                </li>
-              ))}
-            </ul>
-          )}
+          <p>{hasConditions ? t('allMatching') : t(batchId ? 'allOfBatch' : 'allJobs')}</p>
+          <FilterParts query={filter ?? ''} />
         </>
       )}
       {batchId && <p className="font-mono text-[12.5px] break-all text-soft">{batchId}</p>}

@@ -8,6 +8,7 @@ import {
   type FailureRange,
   RANGE_NAMES,
 } from '@/lib/failures/types';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { useCountText } from '../quantities';
 import { TooLarge } from '../too-large';
 import { ClassName } from '../ui/class-name';
@@ -49,7 +50,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
                 scope="row"
                 className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break"
               >
-                {by === 'class' && row.name !== null ? (
+                {by === 'class' && row.name !== null && !isBlankName(row.name) ? (
                   <Link
                     href={`/cleaner?${new URLSearchParams(failureParams(filter, { by: 'failure', jobClass: row.name, group: null }))}`}
                     prefetch={false}
@@ -80,7 +81,8 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
 
 function Name({ row }: { row: DiscardCount }) {
   const t = useTranslations('failures');
-  return row.tooLarge ? <TooLarge /> : (row.name ?? t('noName'));
+  if (row.tooLarge) return <TooLarge />;
+  return isBlankName(row.name) ? t('noName') : row.name;
 }
 
 function Cells({

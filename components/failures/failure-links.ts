@@ -5,6 +5,7 @@ import type {
   FailureRange,
   Grouping,
 } from '@/lib/failures/types';
+import { nameParams } from '@/lib/jobs/name-links';
 import { quoteValue } from '@/lib/jobs/query-tokens';
 
 /** The jobs of a group as the list's URL query: exactly those, of the failures that were looked at. `range`: those alone that failed since then. */
@@ -32,7 +33,7 @@ export function before(now: string, seconds: number): string {
 /** The jobs of a row of the tables by class and by exception, as GoodJob links them. Null: nothing names them, or not the whole of their name is known. */
 export function countHref(
   by: Grouping,
-  { name, bare, cut }: DiscardCount,
+  { name, bare, cut, tooLarge }: DiscardCount,
   range: FailureRange | null,
   isTotal: boolean,
   jobClass: string | null,
@@ -43,8 +44,9 @@ export function countHref(
     ...(jobClass === null ? {} : { job_class: jobClass }),
   };
   if (isTotal) return `/jobs?${new URLSearchParams(params)}`;
-  if (name === null || name.trim() === '' || (by === 'exception' && cut)) return null;
-  if (by === 'class') return `/jobs?${new URLSearchParams({ ...params, job_class: name })}`;
+  if (by === 'class' && !tooLarge)
+    return `/jobs?${new URLSearchParams({ ...params, ...nameParams({ class: name }) })}`;
+  if (name === null || name.trim() === '' || cut) return null;
   return `/jobs?${new URLSearchParams({ ...params, q: `error:=${bare ? `${quoted(name)},` : ''}${quoted(`${name}: `)}*` })}`;
 }
 

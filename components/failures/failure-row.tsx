@@ -7,6 +7,7 @@ import {
   type FailurePage,
   RANGE_NAMES,
 } from '@/lib/failures/types';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
@@ -47,7 +48,7 @@ export function FailureRow({ group, page, filter }: Props) {
             </Link>
           </h2>
           <p className="mt-1 flex flex-wrap items-center gap-x-3 pl-[1.4rem] text-[13px]">
-            {group.jobClass === null ? (
+            {group.jobClass === null || isBlankName(group.jobClass) ? (
               <span className="text-soft">{t('jobs.noClass')}</span>
             ) : (
               <Link

@@ -1,20 +1,24 @@
 'use client';
 
+import { useQuery } from '@tanstack/react-query';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, type RefObject, useId, useState } from 'react';
 import type { ActionResult } from '@/lib/action';
+import type { ActionWarnings } from '@/lib/good-job/action-warnings';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
 import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
 import { changeJob } from '@/lib/jobs/actions';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
-import { useHold } from '../live';
+import { fetchJson } from '../fetch-json';
+import { useHold, useLive } from '../live';
 import { useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
-import { ActionEffect, RescheduleFields } from './action-fields';
+import { ActionEffect, ActionWarningNote, RescheduleFields } from './action-fields';
 import { DESTRUCTIVE } from './action-rules';
+import { usePastTime } from './use-past-time';
 
 export interface Acted {
   id: string;
@@ -40,6 +44,16 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
   const reasonRequired = useReasonRequired();
   useHold(true);
+  const questionOf = usePastTime();
+  const { basePath } = useLive();
+  const door = `/api/jobs/${job.id}/warnings`;
+  const { data: warnings } = useQuery({
+    queryKey: [door],
+    queryFn: ({ signal }) => fetchJson<ActionWarnings>(basePath + door, signal),
+    gcTime: 0,
+    retry: false,
+  });
+  const warning = warnings?.[action];
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -49,6 +63,8 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
       scheduledAt = zonedToUtc(String(form.get('at')), zone);
       if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
     }
+    const question = questionOf(scheduledAt);
+    if (question) return setProblem(question);
     setWorking(true);
     setProblem(null);
     const result = await changeJob({
@@ -72,6 +88,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
           {t(`actions.${action}.title`)}
         </h2>
         <ActionEffect action={action} job={job} />
+        {warning && <ActionWarningNote warning={warning} />}
         {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
         <ReasonField required={reasonRequired} />
         {problem && (

@@ -1,5 +1,8 @@
 import { useTranslations } from 'next-intl';
+import type { ActionWarning } from '@/lib/good-job/action-warnings';
 import type { JobAction } from '@/lib/good-job/actions';
+import { isBlankName } from '@/lib/jobs/name-links';
+import { Banner } from '../ui/banner';
 
 /** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */
 export function ActionEffect({
@@ -16,7 +19,7 @@ export function ActionEffect({
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
         <span className="block text-[13px] text-soft">{t('actions.target')}</span>
         <span className="block font-mono text-[13px] font-semibold any-break">
-          {job.jobClass ?? t('jobs.noClass')}
+          {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
         </span>
         <span className="block font-mono text-[12.5px] break-all text-soft">{job.id}</span>
       </p>
@@ -24,19 +27,51 @@ export function ActionEffect({
   );
 }
 
-/** Now, or at a time in the viewer's zone. `at` is the suggested `datetime-local` value. */
-export function RescheduleFields({ zone, at }: { zone: string; at: string }) {
+/** What is known to keep the action from its effect. */
+export function ActionWarningNote({ warning }: { warning: ActionWarning }) {
+  const t = useTranslations('actions.warnings');
+  return (
+    <div className="mt-3">
+      <Banner tone="warning" role="status">
+        {t(warning)}
+      </Banner>
+    </div>
+  );
+}
+
+/** Now, or at a time in the viewer's zone. `at` is the suggested `datetime-local` value; `isChosen`: a time was given. */
+export function RescheduleFields({
+  zone,
+  at,
+  isChosen = false,
+}: {
+  zone: string;
+  at: string;
+  isChosen?: boolean;
+}) {
   const t = useTranslations('actions.reschedule');
   return (
     <fieldset className="mt-3 flex flex-col gap-2">
       <legend className="sr-only">{t('title')}</legend>
       <label className="flex items-center gap-2">
-        <input type="radio" name="when" value="now" defaultChecked className="accent-accent" />
+        <input
+          type="radio"
+          name="when"
+          value="now"
+          defaultChecked={!isChosen}
+          className="accent-accent"
+        />
         {t('now')}
       </label>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <label className="flex items-center gap-2">
-          <input type="radio" name="when" value="at" className="accent-accent" />
+          <input
+            type="radio"
+            name="when"
+            value="at"
+            defaultChecked={isChosen}
+            className="accent-accent"
+          />
           {t('at')}
         </label>
         <input

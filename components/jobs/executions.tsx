@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { EXECUTIONS_SHOWN, type ExecutionRow } from '@/lib/jobs/types';
+import type { ExecutionPage, ExecutionRow } from '@/lib/jobs/types';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
@@ -8,39 +8,99 @@ import { ExecutionRaw } from './execution-raw';
 import { STATE_CLASSES } from './state-badge';
 import { UnreadNote } from './unread-note';
 
-/** All attempts, newest first. */
-export function Executions({ jobId, executions }: { jobId: string; executions: ExecutionRow[] }) {
+interface Props {
+  jobId: string;
+  page: ExecutionPage;
+  /** The execution that this page starts with; null: the newest one. */
+  from: string | null;
+}
+
+/** The URL of a job whose executions start with `from`, at the execution `at`. */
+function executionsHref(
+  jobId: string,
+  from: string | null,
+  { at, all }: { at?: string; all?: string } = {},
+): string {
+  const params = new URLSearchParams({
+    ...(from ? { executions: from } : {}),
+    ...(all ? { all } : {}),
+  });
+  return `/jobs/${jobId}${params.size > 0 ? `?${params}` : ''}#${at ?? 'executions'}`;
+}
+
+/** One page of attempts, newest first. */
+export function Executions({ jobId, page, from }: Props) {
   const t = useTranslations('job');
-  if (executions.length === 0) return <p className="text-soft">{t('noExecutions')}</p>;
+  const { rows, newer, older, firstFailure } = page;
+  if (rows.length === 0) return <p className="text-soft">{t('noExecutions')}</p>;
+  const isFailureOnPage = rows.some(({ id }) => id === firstFailure?.id);
+  const hasPages = newer !== null || older !== null;
   return (
     <>
-      {executions.length === EXECUTIONS_SHOWN && (
-        <p className="mb-1 text-[13px] text-soft">
-          {t('moreExecutions', { count: executions.length })}
+      {(hasPages || (firstFailure && rows.length > 1)) && (
+        <p className="mb-1 flex flex-wrap items-baseline gap-x-4 gap-y-1 text-[13px]">
+          {hasPages && newer === null && (
+            <span className="text-soft">{t('moreExecutions', { count: rows.length })}</span>
+          )}
+          {newer && (
+            <Link href={executionsHref(jobId, newer.from)} className="text-accent">
+              {t('newerExecutions')}
+            </Link>
+          )}
+          {older && (
+            <Link href={executionsHref(jobId, older.from)} className="text-accent">
+              {t('olderExecutions')}
+            </Link>
+          )}
+          {firstFailure && (
+            <Link
+              href={executionsHref(jobId, isFailureOnPage ? from : firstFailure.id, {
+                at: firstFailure.id,
+              })}
+              className="text-accent"
+            >
+              {t('firstFailure', { number: firstFailure.number ?? '?' })}
+            </Link>
+          )}
         </p>
       )}
       <ol className="divide-y divide-line rounded-md border border-line">
-        {executions.map((execution) => (
-          <Execution key={execution.id} jobId={jobId} execution={execution} />
+        {rows.map((execution) => (
+          <Execution
+            key={execution.id}
+            jobId={jobId}
+            execution={execution}
+            showAll={executionsHref(jobId, from, { at: execution.id, all: execution.id })}
+          />
         ))}
       </ol>
+      {older && (
+        <p className="mt-1 text-[13px]">
+          <Link href={executionsHref(jobId, older.from)} className="text-accent">
+            {t('olderExecutions')}
+          </Link>
+        </p>
+      )}
     </>
   );
 }
 
-function Execution({ jobId, execution }: { jobId: string; execution: ExecutionRow }) {
+function Execution({
+  jobId,
+  execution,
+  showAll,
+}: {
+  jobId: string;
+  execution: ExecutionRow;
+  showAll: string;
+}) {
   const t = useTranslations();
   const duration = useDuration();
-  const icon: IconName = execution.state;
-  const whole = `/jobs/${jobId}?all=${execution.id}#${execution.id}`;
   return (
     <li id={execution.id} className="px-3 py-2.5">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
         <h3 className="font-semibold">{t('job.attempt', { number: execution.number ?? '?' })}</h3>
-        <span className={`badge ${STATE_CLASSES[execution.state].badge}`}>
-          <Icon name={icon} className="size-3.5" />
-          {t(`executionStates.${execution.state}`)}
-        </span>
+        <ExecutionBadge state={execution.state} />
         <span className="text-[13px] text-soft">
           <RelativeTime iso={execution.finishedAt ?? execution.createdAt} />
         </span>
@@ -83,11 +143,11 @@ function Execution({ jobId, execution }: { jobId: string; execution: ExecutionRo
         tooLarge={execution.tooLarge}
         isWhole={execution.isWhole}
         jobId={jobId}
-        showAll={whole}
+        showAll={showAll}
       />
       {execution.isCut && !execution.tooLarge && (
         <p className="mt-1 text-[13px]">
-          <Link href={whole} prefetch={false}>
+          <Link href={showAll} prefetch={false}>
             {t('job.showWhole')}
           </Link>
         </p>
@@ -95,6 +155,21 @@ function Execution({ jobId, execution }: { jobId: string; execution: ExecutionRo
       <ExecutionRaw id={execution.id} />
     </li>
   );
+}
+
+function ExecutionBadge({ state }: Pick<ExecutionRow, 'state'>) {
+  const t = useTranslations('executionStates');
+  const badge = state === 'interrupted' ? 'bg-warn-wash text-warn' : STATE_CLASSES[state].badge;
+  return (
+    <span className={`badge ${badge}`}>
+      <Icon name={executionIcon(state)} className="size-3.5" />
+      {t(state)}
+    </span>
+  );
+}
+
+export function executionIcon(state: ExecutionRow['state']): IconName {
+  return state === 'interrupted' ? 'lost' : state;
 }
 
 /** The app's own frames first; those of libraries folded. */

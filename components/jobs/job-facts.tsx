@@ -1,6 +1,7 @@
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
+import { isBlankName, nameParams } from '@/lib/jobs/name-links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
 import { UnreadNote } from './unread-note';
@@ -19,7 +20,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
       </Link>
     ) : null;
   const facts: [string, ReactNode][] = [
-    [t('jobs.columns.queue'), mono(job.queueName)],
+    [t('jobs.columns.queue'), <Queue key="queue" name={job.queueName} />],
     [t('jobs.columns.priority'), job.priority],
     [t('jobs.columns.attempts'), job.attempts],
     [
@@ -34,7 +35,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
         </span>
       ) : null,
     ],
-    [t('job.created'), time(job.createdAt)],
+    [t('job.created'), <Created key="created" job={job} />],
     [t('job.scheduled'), time(job.scheduledAt)],
     [t('job.performed'), time(job.performedAt)],
     [t('job.finished'), time(job.finishedAt)],
@@ -62,7 +63,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
       </dl>
       {job.error && (
         <div className="mt-3">
-          <h2 className="text-[13px] text-soft">{t('jobs.error')}</h2>
+          <ErrorHeading job={job} />
           <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
             {job.error}
           </p>
@@ -89,6 +90,48 @@ export function JobFacts({ job }: { job: JobDetail }) {
         />
       )}
     </section>
+  );
+}
+
+function Queue({ name }: { name: string | null }) {
+  const t = useTranslations('jobs');
+  return (
+    <Link
+      href={`/jobs?${new URLSearchParams(nameParams({ queue: name }))}`}
+      prefetch={false}
+      className="font-mono text-[13px] text-accent any-break"
+    >
+      {isBlankName(name) ? t('noQueue') : name}
+    </Link>
+  );
+}
+
+/** A retry sets `created_at` to the time of the retry (GoodJob::Job#retry_job). */
+function Created({ job: { createdAt, firstEnqueuedAt } }: { job: JobDetail }) {
+  const t = useTranslations('job');
+  return (
+    <>
+      <AbsoluteTime iso={createdAt} />
+      {firstEnqueuedAt && (
+        <span className="block text-[13px] text-soft">
+          {t.rich('createdByRetry', { at: () => <AbsoluteTime iso={firstEnqueuedAt} /> })}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** A job that was retried keeps its error until the next attempt ends. */
+function ErrorHeading({ job: { state, errorAttempt } }: { job: JobDetail }) {
+  const t = useTranslations();
+  const text = () => {
+    if (errorAttempt) return t('job.errorOfAttempt', { number: errorAttempt.number ?? '?' });
+    return t(state === 'discarded' ? 'jobs.error' : 'job.errorBeforeRetry');
+  };
+  return (
+    <h2 className="text-[13px] text-soft">
+      {text()} {errorAttempt && state !== 'discarded' && <AbsoluteTime iso={errorAttempt.at} />}
+    </h2>
   );
 }
 

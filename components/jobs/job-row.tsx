@@ -3,6 +3,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { Suspense, memo, useId, useState } from 'react';
+import { isBlankName } from '@/lib/jobs/name-links';
 import type { Column } from '@/lib/jobs/columns';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { Dismissible } from '../dismissible';
@@ -113,7 +114,7 @@ export const JobRow = memo(function JobRow({
         )}
         <div role={cell} className="job-head">
           <Link href={`/jobs/${job.id}`} prefetch={false} className="job-name">
-            {job.jobClass ?? t('jobs.noClass')}
+            {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
           </Link>
           <span className="job-id">{job.id}</span>
           {job.tooLarge ? (

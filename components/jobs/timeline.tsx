@@ -1,14 +1,17 @@
 import { useTranslations } from 'next-intl';
 import { type Step, timelineOf } from '@/lib/jobs/timeline';
-import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
+import type { ExecutionPage, JobDetail } from '@/lib/jobs/types';
 import { useDuration } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
 import { Icon, type IconName } from '../ui/icon';
+import { executionIcon } from './executions';
 
 const ICONS: Record<Step['kind'], IconName> = {
   enqueued: 'queued',
   retried_by_hand: 'retried',
   due: 'scheduled',
+  earlier_attempts: 'more',
+  later_attempts: 'more',
   waited: 'scheduled',
   backoff: 'scheduled',
   attempt: 'running',
@@ -16,7 +19,7 @@ const ICONS: Record<Step['kind'], IconName> = {
 };
 
 /** A job's life as a list: enqueue, wait, attempts, back-off, finish. */
-export function Timeline({ job, executions }: { job: JobDetail; executions: ExecutionRow[] }) {
+export function Timeline({ job, executions }: { job: JobDetail; executions: ExecutionPage }) {
   const t = useTranslations();
   const duration = useDuration();
   const text = (step: Step) => {
@@ -32,17 +35,22 @@ export function Timeline({ job, executions }: { job: JobDetail; executions: Exec
         return t(`timeline.${step.kind}`);
     }
   };
+  const steps = timelineOf(job, executions.rows, {
+    hasOlder: executions.older !== null,
+    hasNewer: executions.newer !== null,
+  });
   return (
     <ol className="flex flex-col gap-2 border-l-2 border-line pl-4">
-      {timelineOf(job, executions).map((step, n) => {
+      {steps.map((step, n) => {
         const icon: IconName =
           step.kind === 'attempt'
-            ? step.state
+            ? executionIcon(step.state)
             : step.kind === 'finished' && step.state === 'discarded'
               ? 'discarded'
               : ICONS[step.kind];
         const span = 'seconds' in step && step.seconds !== null ? duration(step.seconds) : null;
-        const quiet = step.kind === 'waited' || step.kind === 'backoff';
+        const isSpan = step.kind === 'waited' || step.kind === 'backoff';
+        const quiet = isSpan || !('at' in step);
         return (
           <li key={n} className={`flex items-start gap-2 ${quiet ? 'text-soft' : ''}`}>
             <Icon name={icon} className="mt-[3px] size-3.5" />
@@ -51,7 +59,7 @@ export function Timeline({ job, executions }: { job: JobDetail; executions: Exec
                 {text(step)}
                 {span && <span className="ml-2 whitespace-nowrap text-soft">{span}</span>}
               </p>
-              {!quiet && (
+              {!isSpan && 'at' in step && (
                 <p className="text-[12.5px] text-soft">
                   <AbsoluteTime iso={step.at} />
                 </p>

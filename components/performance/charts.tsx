@@ -1,4 +1,5 @@
 import { useFormatter, useTranslations } from 'next-intl';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { HISTOGRAM, type Performance } from '@/lib/performance/types';
 import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
@@ -46,9 +47,11 @@ export function TimeChart({
   const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
   const ranked = [...sums].sort(([, a], [, b]) => sum(b) - sum(a));
   const rest = ranked.slice(PALETTE.length);
-  const series: BarSeries[] = ranked
-    .slice(0, PALETTE.length)
-    .map(([name, values], n) => ({ name: name ?? t('noName'), look: PALETTE[n] ?? OTHER, values }));
+  const series: BarSeries[] = ranked.slice(0, PALETTE.length).map(([name, values], n) => ({
+    name: name === null || isBlankName(name) ? t('noName') : name,
+    look: PALETTE[n] ?? OTHER,
+    values,
+  }));
   if (rest.length > 0)
     series.push({
       name: t('other'),

@@ -6,6 +6,7 @@ import {
   type Sort,
   performanceParams,
 } from '@/lib/performance/filters';
+import { isBlankName } from '@/lib/jobs/name-links';
 import type { Figures, Measured, Period } from '@/lib/performance/types';
 import { useCount, useDuration } from '../quantities';
 import { ClassName } from '../ui/class-name';
@@ -133,10 +134,13 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
       <span className="block text-[12px] text-soft">{t('before', { value: text ?? never })}</span>
     );
   const cell = 'px-2 py-1.5 text-right whitespace-nowrap align-top';
-  const named = of === 'class' ? { jobClass: row.name } : { jobClass, queueName: row.name };
-  const isLinked = row.name !== null && row.name.trim() !== '';
+  const named =
+    of === 'class'
+      ? { jobClass: row.name }
+      : { jobClass: jobClass ?? undefined, queueName: row.name };
+  const isNamed = !isBlankName(row.name);
   const number = (value: number, failed: boolean) =>
-    isLinked && value > 0 ? (
+    value > 0 ? (
       <Link href={jobsHref(period, named, failed)} prefetch={false} className="text-accent">
         {about(value)}
       </Link>
@@ -149,7 +153,7 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
         scope="row"
         className="max-w-80 min-w-48 px-2 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break"
       >
-        {of === 'class' && isLinked ? (
+        {of === 'class' && isNamed ? (
           <Link
             href={classHref(row.name ?? '', performanceParams(filter, { sort: 'total' }))}
             prefetch={false}
@@ -157,8 +161,10 @@ function FiguresRow({ row, earlier, hasBefore, of, period, jobClass, filter, sam
           >
             <ClassName name={row.name ?? ''} />
           </Link>
+        ) : isNamed ? (
+          row.name
         ) : (
-          (row.name ?? t('noName'))
+          t('noName')
         )}
       </th>
       <td className={cell}>

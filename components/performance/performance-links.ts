@@ -1,16 +1,14 @@
+import { nameParams } from '@/lib/jobs/name-links';
 import type { Period } from '@/lib/performance/types';
 
-/** The jobs of which an execution began in the period, or one that failed; of a class or a queue. */
+/** The jobs of which an execution began in the period, or one that failed; of a class or a queue (absent: of any). */
 export function jobsHref(
   { from, to }: Period,
   of: { jobClass?: string | null; queueName?: string | null },
   failed = false,
 ): string {
-  return `/jobs?${new URLSearchParams({
-    ...(of.jobClass ? { job_class: of.jobClass } : {}),
-    ...(of.queueName ? { queue_name: of.queueName } : {}),
-    q: `${failed ? 'attempt_failed' : 'attempted'}:${from}..${last(to)}`,
-  })}`;
+  const q = `${failed ? 'attempt_failed' : 'attempted'}:${from}..${last(to)}`;
+  return `/jobs?${new URLSearchParams(nameParams({ class: of.jobClass, queue: of.queueName }, q))}`;
 }
 
 /** A period ends before its `to`, a range with it: a microsecond before. */

@@ -1,5 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { isBlankName } from '@/lib/jobs/name-links';
 import type { Measured } from '@/lib/performance/types';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
@@ -58,7 +59,9 @@ export function Slowest({ now }: { now: Measured }) {
                 <td className={cell}>
                   {execution.wait === null ? never : duration(execution.wait)}
                 </td>
-                <td className={`${cell} font-mono text-[13px]`}>{execution.queueName}</td>
+                <td className={`${cell} font-mono text-[13px]`}>
+                  {isBlankName(execution.queueName) ? t('noName') : execution.queueName}
+                </td>
                 <td className={cell}>
                   <RelativeTime iso={execution.createdAt} />
                 </td>

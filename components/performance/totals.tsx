@@ -39,7 +39,11 @@ export function Totals({
   const time = (value: number | null | undefined) =>
     value === null || value === undefined ? never : duration(value);
   const link = (value: number, failed: boolean) => (
-    <Link href={jobsHref(period, { jobClass }, failed)} prefetch={false} className="text-accent">
+    <Link
+      href={jobsHref(period, { jobClass: jobClass ?? undefined }, failed)}
+      prefetch={false}
+      className="text-accent"
+    >
       {about(value)}
     </Link>
   );

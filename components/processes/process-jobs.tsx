@@ -1,5 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { isBlankName } from '@/lib/jobs/name-links';
 import type { ProcessRow } from '@/lib/processes/types';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
@@ -32,9 +33,9 @@ export function ProcessJobs({ process }: { process: ProcessRow }) {
               prefetch={false}
               className="font-mono any-break text-accent no-underline hover:underline"
             >
-              {job.jobClass || jobs('noClass')}
+              {isBlankName(job.jobClass) ? jobs('noClass') : job.jobClass}
             </Link>
-            {job.queueName && <span className="chip">{job.queueName}</span>}
+            {!isBlankName(job.queueName) && <span className="chip">{job.queueName}</span>}
             <span className="text-soft">
               <RelativeTime iso={job.performedAt} />
             </span>

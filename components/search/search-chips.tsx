@@ -44,10 +44,10 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
             className="min-h-[24px] min-w-[24px] cursor-text px-1.5 py-0.5 text-left font-mono text-[13px] any-break"
           >
             {chip.problem && (
-              <span className="font-sans">
+              <>
                 <Icon name="warning" className="mr-1 size-3.5 align-[-2px]" />
-                {t('notUnderstood')}{' '}
-              </span>
+                <span className="sr-only">{t('notUnderstood')} </span>
+              </>
             )}
             {chip.text}
           </button>

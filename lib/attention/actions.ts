@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
 import { PAUSE_KINDS } from '../good-job/settings';
 import { nameText, uuidText } from '../input';
+import { isUuid } from '../text';
 import { repair } from './mutations';
 import type { RepairResult } from './types';
 
@@ -30,9 +31,9 @@ export async function repairFinding(
   return carryOut(given);
 }
 
-/** The same from the confirmation page's form, without JavaScript: answers with /attention and what became of it, as numbers only. */
+/** The same from the confirmation page's form, without JavaScript: answers with /attention, or the page of the job that it came from, and what became of it, as numbers only. */
 export async function submitRepair(sent: FormData): Promise<string> {
-  const form = readForm(sent, ['repair', 'by', 'name', 'reason'], ['id']);
+  const form = readForm(sent, ['repair', 'by', 'name', 'reason', 'back'], ['id']);
   const what = form?.get('repair') ?? null;
   const ids = form?.getAll('id') ?? [];
   const result = await carryOut(
@@ -48,8 +49,11 @@ export async function submitRepair(sent: FormData): Promise<string> {
         Object.entries(result.value.counts).map(([name, count]) => [name, String(count)]),
       )
     : { error: result.error };
+  const [id] = ids;
+  const isFromJob = form?.get('back') === 'job' && id !== undefined && isUuid(id);
+  const page = isFromJob ? `/jobs/${id}` : '/attention';
   return navigateTo(
-    `/attention?${new URLSearchParams({ did: String(what), ...outcome })}`,
+    `${page}?${new URLSearchParams({ did: String(what), ...outcome })}`,
     result.ok ? null : result.error,
   );
 }

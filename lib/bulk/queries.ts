@@ -1,9 +1,11 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { escapeBidi } from '../core/bidi';
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Cursor, type Page, toPage } from '../paging';
 import { AUDIT_EVENTS } from '../audit/audit';
+import { redactName } from '../redaction';
 import { RUNS, SAMPLES } from './run-rows';
 import type {
   BulkAction,
@@ -30,12 +32,22 @@ const columns: Sql = sql`
   j.id, j.created_at AS "createdAt", j.created_at AS "sortAt", left(j.viewer, 1000) AS viewer, j.action, j.scheduled_at AS "scheduledAt", j.target, j.filter, j.batch_id AS "batchId",
   j.cut_off_at AS "cutOffAt", j.expected, j.expected_kind AS "expectedKind", j.pause_reason AS "pauseReason", left(j.controlled_by, 1000) AS "controlledBy", j.counts,
   (SELECT (e.details ->> 'confirmed')::int FROM ${AUDIT_EVENTS} e WHERE e.id = j.audit_id) AS confirmed,
+  (SELECT left(e.reason, 2000) FROM ${AUDIT_EVENTS} e WHERE e.id = j.audit_id) AS reason,
   j.pass = 2 AS "secondTry", j.active_ms AS "activeMs", j.finished_at AS "finishedAt",
   CASE WHEN j.state = 'running' AND coalesce(j.lease_expires_at < clock_timestamp(), true) THEN 'interrupted' ELSE j.state END AS state`;
 
-function toRun({ sortAt: _, expected, expectedKind, counts, activeMs, ...run }: ReadRun): BulkRun {
+function toRun({
+  sortAt: _,
+  expected,
+  expectedKind,
+  counts,
+  activeMs,
+  reason,
+  ...run
+}: ReadRun): BulkRun {
   return {
     ...run,
+    reason: reason && escapeBidi(redactName(reason)),
     expected: { kind: expectedKind, count: Number(expected ?? 0) },
     counts: JSON.parse(counts) as OutcomeCounts,
     activeMs: Number(activeMs),

@@ -126,6 +126,19 @@ describe('a target with a parameter that no list has', () => {
       { action: 'job.retry', outcome: 'refused', error: 'bad_request' },
     ]);
   });
+  it('has the offset of the zone on each of its days, so that a run means the days that the preview did', async () => {
+    await insertJobs(gj.client, 3, { created_at: "'2026-11-29 16:00'" });
+    const day = 'q=created%3A2026-11-30';
+    const preview = async (query: string) => {
+      const { target: settled, total } = await previewBulk(gj.ctx(), 'retry', target(query));
+      return [
+        settled.kind === 'filter' && new URLSearchParams(settled.query).get('q'),
+        total.count,
+      ];
+    };
+    expect(await preview(day)).toEqual(['created:2026-11-30Z', 0]);
+    expect(await preview(`${day}&time_zone=Asia%2FTokyo`)).toEqual(['created:2026-11-30+09:00', 3]);
+  });
   it('is told from one of all jobs, which an empty filter means', async () => {
     await insertJobs(gj.client, 3);
     expect((await previewBulk(gj.ctx(), 'retry', target(''))).total.count).toBe(3);

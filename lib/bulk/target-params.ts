@@ -1,8 +1,8 @@
 import { ConsoleError } from '../errors';
-import { TERM_PARAMS } from '../jobs/terms';
+import { TERM_PARAMS, ZONE_PARAM } from '../jobs/terms';
 
 /** Parameters that choose jobs. */
-const FILTER = new Set<string>(['state', 'q', ...TERM_PARAMS]);
+const FILTER = new Set<string>(['state', 'q', ZONE_PARAM, ...TERM_PARAMS]);
 /** Parameters of a list's URL that choose a page or its looks: the page of a list sends them along, and they are dropped. */
 const NOT_OF_THE_FILTER = new Set([
   'after_id',

@@ -103,6 +103,8 @@ export interface BulkRun {
   state: RunState;
   /** Why it paused by itself; null: somebody paused it, or it does not pause. */
   pauseReason: ErrorCode | RefusalCode | null;
+  /** Why it was started, in the words of its viewer; redacted. */
+  reason: string | null;
   /** Who paused, resumed or cancelled it last. */
   controlledBy: string | null;
   counts: OutcomeCounts;

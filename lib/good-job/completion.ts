@@ -31,7 +31,7 @@ export async function continueBatch(
  * Whether an open job is among those of a batch `b`. OFFSET 0 and LIMIT keep the planner from joining, or walking,
  * everybody's open jobs: by index_good_jobs_on_batch_id or …_on_batch_callback_id it costs what the batch has at most.
  */
-const hasOpen = (gj: GoodJob, belongs: Sql, isOpen = sql`j.finished_at IS NULL`): Sql => sql`
+export const hasOpen = (gj: GoodJob, belongs: Sql, isOpen = sql`j.finished_at IS NULL`): Sql => sql`
   EXISTS (SELECT 1 FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} OFFSET 0) j WHERE ${isOpen} LIMIT 1)`;
 
 /** Seconds that a worker is given between the last job of a batch and its completion check. */

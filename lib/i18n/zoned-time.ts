@@ -36,13 +36,37 @@ export function zonedToUtc(local: string, zone: string): string | null {
   return new Date(wall - offsetAt(guess, zone)).toISOString();
 }
 
+const DAY_MS = 86_400_000;
+
+/** The first instant of a day (`2026-11-30`) in a zone, ms; its midnight may come twice, or not at all. */
+export function startOfDay(day: string, zone: string): number {
+  const wall = Date.parse(`${day}T00:00Z`);
+  const before = offsetAt(wall - DAY_MS, zone);
+  const starts = [before, offsetAt(wall + DAY_MS, zone)]
+    .map((offset) => wall - offset)
+    .filter((instant) => instant + offsetAt(instant, zone) === wall);
+  return starts.length > 0 ? Math.min(...starts) : wall - before;
+}
+
+/** An offset (ms east of UTC) as ISO 8601 has it: `+09:00`, that of UTC `Z`. */
+export function offsetText(offset: number): string {
+  const minutes = Math.round(offset / 60_000);
+  if (minutes === 0) return 'Z';
+  const two = (number: number) => String(number).padStart(2, '0');
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
+
 /** An instant as ISO 8601 with the zone's own offset, to the second: `2026-11-23T21:30+09:00`, in UTC with `Z`. */
 export function zonedIso(instant: number, zone: string): string {
-  const offset = offsetAt(instant, zone) / 60_000;
-  const local = new Date(instant + offset * 60_000).toISOString().slice(0, 19).replace(/:00$/, '');
-  if (offset === 0) return `${local}Z`;
-  const part = (minutes: number) => String(Math.floor(minutes)).padStart(2, '0');
-  return `${local}${offset < 0 ? '-' : '+'}${part(Math.abs(offset) / 60)}:${part(Math.abs(offset) % 60)}`;
+  const offset = offsetAt(instant, zone);
+  const local = new Date(instant + offset).toISOString().slice(0, 19);
+  return local.replace(/:00$/, '') + offsetText(offset);
+}
+
+/** Whether the minute of a time has ended at `now`, ms: a form gives times to the minute. */
+export function isPastMinute(iso: string, now: number): boolean {
+  return Date.parse(iso) + 60_000 <= now;
 }
 
 /** The other way: an instant as the value of a `datetime-local` in that zone, to the minute. */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
-import { zonedToUtc } from '../i18n/zoned-time';
+import { isPastMinute, zonedToUtc } from '../i18n/zoned-time';
 import { timestampText, uuidText } from '../input';
 import { isUuid } from '../text';
 import { changeJobs } from './mutations';
@@ -38,7 +38,7 @@ export async function changeJob(
 
 /** The same from the confirmation page's form, without JavaScript: answers with the job's page and what became of it. */
 export async function submitJobAction(sent: FormData): Promise<string> {
-  const form = readForm(sent, ['action', 'id', 'when', 'at', 'reason']);
+  const form = readForm(sent, ['action', 'id', 'when', 'at', 'past', 'reason']);
   const action = form?.get('action') ?? null;
   const id = form?.get('id') ?? null;
   const pageOf = (outcome: string, isGone = false) =>
@@ -46,6 +46,15 @@ export async function submitJobAction(sent: FormData): Promise<string> {
   const scheduledAt =
     form?.get('when') === 'at' ? zonedToUtc(form.get('at') ?? '', await getTimeZone()) : null;
   if (form?.get('when') === 'at' && !scheduledAt) return navigateTo(pageOf('bad_time'));
+  if (
+    action === 'reschedule' &&
+    id !== null &&
+    isUuid(id) &&
+    scheduledAt !== null &&
+    isPastMinute(scheduledAt, Date.now()) &&
+    form?.get('past') !== scheduledAt
+  )
+    return navigateTo(`/jobs/${id}/reschedule?${new URLSearchParams({ past: scheduledAt })}`);
   const result = await change(form && { action, id, scheduledAt, reason: form.get('reason') });
   if (!result.ok) return navigateTo(pageOf(result.error), result.error);
   const { outcome } = result.value;

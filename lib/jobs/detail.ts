@@ -5,11 +5,13 @@ import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { decodeActiveJobInSteps } from '../good-job/active-job-values';
 import { prettyJsonInSteps } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
+import type { GoodJob } from '../good-job/tables';
 import { judge } from '../good-job/actions';
 import { paramsProblem } from '../good-job/params';
 import { isBlank } from '../good-job/blank';
 import { HIDDEN } from '../redaction/redaction';
-import { cut } from '../text';
+import { cut, inUtc, isTimestamp } from '../text';
+import { enqueuedAtOf, executionNumber, smallParams } from './execution-params';
 import {
   ERROR_SHOWN,
   newFullTextBudget,
@@ -45,9 +47,28 @@ type DetailRow = ReadJobRow &
   > & {
     finished: boolean;
     errorPresent: boolean;
+    errorAttemptAt: string | null;
+    errorAttemptNumber: string | null;
+    firstStartedAt: string | null;
+    firstEnqueuedText: string | null;
     paramsProblem:
       'params_not_an_object' | 'params_without_job_class' | 'params_of_wrong_type' | null;
   };
+
+/** The newest executions that are compared with the error of the job. */
+const COMPARED = 100;
+
+/** The last attempt that ended with the error of the job `j`, as `errorAttempt*` of DetailRow; a large error is not compared. */
+const errorAttempt = (gj: GoodJob): Sql => sql`LEFT JOIN LATERAL (
+  SELECT e.created_at, e.number FROM (
+    SELECT e.created_at, e.id, e.error, ${executionNumber(smallParams)} AS number FROM ${gj.executions} e
+     WHERE e.active_job_id = j.id ORDER BY e.created_at DESC, e.id DESC LIMIT ${COMPARED}) e
+   WHERE CASE WHEN octet_length(e.error) <= ${MAX_TEXT_BYTES} THEN e.error = j.error END ORDER BY e.created_at DESC, e.id DESC LIMIT 1) failed ON j.error IS NOT NULL`;
+
+/** The first attempt of the job `j`, where a later retry has moved `created_at` behind it (GoodJob::Job#retry_job). */
+const firstAttempt = (gj: GoodJob): Sql => sql`LEFT JOIN LATERAL (
+  SELECT e.created_at, ${enqueuedAtOf(smallParams)} AS enqueued_at FROM ${gj.executions} e
+   WHERE e.active_job_id = j.id ORDER BY e.created_at, e.id LIMIT 1) started ON started.created_at < j.created_at`;
 
 /**
  * A job with everything its page shows but the raw JSON; null when there is none. `all`: its texts are read up to
@@ -67,8 +88,10 @@ export async function getJob(
              j.cron_at AS "cronAt", j.batch_callback_id AS "batchCallbackId", j.locked_by_id AS "lockedById",
              (SELECT p.updated_at FROM ${gj.processes} p WHERE p.id = j.locked_by_id) AS "processSeenAt",
              ${isHeld(gj)} AS held, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
-             ${boundedProblem} AS "paramsProblem"
-        FROM ${gj.jobs} j WHERE j.id = ${id}`),
+             ${boundedProblem} AS "paramsProblem",
+             failed.created_at AS "errorAttemptAt", failed.number AS "errorAttemptNumber",
+             started.created_at AS "firstStartedAt", started.enqueued_at AS "firstEnqueuedText"
+        FROM ${gj.jobs} j ${errorAttempt(gj)} ${firstAttempt(gj)} WHERE j.id = ${id}`),
   );
   if (!row) return null;
   const {
@@ -90,6 +113,8 @@ export async function getJob(
     ...(tooLarge ? { tooLarge } : {}),
     error: texts.error && (all ? error : cut(error, ERROR_SHOWN)),
     errorLength: error.length,
+    errorAttempt: errorAttemptOf(row),
+    firstEnqueuedAt: firstEnqueuedAt(row),
     createdAt,
     scheduledAt,
     performedAt,
@@ -105,6 +130,20 @@ export async function getJob(
     isWhole: all,
     retryable: isRetryable(row),
   };
+}
+
+function errorAttemptOf({
+  errorAttemptAt: at,
+  errorAttemptNumber: number,
+}: DetailRow): JobDetail['errorAttempt'] {
+  return at === null ? null : { at, number: number === null ? null : Number(number) };
+}
+
+/** As the payload of the first attempt has it, which is untrusted text; else when that attempt started. */
+function firstEnqueuedAt({ firstStartedAt, firstEnqueuedText }: DetailRow): string | null {
+  return firstStartedAt !== null && firstEnqueuedText !== null && isTimestamp(firstEnqueuedText)
+    ? inUtc(firstEnqueuedText)
+    : firstStartedAt;
 }
 
 function shortNames(

@@ -5,12 +5,15 @@ import type { Ctx } from '../ctx';
 import { secondsBetween } from '../db/durations';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
+import { isHeld } from '../good-job/locks';
 import { isLibraryFrame } from '../good-job/frames';
 import { parseJsonInSteps } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
+import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
 import { cut } from '../text';
+import { enqueuedAtOf, executionNumber, smallParams } from './execution-params';
 import {
   BYTES_OF_ELEMENT,
   ERROR_SHOWN,
@@ -25,7 +28,7 @@ import {
   wholeArray,
   wholeText,
 } from './job-texts';
-import { EXECUTIONS_SHOWN, type ExecutionRow, type TooLarge } from './types';
+import { EXECUTIONS_SHOWN, type ExecutionPage, type ExecutionRow, type TooLarge } from './types';
 
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;
@@ -47,15 +50,96 @@ type StoredExecution = Omit<
   storedBytes: number | null;
 };
 
+interface ListOptions {
+  /** The execution whose texts are read up to MAX_FULL_TEXT_BYTES, and not cut. */
+  wholeId?: string | null;
+  /** The first execution of the page; null: the newest one. */
+  from?: string | null;
+}
+
 /**
- * The newest EXECUTIONS_SHOWN executions of a job, newest first. An attempt that GoodJob itself followed with
- * another (interrupted, retried) counts as retried also when the job was discarded later. `wholeId`: the execution
- * whose texts are read up to MAX_FULL_TEXT_BYTES, and not cut.
+ * One page of executions of a job with links to the pages beside it and to its first failure. A `from` that is no
+ * execution of the job gives the first page.
+ */
+export async function pageOfExecutions(
+  ctx: Ctx,
+  jobId: string,
+  { from = null, wholeId = null }: ListOptions = {},
+): Promise<ExecutionPage> {
+  const [links, rows] = await Promise.all([
+    readLinks(ctx, jobId, from),
+    listExecutions(ctx, jobId, { from, wholeId }),
+  ]);
+  return { rows, ...links };
+}
+
+/** What a page of executions leads to. */
+async function readLinks(
+  ctx: Ctx,
+  jobId: string,
+  from: string | null,
+): Promise<Omit<ExecutionPage, 'rows'>> {
+  const { executions } = ctx.gj;
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<{
+      newer: string[];
+      older: string | null;
+      failedId: string | null;
+      failedNumber: string | null;
+    }>(sql`
+      WITH start AS (SELECT s.created_at, s.id FROM ${executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid),
+           page AS (SELECT e.id, e.created_at FROM ${executions} e WHERE ${startsAt(ctx.gj, jobId, from)}
+                     ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN + 1}),
+           failed AS (SELECT e.id, ${executionNumber(smallParams)} AS number FROM ${executions} e
+                       WHERE e.active_job_id = ${jobId} AND e.error IS NOT NULL ORDER BY e.created_at, e.id LIMIT 1)
+      SELECT ARRAY(SELECT n.id FROM ${executions} n, start
+                    WHERE n.active_job_id = ${jobId} AND (n.created_at, n.id) > (start.created_at, start.id)
+                    ORDER BY n.created_at, n.id LIMIT ${EXECUTIONS_SHOWN + 1}) AS newer,
+             CASE WHEN (SELECT count(*) FROM page) > ${EXECUTIONS_SHOWN}
+                  THEN (SELECT p.id FROM page p ORDER BY p.created_at, p.id LIMIT 1) END AS older,
+             (SELECT id FROM failed) AS "failedId", (SELECT number FROM failed) AS "failedNumber"`),
+  );
+  if (!row) return { newer: null, older: null, firstFailure: null };
+  const { newer, older, failedId, failedNumber } = row;
+  const hasNewerPages = newer.length > EXECUTIONS_SHOWN;
+  return {
+    // The page that begins with the newest execution has a URL without `from`.
+    newer:
+      newer.length > 0
+        ? { from: hasNewerPages ? (newer[EXECUTIONS_SHOWN - 1] ?? null) : null }
+        : null,
+    older: older === null ? null : { from: older },
+    firstFailure:
+      failedId === null
+        ? null
+        : { id: failedId, number: failedNumber === null ? null : Number(failedNumber) },
+  };
+}
+
+/** The executions `e` of the job, without those newer than `from`. */
+function startsAt(gj: GoodJob, jobId: string, from: string | null): Sql {
+  const all = sql`e.active_job_id = ${jobId}`;
+  if (from === null) return all;
+  const newest = sql`'infinity'::timestamp`;
+  return sql`${all} AND (e.created_at, e.id) <= (
+    coalesce((SELECT s.created_at FROM ${gj.executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid), ${newest}), ${from}::uuid)`;
+}
+
+/** The executions, where the worker of their job is gone: none of them runs. */
+export function markLostExecution(rows: ExecutionRow[], lostWorker: boolean): ExecutionRow[] {
+  return rows.map((row) =>
+    lostWorker && row.state === 'running' ? { ...row, state: 'interrupted' } : row,
+  );
+}
+
+/**
+ * EXECUTIONS_SHOWN executions of a job, newest first. An attempt that GoodJob itself followed with another
+ * (interrupted, retried) counts as retried also when the job was discarded later.
  */
 export async function listExecutions(
   ctx: Ctx,
   jobId: string,
-  { wholeId = null }: { wholeId?: string | null } = {},
+  { wholeId = null, from = null }: ListOptions = {},
 ): Promise<ExecutionRow[]> {
   const { job, rows, whole } = await ctx.db.read(async (tx) => {
     const [texts] = await tx.query<StoredTexts>(
@@ -63,7 +147,7 @@ export async function listExecutions(
     );
     return {
       job: texts,
-      rows: await readExecutions(tx, ctx, sql`e.active_job_id = ${jobId}`, MAX_TEXT_BYTES),
+      rows: await readExecutions(tx, ctx, startsAt(ctx.gj, jobId, from), MAX_TEXT_BYTES),
       whole: wholeId
         ? await readExecutions(
             tx,
@@ -93,6 +177,14 @@ export async function listExecutions(
   return shown;
 }
 
+/**
+ * Whether an execution `e` without an end may still run: it is the last one of its job `j`, and the job is running or
+ * its worker still holds it (a force-discarded job runs to its end).
+ */
+const mayStillRun = (gj: GoodJob): Sql => sql`
+  NOT EXISTS (SELECT 1 FROM ${gj.executions} n WHERE n.active_job_id = e.active_job_id AND (n.created_at, n.id) > (e.created_at, e.id))
+  AND CASE WHEN j.finished_at IS NULL THEN j.performed_at IS NOT NULL ELSE ${isHeld(gj)} END`;
+
 /** By index_good_job_executions_on_active_job_id_and_created_at. */
 function readExecutions(
   tx: Tx,
@@ -101,17 +193,12 @@ function readExecutions(
   maxBytes: number,
 ): Promise<StoredExecution[]> {
   const hasTexts = sql`(e.error <> '' OR e.error_backtrace IS NOT NULL)`;
-  // Small keys of the payload: the arguments may be all of its size.
-  const params = sql`(SELECT CASE WHEN pg_column_size(e.serialized_params) <= ${MAX_TEXT_BYTES} THEN e.serialized_params END)`;
-  // A number of 12 bytes can have 131,072 digits: it is compared and rounded, and then printed.
-  const executions = sql`(p.params -> 'executions')::numeric`;
-  const number = sql`CASE WHEN abs(${executions}) < 1e15 THEN (round(${executions}, 3) + 1)::text END`;
   return tx.query<StoredExecution>(sql`
-    SELECT e.id, CASE WHEN jsonb_typeof(p.params -> 'executions') = 'number' THEN ${number}
-                WHEN jsonb_typeof(p.params) = 'object' THEN '1' END AS number,
-           CASE WHEN e.finished_at IS NULL THEN 'running' WHEN e.error IS NULL THEN 'succeeded'
+    SELECT e.id, ${executionNumber(sql`p.params`)} AS number,
+           CASE WHEN e.finished_at IS NULL THEN CASE WHEN ${mayStillRun(ctx.gj)} THEN 'running' ELSE 'interrupted' END
+                WHEN e.error IS NULL THEN 'succeeded'
                 WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
-           CASE jsonb_typeof(p.params -> 'enqueued_at') WHEN 'string' THEN left(p.params ->> 'enqueued_at', 40) END AS "enqueuedAt",
+           ${enqueuedAtOf(sql`p.params`)} AS "enqueuedAt",
            e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt", e.finished_at AS "finishedAt",
            ${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)} AS "queueWait",
            coalesce(extract(epoch FROM e.duration)::float8, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)}) AS "runTime",
@@ -121,7 +208,7 @@ function readExecutions(
            e.process_id AS "processId", CASE WHEN ${hasTexts} THEN ${argumentsText(maxBytes, sql`e.serialized_params`)} END AS arguments,
            CASE WHEN ${hasTexts} THEN ${redaction().off ? sql`NULL::text` : customMembersText(maxBytes, sql`e.serialized_params`)} END AS "customMembers",
            pg_column_size(e.serialized_params) AS "storedBytes"
-      FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id CROSS JOIN LATERAL (SELECT ${params} AS params) p
+      FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id CROSS JOIN LATERAL (SELECT ${smallParams} AS params) p
      WHERE ${where} ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN}`);
 }
 

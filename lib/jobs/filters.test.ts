@@ -42,6 +42,22 @@ describe('parseJobFilter', () => {
   ])('prints what it has read: %s', (query) => {
     expect(print(query)).toEqual(Object.fromEntries(new URLSearchParams(query)));
   });
+  it('reads a day without an offset in the zone of the viewer, and prints it with its offset', () => {
+    const filter = parseJobFilter(new URLSearchParams('q=created:2026-11-30'), {
+      zone: 'Asia/Tokyo',
+    });
+    expect(filter.terms).toMatchObject([
+      { bounds: [{ time: { at: '2026-11-29T15:00:00.000Z' } }, { comparison: '<' }] },
+    ]);
+    expect(jobFilterParams(filter)).toEqual({ q: 'created:2026-11-30+09:00' });
+  });
+  it('reads a day without an offset in UTC, or in the zone that is sent', () => {
+    expect(print('q=created:2026-11-30')).toEqual({ q: 'created:2026-11-30Z' });
+    expect(print('q=created:2026-11-30&time_zone=Asia/Tokyo')).toEqual({
+      q: 'created:2026-11-30+09:00',
+    });
+    expect(isUnderstood(read('q=created:2026-11-30&time_zone=Mars/Base'))).toBe(false);
+  });
   it('never understands what it did not understand before', () => {
     fc.assert(
       fc.property(
@@ -74,7 +90,7 @@ describe('parseJobFilter', () => {
     expect(notUnderstoodOf(read(`state=bogus&q=statee:x&job_class=${'x'.repeat(2000)}`))).toEqual([
       { name: 'state', value: 'bogus' },
       { name: 'job_class', value: 'x'.repeat(80) },
-      { name: 'q', value: 'statee:x' },
+      { name: 'q', value: 'statee:x', reason: 'field' },
     ]);
   });
   it('knows the states that can be listed', () => {

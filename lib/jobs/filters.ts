@@ -1,11 +1,20 @@
 import type { NotUnderstood, Params } from '../filter-params';
+import { isTimeZone } from '../i18n/locales';
 import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
 import { type Cursor, PAGE_SIZE, cursorParams, parseCursor, parseLimit } from '../paging';
 import { redaction } from '../redaction/redaction';
 import { cut, isFilterText } from '../text';
 import { parseQuery, printQuery, readIds, readText } from './query-language';
 import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from './sort';
-import { FINISHED_SINCE, type MatchTerm, TERM_PARAMS, type Term, type TermParam } from './terms';
+import {
+  FINISHED_SINCE,
+  type MatchTerm,
+  type NotUnderstoodTerm,
+  TERM_PARAMS,
+  type Term,
+  type TermParam,
+  ZONE_PARAM,
+} from './terms';
 
 /** Longer than any value that is understood, and still not understood when it is printed and read again. */
 const KEPT = 1_001;
@@ -25,8 +34,11 @@ export interface JobFilter {
   notUnderstood: NotUnderstood[];
 }
 
-/** Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. */
-export function parseJobFilter(params: Params): JobFilter {
+/**
+ * Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. Days and times
+ * without an offset are in the zone that the URL names, else in `zone`: that of the viewer on a page, UTC in an API.
+ */
+export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter {
   const notUnderstood: NotUnderstood[] = [];
   const refuse = (name: string) =>
     notUnderstood.push({ name, value: cut(params.get(name) ?? '', KEPT) });
@@ -41,7 +53,10 @@ export function parseJobFilter(params: Params): JobFilter {
     if (term) terms.push(unlessHidden(term));
     else refuse(param);
   }
-  terms.push(...parseQuery(params.get('q') ?? '').map(unlessHidden));
+  const zoneParam = params.get(ZONE_PARAM) || null;
+  if (zoneParam !== null && !isTimeZone(zoneParam)) refuse(ZONE_PARAM);
+  const queryZone = isTimeZone(zoneParam) ? zoneParam : zone;
+  terms.push(...parseQuery(params.get('q') ?? '', queryZone).map(unlessHidden));
 
   const limit = parseLimit(params);
   if (limit === null) refuse('limit');
@@ -73,7 +88,7 @@ function unlessHidden(term: Term): Term {
   const isHidden =
     (term.kind === 'argument' &&
       (redaction().isSecretPath(term.path) || term.values.some(hides))) ||
-    (term.kind === 'text' && hides(term.text)) ||
+    (term.kind === 'text' && [term.text, ...term.parts].some(hides)) ||
     (term.kind === 'match' && term.values.some(hides));
   const { negated, source, param } = term;
   return isHidden ? { kind: 'not_understood', reason: 'hidden', negated, source, param } : term;
@@ -110,7 +125,7 @@ function readParam(param: TermParam, source: string): Term | null {
           };
     }
     case 'query':
-      return readText(source.trim(), common);
+      return readText([source.trim()], common);
   }
 }
 
@@ -151,17 +166,20 @@ export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): 
   return filter.terms.find((term) => term.param === param)?.source ?? null;
 }
 
-/** All that could not be read, to be shown. */
+/** All that could not be read, to be shown. `reason`: of a term. */
 export function notUnderstoodOf(
   filter: Pick<JobFilter, 'terms' | 'notUnderstood'>,
-): NotUnderstood[] {
-  const ofQuery = filter.terms
-    .filter((term) => term.kind === 'not_understood')
-    .map(({ param, source }) => ({ name: param, value: source }));
-  return [...filter.notUnderstood, ...ofQuery].map(({ name, value }) => ({
+): (NotUnderstood & { reason?: NotUnderstoodTerm['reason'] })[] {
+  const ofTerms = filter.terms.flatMap((term) =>
+    term.kind === 'not_understood'
+      ? [{ name: term.param, value: cut(term.source, SHOWN), reason: term.reason }]
+      : [],
+  );
+  const ofParams = filter.notUnderstood.map(({ name, value }) => ({
     name,
     value: cut(value, SHOWN),
   }));
+  return [...ofParams, ...ofTerms];
 }
 
 /** Whether all of it was understood. If not, its list is empty, and nothing acts on it or exports it. */

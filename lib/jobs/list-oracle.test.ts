@@ -142,6 +142,10 @@ const text = (
   what: string,
 ) => `(${['job_class', 'error', `array_to_string(labels, E'\\n')`].map((column) => `coalesce(${column}, '') ILIKE ${lit(`%${like(what)}%`)}`).join(' OR ')}
   OR coalesce((${ARGS})::text, '') ILIKE ${lit(`%${like(what)}%`)} OR coalesce((${ARGS})::text, '') ILIKE ${lit(`%${like(JSON.stringify(what).slice(1, -1))}%`)})`;
+/** A LIKE pattern, in any one text of the job. */
+const textLike = (pattern: string) =>
+  `(${['job_class', 'error', `(${ARGS})::text`].map((column) => `coalesce(${column}, '') ILIKE ${lit(`%${pattern}%`)}`).join(' OR ')}
+  OR EXISTS (SELECT FROM unnest(labels) l WHERE l ILIKE ${lit(`%${pattern}%`)}))`;
 const not = (condition: string) => `NOT coalesce(${condition}, false)`;
 const executed = (condition: string) =>
   `EXISTS (SELECT FROM good_job_executions e WHERE e.active_job_id = good_jobs.id AND ${condition})`;
@@ -233,6 +237,10 @@ const FILTERS: [Record<string, string>, string][] = [
   [{ q: 'ünïcode' }, text('Ünïcode')],
   [{ query: 'net::readtimeout with' }, text('net::readtimeout with')],
   [{ q: '-gid://app/User' }, not(text('gid://app/User'))],
+  [{ q: 'net::*timeout' }, textLike('net::%timeout')],
+  [{ q: '-net::*with' }, not(textLike('net::%with'))],
+  [{ q: '100%*' }, textLike('100\\%')],
+  [{ query: 'net::*timeout' }, text('net::*timeout')],
   [{ q: '"\\"写し\\" \\\\ 税込"' }, text('"写し" \\ 税込')],
   [{ query: '"invoice_id": 4711' }, text('"invoice_id": 4711')],
   [{ q: '%_' }, text('%_')],
@@ -366,6 +374,7 @@ describe('every filter', () => {
       '{"finished_since":"3_hours_ago"}',
       '{"q":"deadbeef99"}',
       '{"q":"error:=net*"}',
+      '{"query":"net::*timeout"}',
       '{"q":"args.0.rate:1.1"}',
     ]);
   });

@@ -89,6 +89,16 @@ describe('parseQuery', () => {
       values: ['gid://app/User/1'],
     });
   });
+  it.each([
+    ['Net::*Timeout', ['Net::', 'Timeout']],
+    ['*請求書', ['', '請求書']],
+    ['"a*b"', ['a*b']],
+    ['a\\*b', ['a*b']],
+    ['"a\\\\"*b', ['a\\', 'b']],
+    ['*', ['', '']],
+  ])('reads the stars of the word %s as any characters', (query, parts) =>
+    expect(one(query)).toMatchObject({ kind: 'text', parts, id: null }),
+  );
   it('sees where a word may be an id', () => {
     expect(one(UUID)).toMatchObject({ kind: 'text', text: UUID, id: UUID.replaceAll('-', '') });
     expect(one('D293BA0F-9b92')).toMatchObject({ kind: 'text', id: 'd293ba0f9b92' });

@@ -1,5 +1,6 @@
 import { isJobState } from '../good-job/states';
-import { inUtc, isFilterText, isTimestamp } from '../text';
+import { inUtc, isFilterText, isStoredTime, isTimestamp } from '../text';
+import { readBounds, withOffsets } from './query-times';
 import { COLON, MINUS, tokens, values } from './query-tokens';
 import {
   EXECUTION_FIELDS,
@@ -16,7 +17,6 @@ import {
   TIME_FIELDS,
   type TimeBound,
   type TimeTerm,
-  type TimeValue,
 } from './terms';
 
 /*
@@ -25,18 +25,18 @@ import {
  */
 
 const MAX_TERMS = 30;
-const UNITS: Record<string, number> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400, w: 604_800 };
-/** A hundred years: further back Postgres' arithmetic ends. */
-const LONGEST_SPAN = 3_155_760_000;
 
 const includes = <T extends string>(list: readonly T[], value: string): value is T =>
   (list as readonly string[]).includes(value);
 type Common = Pick<Term, 'negated' | 'source' | 'param'>;
 
-/** Reads a query; never throws. Words beyond MAX_TERMS are not read: together they are one term that is not understood. */
-export function parseQuery(query: string): Term[] {
+/**
+ * Reads a query; never throws. Words beyond MAX_TERMS are not read: together they are one term that is not understood.
+ * Days and times without an offset are in `zone`, and the terms have them with it.
+ */
+export function parseQuery(query: string, zone = 'UTC'): Term[] {
   const words = tokens(query);
-  const terms = words.slice(0, MAX_TERMS).map(({ text, open }) => readTerm(text, open));
+  const terms = words.slice(0, MAX_TERMS).map(({ text, open }) => readTerm(text, { open, zone }));
   if (words.length <= MAX_TERMS) return terms;
   const rest = words.slice(MAX_TERMS).map(({ text }) => text);
   return [
@@ -54,6 +54,16 @@ export function parseQuery(query: string): Term[] {
 /** The query that these terms are: what the URL says. */
 export function printQuery(terms: Pick<Term, 'source'>[]): string {
   return terms.map((term) => term.source).join(' ');
+}
+
+/** The query with an offset on each of its days and times; null: it has none without. */
+export function addOffsets(query: string, zone: string): string | null {
+  const words = tokens(query);
+  const terms = parseQuery(query, zone);
+  const isChanged = terms.some(
+    ({ kind, source }, n) => (kind === 'time' || kind === 'execution') && source !== words[n]?.text,
+  );
+  return isChanged ? printQuery(terms) : null;
 }
 
 /** `field:` of a word, and where its value begins; null when the word is none of a field. */
@@ -78,7 +88,7 @@ export function fieldOf(word: string): { name: string; path: string[]; valueAt: 
   };
 }
 
-function readTerm(source: string, open: boolean): Term {
+function readTerm(source: string, { open, zone }: { open: boolean; zone: string }): Term {
   const negated = source.length > 1 && MINUS.test(source);
   const common: Common = { negated, source, param: 'q' };
   const body = negated ? source.slice(1) : source;
@@ -91,7 +101,7 @@ function readTerm(source: string, open: boolean): Term {
   if (open) return bad('quote');
   const field = fieldOf(body);
   if (!field)
-    return readText(values(body, null)[0]?.text ?? '', { ...common }, /["“”＂]/.test(body));
+    return readText(values(body, null)[0]?.parts ?? [''], { ...common }, /["“”＂]/.test(body));
   const rest = body.slice(field.valueAt);
   if (field.name === 'args') {
     const found = values(rest).map(({ text }) => text);
@@ -102,14 +112,20 @@ function readTerm(source: string, open: boolean): Term {
   if (field.name === 'failure' && field.path.length === 0)
     return readFailure(rest, common) ?? bad('value');
   if (field.path.length > 0 || !includes(FIELDS, field.name)) return bad('field');
+  if (includes(TIME_FIELDS, field.name) || includes(EXECUTION_FIELDS, field.name)) {
+    const value = withOffsets(rest, zone);
+    const own = { ...common, source: source.slice(0, source.length - rest.length) + value };
+    return readField(field.name, value, own) ?? bad('value');
+  }
   return readField(field.name, rest, common) ?? bad('value');
 }
 
 /** A text to search for: a word of `q`, or all of GoodJob's `query`. A quoted one is never an id. */
-export function readText(text: string, common: Common, quoted = false): Term {
+export function readText(parts: string[], common: Common, quoted = false): Term {
+  const text = parts.join('*');
   return text.trim() === ''
     ? { ...common, kind: 'not_understood', reason: 'value' }
-    : { ...common, kind: 'text', text, id: quoted ? null : idDigits(text) };
+    : { ...common, kind: 'text', text, parts, id: quoted ? null : idDigits(text) };
 }
 
 /** The hex digits of a UUID or of its first 8 characters or more; null for anything else. */
@@ -170,7 +186,7 @@ function readFailure(rest: string, common: Common): FailureTerm | null {
     fingerprint === undefined ||
     common.negated ||
     !isTimestamp(since) ||
-    (until !== undefined && !isTimestamp(until))
+    (until !== undefined && !isStoredTime(until))
   )
     return null;
   return {
@@ -178,7 +194,7 @@ function readFailure(rest: string, common: Common): FailureTerm | null {
     kind: 'failure',
     fingerprint,
     since: inUtc(since),
-    until: until === undefined ? null : inUtc(until),
+    until: until !== undefined && isTimestamp(until) ? inUtc(until) : (until ?? null),
     ids: [],
   };
 }
@@ -213,50 +229,7 @@ function readNumber(field: NumberTerm['field'], rest: string, common: Common): N
     : null;
 }
 
-/**
- * `>2h` is after two hours ago, `<2026-11-01` before that day began (UTC, unless a zone is written), `>2026-11-01`
- * after it ended, `2026-11-01` that day, `2026-11-01..2026-11-02` both days and what is between them.
- */
 function withBounds<T>(text: string, termOf: (bounds: TimeBound[]) => T): T | null {
-  const rest = text.normalize('NFKC');
-  const [, sign, one = '', low, high] =
-    /^(?:(>=|<=|>|<)?((?:(?!\.\.).)*)|(.*?)\.\.(.*))$/s.exec(rest) ?? [];
-  let bounds: (TimeBound | null)[];
-  if (low !== undefined && high !== undefined)
-    bounds = [low ? bound('>=', low) : undefined, high ? bound('<=', high) : undefined].filter(
-      (one) => one !== undefined,
-    );
-  else if (sign) bounds = [bound(sign as TimeBound['comparison'], one)];
-  else bounds = dayOf(one) ? [bound('>=', one), bound('<=', one)] : [];
-  return bounds.length > 0 && bounds.every((one) => one !== null) ? termOf(bounds) : null;
-}
-
-function bound(comparison: TimeBound['comparison'], source: string): TimeBound | null {
-  const text = values(source, null)[0]?.text ?? '';
-  const day = dayOf(text);
-  if (day) {
-    const [start, end] = [day, new Date(Date.parse(day) + 86_400_000).toISOString()];
-    if (comparison === '<=') return { comparison: '<', time: { at: end } };
-    return comparison === '>'
-      ? { comparison: '>=', time: { at: end } }
-      : { comparison, time: { at: start } };
-  }
-  const time = readInstant(text);
-  return time && { comparison, time };
-}
-
-/** The start of a day that is written as one. */
-function dayOf(text: string): string | null {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00Z`) && text < '9999-12-31'
-    ? `${text}T00:00:00.000Z`
-    : null;
-}
-
-function readInstant(text: string): TimeValue | null {
-  const span = /^([+-]?)(\d{1,6})(s|min|m|h|d|w)$/.exec(text);
-  if (span) {
-    const seconds = Number(span[2]) * (UNITS[span[3] ?? ''] ?? 0);
-    return seconds <= LONGEST_SPAN ? { secondsAgo: seconds * (span[1] === '+' ? -1 : 1) } : null;
-  }
-  return isTimestamp(text) ? { at: inUtc(text) } : null;
+  const bounds = readBounds(text);
+  return bounds && termOf(bounds);
 }

@@ -42,19 +42,31 @@ export interface Value {
   text: string;
   /** The same with its stars: `*` is any characters, `\*` a star, `\\` a backslash. */
   pattern: string;
+  /** The text between its stars. `\*`, and a star in quotes, is a literal star. */
+  parts: string[];
   quoted: boolean;
+}
+
+const emptyValue = (): Value => ({ text: '', pattern: '', parts: [''], quoted: false });
+
+/** `star`: what a `*` is at this place. */
+function addToParts(parts: string[], char: string, star: 'wildcard' | 'escaped' | 'quoted'): void {
+  const last = parts.length - 1;
+  const part = parts[last] ?? '';
+  if (char === '*' && star === 'wildcard') parts.push('');
+  else parts[last] = (char === '*' && star === 'escaped' ? part.slice(0, -1) : part) + char;
 }
 
 /** The values of `a,"b, c"`; of text without a comma one, without its quotes. */
 export function values(text: string, separator: RegExp | null = COMMA): Value[] {
   const found: Value[] = [];
-  let value: Value = { text: '', pattern: '', quoted: false };
+  let value: Value = emptyValue();
   let closing = '';
   for (let at = 0; at < text.length; at += 1) {
     const char = text[at] ?? '';
     if (!closing && separator?.test(char)) {
       found.push(value);
-      value = { text: '', pattern: '', quoted: false };
+      value = emptyValue();
     } else if (!closing && CLOSING[char]) {
       closing = CLOSING[char];
       value.quoted = true;
@@ -64,6 +76,8 @@ export function values(text: string, separator: RegExp | null = COMMA): Value[] 
       const escaped = closing !== '' && char === '\\' && /["\\”＂]/.test(text[at + 1] ?? '');
       const plain = escaped ? (text[(at += 1)] ?? '') : char;
       value.text += plain;
+      const unquotedStar = text[at - 1] === '\\' ? 'escaped' : 'wildcard';
+      addToParts(value.parts, plain, closing === '' ? unquotedStar : 'quoted');
       value.pattern += closing && /[\\*]/.test(plain) ? `\\${plain}` : plain;
     }
   }
@@ -74,7 +88,7 @@ const inQuotes = (text: string) => `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 
 /** A text to search for, in quotes where the language would take it for something else. */
 export function quote(text: string): string {
-  return text === '' || /[\s"“”＂\\]|^[-－−]|^[^\s:：]*[:：]/u.test(text) ? inQuotes(text) : text;
+  return text === '' || /[\s"“”＂\\*]|^[-－−]|^[^\s:：]*[:：]/u.test(text) ? inQuotes(text) : text;
 }
 
 /** A field's value, in quotes where the language needs them. */

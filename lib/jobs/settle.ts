@@ -37,7 +37,7 @@ export async function settle(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<Set
     const minus = negated ? '-' : '';
     const asText = `${minus}"${text.replaceAll(/["\\]/g, '\\$&')}"`;
     if (as !== 'id' && as !== 'batch')
-      return { kind: 'text', text, id: null, negated, source: asText, param: 'q' };
+      return { kind: 'text', text, parts: [text], id: null, negated, source: asText, param: 'q' };
     named.push({ source: term.source, as, asText });
     return {
       kind: 'ids',

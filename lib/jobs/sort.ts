@@ -1,5 +1,5 @@
 import type { JobState } from '../good-job/states';
-import { isTimestamp } from '../text';
+import { isStoredTime } from '../text';
 
 /** Columns that an index of GoodJob's own schema keeps in order, for the states that it has. */
 export const SORT_COLUMNS = ['created', 'scheduled', 'performed', 'finished', 'priority'] as const;
@@ -43,8 +43,8 @@ export function printSort({ column, direction }: Sort): string {
 export function isSortAt(sort: Sort): (text: string) => boolean {
   return (text) => {
     if (sort.column !== 'priority')
-      return isTimestamp(text) || (text === 'infinity' && sort.column === 'finished');
+      return isStoredTime(text) || (text === 'infinity' && sort.column === 'finished');
     const [, priority = '', at = ''] = /^(-?\d{1,10})\/(.*)$/s.exec(text) ?? [];
-    return isTimestamp(at) && Math.abs(Number(priority)) <= 2_147_483_647;
+    return isStoredTime(at) && Math.abs(Number(priority)) <= 2_147_483_647;
   };
 }

@@ -50,7 +50,7 @@ export function plainCondition(
   switch (term.kind) {
     case 'text':
       return term.id === null
-        ? containsText(term.text, argumentsText)
+        ? containsText(term.parts, argumentsText)
         : idOrText(gj, term, term.id);
     case 'match':
       return matchCondition(term);
@@ -97,7 +97,7 @@ export const namedByBatch = (digits: string): Sql => inIds(sql`j.batch_id`, digi
 function idOrText(gj: GoodJob, term: TextTerm, digits: string): Sql {
   const named = (condition: Sql) => sql`EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${condition})`;
   return sql`CASE WHEN ${named(namedById(digits))} THEN ${namedById(digits)}
-    WHEN ${named(namedByBatch(digits))} THEN ${namedByBatch(digits)} ELSE ${containsText(term.text)} END`;
+    WHEN ${named(namedByBatch(digits))} THEN ${namedByBatch(digits)} ELSE ${containsText(term.parts)} END`;
 }
 
 /** Equal, or LIKE where the value has a `*`. */
@@ -130,7 +130,7 @@ function matchCondition({ field, values, whole }: MatchTerm): Sql {
         values.map((value) => {
           const pattern = wildcard(value);
           return pattern === null
-            ? contains(sql`j.error`, literal(value))
+            ? contains(sql`j.error`, [literal(value)])
             : sql`j.error ILIKE ${pattern}`;
         }),
       );

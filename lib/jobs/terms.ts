@@ -31,6 +31,9 @@ export const TERM_PARAMS = [
 ] as const;
 export type TermParam = (typeof TERM_PARAMS)[number];
 
+/** The parameter that names the zone of days and times without an offset. */
+export const ZONE_PARAM = 'time_zone';
+
 /** GoodJob's `finished_since` (JobsFilter#finished_since), in seconds. */
 export const FINISHED_SINCE: Record<string, number> = {
   '1_hour_ago': 3_600,
@@ -65,6 +68,8 @@ interface Common {
 export type TextTerm = Common & {
   kind: 'text';
   text: string;
+  /** The text between its stars, each of which is any characters; one part: a text without a star. */
+  parts: string[];
   /**
    * Lower-case hex digits when the text may be an id, or its first 8 characters or more: then the jobs with such an id
    * are meant or, when there are none, the members of that batch, and only when there are none either, the text.

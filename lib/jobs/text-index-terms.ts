@@ -5,7 +5,7 @@ import { VALUES, looseScan, sample } from './distinct-values';
 import type { IndexTerm } from './index-terms';
 import { literal, wildcard } from './term-conditions';
 import type { Term, TextTerm } from './terms';
-import { contains, containsAny, escapeLike, spellings } from './text-conditions';
+import { contains, containsAny, escapeLike, includesParts, spellings } from './text-conditions';
 import {
   type TextIndexes,
   containing,
@@ -70,7 +70,7 @@ export async function textIndexTerms(
           limit: COUNTED_ROWS,
         });
       else missing('error_text');
-    } else if (term.kind === 'text' && suitsTrigrams(indexes, term.text)) {
+    } else if (term.kind === 'text' && suitsTrigrams(indexes, term.parts.join(' '))) {
       if (indexes.arguments && indexes.error) {
         const condition = exact ? null : await byTrigrams(tx, gj, term, indexes.arguments);
         if (condition) found.terms.push(condition);
@@ -87,7 +87,7 @@ export async function textIndexTerms(
 async function byTrigrams(
   tx: Tx,
   gj: GoodJob,
-  { text }: TextTerm,
+  { parts }: TextTerm,
   args: TextIndexes['arguments'] & Sql,
 ): Promise<(IndexTerm & { labelsOfNewest: boolean }) | null> {
   if (
@@ -96,17 +96,17 @@ async function byTrigrams(
     )
   )
     return null;
-  const has = ({ value }: { value: string }) => value.toLowerCase().includes(text.toLowerCase());
+  const has = ({ value }: { value: string }) => includesParts(value, parts);
   const known = await looseScan(tx, gj, 'job_class', sql`true`, '', VALUES);
   if (known.more) return null;
   const classes = sql`j.job_class = ANY(${known.values.filter(has).map(({ value }) => value)}::text[])`;
   const labels = (await sample(tx, gj, sql`j.labels`)).filter(has).map(({ value }) => value);
   return {
-    key: JSON.stringify(['text', text]),
+    key: JSON.stringify(['text', parts]),
     condition: containsAny([
       classes,
-      contains(sql`j.error`, text),
-      ...spellings(text).map((spelling) => contains(args, spelling)),
+      contains(sql`j.error`, parts),
+      ...spellings(parts).map((spelling) => contains(args, spelling)),
       ...(labels.length > 0 ? [sql`j.labels && ${labels}::text[]`] : []),
     ]),
     limit: COUNTED_ROWS,

@@ -50,6 +50,10 @@ it.each([
   ['readTIMEOUT', 'error'],
   ['invoice::send', 'class'],
   ['請求課', 'label'],
+  ['請求書*送付', 'japanese'],
+  ['net*readTIMEOUT', 'error'],
+  ['invoice*send', 'class'],
+  ['tenant*請求課', 'label'],
   ['args.0.invoice_id:12345678901234567890', 'number'],
   ['args.0.0.0:x', 'number'],
   ['args.0.user:gid://app/User/1', 'gid'],
@@ -60,7 +64,7 @@ it.each([
   expect(page).toMatchObject({
     searched: null,
     hint: null,
-    labelsOfNewest: !/[:]/.test(q) || q.includes('::'),
+    labelsOfNewest: !q.includes(':') || q.includes('::'),
   });
 });
 it.each([

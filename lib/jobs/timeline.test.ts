@@ -75,3 +75,15 @@ it('tells when a job was due that was enqueued for a time', () => {
     { kind: 'waited', at: at(30), seconds: 1 },
   ]);
 });
+it('starts and ends with the attempts of the other pages where the list is one page of several', () => {
+  const executions = [attempt(4, 3, 20, 21, 'retried'), attempt(3, 0, 2, 3, 'retried')];
+  const discarded = job({ finishedAt: at(50), state: 'discarded' });
+  expect(kinds(timelineOf(discarded, executions, { hasOlder: true, hasNewer: true }))).toEqual([
+    'earlier_attempts',
+    'waited',
+    'attempt',
+    'backoff',
+    'attempt',
+    'later_attempts',
+  ]);
+});

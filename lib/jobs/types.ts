@@ -102,6 +102,10 @@ export interface JobDetail extends JobRow {
   argumentsLength: number;
   /** Characters of the redacted error. */
   errorLength: number;
+  /** The last attempt that ended with this error; null: none of the newest attempts did. */
+  errorAttempt: { at: string; number: number | null } | null;
+  /** Where a retry has moved `createdAt`: when the first attempt was enqueued, else started. */
+  firstEnqueuedAt: string | null;
   /** "Show all": nothing is cut, and a text that was not read cannot be shown at all. */
   isWhole: boolean;
   /** Some of them are hidden. */
@@ -112,14 +116,29 @@ export interface JobDetail extends JobRow {
 /** Raw JSON, or its bytes where it is too large to be shown (null: too large to be measured). */
 export type RawText = { text: string } | { tooLarge: number | null };
 
-/** Executions a page lists; a job with more has been retried by hand for weeks. */
+/** Executions a page lists. */
 export const EXECUTIONS_SHOWN = 100;
+
+export interface FirstFailure {
+  id: string;
+  number: number | null;
+}
+
+/** A page of executions, newest first; `from` is the execution that a neighbouring page starts with (null: the newest). */
+export interface ExecutionPage {
+  rows: ExecutionRow[];
+  newer: { from: string | null } | null;
+  older: { from: string } | null;
+  /** The oldest execution that failed. */
+  firstFailure: FirstFailure | null;
+}
 
 export interface ExecutionRow {
   id: string;
   /** `serialized_params.executions` + 1. */
   number: number | null;
-  state: 'running' | 'succeeded' | 'retried' | 'discarded';
+  /** `interrupted`: it never ended, and nobody runs it any more. */
+  state: 'running' | 'interrupted' | 'succeeded' | 'retried' | 'discarded';
   createdAt: string;
   /** When this attempt was enqueued, as its payload says; untrusted text. */
   enqueuedAt: string | null;

@@ -4,6 +4,7 @@ import { LOCAL } from '../../lib/auth/viewer';
 import { isDemoDatabase } from '../../lib/demo-database';
 import type { Env } from '../../lib/env';
 import { createLimit } from '../rate-limits';
+import { isActivity } from './activity';
 import { LocalSessions } from './local-session';
 import { takeAway, withoutBlanks } from './one-header';
 import { safeReturnPath, withReturnPath } from './return-path';
@@ -79,9 +80,7 @@ export function createLocalAccess(
 
   return {
     async authenticate(request) {
-      // What refreshes by itself is no sign of somebody who is there.
-      const polls = request.method === 'GET' && request.url?.startsWith(`${basePath}/api/`);
-      const signedIn = isSignedIn(request, !polls);
+      const signedIn = isSignedIn(request, isActivity(request, basePath));
       hideCookies(request);
       if (signedIn || (demo && (await isDemoDatabase(now()))))
         return {

@@ -6,6 +6,7 @@ import type { Env } from '../../lib/env';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import type { SignInLimit } from '../rate-limits';
 import type { AuthRefused, Authenticator, DoorAnswer } from './types';
+import { isActivity } from './activity';
 import { BACKCHANNEL_LOGOUT_PATH, createBackchannelLogout } from './backchannel-logout';
 import { identityOf, leftGroupsOut } from './claims';
 import { authCookieValues, authCookies, cookieJar } from './cookies';
@@ -204,9 +205,7 @@ export function createOidc(
           kind: 'sign_in',
           location: withReturnPath(`${basePath}/auth/sign-in`, request.url ?? ''),
         };
-      // What refreshes by itself is no sign of somebody who is there.
-      const polls = request.method === 'GET' && request.url?.startsWith(`${basePath}/api/`);
-      const setCookie = polls ? null : await sessions.touch(session);
+      const setCookie = isActivity(request, basePath) ? await sessions.touch(session) : null;
       return {
         kind: 'identity',
         identity: session.identity,

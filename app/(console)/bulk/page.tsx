@@ -1,12 +1,12 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { RunList } from '@/components/bulk/run-list';
+import { LiveRunList, NoRuns } from '@/components/bulk/live-run-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/queries';
 import { requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
-import { parseCursor } from '@/lib/paging';
+import { cursorParams, parseCursor } from '@/lib/paging';
 import { cut } from '@/lib/text';
 import { guardPage } from '../guard';
 
@@ -33,19 +33,23 @@ export default async function BulkPage({
             },
           ]
         : [];
-    const page = await listRuns(ctx, cursor === 'not_understood' ? null : cursor);
+    const place = cursor === 'not_understood' ? null : cursor;
+    const page = await listRuns(ctx, place);
     return (
       <>
         <h1 className="mb-3 text-xl font-semibold">{t('title')}</h1>
         <NotUnderstoodChips chips={unread} clearHref="/bulk" />
         {!ctx.bulkRuns ? (
           <Banner tone="info">{t('needsSchema')}</Banner>
-        ) : page.rows.length === 0 || unread.length > 0 ? (
-          <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-            {t('empty')}
-          </div>
+        ) : unread.length > 0 ? (
+          <NoRuns text={t('empty')} />
         ) : (
-          <RunList page={page} label={t('title')} />
+          <LiveRunList
+            initial={page}
+            query={String(new URLSearchParams(place ? cursorParams(place) : {}))}
+            label={t('title')}
+            empty={t('empty')}
+          />
         )}
       </>
     );

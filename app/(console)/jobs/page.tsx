@@ -39,6 +39,7 @@ import { shownColumns } from '@/lib/jobs/shown-columns';
 import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
 import { cut } from '@/lib/text';
 import { guardPage, unlessCut } from '../guard';
+import { queryZone } from '../query-zone';
 
 const PATH = '/jobs';
 
@@ -51,11 +52,13 @@ export default async function JobsPage({
 }: {
   searchParams: Promise<Record<string, string | string[] | undefined>>;
 }) {
-  const given = paramsOf(await searchParams);
+  const all = await searchParams;
+  const given = paramsOf(all);
   return guardPage(async () => {
+    const zone = await queryZone(PATH, all);
     const ctx = await requireCtx();
     const t = await getTranslations('jobs');
-    const filter = parseJobFilter(given);
+    const filter = parseJobFilter(given, { zone });
     const jar = await cookies();
     const { columns, hidden } = shownColumns(
       given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value,
@@ -111,7 +114,7 @@ export default async function JobsPage({
           <SearchHelp />
         </SearchBox>
         <SearchForm {...search} />
-        <NotUnderstoodChips chips={[...ofParams, ...problems]} clearHref={PATH} />
+        <NotUnderstoodChips chips={ofParams} terms={problems} clearHref={PATH} />
         {hidden.length > 0 && (
           <div className="my-3">
             <Banner tone="warning">

@@ -14,8 +14,10 @@ export default async function RepairPage({
 }: {
   searchParams: Promise<Record<string, string | string[] | undefined>>;
 }) {
-  const target = readRepairTarget(paramsOf(await searchParams));
+  const given = paramsOf(await searchParams);
+  const target = readRepairTarget(given);
   if (!target) return missingPage();
+  const jobId = given.get('back') === 'job' && target.repair === 'release_jobs' && target.ids?.[0];
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations(`attention.repairs.${target.repair}`);
@@ -23,11 +25,12 @@ export default async function RepairPage({
       <ConfirmPage
         title={t('title')}
         action={submitRepair}
-        back="/attention"
+        back={jobId ? `/jobs/${jobId}` : '/attention'}
         confirm={t('confirm')}
         denied={denialsOf(ctx)[PERMISSION_OF[target.repair]]}
       >
         <TargetInputs target={target} />
+        {jobId && <input type="hidden" name="back" value="job" />}
         <RepairEffect target={target} />
       </ConfirmPage>
     );

@@ -26,6 +26,7 @@ import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import { listCallbackJobs } from '@/lib/jobs/list';
 import { isUuid } from '@/lib/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
+import { queryZone } from '../../query-zone';
 
 /** A batch of at most so many jobs is counted with the page; a larger one by a request of its own. */
 const COUNTED_WITH_PAGE = 1_000;
@@ -43,12 +44,14 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function BatchPage({ params, searchParams }: Props) {
   const { id } = await params;
-  const given = paramsOf(await searchParams);
+  const all = await searchParams;
+  const given = paramsOf(all);
   if (!isUuid(id)) return missingPage();
   return guardPage(async () => {
+    const zone = await queryZone(`/batches/${id}`, all);
     const ctx = await requireCtx();
     const [t, audit] = [await getTranslations('batch'), await getTranslations('audit')];
-    const filter = parseJobFilter(given);
+    const filter = parseJobFilter(given, { zone });
     // All at once: each is a short transaction of its own, and none waits for another.
     const asked = getBatch(ctx, id);
     const [found, status, callbacks, jobs, history] = await Promise.all([

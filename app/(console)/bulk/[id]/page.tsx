@@ -60,6 +60,12 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
           <dd>
             <AbsoluteTime iso={run.createdAt} /> {t('bulk.startedBy', { viewer: run.viewer })}
           </dd>
+          {run.reason && (
+            <>
+              <dt className="text-soft">{t('audit.reason')}</dt>
+              <dd className="whitespace-pre-wrap any-break">{run.reason}</dd>
+            </>
+          )}
           <dt className="text-soft">{t('bulk.cutOffName')}</dt>
           <dd>{t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={run.cutOffAt} /> })}</dd>
           {run.action === 'reschedule' && (

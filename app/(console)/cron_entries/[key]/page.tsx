@@ -27,6 +27,7 @@ import {
 } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/job-list';
 import { guardPage, guardPart, missingPage } from '../../guard';
+import { queryZone } from '../../query-zone';
 
 interface Props {
   params: Promise<{ key: string }>;
@@ -41,14 +42,16 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function CronEntryPage({ params, searchParams }: Props) {
   const key = keyOfSegment((await params).key);
-  const given = paramsOf(await searchParams);
+  const all = await searchParams;
+  const given = paramsOf(all);
   if (key === null) return missingPage();
   return guardPage(async () => {
+    const zone = await queryZone(`/cron_entries/${encodeURIComponent(key)}`, all);
     const ctx = await requireCtx();
     const t = await getTranslations('cron');
     const [entry, jobs] = await Promise.all([
       getCronEntry(ctx, key, t('none')),
-      guardPart(() => jobsOf(ctx, key, given)),
+      guardPart(() => jobsOf(ctx, key, given, zone)),
     ]);
     if (!entry) return missingPage();
     return (
@@ -78,9 +81,12 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
 }
 
 /** The key's jobs, filtered and acted on as in the list of all jobs; that they are of this key is no condition to take away. */
-async function jobsOf(ctx: Ctx, key: string, given: Params) {
+async function jobsOf(ctx: Ctx, key: string, given: Params, zone: string) {
   const t = await getTranslations();
-  const filter = parseJobFilter({ get: (name) => (name === 'cron_key' ? key : given.get(name)) });
+  const filter = parseJobFilter(
+    { get: (name) => (name === 'cron_key' ? key : given.get(name)) },
+    { zone },
+  );
   const own = (one: JobFilter): JobFilter => ({
     ...one,
     terms: one.terms.filter(({ param }) => param !== 'cron_key'),
@@ -88,6 +94,11 @@ async function jobsOf(ctx: Ctx, key: string, given: Params) {
   const path = `/cron_entries/${encodeURIComponent(key)}`;
   const href = (one: JobFilter) => `${path}?${new URLSearchParams(jobFilterParams(own(one)))}`;
   const understood = isUnderstood(filter);
+  const why = await getTranslations('search.problems');
+  const problems = notUnderstoodOf(own(filter)).map(({ reason, ...problem }) => ({
+    ...problem,
+    why: reason && why(reason),
+  }));
   const params = jobFilterParams(own(filter));
   const search = { path, params, chips: own(filter).terms.map(chipOf) };
   const query = String(
@@ -98,7 +109,11 @@ async function jobsOf(ctx: Ctx, key: string, given: Params) {
     <PollParts initial={understood ? page : null}>
       <SearchBox {...search} />
       <SearchForm {...search} />
-      <NotUnderstoodChips chips={notUnderstoodOf(own(filter))} clearHref={path} />
+      <NotUnderstoodChips
+        chips={problems.filter((problem) => !problem.why)}
+        terms={problems.filter((problem) => problem.why)}
+        clearHref={path}
+      />
       <StateTabs
         tabs={[null, ...JOB_STATES].map((state) => ({
           state,

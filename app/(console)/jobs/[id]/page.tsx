@@ -1,6 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { History } from '@/components/audit/history';
+import { RepairNotice } from '@/components/attention/repair-notice';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
 import { DidNotice } from '@/components/jobs/did-notice';
@@ -10,14 +11,19 @@ import { JobArguments } from '@/components/jobs/job-arguments';
 import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
+import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
+import { MoreMessages } from '@/components/shell/more-messages';
 import { historyOf } from '@/lib/audit/queries';
+import { RefreshOnChange } from '@/components/refresh-on-change';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { paramsOf } from '@/lib/filter-params';
 import { getJob } from '@/lib/jobs/detail';
-import { listExecutions } from '@/lib/jobs/executions';
+import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { getRawJob } from '@/lib/jobs/raw';
+import { getJobVersion } from '@/lib/jobs/version';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
 import { isUuid } from '@/lib/text';
@@ -52,29 +58,42 @@ export default async function JobPage({ params, searchParams }: Props) {
     const ctx = await requireCtx();
     const t = await getTranslations();
     const whole = given.get('all') ?? '';
-    const [job, executions, raw, history] = await Promise.all([
+    const fromParam = given.get('executions') ?? '';
+    const from = isUuid(fromParam) ? fromParam : null;
+    // First: a change while the page is read must show as a change.
+    const version = await getJobVersion(ctx, id);
+    if (!version) return missingPage();
+    const [job, page, raw, history] = await Promise.all([
       getJob(ctx, id, { all: whole === '1' }),
-      listExecutions(ctx, id, { wholeId: isUuid(whole) ? whole : null }),
+      pageOfExecutions(ctx, id, { from, wholeId: isUuid(whole) ? whole : null }),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
       guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return missingPage();
+    const executions = { ...page, rows: markLostExecution(page.rows, job.lostWorker) };
     return (
       <>
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
         <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
           <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
-            {job.jobClass ?? t('jobs.noClass')}
+            {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
           </h1>
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>
+        <RefreshOnChange door={`/api/jobs/${id}/version`} version={version.version} />
         <DidNotice params={given} />
+        <RepairNotice params={given} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
           <JobActions
             job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }}
           />
         </section>
+        {job.lostWorker && (
+          <MoreMessages>
+            <ReleaseJob jobId={job.id} isLocked={job.lockedById !== null} />
+          </MoreMessages>
+        )}
         <JobFacts job={job} />
         <section aria-labelledby="arguments" className="mt-6">
           <div className="mb-1 flex items-center justify-between">
@@ -86,7 +105,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             )}
           </div>
           <JobArguments job={job} />
-          {hasHidden(job, executions) && (
+          {hasHidden(job, executions.rows) && (
             <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />
           )}
         </section>
@@ -95,7 +114,7 @@ export default async function JobPage({ params, searchParams }: Props) {
             <h2 id="executions" className="mb-2 text-base font-semibold">
               {t('job.executions')}
             </h2>
-            <Executions jobId={job.id} executions={executions} />
+            <Executions jobId={job.id} page={executions} from={from} />
           </section>
           <section aria-labelledby="timeline" className="min-w-0">
             <h2 id="timeline" className="mb-2 text-base font-semibold">

@@ -1,32 +1,42 @@
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
-import { ActionEffect, RescheduleFields } from '@/components/jobs/action-fields';
+import { ActionEffect, ActionWarningNote, RescheduleFields } from '@/components/jobs/action-fields';
+import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { DESTRUCTIVE } from '@/components/jobs/action-rules';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { JOB_ACTIONS } from '@/lib/good-job/actions';
+import { paramsOf } from '@/lib/filter-params';
 import { utcToZoned } from '@/lib/i18n/zoned-time';
 import { submitJobAction } from '@/lib/jobs/actions';
 import { getJob } from '@/lib/jobs/detail';
-import { isUuid } from '@/lib/text';
+import { getActionWarnings } from '@/lib/jobs/warnings';
+import { isTimestamp, isUuid } from '@/lib/text';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a job where there is no JavaScript. */
 export default async function JobActionPage({
   params,
+  searchParams,
 }: {
   params: Promise<{ id: string; action: string }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
 }) {
   const { id, action: name } = await params;
+  const past = paramsOf(await searchParams).get('past');
   const action = JOB_ACTIONS.find((one) => one === name);
   if (!isUuid(id) || !action) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
-    const [t, zone, job] = await Promise.all([
+    const [t, zone, job, warnings] = await Promise.all([
       getTranslations('actions'),
       getTimeZone(),
       getJob(ctx, id),
+      getActionWarnings(ctx, id),
     ]);
     if (!job) return missingPage();
+    const warning = warnings[action];
+    const pastTime = past !== null && isTimestamp(past) ? past : null;
+    const suggested = pastTime ? Date.parse(pastTime) : Date.now() + 3_600_000;
     return (
       <ConfirmPage
         title={t(`${action}.title`)}
@@ -39,9 +49,15 @@ export default async function JobActionPage({
         <input type="hidden" name="id" value={id} />
         <input type="hidden" name="action" value={action} />
         <ActionEffect action={action} job={job} />
+        {warning && <ActionWarningNote warning={warning} />}
         {action === 'reschedule' && (
-          <RescheduleFields zone={zone} at={utcToZoned(new Date().getTime() + 3_600_000, zone)} />
+          <RescheduleFields
+            zone={zone}
+            at={utcToZoned(suggested, zone)}
+            isChosen={pastTime !== null}
+          />
         )}
+        {action === 'reschedule' && pastTime && <PastTimeQuestion at={pastTime} />}
       </ConfirmPage>
     );
   });

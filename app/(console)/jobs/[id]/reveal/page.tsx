@@ -5,6 +5,7 @@ import { RevealForm } from '@/components/jobs/reveal-form';
 import { ReasonField } from '@/components/reason-field';
 import { Banner } from '@/components/ui/banner';
 import { Button } from '@/components/ui/button';
+import { isBlankName } from '@/lib/jobs/name-links';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { env } from '@/lib/env';
 import { getJob } from '@/lib/jobs/detail';
@@ -65,7 +66,7 @@ export default async function RevealPage({ params }: { params: Promise<{ id: str
         <div className="mx-auto max-w-3xl py-4">
           <h1 className="text-xl font-semibold">{t('reveal.title')}</h1>
           <p className="mt-1 font-mono text-[13px] any-break">
-            {job.jobClass ?? t('jobs.noClass')}
+            {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
           </p>
           <p className="mt-3">{t('reveal.effect')}</p>
           {denied && (

@@ -1,0 +1,24 @@
+import { getTimeZone } from 'next-intl/server';
+import { redirect } from 'next/navigation';
+import { paramsOf } from '@/lib/filter-params';
+import { isTimeZone } from '@/lib/i18n/locales';
+import { addOffsets } from '@/lib/jobs/query-language';
+import { ZONE_PARAM } from '@/lib/jobs/terms';
+
+type SearchParams = Record<string, string | string[] | undefined>;
+
+/**
+ * The zone of the days and times of `q` that have no offset: the viewer's. Redirects a URL that has such to the one that
+ * has their offsets, so that links, previews and bulk actions mean the same days to everybody.
+ */
+export async function queryZone(path: string, searchParams: SearchParams): Promise<string> {
+  const pageParams = paramsOf(searchParams);
+  const zoneParam = pageParams.get(ZONE_PARAM);
+  const zone = isTimeZone(zoneParam) ? zoneParam : await getTimeZone();
+  const q = addOffsets(pageParams.get('q') ?? '', zone);
+  if (q === null) return zone;
+  const params = Object.keys(searchParams)
+    .filter((name) => name !== ZONE_PARAM)
+    .map((name) => [name, name === 'q' ? q : (pageParams.get(name) ?? '')]);
+  redirect(`${path}?${new URLSearchParams(params)}`);
+}

@@ -1,0 +1,52 @@
+'use client';
+
+import { useRef } from 'react';
+import type { BulkRun } from '@/lib/bulk/types';
+import type { Page } from '@/lib/paging';
+import { fetchJson } from '../fetch-json';
+import { useLive } from '../live';
+import { RefreshNote } from '../refresh-note';
+import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { RunList } from './run-list';
+
+export function NoRuns({ text }: { text: string }) {
+  return (
+    <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+      {text}
+    </div>
+  );
+}
+
+/** A page of bulk runs, polled. `query`: its place in the list, as the URL has it. */
+export function LiveRunList({
+  initial,
+  query,
+  label,
+  empty,
+}: {
+  initial: Page<BulkRun>;
+  query: string;
+  label: string;
+  empty: string;
+}) {
+  const { basePath } = useLive();
+  const list = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(list);
+  const door = `/api/bulk${query ? `?${query}` : ''}`;
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = useLiveQuery<Page<BulkRun>>({
+    key: [door],
+    fetch: (signal) => fetchJson<Page<BulkRun>>(basePath + door, signal),
+    initial,
+    wanted: onScreen,
+  });
+  return (
+    <div ref={list}>
+      {data.rows.length === 0 ? <NoRuns text={empty} /> : <RunList page={data} label={label} />}
+      {error && <RefreshNote at={dataUpdatedAt} error={error} />}
+    </div>
+  );
+}

@@ -1,0 +1,66 @@
+'use client';
+
+import { useRouter } from 'next/navigation';
+import { useTranslations } from 'next-intl';
+import { useEffect, useRef, useState } from 'react';
+import type { RepairTarget } from '@/lib/attention/types';
+import { RepairDialog, type Repaired } from '../attention/repair-dialog';
+import { RepairLink } from '../attention/repair-link';
+import { RepairOutcome } from '../attention/repair-outcome';
+import { useLive } from '../live';
+import { Icon } from '../ui/icon';
+
+/** Releases a job whose worker is gone. `isLocked`: the row still names that worker, which keeps others away. */
+export function ReleaseJob({ jobId, isLocked }: { jobId: string; isLocked: boolean }) {
+  const t = useTranslations();
+  const { refresh } = useLive();
+  const router = useRouter();
+  const [isAsking, setAsking] = useState(false);
+  const [repaired, setRepaired] = useState<Repaired | null>(null);
+  const outcome = useRef<HTMLDivElement>(null);
+  // The button is gone after the release, so the focus goes to the outcome.
+  useEffect(() => outcome.current?.focus(), [repaired]);
+  const target: RepairTarget = { repair: 'release_jobs', ids: [jobId] };
+  const result = repaired?.result;
+  return (
+    <section
+      aria-label={t('states.lostWorker')}
+      className="mt-3 flex flex-col gap-2 rounded-md border border-line bg-warn-wash px-3 py-2"
+    >
+      <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
+        <p className="flex items-start gap-1.5">
+          <Icon name="lost" className="mt-[3px] text-warn" />
+          {t(isLocked ? 'job.lockedByLostWorker' : 'job.waitsForWorker')}
+        </p>
+        {isLocked && (
+          <RepairLink
+            target={target}
+            text={t('attention.repairs.release_jobs.menu')}
+            backToJob
+            onAsk={() => setAsking(true)}
+          />
+        )}
+      </div>
+      {result && (
+        <div ref={outcome} tabIndex={-1} role="status">
+          {result.ok ? (
+            <RepairOutcome repair="release_jobs" counts={result.value.counts} />
+          ) : (
+            <p className="text-danger">{t(`errors.${result.error}`)}</p>
+          )}
+        </div>
+      )}
+      {isAsking && (
+        <RepairDialog
+          target={target}
+          onClose={() => setAsking(false)}
+          onRepaired={(done) => {
+            setRepaired(done);
+            router.refresh();
+            refresh();
+          }}
+        />
+      )}
+    </section>
+  );
+}

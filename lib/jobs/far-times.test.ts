@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { groupQuery } from '@/components/failures/failure-links';
+import { insertJobs } from '@/test/harness/many-rows';
+import { insertJob } from '@/test/harness/rows';
+import { TestConsole } from '@/test/harness/test-console';
+import { parseFailureFilter } from '../failures/filters';
+import { listFailures } from '../failures/queries';
+import { type Cursor, cursorParams } from '../paging';
+import { getJob } from './detail';
+import { isUnderstood, parseJobFilter } from './filters';
+import { listJobs } from './job-list';
+import { timelineOf } from './timeline';
+
+let console_: TestConsole;
+beforeAll(async () => void (console_ = await TestConsole.open('far_times')));
+afterAll(() => console_.close());
+
+const FAR = '29999-12-31 23:59:59';
+
+it('pages through jobs that are scheduled for the year 29999', async () => {
+  const ids = await insertJobs(console_.client, 25, {
+    scheduled_at: `'${FAR}'`,
+    performed_at: 'NULL',
+    finished_at: 'NULL',
+    error: 'NULL',
+  });
+  const read: string[] = [];
+  let cursor: Cursor | null = null;
+  do {
+    const place = cursor ? cursorParams(cursor) : {};
+    const filter = parseJobFilter(
+      new URLSearchParams({ state: 'scheduled', limit: '10', ...place }),
+    );
+    expect(isUnderstood(filter)).toBe(true);
+    const page = await listJobs(console_.ctx(), filter);
+    read.push(...page.rows.map(({ id }) => id));
+    cursor = page.next;
+  } while (cursor && read.length < 100);
+  expect(read.sort()).toEqual(ids.sort());
+});
+
+it('has a page of a job that is scheduled for the year 29999', async () => {
+  const id = await insertJob(console_.client, { scheduled_at: FAR });
+  const job = await getJob(console_.ctx(), id);
+  expect(job).toMatchObject({ state: 'scheduled', scheduledAt: '29999-12-31T23:59:59.000000Z' });
+  expect(job && timelineOf(job, [])).toMatchObject([{ kind: 'enqueued' }, { kind: 'due' }]);
+});
+
+it('links a group of failures that are retried in the year 29999 to its jobs', async () => {
+  const id = await insertJob(console_.client, {
+    error: 'RuntimeError: far',
+    scheduled_at: FAR,
+    executions_count: 1,
+  });
+  const page = await listFailures(console_.ctx(), parseFailureFilter(new URLSearchParams()));
+  const group = page.groups.find(({ error }) => error === 'RuntimeError: far');
+  if (!group) throw new Error('The group is missing.');
+  for (const until of [page.until, '29999-12-31T23:59:59.000000Z']) {
+    const filter = parseJobFilter(new URLSearchParams(groupQuery(group, { ...page, until })));
+    expect(isUnderstood(filter)).toBe(true);
+    expect((await listJobs(console_.ctx(), filter)).rows).toMatchObject([{ id }]);
+  }
+});
