@@ -3,6 +3,7 @@ import { timestampMs } from './timestamp-ms';
 
 it.each([
   ['2026-11-20T10:00:00.000000Z', Date.UTC(2026, 10, 20, 10)],
+  ['29999-12-31T23:59:59.500000Z', Date.UTC(29999, 11, 31, 23, 59, 59, 500)],
   ['infinity', Infinity],
   ['-infinity', -Infinity],
   ['4713-01-01 00:00:00 BC', -Infinity],
