@@ -240,7 +240,9 @@ test(
         .evaluate((input: HTMLInputElement) => (input.value = 'no-such-id'));
       await page.getByLabel(en('actions.reason.required')).fill('x');
       await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-      await expect(page.getByRole('alert')).toHaveText(en('errors.console_updated'));
+      await expect(page.locator('main').getByRole('alert')).toHaveText(
+        en('errors.console_updated'),
+      );
       await expect(page.getByLabel(en('actions.reason.required'))).toHaveValue('x');
       await expect
         .poll(() =>

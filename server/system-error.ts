@@ -22,14 +22,20 @@ export function systemErrorSentence(error: unknown): string | null {
   return `${REASONS[code] ?? 'The operating system refused'}${place ? `: ${place}` : ''} (${code}).`;
 }
 
+/** Nothing works on without a disk; a lost connection, on the other hand, ends one request. */
+const FATAL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
 /**
- * Ends the process with one sentence when the output cannot be written or an error of the operating system reaches
- * nobody; any other such error keeps its stack.
+ * Ends the process with one sentence when the output or the disk cannot be written. Other errors that nobody handles are
+ * left to Next, which logs them; without Next they end the process with their stack.
  */
 export function endOnSystemErrors(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', end);
-  process.on('uncaughtException', end);
-  process.on('unhandledRejection', end);
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(event, (error: unknown) => {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (FATAL.has(code) || process.listenerCount(event) === 1) end(error);
+    });
 }
 
 /** Prints the sentence to stderr and ends the process with status 1. */

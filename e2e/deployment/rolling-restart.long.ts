@@ -1,0 +1,84 @@
+import { insertJobs } from '../../test/harness/many-rows';
+import { ensureBuild } from '../support/build';
+import { type ConsoleServer, startConsole } from '../support/console-server';
+import { builtActions } from '../support/built-doors';
+import { callAction } from '../support/action-calls';
+import { useSite } from '../support/site';
+import { expect, httpTest as test } from '../support/test';
+
+const site = useSite('rolling restart');
+const JOBS = 60_000;
+
+test('a rolling restart of two servers in the middle of a bulk run changes every job exactly once, and nobody resumes it', async () => {
+  ensureBuild();
+  await insertJobs(site.db, JOBS);
+  const start = () =>
+    startConsole({ databaseUrl: site.databaseUrl, env: { SHUTDOWN_DELAY_SECONDS: '1' } });
+  let servers: [ConsoleServer, ConsoleServer] = [site.server, await start()];
+  try {
+    const runId = await startRun(site.server);
+    // Twice round, so that a server that adopted the run is restarted too.
+    for (const at of [5_000, 15_000, 30_000]) {
+      await expect.poll(processed, { timeout: 300_000, intervals: [50] }).toBeGreaterThan(at);
+      const [old, other] = servers;
+      const next = await start();
+      await old.terminate();
+      servers = [other, next];
+    }
+    await expect
+      .poll(() => site.value('SELECT state FROM good_job_console.bulk_runs WHERE id = $1', runId), {
+        timeout: 600_000,
+      })
+      .toBe('finished');
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+  const { rows } = await site.db.query(
+    `SELECT (serialized_params ->> 'executions')::int AS executions, finished_at IS NULL AS open, count(*)::int AS jobs FROM good_jobs GROUP BY 1, 2`,
+  );
+  expect(rows).toEqual([{ executions: 1, open: true, jobs: JOBS }]);
+  expect(await site.value('SELECT counts FROM good_job_console.bulk_runs')).toEqual({ done: JOBS });
+  expect(
+    await site.value(
+      `SELECT count(*)::int FROM good_job_console.audit_events WHERE action = 'bulk.resume'`,
+    ),
+  ).toBe(0);
+  expect(await site.value('SELECT count(*)::int FROM good_job_console.bulk_run_adoptions')).toBe(1);
+
+  function processed(): Promise<number> {
+    return site.value(
+      'SELECT coalesce(sum(value::int), 0)::int FROM good_job_console.bulk_runs, jsonb_each_text(counts)',
+    );
+  }
+});
+
+/** Retries all discarded jobs, as the dialog does. */
+async function startRun(server: ConsoleServer): Promise<string> {
+  const call = async (name: string, args: unknown[]) => {
+    const action = builtActions().get(`lib/bulk/actions.ts#${name}`);
+    if (!action) throw new Error(`No page uses ${name}.`);
+    const headers = { Cookie: server.cookie, Origin: server.origin };
+    return (await callAction(`${server.origin}/jobs`, action, { args }, headers)).text;
+  };
+  const choice = {
+    action: 'retry',
+    target: { kind: 'filter', query: 'state=discarded', batchId: null },
+  };
+  const preview = await call('previewBulkAction', [choice]);
+  const read = (name: string) => new RegExp(`"${name}":"([^"]+)"`).exec(preview)?.[1];
+  const count = Number(/"total":\{"kind":"\w+","count":(\d+)/.exec(preview)?.[1]);
+  const kind = /"total":\{"kind":"(\w+)"/.exec(preview)?.[1];
+  const started = await call('startBulkAction', [
+    {
+      ...choice,
+      scheduledAt: null,
+      cutOff: { at: read('at'), txid: read('txid') },
+      expected: { kind, count },
+      typed: count,
+      reason: 'a rolling restart',
+    },
+  ]);
+  const runId = /"runId":"([0-9a-f-]{36})"/.exec(started)?.[1];
+  if (!runId) throw new Error(`The run was not started: ${preview} ${started}`);
+  return runId;
+}

@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureBuild } from '../support/build';
+import { expect, httpTest as test } from '../support/test';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const NOT_COPIED = new Set(['.git', '.next', '.cache', 'node_modules', 'test-results']);
+
+test('two builds of one commit have the same action ids, build id and scripts', ({}, testInfo) => {
+  const first = path.dirname(ensureBuild());
+  const copy = testInfo.outputPath('copy');
+  mkdirSync(copy, { recursive: true });
+  for (const name of readdirSync(ROOT))
+    if (!NOT_COPIED.has(name))
+      cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
+  // Turbopack follows no link out of its root.
+  const linked = spawnSync('cp', ['-al', path.join(ROOT, 'node_modules'), copy]);
+  if (linked.status !== 0)
+    symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
+  const built = spawnSync('npm', ['run', 'build'], { cwd: copy, encoding: 'utf8' });
+  expect(built.status, built.stdout + built.stderr).toBe(0);
+  const second = path.join(copy, '.next/standalone');
+  const actions = (folder: string) => {
+    const text = readFileSync(
+      path.join(folder, '.next/server/server-reference-manifest.json'),
+      'utf8',
+    );
+    const { node } = JSON.parse(text) as {
+      node: Record<string, { filename: string; exportedName: string }>;
+    };
+    return Object.entries(node)
+      .map(([id, { filename, exportedName }]) => `${id} ${filename}#${exportedName}`)
+      .sort();
+  };
+  expect(actions(second)).toEqual(actions(first));
+  const idOf = (folder: string) => readFileSync(path.join(folder, '.next/BUILD_ID'), 'utf8');
+  expect(idOf(second)).toBe(idOf(first));
+  const scripts = (folder: string) => readdirSync(path.join(folder, '.next/static/chunks')).sort();
+  expect(scripts(second)).toEqual(scripts(first));
+});

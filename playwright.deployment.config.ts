@@ -1,0 +1,13 @@
+import { defineConfig } from 'playwright/test';
+import type { WorkerOptions } from './e2e/support/test';
+import main from './playwright.config';
+
+/** The long tests of deployment, of which `npm test` has the small forms: `npm run test:deployment`. */
+export default defineConfig<object, WorkerOptions>({
+  ...main,
+  testDir: 'e2e/deployment',
+  testMatch: '*.long.ts',
+  workers: 1,
+  timeout: 1_200_000,
+  projects: [{ name: 'root', use: { basePath: '' } }],
+});
