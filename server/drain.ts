@@ -70,7 +70,7 @@ export class Drain {
     const now = performance.now();
     const keepAliveMs = Math.max(...this.servers.map((server) => server.keepAliveTimeout));
     const isIdle = [...this.idleSince.values()].every((since) => now - since > keepAliveMs);
-    return isIdle && now - this.lastConnectionAt > QUIET_MS;
+    return this.responses.size === 0 && isIdle && now - this.lastConnectionAt > QUIET_MS;
   }
 
   private async close(deadline: number): Promise<void> {
