@@ -97,12 +97,12 @@ export function detected(): Promise<Detected> {
 
 /** A detection that finds the same returns the same object. */
 async function detect(): Promise<Detected> {
-  const found = await database().read(async (tx) => ({
+  const detection = await database().read(async (tx) => ({
     schema: await detectSchema(tx, env().databaseSchema),
     ...(await detectConsoleSchema(tx)),
   }));
-  if (!isDeepStrictEqual(found, state.detected)) state.detected = found;
-  return state.detected ?? found;
+  if (!isDeepStrictEqual(detection, state.detected)) state.detected = detection;
+  return state.detected ?? detection;
 }
 
 /** Detects again after an error that says that a table is not as it was detected. */

@@ -118,10 +118,10 @@ async function withTexts(look: Look, results: CheckResult[]): Promise<Check[]> {
     const items = one.finding.items.map((item, n) => ({ ...item, ...errorOf(errorsOf[n] ?? '') }));
     return { ...one, finding: { ...one.finding, items } as Finding };
   });
-  const found = checks.flatMap((one): object[] =>
+  const items = checks.flatMap((one): object[] =>
     one.result === 'found' ? [...one.finding.items] : [],
   );
-  const names = found.map(queueOf).filter((queue) => typeof queue === 'string');
+  const names = items.map(queueOf).filter((queue) => typeof queue === 'string');
   const redactQueue = await redactNames(look.ctx, 'queue_name', names);
   return checks.map((one) =>
     one.result === 'found' ? { ...one, finding: redactFinding(one.finding, redactQueue) } : one,

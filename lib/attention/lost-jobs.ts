@@ -148,17 +148,17 @@ export async function releasableJobIds(look: Look): Promise<string[]> {
 /** The jobs of dead workers that nobody can take. */
 export async function findLostJobs(look: Look): Promise<Found> {
   const { claimed } = await look.lostJobs();
-  return found(claimed, { kind: 'lost_jobs', severity: 'critical', repair: 'release_jobs' });
+  return findingOf(claimed, { kind: 'lost_jobs', severity: 'critical', repair: 'release_jobs' });
 }
 
 /** The jobs of dead workers that wait to be taken again: a worker that served their queue would have done so. */
 export async function findInterruptedJobs(look: Look): Promise<Found> {
   const { free } = await look.lostJobs();
   if (!free) return { finding: null, incomplete: true };
-  return found(free, { kind: 'interrupted_jobs', severity: 'notice', repair: null });
+  return findingOf(free, { kind: 'interrupted_jobs', severity: 'notice', repair: null });
 }
 
-function found(
+function findingOf(
   { ids, items, since, unknownOnStandby }: UnheldJobs,
   as: Pick<FindingOf<'lost_jobs'>, 'severity' | 'repair'> & {
     kind: 'lost_jobs' | 'interrupted_jobs';

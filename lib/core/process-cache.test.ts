@@ -169,6 +169,14 @@ describe('after a write', () => {
     expect(await cache.get('b', 'k', load)).toBe(2);
   });
 
+  it('expires every entry of the scope', async () => {
+    const cache = expiring();
+    const keys = ['k', 'l', 'm', 'n'];
+    for (const key of keys) await cache.get('a', key, load);
+    expireAfterWrite('a');
+    expect(keys.map((key) => cache.peek('a', key))).toEqual(keys.map(() => undefined));
+  });
+
   it('makes a reader of the latest value wait for the new one, a second at most', async () => {
     const cache = expiring();
     await cache.get('a', 'k', load);

@@ -65,7 +65,8 @@ export function expireAfterWrite(scope: string): void {
   const prefix = keyPrefix(scope);
   for (const { entries, expiresOnWrite } of stores.values()) {
     if (!expiresOnWrite) continue;
-    for (const [key, { loaded }] of entries.entries())
+    // A copy: set() moves an entry within the order that is iterated.
+    for (const [key, { loaded }] of [...entries.entries()])
       if (key.startsWith(prefix))
         entries.set(key, {
           loaded: loaded && { ...loaded, freshUntil: Math.min(loaded.freshUntil, Date.now()) },
