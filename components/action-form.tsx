@@ -4,6 +4,7 @@ import { useTranslations } from 'next-intl';
 import { useRouter } from 'next/navigation';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { actionFailed } from './action-failed';
+import { formAction } from './form-action';
 
 /**
  * A form of a Server Action that ends with a page of the console (`navigateTo`). Without JavaScript the browser follows
@@ -37,9 +38,8 @@ export function ActionForm({
   }
 
   return (
-    // React takes the returned address for nothing: only its own submission, which is prevented, would see it.
     <form
-      action={action as unknown as (form: FormData) => Promise<void>}
+      action={formAction(action)}
       onSubmit={(event) => void submit(event)}
       aria-busy={working}
       className={className}

@@ -73,6 +73,16 @@ describe('docs/sso.md', () => {
     }
   });
 
+  it('has a placeholder in angle brackets for every secret and password, and no other', () => {
+    expect(text.match(/change-?me/gi)).toEqual(['change-me']);
+    const passwords = [
+      ...[...text.matchAll(/:\/\/[^\s:/@]+:([^@\s]+)@/g)],
+      ...text.matchAll(/PASSWORD '([^']*)'/g),
+    ].map(([, password = '']) => password);
+    expect(passwords.length).toBeGreaterThan(2);
+    for (const password of passwords) expect(password).toMatch(/^<.+>$/);
+  });
+
   it('names no variable that there is not', () => {
     const named = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)].map(
       ([, name = '']) => name,

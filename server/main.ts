@@ -3,6 +3,7 @@ import { type Server, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { CronFileError, readCronFile } from '../lib/cron/cron-file';
 import { readConnectionSettings } from '../lib/db/connection-settings';
 import { type Env, readEnv } from '../lib/env';
@@ -29,6 +30,12 @@ import { createHttpServer } from './http-server';
  * The server: checks the configuration, prepares the build for its base path, puts the front door before Next,
  * listens, and drains when it is told to stop. Bundled to .next/standalone/main.mjs by `npm run build`.
  */
+
+/**
+ * The heap may grow by half beyond what is in use, before V8 collects its garbage. By default V8 lets it grow to four
+ * times that, and an export of 30,000 jobs costs 130 MB of garbage.
+ */
+setFlagsFromString('--heap-growing-percent=50');
 
 /** Requests and bulk runs' transactions that are still running get this long after SIGTERM. */
 const DRAIN_MS = 9_000;

@@ -24,8 +24,9 @@ const PREFIXES = [
   'front-end-',
   'incap-',
   'ngrok-',
-  'proxy-client-',
+  'proxy-',
   'remote-',
+  'surrogate-',
   'tailscale-',
   'x-akamai-',
   'x-amz-cf-',
@@ -59,7 +60,7 @@ const PREFIXES = [
 ];
 
 /** Anywhere in a name, whoever put a name of their own before or after. */
-const PARTS = /(^|-)(via|client-?ip|cdn|cloudfront|ssl-client)(-|$)|forwarded/;
+const PARTS = /(^|-)(via|client-?ip|cdn|cloudfront|ssl-client)(-|$)|forward(ed|s)/;
 
 /** `name` in small letters. Some servers on the way write `_` for `-`. */
 export function isProxyHeader(name: string): boolean {

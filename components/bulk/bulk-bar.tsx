@@ -72,7 +72,12 @@ export function BulkBar({
     return denied ? t(`actions.why.${denied}`) : everything && !runs ? t('bulk.needsSchema') : null;
   };
   return (
-    <section ref={bar} tabIndex={-1} aria-label={t('bulk.bar')} className="js-only flex flex-col gap-2">
+    <section
+      ref={bar}
+      tabIndex={-1}
+      aria-label={t('bulk.bar')}
+      className="js-only flex flex-col gap-2"
+    >
       {!isEmpty && (
         <div className="flex flex-wrap items-center gap-2">
           {selectedIds.length === 0 ? (

@@ -6,6 +6,7 @@ import { controlBulkAction, submitBulkControl } from '@/lib/bulk/actions';
 import type { Control } from '@/lib/bulk/control';
 import { type BulkRun, permissionOf } from '@/lib/bulk/types';
 import { actionFailed } from '../action-failed';
+import { formAction } from '../form-action';
 import { useDenials } from '../permissions';
 import { Button } from '../ui/button';
 
@@ -41,7 +42,7 @@ export function BulkControls({ run, onDone }: { run: BulkRun; onDone: () => void
       {OFFERED[run.state].map((control) => (
         <form
           key={control}
-          action={submitBulkControl as unknown as (form: FormData) => Promise<void>}
+          action={formAction(submitBulkControl)}
           onSubmit={(event) => void act(event, control)}
         >
           <input type="hidden" name="id" value={run.id} />

@@ -18,15 +18,16 @@ export function LookedNote({
   const t = useTranslations('failures');
   const count = useCount();
   const isCutInside = page.cut && page.since > before(page.now, FAILURE_RANGES[range]);
+  const sentence = page.looked === 0 ? 'lookedNone' : 'lookedCut';
   return (
     <p className="mb-2 text-[13px] text-soft" data-looked={page.looked}>
-      {t.rich(isCutInside ? 'lookedCut' : 'looked', {
+      {t.rich(isCutInside ? sentence : 'looked', {
         period: t(`ranges.${range}`),
         count: page.inPeriod,
         number: count(page.inPeriod),
         since: () => <AbsoluteTime iso={page.since} />,
       })}
-      {(page.cut || page.until !== null) && <> {t('plus')}</>}
+      {page.looked > 0 && (page.cut || page.until !== null) && <> {t('plus')}</>}
       {page.until !== null && (
         <> {t.rich('waitingUntil', { until: () => <AbsoluteTime iso={page.until ?? ''} /> })}</>
       )}

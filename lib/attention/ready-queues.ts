@@ -1,5 +1,6 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { secondsBetween } from '../db/durations';
 import { MAX_NAME_BYTES } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
@@ -116,11 +117,14 @@ async function headsOf(
        SELECT j.*, ${at} AS ready_at, row_number() OVER () AS n FROM (
          SELECT * FROM ${gj.jobs} j WHERE j.queue_name >= q.name AND j.queue_name <= q.name AND j.finished_at IS NULL AND ${due} ORDER BY j.queue_name, j.scheduled_at LIMIT ${lookedAt + 1}) j) j
       WHERE j.n > ${lookedAt} OR (j.performed_at IS NULL AND j.locked_by_id IS NULL AND NOT coalesce(${isPaused(gj)}, false)) LIMIT ${LOOKED_AT + 1})`;
+  const since = sql`min(ready_at) FILTER (WHERE free)`;
+  // A job whose time cannot be subtracted waits for ever: it must not hide that nobody serves its queue.
+  const waited = sql`coalesce(${secondsBetween(since, sql`clock_timestamp()`)}, 'Infinity')`;
   const isLate = sql`ready_at < now() - make_interval(mins => ${readyMinutes})`;
   return tx.query<Head>(sql`
     SELECT q.name AS queue, head.* FROM unnest(${names}::text[]) q(name)
      CROSS JOIN LATERAL (
-       SELECT min(ready_at) FILTER (WHERE free) AS since, extract(epoch FROM clock_timestamp() - min(ready_at) FILTER (WHERE free))::float8 AS waited,
+       SELECT ${since} AS since, ${waited} AS waited,
               (count(*) FILTER (WHERE free))::int AS ready, count(*) > ${LOOKED_AT} OR coalesce(bool_or(NOT free), false) AS more,
               (count(*) FILTER (WHERE free AND ${isLate}))::int AS late, now() - make_interval(mins => ${readyMinutes}) AS "lateBefore"
          FROM (SELECT j.ready_at, j.n <= ${lookedAt} AS free

@@ -8,7 +8,7 @@ import type { Cursor, Page } from '../paging';
 import { redactName } from '../redaction';
 import { MAX_SNAPSHOT_BYTES } from './bounds';
 import { type AuditFilter, auditFilterParams } from './filters';
-import { type StoredRow, listStored, redacted, redactedRows } from './queries';
+import { type StoredRow, listStored, redactStored, redactStoredRows } from './queries';
 
 /** Records read at a time, each of MAX_SNAPSHOT_BYTES at most: the snapshots are what is in memory. */
 const CHUNK = 25;
@@ -17,9 +17,18 @@ const TOO_LARGE = '"[too large to export]"';
 
 const escaped = (text: string | null) => text && escapeBidi(text);
 
-function rowsOf({ areRowsLarge }: StoredRow, text: string | null): string | null {
-  if (text === null) return areRowsLarge ? TOO_LARGE : null;
-  return redactedRows(text);
+/** A record whose JSON is redacted; null: it has none. */
+async function redactRecord(row: StoredRow): Promise<StoredRow> {
+  const rowsOf = async (text: string | null) => {
+    if (text === null) return row.areRowsLarge ? TOO_LARGE : null;
+    return redactStoredRows(text);
+  };
+  return {
+    ...row,
+    details: row.details === null ? TOO_LARGE : await redactStored(row.details),
+    before: await rowsOf(row.before),
+    after: await rowsOf(row.after),
+  };
 }
 
 /** In the order of the file's columns; `json`: a value of its own in NDJSON, its text in CSV. */
@@ -38,9 +47,9 @@ const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'jso
   ['target_name', (row) => escaped(redactName(row.targetName))],
   ['counts', (row) => row.counts, 'json'],
   ['reason', (row) => escaped(redactName(row.reason))],
-  ['details', (row) => (row.details === null ? TOO_LARGE : redacted(row.details)), 'json'],
-  ['before', (row) => rowsOf(row, row.before), 'json'],
-  ['after', (row) => rowsOf(row, row.after), 'json'],
+  ['details', (row) => row.details, 'json'],
+  ['before', (row) => row.before, 'json'],
+  ['after', (row) => row.after, 'json'],
   ['request_id', (row) => row.requestId],
 ];
 
@@ -82,7 +91,9 @@ async function* exportChunks(
     const chunk = { ...filter, limit: CHUNK, cursor };
     const page: Page<StoredRow> = await listStored(ctx, chunk, MAX_SNAPSHOT_BYTES);
     const records: string[] = [];
-    for (const row of page.rows) {
+    for (const stored of page.rows) {
+      const row = await redactRecord(stored);
+      await yieldToEventLoop();
       const isCsv = format === 'csv';
       records.push(isCsv ? csvLines([COLUMNS.map(([, of]) => of(row))]) : ndjsonRecord(row));
       await yieldToEventLoop();

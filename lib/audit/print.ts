@@ -72,13 +72,20 @@ export function printRefusedAtDoor(
 
 /** JSON leaves as they are: what a terminal obeys beyond ASCII, what a reader of lines ends one at, what turns the direction of a text. */
 const UNFIT = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu;
-const escaped = (json: string) =>
-  json.replace(UNFIT, (sign) =>
-    sign
-      .split('')
-      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
+const escapes = new Map<string, string>();
+
+/** The escapes of one character; there are some two hundred that are UNFIT. */
+function escapeOf(char: string): string {
+  const cached = escapes.get(char);
+  if (cached !== undefined) return cached;
+  let escape = '';
+  for (let at = 0; at < char.length; at += 1)
+    escape += `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`;
+  escapes.set(char, escape);
+  return escape;
+}
+
+const escaped = (json: string) => json.replaceAll(UNFIT, escapeOf);
 
 function print(event: object, rows: string[] = []): void {
   const line = JSON.stringify({ at: new Date().toISOString(), ...event });

@@ -6,17 +6,17 @@ import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import { MAX_TEXT_BYTES, limitedJson } from '../db/text-limit';
 import {
-  compactJson,
+  type Json,
+  compactJsonInSteps,
   get,
   object,
-  parseJson,
+  parseJsonInSteps,
   prettyJson,
-  redactJson,
   stringOf,
 } from '../good-job/json';
 import { type Order, beyond, orderBy } from '../keyset';
 import { type Page, toPage } from '../paging';
-import { redactor, redactName } from '../redaction';
+import { redactInSteps, redactName } from '../redaction';
 import { newPageBudget } from '../redaction/row-secrets';
 import { isUuid } from '../text';
 import { AUDIT_EVENTS } from './audit';
@@ -62,25 +62,35 @@ function columnsOf(maxBytes: number): Sql {
 
 const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc', id: 'bigint' };
 
-/** The rules may have grown since it was stored. */
-export const redacted = (text: string): string =>
-  compactJson(redactJson(parseJson(text), redactor));
+/** Redacts stored JSON again, for the rules may have grown since: `details` of a record. */
+export async function redactStored(text: string): Promise<string> {
+  const json = await redactInSteps(await parseJsonInSteps(text));
+  return compactJsonInSteps(json);
+}
 
 /** The same for `before` and `after`, row by row: a class may have rules of its own. */
-export function redactedRows(text: string): string {
-  const rows = parseJson(text);
-  return rows.kind === 'object'
-    ? compactJson(object(rows.entries.map(({ key, value }) => [key, redactJson(value, redactor)])))
-    : redacted(text);
+export async function redactStoredRows(text: string): Promise<string> {
+  const rows = await parseJsonInSteps(text);
+  if (rows.kind !== 'object') return redactStored(text);
+  const entries: [string, Json][] = [];
+  for (const { key, value } of rows.entries) entries.push([key, await redactInSteps(value)]);
+  return compactJsonInSteps(object(entries));
 }
 
 const escaped = (text: string | null) => text && escapeBidi(text);
 
-function toRow(stored: StoredRow, budget: TextBudget): AuditRow {
+async function toRow(stored: StoredRow, budget: TextBudget): Promise<AuditRow> {
   const { before, after, details } = stored;
   const bytes = (before?.length ?? 0) + (after?.length ?? 0) + (details?.length ?? 0);
   const fits = budget.spend(bytes);
-  const recorded = fits && details !== null ? redactJson(parseJson(details), redactor) : object([]);
+  const recorded =
+    fits && details !== null ? await redactInSteps(await parseJsonInSteps(details)) : object([]);
+  const changes = fits
+    ? readChanges(
+        before && (await redactStoredRows(before)),
+        after && (await redactStoredRows(after)),
+      )
+    : [];
   return {
     id: stored.id,
     createdAt: stored.createdAt,
@@ -99,7 +109,7 @@ function toRow(stored: StoredRow, budget: TextBudget): AuditRow {
     counts: JSON.parse(stored.counts) as Record<string, number>,
     filter: stringOf(get(recorded, 'filter')) ?? null,
     bulkRun: stringOf(get(recorded, 'bulk_run')) ?? null,
-    changes: fits ? readChanges(before && redactedRows(before), after && redactedRows(after)) : [],
+    changes,
     details: !fits || details === null || details === '{}' ? null : prettyJson(recorded),
     tooLarge: !fits || stored.areRowsLarge || details === null,
   };
@@ -109,7 +119,7 @@ async function toRows(stored: StoredRow[]): Promise<AuditRow[]> {
   const budget = newPageBudget();
   const rows: AuditRow[] = [];
   for (const row of stored) {
-    rows.push(toRow(row, budget));
+    rows.push(await toRow(row, budget));
     await budget.yieldIfDue();
   }
   return rows;
@@ -217,16 +227,16 @@ export async function historyOf(
       SELECT newest.*, one.untold FROM (SELECT ${isJob ? untold : sql`false`} AS untold) one LEFT JOIN newest ON true ORDER BY newest."createdAt" DESC, newest.id DESC`),
   );
   const budget = newPageBudget();
-  const found = rows.flatMap((row): HistoryRow[] => {
-    if (row.id === null) return [];
+  const found: HistoryRow[] = [];
+  for (const row of rows) {
+    if (row.id === null) continue;
     const { sampleOutcome, sampleCode } = row;
-    return [
-      {
-        ...toRow(row, budget),
-        sample: sampleOutcome === null ? null : { outcome: sampleOutcome, code: sampleCode },
-      },
-    ];
-  });
+    found.push({
+      ...(await toRow(row, budget)),
+      sample: sampleOutcome === null ? null : { outcome: sampleOutcome, code: sampleCode },
+    });
+    await budget.yieldIfDue();
+  }
   return {
     rows: found.slice(0, HISTORY),
     more: found.length > HISTORY,

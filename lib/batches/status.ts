@@ -1,5 +1,6 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
 import { isHanging } from '../good-job/completion';
 import { isHeld } from '../good-job/locks';
@@ -102,26 +103,31 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
       batch.finishedAt !== null || open === null || open === 0
         ? null
         : expectedEnd(batch, signals, open),
-    notBefore: signals.lastAt !== null && signals.lastAt > signals.now ? signals.lastAt : null,
+    notBefore:
+      signals.lastAt !== null && timestampMs(signals.lastAt) > timestampMs(signals.now)
+        ? signals.lastAt
+        : null,
     stuck: stuckReasons(batch, progress, open, signals),
     retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
 }
 
-function seconds(from: string, to: string): number {
-  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
+/** Null: one of the times is infinite. */
+function seconds(from: string, to: string): number | null {
+  const ms = timestampMs(to) - timestampMs(from);
+  return Number.isFinite(ms) ? Math.max(0, ms / 1000) : null;
 }
 
 function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | null {
   if (signals.recentlyFinished === 0 || signals.stalled) return null;
   const window = Math.min(
     RATE_WINDOW_S,
-    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now)),
+    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now) ?? RATE_WINDOW_S),
   );
   const perSecond = signals.recentlyFinished / window;
   const byRate = Date.parse(signals.now) + (open / perSecond) * 1000;
-  const lastDue = signals.lastAt === null ? 0 : Date.parse(signals.lastAt);
-  return new Date(Math.max(byRate, lastDue)).toISOString();
+  const end = Math.max(byRate, signals.lastAt === null ? 0 : timestampMs(signals.lastAt));
+  return Number.isFinite(end) ? new Date(end).toISOString() : null;
 }
 
 async function readSignals(

@@ -1,5 +1,6 @@
 import 'server-only';
 import sql from 'sql-template-tag';
+import { timestampMs } from '../core/timestamp-ms';
 import { listedName } from '../db/name-limit';
 import { isLargeJson } from '../db/text-limit';
 import type { Tx } from '../db/types';
@@ -81,7 +82,7 @@ async function readSettings(tx: Tx, gj: GoodJob, knownKeys: string[]): Promise<C
     disabled: keysOf('cron_keys_disabled'),
     isLarge: rows.some(({ isLarge }) => isLarge),
     changedAt:
-      rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => Date.parse(updatedAt))),
+      rows.length === 0 ? null : Math.max(...rows.map(({ updatedAt }) => timestampMs(updatedAt))),
   };
 }
 
@@ -99,7 +100,7 @@ async function readProcesses(tx: Tx, gj: GoodJob): Promise<Omit<CronWatch, 'sett
     SELECT clock_timestamp() AS now, count(*)::int AS processes, min(p.created_at) AS since,
            (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
       FROM ${gj.processes} p WHERE p.state -> 'cron_enabled' = 'true' AND ${isProcessAlive(gj)}`);
-  const ms = (time: string | null | undefined) => (time ? Date.parse(time) : null);
+  const ms = (time: string | null | undefined) => (time ? timestampMs(time) : null);
   return {
     now: ms(row?.now) ?? Date.now(),
     processes: row?.processes ?? 0,
@@ -157,8 +158,8 @@ export async function readRuns(
       runs: [],
       jobClass,
       last: {
-        at: Date.parse(at),
-        finishedAt: finishedAt === null ? null : Date.parse(finishedAt),
+        at: timestampMs(at),
+        finishedAt: finishedAt === null ? null : timestampMs(finishedAt),
         limited,
         crowded,
       },

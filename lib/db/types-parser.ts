@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { parseTextArray } from './array-parser';
 
 const OID = {
   bool: 16,
@@ -20,8 +21,6 @@ export function parseTimestamp(text: string): string {
   const match = /^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/.exec(text);
   return match ? `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z` : text;
 }
-
-const parseTextArray: (text: string) => unknown = pg.types.getTypeParser(OID.textArray as number);
 
 /** Rows leave Postgres JSON-safe: small numbers, booleans and arrays as such, everything else as Postgres' own text. */
 export const typeParsers: pg.CustomTypesConfig = {

@@ -1,3 +1,4 @@
+import { timestampMs } from '../core/timestamp-ms';
 import { FailureReader } from '../good-job/failure-key';
 import type { FailureRow } from '../good-job/failure-rows';
 import { concealing } from '../redaction';
@@ -62,7 +63,7 @@ export class Groups {
       group.queues.push(row.queueName);
     if (row.at < group.firstSeen) group.firstSeen = row.at;
     if (row.at >= group.lastSeen) [group.lastSeen, group.frame] = [row.at, row.frame];
-    this.count(group, row.state, (this.nowMs - Date.parse(row.at)) / 1000);
+    this.count(group, row.state, (this.nowMs - timestampMs(row.at)) / 1000);
     keepSample(group, row);
   }
 

@@ -1,8 +1,8 @@
 import 'server-only';
-import sql, { raw } from 'sql-template-tag';
+import sql from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
-import { codeOf } from '../db/error-code';
+import { nullOnTimeout } from '../db/null-on-timeout';
 import type { Tx } from '../db/types';
 import { GROUP_LOOKED_AT } from '../good-job/failure-group';
 import {
@@ -25,7 +25,12 @@ import { FAILURE_RANGES, type FailurePage } from './types';
 /** What a page takes for looking at failures, ms; and when somebody asks for more. */
 const BUDGET_MS = 110;
 const DEEP_BUDGET_MS = 500;
+/** The first chunk may take longer than the page's own time, or a slow database would show nothing; where it is cut, a small one may still end. */
 const FIRST_CHUNK = 500;
+const FIRST_CHUNK_MS = 1_500;
+const FIRST_CHUNK_DEEP_MS = 4_000;
+const SMALL_CHUNK = 20;
+const SMALL_CHUNK_MS = 500;
 const LARGEST_CHUNK = 4_000;
 const CHUNK_MS = 60;
 /** A chunk that is slower than the one before it may still end. */
@@ -51,9 +56,13 @@ export async function listFailures(
         sql`SELECT now() AS now, now() - make_interval(secs => ${seconds}) AS since`,
       );
       if (!clock) throw new Error('The database did not tell its time.');
+      const firstMs = filter.deep ? FIRST_CHUNK_DEEP_MS : FIRST_CHUNK_MS;
+      const waiting = await nullOnTimeout(tx, SMALL_CHUNK_MS, async () => ({
+        until: await waitingUntil(tx, ctx.gj),
+      }));
       const window: FailureWindow = {
         since: clock.since,
-        until: await waitingUntil(tx, ctx.gj),
+        until: waiting ? waiting.until : clock.now,
         classes: filter.jobClass === null ? null : [filter.jobClass],
       };
       const groups = new Groups(clock.now, filter.range);
@@ -62,6 +71,8 @@ export async function listFailures(
         gj: ctx.gj,
         window,
         groups,
+        now: clock.now,
+        firstMs,
         deadline: performance.now() + budgetMs,
         budget: newScanBudget(budgetMs),
       };
@@ -88,7 +99,6 @@ export async function listFailures(
     },
     { byIndexOnly: true },
   );
-  // In a transaction of its own: a chunk that was cut short has ended the other.
   const groups = await ctx.db.read((tx) => redactSamples(tx, ctx.gj, shown, newPageBudget()), {
     byIndexOnly: true,
   });
@@ -100,6 +110,10 @@ interface Scan {
   gj: GoodJob;
   window: FailureWindow;
   groups: Groups;
+  /** The database's time. ISO 8601 UTC. */
+  now: string;
+  /** What the first chunk may take, ms. */
+  firstMs: number;
   /** Of the whole scan, as `performance.now()` counts. */
   deadline: number;
   /** For the normal forms of errors. */
@@ -125,7 +139,11 @@ async function scanRetried(scan: Scan): Promise<string | null> {
   const { tx, gj, window } = scan;
   let place: FailurePlace | null = null;
   do {
-    const rows: RetriedFailure[] = await retriedFailures(tx, gj, window, place);
+    const from: FailurePlace | null = place;
+    const rows: RetriedFailure[] | null = await nullOnTimeout(tx, timeLeft(scan, from), () =>
+      retriedFailures(tx, gj, window, from),
+    );
+    if (!rows) return from?.at ?? scan.now;
     const inWindow = rows.filter(({ isInWindow }) => isInWindow);
     const added = await addRows(scan, inWindow);
     if (added < inWindow.length) return inWindow[Math.max(added - 1, 0)]?.scheduledAt ?? null;
@@ -135,37 +153,55 @@ async function scanRetried(scan: Scan): Promise<string | null> {
   return window.until;
 }
 
+/** What the next statement may take, ms. */
+function timeLeft({ firstMs, deadline }: Scan, from: FailurePlace | null): number {
+  return from ? Math.max(deadline - performance.now(), 0) + OVERTIME_MS : firstMs;
+}
+
 /** Reads discarded jobs in chunks, each as large as the rest of the time allows for. Where it stopped; null: at the window's beginning. */
 async function scanDiscarded(scan: Scan): Promise<string | null> {
-  const { tx, gj, window, deadline } = scan;
+  const { deadline } = scan;
   let place: FailurePlace | null = null;
   let size = FIRST_CHUNK;
-  for (let looked = 0; looked < GROUP_LOOKED_AT;) {
+  for (let scanned = 0; scanned < GROUP_LOOKED_AT;) {
     const started = performance.now();
-    // The first chunk is read whatever it costs: a page that has looked at nothing says nothing.
-    if (place)
-      await tx.query(
-        sql`SET LOCAL statement_timeout = ${raw(String(Math.ceil(Math.max(deadline - started, 0) + OVERTIME_MS)))}`,
-      );
-    let rows: FailureRow[];
-    try {
-      rows = await discardedFailures(tx, gj, window, place, size);
-    } catch (error) {
-      // Cut in the middle of a chunk: those before it still hold.
-      if (codeOf(error) === '57014' && place) return place.at;
-      throw error;
-    }
+    const chunk: Chunk | null = await readDiscarded(scan, place, size);
+    // Cut in the middle of a chunk: those before it still hold.
+    if (!chunk) return place?.at ?? scan.now;
+    const { rows, limit } = chunk;
     const added = await addRows(scan, rows);
-    looked += added;
+    scanned += added;
     if (added < rows.length) return rows[Math.max(added - 1, 0)]?.at ?? null;
     const last = rows.at(-1);
-    if (rows.length < size || !last) return null;
+    if (rows.length < limit || !last) return null;
     place = last;
     const left = deadline - performance.now();
     if (left <= 0) return last.at;
     size = nextChunk(rows, performance.now() - started, Math.min(CHUNK_MS, left));
   }
   return place?.at ?? null;
+}
+
+interface Chunk {
+  rows: FailureRow[];
+  /** How many rows it would have at most. */
+  limit: number;
+}
+
+/** The chunk behind a place; the first one again, and smaller, where it is cut. Null: cut. */
+async function readDiscarded(
+  scan: Scan,
+  from: FailurePlace | null,
+  limit: number,
+): Promise<Chunk | null> {
+  const { tx, gj, window } = scan;
+  const read = (most: number, timeoutMs: number) =>
+    nullOnTimeout(tx, timeoutMs, async () => ({
+      rows: await discardedFailures(tx, gj, window, from, most),
+      limit: most,
+    }));
+  const chunk = await read(limit, timeLeft(scan, from));
+  return chunk || from ? chunk : read(SMALL_CHUNK, SMALL_CHUNK_MS);
 }
 
 /** Rows of the next chunk, by the time and the size of the last one. */

@@ -16,6 +16,11 @@ const COMMON = new Map(
     (text): [string, Json] => [text, { kind: 'scalar', text }],
   ),
 );
+/** Empty containers are values that a large array repeats too; nothing adds to a value that was parsed. */
+const EMPTY: Record<Container['kind'], Json> = {
+  array: { kind: 'array', items: [] },
+  object: { kind: 'object', entries: [] },
+};
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
@@ -38,10 +43,13 @@ export function* parseSteps(text: string): Steps<Json | undefined> {
     }
     let value = reader.readValue(open.length);
     if (value === undefined) return undefined;
-    if (value.kind !== 'scalar' && !reader.skipClosing(value)) {
-      open.push(value);
-      if (value.kind === 'object' && !reader.readKey(keys)) return undefined;
-      continue;
+    if (value.kind !== 'scalar') {
+      if (!reader.skipClosing(value)) {
+        open.push(value);
+        if (value.kind === 'object' && !reader.readKey(keys)) return undefined;
+        continue;
+      }
+      value = EMPTY[value.kind];
     }
     // Attach the value, and each container that it completes.
     for (;;) {

@@ -71,10 +71,17 @@ export const prettyJson = (json: Json): string => runToEnd(printSteps(json, 'pre
 /** Prints on one line, for a file with a value a line. */
 export const compactJson = (json: Json): string => runToEnd(printSteps(json, 'compact'));
 
+/** `compactJson` for large values: yields to the event loop. */
+export const compactJsonInSteps = (json: Json): Promise<string> =>
+  runInSteps(printSteps(json, 'compact'));
+
 interface Frame {
   container: Exclude<Json, { kind: 'scalar' }>;
   next: number;
 }
+
+const lengthOf = (container: Frame['container']): number =>
+  container.kind === 'array' ? container.items.length : container.entries.length;
 
 /** Prints in steps, without recursion. */
 export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<string> {
@@ -90,6 +97,7 @@ export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<stri
   let printed = '';
   const open = (value: Json) => {
     if (value.kind === 'scalar') printed += value.text;
+    else if (lengthOf(value) === 0) printed += value.kind === 'array' ? '[]' : '{}';
     else {
       printed += value.kind === 'array' ? '[' : '{';
       frames.push({ container: value, next: 0 });
@@ -104,10 +112,9 @@ export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<stri
     }
     const frame = frames[frames.length - 1] as Frame;
     const { container, next } = frame;
-    const length = container.kind === 'array' ? container.items.length : container.entries.length;
-    if (next === length) {
+    if (next === lengthOf(container)) {
       frames.pop();
-      if (length > 0) printed += newLine(frames.length);
+      printed += newLine(frames.length);
       printed += container.kind === 'array' ? ']' : '}';
       continue;
     }

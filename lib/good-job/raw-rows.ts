@@ -82,19 +82,23 @@ async function readLimitedRow(
   };
 }
 
+/** A row as it was read: a JSON text of each column. It is parsed when no transaction waits for it. */
+export interface RawRow {
+  columns: readonly Column[];
+  values: readonly (string | null)[];
+  /** The member of the payload that holds the row itself. */
+  key: '_good_job' | '_good_job_execution';
+}
+
 async function readRow(
   tx: Tx,
-  gj: GoodJob,
-  table: TableName,
-  from: Sql,
-  id: string,
-): Promise<Map<string, Json> | null> {
-  const columns = columnsOf(gj, table);
+  columns: Column[],
+  { from, id, key }: { from: Sql; id: string; key: RawRow['key'] },
+): Promise<RawRow | null> {
   const [row] = await tx.query<{ values: (string | null)[] }>(
     sql`SELECT ARRAY[${join(columns.map(asJson))}] AS values FROM ${from} r WHERE r.id = ${id}`,
   );
-  if (!row) return null;
-  return parseColumns(columns, row.values);
+  return row ? { columns, values: row.values, key } : null;
 }
 
 async function parseColumns(
@@ -131,16 +135,27 @@ function withAttributes(row: Map<string, Json>, key: string): Json {
   return { kind: 'object', entries: [...kept, own] };
 }
 
-/** A job's payload with `_good_job`; null when there is no such row. */
-export async function rawJob(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
-  const row = await readRow(tx, gj, 'good_jobs', gj.jobs, id);
-  return row && withAttributes(row, '_good_job');
+/** A job's row; null when there is none. */
+export const readRawJob = (tx: Tx, gj: GoodJob, id: string): Promise<RawRow | null> =>
+  readRow(tx, columnsOf(gj, 'good_jobs'), { from: gj.jobs, id, key: '_good_job' });
+
+/** An execution's row; null when there is none. */
+export const readRawExecution = (tx: Tx, gj: GoodJob, id: string): Promise<RawRow | null> =>
+  readRow(tx, columnsOf(gj, 'good_job_executions'), {
+    from: gj.executions,
+    id,
+    key: '_good_job_execution',
+  });
+
+/** The payload with the row's other columns under `key`. Yields to the event loop. */
+export async function rawJson({ columns, values, key }: RawRow): Promise<Json> {
+  return withAttributes(await parseColumns(columns, values), key);
 }
 
-/** An execution's payload with `_good_job_execution`. */
-export async function rawExecution(tx: Tx, gj: GoodJob, id: string): Promise<Json | null> {
-  const row = await readRow(tx, gj, 'good_job_executions', gj.executions, id);
-  return row && withAttributes(row, '_good_job_execution');
+/** The job that the execution is of. */
+export function jobIdOf({ columns, values }: RawRow): string | null {
+  const value = values[columns.findIndex(({ name }) => name === 'active_job_id')] ?? 'null';
+  return JSON.parse(value) as string | null;
 }
 
 export interface RawBatch {

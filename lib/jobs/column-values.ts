@@ -1,10 +1,11 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
+import { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import { type Json, get, stringOf } from '../good-job/json';
 import { cut } from '../text';
 import { type Column, type ExtraValues, isPath } from './columns';
-import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './job-texts';
+import { type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
 import type { JobRow } from './types';
 
 /** Characters of a value that a list carries at most. */
@@ -16,6 +17,9 @@ const STORED: Partial<Record<Column, Sql>> = {
   performed: sql`j.performed_at`,
   finished: sql`j.finished_at`,
 };
+
+/** The list has read the same texts before, with a budget of its own. */
+const BUDGET = { maxBytes: 1_500_000, maxMs: 250 };
 
 type ReadValues = StoredTexts & { id: string } & Record<`value${number}`, string | null>;
 
@@ -41,7 +45,7 @@ export async function withColumns(
     ),
   );
   const byId = new Map(values.map((row) => [row.id, row]));
-  const budget = newJobBudget();
+  const budget = new TextBudget(BUDGET);
   const extended: JobRow[] = [];
   for (const row of rows) {
     const read = byId.get(row.id);

@@ -2,8 +2,8 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import { decodeActiveJob } from '../good-job/active-job-values';
-import { prettyJson } from '../good-job/json';
+import { decodeActiveJobInSteps } from '../good-job/active-job-values';
+import { prettyJsonInSteps } from '../good-job/json';
 import { isHeld } from '../good-job/locks';
 import { judge } from '../good-job/actions';
 import { paramsProblem } from '../good-job/params';
@@ -80,7 +80,7 @@ export async function getJob(
     budget: all ? newFullTextBudget() : newJobBudget(),
     withArguments: true,
   });
-  const json = argumentsJson(row.arguments, args);
+  const json = await argumentsJson(row.arguments, args);
   const error = texts.error ?? '';
   const { createdAt, scheduledAt, performedAt, finishedAt, cronAt } = row;
   const { batchCallbackId, lockedById, processSeenAt, held } = row;
@@ -121,12 +121,12 @@ function shortNames(
 }
 
 /** Null: too large, or beyond the budget. */
-function argumentsJson(
+async function argumentsJson(
   stored: StoredTexts['arguments'],
   redacted: RedactedTexts['arguments'],
-): string | null {
+): Promise<string | null> {
   if (stored === null) return 'null';
-  return redacted ? prettyJson(decodeActiveJob(redacted)) : null;
+  return redacted ? prettyJsonInSteps(await decodeActiveJobInSteps(redacted)) : null;
 }
 
 function isRetryable({ id, finished, errorPresent, paramsProblem: problem }: DetailRow): boolean {

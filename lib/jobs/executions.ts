@@ -16,8 +16,10 @@ import {
   ERROR_SHOWN,
   type StoredTexts,
   argumentsText,
+  customMembersText,
   newFullTextBudget,
   newJobBudget,
+  redactCustomMembers,
   redactTexts,
   storedTextColumns,
   wholeArray,
@@ -40,6 +42,8 @@ type StoredExecution = Omit<
   backtraceBytes: number | null;
   /** Of an attempt with an error. '': too large. */
   arguments: string | null;
+  /** The same, of the other members of its payload. */
+  customMembers: string | null;
   storedBytes: number | null;
 };
 
@@ -99,9 +103,12 @@ function readExecutions(
   const hasTexts = sql`(e.error <> '' OR e.error_backtrace IS NOT NULL)`;
   // Small keys of the payload: the arguments may be all of its size.
   const params = sql`(SELECT CASE WHEN pg_column_size(e.serialized_params) <= ${MAX_TEXT_BYTES} THEN e.serialized_params END)`;
+  // A number of 12 bytes can have 131,072 digits: it is compared and rounded, and then printed.
+  const executions = sql`(p.params -> 'executions')::numeric`;
+  const number = sql`CASE WHEN abs(${executions}) < 1e15 THEN (round(${executions}, 3) + 1)::text END`;
   return tx.query<StoredExecution>(sql`
-    SELECT e.id, CASE jsonb_typeof(p.params -> 'executions') WHEN 'number' THEN left(((p.params ->> 'executions')::numeric + 1)::text, 20)
-                      ELSE CASE WHEN jsonb_typeof(p.params) = 'object' THEN '1' END END AS number,
+    SELECT e.id, CASE WHEN jsonb_typeof(p.params -> 'executions') = 'number' THEN ${number}
+                WHEN jsonb_typeof(p.params) = 'object' THEN '1' END AS number,
            CASE WHEN e.finished_at IS NULL THEN 'running' WHEN e.error IS NULL THEN 'succeeded'
                 WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
            CASE jsonb_typeof(p.params -> 'enqueued_at') WHEN 'string' THEN left(p.params ->> 'enqueued_at', 40) END AS "enqueuedAt",
@@ -112,6 +119,7 @@ function readExecutions(
            octet_length(e.error) AS "errorBytes", e.error_event AS "errorEvent",
            ${wholeArray(sql`e.error_backtrace`, maxBytes)} AS backtrace, pg_column_size(e.error_backtrace) AS "backtraceBytes",
            e.process_id AS "processId", CASE WHEN ${hasTexts} THEN ${argumentsText(maxBytes, sql`e.serialized_params`)} END AS arguments,
+           CASE WHEN ${hasTexts} THEN ${redaction().off ? sql`NULL::text` : customMembersText(maxBytes, sql`e.serialized_params`)} END AS "customMembers",
            pg_column_size(e.serialized_params) AS "storedBytes"
       FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id CROSS JOIN LATERAL (SELECT ${params} AS params) p
      WHERE ${where} ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN}`);
@@ -130,8 +138,10 @@ class ExecutionRedactor {
   async collect(row: StoredExecution, budget: TextBudget): Promise<TooLarge | null> {
     const isNew = Boolean(row.arguments) && !this.parsed.has(row.arguments ?? '');
     const frames = row.backtrace ?? [];
+    const isNewCustom = Boolean(row.customMembers) && !this.parsed.has(row.customMembers ?? '');
     const bytes =
       (row.error?.length ?? 0) +
+      (isNewCustom ? (row.customMembers?.length ?? 0) : 0) +
       (isNew ? (row.arguments?.length ?? 0) : 0) +
       frames.reduce((sum, frame) => sum + BYTES_OF_ELEMENT + (frame?.length ?? 0), 0);
     if (!budget.spend(bytes)) return { part: 'page', bytes };
@@ -141,6 +151,14 @@ class ExecutionRedactor {
       const { jobClass, secrets } = this;
       const json = await parseJsonInSteps(row.arguments, budget);
       await rules.redactJsonInSteps(json, { of: 'arguments', jobClass, secrets, budget });
+    }
+    if (row.customMembers && isNewCustom) {
+      this.parsed.add(row.customMembers);
+      await redactCustomMembers(row.customMembers, {
+        secrets: this.secrets,
+        jobClass: this.jobClass,
+        budget,
+      });
     }
     for (const text of [row.error, ...frames])
       if (text) await rules.redactTextInSteps(text, { secrets: this.secrets, budget });
@@ -156,6 +174,7 @@ class ExecutionRedactor {
       backtraceBytes: _frames,
       errorBytes,
       arguments: _arguments,
+      customMembers: _customMembers,
       storedBytes: _stored,
       ...row
     } = stored;
@@ -193,7 +212,8 @@ class ExecutionRedactor {
 }
 
 function unreadPart(row: StoredExecution): TooLarge | null {
-  if (row.arguments === '') return { part: 'arguments', bytes: row.storedBytes ?? 0 };
+  if (row.arguments === '' || row.customMembers === '')
+    return { part: 'arguments', bytes: row.storedBytes ?? 0 };
   if (row.error === null && row.errorBytes !== null)
     return { part: 'error', bytes: row.errorBytes };
   return row.backtrace === null ? { part: 'backtrace', bytes: row.backtraceBytes } : null;

@@ -44,6 +44,22 @@ export function argumentsText(
     ELSE ${limitedJsonInMemory(sql`${params} -> 'arguments'`, maxBytes, sql`''`)} END`;
 }
 
+/** Members of a payload that Active Job and GoodJob write. */
+const KNOWN_MEMBERS = `{arguments,job_class,job_id,provider_job_id,queue_name,priority,executions,exception_executions,locale,timezone,enqueued_at,scheduled_at,good_job_concurrency_key,good_job_labels,good_job_notify}`;
+
+/**
+ * The members of the payload that only the application knows (`serialize` of a job class), as JSON text; a payload
+ * that is no object is all its own. NULL where there are none, as of nearly all jobs; '' where they are too large.
+ */
+export function customMembersText(
+  maxBytes = MAX_TEXT_BYTES,
+  params: Sql = sql`j.serialized_params`,
+): Sql {
+  const custom = sql`CASE WHEN jsonb_typeof(${params}) = 'object' THEN ${params} - ${KNOWN_MEMBERS}::text[] ELSE ${params} END`;
+  return sql`CASE WHEN pg_column_size(${params}) > ${maxStoredBytes(maxBytes)}::int THEN ''
+    WHEN (${custom}) <> '{}' THEN ${limitedJsonInMemory(custom, maxBytes, sql`''`)} END`;
+}
+
 /** A text, or NULL where it is larger than `maxBytes`. */
 export const wholeText = (text: Sql, maxBytes = MAX_TEXT_BYTES): Sql =>
   sql`CASE WHEN octet_length(${text}) <= ${maxBytes}::int THEN ${text} END`;
@@ -73,6 +89,8 @@ export interface StoredTexts {
   errorBytes: number | null;
   /** JSON text; '': too large. Null where there are none, or nothing is redacted. */
   arguments: string | null;
+  /** customMembersText; NULL where nothing is redacted. */
+  customMembers: string | null;
   /** Stored bytes of the payload. */
   storedBytes: number | null;
 }
@@ -84,6 +102,7 @@ export function storedTextColumns({ maxBytes = MAX_TEXT_BYTES, always = false } 
     (${hasLargeName}) AS "hasLargeName", ${limitedArray(sql`j.labels`, maxBytes)} AS labels,
     ${redaction().off ? sql`left(j.error, ${maxBytes}::int)` : wholeText(sql`j.error`, maxBytes)} AS error, octet_length(j.error) AS "errorBytes",
     ${redaction().off && !always ? sql`NULL::text` : argumentsText(maxBytes)} AS arguments,
+    ${redaction().off ? sql`NULL::text` : customMembersText(maxBytes)} AS "customMembers",
     pg_column_size(j.serialized_params) AS "storedBytes"`;
 }
 
@@ -104,7 +123,8 @@ export interface RedactedTexts {
 
 /** Why some text of a row was not read; null: all of it was. */
 function tooLargePart(row: StoredTexts): TooLarge | null {
-  if (row.arguments === '') return { part: 'arguments', bytes: row.storedBytes ?? 0 };
+  if (row.arguments === '' || row.customMembers === '')
+    return { part: 'arguments', bytes: row.storedBytes ?? 0 };
   if (row.error === null && row.errorBytes !== null)
     return { part: 'error', bytes: row.errorBytes };
   return row.labels === null || row.hasLargeName ? { part: 'names', bytes: null } : null;
@@ -112,6 +132,7 @@ function tooLargePart(row: StoredTexts): TooLarge | null {
 
 const bytesOf = (row: StoredTexts) =>
   (row.arguments?.length ?? 0) +
+  (row.customMembers?.length ?? 0) +
   (row.error?.length ?? 0) +
   (row.labels ?? []).reduce((sum, label) => sum + BYTES_OF_ELEMENT + (label?.length ?? 0), 0);
 
@@ -135,7 +156,9 @@ export async function redactTexts(
   const fits = budget.spend(bytes);
   const tooLarge: TooLarge | null = tooLargePart(row) ?? (fits ? null : { part: 'page', bytes });
   if (tooLarge) secrets.overflowed = true;
-  const stored = fits ? row : { ...row, arguments: '', error: null, labels: null };
+  const stored = fits
+    ? row
+    : { ...row, arguments: '', customMembers: null, error: null, labels: null };
   const hasUnreadError = stored.error === null && row.errorBytes !== null;
   const read = {
     queueName: stored.queueName,
@@ -146,6 +169,7 @@ export async function redactTexts(
     labels: (stored.labels ?? []).filter((label) => label !== null),
   };
   const options = { jobClass: row.jobClass, secrets, marker, budget };
+  await redactCustomMembers(stored.customMembers, options);
   const parsed =
     secrets.overflowed && !withArguments
       ? undefined
@@ -216,6 +240,16 @@ async function redactArguments(
   return json && (await redaction().redactJsonInSteps(json, { of: 'arguments', ...options }));
 }
 
+/** Adds what members of a payload hide that are not shown. */
+export async function redactCustomMembers(
+  text: string | null,
+  { secrets, budget, jobClass }: Omit<StepOptions, 'marker'>,
+): Promise<void> {
+  if (!text || secrets.overflowed) return;
+  const json = await parseJsonInSteps(text, budget);
+  await redaction().redactJsonInSteps(json, { of: 'payload', jobClass, secrets, budget });
+}
+
 /** An escape, or as many characters as the shortest value has in hex or in base64. */
 const MAY_BE_ENCODED = /[%&\\]|[0-9a-f]{8}|[A-Za-z0-9+/_-]{10}/i;
 const HASH_BITS = 16;
@@ -229,9 +263,10 @@ const hashAt = (text: string, at: number): number =>
 /**
  * Whether a name has so much in common with the arguments that it may repeat a value of them: most names have not, and
  * then the arguments need not be parsed. One pass over each text, by hashes of SHORTEST (4) characters. A name that
- * could hold an encoded value shares no character with it, and always may.
+ * could hold an encoded value shares no character with it, and always may; so may any beside `Basic` credentials.
  */
 function mayRepeat(names: (string | null)[], stored: string): boolean {
+  if (names.some((name) => name) && /\bbasic\b/i.test(stored)) return true;
   const grams = new Uint8Array(1 << HASH_BITS);
   let hasGram = false;
   for (const name of names) {

@@ -22,9 +22,15 @@ export const arrayBytes = (array: Sql): Sql =>
 export const readBytes = (alias: Sql): Sql =>
   join(
     [
-      ...['arguments', 'error', 'jobClass', 'queueName', 'cronKey', 'concurrencyKey'].map(
-        (name) => sql`coalesce(octet_length(${alias}.${raw(`"${name}"`)}), 0)`,
-      ),
+      ...[
+        'arguments',
+        'customMembers',
+        'error',
+        'jobClass',
+        'queueName',
+        'cronKey',
+        'concurrencyKey',
+      ].map((name) => sql`coalesce(octet_length(${alias}.${raw(`"${name}"`)}), 0)`),
       sql`coalesce(${arrayBytes(sql`${alias}.labels`)}, 0)`,
     ],
     ' + ',
@@ -37,7 +43,7 @@ export const payloadBytes = sql`CASE WHEN pg_column_size(j.serialized_params) <=
 
 /** What a search counts of the job's texts against its budget; NULL: the job is large. `payload`: what payloadBytes gave for it. */
 export function searchedBytes(payload: Sql): Sql {
-  const isUnread = sql`t."hasLargeName" OR t.labels IS NULL OR t.arguments = '' OR (t.error IS NULL AND t."errorBytes" IS NOT NULL)`;
+  const isUnread = sql`t."hasLargeName" OR t.labels IS NULL OR t.arguments = '' OR t."customMembers" = '' OR (t.error IS NULL AND t."errorBytes" IS NOT NULL)`;
   return sql`CASE WHEN octet_length(j.error) > ${MAX_TEXT_BYTES} THEN NULL
     WHEN j.serialized_params IS NULL OR ${payload} <= ${MAX_PAYLOAD_BYTES} THEN (
       SELECT CASE WHEN ${isUnread} THEN NULL ELSE greatest(greatest(coalesce(${payload}, 0) - coalesce(octet_length(t.arguments), 0), 0) + ${readBytes(sql`t`)} - ${FREE_BYTES}, 0) END

@@ -4,7 +4,7 @@ import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, get, prettyJsonInSteps, stringOf } from '../good-job/json';
-import { rawExecution, rawJob } from '../good-job/raw-rows';
+import { type RawRow, jobIdOf, rawJson, readRawExecution, readRawJob } from '../good-job/raw-rows';
 import type { Column } from '../good-job/schema';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
@@ -59,7 +59,7 @@ export async function getRawJob(ctx: Ctx, id: string): Promise<RawText | null> {
   const read = await ctx.db.read(async (tx) => {
     const bytes = await rawBytes(tx, ctx.gj, 'good_jobs', id);
     if (bytes === null || isTooLarge(bytes)) return bytes;
-    return rawJob(tx, ctx.gj, id);
+    return readRawJob(tx, ctx.gj, id);
   });
   if (typeof read === 'number') return tooLargeText(read);
   return read && printRedacted(read, null);
@@ -73,22 +73,23 @@ export async function getRawExecution(ctx: Ctx, id: string): Promise<RawText | n
   const read = await ctx.db.read(async (tx) => {
     const bytes = await rawBytes(tx, ctx.gj, 'good_job_executions', id);
     if (bytes === null || isTooLarge(bytes)) return bytes;
-    const execution = await rawExecution(tx, ctx.gj, id);
-    const own = execution && (get(execution, '_good_job_execution') ?? execution);
-    const jobId = own && stringOf(get(own, 'active_job_id'));
+    const execution = await readRawExecution(tx, ctx.gj, id);
+    const jobId = execution && jobIdOf(execution);
     const jobBytes = jobId ? await rawBytes(tx, ctx.gj, 'good_jobs', jobId) : null;
     if (jobBytes !== null && isTooLarge(jobBytes)) return jobBytes;
-    return { execution, job: jobId ? await rawJob(tx, ctx.gj, jobId) : null };
+    return { execution, job: jobId ? await readRawJob(tx, ctx.gj, jobId) : null };
   });
   if (typeof read === 'number') return tooLargeText(read);
   return read?.execution ? printRedacted(read.execution, read.job) : null;
 }
 
 /** What the job's own payload hides is hidden in its executions too. */
-async function printRedacted(json: Json, job: Json | null): Promise<RawText> {
+async function printRedacted(row: RawRow, jobRow: RawRow | null): Promise<RawText> {
   const secrets = new SecretRegistry();
   const rules = redaction();
+  const job = jobRow && (await rawJson(jobRow));
   if (job) await rules.redactJsonInSteps(job, { of: 'payload', jobClass: classOf(job), secrets });
+  const json = await rawJson(row);
   const jobClass = classOf(json);
   const redacted = await rules.redactJsonInSteps(json, { of: 'payload', jobClass, secrets });
   return { text: await prettyJsonInSteps(redacted) };

@@ -251,7 +251,7 @@ describe('a planted secret', () => {
       'args.0.パスワード:x',
       'password=x',
       `"token: ${SECRET}"`,
-      'error:secret=*',
+      'error:secret=a*',
       'label:token=x',
       'args.0.x:AKIAIOSFODNN7EXAMPLE',
       '"4111 1111 1111 1111"',

@@ -330,7 +330,7 @@ async function readWhole(
 ): Promise<{ stored: StoredTexts; bytes: number } | null> {
   const [row] = await tx.query<{ bytes: number; stored: string | null }>(sql`
     SELECT t.bytes, CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
-      FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t.error), 0) + coalesce(${arrayBytes(sql`t.labels`)}, 0) AS bytes
+      FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t."customMembers"), 0) + coalesce(octet_length(t.error), 0) + coalesce(${arrayBytes(sql`t.labels`)}, 0) AS bytes
               FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${gj.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
   return row?.stored == null
     ? null

@@ -4,8 +4,8 @@ import type { Attempt } from '../audit/attempts';
 import { denial } from '../auth/permissions';
 import { type Ctx, type WriteTx, recordAttempt, transaction } from '../ctx';
 import { ConsoleError } from '../errors';
-import { type Json, prettyJsonInSteps } from '../good-job/json';
-import { rawExecution, rawJob } from '../good-job/raw-rows';
+import { prettyJsonInSteps } from '../good-job/json';
+import { type RawRow, rawJson, readRawExecution, readRawJob } from '../good-job/raw-rows';
 import { isTooLarge, rawBytes, tooLargeText } from './raw';
 import type { RawText } from './types';
 
@@ -44,7 +44,7 @@ export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | 
   const attempt = revealAttempt(target);
   await requireReason(ctx, attempt);
   const { jobId, executionId } = target;
-  const read = async (tx: WriteTx): Promise<{ json: Json } | { large: RawText } | null> => {
+  const read = async (tx: WriteTx): Promise<{ row: RawRow } | { large: RawText } | null> => {
     const [found] = executionId
       ? await tx.query(
           sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`,
@@ -57,13 +57,14 @@ export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | 
     if (bytes === null) return null;
     if (isTooLarge(bytes)) return { large: tooLargeText(bytes) };
     await tx.audit({ ...attempt, counts: { done: 1 } });
-    const json = executionId
-      ? await rawExecution(tx, ctx.gj, executionId)
-      : await rawJob(tx, ctx.gj, jobId);
-    return json && { json };
+    const row = executionId
+      ? await readRawExecution(tx, ctx.gj, executionId)
+      : await readRawJob(tx, ctx.gj, jobId);
+    return row && { row };
   };
   const found = await transaction(ctx, 'argument.reveal', read, attempt);
   if (!found) return null;
-  // Printed after the commit: no transaction waits for it.
-  return 'large' in found ? found.large : { text: await prettyJsonInSteps(found.json) };
+  if ('large' in found) return found.large;
+  // Parsed and printed after the commit: no transaction waits for it.
+  return { text: await prettyJsonInSteps(await rawJson(found.row)) };
 }

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
+import { isMeasurable, secondsBetween } from '../db/durations';
 import type { Tx } from '../db/types';
 import { runningByIndex } from '../good-job/running';
 import type { JobState } from '../good-job/states';
@@ -59,9 +60,14 @@ export function countQueues(ctx: Ctx): Promise<NonNullable<JobNumbers['queues']>
         await tx.query(raw(`SET LOCAL enable_${way} = off`));
       const numbers = [...(await countWaiting(tx, ctx, queues)), ...others];
       const oldestReady = await tx.query<{ queue: string; seconds: number }>(sql`
-      SELECT q.queue, greatest(0, coalesce(extract(epoch FROM clock_timestamp()::timestamp - least(
-          (SELECT j.scheduled_at FROM (${dueOf(gj, ever, now, 1)}) j), (SELECT min(j.created_at) FROM (${unsetOf(gj)}) j)
-        )::timestamp), 0))::float8 AS seconds FROM unnest(${queues}::text[]) q(queue)`);
+        SELECT q.queue,
+               greatest(0, coalesce(${secondsBetween(sql`oldest.since`, sql`clock_timestamp()::timestamp`)}, 0)) AS seconds
+          FROM unnest(${queues}::text[]) q(queue)
+         CROSS JOIN LATERAL (
+               SELECT least(
+                        (SELECT j.scheduled_at FROM (${scheduledOf(gj, sql`${isMeasurable(sql`j.scheduled_at`)} AND ${isDue}`, 1)}) j),
+                        (SELECT min(j.created_at) FILTER (WHERE ${isMeasurable(sql`j.created_at`)}) FROM (${unsetOf(gj)}) j)
+                      )::timestamp AS since OFFSET 0) oldest`);
       return { numbers, oldestReady, omitted };
     },
     { timeoutMs: BUDGET_MS, byIndexOnly: true },
@@ -70,19 +76,19 @@ export function countQueues(ctx: Ctx): Promise<NonNullable<JobNumbers['queues']>
 
 const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 /**
- * The jobs of one queue due from `from` to `to`, in that order (index_good_jobs_on_queue_name_and_scheduled_at). Said as
- * a range: with a plain `queue_name =` any index on scheduled_at has the order too, and leads through the backlogs of all other queues.
+ * The jobs of one queue whose scheduled time fulfils `due`, in that order (index_good_jobs_on_queue_name_and_scheduled_at).
+ * The queue is a range: with a plain `queue_name =` any index on scheduled_at has the order too, and leads through the
+ * backlogs of all other queues.
  */
-const dueOf = (
-  gj: GoodJob,
-  from: Sql,
-  to: Sql,
-  limit: number,
-) => sql`SELECT j.error, j.scheduled_at FROM ${gj.jobs} j
-  WHERE j.queue_name >= q.queue AND j.queue_name <= q.queue AND j.scheduled_at > ${from} AND j.scheduled_at <= ${to} AND ${open} ORDER BY j.queue_name, j.scheduled_at LIMIT ${limit}`;
-const unsetOf = (gj: GoodJob) =>
-  sql`SELECT j.error, j.created_at FROM ${gj.jobs} j WHERE j.queue_name = q.queue AND ${open} AND j.scheduled_at IS NULL LIMIT ${UNSET_AT_MOST + 1}`;
-const [ever, now, never] = [sql`'-infinity'`, sql`now()`, sql`'infinity'`];
+const scheduledOf = (gj: GoodJob, due: Sql, limit: number) => sql`
+  SELECT j.error, j.scheduled_at FROM ${gj.jobs} j
+   WHERE j.queue_name >= q.queue AND j.queue_name <= q.queue AND ${due} AND ${open}
+   ORDER BY j.queue_name, j.scheduled_at LIMIT ${limit}`;
+const unsetOf = (gj: GoodJob) => sql`
+  SELECT j.error, j.created_at FROM ${gj.jobs} j
+   WHERE j.queue_name = q.queue AND ${open} AND j.scheduled_at IS NULL LIMIT ${UNSET_AT_MOST + 1}`;
+const isDue = sql`j.scheduled_at <= now()`;
+const isLater = sql`j.scheduled_at > now()`;
 const lacks = ({ gj }: Ctx, migration: string) =>
   gj.schema.missingMigrations.some((missing) => missing.migration === migration);
 
@@ -110,9 +116,9 @@ async function countWaiting(tx: Tx, { gj }: Ctx, queues: string[]): Promise<Queu
   const rows = await tx.query<{ queue: string; state: JobState; count: number; more: boolean }>(
     join(
       [
-        part(sql`'queued'`, dueOf(gj, ever, now, most + 1), most),
+        part(sql`'queued'`, scheduledOf(gj, isDue, most + 1), most),
         part(sql`'queued'`, unsetOf(gj), UNSET_AT_MOST),
-        part(future, dueOf(gj, now, never, most + 1), most),
+        part(future, scheduledOf(gj, isLater, most + 1), most),
       ],
       ' UNION ALL ',
     ),

@@ -95,8 +95,7 @@ async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Held[]
   const queues = names.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
   const byQueue = await countQueues(tx, gj, queues);
   const others = names.filter(({ kind }) => kind !== 'queue');
-  const byOther =
-    others.length === 0 ? new Map<string, Held>() : await countOthers(tx, gj, others);
+  const byOther = others.length === 0 ? new Map<string, Held>() : await countOthers(tx, gj, others);
   return names.map(
     ({ kind, name }) =>
       (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? {

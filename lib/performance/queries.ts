@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { secondsBetween } from '../db/durations';
+import { finiteSeconds, secondsBetween } from '../db/durations';
 import type { Tx } from '../db/types';
 import { ConsoleError } from '../errors';
 import { redactName } from '../redaction';
@@ -119,7 +119,7 @@ interface Asked {
 }
 
 /** Run time by the worker's own clock; an older worker's execution has only when it began and ended. */
-const RUN: Sql = sql`coalesce(extract(epoch FROM e.duration)::float8, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)})`;
+const RUN: Sql = sql`coalesce(${finiteSeconds(sql`e.duration`)}, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)})`;
 
 /** From when it was due; NULL where that is unknown. */
 const WAIT: Sql = sql`greatest(${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)}, 0)`;

@@ -1,4 +1,5 @@
 import 'server-only';
+import { timestampMs } from '../core/timestamp-ms';
 import type { Ctx } from '../ctx';
 import { ConsoleError } from '../errors';
 import { pausedQueues } from '../good-job/pauses';
@@ -156,6 +157,6 @@ function byUrgency(a: QueueRow, b: QueueRow): number {
 
 function urgency({ unserved, oldestReadyAt }: QueueRow): { rank: number; since: string } {
   if (unserved) return { rank: 0, since: oldestReadyAt ?? '' };
-  const isLate = oldestReadyAt !== null && Date.now() - Date.parse(oldestReadyAt) > WAITS_LONG_MS;
+  const isLate = oldestReadyAt !== null && Date.now() - timestampMs(oldestReadyAt) > WAITS_LONG_MS;
   return isLate ? { rank: 1, since: oldestReadyAt } : { rank: 2, since: '' };
 }

@@ -1,18 +1,22 @@
 import type { Steps } from '../core/steps';
-import { isLetterOrDigit } from './chars';
-import type { Keys } from './keys';
+import { isBlank, isLetterOrDigit } from './chars';
+import { isInspected, isParserToken } from './identifiers';
+import type { NameJudge } from './keys';
 import { isPlainValue } from './plain-values';
+import { skipBlanks } from './markup';
 import { Pacer, type Scan, execFrom } from './scan';
 import type { Span } from './spans';
-import { type Value, valueAt } from './values';
+import { valueAt } from './values';
 
 /*
- * `key=value`, `key: value`, `"key" => value`, `"key", "value"` and PostgreSQL's `(key)=(value)`. The rule goes from sign to
- * sign. The name before a sign reaches back to the sign before it at most, and the next sign is looked for behind the
- * value, so each character is read a few times.
+ * `key=value`, `key: value`, `"key" => value` and `"key", "value"`. The rule goes from sign to sign. The name before a
+ * sign is MAX_KEY_LENGTH characters long at most, the blanks between them are read for this sign only, and the next sign
+ * is looked for behind the value, so each character is read a few times. Columns in brackets are in `sql-lists.ts`.
  */
 
 const MAX_KEY_LENGTH = 100;
+/** Characters that are read of the line before one that begins with a sign. */
+const MAX_LINE_BEFORE = 200;
 /** Their value is the rest of the line. */
 const WHOLE_LINE = /(?:authorization|cookie)s?$/i;
 /** In a URL they hold a secret; elsewhere they are ordinary words. */
@@ -22,8 +26,8 @@ const SECOND = /^(?:keys?|ids?|codes?|numbers?|no|phrase|string|word)$/i;
 /** A file, as a backtrace names it. */
 const FILE = /\.(?:rb|erb|rake|js|ts|py|ya?ml|json|so|c|go|java)$/i;
 /** The members of a JSON Web Key that are private; `kty` is beside them. */
-const JWK_PRIVATE = /^(?:d|p|q|dp|dq|qi|k)$/;
-const JWK = /["'](?:kty)["']\s?(?:=>|:)|:kty\s?=>|\bkty:/;
+const JWK_PRIVATE = /^(?:d|p|q|dp|dq|qi|k|oth)$/;
+const JWK = /\bkty["'`\]]{0,2}\s*(?:=|:)/;
 /** What follows a comma is the key of the next value: `"name": "password", "value": …`. */
 const NEXT_KEY = /\s?(["'])[\p{L}_]{1,40}\1\s?(?:=>|:)/uy;
 
@@ -37,8 +41,8 @@ interface Key {
   inQuery: boolean;
   /** The quote that was opened before the name and holds the value too: `'Authorization: …'`. */
   enclosing: string;
-  /** Columns of PostgreSQL's `Key (a, b)=(1, 2)`. */
-  isColumnList: boolean;
+  /** A list in round brackets: `Key (a, b)=(1, 2)`. */
+  isList: boolean;
 }
 
 /** What to hide of one assignment, and where to go on. */
@@ -57,7 +61,7 @@ export function* assignments({ text, keys, hide }: Scan): Steps<void> {
     const from = at + length;
     const key = keyBefore(text, at);
     if (key && (key.quoted || text[at] !== ',')) {
-      const isPrivate = isJwk && JWK_PRIVATE.test(key.name);
+      const isPrivate = isJwk && JWK_PRIVATE.test(memberName(key.name));
       const found =
         isPrivate || isSecretKey(text, key, keys)
           ? valueBehind(text, at, from, key, keys, isPrivate)
@@ -68,15 +72,22 @@ export function* assignments({ text, keys, hide }: Scan): Steps<void> {
   }
 }
 
-function isSecretKey(text: string, key: Key, keys: Keys): boolean {
+function isSecretKey(text: string, key: Key, keys: NameJudge): boolean {
   const parts = keyParts(key.name);
   return (
-    parts.some((name) => keys.isSecret(name)) ||
+    parts.some((name) => keys.isSecret(name) && !isParserToken(text, key.from, name)) ||
     (key.inQuery && IN_QUERY.test(key.name)) ||
-    (parts.length === 1 &&
-      SECOND.test(key.name) &&
-      keys.isSecret(`${wordBefore(text, key.from)} ${key.name}`))
+    keys.isSecret(phraseOf(text, key))
   );
+}
+
+/** `API key`, where a name is its second word. Of `#<Session id: 1>` the first word is the class of the record. */
+function phraseOf(text: string, key: Key): string {
+  if (!SECOND.test(key.name)) return '';
+  const first = wordBefore(text, key.from);
+  return first === '' || isInspected(text, key.from - 1 - first.length)
+    ? ''
+    : `${first} ${key.name}`;
 }
 
 function valueBehind(
@@ -84,38 +95,26 @@ function valueBehind(
   sign: number,
   from: number,
   key: Key,
-  keys: Keys,
+  keys: NameJudge,
   isPrivate: boolean,
 ): Assignment | null {
   if (FILE.test(key.name) || isNoAssignment(text, sign, from, key)) return null;
+  if (key.isList && text[skipBlanks(text, from)] === '(') return null;
   const value = valueAt(text, from, {
     isColon: ':：'.includes(text[sign] ?? '') && from === sign + 1,
     wholeLine: WHOLE_LINE.test(key.name) ? key.enclosing : null,
     keyFrom: key.from,
   });
   if (value.from >= value.to) return { hidden: [], end: value.to };
-  if (key.isColumnList && text[value.from] === '(') return columnValues(text, value, key, keys);
   const beginning = text.slice(value.from, Math.min(value.to, value.from + 201));
-  const isPlain = !isPrivate && isPlainValue(keyParts(key.name).at(-1) ?? '', beginning);
-  return { hidden: isPlain ? [] : [value], end: value.to };
+  const isPlain = !isPrivate && isPlainValue(plainNameOf(text, key, keys), beginning);
+  if (isPlain) return { hidden: [], end: value.to };
+  return { hidden: value.before ? [value.before, value] : [value], end: value.to };
 }
 
-/** `(email, token)=(a@b.c, 123)`: the values of secret columns; all of it where their numbers differ. */
-function columnValues(text: string, value: Value, key: Key, keys: Keys): Assignment {
-  const from = value.from + 1;
-  const to = text[value.to - 1] === ')' ? value.to - 1 : value.to;
-  const columns = key.name.split(',').map((column) => column.trim());
-  const parts = text.slice(from, to).split(', ');
-  if (columns.length !== parts.length) return { hidden: [{ from, to }], end: value.to };
-  const hidden: Span[] = [];
-  let at = from;
-  for (const [n, part] of parts.entries()) {
-    const column = columns[n] ?? '';
-    if (keys.isSecret(column) && !isPlainValue(column, part))
-      hidden.push({ from: at, to: at + part.length });
-    at += part.length + 2;
-  }
-  return { hidden, end: value.to };
+function plainNameOf(text: string, key: Key, keys: NameJudge): string {
+  const own = keyParts(key.name).at(-1) ?? '';
+  return keys.isSecret(own) ? own : phraseOf(text, key) || own;
 }
 
 /** The number of characters of the sign between a name and a value that begins here; 0: none does. */
@@ -171,27 +170,30 @@ function quoteBeforeName(text: string, from: number): string {
 
 /** `user[password]` and `email, api_token` have several names. */
 const keyParts = (name: string): string[] => name.split(/[\s,[\]]+/).filter(Boolean);
+/** `d` of `jwk[d]` and `jwk.d` */
+const memberName = (name: string): string => name.split(/[[\].]+/).findLast(Boolean) ?? '';
 
 /** The word that ends before this place, behind a space. */
 function wordBefore(text: string, at: number): string {
-  return /([\p{L}\p{N}_-]{1,40})[ \t]$/u.exec(text.slice(Math.max(0, at - 42), at))?.[1] ?? '';
+  const before = text.slice(Math.max(0, at - 42), at);
+  return /([\p{L}\p{N}_-]{1,40})[^\S\r\n]$/u.exec(before)?.[1] ?? '';
 }
 
 const isKeyChar = (code: number): boolean =>
   isLetterOrDigit(code) || '_.$@[]-'.includes(String.fromCharCode(code));
 
-/** The name that ends before this sign, behind a few spaces and closing quotes. Spaces belong to it inside quotes. */
+/** The name that ends before this sign, behind blanks and closing quotes. Spaces belong to it inside quotes. */
 function keyBefore(text: string, at: number): Key | null {
-  let end = at;
-  while (end > 0 && at - end < 3 && ' \t'.includes(text[end - 1] ?? 'x')) end -= 1;
+  const nameEnd = endOfNameBefore(text, at);
+  let end = nameEnd.at;
   const low = Math.max(0, end - MAX_KEY_LENGTH);
-  if (text[end - 1] === ')') return columnList(text, low, end);
+  if (text[end - 1] === ')') return listBefore(text, low, end);
   let quote = '';
   if (text[end - 1] === ']' && `"'\``.includes(text[end - 2] ?? 'x')) end -= 1;
   if (end > 0 && `"'\``.includes(text[end - 1] ?? 'x')) {
     end -= 1;
     quote = text[end] ?? '';
-  } else if (text.startsWith('**', end - 2)) end -= 2;
+  }
   let from = end;
   while (
     from > low &&
@@ -200,6 +202,7 @@ function keyBefore(text: string, at: number): Key | null {
     from -= 1;
   const before = text[from - 1] ?? '';
   if (from >= end || (before === '/' && quote === '')) return null;
+  if (nameEnd.isLineBefore && quote === '' && !isWholeLine(text, from)) return null;
   return {
     name: text.slice(from, end),
     from,
@@ -207,11 +210,45 @@ function keyBefore(text: string, at: number): Key | null {
     qualified: text.startsWith('::', from - 2),
     inQuery: before === '?' || before === '&',
     enclosing: quote === '' && `"'\``.includes(before || 'x') ? before : '',
-    isColumnList: false,
+    isList: false,
   };
 }
 
-function columnList(text: string, low: number, end: number): Key | null {
+/** Closing tags and emphasis behind a name: `<b>Password</b>:`, `**Password**:`. */
+const MARKUP_BEHIND = /(?:(?:<\/[a-z]{1,10}>){1,4}|\*{1,3}|~~)$/i;
+/** `: value` and `=> value` on a line of their own. */
+const SIGN_OF_LINE = /(?::(?=[\s"'[{]|$)|=>?)/y;
+
+/** Where a name ends: before blanks and markup; before the line end where the sign begins a line, as in YAML's `? name`. */
+function endOfNameBefore(text: string, at: number): { at: number; isLineBefore: boolean } {
+  let end = at;
+  while (end > 0 && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  const isLineBefore = text[end - 1] === '\n' && execFrom(SIGN_OF_LINE, text, at) !== null;
+  if (isLineBefore) end = endOfLineBefore(text, end);
+  if ('>*~'.includes(text[end - 1] ?? 'x'))
+    end -= MARKUP_BEHIND.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0;
+  return { at: end, isLineBefore };
+}
+
+/** The end of the line before, without a comment; of a long line its own end. */
+function endOfLineBefore(text: string, lineFrom: number): number {
+  let end = text[lineFrom - 2] === '\r' ? lineFrom - 2 : lineFrom - 1;
+  let from = end;
+  while (from > 0 && end - from < MAX_LINE_BEFORE && text[from - 1] !== '\n') from -= 1;
+  const comment = text.slice(from, end).search(/\s#/);
+  if (comment >= 0) end = from + comment;
+  while (end > from && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return end;
+}
+
+/** Whether no more than a list mark, `?` and two words are before the name in its line. */
+function isWholeLine(text: string, from: number): boolean {
+  return /(?:^|[\r\n])[^\S\r\n]{0,40}(?:[-?*][^\S\r\n]{1,8}){0,3}(?:[\p{L}\p{N}_-]{1,20} ){0,2}["'`*_]{0,3}$/u.test(
+    text.slice(Math.max(0, from - MAX_LINE_BEFORE), from),
+  );
+}
+
+function listBefore(text: string, low: number, end: number): Key | null {
   // Not beyond another sign: what was read for that one is not read again.
   let open = end - 2;
   while (open >= low && text[open] !== '(' && text[open] !== '=') open -= 1;
@@ -223,7 +260,7 @@ function columnList(text: string, low: number, end: number): Key | null {
     qualified: false,
     inQuery: false,
     enclosing: '',
-    isColumnList: true,
+    isList: true,
   };
 }
 
@@ -237,7 +274,7 @@ const BETWEEN_VALUES = /["']?\s{0,3}[,;&]?\s{0,3}/y;
 const VALUES_OF_NAME = 3;
 
 /** `{"key":"api_key","value":"…"}`, `name=password&value=…`, `<input name="password" value="…">`. */
-function pairBehind(text: string, from: number, key: Key, keys: Keys): Assignment | null {
+function pairBehind(text: string, from: number, key: Key, keys: NameJudge): Assignment | null {
   if (key.name.length > 20 || !NAMING.test(key.name)) return null;
   const name = execFrom(NAME, text, from);
   if (!name || !keys.isSecret(name[1] ?? '')) return null;
@@ -252,7 +289,7 @@ function pairBehind(text: string, from: number, key: Key, keys: Keys): Assignmen
       wholeLine: null,
       keyFrom: at,
     });
-    hidden.push(value);
+    hidden.push(...(value.before ? [value.before, value] : [value]));
     at = value.to + (execFrom(BETWEEN_VALUES, text, value.to)?.[0].length ?? 0);
   }
   const last = hidden.at(-1);

@@ -9,6 +9,8 @@ const SPACE = 4;
 /** Ends a word of a sentence. */
 const PROSE_BREAK = 8;
 const BASE64 = 16;
+/** White space inside a line, and what has no width. */
+const BLANK = 32;
 
 const CLASSES = buildClasses();
 
@@ -21,6 +23,8 @@ function buildClasses(): Uint8Array {
     else if (/\p{N}/u.test(char)) classes[code] = DIGIT;
     else if (/\s/.test(char)) classes[code] = SPACE | PROSE_BREAK;
     else if ('()<>[]{}"\'`,;:=&?#/「」『』|'.includes(char)) classes[code] = PROSE_BREAK;
+    if (/[^\S\r\n\u2028\u2029]|[\u0085\u00ad\u180e\u200b-\u200f\u2060-\u2064]/.test(char))
+      classes[code] = (classes[code] ?? 0) | BLANK;
     if (/[A-Za-z0-9+/=_-]/.test(char)) classes[code] = (classes[code] ?? 0) | BASE64;
   }
   return classes;
@@ -31,6 +35,10 @@ const has = (code: number, mask: number): boolean => ((CLASSES[code] ?? 0) & mas
 export const isLetterOrDigit = (code: number): boolean => has(code, LETTER | DIGIT);
 export const isLetter = (code: number): boolean => has(code, LETTER);
 export const isSpace = (code: number): boolean => has(code, SPACE);
+/** White space that ends no line. */
+export const isBlank = (code: number): boolean => has(code, BLANK);
+export const isLineEnd = (code: number): boolean =>
+  code === 0x0a || code === 0x0d || code === 0x2028 || code === 0x2029;
 export const isProseBreak = (code: number): boolean => has(code, PROSE_BREAK);
 export const isBase64 = (code: number): boolean => has(code, BASE64);
 export const isAsciiDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;

@@ -22,11 +22,14 @@ const COMMAND_OPTIONS: readonly CommandOption[] = [
   { command: /^(?:sshpass|mongo|vncviewer)/i, option: /-p[ =]{0,3}["']?([^\s"']+)/dy },
   { command: /^redis-cli/i, option: /-a[ =]["']?([^\s"']+)/dy },
   { command: /^ldap/i, option: /-w[ =]?["']?([^\s"']+)/dy },
-  { command: /^(?:zip|7z|unrar)/i, option: /-[pP] ?["']?([^\s"']+)/dy },
+  { command: /^(?:un)?zip/i, option: /-P ?["']?([^\s"']+)/dy },
+  { command: /^(?:7z|p7zip|unrar|rar)/i, option: /-p["']?([^\s"']+)/dy },
   { command: /^(?:smbclient|rpcclient|net)/i, option: /-U[ =]?["']?[^\s%"']{1,60}%([^\s"']+)/dy },
 ];
 const COMMAND_OR_OPTION =
-  /\b(?:mysql\w{0,12}|mariadb\w{0,12}|docker\slogin|podman\slogin|helm\sregistry|oc\slogin|az\slogin|sshpass|mongo(?:sh|dump|restore|export|import)?|vncviewer|redis-cli|ldap(?:search|modify|add|passwd|whoami)|zip|7z|unrar|smbclient|rpcclient)\b|[\n|;]|(?<=\s)-[a-zA-Z]/g;
+  /\b(?:mysql\w{0,12}|mariadb\w{0,12}|docker\slogin|podman\slogin|helm\sregistry|oc\slogin|az\slogin|sshpass|mongo(?:sh|dump|restore|export|import)?|vncviewer|redis-cli|ldap(?:search|modify|add|passwd|whoami)|(?:un)?zip|7z[ar]?|p7zip|(?:un)?rar|smbclient|rpcclient)\b|[\n|;]|&&|\b(?:ssh|scp|sftp|mkdir|cp|ps|tar|psql|pg_dump|pg_restore|nc|git|rsync|kubectl|docker|podman)\s|(?<=\s)-[a-zA-Z]/g;
+/** The end of a command, or another one, which takes no password. */
+const ENDS_COMMAND = /^[\n|;&]|\s$/;
 
 /** `curl -u user:password`, `--user`, `--proxy-user`: of any command. */
 const USER_AND_PASSWORD = /(?:^|\s)(?:-u|--user|--proxy-user)[ =]["']?[^\s:"']{1,60}:([^\s"']+)/dgi;
@@ -47,7 +50,7 @@ export function* commandLines({ text, hide }: Scan): Steps<void> {
       at = match.index + found.length;
       if (pacer.isDue(at)) yield;
       if (!found.startsWith('-')) {
-        command = /^[\n|;]/.test(found) ? '' : found;
+        command = ENDS_COMMAND.test(found) ? '' : found;
         commandEnd = at;
         continue;
       }
@@ -57,6 +60,8 @@ export function* commandLines({ text, hide }: Scan): Steps<void> {
         const [from, to] = value?.indices?.[1] ?? [0, 0];
         hide(from, to);
         at = Math.max(at, to);
+        // The password is for the command behind it, which has options of its own.
+        if (to > 0 && command === 'sshpass') command = '';
       }
     }
   for (const pattern of ANYWHERE)

@@ -1,4 +1,4 @@
-import { type Steps, runToEnd } from '../core/steps';
+import type { Steps } from '../core/steps';
 import {
   type Json,
   TOO_DEEP,
@@ -8,10 +8,12 @@ import {
   scalar,
   stringOf,
 } from '../good-job/json';
+import { isActiveJobMark, isGlobalId, isMarkKey } from './active-job-marks';
 import { type InnerContext, type JsonVisitor, transformJson } from './json-transform';
 import { type Keys, plainName } from './keys';
 import { type PathRules, isWithin } from './paths';
 import { isPlainJsonValue } from './plain-values';
+import { addSecret, looksLikeCredential } from './secret-parts';
 import type { SecretRegistry } from './secret-registry';
 
 /*
@@ -27,9 +29,10 @@ export const ARGUMENTS_AT = {
   other: null,
 } as const;
 
-/** JSON inside a string is read as JSON up to this many characters, and so many levels. */
-const MAX_NESTED_LENGTH = 500_000;
+/** JSON inside a string is read as JSON up to so many levels. */
 const MAX_NESTING = 3;
+/** Values of a hidden container that one step adds to the registry. */
+const YIELD_AFTER = 256;
 /** A name that a pair gives to its value is no longer than this. */
 const MAX_NAME_LENGTH = 100;
 /** Shorter keys and numbers are never secrets of their own. */
@@ -42,8 +45,6 @@ const NAMING = new Set(
 );
 const VALUED =
   /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was|is|input|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
-/** Active Job's own: they hold names. */
-const MARKS = /^_aj_(?:symbol_keys|ruby2_keywords|hash_with_indifferent_access|serialized)$/;
 /** Arguments that name the one behind them, though they form no pair. */
 const ARGUMENT_NAMES =
   /^(?:password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)|(?:access|auth|refresh|bearer|api)_token|(?:client|api|app|consumer|webhook|signing)_secret|(?:secret|private|access|signing|encryption)_key)$/;
@@ -109,7 +110,9 @@ export class JsonRedactor implements JsonVisitor<Context> {
       if (own !== 'hide' && this.isShownUnderSecret(json, name)) return json;
       // Some of it may have a rule of its own that shows it.
       if (own !== 'hide' || json.kind === 'scalar' || !this.hasShowRuleBelow(path))
-        return json.kind === 'scalar' && json.text === 'null' ? json : this.hideWhole(json, name);
+        return json.kind === 'scalar' && json.text === 'null'
+          ? json
+          : yield* this.hideWhole(json, name);
     }
     return json.kind === 'scalar' ? yield* this.scalar(json) : undefined;
   }
@@ -152,25 +155,26 @@ export class JsonRedactor implements JsonVisitor<Context> {
     );
     return {
       item: () => ({ path, isSecret, isMark: false }),
-      entry: (key) => ({
+      entry: (key, value) => ({
         path: below(path, key),
         isSecret:
           isSecret ||
           keys.isSecret(key) ||
           (isNamed && VALUED.test(key)) ||
           (isJwk && JWK_PRIVATE.has(key)),
-        isMark: MARKS.test(key),
+        isMark: isActiveJobMark(key, value),
       }),
-      key: (key) => (MARKS.test(key) ? key : this.keyText(key)),
+      key: (key) => this.keyText(key),
     };
   }
 
   /** Names of keys, or of a class: as they are, unless they are secrets themselves. */
   private *mark(value: Json): Steps<Json | undefined> {
-    if (value.kind !== 'scalar') return value.kind === 'array' ? undefined : value;
+    if (value.kind !== 'scalar') return undefined;
     const name = stringOf(value);
-    const redacted = name === undefined ? undefined : this.keyText(name);
-    return redacted === name || redacted === undefined ? value : scalar(redacted);
+    if (name === undefined) return value;
+    const redacted = yield* this.keyText(name);
+    return redacted === name ? value : scalar(redacted);
   }
 
   private ruleAt(path: Path | null): 'hide' | 'show' | null {
@@ -227,8 +231,10 @@ export class JsonRedactor implements JsonVisitor<Context> {
   }
 
   /** A key is shown as it is, unless it is a secret itself, as in a hash by access tokens. */
-  private keyText(key: string): string {
-    return key.length < SHORTEST_TOKEN ? key : runToEnd(this.settings.hideInText(key));
+  private *keyText(key: string): Steps<string> {
+    return key.length < SHORTEST_TOKEN || isMarkKey(key)
+      ? key
+      : yield* this.settings.hideInText(key);
   }
 
   private *scalar(json: Json & { kind: 'scalar' }): Steps<Json> {
@@ -245,8 +251,7 @@ export class JsonRedactor implements JsonVisitor<Context> {
 
   /** JSON that a string holds; undefined for other strings. */
   private *nestedJson(text: string): Steps<Json | undefined> {
-    if (this.nesting >= MAX_NESTING || text.length > MAX_NESTED_LENGTH || !/^\s*[[{"]/.test(text))
-      return undefined;
+    if (this.nesting >= MAX_NESTING || !/^\s*[[{"]/.test(text)) return undefined;
     const nested = yield* parseSteps(text);
     const isNumber = nested?.kind === 'scalar' && stringOf(nested) === undefined;
     return isNumber ? undefined : nested;
@@ -264,27 +269,30 @@ export class JsonRedactor implements JsonVisitor<Context> {
     return scalar(marker);
   }
 
-  /** The marker; every value under it goes to the registry. */
-  private hideWhole(json: Json, name: string): Json {
-    const { secrets, marker } = this.settings;
+  /** The marker; every value under it goes to the registry, and each key that looks like a credential. */
+  private *hideWhole(root: Json, name: string): Steps<Json> {
+    const { secrets, marker, keys } = this.settings;
     secrets.hidden = true;
     const isRecord = RECORDS.test(plainName(name));
-    this.addValues(json, isRecord);
-    return scalar(marker);
-  }
-
-  private addValues(json: Json, isRecord: boolean, inner: string | null = null): void {
-    const { secrets } = this.settings;
-    if (json === TOO_DEEP) this.overflow();
-    else if (json.kind === 'array') {
-      for (const item of json.items) this.addValues(item, isRecord, inner);
-    } else if (json.kind === 'object') {
-      for (const { key, value } of json.entries)
-        if (!key.startsWith('_aj_')) this.addValues(value, isRecord, key);
-    } else if (!secrets.overflowed) {
-      const text = stringOf(json) ?? json.text;
-      if (!(isRecord && inner !== null && this.saysNothing(inner, text))) secrets.add(text);
+    const open: { json: Json; key: string | null }[] = [{ json: root, key: null }];
+    for (let n = 1; open.length > 0 && !secrets.overflowed; n += 1) {
+      if (n % YIELD_AFTER === 0) yield;
+      const { json, key } = open.pop() as { json: Json; key: string | null };
+      if (json === TOO_DEEP) this.overflow();
+      else if (json.kind === 'array') for (const item of json.items) open.push({ json: item, key });
+      else if (json.kind === 'object')
+        for (const { key: own, value } of json.entries) {
+          if (isActiveJobMark(own, value) || isGlobalId(own, value)) continue;
+          if (looksLikeCredential(own)) yield* addSecret(secrets, own, keys);
+          open.push({ json: value, key: own });
+        }
+      else {
+        const text = stringOf(json) ?? json.text;
+        if (!(isRecord && key !== null && this.saysNothing(key, text)))
+          yield* addSecret(secrets, text, keys);
+      }
     }
+    return scalar(marker);
   }
 
   /** `{"card": {"kind": "Invoice"}}`: a word that appears everywhere. */

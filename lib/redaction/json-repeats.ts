@@ -1,5 +1,6 @@
 import type { Steps } from '../core/steps';
 import { type Json, scalar, stringOf } from '../good-job/json';
+import { isActiveJobMark, isMarkKey } from './active-job-marks';
 import { type InnerContext, type JsonVisitor, transformJson } from './json-transform';
 import { type SecretRegistry, couldRepeatSecret } from './secret-registry';
 
@@ -21,14 +22,29 @@ const FIXED_COLUMN =
 const FIXED_VALUE =
   /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ][\d:.]{5,15}(?:Z|UTC|[+-]\d\d:?\d\d)?|\d{1,9}|[a-z]{2}|UTC|interrupted|unhandled|handled|retried|retry_stopped|discarded)$/i;
 
-/** `ofJob`: the JSON is the row or the payload of a job, whose class stays readable. */
+/** What the JSON is: the row or the payload of a job, whose class stays readable, or data of the application. */
+type Owner = 'job' | 'arguments' | 'other';
+
+/** Columns of GoodJob and members of Active Job's payload. Any other key is the application's. */
+const COLUMNS = new Set(
+  `id queue_name priority serialized_params scheduled_at performed_at finished_at error created_at updated_at active_job_id
+   concurrency_key cron_key retried_good_job_id cron_at batch_id batch_callback_id is_discrete executions_count job_class
+   error_event labels locked_by_id locked_at lock_type duration process_id error_backtrace description serialized_properties
+   on_finish on_success on_discard callback_queue_name callback_priority enqueued_at discarded_at jobs_finished_at
+   job_id provider_job_id arguments executions exception_executions locale timezone good_job_labels good_job_notify
+   good_job_concurrency_key _good_job _good_job_execution params`.split(/\s+/),
+);
+/** Parts of a row whose members are columns too. */
+const ROW_PARTS = /^(?:serialized_params|params|_good_job|_good_job_execution)$/;
+
+/** Hides in JSON, in steps, what the registry of its row has. */
 export function hideRepeats(
   json: Json,
   secrets: SecretRegistry,
   marker: string,
-  of: 'job' | 'arguments' | 'other',
+  of: Owner,
 ): Steps<Json> {
-  const visitor = new RepeatHider(secrets, marker, of === 'job');
+  const visitor = new RepeatHider(secrets, marker, of);
   return transformJson(
     json,
     { isColumn: of !== 'arguments', isShown: false, isFixed: false },
@@ -40,7 +56,7 @@ class RepeatHider implements JsonVisitor<Context> {
   constructor(
     private readonly secrets: SecretRegistry,
     private readonly marker: string,
-    private readonly ofJob: boolean,
+    private readonly of: Owner,
   ) {}
 
   *enter(json: Json, { isShown, isFixed }: Context): Steps<Json | undefined> {
@@ -60,22 +76,24 @@ class RepeatHider implements JsonVisitor<Context> {
     const ownColumns = isColumn && container.kind === 'object';
     return {
       item: () => data,
-      entry: (key) => {
-        if (key === '_aj_serialized') return { ...data, isShown: true };
+      entry: (key, value) => {
+        if (key === '_aj_serialized') return { ...data, isShown: isActiveJobMark(key, value) };
         if (!ownColumns) return data;
         return {
-          isColumn: this.ofJob && key === 'serialized_params',
-          isShown: this.ofJob && key === 'job_class',
-          isFixed: this.ofJob && FIXED_COLUMN.test(key),
+          isColumn: this.of === 'job' && ROW_PARTS.test(key),
+          isShown: this.of === 'job' && key === 'job_class' && value.kind === 'scalar',
+          isFixed: this.of === 'job' && FIXED_COLUMN.test(key),
         };
       },
-      key: (key) => {
-        if (key.length < 4 || key.startsWith('_aj_')) return key;
-        // The names of columns are the console's; a key of the application may repeat a value.
-        if (!ownColumns && this.secrets.overflowed && couldRepeatSecret(key)) return this.marker;
-        return this.secrets.hideIn(key, this.marker);
-      },
+      key: (key) => this.key(key, ownColumns && COLUMNS.has(key)),
     };
+  }
+
+  private *key(key: string, isColumn: boolean): Steps<string> {
+    if (key.length < 4 || isColumn || isMarkKey(key)) return key;
+    const { secrets, marker } = this;
+    if (secrets.overflowed && couldRepeatSecret(key)) return marker;
+    return yield* secrets.hideSteps(key, marker);
   }
 
   private *hide(text: string, isFixed: boolean): Steps<string> {

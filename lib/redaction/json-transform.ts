@@ -1,5 +1,9 @@
-import { STEP_SIZE, type Steps } from '../core/steps';
+import type { Steps } from '../core/steps';
 import type { Json } from '../good-job/json';
+
+/** Characters of keys and scalars in one step, and what each value counts besides. */
+const MAX_WORK = 8_192;
+const WORK_PER_NODE = 8;
 
 type Container = Exclude<Json, { kind: 'scalar' }>;
 
@@ -13,9 +17,9 @@ export interface JsonVisitor<Context> {
 
 export interface InnerContext<Context> {
   item(index: number): Context;
-  entry(key: string): Context;
-  /** The key to print; undefined: the key as it is. */
-  key?(key: string): string | undefined;
+  entry(key: string, value: Json): Context;
+  /** The key to print. */
+  key?(key: string): Steps<string>;
 }
 
 interface Frame<Context> {
@@ -32,23 +36,26 @@ export function* transformJson<Context>(
   visitor: JsonVisitor<Context>,
 ): Steps<Json> {
   const frames: Frame<Context>[] = [];
-  let count = 0;
+  let work = 0;
   let result = yield* open(root, context);
   while (frames.length > 0) {
     const frame = frames[frames.length - 1] as Frame<Context>;
     if (result) {
-      add(frame, result);
+      yield* add(frame, result);
       result = undefined;
     }
-    count += 1;
-    if (count % (STEP_SIZE / 4) === 0) yield;
+    if (work > MAX_WORK) {
+      work = 0;
+      yield;
+    }
     const { source, next, inner } = frame;
     frame.next += 1;
     if (source.kind === 'array' && next < source.items.length)
       result = yield* open(source.items[next] as Json, inner.item(next));
     else if (source.kind === 'object' && next < source.entries.length) {
       const entry = source.entries[next] as { key: string; value: Json };
-      result = yield* open(entry.value, inner.entry(entry.key));
+      work += entry.key.length;
+      result = yield* open(entry.value, inner.entry(entry.key, entry.value));
     } else {
       result = frame.target;
       frames.pop();
@@ -57,6 +64,7 @@ export function* transformJson<Context>(
   return result ?? root;
 
   function* open(value: Json, own: Context): Steps<Json | undefined> {
+    work += value.kind === 'scalar' ? WORK_PER_NODE + value.text.length : WORK_PER_NODE;
     const replacement = yield* visitor.enter(value, own);
     if (replacement || value.kind === 'scalar') return replacement ?? value;
     frames.push({
@@ -70,10 +78,10 @@ export function* transformJson<Context>(
   }
 }
 
-function add<Context>({ source, target, inner, next }: Frame<Context>, value: Json): void {
+function* add<Context>({ source, target, inner, next }: Frame<Context>, value: Json): Steps<void> {
   if (target.kind === 'array') target.items.push(value);
   else if (source.kind === 'object') {
     const key = source.entries[next - 1]?.key ?? '';
-    target.entries.push({ key: inner.key?.(key) ?? key, value });
+    target.entries.push({ key: inner.key ? yield* inner.key(key) : key, value });
   }
 }

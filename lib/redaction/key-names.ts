@@ -104,7 +104,7 @@ export const JAPANESE =
 export const JAPANESE_WORDS = new Set(['セッション', '署名', '鍵', '認証', '口座']);
 /** The last word of a name that describes a secret: its number, its kind, its end. */
 export const ABOUT = new Set(
-  'count counts size length type kind at ttl enabled disabled required expired expires expiry expiration version valid policy strength attempts error errors exception brand last4 limit country algorithm consent accepted title layout'.split(
+  'count counts size length type kind at ttl enabled disabled required expired expires expiry expiration version valid policy strength attempts error errors exception brand last4 limit country algorithm consent accepted title layout job jobs worker workers mailer controller'.split(
     ' ',
   ),
 );

@@ -1,4 +1,4 @@
-import { matchesGlob } from './glob';
+import { GlobSet } from './glob';
 import {
   ABOUT,
   ENDINGS,
@@ -28,7 +28,7 @@ export function wordsOf(name: string): string[] {
         .replaceAll(/(\p{Ll}|\d)(\p{Lu})|(\p{Lu})(?=\p{Lu}\p{Ll})/gu, '$1$3 $2')
         .toLowerCase();
   return separated
-    .split(/[^\p{L}\p{N}]+/u)
+    .split(isLowerAscii ? /[^a-z0-9]+/ : /[^\p{L}\p{N}]+/u)
     .flatMap((word) =>
       !/\d/.test(word) || /^(?:cv[vc]2|2fa|last4)$/.test(word)
         ? [word]
@@ -44,11 +44,12 @@ const isNumber = (word: string): boolean => /^\d*$/.test(word);
 
 /** The default rule: whether the value of this name is hidden. */
 export function looksSecret(name: string): boolean {
-  const plain = name.normalize('NFKC');
+  const plain = isAscii(name) ? name : name.normalize('NFKC');
   if (!isAscii(plain) && (JAPANESE.test(plain) || JAPANESE_WORDS.has(plain))) return true;
-  if (!MAYBE_SECRET.test(plain.toLowerCase())) return false;
-  const words = wordsOf(name).filter((word) => !isNumber(word));
-  const isSquashed = isSecretWhenSquashed(name);
+  const lower = plain.toLowerCase();
+  if (!MAYBE_SECRET.test(lower)) return false;
+  const words = wordsOf(plain).filter((word) => !isNumber(word));
+  const isSquashed = isSecretWhenSquashed(lower);
   // Most names contain such a syllable by chance.
   if (
     !isSquashed &&
@@ -78,11 +79,9 @@ function areSecretWords(words: readonly string[], isSquashed: boolean): boolean 
 }
 
 /** Of a name whose capitals say nothing, as in `APIkey` or `cLIENTsECRET`. */
-function isSecretWhenSquashed(name: string): boolean {
-  return name
-    .normalize('NFKC')
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
+function isSecretWhenSquashed(lower: string): boolean {
+  return lower
+    .split(isAscii(lower) ? /[^a-z0-9]+/ : /[^\p{L}\p{N}]+/u)
     .some(
       (word) =>
         word.length > 2 &&
@@ -97,29 +96,41 @@ function isSecretWhenSquashed(name: string): boolean {
 export const plainName = (name: string) => wordsOf(name).join('_');
 const plainPattern = (pattern: string) => pattern.split('*').map(plainName).join('*');
 
-/** Names that a cache remembers, and the longest of them. */
-const CACHE_SIZE = 5_000;
+/**
+ * Names that a cache remembers: fewer than 64 kB of different names have, so that twice as many names take twice the
+ * time, and not all the time that the cache saved besides. And the longest of them.
+ */
+const CACHE_SIZE = 256;
 const MAX_NAME_LENGTH = 128;
+/** Characters of a text that does not use the cache. */
+const LARGE_TEXT = 16_384;
+/** Engines copy a shorter part of a text; a longer one refers to the text, of possibly megabytes. */
+const SHORTEST_REFERENCE = 13;
 
-/** A copy that does not refer to the text, of possibly megabytes, that the name was cut from. */
-const detached = (name: string): string => Buffer.from(name).toString();
+const detached = (name: string): string =>
+  name.length < SHORTEST_REFERENCE ? name : Buffer.from(name).toString();
+
+/** Judges a name. */
+export interface NameJudge {
+  isSecret(name: string): boolean;
+}
 
 /** Judges names by the default list, by what is to be hidden besides and by what is to be shown nevertheless. */
-export class Keys {
-  private readonly more: string[];
-  private readonly except: string[];
+export class Keys implements NameJudge {
+  private readonly more: GlobSet;
+  private readonly except: GlobSet;
+  private readonly hasDigits: boolean;
   private readonly cache = new Map<string, boolean>();
 
   constructor({ keys, except }: { keys: readonly string[]; except: readonly string[] }) {
-    this.more = keys.flatMap((key) => [key.toLowerCase(), plainPattern(key)]);
-    this.except = except.flatMap((key) => [key.toLowerCase(), plainPattern(key)]);
+    this.more = patternsOf(keys);
+    this.except = patternsOf(except);
+    this.hasDigits = [...keys, ...except].some((key) => /\d/.test(key));
   }
 
   isSecret(name: string): boolean {
-    // Longer than a name that a person gives: it is judged by its end, where the meaning is.
-    const short = name.length > MAX_NAME_LENGTH ? name.slice(-MAX_NAME_LENGTH) : name;
-    if (this.more.length === 0 && isAscii(short) && !MAYBE_SECRET.test(short.toLowerCase()))
-      return false;
+    const short = this.shortName(name);
+    if (short === null) return false;
     const cached = this.cache.get(short);
     if (cached !== undefined) return cached;
     if (this.cache.size >= CACHE_SIZE) this.cache.clear();
@@ -128,11 +139,45 @@ export class Keys {
     return isSecret;
   }
 
+  /**
+   * For the rules that read one text, several times each: judges each name of it once, however many there are. A large
+   * text has more names than the cache, which it would only replace.
+   */
+  ofText(length: number): NameJudge {
+    const cache = new Map<string, boolean>();
+    return {
+      isSecret: (name) => {
+        const short = this.shortName(name);
+        if (short === null) return false;
+        let isSecret = cache.get(short);
+        if (isSecret === undefined) {
+          isSecret = length > LARGE_TEXT ? this.judge(short) : this.isSecret(short);
+          cache.set(short, isSecret);
+        }
+        return isSecret;
+      },
+    };
+  }
+
+  /** What a name is judged by; null: it is not secret. */
+  private shortName(name: string): string | null {
+    // Longer than a name that a person gives: it is judged by its end, where the meaning is.
+    const short = name.length > MAX_NAME_LENGTH ? name.slice(-MAX_NAME_LENGTH) : name;
+    if (this.more.isEmpty && isAscii(short) && !MAYBE_SECRET.test(short.toLowerCase())) return null;
+    // Numbers mean nothing, but for `cvv2`, `2fa` and `last4`: `token10` is judged as `token99`.
+    return this.hasDigits ? short : short.replaceAll(/\d{2,}/g, '00');
+  }
+
   private judge(name: string): boolean {
-    if (this.more.length === 0 && this.except.length === 0) return looksSecret(name);
-    const forms = [name.toLowerCase(), plainName(name)];
-    const isOf = (patterns: string[]) =>
-      patterns.some((pattern) => forms.some((form) => form !== '' && matchesGlob(pattern, form)));
+    if (this.more.isEmpty && this.except.isEmpty) return looksSecret(name);
+    const lower = name.toLowerCase();
+    const plain = plainName(name);
+    const isOf = (patterns: GlobSet) =>
+      (lower !== '' && patterns.has(lower)) ||
+      (plain !== '' && plain !== lower && patterns.has(plain));
     return !isOf(this.except) && (isOf(this.more) || looksSecret(name));
   }
 }
+
+const patternsOf = (keys: readonly string[]): GlobSet =>
+  new GlobSet(keys.flatMap((key) => [key.toLowerCase(), plainPattern(key)]));

@@ -30,6 +30,8 @@ const STRUCTURE = `
   basic+ basic+/ basic+= bearer+ bearer+basic+ Basic%20
   -----BEGIN -----BEGINPRIVATEKEY----- -----END 123-45- 4111 AKIA name=password value= name=password&value= "name":"password","value":"
   {"name":"password", "op":"path": (password)VALUES( VALUES( VALUES(' ,('a'),( パスワード パスワード： 認証コード「 トークン
+  )=( (password)=( (password)=('a (password)=(a)b( (token)IN(( ((((token)=( <br> <b> password<br> <td>Password</td> <th>token</th> <password=" <token/> <token=' <token<
+  Basic: basic," ["Basic"," bearer"' kty :kty=> jwk[kty]= x_ghp_ _ghp_ xghp_ _eyJ lin_wh_ **password:** __token:__ **password** #<Session #<Card::Token
   /token/ /token/a1 /reset_password/ $2a$ $argon2id$ :AA 12345678:AA :APA91b pat -us1 Q~ [[ [1, {"a": "a",
 `
   .split(/\s+/)
@@ -76,6 +78,41 @@ const SPACED = [
   '認証コード ',
   ' '.repeat(50) + '=',
   'a'.repeat(100) + '=',
+  '\u00a0',
+  '\u3000=',
+  'password:\u00a0',
+  'password: !a ',
+  'password: &a !b\n',
+  'password: | # a ',
+  'password: #a\n',
+  'password:\n```\n',
+  '? password\n',
+  '? password\n: ',
+  '? password #\n: ',
+  '\n: ',
+  ' \n=',
+  '"kty" : ',
+  '"d"\n:\n',
+  '<password a="',
+  "<password a='>",
+  '<password a = ',
+  '<password ',
+  '<td>token ',
+  'password <br> ',
+  '**Password:** <br>\n',
+  "token with 'id': (",
+  'token with [:id, :a',
+  'token id= ',
+  'unexpected token ',
+  'Bearer error=" ',
+  'Basic\t',
+  'Basic ["',
+  '(token) = (',
+  '(token) NOT IN ',
+  'Key (token)=(a) already ',
+  'Key (lower(token::text))=(',
+  'zip -P a 7z -p',
+  'pin: 3 attempts ',
   '"a a a ',
 ];
 const KEYWORDS = [

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { isBase64, isWordPart } from './chars';
+import { isAsciiDigit, isBase64, isWordPart } from './chars';
 
 /*
  * Finds many patterns in a text at once: the automaton of Aho and Corasick over the patterns in lower case, its edges in
@@ -10,7 +10,7 @@ import { isBase64, isWordPart } from './chars';
 
 /** Shorter patterns are found in their own case only. */
 const ANY_CASE_LENGTH = 8;
-/** Shorter patterns, and numbers, are found as whole words only. */
+/** Shorter patterns are found as whole words only. */
 const INSIDE_LENGTH = 6;
 
 export interface Pattern {
@@ -39,6 +39,7 @@ export class PatternSet {
   /** Characters of all patterns. */
   readonly size: number;
   private readonly numbers = new Set<string>();
+  private longestNumber = 0;
   /** Patterns that are found in their own case only, by node. */
   private readonly exact = new Map<number, Set<string>>();
   private readonly isFirst = new Uint8Array(256);
@@ -91,7 +92,7 @@ export class PatternSet {
 
   /** Calls `hide` for disjoint spans of the text, in order. */
   *match(text: string, hide: (from: number, to: number) => void): Steps<void> {
-    if (this.numbers.size > 0) this.matchNumbers(text, hide);
+    if (this.numbers.size > 0) yield* this.matchNumbers(text, hide);
     if (this.nodes === 1) return;
     const folded = foldCase(text);
     const stack: number[] = [];
@@ -115,17 +116,20 @@ export class PatternSet {
     for (let n = 0; n < stack.length; n += 2) hide(stack[n] ?? 0, stack[n + 1] ?? 0);
   }
 
-  /** Numbers are words of their own: `4711` is not found in `47110`. */
-  private matchNumbers(text: string, hide: (from: number, to: number) => void): void {
-    for (const match of text.matchAll(/\d+/g)) {
-      const [number] = match;
-      const to = match.index + number.length;
-      if (
-        this.numbers.has(number) &&
-        !isWordPart(text.charCodeAt(match.index - 1)) &&
-        !isWordPart(text.charCodeAt(to))
-      )
-        hide(match.index, to);
+  /** `482133` is not found in `4821330`; inside a word it is found from INSIDE_LENGTH digits on. */
+  private *matchNumbers(text: string, hide: (from: number, to: number) => void): Steps<void> {
+    let nextStep = STEP_SIZE;
+    for (let at = 0; at < text.length; at += 1) {
+      if (at > nextStep) {
+        nextStep = at + STEP_SIZE;
+        yield;
+      }
+      if (!isAsciiDigit(text.charCodeAt(at))) continue;
+      const from = at;
+      while (isAsciiDigit(text.charCodeAt(at))) at += 1;
+      if (at - from > this.longestNumber || !this.numbers.has(text.slice(from, at))) continue;
+      const isPartOfWord = isWordPart(text.charCodeAt(from - 1)) || isWordPart(text.charCodeAt(at));
+      if (at - from >= INSIDE_LENGTH || !isPartOfWord) hide(from, at);
     }
   }
 
@@ -133,6 +137,7 @@ export class PatternSet {
     const { text, isEncoded } = pattern;
     if (isNumber(text)) {
       this.numbers.add(text);
+      this.longestNumber = Math.max(this.longestNumber, text.length);
       return;
     }
     const isExact = text.length < ANY_CASE_LENGTH && !isEncoded;
@@ -155,7 +160,7 @@ export class PatternSet {
 
   /** Fail links, parents first: each node's link is to its longest proper suffix that is a node. */
   private *link(): Steps<void> {
-    const order = nodesByDepth(this.depth, this.nodes);
+    const order = yield* nodesByDepth(this.depth, this.nodes);
     for (let n = 1; n < this.nodes; n += 1) {
       if (n % STEP_SIZE === 0) yield;
       const node = order[n] ?? 0;
@@ -234,17 +239,18 @@ function push(stack: number[], from: number, to: number): void {
 }
 
 /** The root first; a counting sort. */
-function nodesByDepth(depth: Int32Array, nodes: number): Int32Array {
-  let deepest = 0;
-  for (let node = 0; node < nodes; node += 1) deepest = Math.max(deepest, depth[node] ?? 0);
-  const next = new Int32Array(deepest + 2);
+function* nodesByDepth(depth: Int32Array, nodes: number): Steps<Int32Array> {
+  const next = new Int32Array(nodes + 2);
   for (let node = 0; node < nodes; node += 1) next[(depth[node] ?? 0) + 1]! += 1;
+  yield;
   for (let level = 1; level < next.length; level += 1) next[level]! += next[level - 1] ?? 0;
+  yield;
   const order = new Int32Array(nodes);
   for (let node = 0; node < nodes; node += 1) {
     const level = depth[node] ?? 0;
     order[next[level] ?? 0] = node;
     next[level]! += 1;
   }
+  yield;
   return order;
 }

@@ -1,9 +1,10 @@
 import { wordsOf } from './keys';
 
 /*
- * Values under a secret name that say nothing about the secret. Three rules:
+ * Values under a secret name that say nothing about the secret. Four rules:
  * - Counts: a small number under a plural name is how many there are (`tokens: 1500`, `cards=3`). Codes, PINs and
  *   numbers are excluded: those are digits themselves.
+ * - Measures, in texts only: a number and what it counts (`pin: 3 attempts left`).
  * - States: one word such as `failed` or `expired` (`auth: failed`), and behind names of records also a phrase.
  * - Ids: a short decimal number under a name that ends in `id` (`session_id: 8842`), unless the id is a person's.
  */
@@ -27,6 +28,9 @@ const PHRASE = /^\p{L}{2,15}(?: \p{L}{1,15}){0,12}[.!]?$/u;
 const COUNT =
   /^\d{1,7}(?: (?:\/ \d{1,7}|of \d{1,7}|out of \d{1,7}|used|left|remaining|total|per|max))*$/;
 const ID = /^\d{1,10}$/;
+/** `3 attempts left`, `128 characters at most`: a few of what cannot be a secret, and words about it. */
+const MEASURE =
+  /^(?:\d{1,2} (?:attempts?|tries|retries|times?|failures?|errors?|guesses|uses?|left|remaining|more|items?|entries)|\d{1,4} (?:characters?|chars?|letters?|digits?|bytes?|bits?|ms|milliseconds?|seconds?|secs?|minutes?|mins?|hours?|days?|weeks?|months?|years?))(?: \p{L}{1,15}){0,8}[.!]?$/u;
 
 /** Whether a value under this secret name is shown. */
 export function isPlainValue(name: string, value: string): boolean {
@@ -34,6 +38,7 @@ export function isPlainValue(name: string, value: string): boolean {
   const words = wordsOf(name).filter((word) => !/^\d*$/.test(word));
   const last = words.at(-1) ?? '';
   if (/^\d/.test(value)) {
+    if (MEASURE.test(value)) return true;
     if (COUNTED.has(last)) return COUNT.test(value);
     const isId = (last === 'id' || last === 'ids') && words.length > 1;
     return isId && ID.test(value) && !PERSONAL.has(words.at(-2) ?? '');
@@ -50,6 +55,8 @@ export function isPlainValue(name: string, value: string): boolean {
 /** The same of a JSON value: a state only under the name of a record, because a password may be any word. */
 export function isPlainJsonValue(name: string, value: string): boolean {
   return (
-    isPlainValue(name, value) && (/^\d/.test(value) || RECORDS.has(wordsOf(name).at(-1) ?? ''))
+    isPlainValue(name, value) &&
+    !MEASURE.test(value) &&
+    (/^\d/.test(value) || RECORDS.has(wordsOf(name).at(-1) ?? ''))
   );
 }

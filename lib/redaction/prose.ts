@@ -1,6 +1,8 @@
 import type { Steps } from '../core/steps';
-import { isLetter, isLetterOrDigit, isProseBreak, isWordPart } from './chars';
+import { isBlank, isLetter, isLetterOrDigit, isProseBreak, isWordPart } from './chars';
+import { isChallenge, isClassName, isInspected, isParserToken } from './identifiers';
 import { JAPANESE } from './key-names';
+import { skipBlanks } from './markup';
 import { Pacer, type Scan, execFrom } from './scan';
 import { closingQuote } from './values';
 
@@ -26,10 +28,14 @@ const MAX_NAME_LENGTH = 62;
 /** The second word of a name: `API key`, `session ID`. */
 const SECOND = /^(?:keys?|ids?|codes?|numbers?|no|phrase|string|word)$/i;
 const QUOTED =
-  /(?:[ \t]{1,3}(?:is|was|are|of|value|as|to|with|by)(?=[ \t])){0,2}[ \t]{1,3}(["'`])/y;
-/** `Couldn't find Card with 'id'=42`: the name of a column. */
+  /(?:[^\S\r\n]{1,20}(?:is|was|are|of|value|as|to|with|by)(?=[^\S\r\n])){0,2}[^\S\r\n]{1,20}(["'`])/y;
+/** `Couldn't find Card with 'id'=42`, `Couldn't find all Cards with 'id': (1, 2)`, `with [:shop_id, :id]=[1, 2]`: columns. */
 const COLUMN = /\w{1,40}["'`]\s?=/y;
-const OPTION_VALUE = /[ \t]{1,8}(?=[^\s-])/y;
+const COLUMNS =
+  /[^\S\r\n]with[^\S\r\n](?:["'`]\w{1,40}["'`](?:\s?=|:\s?\()|\[(?::\w{1,40},? ?){1,8}\]\s?=)/y;
+/** The name of an id with a sign behind it. */
+const ID_NAME = /(?:^|_|-)(?:id|ids|uuid|guid|gid)$|[a-z](?:Id|Ids|Uuid)$/i;
+const SIGN_BEHIND = /["'`\])]{0,3}\s?(?:=|:)/y;
 /** `Token::Invalid`, `token.rb`, `token/x`: a constant, a file or a path. */
 const NO_NAME = /::|\.\w|\//y;
 /** `method 'token'`: an identifier that an error message quotes. */
@@ -41,9 +47,10 @@ export function* sentences({ text, keys, hide }: Scan): Steps<void> {
   let end = 0;
   let previous = '';
   let previousEnd = -1;
-  /** Form 2: where the last name reaches, and how many words are left. */
+  /** Form 2: where the last name reaches, how many words are left, and whether an id was named behind it. */
   let reach = 0;
   let words = 0;
+  let hasId = false;
   for (let at = 0; at < text.length;) {
     if (pacer.isDue(at)) yield;
     const code = text.charCodeAt(at);
@@ -56,7 +63,9 @@ export function* sentences({ text, keys, hide }: Scan): Steps<void> {
     if (at < reach && words > 0) {
       words -= 1;
       const to = withoutStops(text, at, chunkEnd);
-      if (looksRandom(text, at, to)) hide(at, to);
+      if (looksRandom(text, at, to) && !(isUuid(text, at, to) && (hasId || isTag(text, at, to))))
+        hide(at, to);
+      hasId ||= isIdName(text, at, chunkEnd);
     }
     for (let from = at; from < chunkEnd;) {
       if (!isLetterOrDigit(text.charCodeAt(from)) || isWordPart(text.charCodeAt(from - 1))) {
@@ -65,17 +74,27 @@ export function* sentences({ text, keys, hide }: Scan): Steps<void> {
       }
       const to = endOfName(text, from, chunkEnd);
       const name = text.slice(from, to);
-      const isSecond = SECOND.test(name) && previousEnd === from - 1 && text[from - 1] === ' ';
+      const isSecond =
+        SECOND.test(name) && previousEnd === from - 1 && isBlank(text.charCodeAt(from - 1));
       const phrase = isSecond ? `${previous} ${name}` : name;
-      [previous, previousEnd] = [name, to];
-      if (from >= end && to - from > 1 && keys.isSecret(phrase)) {
+      const previousLength = previous.length;
+      previous = name;
+      previousEnd = to;
+      if (
+        from >= end &&
+        to - from > 1 &&
+        keys.isSecret(phrase) &&
+        !isNoName(text, isSecond ? from - 1 - previousLength : from, from, to)
+      ) {
         const isOption = text[from - 1] === '-';
         const found = valueBehindName(text, to, isOption);
         if (found) {
           hide(found.from, found.to);
           if (found.isQuoted) end = found.to;
         } else if (!isOption && !execFrom(NO_NAME, text, to) && !isIdentifier(text, from)) {
-          [reach, words] = [to + REACH, WORDS_BETWEEN];
+          reach = to + REACH;
+          words = WORDS_BETWEEN;
+          hasId = false;
           // `token!v4lue`: what follows the name without a space. It is short, so it is not read for many names.
           const restEnd = withoutStops(text, to, chunkEnd);
           if (restEnd - to <= REACH && looksRandom(text, to, restEnd)) hide(to, restEnd);
@@ -96,14 +115,43 @@ function valueBehindName(text: string, to: number, isOption: boolean) {
     if (execFrom(COLUMN, text, inside)) return null;
     return { from: inside, to: closingQuote(text, inside, quoted[1] ?? ''), isQuoted: true };
   }
-  const space = isOption ? execFrom(OPTION_VALUE, text, to) : null;
-  if (!space) return null;
-  const start = to + space[0].length;
+  const start = skipBlanks(text, to);
+  if (!isOption || start === to || !/[^\s-]/.test(text[start] ?? ' ')) return null;
   return { from: start, to: execFrom(/\s/g, text, start)?.index ?? text.length, isQuoted: false };
 }
 
 function isIdentifier(text: string, from: number): boolean {
   return IDENTIFIER.test(text.slice(Math.max(0, from - 100), from));
+}
+
+/** A class, a token of a parser, a scheme that a server asks for, or a record that was searched for by its columns. */
+function isNoName(text: string, phraseFrom: number, from: number, to: number): boolean {
+  const name = text.slice(from, to);
+  return (
+    isInspected(text, phraseFrom) ||
+    isParserToken(text, from, name) ||
+    isClassName(name) ||
+    execFrom(COLUMNS, text, to) !== null ||
+    (/^bearer$/i.test(name) && isChallenge(text, skipBlanks(text, to)))
+  );
+}
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/iy;
+const UUID_LENGTH = 36;
+
+const isUuid = (text: string, from: number, to: number): boolean =>
+  to - from === UUID_LENGTH && execFrom(UUID, text, from) !== null;
+
+/** In square brackets, as a log writes the id of a job or request. */
+const isTag = (text: string, from: number, to: number): boolean =>
+  text[from - 1] === '[' && text[to] === ']';
+
+function isIdName(text: string, from: number, to: number): boolean {
+  return (
+    to - from <= MAX_NAME_LENGTH &&
+    ID_NAME.test(text.slice(from, to)) &&
+    execFrom(SIGN_BEHIND, text, to) !== null
+  );
 }
 
 function endOfChunk(text: string, from: number): number {
@@ -125,8 +173,9 @@ function withoutStops(text: string, from: number, to: number): number {
   return end;
 }
 
+/** Times, durations, sizes, algorithms, files and addresses. */
 const NOT_RANDOM =
-  /^(?:\d+(?:ms|s|m|h|px|kb|mb|gb|th|st|nd|rd)|[\p{L}_.-]{1,80}\.(?:rb|js|py)|v\d.{0,80}|0x[0-9a-f]{6,16}|.{1,80}@.{1,80}\..{1,80})$/iu;
+  /^(?:\d+(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?|months?|years?|px|kb|mb|gb|bits?|bytes?|chars?|th|st|nd|rd)|(?:\d{1,3}[dhms]){1,4}|p(?:\d{1,5}[ymwd]){0,4}(?:t(?:\d{1,6}(?:\.\d{1,9})?[hms]){1,3})?|\d{4}-?\d\d-?\d\d[t_]\d{1,9}(?:\.\d{1,9})?(?:z|[+-]\d{1,4})?|\d\d(?:\.\d{1,9})?(?:z|[+-]\d{1,4})|\d{1,2}-?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}-?\d{2,4}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}-?\d{1,2}(?:-\d{2,4})?|last_?4|(?:address_?)?line_?\d|address_?\d|(?:[rhep]s|a)\d{3}(?:gcm|kw|cbc)?|sha-?\d{1,3}(?:-\d{3})?|hmac-?sha-?\d{1,3}|aes-?\d{3}(?:-[a-z]{3})?|ed25519|x25519|x\.?509|pkcs-?\d{1,2}|base(?:32|58|64)|utf-?\d{1,2}|oauth-?\d(?:\.\d)?|argon2(?:id?|d)?|secp\d{3}[kr]1|tls-?v?\d(?:\.\d)?|[\p{L}_.-]{1,80}\.(?:rb|js|py)|v\d.{0,80}|0x[0-9a-f]{6,16}|.{1,80}@.{1,80}\..{1,80})$/iu;
 
 /** Letters and digits in one word: not a date, a number, an address, a path or the address of an object. */
 function looksRandom(text: string, from: number, to: number): boolean {

@@ -10,6 +10,7 @@ import { hideRepeats } from './json-repeats';
 import { Keys } from './keys';
 import { type PathRules, isHiddenForSome, rulesOf } from './paths';
 import { secretSpanSteps } from './scanner';
+import { addSecret } from './secret-parts';
 import { SecretRegistry, couldRepeatSecret } from './secret-registry';
 import { type Span, replaceSpans } from './spans';
 
@@ -20,7 +21,8 @@ export const HIDDEN = '[REDACTED]';
 export const READ_BEYOND = 2_000;
 /** Names of this length are cached with what is hidden of them. */
 const MAX_CACHED_NAME = 100;
-const CACHE_SIZE = 2_000;
+/** Fewer than 64 kB of different names have, so that twice as many names take twice the time. */
+const CACHE_SIZE = 500;
 
 export interface JsonOptions {
   /** The job's class, for its own rules; null: it has none, or this is no job's. */
@@ -162,7 +164,8 @@ export class Redaction {
   private *hideSpans(text: string, secrets?: SecretRegistry, marker = HIDDEN): Steps<string> {
     if (this.off || PLAIN_WORD.test(text)) return text;
     const spans = yield* this.spansOf(text);
-    if (secrets) for (const { from, to } of spans) secrets.add(text.slice(from, to));
+    if (secrets)
+      for (const { from, to } of spans) yield* addSecret(secrets, text.slice(from, to), this.keys);
     return replaceSpans(text, spans, marker);
   }
 

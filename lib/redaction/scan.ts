@@ -1,10 +1,10 @@
 import { STEP_SIZE, type Steps } from '../core/steps';
-import type { Keys } from './keys';
+import type { NameJudge } from './keys';
 
 /** One view of a text that a rule reads from left to right. */
 export interface Scan {
   readonly text: string;
-  readonly keys: Keys;
+  readonly keys: NameJudge;
   /** Hides a part of the text. */
   hide(from: number, to: number): void;
 }

@@ -14,7 +14,7 @@ import {
 } from './shapes';
 import { type Span, SpanMask } from './spans';
 import { sqlLists } from './sql-lists';
-import { tags } from './tags';
+import { labelledElements, tags } from './tags';
 import { viewsOf } from './text-view';
 import { credentialsBeforeHost, urlUserInfo } from './urls';
 
@@ -37,6 +37,7 @@ const RULES: readonly Rule[] = [
   japaneseSentences,
   fixedForms,
   tags,
+  labelledElements,
   sqlLists,
   commandLines,
 ];
@@ -44,6 +45,7 @@ const RULES: readonly Rule[] = [
 /** The parts of the text to hide: in order, without overlaps. */
 export function* secretSpanSteps(text: string, keys: Keys): Steps<Span[]> {
   const mask = new SpanMask(text.length);
+  const names = keys.ofText(text.length);
   for (const view of viewsOf(text)) {
     if (!view) {
       yield;
@@ -51,7 +53,7 @@ export function* secretSpanSteps(text: string, keys: Keys): Steps<Span[]> {
     }
     const scan = {
       text: view.text,
-      keys,
+      keys: names,
       hide: (from: number, to: number) => {
         if (from < to) mask.add(view.sourceOffset(from), view.sourceOffset(to));
       },

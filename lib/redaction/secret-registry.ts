@@ -1,7 +1,7 @@
 import { type Steps, runToEnd } from '../core/steps';
 import { type Pattern, PatternSet } from './pattern-set';
 import { SpanMask, replaceSpans } from './spans';
-import { viewsOf } from './text-view';
+import { type TextView, joinBase64Lines, viewsOf } from './text-view';
 
 /** Shorter values appear everywhere by chance. */
 export const SHORTEST = 4;
@@ -10,10 +10,13 @@ const SHORTEST_LINE = 8;
 /** Values and characters that one row may hide; a row that hides more has all its text hidden. */
 export const MAX_VALUES = 5_000;
 export const MAX_PATTERN_CHARS = 500_000;
+/** Characters of hidden values that are searched for the credentials that they hold. */
+const MAX_PARTS_CHARS = 500_000;
 /** Bytes of a value that are looked for in hexadecimal and base64; what continues them is hidden with them. */
 const ENCODED_BYTES = 18;
 /** In base64 shorter values appear by chance. */
 const SHORTEST_BASE64 = 6;
+const QUOTES = ["'", '"'];
 /** Words that say nothing of the secret they are. */
 const COMMON =
   /^(?:true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic|digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*)$/iu;
@@ -37,6 +40,7 @@ export class SecretRegistry {
   /** Values with the same beginning share these. */
   private readonly encoded = new Set<string>();
   private chars = 0;
+  private partsChars = 0;
   private pending: Pattern[] = [];
   /** Each is more than twice as large as the next one, so a pattern is rebuilt O(log n) times at most. */
   private readonly sets: PatternSet[] = [];
@@ -50,6 +54,16 @@ export class SecretRegistry {
     this.addValue(value);
     // In the row it may be escaped, and elsewhere not.
     if (/[\\%&]/.test(value)) for (const view of viewsOf(value)) if (view) this.addValue(view.text);
+    // SQL and CSV double the quotes.
+    for (const quote of QUOTES)
+      if (value.includes(quote + quote)) this.addValue(value.replaceAll(quote + quote, quote));
+  }
+
+  /** False: no more values are searched for their parts, so some are not known. */
+  spendOnParts(chars: number): boolean {
+    this.partsChars += chars;
+    if (this.partsChars > MAX_PARTS_CHARS) this.overflowed = true;
+    return !this.overflowed;
   }
 
   /** The text with every value of the registry replaced. */
@@ -62,14 +76,22 @@ export class SecretRegistry {
     yield* this.build();
     const mask = new SpanMask(text.length);
     for (const view of viewsOf(text)) {
-      if (!view) yield;
-      else
-        for (const set of this.sets)
-          yield* set.match(view.text, (from, to) =>
-            mask.add(view.sourceOffset(from), view.sourceOffset(to)),
-          );
+      if (!view) {
+        yield;
+        continue;
+      }
+      yield* this.matchIn(view, mask);
+      const joined = yield* joinBase64Lines(view);
+      if (joined) yield* this.matchIn(joined, mask);
     }
     return replaceSpans(text, mask.spans(), marker);
+  }
+
+  private *matchIn(view: TextView, mask: SpanMask): Steps<void> {
+    for (const set of this.sets)
+      yield* set.match(view.text, (from, to) =>
+        mask.add(view.sourceOffset(from), view.sourceOffset(to)),
+      );
   }
 
   private addValue(value: string): void {
@@ -120,7 +142,7 @@ export class SecretRegistry {
 
 /** What follows a scheme or a user; of an ARN and the like, with more than two colons, nothing. */
 function lastPart(value: string): string | undefined {
-  const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{1,64}:)\s*(\S{6,})$/i.exec(value) ?? [];
+  const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{0,64}:)\s*(\S{6,})$/i.exec(value) ?? [];
   return last !== undefined && last.split(':', 3).length < 3 ? last : undefined;
 }
 
@@ -135,21 +157,56 @@ function basicCredentials(value: string): string[] {
     : [];
 }
 
-/** As it is, with `+` for its spaces as forms send it, in hexadecimal and in base64; text is decoded before it is searched. */
+/**
+ * As it is, with `+` for its spaces as forms send it, with its quotes doubled, in hexadecimal and in base64. Escapes in
+ * a text are decoded before it is searched, but those inside base64 are not.
+ */
 function patternsOf(value: string): Pattern[] {
-  const plain = (text: string): Pattern => ({ text, isEncoded: false });
-  const patterns = [plain(value)];
-  if (value.includes(' ')) patterns.push(plain(value.replaceAll(' ', '+')));
-  const bytes = Buffer.from(value.slice(0, ENCODED_BYTES));
-  patterns.push({ text: bytes.toString('hex'), isEncoded: true });
+  const patterns: Pattern[] = [{ text: value, isEncoded: false }];
+  const plain = (text: string) => patterns.push({ text, isEncoded: false });
+  const encoded = (text: string) => patterns.push({ text, isEncoded: true });
+  if (value.includes(' ')) plain(value.replaceAll(' ', '+'));
+  for (const quote of QUOTES)
+    if (value.includes(quote)) plain(value.replaceAll(quote, quote + quote));
+  encoded(startOf(value).toString('hex'));
   if (value.length < SHORTEST_BASE64) return patterns;
-  for (const offset of [0, 1, 2]) {
-    const text = base64At(bytes, offset);
-    patterns.push({ text, isEncoded: true });
-    const urlSafe = text.replaceAll('+', '-').replaceAll('/', '_');
-    if (urlSafe !== text) patterns.push({ text: urlSafe, isEncoded: true });
-  }
+  for (const bytes of [startOf(value), ...escapedStarts(value)])
+    for (const offset of [0, 1, 2]) {
+      const text = base64At(bytes, offset);
+      encoded(text);
+      const urlSafe = text.replaceAll('+', '-').replaceAll('/', '_');
+      if (urlSafe !== text) encoded(urlSafe);
+    }
   return patterns;
+}
+
+/** A character has at least one byte; half of a surrogate pair at the end is beyond them. */
+const startOf = (text: string): Buffer =>
+  Buffer.from(text.slice(0, ENCODED_BYTES + 4)).subarray(0, ENCODED_BYTES);
+
+/** The beginning as URLs, forms, JSON and the JSON of Rails escape it, where it has something to escape. */
+function escapedStarts(value: string): Buffer[] {
+  const start = value.slice(0, ENCODED_BYTES + 4);
+  if (/^[\w.~-]*$/.test(start)) return [];
+  const percent = Array.from(Buffer.from(start), (byte) => {
+    const char = String.fromCharCode(byte);
+    return /[A-Za-z0-9_.~-]/.test(char)
+      ? char
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }).join('');
+  const json = JSON.stringify(start).slice(1, -1);
+  const unicode = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const forms = [
+    percent,
+    percent.replaceAll('%20', '+'),
+    percent.replaceAll(/%(2[1789A])/g, (_, code: string) =>
+      String.fromCharCode(parseInt(code, 16)),
+    ),
+    json,
+    json.replaceAll(/[&<>]/g, unicode),
+    json.replaceAll(/[^\0-\x7f]/g, unicode),
+  ];
+  return [...new Set(forms)].filter((form) => form !== start).map(startOf);
 }
 
 /** The base64 of any text that holds these bytes at `offset` modulo 3, without what depends on the text around them. */

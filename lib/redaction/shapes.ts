@@ -1,4 +1,6 @@
 import type { Steps } from '../core/steps';
+import { isLetterOrDigit } from './chars';
+import { isChallenge } from './identifiers';
 import { Pacer, type Scan, execFrom } from './scan';
 import { ALPHABETS, TOKEN_SHAPES, type TokenShape } from './token-table';
 
@@ -8,14 +10,9 @@ import { ALPHABETS, TOKEN_SHAPES, type TokenShape } from './token-table';
  */
 
 const escapeRegExp = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-const PREFIX = new RegExp(
-  `(?<![A-Za-z0-9_-])(?:${TOKEN_SHAPES.filter(({ anywhere }) => !anywhere)
-    .map(({ prefix }) => escapeRegExp(prefix))
-    .join('|')})|${TOKEN_SHAPES.filter(({ anywhere }) => anywhere)
-    .map(({ prefix }) => escapeRegExp(prefix))
-    .join('|')}`,
-  'g',
-);
+/** A prefix without a sign is too common inside of words of letters: `SK`, `oy2`. */
+const SHORTEST_INSIDE = 4;
+const PREFIX = new RegExp(TOKEN_SHAPES.map(({ prefix }) => escapeRegExp(prefix)).join('|'), 'g');
 const BY_PREFIX = new Map<string, TokenShape[]>();
 for (const shape of TOKEN_SHAPES)
   BY_PREFIX.set(shape.prefix, [...(BY_PREFIX.get(shape.prefix) ?? []), shape]);
@@ -57,9 +54,11 @@ export function* knownTokens({ text, hide }: Scan): Steps<void> {
     const [prefix] = match;
     const from = match.index + prefix.length;
     at = from;
-    for (const { alphabet, min, max = Infinity } of BY_PREFIX.get(prefix) ?? []) {
+    for (const shape of BY_PREFIX.get(prefix) ?? []) {
+      const { alphabet, min, max = Infinity } = shape;
       const end = runs.endFrom(from, alphabet);
       if (end - from < min || end - from > max) continue;
+      if (!isTokenStart(text, match.index, end, shape)) continue;
       hide(match.index, end);
       at = Math.max(at, end);
     }
@@ -67,8 +66,29 @@ export function* knownTokens({ text, hide }: Scan): Steps<void> {
   }
 }
 
+/**
+ * Whether a token may begin here. Inside of a longer word it has letters and digits, or capitals, as words have not;
+ * right behind a letter or digit its prefix is long enough, too.
+ */
+function isTokenStart(text: string, from: number, end: number, shape: TokenShape): boolean {
+  const before = text.charCodeAt(from - 1);
+  if (shape.anywhere || !isAsciiWordPart(before)) return true;
+  if (isAsciiLetterOrDigit(before) && shape.prefix.length < SHORTEST_INSIDE) return false;
+  const token = text.slice(from + shape.prefix.length, Math.min(end, from + MAX_JUDGED));
+  if (/\d/.test(token) && /[A-Za-z]/.test(token)) return true;
+  return shape.prefix.length >= SHORTEST_INSIDE && /[A-Z]/.test(token) && !/[-._]/.test(token);
+}
+
+/** Characters of a token that are enough to judge it. */
+const MAX_JUDGED = 200;
+const isAsciiLetterOrDigit = (code: number): boolean => code < 0x80 && isLetterOrDigit(code);
+const isAsciiWordPart = (code: number): boolean =>
+  isAsciiLetterOrDigit(code) || code === 0x5f || code === 0x2d;
+
 /** JSON Web Tokens, signed or encrypted: the first part is the base64url of a JSON object. */
-const JWT = /(?<![A-Za-z0-9_-])e(?:yJ|yA|wo)/g;
+const JWT = /e(?:yJ|yA|wo)/g;
+/** The second part of a token that begins inside of a longer word, at least. */
+const SHORTEST_SECOND_PART = 12;
 
 export function* webTokens({ text, hide }: Scan): Steps<void> {
   const pacer = new Pacer();
@@ -82,7 +102,8 @@ export function* webTokens({ text, hide }: Scan): Steps<void> {
     if (end - match.index < 9 || text[end] !== '.') continue;
     const second = runs.endFrom(end + 1, 'urlSafe');
     at = second;
-    if (second - end < 3) continue;
+    const isInside = isAsciiWordPart(text.charCodeAt(match.index - 1));
+    if (second - end < (isInside ? SHORTEST_SECOND_PART : 3)) continue;
     end = second;
     for (let part = 0; part < 3 && text[end] === '.'; part += 1)
       end = runs.endFrom(end + 1, 'urlSafe');
@@ -102,17 +123,16 @@ const MARKED: readonly {
   // Telegram: `123456789:AA…`, also in `/bot123456789:AA…/`
   {
     mark: ':AA',
-    before: /(?:^|bot|[^A-Za-z0-9_-])(\d{6,12})$/,
+    before: /(?<!\d)(\d{6,12})$/,
     behind: 'urlSafe',
     min: 30,
-    max: 36,
   },
   // Firebase Cloud Messaging: `AAAAx:APA91b…`
   { mark: ':APA91b', before: /([A-Za-z0-9_-]{4,60})$/, behind: 'urlSafe', min: 60 },
   // New Relic licence keys
   {
     mark: 'NRAL',
-    before: /(?:^|[^A-Za-z0-9_-])([A-Za-z0-9]{36})$/,
+    before: /([A-Za-z0-9]{36})$/,
     behind: 'alphanumeric',
     min: 0,
     max: 0,
@@ -120,7 +140,7 @@ const MARKED: readonly {
   // Mailchimp: `…-us12`
   {
     mark: '-us',
-    before: /(?:^|[^A-Za-z0-9_-])([0-9a-f]{32})$/,
+    before: /(?<![0-9A-Fa-f])([0-9A-Fa-f]{32})$/,
     behind: 'alphanumeric',
     min: 1,
     max: 2,
@@ -128,7 +148,7 @@ const MARKED: readonly {
   // Azure AD client secrets: `abc8Q~…`
   {
     mark: 'Q~',
-    before: /(?:^|[^A-Za-z0-9_~.-])([A-Za-z0-9_~.]{3}\d)$/,
+    before: /([A-Za-z0-9_~.]{3}\d)$/,
     behind: 'dotted',
     min: 30,
     max: 36,
@@ -138,7 +158,7 @@ const MARKED: readonly {
   // Airtable: `patXXXXXXXXXXXXXX.…`
   {
     mark: '.',
-    before: /(?:^|[^A-Za-z0-9_-])(pat[A-Za-z0-9]{14})$/,
+    before: /(pat[A-Za-z0-9]{14})$/,
     behind: 'hex',
     min: 64,
     max: 64,
@@ -178,16 +198,18 @@ export function* markedTokens({ text, hide }: Scan): Steps<void> {
   }
 }
 
-/** Bot tokens of Discord: three parts in base64url, the first of which is a number. Bounded, and not inside a longer word. */
-const DISCORD =
-  /(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}/g;
+/** Bot tokens of Discord: three parts in base64url, the first of which is a number. */
+const DISCORD = /[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,40}/g;
 /** `-----BEGIN … PRIVATE KEY-----` */
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 /** Links that post messages: Slack, Discord, Teams, and Azure Logic Apps. */
 const WEBHOOK =
   /hooks\.slack\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/|webhook\.office(?:365)?\.com\/(?:webhookb2\/)?|outlook\.office(?:365)?\.com\/webhook\/|chat\.googleapis\.com\/v1\/spaces\//g;
 const WEBHOOK_PATH = /[A-Za-z0-9/_@.-]{8,}/y;
-const SCHEME = /\b(bearer|basic)(?:\s|\+){1,4}/gi;
+const BEARER = /(?<![A-Za-z])bearer(?:\s+|\++)/gi;
+/** Blanks, a sign, quotes or brackets are between the scheme and its credentials. */
+const BASIC =
+  /(?<![A-Za-z])basic(?:["'`>]{0,2}\s*(?:=>?|->|[:,])\s*["'`[(<]{0,2}|["'`]?\s+["'`[(<]{0,2}|\++)/gi;
 const CREDENTIALS = /[A-Za-z0-9._~+/=-]{4,}/y;
 /** As much of them as it takes to judge them. */
 const CREDENTIALS_START = /[A-Za-z0-9._~+/=-]{4,400}/y;
@@ -220,20 +242,24 @@ const SHAPES: readonly {
       return { from, to: from + (execFrom(WEBHOOK_PATH, text, from)?.[0].length ?? 0) };
     },
   },
-  {
-    pattern: SCHEME,
-    span: (text, match) => {
-      const from = match.index + match[0].length;
-      const start = execFrom(CREDENTIALS_START, text, from)?.[0] ?? '';
-      const isSecret = match[1]?.toLowerCase() === 'basic' ? isBasic(start) : isBearer(start);
-      // What is refused may hold another scheme, so the rule goes on inside it, and may read but its start.
-      return { from, to: isSecret ? endOfCredentials(text, from) : from };
-    },
-  },
+  { pattern: BEARER, span: (text, match) => credentialsBehind(text, match, isBearer) },
+  { pattern: BASIC, span: (text, match) => credentialsBehind(text, match, isBasic) },
 ];
 
 function whole(_text: string, match: RegExpExecArray) {
   return { from: match.index, to: match.index + match[0].length };
+}
+
+function credentialsBehind(
+  text: string,
+  match: RegExpExecArray,
+  isSecret: (start: string) => boolean,
+) {
+  const from = match.index + match[0].length;
+  if (isChallenge(text, from)) return null;
+  const start = execFrom(CREDENTIALS_START, text, from)?.[0] ?? '';
+  // What is refused may hold another scheme, so the rule goes on inside it, and may read but its start.
+  return { from, to: isSecret(start) ? endOfCredentials(text, from) : from };
 }
 
 const isBearer = (value: string): boolean =>
@@ -245,7 +271,8 @@ const endOfCredentials = (text: string, from: number): number =>
 /** `user:password` in base64. */
 function isBasic(value: string): boolean {
   const decoded = Buffer.from(value, 'base64').toString('latin1');
-  return decoded.includes(':') && (value.length >= 12 || /^[\x20-\x7e]+$/.test(decoded));
+  if (!decoded.includes(':')) return false;
+  return value.length < 12 ? /^[\x20-\x7e]+$/.test(decoded) : !/[\0-\x08]/.test(decoded);
 }
 
 export function* fixedShapes({ text, hide }: Scan): Steps<void> {

@@ -1,5 +1,5 @@
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { isLetterOrDigit } from './chars';
+import { isAsciiDigit, isBase64, isLetterOrDigit } from './chars';
 
 /*
  * A text as it is, and as it reads after its escapes were decoded: JSON (`\"`, `\u003d`), Ruby and JavaScript (`\x22`,
@@ -78,7 +78,7 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
   if (!/[\\%&]/.test(text)) return undefined;
   /** For each escape: its end in the decoded text, and how much longer the escapes up to it were. */
   const [offsets, shifts]: [number[], number[]] = [[], []];
-  let decoded = '';
+  const decoded = new TextBuilder();
   let copied = 0;
   let shift = 0;
   let nextStep = STEP_SIZE;
@@ -89,7 +89,7 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
     if (escape === NONE) continue;
     const char = String.fromCodePoint(escape % LENGTH_FACTOR);
     const length = Math.floor(escape / LENGTH_FACTOR);
-    decoded += text.slice(copied, at) + char;
+    decoded.add(text.slice(copied, at) + char);
     copied = at + length;
     shift += length - char.length;
     offsets.push(decoded.length);
@@ -100,7 +100,75 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
     yield;
   }
   if (copied === 0) return undefined;
-  return new DecodedView(decoded + text.slice(copied), offsets, shifts, view);
+  decoded.add(text.slice(copied));
+  return new DecodedView(decoded.toString(), offsets, shifts, view);
+}
+
+/** Joins parts of a text as they come, so that no step flattens a string of a million parts. */
+class TextBuilder {
+  length = 0;
+  private last: string[] = [];
+  private lastLength = 0;
+  private readonly joined: string[] = [];
+
+  add(part: string): void {
+    this.last.push(part);
+    this.length += part.length;
+    this.lastLength += part.length;
+    if (this.lastLength > STEP_SIZE) this.join();
+  }
+
+  toString(): string {
+    this.join();
+    return this.joined.join('');
+  }
+
+  private join(): void {
+    this.joined.push(this.last.join(''));
+    this.last = [];
+    this.lastLength = 0;
+  }
+}
+
+/** Base64 that is broken into lines has them of 60 characters (Ruby), 64 (PEM) or 76 (MIME). */
+const MIN_BASE64_LINE = 40;
+
+/** The view without the line breaks inside base64; undefined: it has none. */
+export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
+  const { text } = view;
+  const [offsets, shifts]: [number[], number[]] = [[], []];
+  const joined = new TextBuilder();
+  let copied = 0;
+  let shift = 0;
+  let nextStep = STEP_SIZE;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
+    if (at > nextStep) {
+      nextStep = at + STEP_SIZE;
+      yield;
+    }
+    const from = text[at - 1] === '\r' ? at - 1 : at;
+    if (from - copied < MIN_BASE64_LINE || !isBase64Line(text, from)) continue;
+    let to = at + 1;
+    while (to - at <= MAX_INDENT && ' \t'.includes(text[to] ?? 'x')) to += 1;
+    if (!isBase64(text.charCodeAt(to))) continue;
+    joined.add(text.slice(copied, from));
+    copied = to;
+    shift += to - from;
+    offsets.push(joined.length);
+    shifts.push(shift);
+  }
+  if (copied === 0) return undefined;
+  joined.add(text.slice(copied));
+  return new DecodedView(joined.toString(), offsets, shifts, view);
+}
+
+/** Spaces before a line of base64. */
+const MAX_INDENT = 16;
+
+function isBase64Line(text: string, to: number): boolean {
+  for (let at = to - MIN_BASE64_LINE; at < to; at += 1)
+    if (!isBase64(text.charCodeAt(at))) return false;
+  return true;
 }
 
 class DecodedView implements TextView {
@@ -149,7 +217,8 @@ function backslashEscape(text: string, at: number): number {
         return escaped(4 + digits, hexAt(text, at + 3, digits));
     return NONE;
   }
-  if (code === 0x78) return escaped(4, hexAt(text, at + 2, 2));
+  if (code === 0x78 || (code >= 0x30 && code <= 0x33))
+    return byteEscape(text, at, code === 0x78 ? HEX_ESCAPE : OCTAL_ESCAPE);
   const control = CONTROL_ESCAPES[text[at + 1] ?? ''];
   if (control !== undefined) return escaped(2, control);
   // Of any other letter nobody knows what it means; a punctuation mark is itself.
@@ -157,31 +226,86 @@ function backslashEscape(text: string, at: number): number {
   return isPunctuation ? escaped(2, code) : NONE;
 }
 
-/** One byte, or the bytes of one UTF-8 character. */
-function percentEscape(text: string, at: number): number {
-  const byte = hexAt(text, at + 1, 2);
+/** How one byte is escaped: `\x22`, `\042`, `%22`. */
+interface ByteFormat {
+  length: number;
+  /** The byte that is escaped here; -1: none. */
+  byteAt(text: string, at: number): number;
+}
+const HEX_ESCAPE: ByteFormat = {
+  length: 4,
+  byteAt: (text, at) => (text.startsWith('\\x', at) ? hexAt(text, at + 2, 2) : -1),
+};
+const OCTAL_ESCAPE: ByteFormat = {
+  length: 4,
+  byteAt: (text, at) => (text.charCodeAt(at) === BACKSLASH ? octalAt(text, at + 1) : -1),
+};
+const PERCENT_ESCAPE: ByteFormat = {
+  length: 3,
+  byteAt: (text, at) => (text.charCodeAt(at) === PERCENT ? hexAt(text, at + 1, 2) : -1),
+};
+
+/** A byte after a backslash; without the rest of its UTF-8 character it is one of Latin-1. */
+function byteEscape(text: string, at: number, format: ByteFormat): number {
+  const character = utf8Character(text, at, format);
+  return character === NONE ? escaped(format.length, format.byteAt(text, at)) : character;
+}
+
+const percentEscape = (text: string, at: number): number => utf8Character(text, at, PERCENT_ESCAPE);
+
+/** The escaped bytes of one UTF-8 character. */
+function utf8Character(text: string, at: number, { length, byteAt }: ByteFormat): number {
+  const byte = byteAt(text, at);
   if (byte < 0) return NONE;
-  if (byte < 0x80) return escaped(3, byte);
+  if (byte < 0x80) return escaped(length, byte);
   if (byte < 0xc2 || byte > 0xf4) return NONE;
   let bytes = 2;
   if (byte >= 0xe0) bytes = byte >= 0xf0 ? 4 : 3;
   let code = byte & (0xff >> (bytes + 1));
   for (let n = 1; n < bytes; n += 1) {
-    const next = text.charCodeAt(at + 3 * n) === PERCENT ? hexAt(text, at + 3 * n + 1, 2) : -1;
+    const next = byteAt(text, at + length * n);
     if (next < 0x80 || next > 0xbf) return NONE;
     code = (code << 6) | (next & 0x3f);
   }
-  return escaped(3 * bytes, code);
+  return escaped(length * bytes, code);
 }
 
+/** HTML decodes these without a semicolon too. */
+const BARE_ENTITY = /&(?:quot|apos|amp|lt|gt|nbsp)/y;
+
 function entity(text: string, at: number): number {
+  if (text[at + 1] === '#') return numericEntity(text, at);
   const end = text.slice(at, at + 12).indexOf(';');
-  if (end < 2) return NONE;
-  const name = text.slice(at + 1, at + end);
-  const [, hex, decimal] = /^#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name) ?? [];
-  if (hex !== undefined) return escaped(end + 1, parseInt(hex, 16));
-  if (decimal !== undefined) return escaped(end + 1, parseInt(decimal, 10));
-  return escaped(end + 1, ENTITIES[name]?.charCodeAt(0) ?? -1);
+  const own = end < 2 ? undefined : ENTITIES[text.slice(at + 1, at + end)];
+  if (own !== undefined) return escaped(end + 1, own.charCodeAt(0));
+  BARE_ENTITY.lastIndex = at;
+  const bare = BARE_ENTITY.exec(text)?.[0].slice(1) ?? '';
+  return escaped(bare.length + 1, ENTITIES[bare]?.charCodeAt(0) ?? -1);
+}
+
+/** Any number of zeros before its digits, and a semicolon or none behind them. No other entity reads them again. */
+function numericEntity(text: string, at: number): number {
+  const isHex = text[at + 2] === 'x' || text[at + 2] === 'X';
+  let from = at + (isHex ? 3 : 2);
+  const first = from;
+  while (text.charCodeAt(from) === 0x30) from += 1;
+  let to = from;
+  while (to - from < 8 && (isHex ? hexAt(text, to, 1) >= 0 : isAsciiDigit(text.charCodeAt(to))))
+    to += 1;
+  if (to === first || to - from > 7) return NONE;
+  const code = to === from ? 0 : parseInt(text.slice(from, to), isHex ? 16 : 10);
+  return escaped(to - at + (text[to] === ';' ? 1 : 0), code);
+}
+
+/** A byte as three octal digits; -1 for others. */
+function octalAt(text: string, from: number): number {
+  let value = 0;
+  for (let at = from; at < from + 3; at += 1) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (!(digit >= 0 && digit <= (at === from ? 3 : 7))) return -1;
+    value = value * 8 + digit;
+  }
+  return value;
 }
 
 /** The number that these hexadecimal digits mean; -1 for others. */
@@ -204,6 +328,13 @@ export const ESCAPE_LITERALS: readonly string[] = [
   '&#x22;',
   '\\u0022',
   '\\x22',
+  '\\xe3\\x81\\x82',
+  '\\042',
+  '\\343\\201\\202',
+  '&#0',
+  '&#x0',
+  '&#',
+  '&quot',
   '\\u{22}',
   '%22',
   '%E3%81%82',

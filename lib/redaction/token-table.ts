@@ -4,8 +4,7 @@
  */
 
 export const ALPHABETS = {
-  hex: /[0-9a-f]/,
-  anyHex: /[0-9a-fA-F]/,
+  hex: /[0-9a-fA-F]/,
   upper: /[0-9A-Z]/,
   alphanumeric: /[A-Za-z0-9]/,
   word: /[A-Za-z0-9_]/,
@@ -23,7 +22,7 @@ export interface TokenShape {
   /** Characters behind the prefix: at least, and at most where a longer word is something else. */
   min: number;
   max?: number;
-  /** The prefix may follow a letter or digit, because it begins with a sign. */
+  /** The prefix may follow anything, because it begins with a sign. */
   anywhere?: true;
 }
 
@@ -70,7 +69,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   ...shapes('sq0atp- sq0csp- sq0idp- sq0ids- sq0acp- sq0asa-', 'urlSafe', 20),
   ...shapes('EAAA', 'urlSafe', 56),
   ...shapes('EAA', 'alphanumeric', 30),
-  ...shapes('shpat_ shpca_ shppa_ shpss_ shprt_', 'anyHex', 32),
+  ...shapes('shpat_ shpca_ shppa_ shpss_ shprt_', 'hex', 32),
   ...shapes('access_token$production$ access_token$sandbox$', 'alphanumeric', 20),
   ...shapes('rzp_live_ rzp_test_ FLWSECK-', 'dashed', 14),
   // Google and Firebase
@@ -110,7 +109,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   ...shapes('CFPAT-', 'urlSafe', 40),
   // Work tools
   ...shapes('PMAK-', 'dashed', 40),
-  ...shapes('lin_api_ lin_oauth_', 'alphanumeric', 20),
+  ...shapes('lin_api_ lin_oauth_ lin_wh_ lin_sso_', 'alphanumeric', 20),
   ...shapes('secret_', 'alphanumeric', 40),
   ...shapes('ntn_', 'alphanumeric', 40),
   ...shapes('figd_ figu_', 'urlSafe', 30),
@@ -123,7 +122,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   ...shapes('phc_ phx_', 'alphanumeric', 40),
   ...shapes('lsv2_pt_ lsv2_sk_', 'word', 30),
   // Password hashes: bcrypt, argon2, scrypt, PBKDF2, crypt(3), Django, PostgreSQL
-  ...shapes('$2a$ $2b$ $2x$ $2y$', 'hash', 20, { anywhere: true }),
+  ...shapes('$2a$ $2b$ $2x$ $2y$', 'hash', 19, { anywhere: true }),
   ...shapes('$argon2id$ $argon2i$ $argon2d$', 'hash', 20, { anywhere: true }),
   ...shapes('$scrypt$ $7$ $s0$ $y$ $gy$ $pbkdf2 $1$ $5$ $6$ $apr1$ $sha1$ $P$ $H$', 'hash', 20, {
     anywhere: true,

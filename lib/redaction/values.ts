@@ -1,4 +1,5 @@
-import { isSpace } from './chars';
+import { isLineEnd, isSpace } from './chars';
+import { skipBlanks, skipMarkup } from './markup';
 import { execFrom } from './scan';
 import type { Span } from './spans';
 
@@ -13,8 +14,14 @@ const QUOTES = '"\'`';
 /** Of a value behind a colon and a space: it may be several words. */
 const PHRASE_END = /[,;&"'`<>)\]}\r\n]/g;
 const WORD_END = /[\s&"'`<>]|\\[nrt"]/g;
-const LINE_END = /[\r\n]/g;
+const LINE_END = /[\r\n\u2028\u2029]/g;
 const QUOTED_LINE_END = /["'`\r\n]/g;
+/** The mark of a code block in Markdown. */
+const FENCE = /(?:`{3,}|~{3,})/y;
+/** Marks before and behind a value that has a line of its own: quotes, lists, emphasis, tags. */
+const MARKS_BEFORE =
+  /(?:[>*+-] {1,4}|[*_]{1,3}|["'`]|<(?:b|i|u|p|em|td|dd|div|span|code|pre|strong)(?: [^<>]{0,100})?>){0,4}/iy;
+const MARKS_BEHIND = /(?:<\/[a-z]{1,10}>|<br ?\/?>|["'`*_,;]){1,6}$/i;
 
 export interface ValueContext {
   isColon: boolean;
@@ -24,25 +31,35 @@ export interface ValueContext {
   keyFrom: number;
 }
 
-/** A value; `quoted` without its quotes. */
+/** A value without its quotes. */
 export interface Value extends Span {
-  quoted: boolean;
+  /** A YAML tag, an anchor or a comment before it, which may be the value itself. */
+  before?: Span;
 }
 
 export function valueAt(text: string, at: number, context: ValueContext): Value {
+  const markup = skipMarkup(text, at);
+  const start = markup.end;
+  const below = markup.hasTags ? null : valueBelow(text, start, context);
+  if (below) return below;
   const { isColon, wholeLine } = context;
-  const block = blockAt(text, at, context);
-  if (block) return { ...block, quoted: false };
-  let from = at;
-  while (from - at < 8 && ' \t>'.includes(text[from] ?? 'x')) from += 1;
+  const properties = propertiesAt(text, start, isColon);
+  let from = skipBlanks(text, properties?.to ?? start);
+  while (from - at < 8 && text[from] === '>') from = skipBlanks(text, from + 1);
+  const isPhrase = (isColon && from > at) || markup.hasTags;
+  const value = inlineValue(text, from, endPattern(isPhrase, wholeLine), !wholeLine);
+  return properties ? { ...value, before: properties } : value;
+}
+
+function inlineValue(text: string, from: number, end: RegExp, mayBeQuoted: boolean): Span {
   const first = text[from] ?? '';
-  if (!wholeLine && first !== '' && QUOTES.includes(first))
-    return { from: from + 1, to: closingQuote(text, from + 1, first), quoted: true };
-  if (CLOSES[first]) return { from, to: closingBracket(text, from), quoted: false };
-  let to = endOf(text, from, endPattern(isColon && from > at, wholeLine));
+  if (mayBeQuoted && first !== '' && QUOTES.includes(first))
+    return { from: from + 1, to: closingQuote(text, from + 1, first) };
+  if (CLOSES[first]) return { from, to: closingBracket(text, from) };
+  let to = endOf(text, from, end);
   while (to > from && (isSpace(text.charCodeAt(to - 1)) || ',;.)]}'.includes(text[to - 1] ?? '')))
     to -= 1;
-  return { from, to, quoted: false };
+  return { from, to };
 }
 
 function endPattern(isPhrase: boolean, wholeLine: string | null): RegExp {
@@ -83,38 +100,101 @@ export function closingBracket(text: string, from: number): number {
   return text.length;
 }
 
-/** An optional YAML tag or anchor, the sign of a block scalar with its indicators and a comment, or nothing; then the line ends. */
-const BLOCK =
-  /[ \t]{0,8}(?:[!&][^\s]{0,40}[ \t]{1,4}){0,2}([|>][-+0-9]{0,3})?[ \t]{0,8}(?:#[^\r\n]{0,200})?(\r?\n|\r)/y;
 /** `user: bob` or `USER=bob` below a name without a value is the next setting. */
 const SETTING =
-  /[ \t]{0,40}(?:"?[\p{L}_][\p{L}_ -]{0,40}"?[:：](?=[\s{["']|$)|[\p{L}_]{1,40}=[^=\s])/uy;
+  /[^\S\r\n]{0,40}(?:"?[\p{L}_][\p{L}_ -]{0,40}"?[:：](?=[\s{["']|$)|[\p{L}_]{1,40}=[^=\s])/uy;
 const ITEM = /[ \t]*-[ \t]/y;
+const BLOCK_SIGN = /[|>][-+0-9]{0,3}/y;
+const NOT_SPACE = /[^\s]+/y;
+
+/** YAML tags and anchors behind a colon and a blank: `!!str`, `!secret`, `&name`. */
+function propertiesAt(text: string, at: number, isColon: boolean): Span | null {
+  const from = skipBlanks(text, at);
+  if (!isColon || from === at) return null;
+  let to = from;
+  for (let next = from; '!&'.includes(text[next] ?? 'x');) {
+    to = next + (execFrom(NOT_SPACE, text, next)?.[0].length ?? 0);
+    next = skipBlanks(text, to);
+  }
+  return to > from ? { from, to } : null;
+}
+
+/** What a name's line ends with if the value is below: YAML properties, the sign of a block scalar, a comment. */
+interface LineRest {
+  isBlockScalar: boolean;
+  /** Properties or a comment, which may be the value itself where there is no sign. */
+  before: Span | null;
+  /** Where the next line begins. */
+  next: number;
+}
+
+function restOfLine(text: string, at: number, isColon: boolean): LineRest | null {
+  const properties = propertiesAt(text, at, isColon);
+  let from = skipBlanks(text, properties?.to ?? at);
+  const sign = execFrom(BLOCK_SIGN, text, from);
+  if (sign) from = skipBlanks(text, from + sign[0].length);
+  let before = properties;
+  if (text[from] === '#') {
+    const to = endOf(text, from, LINE_END);
+    if (!sign) before = { from: properties?.from ?? from, to };
+    from = to;
+  }
+  if (from < text.length ? !isLineEnd(text.charCodeAt(from)) : !before) return null;
+  return {
+    isBlockScalar: sign !== null,
+    before: sign ? null : before,
+    next: behindLineEnd(text, from),
+  };
+}
+
+const behindLineEnd = (text: string, at: number): number =>
+  text.startsWith('\r\n', at) ? at + 2 : at + 1;
 
 /** A value on the lines below its name: the lines of a YAML block, or the next line that is not empty. */
-function blockAt(text: string, at: number, { keyFrom, wholeLine }: ValueContext): Span | null {
-  if (wholeLine) return null;
-  const sign = execFrom(BLOCK, text, at);
-  if (!sign) return null;
-  const isBlockScalar = sign[1] !== undefined;
-  const indent = indentOfKey(text, keyFrom);
-  let line = at + sign[0].length;
+function valueBelow(text: string, at: number, context: ValueContext): Value | null {
+  if (context.wholeLine) return null;
+  const rest = restOfLine(text, at, context.isColon);
+  if (!rest) return null;
+  const { isBlockScalar, before } = rest;
+  const indent = indentOfKey(text, context.keyFrom);
+  let line = rest.next;
   let from = -1;
   let to = at;
-  for (;;) {
-    const end = endOf(text, line, LINE_END);
-    const own = text.slice(line, Math.min(end, line + 4_096)).search(/[^ \t]/);
-    if (own >= 0) {
-      const isInside = own > indent || (!isBlockScalar && own === indent && isItem(text, line));
+  let isOneLine = true;
+  while (line < text.length) {
+    const own = skipBlanks(text, line);
+    const end = endOf(text, own, LINE_END);
+    if (own < end) {
+      const isInside =
+        own - line > indent || (!isBlockScalar && own - line === indent && isItem(text, line));
       const isNext = from < 0 && (isBlockScalar || !execFrom(SETTING, text, line));
       if (!isInside && !isNext) break;
-      if (from < 0) from = line + own;
+      const fence = from < 0 ? execFrom(FENCE, text, own)?.[0] : undefined;
+      if (fence !== undefined) return { ...fenced(text, end, fence), ...(before && { before }) };
+      isOneLine = from < 0;
+      if (from < 0) from = own;
       to = end;
     }
-    if (end >= text.length) break;
-    line = text.startsWith('\r\n', end) ? end + 2 : end + 1;
+    line = behindLineEnd(text, end);
   }
-  return from < 0 ? { from: at, to: at } : { from, to };
+  if (from < 0) return before ?? { from: at, to: at };
+  const value = isOneLine && !isBlockScalar ? withoutMarks(text, from, to) : { from, to };
+  return before ? { ...value, before } : value;
+}
+
+/** The code block whose first line ends here, up to the mark that closes it. */
+function fenced(text: string, lineEnd: number, fence: string): Span {
+  const from = behindLineEnd(text, lineEnd);
+  const to = text.indexOf(fence, from);
+  return { from: Math.min(from, text.length), to: to < 0 ? text.length : to };
+}
+
+/** A line without the quotes, list marks and tags around its text. */
+function withoutMarks(text: string, from: number, to: number): Span {
+  const start = from + (execFrom(MARKS_BEFORE, text, from)?.[0].length ?? 0);
+  const end = text.slice(Math.max(start, to - 200), to);
+  const marks = MARKS_BEHIND.exec(end)?.[0].length ?? 0;
+  return start < to - marks ? { from: start, to: to - marks } : { from, to };
 }
 
 const isItem = (text: string, line: number): boolean => execFrom(ITEM, text, line) !== null;

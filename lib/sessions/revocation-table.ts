@@ -11,7 +11,10 @@ const READ_TIMEOUT_MS = 2_000;
 const MAX_ROWS = 50_000;
 /** Expired rows that one write removes. */
 const MAX_REMOVED = 1_000;
-/** A row becomes visible at its commit, after its `revoked_at`; a write takes at most ten seconds. */
+/**
+ * A row becomes visible at its commit, after its `revoked_at`; a write takes at most ten seconds. `pg_snapshot_xmin` as a
+ * cursor needs no lag, but a long write of the app holds it back, and on a logical replica it may be ahead of new rows.
+ */
 const COMMIT_LAG = raw(`interval '1 minute'`);
 /** Servers compare the end of a session with their own clocks. */
 const CLOCK_DIFFERENCE = raw(`interval '1 hour'`);

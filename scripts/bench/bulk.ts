@@ -1,23 +1,20 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
+import type pg from 'pg';
 import { previewBulk } from '../../lib/bulk/preview';
 import { createRun } from '../../lib/bulk/start';
 import type { BulkRun } from '../../lib/bulk/types';
-import { contextFor } from '../../lib/ctx';
-import { openDatabase } from '../../lib/db/database';
-import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { STRATEGIES, type Strategy } from '../../test/races/good-job-worker';
 import { Racer } from '../../test/races/racer';
 import { prepare } from '../../test/races/stage';
+import { cloneDatabase, openWritingContext, releaseRuns, withClient } from './database';
 import { fill } from './fill';
+import { formFields } from './html-form';
 import { machine } from './report';
 import { fetchConsole, startConsole } from './server';
+import { memoryReader } from './server-memory';
 
 /*
  * 100,000 discarded jobs retried by one run of the production server, alone and with four workers of each lock
@@ -68,19 +65,6 @@ export async function benchBulk(
   }
 }
 
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'good_job_console_bench',
-  });
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
-  }
-}
-
 /** Of the finished jobs as many as it takes have failed instead. */
 function discardSome(url: string): Promise<void> {
   return withClient(url, async (client) => {
@@ -95,26 +79,20 @@ async function measureRun(
   server: EmbeddedPostgres,
   strategy: Strategy | null,
 ): Promise<BulkResult> {
-  const admin = (statement: string) => withClient(server.url, (client) => client.query(statement));
-  await admin('DROP DATABASE IF EXISTS bulk WITH (FORCE)');
-  await admin('CREATE DATABASE bulk TEMPLATE filled');
-  const url = new URL(server.url);
-  url.pathname = '/bulk';
+  const { url } = await cloneDatabase(server, 'bulk');
   const workers: Racer[] = [];
-  const web = await startConsole(url.href);
+  const web = await startConsole(url);
   try {
-    return await withClient(url.href, async (client) => {
+    return await withClient(url, async (client) => {
       await client.query(`SET TIME ZONE 'UTC'`);
       await prepare(client);
       await client.query(LOG_OF_CONSOLE);
       await fetchConsole(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
       if (strategy)
         for (let n = 0; n < WORKERS; n += 1)
-          workers.push(
-            new Racer('worker', { url: url.href, strategy, number: n, sabotage: false }),
-          );
+          workers.push(new Racer('worker', { url, strategy, number: n, sabotage: false }));
       await Promise.all(workers.map((worker) => worker.ready));
-      const { runId, jobs } = await create(url.href, client);
+      const { runId, jobs } = await create(url, client);
       const memory = watchMemory(web.pid);
       const begun = performance.now();
       await submitResume(web.origin, runId);
@@ -158,29 +136,8 @@ const WRONG = `
 
 /** The run as a server leaves it that dies at once: listed, nothing done, nobody's. The server under test takes it up. */
 async function create(url: string, client: pg.Client): Promise<{ runId: string; jobs: number }> {
-  const db = openDatabase({
-    url,
-    caFile: null,
-    poolSize: 1,
-    applicationName: 'good_job_console_bench',
-  });
+  const { ctx, close } = await openWritingContext(url, 1);
   try {
-    await db.write((tx) => setUpConsoleSchema(tx));
-    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
-      appName: 'bench-app',
-      locale: 'en',
-      timeZone: 'UTC',
-      dequeueQuerySort: 'created_at',
-    });
-    const ctx = contextFor({
-      viewer: { id: 'bench', role: 'admin' },
-      db,
-      gj,
-      consoleSchema: true,
-      bulkRuns: true,
-      requestId: 'bench',
-      readOnly: false,
-    });
     const { target, cutOff, total } = await previewBulk(ctx, 'retry', {
       kind: 'filter',
       query: 'state=discarded',
@@ -197,12 +154,10 @@ async function create(url: string, client: pg.Client): Promise<{ runId: string; 
     await client.query(
       'CREATE TABLE bench_targets AS SELECT job_id FROM good_job_console.bulk_run_targets',
     );
-    await client.query(
-      'UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL',
-    );
+    await releaseRuns(client);
     return { runId, jobs: await number(client, 'SELECT count(*) FROM bench_targets') };
   } finally {
-    await db.close();
+    await close();
   }
 }
 
@@ -215,13 +170,7 @@ async function submitResume(origin: string, runId: string): Promise<void> {
     )?.[0];
     if (form) {
       const body = new FormData();
-      for (const [, attributes = ''] of form.matchAll(/<input([^>]*)>/g)) {
-        const attribute = (name: string) =>
-          (new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? '')
-            .replaceAll('&quot;', '"')
-            .replaceAll('&amp;', '&');
-        if (attribute('name')) body.append(attribute('name'), attribute('value'));
-      }
+      for (const [name, value] of formFields(form)) body.append(name, value);
       const answer = await fetchConsole(`${origin}/bulk/${runId}`, {
         method: 'POST',
         body,
@@ -250,13 +199,9 @@ async function finished(origin: string, runId: string): Promise<BulkRun> {
 
 /** How much the server's resident memory grows, MB: of the process that `npm start` starts. */
 function watchMemory(pid: number): { stop: () => number | null } {
-  const children = `/proc/${pid}/task/${pid}/children`;
-  const server = existsSync(children)
-    ? readFileSync(children, 'utf8').trim().split(' ')[0]
-    : undefined;
-  const rss = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server}/status`, 'utf8'))?.[1] ?? 0) / 1000;
-  if (!server) return { stop: () => null };
+  const memoryKb = memoryReader(pid);
+  if (!memoryKb) return { stop: () => null };
+  const rss = () => memoryKb() / 1000;
   const before = rss();
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, rss())), 200);

@@ -21,35 +21,45 @@ import { benchPolling } from './polling';
 import { judgeAll, machine, writeReport } from './report';
 import { startConsole } from './server';
 
-/*
- * npm run bench: times the pages of the production server, each beside its SQL alone.
- *   --jobs N       jobs in the scratch database (default 1000000), kept in .cache/bench-N for the next run
- *   --keep         uses the database of DATABASE_URL as it is; only reads
- *   --only GROUPS  e.g. batch; default: every group. bulk (which writes) and polling have databases of their own,
- *                  in .cache/bench-bulk and .cache/bench-polling
- *   --requests N   of each case (default 100)
- *   --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
- *   --check        exit 1 when a target is missed
- *   --hostile      instead of all that: texts and rows that could stop the server (scripts/bench/hostile); writes
- *                  docs/robustness.md and exits 1 when a target is missed. --quick: a sample of them, in 4 minutes.
- *                  --only PATTERN: readers, rows, pages and acts by name; then nothing is written
- */
+const USAGE = `npm run bench: times the pages of the production server, each beside its SQL alone.
+  --jobs N       jobs in the scratch database (default 1000000), cached in .cache/bench-N for the next run
+  --keep         uses the database of DATABASE_URL as it is; only reads
+  --only GROUPS  e.g. batch; default: every group. bulk (which writes) and polling have databases of their own,
+                 in .cache/bench-bulk and .cache/bench-polling
+  --requests N   of each case (default 100)
+  --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
+  --check        exit 1 when a target is missed
+  --hostile      instead of all that: texts and rows that could stop the server (scripts/bench/hostile); writes
+                 docs/robustness.md and exits 1 when a target is missed. --quick: a sample of them, in 4 minutes.
+                 --only PATTERN: readers, rows, pages and acts by name; then nothing is written
+  --help         prints this`;
 
 /** Those that are no list of pages. */
 const OTHERS: Record<string, typeof benchBulk> = { bulk: benchBulk, polling: benchPolling };
 
-const { values: flags } = parseArgs({
-  options: {
-    jobs: { type: 'string', default: '1000000' },
-    requests: { type: 'string', default: '100' },
-    only: { type: 'string' },
-    hostile: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    explain: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-  },
-});
+const flags = readFlags();
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        jobs: { type: 'string', default: '1000000' },
+        requests: { type: 'string', default: '100' },
+        only: { type: 'string' },
+        hostile: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        explain: { type: 'boolean', default: false },
+        check: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    // Node's own sentence, without its advice, which fits few of our options.
+    const [reason = ''] = (error instanceof Error ? error.message : '').split(/\.(?:\s|$)|\n/);
+    return fail(`${reason}; "npm run bench -- --help" lists the options.`);
+  }
+}
 
 /** What a server of this size would have, where its defaults are for a small one: a quarter of the memory, as PostgreSQL's manual begins with. */
 const SETTINGS = {
@@ -59,7 +69,7 @@ const SETTINGS = {
 };
 const BENCH = path.resolve('bench');
 
-const log = (line: string) => console.log(line);
+const log = (line: string): void => console.log(line);
 
 function fail(sentence: string): never {
   console.error(sentence);
@@ -177,6 +187,7 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
 }
 
 async function main(): Promise<void> {
+  if (flags.help) return log(USAGE);
   if (flags.hostile) {
     if (!(await benchHostile({ quick: flags.quick, only: flags.only ?? null }, log)))
       process.exitCode = 1;

@@ -36,6 +36,7 @@ export default async function CleanerPage({
     const understood = filter.notUnderstood.length === 0;
     const page = understood && filter.by === 'failure' ? await listFailures(ctx, filter) : null;
     const counts = understood && filter.by !== 'failure' ? await countDiscarded(ctx, filter) : null;
+    const isPartial = page !== null && (page.cut || page.until !== null);
     const isEmpty = page ? page.groups.length === 0 : counts ? counts.rows.length === 0 : false;
     return (
       <>
@@ -87,7 +88,8 @@ export default async function CleanerPage({
         )}
         {isEmpty && (
           <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-            {t(filter.by === 'failure' ? 'empty' : 'noDiscarded')}
+            {filter.by !== 'failure' && t('noDiscarded')}
+            {filter.by === 'failure' && t(isPartial ? 'emptyPartial' : 'empty')}
           </div>
         )}
         {page && page.groups.length > 0 && <FailureList page={page} filter={filter} />}

@@ -5,6 +5,8 @@ import { previewBulk } from '../../../lib/bulk/preview';
 import { createRun } from '../../../lib/bulk/start';
 import type { BulkTarget } from '../../../lib/bulk/types';
 import type { Ctx } from '../../../lib/ctx';
+import { releaseRuns } from '../database';
+import { formFields } from '../html-form';
 import type { Answer, HostileClient } from './client';
 import type { Subject } from './plant';
 
@@ -65,22 +67,8 @@ async function submit(
   const forms = [...page.text().matchAll(form)].map(([html]) => html);
   const html = forms.find((one) => one.includes('$ACTION') && one.includes(marker));
   if (html === undefined) return null;
-  const fields: [string, string][] = [];
-  for (const [tag] of html.matchAll(/<(?:input|textarea|select)[^>]*>/gi)) {
-    const name = attribute(tag, 'name');
-    const isUnchecked = /type="(?:radio|checkbox)"/i.test(tag) && !/\schecked/i.test(tag);
-    if (name !== '' && !isUnchecked) fields.push([name, values[name] ?? attribute(tag, 'value')]);
-  }
-  return client.post(path, fields);
+  return client.post(path, formFields(html, values));
 }
-
-const attribute = (tag: string, name: string) =>
-  (new RegExp(`\\s${name}="([^"]*)"`, 'i').exec(tag)?.[1] ?? '')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&#x27;', "'")
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&');
 
 /** What the functions behind the bulk dialog take in this process: they have no form without JavaScript. */
 export interface BulkTimes {
@@ -124,10 +112,7 @@ export async function measureBulk(
     times.startMs = performance.now() - started;
     times.loopMs = delay.max / 1e6;
     delay.disable();
-    // The run as a server leaves it that ends at once: the server under test takes the lease.
-    await sql.query(
-      'UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL',
-    );
+    await releaseRuns(sql);
     await submit(client, `/bulk/${runId}`, {}, 'value="resume"');
     times.runMs = await untilFinished(client, runId);
   } catch (error) {

@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import pg from 'pg';
-import { detectConsoleSchema } from '../../../lib/audit/detect';
-import { setUpConsoleSchema } from '../../../lib/audit/setup';
-import { type Ctx, contextFor } from '../../../lib/ctx';
-import { openDatabase } from '../../../lib/db/database';
-import { detectSchema } from '../../../lib/good-job/schema';
-import { GoodJob } from '../../../lib/good-job/tables';
 import { type EmbeddedPostgres, startPostgres } from '../../../test/harness/postgres';
 import { coreTexts } from '../../../test/hostile/texts';
+import { cloneDatabase, openWritingContext, withClient } from '../database';
 import { fill } from '../fill';
 import { fillAudit } from '../fill-audit';
 import { actsOf } from './acts';
 import { type RowGroup, TextRotation, columnGroups, sampleGroups } from './columns';
+import { type ExportMemory, measureExports } from './export-memory';
 import { type GrowthResult, measureGrowth } from './growth';
 import { type GroupOptions, type GroupResult, measureGroup } from './measure-group';
 import { pagesOf } from './pages';
@@ -42,10 +37,21 @@ export async function benchHostile(
   log('Readers of job data, each alone in a worker:');
   const growth = await measureGrowth({ quick, only: pattern }, log);
   const groups = await measureGroups(growth, quick, pattern, log);
-  const text = robustnessText(growth.rows, groups, quick ? 'quick' : 'full');
+  const exports = pattern && !pattern.test('export of 30,000 jobs') ? [] : await exportMemory(log);
+  const results = { rows: growth.rows, groups, exports };
+  const text = robustnessText(results, quick ? 'quick' : 'full');
   log(`\n${text}`);
   if (pattern === null) await writeRobustness(DOCUMENT, text);
-  return missedLines(growth.rows, groups).length === 0;
+  return missedLines(results).length === 0;
+}
+
+async function exportMemory(log: (line: string) => void): Promise<ExportMemory[]> {
+  const postgres = await startPostgres({ settings: { fsync: 'off', synchronous_commit: 'off' } });
+  try {
+    return await measureExports(postgres, log);
+  } finally {
+    await postgres.stop();
+  }
 }
 
 async function measureGroups(
@@ -71,8 +77,9 @@ async function measureGroups(
     await fillOrdinary(server, log);
     const isGroup = rowGroups.some(({ name }) => only?.test(name));
     const options: GroupOptions = {
-      database: () => cloneOf(server),
-      openCtx,
+      // Of its own for each group, so that no rows of another are left.
+      database: () => cloneDatabase(server, 'hostile'),
+      openCtx: (url) => openWritingContext(url, 3),
       // A group that was named is measured on every page.
       only: isGroup ? null : only,
       log,
@@ -168,55 +175,8 @@ async function fillOrdinary(server: EmbeddedPostgres, log: (line: string) => voi
   const url = await server.createDatabase('filled');
   await fill(url, ORDINARY_JOBS, () => undefined);
   await fillAudit(url, ORDINARY_JOBS, () => undefined);
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements; ANALYZE');
-  await client.end();
+  await withClient(url, (client) =>
+    client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements; ANALYZE'),
+  );
   log(`${ORDINARY_JOBS} ordinary jobs, batches, workers, cron entries and audit records made`);
-}
-
-/** A database of its own for each group, so that no rows of another are left. */
-async function cloneOf(
-  server: EmbeddedPostgres,
-): Promise<{ url: string; drop: () => Promise<void> }> {
-  const admin = async (statement: string) => {
-    const client = new pg.Client({ connectionString: server.url });
-    await client.connect();
-    await client.query(statement).finally(() => client.end());
-  };
-  await admin('DROP DATABASE IF EXISTS hostile WITH (FORCE)');
-  await admin('CREATE DATABASE hostile TEMPLATE filled');
-  const url = new URL(server.url);
-  url.pathname = '/hostile';
-  return { url: url.href, drop: () => admin('DROP DATABASE IF EXISTS hostile WITH (FORCE)') };
-}
-
-async function openCtx(url: string): Promise<{ ctx: Ctx; close: () => Promise<void> }> {
-  const db = openDatabase({
-    url,
-    caFile: null,
-    poolSize: 3,
-    applicationName: 'good_job_console_bench',
-  });
-  try {
-    await db.write((tx) => setUpConsoleSchema(tx));
-    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
-      appName: 'bench-app',
-      locale: 'en',
-      timeZone: 'UTC',
-      dequeueQuerySort: 'created_at',
-    });
-    const ctx = contextFor({
-      viewer: { id: 'bench', role: 'admin' },
-      db,
-      gj,
-      ...(await db.read(detectConsoleSchema)),
-      requestId: 'bench',
-      readOnly: false,
-    });
-    return { ctx, close: () => db.close() };
-  } catch (error) {
-    await db.close();
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { sessionHeaders, type startConsole } from '../server';
+import { memoryReader } from '../server-memory';
 
 export type ConsoleServer = Awaited<ReturnType<typeof startConsole>>;
 
@@ -142,16 +142,10 @@ export async function withLoopDelay<T>(
 
 /** The resident memory of the server that `npm start` started, MB; null where the system has no /proc. */
 export function watchMemory(pid: number): { peak: () => number | null; stop: () => void } {
-  const children = `/proc/${pid}/task/${pid}/children`;
-  const server = existsSync(children)
-    ? readFileSync(children, 'utf8').trim().split(' ')[0]
-    : undefined;
+  const memoryKb = memoryReader(pid);
   let most = 0;
   const read = () => {
-    const status = `/proc/${server}/status`;
-    if (!server || !existsSync(status)) return;
-    const kB = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(status, 'utf8'))?.[1] ?? 0);
-    most = Math.max(most, kB / 1024);
+    most = Math.max(most, (memoryKb?.() ?? 0) / 1024);
   };
   read();
   const timer = setInterval(read, MEMORY_EVERY_MS);
@@ -160,7 +154,7 @@ export function watchMemory(pid: number): { peak: () => number | null; stop: () 
       read();
       const peak = most;
       most = 0;
-      return server ? peak : null;
+      return memoryKb ? peak : null;
     },
     stop: () => clearInterval(timer),
   };

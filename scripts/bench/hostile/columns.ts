@@ -50,6 +50,8 @@ export class TextRotation {
 }
 
 const json = (value: unknown) => JSON.stringify(value);
+/** The beginning of a text, without half of a surrogate pair at its end. */
+const start = (text: string, length: number) => Buffer.from(text.slice(0, length)).toString();
 
 function ofJobs(
   name: string,
@@ -99,15 +101,15 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
   return [
     ofJobs('argument, a string', rotation, (text) => ({ args: json([{ note: text }]) })),
     ofJobs('argument, a secret', rotation, (text, n) => ({
-      args: json([{ password: text.slice(0, 30 + n), token: text, note: text }]),
+      args: json([{ password: start(text, 30 + n), token: text, note: text }]),
       columns: { labels: Array.from({ length: 20 }, (_, at) => text.slice(at, at + 300)) },
     })),
     ofJobs('argument, a key', rotation, (text) => ({ args: json([{ [text]: 1 }]) })),
     ofJobs('argument, JSON in a string', rotation, (text) => ({
-      args: json([json({ note: text, list: [text.slice(0, 10_000)] })]),
+      args: json([json({ note: text, list: [start(text, 10_000)] })]),
     })),
     ofJobs('payload, another key', rotation, (text) => ({
-      args: json([text.slice(0, 1_000)]),
+      args: json([start(text, 1_000)]),
       columns: {
         serialized_params: json({ job_class: 'TestJob', arguments: [], locale: 'en', own: text }),
       },
@@ -117,16 +119,16 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
       state: errorState(n),
     })),
     ofJobs('error that repeats a secret', rotation, (text, n) => ({
-      args: json([{ api_token: text.slice(0, 64), note: text }]),
+      args: json([{ api_token: start(text, 64), note: text }]),
       columns: { error: text },
       state: errorState(n),
     })),
     ofJobs('labels', rotation, (text) => ({
-      columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => text.slice(0, 40 + n))] },
+      columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => start(text, 40 + n))] },
     })),
     ofJobs('queue_name, job_class, cron_key, concurrency_key', rotation, (text, n) => {
       // Some that fit into a URL, for the pages of one class, one queue and one cron key.
-      const name = n % 4 === 0 ? text.slice(0, 200) : text;
+      const name = n % 4 === 0 ? start(text, 200) : text;
       return {
         columns: {
           queue_name: name,
@@ -143,20 +145,20 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
     })),
     ofJobs('executions.error_backtrace', rotation, (text, n) => ({
       execution: {
-        error_backtrace: [text, ...Array.from({ length: 200 }, () => text.slice(0, 5_000))],
+        error_backtrace: [text, ...Array.from({ length: 200 }, () => start(text, 5_000))],
       },
       state: errorState(n),
     })),
     ofJobs('executions.serialized_params', rotation, (text) => ({
       execution: {
-        serialized_params: json({ arguments: [text, { [text.slice(0, 1_000)]: text }] }),
+        serialized_params: json({ arguments: [text, { [start(text, 1_000)]: text }] }),
       },
     })),
     ofBatch('batches: every text column', rotation, (text) => ({
       description: text,
       serialized_properties: json({
         note: text,
-        [text.slice(0, 1_000)]: text,
+        [start(text, 1_000)]: text,
         _aj_symbol_keys: [],
       }),
       on_finish: text,
@@ -177,7 +179,7 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
               proctitle: text,
               pid: 1,
               schedulers: [{ name: text, queues: text, max_threads: 5 }],
-              [text.slice(0, 1_000)]: text,
+              [start(text, 1_000)]: text,
             }),
           );
         return { ...subject, texts: texts.map((text) => text.name) };
@@ -188,7 +190,7 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
       plant: async (client) => {
         const texts = rotation.next();
         const subject = await plantJobs(client, 'settings.value', [{}, {}, {}, {}, {}, {}]);
-        const names = texts.map(({ text }) => text.slice(0, 40_000));
+        const names = texts.map(({ text }) => start(text, 40_000));
         await pauses(client, json({ queues: names, job_classes: names, labels: names }));
         return { ...subject, texts: texts.map((text) => text.name) };
       },
@@ -200,10 +202,10 @@ export function columnGroups(rotation: TextRotation): RowGroup[] {
         const subject = await plantJobs(client, 'audit_events', [{}, {}, {}, {}, {}, {}]);
         const [job = ''] = subject.jobs;
         for (const { text } of texts) {
-          const details = json({ filter: text, [text.slice(0, 1_000)]: text });
+          const details = json({ filter: text, [start(text, 1_000)]: text });
           const state = json({ [job]: { error: text, queue_name: text, labels: [text] } });
           await plantAudit(client, job, { reason: text, details, before: state, after: state });
-          const short = text.slice(0, 60_000);
+          const short = start(text, 60_000);
           await plantAudit(client, job, { viewer: short, viewer_name: short, target_name: short });
         }
         return { ...subject, texts: texts.map((text) => text.name) };

@@ -21,6 +21,8 @@ export const TARGETS = {
   /** Above the same page with ordinary rows. */
   loopMs: 100,
   memoryMb: 200,
+  /** An export of EXPORTED_JOBS ordinary jobs. */
+  exportMemoryMb: 64,
   idleInTransactionMs: 250,
 };
 

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
+import { type ExportMemory, exportTable } from './export-memory';
 import type { GrowthRow } from './growth';
 import { type GroupResult, TARGETS } from './measure-group';
 
@@ -39,21 +40,26 @@ function groupTable(results: GroupResult[]): string[] {
   ];
 }
 
+/** Everything that the bench measured. */
+export interface HostileResults {
+  rows: GrowthRow[];
+  groups: GroupResult[];
+  exports: ExportMemory[];
+}
+
 /** Every target that was missed, one line each. */
-export function missedLines(rows: GrowthRow[], groups: GroupResult[]): string[] {
+export function missedLines({ rows, groups, exports }: HostileResults): string[] {
   return [
     ...rows.flatMap(({ reader, missed }) => missed.map((what) => `${reader}: ${what}`)),
     ...groups.flatMap(({ name, missed }) => missed.map((what) => `${name}: ${what}`)),
+    ...exports.flatMap(({ format, missed }) => missed.map((what) => `export, ${format}: ${what}`)),
   ];
 }
 
 /** The part of docs/robustness.md that the bench writes. */
-export function robustnessText(
-  rows: GrowthRow[],
-  groups: GroupResult[],
-  mode: 'full' | 'quick',
-): string {
-  const missed = missedLines(rows, groups);
+export function robustnessText(results: HostileResults, mode: 'full' | 'quick'): string {
+  const { rows, groups, exports } = results;
+  const missed = missedLines(results);
   return [
     `Measured with \`npm run bench -- --hostile${mode === 'quick' ? ' --quick' : ''}\` on ${availableParallelism()} cores and ${Math.round(totalmem() / 2 ** 30)} GB of memory, Node ${process.versions.node.split('.')[0]}.`,
     '',
@@ -68,6 +74,12 @@ export function robustnessText(
     `Each line is one server with these rows among ordinary ones. Targets: ${TARGETS.answerMs} ms an answer (an export: its first byte), the event loop at most ${TARGETS.loopMs} ms longer busy than on the same page with ordinary rows, less than ${TARGETS.memoryMb} MB more memory, at most ${TARGETS.idleInTransactionMs} ms in which a transaction waits for JavaScript, no status from 500.`,
     '',
     ...groupTable(groups),
+    '',
+    '### Exports',
+    '',
+    `From a server that has just started. Target: at most ${TARGETS.exportMemoryMb} MB more memory.`,
+    '',
+    ...exportTable(exports),
     '',
     missed.length === 0
       ? 'All targets met.'
