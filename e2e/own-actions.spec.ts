@@ -142,6 +142,7 @@ test('no outcome contradicts another, and each can be dismissed', async ({ page 
   // A bulk action on both of them: the row's own outcome is not true any more.
   await retryAll(page, 2);
   await expect(page.locator('[data-outcome="done"]')).toContainText('2');
+  await expect(bar(page)).toContainText(en('bulk.states.finished'));
   await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
   await actOnRow(page, second, 'discard');
   await expect(page.locator('[data-outcome="done"]')).toHaveCount(0);

@@ -18,10 +18,10 @@ export function LookedNote({
   const t = useTranslations('failures');
   const count = useCount();
   const isCutInside = page.cut && page.since > before(page.now, FAILURE_RANGES[range]);
-  const cutSentence = page.looked === 0 ? 'lookedNone' : 'lookedCut';
+  const sentence = page.looked === 0 ? 'lookedNone' : 'lookedCut';
   return (
     <p className="mb-2 text-[13px] text-soft" data-looked={page.looked}>
-      {t.rich(isCutInside ? cutSentence : 'looked', {
+      {t.rich(isCutInside ? sentence : 'looked', {
         period: t(`ranges.${range}`),
         count: page.inPeriod,
         number: count(page.inPeriod),

@@ -223,6 +223,15 @@ describe('expected end', () => {
     const { expectedAt, notBefore } = await statusOf(id);
     expect([expectedAt, notBefore]).toEqual([LATER, due]);
   });
+  it('is not reckoned where the last job is due beyond the years of a date', async () => {
+    const id = await insertBatch(console_.client);
+    for (const shape of [
+      { scheduled_at: 'infinity' },
+      { ...SUCCEEDED, finished_at: new Date().toISOString() },
+    ])
+      await insertJob(console_.client, { batch_id: id, ...shape });
+    expect(await statusOf(id)).toMatchObject({ expectedAt: null, notBefore: 'infinity' });
+  });
 });
 
 it('is not 100 % finished while the app can add jobs', async () => {

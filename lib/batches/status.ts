@@ -103,14 +103,13 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
       batch.finishedAt !== null || open === null || open === 0
         ? null
         : expectedEnd(batch, signals, open),
-    notBefore: isAfter(signals.lastAt, signals.now) ? signals.lastAt : null,
+    notBefore:
+      signals.lastAt !== null && timestampMs(signals.lastAt) > timestampMs(signals.now)
+        ? signals.lastAt
+        : null,
     stuck: stuckReasons(batch, progress, open, signals),
     retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
-}
-
-function isAfter(time: string | null, now: string): boolean {
-  return time !== null && timestampMs(time) > timestampMs(now);
 }
 
 /** Null: one of the times is infinite. */
