@@ -103,10 +103,11 @@ describe.each(TIMES)('rows with the time %s', (time) => {
       queue_name: 'ready',
       scheduled_at: new Date(Date.now() - 60_000).toISOString(),
     });
-    const { numbers, oldestReady } = await countQueues(gj.ctx());
+    const { numbers, oldestReady, oldestReadySeconds } = await countQueues(gj.ctx());
     const seconds = (queue: string) => oldestReady.find((one) => one.queue === queue)?.seconds;
     expect(seconds('ready')).toBeGreaterThan(59);
     expect(seconds('ready')).toBeLessThan(3_600);
+    expect(oldestReadySeconds).toBeGreaterThan(59);
     expect(oldestReady.every((one) => Number.isFinite(one.seconds))).toBe(true);
     const waiting = numbers
       .filter(
@@ -152,7 +153,17 @@ describe.each(TIMES)('rows with the time %s', (time) => {
     await insertJob(gj.client, { ...SUCCEEDED, batch_id: batch, finished_at: new Date() });
     const status = await getBatchStatus(gj.ctx(), row);
     expect(status.elapsed === null || Number.isFinite(status.elapsed)).toBe(true);
-    expect(status.expectedAt).toMatch(/^\d{4}-/);
+    // Its waiting job is due at this time, and the batch does not end before.
+    if (time.startsWith('-') || time.endsWith('BC'))
+      expect(status).toMatchObject({
+        expectedAt: expect.stringMatching(/^\d{4}-/) as string,
+        notBefore: null,
+      });
+    else
+      expect(status).toMatchObject({
+        expectedAt: null,
+        notBefore: expect.stringMatching(/^(infinity|294276-)/) as string,
+      });
   });
 
   it('cut neither the queues nor the processes', async () => {

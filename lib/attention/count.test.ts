@@ -38,7 +38,7 @@ test('many viewers ask the database once; a database that does not answer leaves
     const broken = other.ctx({
       db: { ...other.db, read: () => Promise.reject(new Error('down')) },
     });
-    expect(await attentionCount(broken)).toBeUndefined();
+    expect(await attentionCount(broken)).toBeNull();
   } finally {
     await other.close();
   }

@@ -1,4 +1,5 @@
 import sql, { type Sql, empty } from 'sql-template-tag';
+import { isMeasurable } from '../db/durations';
 import { listedName } from '../db/name-limit';
 import type { Tx } from '../db/types';
 import type { GoodJob } from '../good-job/tables';
@@ -79,16 +80,41 @@ function namesCte(gj: GoodJob, where: Sql): Sql {
 
 const isReady = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 
+/** Which times of jobs count: all, or only those that fulfil a condition. */
+type Times = (at: Sql) => Sql;
+
+/** A job whose time is infinite does not hide how long the others have been ready: its time counts where it is the only one. */
+function preferMeasurable(oldest: (times: Times) => Sql): Sql {
+  return sql`(SELECT CASE WHEN NOT ${isMeasurable(sql`o.at`)} THEN coalesce(${oldest(isMeasurable)}, o.at) ELSE o.at END
+    FROM (SELECT ${oldest(() => sql`true`)} AS at OFFSET 0) o)`;
+}
+
 /** When the job of a queue that has been ready longest became ready. */
 function oldestIn(gj: GoodJob, inQueue: Sql): Sql {
-  return sql`least(
+  return preferMeasurable(
+    (times) => sql`least(
     (SELECT j.scheduled_at FROM ${gj.jobs} j
-      WHERE ${inQueue} AND ${isReady} AND j.scheduled_at <= now()
+      WHERE ${inQueue} AND ${isReady} AND j.scheduled_at <= now() AND ${times(sql`j.scheduled_at`)}
       ORDER BY j.queue_name, j.scheduled_at LIMIT 1),
-    (SELECT min(unset.created_at) FILTER (WHERE unset.created_at <= now()) FROM (
+    (SELECT min(unset.created_at) FILTER (WHERE unset.created_at <= now() AND ${times(sql`unset.created_at`)}) FROM (
       SELECT j.created_at FROM ${gj.jobs} j
        WHERE ${inQueue} AND ${isReady} AND j.scheduled_at IS NULL
-       ORDER BY j.queue_name, j.scheduled_at LIMIT ${UNSET_READ}) unset))`;
+       ORDER BY j.queue_name, j.scheduled_at LIMIT ${UNSET_READ}) unset))`,
+  );
+}
+
+/** The same over all queues. By index_good_jobs_on_scheduled_at, whose last entries are the jobs without a time. */
+function oldestOfAll(gj: GoodJob): Sql {
+  return preferMeasurable(
+    (times) => sql`least(
+    (SELECT j.scheduled_at FROM ${gj.jobs} j
+      WHERE ${isReady} AND j.scheduled_at <= now() AND ${times(sql`j.scheduled_at`)}
+      ORDER BY j.scheduled_at LIMIT 1),
+    (SELECT min(unset.created_at) FROM (
+      SELECT j.created_at FROM ${gj.jobs} j
+       WHERE ${isReady} AND j.scheduled_at IS NULL OFFSET 0) unset
+      WHERE unset.created_at <= now() AND ${times(sql`unset.created_at`)}))`,
+  );
 }
 
 /** A range of one name: with `queue_name = x` the planner takes an index on scheduled_at, through the jobs of all queues. */
@@ -127,7 +153,6 @@ export async function readQueueHead(
   return row?.exists ? { name, oldestReadyAt: row.oldestReadyAt } : null;
 }
 
-/** By index_good_jobs_on_scheduled_at, whose last entries are the jobs without a time. */
 async function readWhole(
   tx: Tx,
   gj: GoodJob,
@@ -138,14 +163,7 @@ async function readWhole(
     hasUnnamed: boolean;
     unnamedAt: string | null;
   }>(sql`
-    SELECT clock_timestamp() AS now, least(
-             (SELECT j.scheduled_at FROM ${gj.jobs} j
-               WHERE ${isReady} AND j.scheduled_at <= now()
-               ORDER BY j.scheduled_at LIMIT 1),
-             (SELECT min(unset.created_at) FROM (
-               SELECT j.created_at FROM ${gj.jobs} j
-                WHERE ${isReady} AND j.scheduled_at IS NULL OFFSET 0) unset
-               WHERE unset.created_at <= now())) AS "oldestReadyAt",
+    SELECT clock_timestamp() AS now, ${oldestOfAll(gj)} AS "oldestReadyAt",
            EXISTS (SELECT FROM ${gj.jobs} j
                     WHERE j.queue_name IS NULL AND j.finished_at IS NULL) AS "hasUnnamed",
            ${oldestIn(gj, sql`j.queue_name IS NULL`)} AS "unnamedAt"`);
