@@ -57,9 +57,11 @@ async function copyData(primary: EmbeddedPostgres, dataDir: string): Promise<voi
   }
 }
 
-/** Waits until the standby has replayed what the primary has written so far. */
+/** Waits until the standby has replayed all that the primary has done so far: of an asynchronous commit nothing may be written yet. */
 export async function caughtUp(primary: pg.Client, standby: pg.Client): Promise<void> {
-  const { rows } = await primary.query<{ lsn: string }>('SELECT pg_current_wal_lsn() AS lsn');
+  const { rows } = await primary.query<{ lsn: string }>(
+    'SELECT pg_current_wal_insert_lsn() AS lsn',
+  );
   const lsn = rows[0]?.lsn;
   for (;;) {
     const { rows: found } = await standby.query<{ ok: boolean | null }>(
