@@ -54,7 +54,7 @@ test(
         page.getByRole('heading', { level: 1, name: say('attention.title') }),
       ).toBeVisible();
       await expect(page.locator('main')).toContainText(say('attention.nothing'));
-      await expect(page.locator('[data-check]')).toHaveCount(11);
+      await expect(page.locator('[data-check]')).toHaveCount(12);
       await expect(page.locator('[data-check="hanging_batches"]')).toContainText(
         say('attention.kinds.hanging_batches'),
       );
