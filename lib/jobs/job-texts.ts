@@ -145,8 +145,7 @@ interface RedactOptions {
 }
 
 /**
- * Redacts the texts of one job, in steps that let other requests run. What a text hides is hidden in all others, so each is redacted twice once something is
- * hidden. A row that was not read completely, or does not fit into the budget, has `overflowed` secrets.
+ * Redacts the texts of one job, in steps that let other requests run. What a text hides is hidden in all others, whichever comes first. A row that was not read completely, or does not fit into the budget, has `overflowed` secrets.
  */
 export async function redactTexts(
   row: StoredTexts,
@@ -174,18 +173,14 @@ export async function redactTexts(
     secrets.overflowed && !withArguments
       ? undefined
       : await parsedArguments(stored, read, withArguments, budget);
-  const once = {
-    ...(await redactAll(read, options)),
-    json: await redactArguments(parsed, options),
-  };
-  const twice =
+  const rules = redaction();
+  const once = await eachText(read, (text) => rules.redactTextInSteps(text, options));
+  // They come last, so what the texts hide is hidden in them.
+  const json = await redactArguments(parsed, options);
+  const texts =
     secrets.size > 0 || secrets.overflowed
-      ? {
-          ...(await redactAll(once, options)),
-          json: withArguments ? await redactArguments(parsed, options) : undefined,
-        }
+      ? await eachText(once, (text) => rules.hideRepeatsInSteps(text, options))
       : once;
-  const { json, ...texts } = twice;
   return {
     ...texts,
     jobClass: row.jobClass && redaction().redactText(row.jobClass, undefined, marker),
@@ -205,15 +200,14 @@ interface StepOptions {
 }
 
 /** One text after the other: what an earlier one hides is hidden in the later ones. */
-async function redactAll(texts: Texts, options: StepOptions): Promise<Texts> {
-  const rules = redaction();
-  const text = async (given: string | null) =>
-    given && (await rules.redactTextInSteps(given, options));
-  const [queueName, cronKey] = [await text(texts.queueName), await text(texts.cronKey)];
-  const concurrencyKey = await text(texts.concurrencyKey);
-  const error = await text(texts.error);
+async function eachText(texts: Texts, redact: (text: string) => Promise<string>): Promise<Texts> {
+  const optional = async (text: string | null) => text && (await redact(text));
+  const queueName = await optional(texts.queueName);
+  const cronKey = await optional(texts.cronKey);
+  const concurrencyKey = await optional(texts.concurrencyKey);
+  const error = await optional(texts.error);
   const labels: string[] = [];
-  for (const label of texts.labels) labels.push(await rules.redactTextInSteps(label, options));
+  for (const label of texts.labels) labels.push(await redact(label));
   return { queueName, cronKey, concurrencyKey, error, labels };
 }
 

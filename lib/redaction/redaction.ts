@@ -105,6 +105,14 @@ export class Redaction {
     return runInSteps(this.textSteps(text, secrets, marker), budget);
   }
 
+  /** Hides what other texts of the row hide, in a text that was redacted before them. Yields as `redactTextInSteps`. */
+  hideRepeatsInSteps(
+    text: string,
+    { secrets, marker, budget }: { secrets: SecretRegistry; marker: string; budget: TextBudget },
+  ): Promise<string> {
+    return runInSteps(this.repeatSteps(text, secrets, marker), budget);
+  }
+
   /** JSON with what is secret in it hidden, each value whole; its other scalars keep their characters. */
   redactJson(json: Json, options: JsonOptions = {}): Json {
     return this.off ? json : runToEnd(this.jsonSteps(json, options));
@@ -129,9 +137,18 @@ export class Redaction {
 
   private *textSteps(text: string, secrets?: SecretRegistry, marker = HIDDEN): Steps<string> {
     if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
-    let redacted = yield* this.hideSpans(text, secrets, marker);
+    const redacted = yield* this.hideSpans(text, secrets, marker);
     if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
-    if (secrets) redacted = yield* secrets.hideSteps(redacted, marker);
+    return yield* this.repeatSteps(redacted, secrets, marker);
+  }
+
+  private *repeatSteps(
+    text: string,
+    secrets: SecretRegistry | undefined,
+    marker: string,
+  ): Steps<string> {
+    if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
+    const redacted = secrets ? yield* secrets.hideSteps(text, marker) : text;
     return marker === HIDDEN ? escapeBidi(redacted) : redacted;
   }
 

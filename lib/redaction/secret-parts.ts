@@ -33,7 +33,9 @@ const VALUE_END = /[\s;&,"'`<>{})\]]/g;
 
 /** Adds a hidden value, and the credentials that it holds, in steps. */
 export function* addSecret(secrets: SecretRegistry, value: string, keys: Keys): Steps<void> {
+  if (!secrets.isFirstSearch(value)) return;
   secrets.add(value);
+  if (secrets.overflowed) return;
   let level = [value];
   for (let n = 0; n < MAX_LEVELS && level.length > 0; n += 1) {
     const parts = new Set<string>();

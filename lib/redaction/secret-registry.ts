@@ -41,6 +41,8 @@ export class SecretRegistry {
   private readonly encoded = new Set<string>();
   private chars = 0;
   private partsChars = 0;
+  /** Values that were searched for their parts; together no longer than `partsChars` allows. */
+  private readonly searched = new Set<string>();
   private pending: Pattern[] = [];
   /** Each is more than twice as large as the next one, so a pattern is rebuilt O(log n) times at most. */
   private readonly sets: PatternSet[] = [];
@@ -57,6 +59,12 @@ export class SecretRegistry {
     // SQL and CSV double the quotes.
     for (const quote of QUOTES)
       if (value.includes(quote + quote)) this.addValue(value.replaceAll(quote + quote, quote));
+  }
+
+  /** Whether the value was not searched for its parts yet: a text may hide the same value ten thousand times. */
+  isFirstSearch(value: string): boolean {
+    const { size } = this.searched;
+    return this.searched.add(value).size > size;
   }
 
   /** False: no more values are searched for their parts, so some are not known. */
