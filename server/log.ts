@@ -96,7 +96,6 @@ function causeOf({ cause }: ConsoleError): string | null {
 
 /** Without the signs by which Next decorates its messages for a terminal. */
 function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/\u001b\[[0-9;]*m/g, '').trim();
 }
 
