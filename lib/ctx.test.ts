@@ -33,6 +33,7 @@ it.each([
     vi.resetModules();
     // The pool and what was detected belong to the process.
     vi.stubGlobal('goodJobConsole', undefined);
+    vi.stubGlobal('goodJobConsoleCaches', undefined);
     vi.stubEnv('DATABASE_URL', url);
     const fresh = await import('./ctx');
     expect(await fresh.readiness()).toBe(result);

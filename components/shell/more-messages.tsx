@@ -3,6 +3,7 @@
 import { type Messages, NextIntlClientProvider, useLocale, useMessages } from 'next-intl';
 import dynamic from 'next/dynamic';
 import type { ComponentType, ReactNode } from 'react';
+import { orMissing } from '../ui/lazy-script';
 
 interface WithProps {
   more: object;
@@ -15,8 +16,8 @@ export interface MoreProps {
 }
 
 const MORE = {
-  en: dynamic(() => import('./more-en')),
-  ja: dynamic(() => import('./more-ja')),
+  en: dynamic(() => import('./more-en').catch(orMissing)),
+  ja: dynamic(() => import('./more-ja').catch(orMissing)),
 };
 
 /** Adds to the words that are there. */

@@ -298,6 +298,7 @@ export const ROUTES: Record<string, RouteCase> = {
   '/performance/[class]': {
     path: ({ jobClass }) => `/performance/${encodeURIComponent(jobClass)}`,
   },
+  '/api/navigation': at('/api/navigation'),
   '/api/cron_entries': at('/api/cron_entries'),
   '/api/cron_entries/[key]': {
     path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}`,
