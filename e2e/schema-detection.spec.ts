@@ -135,5 +135,7 @@ test('tables in another schema, and times with a zone', async ({ page, basePath 
         id,
       ),
     ).toBe(true);
+    // The page polls, and its server stops.
+    await page.goto('about:blank');
   });
 });
