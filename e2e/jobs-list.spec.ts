@@ -220,7 +220,7 @@ test(
           ),
       );
       expect(sizes.length).toBeGreaterThan(5);
-      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(182_000);
+      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(186_000);
     }
   },
 );
