@@ -5,6 +5,9 @@ import createNextIntlPlugin from 'next-intl/plugin';
 const BASE_PATH_PLACEHOLDER = '/__BASE_PATH__';
 
 const config: NextConfig = {
+  // A lock file in a folder above must not move the root, and the standalone server with it.
+  outputFileTracingRoot: process.cwd(),
+  turbopack: { root: process.cwd() },
   output: 'standalone',
   basePath: process.env.GOOD_JOB_CONSOLE_DEV === '1' ? '' : BASE_PATH_PLACEHOLDER,
   // A browser reloads the page when the next answer has another build id: two servers of one commit must have the same.

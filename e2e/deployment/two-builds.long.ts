@@ -37,6 +37,10 @@ test('two builds of one commit have the same action ids, build id and scripts', 
   expect(actions(second)).toEqual(actions(first));
   const idOf = (folder: string) => readFileSync(path.join(folder, '.next/BUILD_ID'), 'utf8');
   expect(idOf(second)).toBe(idOf(first));
-  const scripts = (folder: string) => readdirSync(path.join(folder, '.next/static/chunks')).sort();
+  // Tailwind looks for class names by the ignored files of the git checkout, which the copy is not: its CSS may differ.
+  const scripts = (folder: string) =>
+    readdirSync(path.join(folder, '.next/static/chunks'))
+      .filter((name) => name.endsWith('.js'))
+      .sort();
   expect(scripts(second)).toEqual(scripts(first));
 });
