@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { splitTemplates } from '../server/build';
 import { findActionProblems, findManifestProblems } from './check-actions';
-import { hashSources } from './source-hash';
+import { hashSources } from '../server/source-hash';
 
 /*
  * `npm run build`: Next's standalone output, with its static files and the server's own start (server/main.ts as

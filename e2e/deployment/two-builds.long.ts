@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuild } from '../support/build';
@@ -7,6 +7,11 @@ import { expect, httpTest as test } from '../support/test';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOT_COPIED = new Set(['.git', '.next', '.cache', 'node_modules', 'test-results']);
+
+// A second project below this one would be linted, typed and tested with it.
+test.afterEach(({}, testInfo) => {
+  rmSync(testInfo.outputPath('copy'), { recursive: true, force: true });
+});
 
 test('two builds of one commit have the same action ids, build id and scripts', ({}, testInfo) => {
   const first = path.dirname(ensureBuild());

@@ -2,20 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SOURCES } from '../../server/source-hash';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SOURCES = [
-  'app',
-  'components',
-  'lib',
-  'server',
-  'messages',
-  'instrumentation.ts',
-  'next.config.ts',
-  'postcss.config.mjs',
-  'package-lock.json',
-  'scripts/build.ts',
-];
 
 function newest(file: string): number {
   if (!existsSync(file)) return 0;
