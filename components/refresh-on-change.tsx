@@ -15,16 +15,16 @@ interface Version {
  * Polls the version of a page that the server renders, and has the page rendered again when it has changed. The page
  * itself is not polled: where a server is down, Next replaces a page that it cannot refresh by an error of the browser.
  */
-export function RefreshOnChange({ door, version }: { door: string; version: string }) {
+export function RefreshOnChange({ endpoint, version }: { endpoint: string; version: string }) {
   const router = useRouter();
   const { basePath } = useLive();
   const { data, error, dataUpdatedAt } = useLiveQuery<Version>({
-    key: [door],
-    fetch: (signal) => fetchJson<Version>(basePath + door, signal),
+    key: [endpoint],
+    fetch: (signal) => fetchJson<Version>(basePath + endpoint, signal),
     initial: { version },
   });
   const isGone = error?.message === 'not_found';
-  // Not on `version`: after an own action it is newer than the last poll.
+  // Without `version`, which an own action makes newer than the last poll: that would render the page a second time.
   useEffect(() => {
     if (isGone || (data && data.version !== version)) router.refresh();
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -93,7 +93,9 @@ export function readForm<Field extends string>(
     const isList = lists.some((list) => list === name);
     const isKnown = isList || (fields.some((field) => field === name) && !values.has(name));
     if (!isKnown || typeof value !== 'string') return null;
-    values.set(name, [...(values.get(name) ?? []), value]);
+    const others = values.get(name);
+    if (others) others.push(value);
+    else values.set(name, [value]);
   }
   return {
     get: (name) => values.get(name)?.[0] ?? null,

@@ -28,7 +28,7 @@ export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
   /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
   recordsAttempts: boolean;
   requestId: string;
-  /** Cached numbers that are older than the viewer's last change are no answer: the milliseconds since then. Infinity: any will do. */
+  /** Milliseconds since the viewer's last action: cached counts must not be older. Infinity: any age is accepted. */
   maxAgeMs: number;
   /** Why the viewer does it, in their own words. */
   reason: string | null;

@@ -90,3 +90,12 @@ test('an error of the operating system is one sentence', () => {
   expect(systemErrorSentence(error('EXOTIC'))).toBe('The operating system refused (EXOTIC).');
   expect(systemErrorSentence(new Error('other'))).toBeNull();
 });
+
+test('a terminal gets the control characters of a message as escapes', () => {
+  const line = JSON.stringify({
+    time: '2026-11-30T07:05:09.000Z',
+    level: 'warn',
+    msg: 'a\u001b]0;title\u0007\u009b2J\u202eb\nc',
+  });
+  expect(prettyLine(line)).toBe('07:05:09 WARN  a\\u{1b}]0;title\\u{7}\\u{9b}2J\\u{202e}b\nc\n');
+});

@@ -35,8 +35,12 @@ export function prettyLine(line: string): string {
   const details = Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : '';
   const request = typeof requestId === 'string' ? ` (request ${requestId})` : '';
   const head = `${String(time).slice(11, 19)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}`;
-  return `${head}${details}${request}\n${typeof stack === 'string' ? `${stack}\n` : ''}`;
+  const lines = `${head}${details}${request}\n${typeof stack === 'string' ? `${stack}\n` : ''}`;
+  // Job data in a message must not control the terminal.
+  return lines.replaceAll(/[^\P{C}\n\t]/gu, escapeCharacter);
 }
+
+const escapeCharacter = (char: string): string => `\\u{${char.codePointAt(0)?.toString(16) ?? ''}}`;
 
 type Level = 'info' | 'warn' | 'error';
 

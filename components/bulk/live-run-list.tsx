@@ -32,14 +32,14 @@ export function LiveRunList({
   const { basePath } = useLive();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const door = `/api/bulk${query ? `?${query}` : ''}`;
+  const endpoint = `/api/bulk${query ? `?${query}` : ''}`;
   const {
     data = initial,
     error,
     dataUpdatedAt,
   } = useLiveQuery<Page<BulkRun>>({
-    key: [door],
-    fetch: (signal) => fetchJson<Page<BulkRun>>(basePath + door, signal),
+    key: [endpoint],
+    fetch: (signal) => fetchJson<Page<BulkRun>>(basePath + endpoint, signal),
     initial,
     wanted: onScreen,
   });

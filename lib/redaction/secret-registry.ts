@@ -34,7 +34,7 @@ export const couldRepeatSecret = (text: string): boolean => {
 export class SecretRegistry {
   /** Something was hidden, even if it is too short to be searched for elsewhere. */
   hidden = false;
-  /** Part of the row was not read, or holds too many values: any text of the row may repeat an unknown one. */
+  /** Part of the row was not read, or holds too many values: so every text of the row may repeat an unknown value. */
   overflowed = false;
   private readonly values = new Set<string>();
   /** Values with the same beginning share these. */

@@ -81,7 +81,7 @@ export default async function JobPage({ params, searchParams }: Props) {
           <StateBadge state={job.state} />
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>
-        <RefreshOnChange door={`/api/jobs/${id}/version`} version={version.version} />
+        <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
         <DidNotice params={given} />
         <RepairNotice params={given} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
