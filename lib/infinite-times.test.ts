@@ -34,6 +34,7 @@ const { getJob } = await import('./jobs/detail');
 const { listExecutions } = await import('./jobs/executions');
 const { parseJobFilter } = await import('./jobs/filters');
 const { listJobs } = await import('./jobs/job-list');
+const { cursorParams } = await import('./paging');
 const { timelineOf } = await import('./jobs/timeline');
 const { countQueues, countStates } = await import('./metrics/job-numbers');
 const { parsePerformanceFilter } = await import('./performance/filters');
@@ -144,6 +145,37 @@ describe.each(TIMES)('rows with the time %s', (time) => {
       expect(job && timelineOf(job, executions).length).toBeGreaterThan(0);
     }
   });
+
+  // Where `finished_at` is `infinity` the key is that of an unfinished job: GoodJob writes no such row.
+  const byEnd = time === 'infinity' ? [] : ['finished', '-finished'];
+  it.each(['created', '-created', 'scheduled', '-scheduled', ...byEnd])(
+    'are each on one page of a list of one row a page, sorted by %s',
+    async (sort) => {
+      const all = await listJobs(gj.ctx(), parseJobFilter(asked({ sort })));
+      expect(await pageThrough({ sort })).toEqual(all.rows.map(({ id }) => id));
+    },
+  );
+
+  it('are each on one page of a list of waiting jobs sorted by priority', async () => {
+    const waiting = { sort: 'priority', q: 'state:queued,scheduled' };
+    const all = await listJobs(gj.ctx(), parseJobFilter(asked(waiting)));
+    expect(await pageThrough(waiting)).toEqual(all.rows.map(({ id }) => id));
+  });
+
+  /** The ids of a list that is read one row a page, from the first to the last. */
+  async function pageThrough(query: Record<string, string>): Promise<string[]> {
+    const ids: string[] = [];
+    let cursor: Record<string, string> = {};
+    while (ids.length <= 2 * jobs.length) {
+      const filter = parseJobFilter(asked({ ...query, limit: '1', ...cursor }));
+      expect(filter.notUnderstood).toEqual([]);
+      const { rows, next } = await listJobs(gj.ctx(), filter);
+      ids.push(...rows.map(({ id }) => id));
+      if (!next) break;
+      cursor = cursorParams(next);
+    }
+    return ids;
+  }
 
   it('cut neither the list of batches nor the status of one', async () => {
     await listBatchesWithProgress(gj.ctx(), parseBatchFilter(asked()));

@@ -1,5 +1,5 @@
 import type { Params } from './filter-params';
-import { inUtc, isStoredTime, isTimestamp, isUuid } from './text';
+import { inUtc, isRowTime, isTimestamp, isUuid } from './text';
 
 /** Where a page begins: the row next to it and, should that row be gone, its sort time (ISO 8601 UTC, microseconds). */
 export interface Cursor {
@@ -28,7 +28,7 @@ export function parseLimit(params: Params): number | null {
 /** Reads `after_id`/`after_at` (GoodJob's own names) and `before_id`/`before_at`; `not_understood` when one cannot be read. GoodJob writes `after_at` in the app's own zone, and a column without a zone would be compared with its digits alone. `isAt`, `isId`: what a list has for a sort key, and for an id. */
 export function parseCursor(
   params: Params,
-  isAt: (text: string) => boolean = isStoredTime,
+  isAt: (text: string) => boolean = isRowTime,
   isId: (text: string) => boolean = isUuid,
 ): Cursor | null | 'not_understood' {
   for (const direction of ['after', 'before'] as const) {

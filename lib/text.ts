@@ -40,11 +40,24 @@ export function instantMs(time: string): number {
   return Date.parse(time.replace(/^(\d{5,6})(?=-)/, (year) => `+${year.padStart(6, '0')}`));
 }
 
+const LAST_POSTGRES_YEAR = 294_276;
+
 /** A time as it is stored: `isTimestamp`, or one of a later year as the console writes it. */
 export function isStoredTime(text: string): boolean {
   if (isTimestamp(text)) return true;
-  const [, day] = /^\d{5,6}-\d\d-(\d\d)T\d\d:\d\d:\d\d\.\d{6}Z$/.exec(text) ?? [];
-  return day !== undefined && new Date(instantMs(text)).getUTCDate() === Number(day);
+  const [, year, monthToTime] = /^(\d{5,6})(-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)$/.exec(text) ?? [];
+  if (!year || !monthToTime || Number(year) > LAST_POSTGRES_YEAR) return false;
+  // The calendar repeats every 400 years, and a Date ends before Postgres' last year.
+  return isTimestamp(`${2000 + (Number(year) % 400)}${monthToTime}`);
+}
+
+/** A time as a row gives it: `isStoredTime`, infinite, or of a year before Christ as Postgres prints it. */
+export function isRowTime(text: string): boolean {
+  return (
+    isStoredTime(text) ||
+    /^-?infinity$/.test(text) ||
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)? BC$/.test(text)
+  );
 }
 
 /** Text that Postgres can hold: no NUL, and not longer than any filter of ours needs. */

@@ -3,6 +3,7 @@ import sql, { empty, type Sql } from 'sql-template-tag';
 import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
+import { nullOnTimeout } from '../errors';
 import { isHanging } from '../good-job/completion';
 import { prettyJsonInSteps } from '../good-job/json';
 import { livePools } from '../good-job/processes';
@@ -162,20 +163,24 @@ function canBeStalled(progress: Progress | null): boolean {
   return progress?.states ? progress.states.running === 0 : false;
 }
 
-/** Which of these batches are stalled, and of those which wait for their completion check. */
+/** Beyond it a batch is not called stalled: the question reads all members of large batches. */
+const STALL_BUDGET_MS = 300;
+
+/** Which of these batches are stalled, and of those which wait for their completion check; none when the answer takes longer than STALL_BUDGET_MS. */
 async function stallsOf(
   ctx: Ctx,
   ids: string[],
 ): Promise<Map<string, { hangs: boolean; stalled: boolean }>> {
   if (ids.length === 0) return new Map();
-  const rows = await ctx.db.read(
+  const query = ctx.db.read(
     async (tx) => {
       const live = await livePools(tx, ctx.gj);
       return tx.query<{ id: string; hangs: boolean; stalled: boolean }>(sql`
         SELECT b.id, ${isHanging(ctx.gj)} AS hangs, ${isStalled(ctx.gj, live)} AS stalled
           FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[])`);
     },
-    { byIndexOnly: true },
+    { byIndexOnly: true, timeoutMs: STALL_BUDGET_MS },
   );
+  const rows = (await query.catch(nullOnTimeout)) ?? [];
   return new Map(rows.map(({ id, hangs, stalled }) => [id, { hangs, stalled }]));
 }

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import type { TextBudget } from '../core/text-budget';
 import type { Ctx } from '../ctx';
-import { secondsBetween } from '../db/durations';
+import { finiteSeconds, secondsBetween } from '../db/durations';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { isHeld } from '../good-job/locks';
@@ -201,7 +201,7 @@ function readExecutions(
            ${enqueuedAtOf(sql`p.params`)} AS "enqueuedAt",
            e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt", e.finished_at AS "finishedAt",
            ${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)} AS "queueWait",
-           coalesce(extract(epoch FROM e.duration)::float8, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)}) AS "runTime",
+           coalesce(${finiteSeconds(sql`e.duration`)}, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)}) AS "runTime",
            ${redaction().off ? sql`left(e.error, ${maxBytes}::int)` : wholeText(sql`e.error`, maxBytes)} AS error,
            octet_length(e.error) AS "errorBytes", e.error_event AS "errorEvent",
            ${wholeArray(sql`e.error_backtrace`, maxBytes)} AS backtrace, pg_column_size(e.error_backtrace) AS "backtraceBytes",

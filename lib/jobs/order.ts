@@ -83,7 +83,8 @@ export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]):
         ...one(last, !lacks('add_index_good_jobs_priority_scheduled_at')),
         keys: [last, readyAt],
         // Printed the same of both types that the columns may have.
-        sortAt: sql`${last} || '/' || to_char(${readyAt}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
+        sortAt: sql`${last} || '/' || CASE WHEN ${readyAt} BETWEEN '0001-01-01' AND '294276-12-31 23:59:59.999999'
+          THEN to_char(${readyAt}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ELSE ${readyAt}::text END`,
         branches: [
           {
             where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`,

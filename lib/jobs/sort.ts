@@ -1,5 +1,5 @@
 import type { JobState } from '../good-job/states';
-import { isStoredTime } from '../text';
+import { isRowTime } from '../text';
 
 /** Columns that an index of GoodJob's own schema keeps in order, for the states that it has. */
 export const SORT_COLUMNS = ['created', 'scheduled', 'performed', 'finished', 'priority'] as const;
@@ -39,12 +39,11 @@ export function printSort({ column, direction }: Sort): string {
   return direction === 'desc' ? `-${column}` : column;
 }
 
-/** Whether a cursor's `at` is a sort key of the list: a time, `infinity` where a job has not finished, `5/2026-11-20 …` by priority. */
+/** Whether a cursor's `at` is a sort key of the list: a time (`infinity` where a job has not finished), or `5/2026-11-20 …` by priority. */
 export function isSortAt(sort: Sort): (text: string) => boolean {
   return (text) => {
-    if (sort.column !== 'priority')
-      return isStoredTime(text) || (text === 'infinity' && sort.column === 'finished');
+    if (sort.column !== 'priority') return isRowTime(text);
     const [, priority = '', at = ''] = /^(-?\d{1,10})\/(.*)$/s.exec(text) ?? [];
-    return isStoredTime(at) && Math.abs(Number(priority)) <= 2_147_483_647;
+    return isRowTime(at) && Math.abs(Number(priority)) <= 2_147_483_647;
   };
 }
