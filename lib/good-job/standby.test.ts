@@ -51,7 +51,7 @@ let expired: string;
 beforeAll(async () => {
   vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
   primary = await startPostgres(await testServerOptions());
-  standby = await startStandby(primary, (await testServerOptions()).settings);
+  standby = await startStandby(primary, await testServerOptions());
   client = new pg.Client({ connectionString: primary.url });
   await client.connect();
   await client.query(`SET TIME ZONE 'UTC'`);

