@@ -58,7 +58,8 @@ export const SEARCHED_AT_MOST = 100_000;
 const SEARCHED_BYTES = 1_000_000;
 
 /** A run reads no large job: its preview has said that they are not changed. */
-export const bulkSearchBudget = (): SearchBudget => new SearchBudget({ largeBytes: 0 });
+export const bulkSearchBudget = (): SearchBudget =>
+  new SearchBudget({ bytes: SEARCHED_BYTES, largeBytes: 0 });
 
 /**
  * Candidates and large jobs among the first jobs on which `base` holds; null: there are more of those, or their texts
