@@ -94,39 +94,42 @@ export function* printSteps(json: Json, style: 'pretty' | 'compact'): Steps<stri
     return depth === 0 ? '\n' : (indents[depth] ?? '');
   };
   const frames: Frame[] = [];
-  let printed = '';
+  const parts: string[] = [];
+  let part = '';
   const open = (value: Json) => {
-    if (value.kind === 'scalar') printed += value.text;
-    else if (lengthOf(value) === 0) printed += value.kind === 'array' ? '[]' : '{}';
+    if (value.kind === 'scalar') part += value.text;
+    else if (lengthOf(value) === 0) part += value.kind === 'array' ? '[]' : '{}';
     else {
-      printed += value.kind === 'array' ? '[' : '{';
+      part += value.kind === 'array' ? '[' : '{';
       frames.push({ container: value, next: 0 });
     }
   };
   open(json);
-  let nextStep = STEP_SIZE;
   while (frames.length > 0) {
-    if (printed.length > nextStep) {
-      nextStep = printed.length + STEP_SIZE;
+    if (part.length > STEP_SIZE) {
+      // Flattens the part: concatenation alone would keep an object for each piece until the end.
+      parts.push(escapeBidi(part));
+      part = '';
       yield;
     }
     const frame = frames[frames.length - 1] as Frame;
     const { container, next } = frame;
     if (next === lengthOf(container)) {
       frames.pop();
-      printed += newLine(frames.length);
-      printed += container.kind === 'array' ? ']' : '}';
+      part += newLine(frames.length);
+      part += container.kind === 'array' ? ']' : '}';
       continue;
     }
     frame.next += 1;
-    printed += (next > 0 ? ',' : '') + newLine(frames.length);
+    part += (next > 0 ? ',' : '') + newLine(frames.length);
     if (container.kind === 'array') open(container.items[next] as Json);
     else {
       const entry = container.entries[next] as { key: string; value: Json };
-      printed += JSON.stringify(entry.key) + colon;
+      part += JSON.stringify(entry.key) + colon;
       open(entry.value);
     }
   }
   // Such a control can only be inside a string, where its escape means the same.
-  return escapeBidi(printed);
+  parts.push(escapeBidi(part));
+  return parts.join('');
 }

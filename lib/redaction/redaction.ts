@@ -21,6 +21,8 @@ export const HIDDEN = '[REDACTED]';
 export const READ_BEYOND = 2_000;
 /** Names of this length are cached with what is hidden of them. */
 const MAX_CACHED_NAME = 100;
+/** Texts of one JSON that may use the cache of spans: a large one would replace all of its entries. */
+const MAX_CACHED_TEXTS = 64;
 /** Fewer than 64 kB of different names have, so that twice as many names take twice the time. */
 const CACHE_SIZE = 500;
 
@@ -162,13 +164,17 @@ export class Redaction {
       marker = HIDDEN,
     }: JsonOptions,
   ): Steps<Json> {
+    let cachedTexts = 0;
     const redactor = new JsonRedactor({
       keys: this.keys,
       rules: of === 'other' ? NO_RULES : this.rulesFor(jobClass),
       of,
       secrets,
       marker,
-      hideInText: (text) => this.hideSpans(text, secrets, marker),
+      hideInText: (text) => {
+        cachedTexts += 1;
+        return this.hideSpans(text, secrets, marker, cachedTexts <= MAX_CACHED_TEXTS);
+      },
     });
     const redacted = yield* redactor.redact(json, path);
     // A value that is hidden at one place may be in clear at another that was visited before.
@@ -178,9 +184,14 @@ export class Redaction {
   }
 
   /** Hides what is secret by itself, and adds it to `secrets`. */
-  private *hideSpans(text: string, secrets?: SecretRegistry, marker = HIDDEN): Steps<string> {
+  private *hideSpans(
+    text: string,
+    secrets?: SecretRegistry,
+    marker = HIDDEN,
+    isCached = true,
+  ): Steps<string> {
     if (this.off || PLAIN_WORD.test(text)) return text;
-    const spans = yield* this.spansOf(text);
+    const spans = yield* isCached ? this.spansOf(text) : secretSpanSteps(text, this.keys);
     if (secrets)
       for (const { from, to } of spans) yield* addSecret(secrets, text.slice(from, to), this.keys);
     return replaceSpans(text, spans, marker);
