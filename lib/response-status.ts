@@ -4,6 +4,8 @@ interface Answer {
   status?: number;
   /** For the log. */
   requestId?: string;
+  /** What parts of the request share, by name. */
+  shared?: Map<string, unknown>;
 }
 
 /** Modules are instantiated more than once in one server; globalThis is shared. */
@@ -15,6 +17,15 @@ const storage = (shared.goodJobConsoleAnswer ??= new AsyncLocalStorage<Answer>()
 /** The id of the request that is being answered; undefined outside of one. */
 export function currentRequestId(): string | undefined {
   return storage.getStore()?.requestId;
+}
+
+/** A value that all parts of the request share, created by the first; outside of a request a new one each time. */
+export function requestState<State>(name: string, create: () => State): State {
+  const answer = storage.getStore();
+  if (!answer) return create();
+  answer.shared ??= new Map();
+  if (!answer.shared.has(name)) answer.shared.set(name, create());
+  return answer.shared.get(name) as State;
 }
 
 /** Runs a request so that the page it renders can choose its status; `answer.status` holds the choice. */

@@ -4,6 +4,7 @@ import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { Tx } from '../db/types';
 import { type Json, compactJson, object, scalar } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
+import { requestState } from '../response-status';
 import { redaction } from '../redaction/redaction';
 import { allOf } from './conditions';
 import type { JobFilter } from './filters';
@@ -27,7 +28,7 @@ const MARKER = '\u007F';
 /** What a large job costs that turned out not to fit: Postgres has printed it to measure it. Bytes. */
 const UNREAD_CHARGE = 200_000;
 /** Bytes of the jobs of one answer that are searched, without the first kilobyte of each. */
-const SEARCHED_BYTES = 400_000;
+const SEARCHED_BYTES = 300_000;
 /** Candidates that one statement reads: rows and bytes. */
 const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
@@ -55,7 +56,7 @@ export class SearchBudget {
   /** Counts nothing; for its turns of the event loop. */
   readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-  constructor({ bytes = SEARCHED_BYTES, largeBytes = 1_200_000 } = {}) {
+  constructor({ bytes = SEARCHED_BYTES, largeBytes = 1_100_000 } = {}) {
     this.remainingBytes = bytes;
     this.remainingLargeBytes = largeBytes;
   }
@@ -249,8 +250,7 @@ export class RedactedMatch {
     const unsearched = new Set<string>();
     const changed: Json[] = [];
     for (const { id, stored, fits } of read) {
-      const texts = stored === null ? null : (JSON.parse(stored) as StoredTexts);
-      const redacted = texts && (await redactTexts(texts, RECHECK));
+      const redacted = stored === null ? null : await redactStored(stored);
       if (redacted?.tooLarge) unsearched.add(id);
       else if (redacted?.secrets.hidden) changed.push(redactedRow(id, redacted));
       else if (fits) visible.add(id);
@@ -287,10 +287,10 @@ export class RedactedMatch {
     budget.spendOnLarge(texts?.bytes ?? UNREAD_CHARGE);
     if (!texts) return 'unsearched';
     const { gj, checked } = this;
-    const redacted = await redactTexts(texts.stored, RECHECK);
+    const redacted = await redactStored(texts.stored);
     await budget.texts.yieldIfDue();
     // Rules of the class do not apply to a class whose name was cut: its arguments are not redacted.
-    const hasUnreadArguments = texts.stored.arguments !== null && redacted.arguments === undefined;
+    const hasUnreadArguments = texts.hasArguments && redacted.arguments === undefined;
     if (redacted.tooLarge || hasUnreadArguments) return 'unsearched';
     const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
     const condition = join(
@@ -310,6 +310,16 @@ const RECHECK = {
   withArguments: true,
 };
 
+/** The redacted texts of a row. A request that lists and counts the same rows redacts each of them once. */
+function redactStored(stored: string): Promise<RedactedTexts> {
+  const results = requestState('rechecked rows', () => new Map<string, Promise<RedactedTexts>>());
+  const earlier = results.get(stored);
+  if (earlier) return earlier;
+  const result = redactTexts(JSON.parse(stored) as StoredTexts, RECHECK);
+  results.set(stored, result);
+  return result;
+}
+
 /** The next entries, as many as one statement may read. */
 function chunkOf(entries: readonly ScannedJob[], from: number): ScannedJob[] {
   let bytes = 0;
@@ -327,14 +337,13 @@ async function readWhole(
   gj: GoodJob,
   id: string,
   maxBytes: number,
-): Promise<{ stored: StoredTexts; bytes: number } | null> {
-  const [row] = await tx.query<{ bytes: number; stored: string | null }>(sql`
-    SELECT t.bytes, CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
+): Promise<{ stored: string; hasArguments: boolean; bytes: number } | null> {
+  const [row] = await tx.query<{ bytes: number; hasArguments: boolean; stored: string | null }>(sql`
+    SELECT t.bytes, t.arguments IS NOT NULL AS "hasArguments", CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
       FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t."customMembers"), 0) + coalesce(octet_length(t.error), 0) + coalesce(${arrayBytes(sql`t.labels`)}, 0) AS bytes
               FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${gj.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
-  return row?.stored == null
-    ? null
-    : { stored: JSON.parse(row.stored) as StoredTexts, bytes: row.bytes };
+  if (!row || row.stored === null) return null;
+  return { stored: row.stored, hasArguments: row.hasArguments, bytes: row.bytes };
 }
 
 /** A job as a row of json_to_recordset. */
