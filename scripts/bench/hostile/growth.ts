@@ -19,7 +19,7 @@ const MAX_GROWTH = 2.6;
 /** Four times the text: more than this is no linear time. */
 const SUSPECT_GROWTH = 6;
 /** Below this one garbage collection decides, not the reader; what grows too fast exceeds it at a greater length. */
-const NOISE_MS = 15;
+const NOISE_MS = 30;
 const RUN_LIMIT_MS = 20_000;
 const SCREEN_LIMIT_MS = 4_000;
 /** A reader with more texts that it does not read in time is not given the rest. */
