@@ -25,15 +25,19 @@ export async function redactSamples(
   const rules = redaction();
   const newestIds = groups.flatMap(({ samples }) => samples.slice(0, 1).map(({ id }) => id));
   const jobs = await redactJobErrors(tx, gj, newestIds, budget);
-  return groups.map((group) => {
+  const redacted: FailureGroup[] = [];
+  for (const group of groups) {
     const [newest, ...others] = group.samples;
-    if (!newest) return group;
+    if (!newest) {
+      redacted.push(group);
+      continue;
+    }
     const { error, tooLarge, secrets } = jobs.get(newest.id) ?? unreadJob(false);
     const frame = group.frame && {
       text: group.frame,
       bounds: { read: FRAME_READ, shown: FRAME_READ - READ_BEYOND, secrets },
     };
-    return {
+    redacted.push({
       ...group,
       jobClass: group.jobClass && rules.redactText(group.jobClass),
       queues: group.queues.map((queue) => rules.redactText(queue, secrets)),
@@ -41,6 +45,8 @@ export async function redactSamples(
       error: normalizeError(error ?? ''),
       samples: [{ ...newest, error: error && cut(error, SAMPLE_SHOWN) }, ...others],
       tooLarge,
-    };
-  });
+    });
+    await budget.yieldIfDue();
+  }
+  return redacted;
 }

@@ -19,7 +19,7 @@ const STORED: Partial<Record<Column, Sql>> = {
 };
 
 /** The list has read the same texts before, with a budget of its own. */
-const BUDGET = { maxBytes: 1_500_000, maxMs: 250 };
+const BUDGET = { maxBytes: 1_000_000, maxMs: 150 };
 
 type ReadValues = StoredTexts & { id: string } & Record<`value${number}`, string | null>;
 

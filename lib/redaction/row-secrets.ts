@@ -3,7 +3,7 @@ import sql from 'sql-template-tag';
 import { TextBudget } from '../core/text-budget';
 import { isLargeText, limitedJson, limitedText } from '../db/text-limit';
 import type { Tx } from '../db/types';
-import { parseJson } from '../good-job/json';
+import { parseJsonInSteps } from '../good-job/json';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
@@ -19,7 +19,7 @@ const CLASS_BYTES = 300;
 
 /** What one request may spend on texts of jobs and batches. */
 export const newPageBudget = (): TextBudget =>
-  new TextBudget({ maxBytes: 4 * 1024 * 1024, maxMs: 400 });
+  new TextBudget({ maxBytes: 4 * 1024 * 1024, maxMs: 300 });
 
 /** What is shown of one job's error. */
 export interface RedactedJob {
@@ -62,7 +62,7 @@ export async function redactJobErrors(
       continue;
     }
     for (const job of await readJobs(tx, gj, chunk)) {
-      redacted.set(job.id, redactJob(job, budget));
+      redacted.set(job.id, await redactJob(job, budget));
       await budget.yieldIfDue();
     }
   }
@@ -80,7 +80,7 @@ function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<StoredJob[]> {
      WHERE j.id = ANY(${ids}::uuid[])`);
 }
 
-function redactJob(job: StoredJob, budget: TextBudget): RedactedJob {
+async function redactJob(job: StoredJob, budget: TextBudget): Promise<RedactedJob> {
   const rules = redaction();
   const { payload, hasPayload, error, isErrorLarge, jobClass } = job;
   if (!budget.spend((payload?.length ?? 0) + (error?.length ?? 0))) return unreadJob(true);
@@ -88,9 +88,14 @@ function redactJob(job: StoredJob, budget: TextBudget): RedactedJob {
   if (rules.off) return { error, tooLarge: false, secrets };
   const isPayloadLarge = hasPayload && payload === null;
   secrets.overflowed = isPayloadLarge || isErrorLarge;
-  if (payload !== null) rules.redactJson(parseJson(payload), { of: 'payload', jobClass, secrets });
+  if (payload !== null) {
+    const json = await parseJsonInSteps(payload, budget);
+    await rules.redactJsonInSteps(json, { of: 'payload', jobClass, secrets, budget });
+  }
   return {
-    error: isErrorLarge ? HIDDEN : error && rules.redactText(error, secrets),
+    error: isErrorLarge
+      ? HIDDEN
+      : error && (await rules.redactTextInSteps(error, { secrets, budget })),
     tooLarge: isPayloadLarge || isErrorLarge,
     secrets,
   };
