@@ -77,12 +77,14 @@ export function discardedFailures(
       ${newestExecution(gj)} ORDER BY j.finished_at DESC, j.id DESC`);
 }
 
-/** Up to when jobs that are yet to come are looked at (index_good_jobs_on_scheduled_at); null: all of them are. */
-export async function waitingUntil(tx: Tx, gj: GoodJob): Promise<string | null> {
-  const [row] = await tx.query<{ at: string }>(sql`
-    SELECT j.scheduled_at AS at FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at OFFSET ${WAITING_READ - 1} LIMIT 1`);
-  return row?.at ?? null;
-}
+/** The scheduled time up to which waiting jobs are read (index_good_jobs_on_scheduled_at); NULL: all of them are. */
+export const waitingUntil = (gj: GoodJob): Sql => sql`
+  (SELECT j.scheduled_at
+     FROM ${gj.jobs} j
+    WHERE j.finished_at IS NULL AND j.scheduled_at > now()
+    ORDER BY j.scheduled_at
+   OFFSET ${WAITING_READ - 1}
+    LIMIT 1)`;
 
 export interface RetriedFailure extends FailureRow {
   scheduledAt: string;
