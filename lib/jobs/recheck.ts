@@ -28,7 +28,7 @@ const MARKER = '\u007F';
 /** What a large job costs that turned out not to fit: Postgres has printed it to measure it. Bytes. */
 const UNREAD_CHARGE = 200_000;
 /** Bytes of the jobs of one answer that are searched, without the first kilobyte of each. */
-const SEARCHED_BYTES = 300_000;
+const SEARCHED_BYTES = 250_000;
 /** Candidates that one statement reads: rows and bytes. */
 const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;

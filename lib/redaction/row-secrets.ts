@@ -19,7 +19,7 @@ const CLASS_BYTES = 300;
 
 /** What one request may spend on texts of jobs and batches. */
 export const newPageBudget = (): TextBudget =>
-  new TextBudget({ maxBytes: 4 * 1024 * 1024, maxMs: 300 });
+  new TextBudget({ maxBytes: 4 * 1024 * 1024, maxMs: 200 });
 
 /** What is shown of one job's error. */
 export interface RedactedJob {
