@@ -14,7 +14,7 @@ import { SecretRegistry } from './secret-registry';
  */
 
 /** Jobs whose texts one statement reads. */
-const ROWS_PER_STATEMENT = 25;
+const ROWS_PER_STATEMENT = 50;
 const CLASS_BYTES = 300;
 
 /** What one request may spend on texts of jobs and batches. */
