@@ -32,6 +32,8 @@ const SEARCHED_BYTES = 250_000;
 /** Candidates that one statement reads: rows and bytes. */
 const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
+/** Characters of rows whose redacted texts one request keeps: more than its list reads. */
+const MAX_SHARED_CHARS = 3_000_000;
 
 /** Whether the term looks into texts of which something may be hidden. Whole names are compared as they are. */
 function isChecked(term: Term): term is UnderstoodTerm {
@@ -241,24 +243,25 @@ export class RedactedMatch {
           checked.map((term) => sql`(${plainCondition(gj, term)})`),
           ' OR ',
         )}, false)`;
-    // One column, so that no stored text reaches the redacted row by mistake.
-    const read = await tx.query<{ id: string; stored: string | null; fits: boolean }>(sql`
+    // One column for all stored texts: with it they leave the row that the caller gets.
+    const read = await tx.query<Row & { stored?: string | null; fits?: boolean }>(sql`
       SELECT ${columns}, j.fits, CASE WHEN j.needed THEN (SELECT row_to_json(t)::text FROM (SELECT ${storedTextColumns()}) t) END AS stored
         FROM (SELECT j.*, ${needed} AS needed, coalesce((${all}), false) AS fits
                 FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const visible = new Set<string>();
     const unsearched = new Set<string>();
     const changed: Json[] = [];
-    for (const { id, stored, fits } of read) {
-      const redacted = stored === null ? null : await redactStored(stored);
+    for (const row of read) {
+      const { id, stored, fits } = row;
+      delete row.stored;
+      delete row.fits;
+      const redacted = stored == null ? null : await redactStored(stored);
       if (redacted?.tooLarge) unsearched.add(id);
       else if (redacted?.secrets.hidden) changed.push(redactedRow(id, redacted));
       else if (fits) visible.add(id);
     }
     for (const id of await this.matching(tx, changed, all)) visible.add(id);
-    const rows = read
-      .filter(({ id }) => visible.has(id))
-      .map(({ stored: _stored, fits: _fits, ...row }) => row as unknown as Row);
+    const rows = read.filter(({ id }) => visible.has(id));
     return new Map<string, Row | 'unsearched'>([
       ...rows.map((row): [string, Row] => [row.id, row]),
       ...[...unsearched].map((id): [string, 'unsearched'] => [id, 'unsearched']),
@@ -312,11 +315,20 @@ const RECHECK = {
 
 /** The redacted texts of a row. A request that lists and counts the same rows redacts each of them once. */
 function redactStored(stored: string): Promise<RedactedTexts> {
-  const results = requestState('rechecked rows', () => new Map<string, Promise<RedactedTexts>>());
-  const earlier = results.get(stored);
+  const shared = requestState('rechecked rows', () => ({
+    results: new Map<string, Promise<RedactedTexts>>(),
+    chars: 0,
+  }));
+  const earlier = shared.results.get(stored);
   if (earlier) return earlier;
+  // An export rechecks any number of rows in one request.
+  if (shared.chars + stored.length > MAX_SHARED_CHARS) {
+    shared.results.clear();
+    shared.chars = 0;
+  }
   const result = redactTexts(JSON.parse(stored) as StoredTexts, RECHECK);
-  results.set(stored, result);
+  shared.results.set(stored, result);
+  shared.chars += stored.length;
   return result;
 }
 
