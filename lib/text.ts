@@ -40,24 +40,32 @@ export function instantMs(time: string): number {
   return Date.parse(time.replace(/^(\d{5,6})(?=-)/, (year) => `+${year.padStart(6, '0')}`));
 }
 
+const FIRST_POSTGRES_YEAR_BC = 4_713;
 const LAST_POSTGRES_YEAR = 294_276;
 
 /** A time as it is stored: `isTimestamp`, or one of a later year as the console writes it. */
 export function isStoredTime(text: string): boolean {
   if (isTimestamp(text)) return true;
   const [, year, monthToTime] = /^(\d{5,6})(-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)$/.exec(text) ?? [];
-  if (!year || !monthToTime || Number(year) > LAST_POSTGRES_YEAR) return false;
-  // The calendar repeats every 400 years, and a Date ends before Postgres' last year.
-  return isTimestamp(`${2000 + (Number(year) % 400)}${monthToTime}`);
+  if (!year || !monthToTime) return false;
+  // A Date ends before Postgres' last year.
+  const isInRange = Number(year) > 9_999 && Number(year) <= LAST_POSTGRES_YEAR;
+  return isInRange && isTimestamp(`${sameCalendarYear(Number(year))}${monthToTime}`);
 }
 
-/** A time as a row gives it: `isStoredTime`, infinite, or of a year before Christ as Postgres prints it. */
+/** A time of a row: `isStoredTime`, an infinite one, or one of a year before Christ as Postgres prints it. */
 export function isRowTime(text: string): boolean {
-  return (
-    isStoredTime(text) ||
-    /^-?infinity$/.test(text) ||
-    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)? BC$/.test(text)
-  );
+  if (isStoredTime(text) || text === 'infinity' || text === '-infinity') return true;
+  const [, year, monthToTime] =
+    /^(\d{4})(-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:\+00)? BC$/.exec(text) ?? [];
+  if (!year || !monthToTime) return false;
+  const isInRange = Number(year) >= 1 && Number(year) <= FIRST_POSTGRES_YEAR_BC;
+  return isInRange && isTimestamp(`${sameCalendarYear(1 - Number(year))}${monthToTime}`);
+}
+
+/** A year from 2000 to 2399 with the same days as an astronomical year: the calendar repeats every 400 years. */
+function sameCalendarYear(year: number): number {
+  return 2000 + (((year % 400) + 400) % 400);
 }
 
 /** Text that Postgres can hold: no NUL, and not longer than any filter of ours needs. */
