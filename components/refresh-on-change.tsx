@@ -1,7 +1,7 @@
 'use client';
 
 import { useRouter } from 'next/navigation';
-import { useEffect } from 'react';
+import { useEffect, useEffectEvent } from 'react';
 import { fetchJson } from './fetch-json';
 import { useLive } from './live';
 import { RefreshNote } from './refresh-note';
@@ -24,10 +24,10 @@ export function RefreshOnChange({ endpoint, version }: { endpoint: string; versi
     initial: { version },
   });
   const isGone = error?.message === 'not_found';
-  // Without `version`, which an own action makes newer than the last poll: that would render the page a second time.
-  useEffect(() => {
-    if (isGone || (data && data.version !== version)) router.refresh();
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [data, isGone]);
+  // Only a poll triggers it: an action of the viewer makes `version` newer than the last poll, and has rendered the page.
+  const onPoll = useEffectEvent((polled: Version | undefined, isRemoved: boolean) => {
+    if (isRemoved || (polled && polled.version !== version)) router.refresh();
+  });
+  useEffect(() => onPoll(data, isGone), [data, isGone]);
   return error && !isGone ? <RefreshNote at={dataUpdatedAt} error={error} /> : null;
 }

@@ -28,7 +28,7 @@ export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
   /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */
   recordsAttempts: boolean;
   requestId: string;
-  /** Milliseconds since the viewer's last action: cached counts must not be older. Infinity: any age is accepted. */
+  /** Milliseconds since the viewer's last action: cached counts must not be older. Infinity accepts counts of every age. */
   maxAgeMs: number;
   /** Why the viewer does it, in their own words. */
   reason: string | null;

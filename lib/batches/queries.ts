@@ -163,10 +163,10 @@ function canBeStalled(progress: Progress | null): boolean {
   return progress?.states ? progress.states.running === 0 : false;
 }
 
-/** Beyond it a batch is not called stalled: the question reads all members of large batches. */
+/** A batch whose members take longer to read is not called stalled. */
 const STALL_BUDGET_MS = 300;
 
-/** Which of these batches are stalled, and of those which wait for their completion check; none when the answer takes longer than STALL_BUDGET_MS. */
+/** The stalled ones among these batches, by id; empty when the query takes longer than STALL_BUDGET_MS. */
 async function stallsOf(
   ctx: Ctx,
   ids: string[],

@@ -205,13 +205,13 @@ test('the idle lanes of a run take its lock a few times a second at most', async
   const queries = vi.spyOn(pg.Client.prototype, 'query');
   expect(await adopt()).toEqual([runId]);
   await sleep(3_000);
-  // Each look of an idle lane asks for targets in a transaction of its own.
-  const looks = queries.mock.calls.filter(([statement]) =>
+  // An idle lane polls for targets in a transaction of its own.
+  const polls = queries.mock.calls.filter(([statement]) =>
     /bulk_run_targets[^]*FOR UPDATE SKIP LOCKED/.test(textOf(statement)),
   ).length;
   queries.mockRestore();
-  expect(looks).toBeGreaterThan(0);
-  expect(looks).toBeLessThan(90);
+  expect(polls).toBeGreaterThan(0);
+  expect(polls).toBeLessThan(90);
   await release();
   await settled(gj.ctx(), runId);
 }, 30_000);

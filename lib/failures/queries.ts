@@ -107,7 +107,7 @@ interface Clock {
   until: string | null;
 }
 
-/** One statement; where the place among the waiting jobs takes too long, the time alone and no waiting job. */
+/** The clock of a page. Where the waiting jobs take longer than SMALL_CHUNK_MS to place, `until` is now: none of them is read. */
 async function readClock(tx: Tx, gj: GoodJob, seconds: number): Promise<Clock> {
   const times = sql`SELECT now() AS now, now() - make_interval(secs => ${seconds}) AS since`;
   const rows = await nullOnTimeout(tx, SMALL_CHUNK_MS, () =>
