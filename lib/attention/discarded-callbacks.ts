@@ -6,8 +6,8 @@ import type { DiscardedCallback } from './types';
 
 const WINDOW_S = 3 * 24 * 3_600;
 /** Callback jobs looked at, and as many as may have been discarded. */
-const LOOKED_AT = 5_000;
-const TEXT_SHOWN = 300;
+const CALLBACKS_SCANNED = 5_000;
+const CALLBACK_CLASS_LENGTH = 300;
 
 /** Callback jobs that were discarded in the last days: what was to follow the batch has not happened. */
 export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promise<Found> {
@@ -17,10 +17,10 @@ export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promi
   );
   const items = await read((tx) =>
     tx.query<Omit<DiscardedCallback, 'error' | 'tooLarge'>>(sql`
-    SELECT j.id, left(j.job_class, ${TEXT_SHOWN}) AS "jobClass", j.batch_callback_id AS "batchId", j.finished_at AS since
+    SELECT j.id, left(j.job_class, ${CALLBACK_CLASS_LENGTH}) AS "jobClass", j.batch_callback_id AS "batchId", j.finished_at AS since
       FROM (SELECT j.id, j.job_class, j.batch_callback_id, j.finished_at, j.error FROM ${gj.jobs} j
              WHERE j.finished_at IS NOT NULL ${hasDiscarded ? sql`AND j.error IS NOT NULL` : empty} AND j.finished_at > now() - make_interval(secs => ${WINDOW_S})
-             ORDER BY j.finished_at DESC LIMIT ${LOOKED_AT}) j
+             ORDER BY j.finished_at DESC LIMIT ${CALLBACKS_SCANNED}) j
      WHERE j.batch_callback_id IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} ORDER BY j.finished_at DESC`),
   );
   if (items.length === 0) return { finding: null };
@@ -29,7 +29,7 @@ export async function findDiscardedCallbacks({ ctx: { gj }, read }: Look): Promi
       kind: 'discarded_callbacks',
       severity: 'warning',
       since: items.at(-1)?.since ?? null,
-      count: countUpTo(items.length, LOOKED_AT),
+      count: countUpTo(items.length, CALLBACKS_SCANNED),
       items: shown(items).map((item) => ({ ...item, error: null, tooLarge: false })),
       where: '/jobs?state=discarded',
       repair: null,

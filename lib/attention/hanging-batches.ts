@@ -14,12 +14,12 @@ import { type Found, type Look, countUpTo, nextChunk, shown } from './look';
 import type { HangingBatch } from './types';
 
 /** Open batches looked at, the oldest first: those that hang stay, the others go. */
-const LOOKED_AT = 5_000;
+const BATCHES_SCANNED = 5_000;
 const FIRST_CHUNK = 200;
 const TIME_MS = 1_000;
 /** Of a batch with more jobs it is not said when the last one finished. */
 const MEMBERS = 10_000;
-const TEXT_SHOWN = 300;
+const DESCRIPTION_LENGTH = 300;
 
 /** Ids of batches whose completion check is due and that nobody runs. */
 export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; incomplete: boolean }> {
@@ -28,10 +28,10 @@ export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; inco
   const open = await look.read(
     (tx) =>
       tx.query<{ id: string }>(sql`
-    SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${LOOKED_AT + 1}`),
+    SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NULL AND b.enqueued_at IS NOT NULL ORDER BY b.enqueued_at LIMIT ${BATCHES_SCANNED + 1}`),
     { byIndexOnly: false },
   );
-  const candidates = open.slice(0, LOOKED_AT).map(({ id }) => id);
+  const candidates = open.slice(0, BATCHES_SCANNED).map(({ id }) => id);
   const deadline = performance.now() + TIME_MS;
   const ids: string[] = [];
   for (let at = 0, size = FIRST_CHUNK; at < candidates.length;) {
@@ -45,7 +45,7 @@ export async function hangingBatchIds(look: Look): Promise<{ ids: string[]; inco
     const endedAt = performance.now();
     size = nextChunk(size, endedAt - startedAt, deadline - endedAt);
   }
-  return { ids, incomplete: open.length > LOOKED_AT };
+  return { ids, incomplete: open.length > BATCHES_SCANNED };
 }
 
 /** By index_good_jobs_on_batch_id and …_on_batch_callback_id. Who holds the batch's lock is checking it right now; a standby does not know of locks. */
@@ -83,9 +83,9 @@ export async function findHangingBatches(look: Look): Promise<Found> {
       kind: 'hanging_batches',
       severity: 'critical',
       since: items[0]?.since ?? null,
-      count: countUpTo(ids.length, LOOKED_AT, incomplete),
+      count: countUpTo(ids.length, BATCHES_SCANNED, incomplete),
       items: items.map(({ id, since, ...stored }) => {
-        const { description, tooLarge } = redactBatchTexts(stored, TEXT_SHOWN, budget);
+        const { description, tooLarge } = redactBatchTexts(stored, DESCRIPTION_LENGTH, budget);
         return { id, description, tooLarge, since };
       }),
       where: '/batches?state=running',

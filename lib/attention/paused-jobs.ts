@@ -5,7 +5,7 @@ import { type Found, type Look, countUpTo, earliest, shown } from './look';
 import type { PausedJobs } from './types';
 
 /** Jobs looked at: those that are due longest, for what is paused stays. */
-const LOOKED_AT = 10_000;
+const PAUSED_SCAN_LIMIT = 10_000;
 
 interface Row {
   by: PausedJobs['by'];
@@ -26,18 +26,18 @@ export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found
     WITH paused AS MATERIALIZED (${pausedNames(gj)}),
     due AS MATERIALIZED (
       SELECT j.job_class, j.labels, j.scheduled_at FROM ${gj.jobs} j
-       WHERE EXISTS (SELECT 1 FROM paused WHERE "by" <> 'queue') AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}),
-    many AS (SELECT count(*) >= ${LOOKED_AT} AS more FROM due)
-    SELECT p.by, p.name, found.*, found.count >= ${LOOKED_AT} OR (p.by <> 'queue' AND many.more) AS more FROM paused p CROSS JOIN many CROSS JOIN LATERAL (
+       WHERE EXISTS (SELECT 1 FROM paused WHERE "by" <> 'queue') AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.scheduled_at LIMIT ${PAUSED_SCAN_LIMIT}),
+    many AS (SELECT count(*) >= ${PAUSED_SCAN_LIMIT} AS more FROM due)
+    SELECT p.by, p.name, found.*, found.count >= ${PAUSED_SCAN_LIMIT} OR (p.by <> 'queue' AND many.more) AS more FROM paused p CROSS JOIN many CROSS JOIN LATERAL (
       SELECT count(*)::int AS count, min(scheduled_at) AS since FROM (
-        (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${LOOKED_AT})
+        (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${PAUSED_SCAN_LIMIT})
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'job_class' AND d.job_class = p.name
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'label' AND p.name = ANY(d.labels)) j) found
      WHERE found.count > 0 OR (p.by <> 'queue' AND many.more) ORDER BY found.since`),
     { byIndexOnly: true, inIndexOrder: true },
   );
   const items = rows.flatMap(({ by, name, since, count, more }): PausedJobs[] =>
-    since === null ? [] : [{ by, name, since, count: countUpTo(count, LOOKED_AT, more) }],
+    since === null ? [] : [{ by, name, since, count: countUpTo(count, PAUSED_SCAN_LIMIT, more) }],
   );
   const incomplete = items.length < rows.length;
   if (items.length === 0) return { finding: null, incomplete };

@@ -10,9 +10,9 @@ import { type Look, type ReadyQueue, type ReadyQueues, nextChunk } from './look'
 /** Queues named at once, and in all; of each the jobs that are due longest are looked at. */
 const QUEUES_AT_ONCE = 250;
 const QUEUES = 10_000;
-const LOOKED_AT = 1_000;
+const READY_SCAN_LIMIT = 1_000;
 /** Where those are all paused or taken, so many more. */
-const LOOKED_AT_FURTHER = 100_000;
+const READY_DEEP_SCAN_LIMIT = 100_000;
 /** For all of it, ms: a page that knows a little late is better than one that never does. */
 const TIME_MS = 700;
 
@@ -89,7 +89,7 @@ async function readFurther(look: Look, hidden: string[], deadline: number): Prom
     const read = (tx: Tx) =>
       tx.query<Head>(sql`
         SELECT q.name AS queue, head.*
-          FROM ${source} CROSS JOIN LATERAL (${headOf(look, LOOKED_AT_FURTHER)}) head`);
+          FROM ${source} CROSS JOIN LATERAL (${headOf(look, READY_DEEP_SCAN_LIMIT)}) head`);
     const rows = await look.read(read, IN_ORDER).catch(nullOnTimeout);
     if (!rows) return { heads, complete: false };
     heads.push(...rows);
@@ -118,7 +118,7 @@ function headsAfter(tx: Tx, look: Look, last: string | null, limit: number): Pro
              octet_length(name) <= ${MAX_NAME_BYTES}::int AS is_listed
         FROM names WHERE name IS NOT NULL)
     SELECT q.name AS queue, q.n, q.is_listed AS "isListed", head.*
-      FROM q LEFT JOIN LATERAL (${headOf(look, LOOKED_AT)}) head ON q.is_listed`);
+      FROM q LEFT JOIN LATERAL (${headOf(look, READY_SCAN_LIMIT)}) head ON q.is_listed`);
 }
 
 /** Of the queue `q.name` the jobs due longest: of `lookedAt` those that are free, the first of them alone. */
@@ -127,14 +127,14 @@ function headOf({ ctx: { gj }, grace: { readyMinutes } }: Look, lookedAt: number
     (SELECT j.ready_at, j.n FROM (
        SELECT j.*, ${at} AS ready_at, row_number() OVER () AS n FROM (
          SELECT * FROM ${gj.jobs} j WHERE j.queue_name >= q.name AND j.queue_name <= q.name AND j.finished_at IS NULL AND ${due} ORDER BY j.queue_name, j.scheduled_at LIMIT ${lookedAt + 1}) j) j
-      WHERE j.n > ${lookedAt} OR (j.performed_at IS NULL AND j.locked_by_id IS NULL AND NOT coalesce(${isPaused(gj)}, false)) LIMIT ${LOOKED_AT + 1})`;
+      WHERE j.n > ${lookedAt} OR (j.performed_at IS NULL AND j.locked_by_id IS NULL AND NOT coalesce(${isPaused(gj)}, false)) LIMIT ${READY_SCAN_LIMIT + 1})`;
   const since = sql`min(ready_at) FILTER (WHERE free)`;
   // A job whose time cannot be subtracted waits for ever: it must not hide that nobody serves its queue.
   const waited = sql`coalesce(${secondsBetween(since, sql`clock_timestamp()`)}, 'Infinity')`;
   const isLate = sql`ready_at < now() - make_interval(mins => ${readyMinutes})`;
   return sql`
     SELECT ${since} AS since, ${waited} AS waited,
-           (count(*) FILTER (WHERE free))::int AS ready, count(*) > ${LOOKED_AT} OR coalesce(bool_or(NOT free), false) AS more,
+           (count(*) FILTER (WHERE free))::int AS ready, count(*) > ${READY_SCAN_LIMIT} OR coalesce(bool_or(NOT free), false) AS more,
            (count(*) FILTER (WHERE free AND ${isLate}))::int AS late, now() - make_interval(mins => ${readyMinutes}) AS "lateBefore"
       FROM (SELECT j.ready_at, j.n <= ${lookedAt} AS free
               FROM (${of(sql`j.scheduled_at <= now()`, sql`j.scheduled_at`)} UNION ALL ${of(sql`j.scheduled_at IS NULL`, sql`j.created_at`)}) j) j`;

@@ -9,7 +9,7 @@ export type Steps<Result> = Generator<void, Result, void>;
 
 /** Characters, nodes or bytes that one step works on, at most about a millisecond. */
 export const STEP_SIZE = 16_384;
-const TURN_MS = 8;
+const STEPS_TURN_MS = 8;
 
 /** Does all steps at once. */
 export function runToEnd<Result>(steps: Steps<Result>): Result {
@@ -29,7 +29,7 @@ export async function runInSteps<Result>(
     const step = steps.next();
     if (step.done) return step.value;
     if (budget) await budget.yieldIfDue();
-    else if (performance.now() - turnStartedAt > TURN_MS) {
+    else if (performance.now() - turnStartedAt > STEPS_TURN_MS) {
       await yieldToEventLoop();
       turnStartedAt = performance.now();
     }

@@ -9,7 +9,7 @@ import { type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
 import type { JobRow } from './types';
 
 /** Characters of a value that a list carries at most. */
-const TEXT_SHOWN = 120;
+const COLUMN_TEXT_LENGTH = 120;
 
 const STORED: Partial<Record<Column, Sql>> = {
   created: sql`j.created_at`,
@@ -56,7 +56,7 @@ export async function withColumns(
     await budget.yieldIfDue();
     const extra: ExtraValues = {
       ...Object.fromEntries(stored.map(({ column }, n) => [column, read?.[`value${n}`] ?? null])),
-      ...(hasCron ? { cron: redacted?.cronKey ? cut(redacted.cronKey, TEXT_SHOWN) : null } : {}),
+      ...(hasCron ? { cron: redacted?.cronKey ? cut(redacted.cronKey, COLUMN_TEXT_LENGTH) : null } : {}),
       ...Object.fromEntries(
         paths.map((column) => [
           column,
@@ -84,6 +84,6 @@ function valueAt(json: Json, path: string[]): Json | undefined {
 function printed(json: Json | undefined): string | null {
   if (!json) return null;
   if (json.kind === 'array') return '[…]';
-  if (json.kind === 'object') return cut(stringOf(get(json, '_aj_globalid')) ?? '{…}', TEXT_SHOWN);
-  return cut(stringOf(json) ?? json.text, TEXT_SHOWN);
+  if (json.kind === 'object') return cut(stringOf(get(json, '_aj_globalid')) ?? '{…}', COLUMN_TEXT_LENGTH);
+  return cut(stringOf(json) ?? json.text, COLUMN_TEXT_LENGTH);
 }

@@ -12,7 +12,7 @@ import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from '
 import type { JobRow } from './types';
 
 /** Characters of a text that a list carries at most. */
-const TEXT_SHOWN = 300;
+const LISTED_TEXT_LENGTH = 300;
 /** Labels that a list carries at most. */
 const LABELS_SHOWN = 20;
 
@@ -47,12 +47,12 @@ export async function redactRows(
 
 async function redactRow(row: ReadJobRow, budget: TextBudget): Promise<JobRow> {
   const { jobClass, queueName, labels, error, tooLarge } = await redactTexts(row, { budget });
-  const short = (text: string | null) => text && cut(text, TEXT_SHOWN);
+  const short = (text: string | null) => text && cut(text, LISTED_TEXT_LENGTH);
   return {
     ...listedFacts(row),
     jobClass: short(jobClass),
     queueName: short(queueName),
-    labels: labels.slice(0, LABELS_SHOWN).map((label) => cut(label, TEXT_SHOWN)),
+    labels: labels.slice(0, LABELS_SHOWN).map((label) => cut(label, LISTED_TEXT_LENGTH)),
     error: short(error),
     ...(tooLarge ? { tooLarge } : {}),
   };

@@ -6,7 +6,7 @@ import { readForm, runAction } from '../action';
 import { textUpTo, uuidText } from '../input';
 import { reveal } from './reveal';
 
-const input = z.strictObject({
+const revealInput = z.strictObject({
   jobId: uuidText,
   executionId: z
     .literal('')
