@@ -27,7 +27,7 @@ export async function revealAction(given: Revealed | null, sent: FormData): Prom
   const form = readForm(sent, ['job', 'execution', 'reason']);
   const isReadable = form !== null && before.safeParse(given).success;
   const result = await runAction(
-    input,
+    input: revealInput,
     isReadable && {
       jobId: form.get('job'),
       executionId: form.get('execution') ?? '',
