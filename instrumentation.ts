@@ -4,13 +4,13 @@ export async function register(): Promise<void> {
   const { offerRecorder } = await import('./lib/metrics/recorder');
   const { createRecorder } = await import('./lib/metrics/metrics');
   offerRecorder(createRecorder);
-  const { holdsDemoTables, logDatabase } = await import('./lib/startup');
-  const { offerDemoCheck } = await import('./lib/demo-database');
+  const { holdsDemoTables, logDatabase } = await import('./lib/context/startup');
+  const { offerDemoCheck } = await import('./lib/context/startup');
   offerDemoCheck(holdsDemoTables);
   const { offerRevocationStore } = await import('./lib/sessions/revocation');
   const { createProcessRevocationTable } = await import('./lib/sessions/process-table');
   offerRevocationStore(createProcessRevocationTable);
   void logDatabase();
-  const { startAdopter } = await import('./lib/bulk/adopter');
+  const { startAdopter } = await import('./lib/bulk/adoption');
   startAdopter();
 }

@@ -5,8 +5,8 @@ import type { ReactNode } from 'react';
 import { Providers } from '@/components/providers';
 import { Intl } from '@/components/shell/intl';
 import { OpenBar } from '@/components/shell/open-bar';
-import { env } from '@/lib/env';
-import { PREFERENCES } from '@/lib/i18n/locales';
+import { env } from '@/lib/config/environment';
+import { PREFERENCES } from '@/lib/core/locale';
 import './globals.css';
 
 export async function generateMetadata(): Promise<Metadata> {

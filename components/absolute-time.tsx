@@ -1,7 +1,7 @@
 'use client';
 
 import { useLocale, useTimeZone } from 'next-intl';
-import { instantMs } from '@/lib/text';
+import { instantMs } from '@/lib/core/text';
 
 /** Zones that a reader knows by a name of their own; Intl has `GMT+9` for them in most languages. */
 const ZONE_NAMES: Record<string, string> = { 'Asia/Tokyo': 'JST' };

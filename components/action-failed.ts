@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@/lib/errors';
+import type { ErrorCode } from '@/lib/core/errors';
 
 /** What the gateway may answer in an action's place; its code is the error's message then. */
 const GATEWAY: ErrorCode[] = ['signed_out', 'no_role', 'too_many_requests'];

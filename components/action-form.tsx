@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { useRouter } from 'next/navigation';
 import { type FormEvent, type ReactNode, useState } from 'react';
-import { STAY } from '@/lib/action-result';
+import { STAY } from '@/lib/core/errors';
 import { actionFailed } from './action-failed';
 import { formAction } from './form-action';
 

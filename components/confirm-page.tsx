@@ -1,8 +1,8 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import type { Denial } from '@/lib/auth/permissions';
-import { env } from '@/lib/env';
+import type { Denial } from '@/lib/auth/roles';
+import { env } from '@/lib/config/environment';
 import { ActionForm } from './action-form';
 import { ReasonField } from './reason-field';
 import { Banner } from './ui/banner';

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { ErrorCode } from '@/lib/errors';
+import type { ErrorCode } from '@/lib/core/errors';
 import { Banner } from './ui/banner';
 import { buttonClass } from './ui/button';
 

@@ -1,4 +1,4 @@
-import type { Badges } from '@/lib/navigation/badges';
+import type { Badges } from '@/lib/navigation/counts';
 
 /** Server caches live less than this, in ms. */
 const CACHES_LIVE_MS = 120_000;

@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { NotUnderstood } from '@/lib/filter-params';
+import type { NotUnderstood } from '@/lib/core/search-params';
 import { Banner } from './ui/banner';
 
 interface Problem extends NotUnderstood {

@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type Cursor, cursorParams } from '@/lib/paging';
+import { type Cursor, cursorParams } from '@/lib/core/search-params';
 import { buttonClass } from './ui/button';
 
 /** Links to the pages before and after this one; stable, they may be shared. */

@@ -1,7 +1,7 @@
 'use client';
 
 import { type ReactNode, createContext, useContext, useMemo } from 'react';
-import type { Denial, Permission } from '@/lib/auth/permissions';
+import type { Denial, Permission } from '@/lib/auth/roles';
 
 /** What this viewer may not do, and why; a permission that is absent is given. Mirrors what the mutations enforce. */
 export type Denials = Partial<Record<Permission, Denial>>;

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import { MAX_REASON } from '@/lib/audit/bounds';
+import { MAX_REASON } from '@/lib/audit/types';
 
 /** Why it is done, for the audit; in every dialog and on every page that asks before an act. */
 export function ReasonField({ required }: { required: boolean }) {

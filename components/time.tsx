@@ -1,7 +1,7 @@
 'use client';
 
 import { useFormatter, useNow } from 'next-intl';
-import { instantMs } from '@/lib/text';
+import { instantMs } from '@/lib/core/text';
 import { Tooltip } from './ui/tooltip';
 import { lazyScript } from './ui/lazy-script';
 

@@ -403,7 +403,7 @@ httpTest.describe('an act makes no request of its own', () => {
       });
       expect((await row(site.db, 'good_jobs', id)).finished_at).toBeNull();
     }
-    const reveal = idOf('lib/jobs/reveal-action.ts#revealAction');
+    const reveal = idOf('lib/jobs/actions.ts#revealAction');
     await quiet('reveal', async () => {
       const data = new FormData();
       data.set('_1_job', randomUUID());

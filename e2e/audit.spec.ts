@@ -1,5 +1,5 @@
 import type { Page } from 'playwright/test';
-import { MIGRATIONS } from '../lib/audit/migrations';
+import { MIGRATIONS } from '../lib/console-schema/migrations';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
 import { choose } from './support/acting';
 import { violations } from './support/axe';

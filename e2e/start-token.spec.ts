@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync }
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { TABLES } from '../lib/good-job/schema';
-import { DEMO_MARK } from '../lib/demo-database';
+import { DEMO_MARK } from '../lib/context/startup';
 import { issueToken } from '../server/auth/start-token';
 import { linkFileIn } from '../test/harness/local-sign-in';
 import { violations } from './support/axe';

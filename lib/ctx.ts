@@ -3,18 +3,22 @@ import { isDeepStrictEqual } from 'node:util';
 import { headers } from 'next/headers';
 import { cache } from 'react';
 import sql from 'sql-template-tag';
-import { type Attempt, eventOf, failureOf } from './audit/attempts';
-import { boundAttempt, writeAttempt } from './audit/attempt-limit';
-import { type AuditEvent, recordAudit } from './audit/audit';
-import { type DetectedConsoleSchema, detectConsoleSchema } from './audit/detect';
-import { printAudit } from './audit/print';
-import { type Denial, PERMISSIONS, type Permission, type Viewer, denial } from './auth/permissions';
-import { VIEWER_HEADER, decodeViewer } from './auth/viewer';
+import { type Attempt, boundAttempt, eventOf, failureOf, writeAttempt } from './audit/attempts';
+import { type AuditEvent, printAudit, recordAudit } from './audit/recorder';
+import { type DetectedConsoleSchema, detectConsoleSchema } from './console-schema/setup';
+import {
+  type Denial,
+  PERMISSIONS,
+  type Permission,
+  VIEWER_HEADER,
+  type Viewer,
+  decodeViewer,
+  denial,
+} from './auth/roles';
 import { ProcessCache, expireAfterWrite } from './core/process-cache';
-import { type Database, type ReadOptions, openDatabase } from './db/database';
-import type { Tx } from './db/types';
-import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from './env';
-import { ConsoleError, type ErrorCode } from './errors';
+import { type Database, type ReadOptions, type Tx, openDatabase } from './db/database';
+import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from './config/environment';
+import { ConsoleError, type ErrorCode } from './core/errors';
 import { type DetectedSchema, detectSchema } from './good-job/schema';
 import { GoodJob } from './good-job/tables';
 

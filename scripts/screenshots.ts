@@ -5,7 +5,7 @@ import { type Page, chromium } from 'playwright';
 import { browserFlags, ensureBrowser } from '../e2e/support/browser';
 import { startConsole } from '../e2e/support/console-server';
 import { giveSessionsOf } from '../e2e/support/sessions';
-import { setUpConsoleSchema } from '../lib/audit/setup';
+import { setUpConsoleSchema } from '../lib/console-schema/setup';
 import { startPostgres } from '../test/harness/postgres';
 import { insertDemoAudit } from './demo/data/audit';
 import { DEMO_BATCHES } from './demo/data/batches';

@@ -1,4 +1,4 @@
-import type { Env } from '../lib/env';
+import type { Env } from '../lib/config/environment';
 
 /** First segments of the console's own addresses. */
 const OWN = new Set([

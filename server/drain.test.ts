@@ -3,7 +3,7 @@ import http, { type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { readEnv } from '../lib/env';
+import { readEnv } from '../lib/config/environment';
 import { Drain } from './drain';
 import { frontDoor } from './front-door';
 import { createHttpServer } from './http-server';

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Viewer } from '../lib/auth/permissions';
-import { roleOf } from '../lib/auth/roles';
-import { LOCAL, VIEWER_HEADER, encodeViewer } from '../lib/auth/viewer';
-import type { Env } from '../lib/env';
-import { withAnswer } from '../lib/response-status';
+import { LOCAL, VIEWER_HEADER, type Viewer, encodeViewer, roleOf } from '../lib/auth/roles';
+import type { Env } from '../lib/config/environment';
+import { withAnswer } from '../lib/http/response-status';
 import type { RevocationStore } from '../lib/sessions/revocation';
 import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { judgePost } from './action-request';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ConsoleError } from '../lib/errors';
-import { withAnswer } from '../lib/response-status';
+import { ConsoleError } from '../lib/core/errors';
+import { withAnswer } from '../lib/http/response-status';
 import { captureConsole, createLog, prettyLine } from './log';
 import { systemErrorSentence } from './system-error';
 

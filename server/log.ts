@@ -1,6 +1,6 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { ConsoleError, statusOf } from '../lib/errors';
-import { currentRequestId } from '../lib/response-status';
+import { ConsoleError, statusOf } from '../lib/core/errors';
+import { currentRequestId } from '../lib/http/response-status';
 
 /** A database that is down is reported by every request; one line a period says how many. */
 const OUTAGE_PERIOD_MS = 1_000;

@@ -6,13 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { CronFileError, readCronFile } from '../lib/cron/cron-file';
 import { readConnectionSettings } from '../lib/db/connection-settings';
-import { type Env, readEnv } from '../lib/env';
-import { EnvError } from '../lib/env-values';
-import { ConsoleError } from '../lib/errors';
+import { type Env, EnvError, readEnv } from '../lib/config/environment';
+import { ConsoleError } from '../lib/core/errors';
 import { setRedaction } from '../lib/redaction/config';
 import { processRevocationStore } from '../lib/sessions/revocation';
-import { shutdown } from '../lib/shutdown';
-import { isDemoDatabase } from '../lib/demo-database';
+import { shutdown } from '../lib/core/shutdown';
+import { isDemoDatabase } from '../lib/context/startup';
 import {
   type ServerAddress,
   announceServer,

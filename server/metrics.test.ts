@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { readEnv } from '../lib/env';
+import { readEnv } from '../lib/config/environment';
 import { metricsAccess, routeClass } from './metrics';
 
 const TOKEN = 'a-token-of-the-tests';

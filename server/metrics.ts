@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Env } from '../lib/env';
+import type { Env } from '../lib/config/environment';
 import { type RouteClass, recorder } from '../lib/metrics/recorder';
 import { isAsset, isProbe } from './address';
 import { loopbackRule } from './request-rules';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Env } from '../lib/env';
+import type { Env } from '../lib/config/environment';
 import { type ClientAddresses, rateLimitKey } from './client-address';
 
 const WINDOW_MS = 60_000;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { printRefusedAtDoor } from '../lib/audit/print';
+import { printRefusedAtDoor } from '../lib/audit/recorder';
 
 /** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
 const UNREMARKABLE = new Set<string>([

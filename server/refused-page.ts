@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PREFERENCES, type Locale } from '../lib/i18n/locales';
+import { PREFERENCES, type Locale } from '../lib/core/locale';
 import en from '../messages/en.json';
 import ja from '../messages/ja.json';
 import type { DoorAnswer } from './auth/types';

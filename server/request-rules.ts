@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
-import type { Env } from '../lib/env';
+import type { Env } from '../lib/config/environment';
 import type { AuthRefused } from './auth/types';
 import { MAX_BODY } from './body-limit';
 import { hasProxyHeader } from './proxy-headers';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { readEnv } from '../lib/env';
+import { readEnv } from '../lib/config/environment';
 import { contentSecurityPolicy, createNonce } from './headers';
 import { loopbackRule, readableUrl, sameOriginRule } from './request-rules';
 

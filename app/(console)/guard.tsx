@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react';
 import { Failure, PartFailure } from '@/components/failure';
 import { NotFound } from '@/components/not-found';
-import { ConsoleError, type ErrorCode, statusOf } from '@/lib/errors';
-import { setResponseStatus } from '@/lib/response-status';
+import { ConsoleError, type ErrorCode, statusOf } from '@/lib/core/errors';
+import { setResponseStatus } from '@/lib/http/response-status';
 
 /** What the reader is told of a failure; Next's own signals (a redirect, a dynamic API) go on. */
 function told(error: unknown): ErrorCode {

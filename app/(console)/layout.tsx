@@ -3,8 +3,8 @@ import { PermissionsProvider } from '@/components/permissions';
 import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
 import { denialsOf, requireCtx } from '@/lib/ctx';
-import { ConsoleError } from '@/lib/errors';
-import { lastBadges } from '@/lib/navigation/badges';
+import { ConsoleError } from '@/lib/core/errors';
+import { lastBadges } from '@/lib/navigation/counts';
 import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {

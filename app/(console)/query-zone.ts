@@ -1,9 +1,9 @@
 import { getTimeZone } from 'next-intl/server';
 import { redirect } from 'next/navigation';
-import { paramsOf } from '@/lib/filter-params';
-import { isTimeZone } from '@/lib/i18n/locales';
-import { addOffsets } from '@/lib/jobs/query-language';
-import { ZONE_PARAM } from '@/lib/jobs/terms';
+import { paramsOf } from '@/lib/core/search-params';
+import { isTimeZone } from '@/lib/core/locale';
+import { addOffsets } from '@/lib/search/parser';
+import { ZONE_PARAM } from '@/lib/search/terms';
 
 type SearchParams = Record<string, string | string[] | undefined>;
 

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
+import type { ActionResult } from '@/lib/http/server-action';
 import { repairFinding } from '@/lib/attention/actions';
 import type { RepairResult, RepairTarget } from '@/lib/attention/types';
 import { actionFailed, isConsoleUpdated } from '../action-failed';

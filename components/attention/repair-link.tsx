@@ -1,7 +1,6 @@
 'use client';
 
-import { repairParams } from '@/lib/attention/target';
-import type { RepairTarget } from '@/lib/attention/types';
+import { type RepairTarget, repairParams } from '@/lib/attention/types';
 import { useLive } from '../live';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';

@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import { REPAIRS, type RepairResult } from '@/lib/attention/types';
-import { ERROR_CODES } from '@/lib/errors';
-import type { Params } from '@/lib/filter-params';
+import { ERROR_CODES } from '@/lib/core/errors';
+import type { Params } from '@/lib/core/search-params';
 import { Notice } from '../notice';
 import { Banner } from '../ui/banner';
 import { RepairOutcome } from './repair-outcome';

@@ -1,5 +1,5 @@
 import type { Repair } from '@/lib/attention/types';
-import type { Permission } from '@/lib/auth/permissions';
+import type { Permission } from '@/lib/auth/roles';
 
 /** Mirrors what the mutation enforces. */
 export const PERMISSION_OF = {

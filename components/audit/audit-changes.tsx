@@ -1,6 +1,5 @@
 import { useTranslations } from 'next-intl';
-import { NOT_RECORDED } from '@/lib/audit/bounds';
-import type { RowChange } from '@/lib/audit/types';
+import { NOT_RECORDED, type RowChange } from '@/lib/audit/types';
 import { AbsoluteTime } from '../absolute-time';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;

@@ -1,10 +1,8 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { MAX_ROWS } from '@/lib/audit/bounds';
-import { leavesOutRows } from '@/lib/audit/unrecorded-rows';
-import { escapeBidi } from '@/lib/core/bidi';
-import type { AuditRow } from '@/lib/audit/types';
+import { type AuditRow, MAX_ROWS, leavesOutRows } from '@/lib/audit/types';
+import { escapeBidi } from '@/lib/core/text';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
 import { AuditChanges } from './audit-changes';
@@ -85,7 +83,7 @@ export function AuditEntry({
   );
 }
 
-/** Codes are those of lib/errors.ts, of a refused row, or the audit's own. */
+/** Codes are those of lib/core/errors.ts, of a refused row, or the audit's own. */
 function codeText(t: Translate, code: string): string {
   const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((one) =>
     t.has(`${one}.${code}` as never),

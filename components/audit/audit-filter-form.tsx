@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import { useTimeZone, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit/filters';
-import { AUDIT_OUTCOMES } from '@/lib/audit/outcome';
-import { env } from '@/lib/env';
-import { PAGE_SIZE } from '@/lib/paging';
+import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit-log/filters';
+import { AUDIT_OUTCOMES } from '@/lib/audit/recorder';
+import { env } from '@/lib/config/environment';
+import { PAGE_SIZE } from '@/lib/core/search-params';
 import { Button, buttonClass } from '../ui/button';
 
 /** A plain GET form: the URL is the state, and no JavaScript is needed. `viewers`: who has a record. */

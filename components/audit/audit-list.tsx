@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import type { AuditRow } from '@/lib/audit/types';
-import type { Page } from '@/lib/paging';
+import type { Page } from '@/lib/core/search-params';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { Pager } from '../pager';

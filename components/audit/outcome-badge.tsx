@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { AuditOutcome } from '@/lib/audit/outcome';
+import type { AuditOutcome } from '@/lib/audit/recorder';
 import { Icon, type IconName } from '../ui/icon';
 
 const LOOKS: Record<AuditOutcome, [icon: IconName, classes: string]> = {

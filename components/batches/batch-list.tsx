@@ -4,7 +4,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useRef, useState } from 'react';
 import type { BatchListRow } from '@/lib/batches/types';
-import type { Page } from '@/lib/paging';
+import type { Page } from '@/lib/core/search-params';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { STATE_CLASSES } from '../jobs/state-badge';

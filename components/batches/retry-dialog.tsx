@@ -3,7 +3,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type RefObject, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
+import type { ActionResult } from '@/lib/http/server-action';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
 import { retryBatchAction } from '@/lib/bulk/actions';
 import type { BatchRow } from '@/lib/batches/types';

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
-import { escapeBidi } from '@/lib/core/bidi';
+import { escapeBidi } from '@/lib/core/text';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';

@@ -2,7 +2,7 @@
 
 import { useRef } from 'react';
 import type { BulkRun } from '@/lib/bulk/types';
-import type { Page } from '@/lib/paging';
+import type { Page } from '@/lib/core/search-params';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { RefreshNote } from '../refresh-note';

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { BulkTarget } from '@/lib/bulk/types';
-import { filterParts } from '@/lib/jobs/filter-parts';
+import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
 import { useCount } from '../quantities';
 

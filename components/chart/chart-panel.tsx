@@ -10,7 +10,7 @@ import {
   type Chart,
   type ChartChoice,
   type ChartRange,
-} from '@/lib/jobs/chart-types';
+} from '@/lib/jobs/types';
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';

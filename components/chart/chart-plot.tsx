@@ -4,7 +4,7 @@ import { useLocale, useTimeZone } from 'next-intl';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { CHART_RANGES, type Chart } from '@/lib/jobs/chart-types';
+import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
 import { colorOf, lookOf } from './series-look';
 
 /** Buckets from the first to the last, both included. */

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { CHART_RANGES, type Chart } from '@/lib/jobs/chart-types';
+import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
 import { useAbsoluteTime } from '../absolute-time';
 import { Button } from '../ui/button';
 import type { Span } from './chart-plot';

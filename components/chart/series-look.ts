@@ -1,5 +1,5 @@
 import { isJobState } from '@/lib/good-job/states';
-import type { ChartGroup, ChartSeries } from '@/lib/jobs/chart-types';
+import type { ChartGroup, ChartSeries } from '@/lib/jobs/types';
 import { STATE_CLASSES } from '../jobs/state-badge';
 
 /** A swatch and a colour; the names of custom properties of globals.css, so that both themes have their own. */

@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
-import type { ActionResult } from '@/lib/action';
-import { ERROR_CODES, type ErrorCode } from '@/lib/errors';
+import type { ActionResult } from '@/lib/http/server-action';
+import { ERROR_CODES, type ErrorCode } from '@/lib/core/errors';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
 

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
+import type { ActionResult } from '@/lib/http/server-action';
 import { changeCron } from '@/lib/cron/actions';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';

@@ -1,14 +1,15 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type FailureFilter, failureParams } from '@/lib/failures/filters';
 import {
   type DiscardCount,
   type DiscardCounts,
   FAILURE_RANGES,
+  type FailureFilter,
   type FailureRange,
   RANGE_NAMES,
-} from '@/lib/failures/types';
-import { isBlankName } from '@/lib/jobs/name-links';
+  failureParams,
+} from '@/lib/failures/filters';
+import { isBlankName } from '@/lib/jobs/links';
 import { useCountText } from '../quantities';
 import { TooLarge } from '../too-large';
 import { ClassName } from '../ui/class-name';

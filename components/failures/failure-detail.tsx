@@ -5,7 +5,7 @@ import {
   type FailureGroup,
   type FailurePage,
   type FailureRange,
-} from '@/lib/failures/types';
+} from '@/lib/failures/filters';
 import LazyBulkBar from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';

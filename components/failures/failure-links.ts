@@ -4,9 +4,9 @@ import type {
   FailurePage,
   FailureRange,
   Grouping,
-} from '@/lib/failures/types';
-import { nameParams } from '@/lib/jobs/name-links';
-import { quoteValue } from '@/lib/jobs/query-tokens';
+} from '@/lib/failures/filters';
+import { nameParams } from '@/lib/jobs/links';
+import { quoteValue } from '@/lib/search/tokens';
 
 /** The jobs of a group as the list's URL query: exactly those, of the failures that were looked at. `range`: those alone that failed since then. */
 export function groupQuery(

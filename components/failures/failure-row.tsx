@@ -1,13 +1,14 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type FailureFilter, failureParams } from '@/lib/failures/filters';
 import {
   FAILURE_RANGES,
+  type FailureFilter,
   type FailureGroup,
   type FailurePage,
   RANGE_NAMES,
-} from '@/lib/failures/types';
-import { isBlankName } from '@/lib/jobs/name-links';
+  failureParams,
+} from '@/lib/failures/filters';
+import { isBlankName } from '@/lib/jobs/links';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';

@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { FAILURE_RANGES, type FailurePage, type FailureRange } from '@/lib/failures/types';
+import { FAILURE_RANGES, type FailurePage, type FailureRange } from '@/lib/failures/filters';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
 import { before } from './failure-links';

@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
-import type { ActionWarning } from '@/lib/good-job/action-warnings';
+import type { ActionWarning } from '@/lib/good-job/callbacks';
 import type { JobAction } from '@/lib/good-job/actions';
-import { isBlankName } from '@/lib/jobs/name-links';
+import { isBlankName } from '@/lib/jobs/links';
 import { Banner } from '../ui/banner';
 
 /** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */

@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
-import { ERROR_CODES } from '@/lib/errors';
-import type { Params } from '@/lib/filter-params';
+import { ERROR_CODES } from '@/lib/core/errors';
+import type { Params } from '@/lib/core/search-params';
 import { JOB_ACTIONS } from '@/lib/good-job/actions';
 import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
 import { Notice } from '../notice';

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type JobFilter, jobFilterParams, withoutTerm } from '@/lib/jobs/filters';
-import type { Term } from '@/lib/jobs/terms';
+import type { Term } from '@/lib/search/terms';
 
 /** The conditions that hold besides the state, each to be removed. */
 export function FilterChips({ filter, path }: { filter: JobFilter; path: string }) {

@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { isJobState } from '@/lib/good-job/states';
-import { type FilterPart, filterParts } from '@/lib/jobs/filter-parts';
+import { type FilterPart, filterParts } from '@/lib/jobs/links';
 import { AbsoluteTime } from '../absolute-time';
 
 /** The conditions of a stored filter, each with the name of what it compares. */

@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { Denial } from '@/lib/auth/permissions';
+import type { Denial } from '@/lib/auth/roles';
 import { HIDDEN } from '@/lib/redaction/redaction';
 
 /** Says what the marks in a job's data are, and leads those who may to what is behind them. */

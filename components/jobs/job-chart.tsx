@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
-import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/chart-types';
+import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/types';
 import { keepCookie } from '../keep-cookie';
 import { useLive } from '../live';
 import { Button } from '../ui/button';

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { isBlankName, nameParams } from '@/lib/jobs/name-links';
+import { isBlankName, nameParams } from '@/lib/jobs/links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
 import { UnreadNote } from './unread-note';

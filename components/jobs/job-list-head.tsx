@@ -2,8 +2,7 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { Column } from '@/lib/jobs/columns';
-import type { SortHead } from '@/lib/jobs/sort-heads';
+import type { Column, SortHead } from '@/lib/jobs/columns';
 import { Icon } from '../ui/icon';
 import { columnClass, useColumnName } from './job-cells';
 import type { Semantics } from './job-row';

@@ -3,7 +3,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { Suspense, memo, useId, useState } from 'react';
-import { isBlankName } from '@/lib/jobs/name-links';
+import { isBlankName } from '@/lib/jobs/links';
 import type { Column } from '@/lib/jobs/columns';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { Dismissible } from '../dismissible';

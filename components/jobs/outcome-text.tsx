@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { ActionResult } from '@/lib/action';
+import type { ActionResult } from '@/lib/http/server-action';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
 import { useAbsoluteTime } from '../absolute-time';

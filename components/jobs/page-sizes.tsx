@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { PAGE_SIZE } from '@/lib/paging';
+import { PAGE_SIZE } from '@/lib/core/search-params';
 
 const SIZES = [25, 50, 100];
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseJobFilter } from '@/lib/jobs/filters';
-import { parseQuery } from '@/lib/jobs/query-language';
+import { parseQuery } from '@/lib/search/parser';
 import { chipOf } from './query-terms';
 
 it.each([

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useActionState, useState } from 'react';
-import { type Revealed, revealAction } from '@/lib/jobs/reveal-action';
+import { type Revealed, revealAction } from '@/lib/jobs/actions';
 import { actionFailed } from '../action-failed';
 import { Banner } from '../ui/banner';
 import { Button } from '../ui/button';

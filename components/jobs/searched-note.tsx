@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { cursorParams } from '@/lib/paging';
+import { cursorParams } from '@/lib/core/search-params';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
 import { useAbsoluteTime } from '../absolute-time';

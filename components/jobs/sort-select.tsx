@@ -2,7 +2,7 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { SortChoice } from '@/lib/jobs/sort-heads';
+import type { SortChoice } from '@/lib/jobs/columns';
 import { useColumnName } from './job-cells';
 
 const WORDS = { desc: 'newest', asc: 'oldest' } as const;

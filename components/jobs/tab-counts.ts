@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import type { JobState } from '@/lib/good-job/states';
-import { countsWithPage } from '@/lib/jobs/listed-counts';
+import { countsWithPage } from '@/lib/jobs/links';
 import type { JobCounts } from '@/lib/jobs/types';
 import { fetchJson } from '../fetch-json';
 import { WITH_LIST, useLive } from '../live';

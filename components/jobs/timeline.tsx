@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import { type Step, timelineOf } from '@/lib/jobs/timeline';
+import { type Step, timelineOf } from '@/lib/jobs/detail';
 import type { ExecutionPage, JobDetail } from '@/lib/jobs/types';
 import { useDuration } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';

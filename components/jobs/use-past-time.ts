@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { isPastMinute } from '@/lib/i18n/zoned-time';
+import { isPastMinute } from '@/lib/core/locale';
 import { useAbsoluteTime } from '../absolute-time';
 
 /** Asks once about a time that has passed: returns the question, null where the time is to come or was confirmed. */

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { PauseRow } from '@/lib/pauses/types';
+import type { PauseRow } from '@/lib/pauses/queries';
 
 /** What a pause, or its end, will do: for the dialog and for the confirmation page. */
 export function PauseEffect({

@@ -4,7 +4,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import { PAUSE_KINDS } from '@/lib/good-job/settings';
-import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/types';
+import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/queries';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { Dismissible } from '../dismissible';

@@ -2,11 +2,11 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
-import { ERROR_CODES } from '@/lib/errors';
+import type { ActionResult } from '@/lib/http/server-action';
+import { ERROR_CODES } from '@/lib/core/errors';
 import { changePauses } from '@/lib/pauses/actions';
 import type { PauseOutcome } from '@/lib/pauses/mutations';
-import type { PauseRow } from '@/lib/pauses/types';
+import type { PauseRow } from '@/lib/pauses/queries';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
 import { PauseEffect } from './pause-effect';

@@ -1,5 +1,5 @@
 import { useFormatter, useTranslations } from 'next-intl';
-import type { Performance } from '@/lib/performance/types';
+import type { Performance } from '@/lib/performance/filters';
 import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
 import { Banner } from '../ui/banner';

@@ -1,6 +1,6 @@
 import { useFormatter, useTranslations } from 'next-intl';
-import { isBlankName } from '@/lib/jobs/name-links';
-import { HISTOGRAM, type Performance } from '@/lib/performance/types';
+import { isBlankName } from '@/lib/jobs/links';
+import { HISTOGRAM, type Performance } from '@/lib/performance/filters';
 import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
 import { OTHER, PALETTE } from '../chart/series-look';

@@ -1,13 +1,15 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import {
-  SORTS,
+  type Figures,
+  type Measured,
   type PerformanceFilter,
+  type Period,
+  SORTS,
   type Sort,
   performanceParams,
 } from '@/lib/performance/filters';
-import { isBlankName } from '@/lib/jobs/name-links';
-import type { Figures, Measured, Period } from '@/lib/performance/types';
+import { isBlankName } from '@/lib/jobs/links';
 import { useCount, useDuration } from '../quantities';
 import { ClassName } from '../ui/class-name';
 import { classHref, jobsHref } from './performance-links';

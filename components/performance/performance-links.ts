@@ -1,5 +1,5 @@
-import { nameParams } from '@/lib/jobs/name-links';
-import type { Period } from '@/lib/performance/types';
+import { nameParams } from '@/lib/jobs/links';
+import type { Period } from '@/lib/performance/filters';
 
 /** The jobs of which an execution began in the period, or one that failed; of a class or a queue (absent: of any). */
 export function jobsHref(

@@ -1,7 +1,12 @@
 import { useTimeZone, useTranslations } from 'next-intl';
-import { utcToZoned, zonedIso } from '@/lib/i18n/zoned-time';
-import { type PerformanceFilter, performanceParams } from '@/lib/performance/filters';
-import { type Period, RANGES, type RangeName } from '@/lib/performance/types';
+import { utcToZoned, zonedIso } from '@/lib/core/locale';
+import {
+  type PerformanceFilter,
+  type Period,
+  RANGES,
+  type RangeName,
+  performanceParams,
+} from '@/lib/performance/filters';
 import { RangeLinks } from '../range-links';
 import { buttonClass } from '../ui/button';
 

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { isBlankName } from '@/lib/jobs/name-links';
-import type { Measured } from '@/lib/performance/types';
+import { isBlankName } from '@/lib/jobs/links';
+import type { Measured } from '@/lib/performance/filters';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import type { Performance } from '@/lib/performance/types';
+import type { Performance } from '@/lib/performance/filters';
 import { useCount, useDuration } from '../quantities';
 import { jobsHref } from './performance-links';
 

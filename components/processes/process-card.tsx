@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import type { ProcessRow } from '@/lib/processes/types';
+import type { ProcessRow } from '@/lib/processes/queries';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { isBlankName } from '@/lib/jobs/name-links';
-import type { ProcessRow } from '@/lib/processes/types';
+import { isBlankName } from '@/lib/jobs/links';
+import type { ProcessRow } from '@/lib/processes/queries';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 

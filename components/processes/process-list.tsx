@@ -4,7 +4,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { ProcessState } from '@/lib/good-job/processes';
-import type { ProcessesPage } from '@/lib/processes/types';
+import type { ProcessesPage } from '@/lib/processes/queries';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { Pager } from '../pager';

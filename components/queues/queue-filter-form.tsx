@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/env';
+import { env } from '@/lib/config/environment';
 import { type QueueFilter, queueFilterParams } from '@/lib/queues/filters';
 import { Button, buttonClass } from '../ui/button';
 

@@ -2,8 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
-import { queueFilterParams } from '@/lib/queues/filters';
-import type { QueuesPage, Range } from '@/lib/queues/types';
+import { type QueuesPage, type Range, queueFilterParams } from '@/lib/queues/filters';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { useCount, useCountText } from '../quantities';

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/env';
+import { env } from '@/lib/config/environment';
 import type { ChipTerm } from '../jobs/query-terms';
 import { buttonClass } from '../ui/button';
 

@@ -3,7 +3,7 @@
 import { useRouter } from 'next/navigation';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, useState } from 'react';
-import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
+import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
 import { Button, buttonClass } from '../ui/button';
 import { useClosePopover } from '../ui/popover';
 import { searchHref } from './search-href';

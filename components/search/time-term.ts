@@ -1,4 +1,4 @@
-import { zonedIso } from '@/lib/i18n/zoned-time';
+import { zonedIso } from '@/lib/core/locale';
 
 /** A range in the query language, written in the viewer's zone. `from`, `to`: ms, null: no bound. */
 export function timeTerm(

@@ -1,4 +1,4 @@
-import { COLON, COMMA, MINUS, tokens } from '@/lib/jobs/query-tokens';
+import { COLON, COMMA, MINUS, tokens } from '@/lib/search/tokens';
 
 /** What is being typed: where it stands in the text, and what of it is known. */
 export interface Typed {

@@ -3,7 +3,7 @@
 import { type Messages, NextIntlClientProvider } from 'next-intl';
 import dynamic from 'next/dynamic';
 import type { ComponentType, ReactNode } from 'react';
-import type { Locale } from '@/lib/i18n/locales';
+import type { Locale } from '@/lib/core/locale';
 
 interface Props {
   now: Date;

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { AttentionCount } from '@/lib/attention/count';
+import type { AttentionCount } from '@/lib/attention/queries';
 
 const CLASSES: Record<AttentionCount['severity'], string> = {
   critical: 'bg-danger-wash text-danger',

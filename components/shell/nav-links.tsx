@@ -3,7 +3,7 @@
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { Badges } from '@/lib/navigation/badges';
+import type { Badges } from '@/lib/navigation/counts';
 import { Icon } from '../ui/icon';
 import { NavAttention } from './nav-attention';
 import { useNavCounts } from './nav-counts';

@@ -1,5 +1,5 @@
 import { getTranslations } from 'next-intl/server';
-import { env } from '@/lib/env';
+import { env } from '@/lib/config/environment';
 
 /** On each page while the console is served to everybody: AUTH_MODE=none and I_KNOW_THIS_IS_OPEN=1. */
 export async function OpenBar() {

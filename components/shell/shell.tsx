@@ -1,8 +1,8 @@
 import { useTranslations } from 'next-intl';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
-import { env } from '@/lib/env';
-import type { Badges } from '@/lib/navigation/badges';
+import { env } from '@/lib/config/environment';
+import type { Badges } from '@/lib/navigation/counts';
 import { IconSprite } from '../ui/icon-sprite';
 import { LiveSelect } from './live-select';
 import { NavLinks } from './nav-links';

@@ -1,8 +1,8 @@
 import { getTranslations } from 'next-intl/server';
 import { headers } from 'next/headers';
-import { escapeBidi } from '@/lib/core/bidi';
-import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/viewer';
-import { env } from '@/lib/env';
+import { escapeBidi } from '@/lib/core/text';
+import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/roles';
+import { env } from '@/lib/config/environment';
 import { buttonClass } from '../ui/button';
 import { DropDown } from '../ui/drop-down';
 

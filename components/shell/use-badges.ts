@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import type { Badges } from '@/lib/navigation/badges';
+import type { Badges } from '@/lib/navigation/counts';
 import { fetchJson, subscribeToBadges } from '../fetch-json';
 import { useLive } from '../live';
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { MIGRATIONS } from '../../lib/audit/migrations';
+import { MIGRATIONS } from '../../lib/console-schema/migrations';
 import { DISCARDED, insertJob } from '../../test/harness/rows';
 import { builtActions } from '../support/built-doors';
 import { callAction } from '../support/action-calls';

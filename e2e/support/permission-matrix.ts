@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import type { Permission } from '../../lib/auth/permissions';
+import type { Permission } from '../../lib/auth/roles';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
 import type { JobAction } from '../../lib/good-job/actions';
 import {
@@ -194,7 +194,7 @@ const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: nu
 export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
-  'lib/jobs/reveal-action.ts#revealAction': [
+  'lib/jobs/actions.ts#revealAction': [
     {
       name: 'reveal',
       permission: 'argument.reveal',

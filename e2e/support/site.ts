@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Page, Response } from 'playwright/test';
-import { consoleSchemaScript } from '../../lib/audit/setup';
+import { consoleSchemaScript } from '../../lib/console-schema/setup';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
 import { type ConsoleServer, startConsole } from './console-server';
 import { httpTest } from './test';

@@ -1,11 +1,17 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
+import {
+  type ActionResult,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../http/server-action';
 import { PAUSE_KINDS } from '../good-job/settings';
-import { nameText, uuidText } from '../input';
-import { isUuid } from '../text';
-import { repair } from './mutations';
+import { nameText, uuidText } from '../core/search-params';
+import { isUuid } from '../core/text';
+import { repair } from './repair';
 import type { RepairResult } from './types';
 
 const input = z.discriminatedUnion('repair', [

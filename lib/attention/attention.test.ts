@@ -15,14 +15,14 @@ import {
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { actOnJobs } from '../good-job/actions';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { changeJobs } from '../jobs/mutations';
-import { findAttention, lookOf } from './find';
-import { findLateJobs } from './late-jobs';
-import { GRACE } from './look';
-import { repair } from './mutations';
+import { findAttention, lookOf } from './queries';
+import { findLateJobs } from './job-checks';
+import { GRACE } from './check-context';
+import { repair } from './repair';
 import type { FindingKind, FindingOf } from './types';
-import { findUnservedQueues } from './unserved-queues';
+import { findUnservedQueues } from './queue-checks';
 
 let gj: TestConsole;
 let folder: string;

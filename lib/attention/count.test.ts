@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { attentionCount } from './count';
-import { repair } from './mutations';
-import { getAttention } from './queries';
+import { attentionCount, getAttention } from './queries';
+import { repair } from './repair';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { HIDDEN } from '../redaction/redaction';
-import { findAttention } from './find';
+import { findAttention } from './queries';
 import type { FindingKind } from './types';
 
 let gj: TestConsole;

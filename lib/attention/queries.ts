@@ -1,10 +1,178 @@
 import 'server-only';
-import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Ctx } from '../ctx';
-import { env } from '../env';
-import { findAttention } from './find';
-import { GRACE } from './look';
-import type { Attention } from './types';
+import { ConsoleError } from '../core/errors';
+import { redactError } from '../redaction/redaction';
+import { redactNames } from '../redaction/names';
+import { findDiscardedCallbacks, findHangingBatches } from './batch-checks';
+import { findFailingClasses, readJobErrors } from './failure-checks';
+import {
+  findInterruptedJobs,
+  findLateJobs,
+  findLostJobs,
+  findOverdueCron,
+  findStalledRuns,
+  readLostJobs,
+} from './job-checks';
+import { type Found, GRACE, type Grace, type Look } from './check-context';
+import {
+  findPausedJobs,
+  findUnservedQueues,
+  readReadyQueues,
+  unservedQueues,
+} from './queue-checks';
+import { findSchemaGaps, findStaleStatistics, readCatalogue } from './schema-checks';
+import {
+  type Attention,
+  type Check,
+  FINDING_KINDS,
+  type Finding,
+  type FindingKind,
+  SEVERITIES,
+  type Severity,
+} from './types';
+import { ProcessCache, costTtl } from '../core/process-cache';
+import { env } from '../config/environment';
+
+/** Nothing waits longer for one kind. */
+const BUDGET_MS = 1_000;
+/** So many transactions at once: pages must have connections, too. */
+const LANES = 2;
+
+const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
+  hanging_batches: findHangingBatches,
+  lost_jobs: findLostJobs,
+  unserved_queues: findUnservedQueues,
+  late_jobs: findLateJobs,
+  overdue_cron: findOverdueCron,
+  failing_classes: findFailingClasses,
+  discarded_callbacks: findDiscardedCallbacks,
+  schema_gaps: findSchemaGaps,
+  stalled_runs: findStalledRuns,
+  interrupted_jobs: findInterruptedJobs,
+  paused_jobs: findPausedJobs,
+  stale_statistics: findStaleStatistics,
+};
+
+export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
+  const look: Look = {
+    ctx,
+    grace,
+    read: (fn, options = { byIndexOnly: true }) =>
+      ctx.db.read(fn, { timeoutMs: BUDGET_MS, ...options }),
+    catalogue: once(() => readCatalogue(look)),
+    lostJobs: once(() => readLostJobs(look)),
+    readyQueues: once(() => readReadyQueues(look)),
+    unserved: once(() => unservedQueues(look)),
+  };
+  return look;
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => (result ??= read());
+}
+
+/** Looks for everything that needs attention, now. Throws when the database cannot be asked at all. */
+export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Attention> {
+  const look = lookOf(ctx, grace);
+  const results: CheckResult[] = [];
+  const waiting: FindingKind[] = [...FINDING_KINDS];
+  const lane = async () => {
+    for (let kind = waiting.shift(); kind; kind = waiting.shift())
+      results.push(await check(look, kind));
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  const checks = await withTexts(look, results);
+  return {
+    checkedAt: (await look.catalogue()).now,
+    readyMinutes: grace.readyMinutes,
+    checks: checks.sort((a, b) => rank(a) - rank(b)),
+  };
+}
+
+interface CheckResult {
+  check: Check;
+  errorsOf: string[];
+}
+
+async function check(look: Look, kind: FindingKind): Promise<CheckResult> {
+  try {
+    const { finding, incomplete, unknownOnStandby, errorsOf = [] } = await FINDERS[kind](look);
+    if (finding) return { check: { kind, result: 'found', finding }, errorsOf };
+    if (unknownOnStandby)
+      return { check: { kind, result: 'unknown', reason: 'standby' }, errorsOf };
+    return {
+      check: incomplete
+        ? { kind, result: 'unknown', reason: 'query_timeout' }
+        : { kind, result: 'clear' },
+      errorsOf,
+    };
+  } catch (error) {
+    if (error instanceof ConsoleError && error.code === 'query_timeout')
+      return { check: { kind, result: 'unknown', reason: error.code }, errorsOf: [] };
+    throw error;
+  }
+}
+
+/** The findings with the errors of their jobs, and with each text as viewers may see it: one read for all of them each. */
+async function withTexts(look: Look, results: CheckResult[]): Promise<Check[]> {
+  const errorOf = await readJobErrors(
+    look,
+    results.flatMap(({ errorsOf }) => errorsOf),
+  );
+  const checks = results.map(({ check: one, errorsOf }): Check => {
+    if (one.result !== 'found' || errorsOf.length === 0) return one;
+    const items = one.finding.items.map((item, n) => ({ ...item, ...errorOf(errorsOf[n] ?? '') }));
+    return { ...one, finding: { ...one.finding, items } as Finding };
+  });
+  const items = checks.flatMap((one): object[] =>
+    one.result === 'found' ? [...one.finding.items] : [],
+  );
+  const names = items.map(queueOf).filter((queue) => typeof queue === 'string');
+  const redactQueue = await redactNames(look.ctx, 'queue_name', names);
+  return checks.map((one) =>
+    one.result === 'found' ? { ...one, finding: redactFinding(one.finding, redactQueue) } : one,
+  );
+}
+
+function queueOf(item: object): unknown {
+  if ('queue' in item) return item.queue;
+  return 'by' in item && item.by === 'queue' && 'name' in item ? item.name : null;
+}
+
+/** What an error repeats of its job's arguments is hidden already. */
+function redactFinding(finding: Finding, redactQueue: (name: string) => string): Finding {
+  const items: object[] = finding.items;
+  const redactItem = (item: object) => {
+    const queue = queueOf(item);
+    const text = (value: unknown) =>
+      typeof value !== 'string' ? value : value === queue ? redactQueue(value) : redactError(value);
+    const changed = Object.entries(item).map(
+      ([name, value]: [string, unknown]) => [name, name === 'where' ? value : text(value)] as const,
+    );
+    // A link says the name of its queue or class too.
+    const hides = changed.some(
+      ([name, value]) =>
+        (name === 'queue' || name === 'jobClass') &&
+        value !== (item as Record<string, unknown>)[name],
+    );
+    return Object.fromEntries(
+      changed.map(([name, value]) => [name, name === 'where' && hides ? finding.where : value]),
+    );
+  };
+  return { ...finding, items: items.map(redactItem) } as Finding;
+}
+
+/** Findings first, by severity; then what is not known, then what is clear. */
+function rank(check: Check): number {
+  const group =
+    check.result === 'found'
+      ? SEVERITIES.indexOf(check.finding.severity)
+      : check.result === 'unknown'
+        ? 10
+        : 20;
+  return group * 100 + FINDING_KINDS.indexOf(check.kind);
+}
 
 /** All viewers of this server share one search, and an expensive one runs less often. */
 const TTL_MS = 10_000;
@@ -45,4 +213,31 @@ const keyOf = ({ readOnly, consoleSchema, bulkRuns }: Ctx): string =>
 
 function search(ctx: Ctx): Promise<Attention> {
   return findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes });
+}
+
+/** An older number is not shown. */
+const MAX_STALE_MS = 10 * 60_000;
+
+export interface AttentionCount {
+  findings: number;
+  /** Of the worst one. */
+  severity: Severity;
+}
+
+/**
+ * How many findings /attention has, for the navigation: those of the last search, at once; another runs behind the answer
+ * when it is half a minute old. Null: nothing; undefined: not known yet.
+ */
+export async function attentionCount(ctx: Ctx): Promise<AttentionCount | null | undefined> {
+  const attention = await lastAttention(ctx, MAX_STALE_MS);
+  return attention ? countFindings(attention) : undefined;
+}
+
+/** Null: nothing needs attention. */
+export function countFindings({ checks }: Attention): AttentionCount | null {
+  const severities = checks.flatMap((check) =>
+    check.result === 'found' ? [check.finding.severity] : [],
+  );
+  const severity = SEVERITIES.find((one) => severities.includes(one));
+  return severity ? { findings: severities.length, severity } : null;
 }

@@ -13,9 +13,7 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
-import { attentionCount } from './count';
-import { findAttention } from './find';
-import { getAttention } from './queries';
+import { attentionCount, findAttention, getAttention } from './queries';
 
 let console_: TestConsole;
 let folder: string;

@@ -1,9 +1,11 @@
-import type { ErrorCode } from '../errors';
+import type { ErrorCode } from '../core/errors';
 import type { StalledRun } from '../bulk/types';
 import type { MissingMigration } from '../good-job/schema';
-import type { PauseKind } from '../good-job/settings';
+import { PAUSE_KINDS, type PauseKind } from '../good-job/settings';
 import type { Outcome } from '../good-job/outcomes';
 import type { Count } from '../jobs/types';
+import type { Params } from '../core/search-params';
+import { isUuid } from '../core/text';
 
 /** Worst first within a severity, too. */
 export const FINDING_KINDS = [
@@ -180,4 +182,25 @@ export interface RepairResult {
   notDone: Outcome[];
   /** Callbacks that were enqueued. */
   events: number;
+}
+
+/** The query of /attention/repair. */
+export function repairParams(target: RepairTarget): Record<string, string> {
+  const { repair } = target;
+  if (repair === 'unpause') return { repair, by: target.by, name: target.name };
+  return target.ids === null ? { repair } : { repair, id: target.ids.join(',') };
+}
+
+/** Reads it; null when it cannot be read: never a wider target. */
+export function readRepairTarget(params: Params): RepairTarget | null {
+  const repair = REPAIRS.find((one) => one === params.get('repair'));
+  if (!repair) return null;
+  if (repair === 'unpause') {
+    const [by, name] = [PAUSE_KINDS.find((kind) => kind === params.get('by')), params.get('name')];
+    return by && name ? { repair, by, name } : null;
+  }
+  const id = params.get('id');
+  if (id === null) return { repair, ids: null };
+  const ids = id.split(',');
+  return ids.every(isUuid) ? { repair, ids } : null;
 }

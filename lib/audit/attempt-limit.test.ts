@@ -3,8 +3,8 @@ import { TestConsole } from '../../test/harness/test-console';
 import { printed } from '../../test/harness/door';
 import { requireBulk, startBulk } from '../bulk/start';
 import { recordAttempt } from '../ctx';
-import { ConsoleError } from '../errors';
-import { flushAttempts } from './attempt-limit';
+import { ConsoleError } from '../core/errors';
+import { flushAttempts } from './attempts';
 
 /* What a viewer may not do, tried again and again, fills neither the table of records nor the log. */
 let gj: TestConsole;

@@ -6,15 +6,19 @@ import { retryBatch } from '../batches/mutations';
 import { controlRun } from '../bulk/control';
 import { transaction } from '../ctx';
 import type { Database } from '../db/database';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import { changeJobs } from '../jobs/mutations';
-import { type AuditEvent, recordAudit } from './audit';
-import { exportAudit } from './export';
-import { parseAuditFilter } from './filters';
-import { grantsFor } from './grants';
-import { outcomeOf } from './outcome';
-import { printAudit, printRefusedAtDoor } from './print';
-import { listAudit } from './queries';
+import {
+  type AuditEvent,
+  outcomeOf,
+  printAudit,
+  printRefusedAtDoor,
+  recordAudit,
+} from './recorder';
+import { exportAudit } from '../audit-log/export';
+import { parseAuditFilter } from '../audit-log/filters';
+import { grantsFor } from '../console-schema/setup';
+import { listAudit } from '../audit-log/queries';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -6,8 +6,8 @@ import { DISCARDED, insertJob, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { changePause } from '../pauses/mutations';
 import { changeJobs } from '../jobs/mutations';
-import { CONSOLE_SCHEMA } from './audit';
-import { setUpConsoleSchema } from './setup';
+import { CONSOLE_SCHEMA } from './recorder';
+import { setUpConsoleSchema } from '../console-schema/setup';
 
 /* What acts do while a migration has the console's own tables locked, and what limits a migration has. */
 

@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { TextBudget } from '../core/text-budget';
-import type { Tx } from '../db/types';
+import { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
-import { MAX_COLUMN_BYTES, MAX_SNAPSHOT_BYTES, NOT_RECORDED } from './bounds';
-import { readChanges } from './changes';
-import { exportAudit } from './export';
-import { parseAuditFilter } from './filters';
-import { listAudit } from './queries';
+import { MAX_COLUMN_BYTES, MAX_SNAPSHOT_BYTES, NOT_RECORDED } from './types';
+import { listAudit, readChanges } from '../audit-log/queries';
+import { exportAudit } from '../audit-log/export';
+import { parseAuditFilter } from '../audit-log/filters';
 import { changesOf, readJobs } from './snapshot';
 
 let gj: TestConsole;

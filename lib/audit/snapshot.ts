@@ -1,8 +1,9 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { TextBudget } from '../core/text-budget';
+import { TextBudget } from '../core/steps';
 import { MAX_STORED_JSON_BYTES, limitedJsonInMemory } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { type Json, compactJson, get, object, parseJson, scalar, stringOf } from '../good-job/json';
+import type { Tx } from '../db/database';
+import { type Json, get, object, scalar, stringOf } from '../core/json';
+import { compactJson, parseJson } from '../core/json-text';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';
@@ -13,7 +14,7 @@ import {
   MAX_SNAPSHOT_BYTES,
   MAX_SNAPSHOT_MS,
   NOT_RECORDED,
-} from './bounds';
+} from './types';
 
 /*
  * The rows that an act changes, before and after, by primary key. They are read and redacted while the act holds its

@@ -1,5 +1,17 @@
-import type { AuditTargetType } from './audit';
-import type { AuditOutcome } from './outcome';
+import type { AuditOutcome, AuditTargetType } from './recorder';
+
+/** Characters of a reason at most. */
+export const MAX_REASON = 500;
+/** An act on more rows than this is on record by its counts alone. */
+export const MAX_ROWS = 25;
+/** A column, or a payload without its arguments, with more bytes is not recorded. */
+export const MAX_COLUMN_BYTES = 4 * 1024;
+/** Bytes of all recorded rows, before and after together. */
+export const MAX_SNAPSHOT_BYTES = 256 * 1024;
+/** Milliseconds that the redaction of the recorded rows may hold the locks of the act. */
+export const MAX_SNAPSHOT_MS = 50;
+/** Stands in the record for a column or a row that was too large. */
+export const NOT_RECORDED = 'not recorded: too large';
 
 /** A column, or a key of the payload, as text; null: it was null, or not there. */
 export interface FieldChange {
@@ -56,4 +68,17 @@ export interface History {
   more: boolean;
   /** Bulk runs on a filter or a batch have been here, and whether they changed this job cannot be told. */
   untold: boolean;
+}
+
+/** Whether the record leaves out what its rows were, because a bulk run or an act on many rows changed them. */
+export function leavesOutRows({
+  action,
+  bulkRun,
+  changes,
+  counts,
+  tooLarge,
+}: Pick<AuditRow, 'action' | 'bulkRun' | 'changes' | 'counts' | 'tooLarge'>): boolean {
+  const done = counts.done ?? 0;
+  const isLarge = bulkRun !== null || done > MAX_ROWS;
+  return done > 0 && isLarge && changes.length === 0 && !tooLarge && !action.endsWith('.export');
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_ROWS } from './bounds';
-import { leavesOutRows } from './unrecorded-rows';
+import { MAX_ROWS, leavesOutRows } from './types';
 
 const record = (changes: Partial<Parameters<typeof leavesOutRows>[0]>) => ({
   action: 'job.retry',

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Identity, readRoleRules, roleOf } from './roles';
-import { decodeViewer, encodeViewer } from './viewer';
+import { type Identity, decodeViewer, encodeViewer, readRoleRules, roleOf } from './roles';
 
 const who = (identity: Partial<Identity>): Identity => ({
   id: 'x',

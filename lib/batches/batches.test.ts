@@ -9,10 +9,16 @@ import {
 } from '../../test/harness/rows';
 import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { cursorParams } from '../paging';
-import { batchFilterParams, parseBatchFilter } from './filters';
-import { countBatchJobs, countIfSmall } from './progress';
-import { getBatch, getBatchRow, listBatches, listBatchesWithProgress } from './queries';
+import { cursorParams } from '../core/search-params';
+import { batchFilterParams, parseBatchFilter } from './types';
+import {
+  countBatchJobs,
+  countIfSmall,
+  getBatch,
+  getBatchRow,
+  listBatches,
+  listBatchesWithProgress,
+} from './queries';
 import { getBatchStatus } from './status';
 
 let console_: TestConsole;

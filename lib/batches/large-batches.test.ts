@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { HIDDEN } from '../redaction/redaction';
-import { parseBatchFilter } from './filters';
+import { parseBatchFilter } from './types';
 import { getBatch, getBatchRow, getRawBatch, listBatches } from './queries';
 
 let gj: TestConsole;

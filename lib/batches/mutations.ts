@@ -1,15 +1,15 @@
 import 'server-only';
-import { countOutcomes } from '../audit/audit';
+import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
-import { checkBulkLimit, hasBulkLimit } from '../bulk-limit';
+import { checkBulkLimit, hasBulkLimit } from '../bulk/start';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import {
   type BatchRetryProgress,
   START,
   countDiscarded,
   retryBatchChunk,
-} from '../good-job/batch-retry';
+} from '../good-job/batches';
 import type { BatchEvent } from '../good-job/callbacks';
 import { type Outcome, Refusal, type RefusalCode } from '../good-job/outcomes';
 

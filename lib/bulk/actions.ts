@@ -8,17 +8,21 @@ import {
   navigateTo,
   readForm,
   runAction,
-} from '../action';
-import { cutOffInput, textUpTo, timestampText, uuidText } from '../input';
-import { isUuid } from '../text';
+} from '../http/server-action';
+import { cutOffInput, textUpTo, timestampText, uuidText } from '../core/search-params';
+import { isUuid } from '../core/text';
 import type { BatchRetryResult } from '../batches/mutations';
-import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
+import {
+  type BatchRetryAnswer,
+  type BulkStart,
+  requireBulk,
+  retryBatchUnlessLarge,
+  startBulk,
+} from './start';
 import { CONTROLS, type ControlOutcome, controlRun } from './control';
 import { previewBulk } from './preview';
-import { type BulkStart, requireBulk, startBulk } from './start';
 import { isReadable } from './target';
-import { readNumber } from './typed-number';
-import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
+import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED, readNumber } from './types';
 
 const count = z.int().min(0);
 const target = z.discriminatedUnion('kind', [

@@ -8,12 +8,12 @@ import { discarded, settled, start } from '../../test/harness/bulk';
 import { insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
 import type { BulkRunnerOptions } from '../../test/races/bulk-runner';
-import { findAttention } from '../attention/find';
-import { MIGRATIONS } from '../audit/migrations';
+import { findAttention } from '../attention/queries';
+import { MIGRATIONS } from '../console-schema/migrations';
 import { createRecorder } from '../metrics/metrics';
 import { MAX_ADOPTIONS, adoptRuns, listStalledRuns } from './adoption';
 import { controlRun } from './control';
-import { getRun } from './queries';
+import { getRun } from './runs';
 import { isWorkingOn, workOn } from './runner';
 import { processedOf } from './types';
 

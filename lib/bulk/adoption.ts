@@ -1,13 +1,16 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import { CONSOLE_SCHEMA } from '../audit/audit';
-import { MIGRATIONS } from '../audit/migrations';
-import { ROLES, type Viewer, denial } from '../auth/permissions';
-import { type Ctx, transaction } from '../ctx';
-import type { Tx } from '../db/types';
-import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './run-rows';
-import { isStopping, isWorkingOn, serverId, work } from './runner';
+import { CONSOLE_SCHEMA } from '../audit/recorder';
+import { MIGRATIONS } from '../console-schema/migrations';
+import { ROLES, type Viewer, denial } from '../auth/roles';
+import { type Ctx, detected, serverContext, transaction } from '../ctx';
+import type { Tx } from '../db/database';
+import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './runs';
+import { isStopping, isWorkingOn, serverId, stopRuns, work } from './runner';
 import { type BulkAction, type StalledRun, permissionOf } from './types';
+import { env } from '../config/environment';
+import { ConsoleError } from '../core/errors';
+import { onShutdown } from '../core/shutdown';
 
 /*
  * A run whose server was stopped or died is continued by any other server that may write and sees the same version of
@@ -110,4 +113,35 @@ export async function listStalledRuns(tx: Tx, limit: number): Promise<StalledRun
       FROM ${RUNS} r JOIN ${ADOPTIONS} a ON a.run_id = r.id
      WHERE ${isAbandoned} AND ${isStalled}
      ORDER BY a.adopted_at LIMIT ${limit}`);
+}
+
+/** Longer than a rolling restart takes to start the next server, and well below the 30 s that the docs promise. */
+const EVERY_MS = 5_000;
+
+/** Modules are instantiated more than once in one server; its timer must not be. */
+const shared = globalThis as typeof globalThis & { goodJobConsoleAdopter?: NodeJS.Timeout };
+
+/** Looks for abandoned runs from now on, unless this server may not write. */
+export function startAdopter(): void {
+  if (env().readOnly || shared.goodJobConsoleAdopter) return;
+  onShutdown('bulk runs', stopRuns);
+  let isBusy = false;
+  shared.goodJobConsoleAdopter = setInterval(() => {
+    if (isBusy) return;
+    isBusy = true;
+    void adopt().finally(() => (isBusy = false));
+  }, EVERY_MS).unref();
+}
+
+async function adopt(): Promise<void> {
+  try {
+    const { schema, bulkRuns } = await detected();
+    if (schema.problem || !bulkRuns) return;
+    const ctx = await serverContext({ id: 'console', role: 'viewer' }, 'adoption');
+    for (const id of await adoptRuns(ctx, serverContext))
+      console.log(`Bulk run ${id} was abandoned; this server continues it.`);
+  } catch (error) {
+    // A database that is away is reported by the requests that need it.
+    if (!(error instanceof ConsoleError)) console.error(error);
+  }
 }

@@ -1,13 +1,13 @@
 import 'server-only';
 import sql, { type Sql, empty, raw } from 'sql-template-tag';
-import { codeOf } from '../db/error-code';
-import type { Tx } from '../db/types';
-import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
+import { codeOf } from '../db/errors';
+import type { Tx } from '../db/database';
+import { type CutOff, asOf, isUnchangedSince } from '../good-job/row-snapshot';
 import type { GoodJob } from '../good-job/tables';
 import type { RedactedMatch, ScannedJob } from '../jobs/recheck';
-import { type Order, beyond, orderBy } from '../keyset';
+import { type Order, beyond, orderBy } from '../db/text-limit';
 import { COUNTED_AT_MOST, bulkSearchBudget, scanFirst } from './preview';
-import { type RunRow, TARGETS, targetOf } from './run-rows';
+import { type RunRow, TARGETS, targetOf } from './runs';
 import { isActionable, targetJobs } from './target';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 

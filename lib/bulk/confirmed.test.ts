@@ -3,10 +3,10 @@ import { discarded, settled } from '../../test/harness/bulk';
 import { insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { cutOffNow } from '../good-job/cut-off';
+import { cutOffNow } from '../good-job/row-snapshot';
 import { controlRun } from './control';
 import { previewBulk } from './preview';
-import { getRun } from './queries';
+import { getRun } from './runs';
 import { createRun, startBulk } from './start';
 import type { BulkAction, BulkCount, BulkPreview, BulkTarget } from './types';
 

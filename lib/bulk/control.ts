@@ -1,10 +1,10 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { checkBulkLimit } from '../bulk-limit';
+import { checkBulkLimit } from './start';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
-import { lockBatches } from '../good-job/claim';
-import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './run-rows';
+import { lockBatches } from '../good-job/locks';
+import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './runs';
 import { serverId, work, workOn } from './runner';
 import { endBatchRetry, forgetTargets } from './step';
 import { type BulkAction, permissionOf } from './types';

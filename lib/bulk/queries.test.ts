@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertJobs } from '@/test/harness/many-rows';
 import { TestConsole } from '@/test/harness/test-console';
 import { previewBulk } from './preview';
-import { getRun, listRuns } from './queries';
+import { getRun, listRuns } from './runs';
 import { createRun } from './start';
 
 let console_: TestConsole;

@@ -3,15 +3,35 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
 import { type Ctx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
-import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
+import { ConsoleError } from '../core/errors';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import { Refusal } from '../good-job/outcomes';
-import { onShutdown } from '../shutdown';
+import { onShutdown } from '../core/shutdown';
 import { FIRST_WINDOW, LARGEST_WINDOW, PARTS } from './collect';
-import { type PauseReason, leaseEnd, updateRun } from './run-rows';
+import { type PauseReason, leaseEnd, updateRun } from './runs';
 import { type Parts, type StepOptions, type StepResult, type Target, release, step } from './step';
 import { type BulkAction, permissionOf } from './types';
-import { WakeSignal } from './wake-signal';
+
+/** Every waiter resolves at the next signal. */
+export class WakeSignal {
+  private readonly waiting = new Set<() => void>();
+
+  async wait(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.waiting.add(done);
+    });
+  }
+
+  signal(): void {
+    for (const done of [...this.waiting]) done();
+  }
+}
 
 /*
  * Works on the runs that this server has the lease of, all of them in turn, some transactions at a time: workers that

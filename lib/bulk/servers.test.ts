@@ -10,7 +10,7 @@ import { insertBatch, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import type { BulkRunnerOptions } from '../../test/races/bulk-runner';
 import { controlRun } from './control';
-import { getRun } from './queries';
+import { getRun } from './runs';
 import { workOn } from './runner';
 import { processedOf } from './types';
 

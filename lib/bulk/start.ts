@@ -1,18 +1,16 @@
+import { denial } from '../auth/roles';
+import { type Ctx, recordAttempt, transaction } from '../ctx';
+import { ConsoleError } from '../core/errors';
 import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { NotConfirmed } from '../audit/attempts';
-import { countOutcomes } from '../audit/audit';
-import { denial } from '../auth/permissions';
-import { checkBulkLimit } from '../bulk-limit';
-import { type Ctx, recordAttempt, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
-import type { CutOff } from '../good-job/cut-off';
+import { countOutcomes } from '../audit/recorder';
+import type { CutOff } from '../good-job/row-snapshot';
 import { changeJobs } from '../jobs/mutations';
 import { countTouched, listAtOnce, listSelected } from './collect';
-import { completeNewRun, insertRun } from './run-rows';
+import { completeNewRun, insertRun } from './runs';
 import { serverId, work } from './runner';
-import { settleTarget } from './target';
-import { targetParams } from './target-params';
+import { settleTarget, targetParams } from './target';
 import {
   type BulkAction,
   type BulkCount,
@@ -23,6 +21,27 @@ import {
   jobActionOf,
   permissionOf,
 } from './types';
+import { type BatchRetryResult, retryBatch } from '../batches/mutations';
+import { countDiscarded } from '../good-job/batches';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
+
+/** Whether this viewer may change only so many rows at once. */
+export function hasBulkLimit({ viewer }: Pick<Ctx, 'viewer'>): boolean {
+  return denial(viewer, 'bulk.large', false) !== null;
+}
+
+/**
+ * For an act on many rows, whatever its way: throws ConsoleError `bulk_too_large` when they are more than this viewer
+ * may change at once. `count` null: it could not be counted in time, so it may be of any size. To be called inside the
+ * act's transaction: then who may not act at all has been told so, and this refusal is on record too.
+ */
+export function checkBulkLimit(
+  ctx: Pick<Ctx, 'viewer' | 'bulkOperatorLimit'>,
+  count: number | null,
+): void {
+  if ((count === null || count > ctx.bulkOperatorLimit) && hasBulkLimit(ctx))
+    throw new ConsoleError('bulk_too_large');
+}
 
 export interface BulkRequest {
   action: BulkAction;
@@ -202,4 +221,22 @@ async function changeSelected(
       }),
     ),
   };
+}
+
+/** `large`: nothing was done; it is for a run, which asks again. */
+export type BatchRetryAnswer = BatchRetryResult | { outcome: 'large' };
+
+/** Whether a batch has more discarded jobs than one transaction takes, and there is a place to keep a run in. */
+export async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
+  if (!ctx.bulkRuns) return false;
+  const count = await ctx.db.read(
+    (tx) => countDiscarded(tx, ctx.gj, batchId, MAX_JOBS_PER_TRANSACTION + 1),
+    { byIndexOnly: true },
+  );
+  return count > MAX_JOBS_PER_TRANSACTION;
+}
+
+/** Batch retry at once, unless the batch is large. */
+export async function retryBatchUnlessLarge(ctx: Ctx, batchId: string): Promise<BatchRetryAnswer> {
+  return (await isLargeRetry(ctx, batchId)) ? { outcome: 'large' } : retryBatch(ctx, batchId);
 }

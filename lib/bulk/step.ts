@@ -1,15 +1,15 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
-import { countOutcomes } from '../audit/audit';
+import { countOutcomes } from '../audit/recorder';
 import { type Ctx, transaction } from '../ctx';
-import type { Tx } from '../db/types';
+import type { Tx } from '../db/database';
 import { actOnJobs } from '../good-job/actions';
-import { completeBatchRetry } from '../good-job/batch-retry';
-import { lockBatches } from '../good-job/claim';
+import { completeBatchRetry } from '../good-job/batches';
+import { lockBatches } from '../good-job/locks';
 import type { Outcome } from '../good-job/outcomes';
 import type { GoodJob } from '../good-job/tables';
 import { type Place, collectWindow } from './collect';
-import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './run-rows';
+import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './runs';
 import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedOf } from './types';
 
 /*

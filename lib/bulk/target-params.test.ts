@@ -3,7 +3,7 @@ import { insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { previewBulk } from './preview';
 import { requireBulk, startBulk } from './start';
-import { targetParams } from './target-params';
+import { targetParams } from './target';
 import type { BulkTarget } from './types';
 
 const BAD = [

@@ -1,7 +1,7 @@
-import type { Permission } from '../auth/permissions';
-import type { ErrorCode } from '../errors';
+import type { Permission } from '../auth/roles';
+import type { ErrorCode } from '../core/errors';
 import type { JobAction } from '../good-job/actions';
-import type { CutOff } from '../good-job/cut-off';
+import type { CutOff } from '../good-job/row-snapshot';
 import type { Outcome, RefusalCode } from '../good-job/outcomes';
 import type { JobState } from '../good-job/states';
 
@@ -136,4 +136,10 @@ export const SAMPLES_KEPT = 200;
 
 export function processedOf(counts: OutcomeCounts): number {
   return Object.values(counts).reduce((sum, n) => sum + n, 0);
+}
+
+/** What was typed as a number, separators and full-width digits included; null: it is none. */
+export function readNumber(text: string): number | null {
+  const digits = text.normalize('NFKC').replaceAll(/[\s,.’']/g, '');
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : null;
 }

@@ -1,5 +1,50 @@
-import type { TextBudget } from './text-budget';
-import { yieldToEventLoop } from './text-budget';
+import { performance } from 'node:perf_hooks';
+
+/** How long one request may hold the event loop before it lets others run, in milliseconds. */
+const TURN_MS = 10;
+/** A text of this size is always read: rows are bounded by their number, and a slow machine must not hide them. */
+const FREE_BYTES = 4_096;
+
+/** Ends the current turn of the event loop, so that other requests are answered. */
+export const yieldToEventLoop = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+/**
+ * Bounds the work that one request does on job text in JavaScript: bytes that are parsed or redacted, and
+ * milliseconds. A text that no longer fits is not read, and the page says so.
+ */
+export class TextBudget {
+  private spentBytes = 0;
+  private readonly startedAt = performance.now();
+  private turnStartedAt = performance.now();
+
+  constructor(private readonly limits: { maxBytes: number; maxMs: number }) {}
+
+  /** Reserves `bytes`; false if they no longer fit, or if the time is used up. Up to 4 kB are free. */
+  spend(bytes: number): boolean {
+    if (bytes <= FREE_BYTES) return true;
+    if (this.exhausted || this.spentBytes + bytes > this.limits.maxBytes) return false;
+    this.spentBytes += bytes;
+    return true;
+  }
+
+  get exhausted(): boolean {
+    return performance.now() - this.startedAt > this.limits.maxMs;
+  }
+
+  get remainingBytes(): number {
+    return this.exhausted ? 0 : Math.max(0, this.limits.maxBytes - this.spentBytes);
+  }
+
+  /** Yields to the event loop if this request has held it for longer than its turn. Call it between rows. */
+  async yieldIfDue(): Promise<void> {
+    if (performance.now() - this.turnStartedAt < TURN_MS) return;
+    await yieldToEventLoop();
+    this.turnStartedAt = performance.now();
+  }
+}
 
 /**
  * Work that pauses after a bounded part of it. `runToEnd` does it at once, `runInSteps` lets the event loop answer

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TextBudget } from './text-budget';
+import { TextBudget } from './steps';
 
 it('refuses bytes beyond the limit and keeps the rest spendable', () => {
   const budget = new TextBudget({ maxBytes: 100_000, maxMs: 60_000 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { timestampMs } from './timestamp-ms';
+import { timestampMs } from './text';
 
 it.each([
   ['2026-11-20T10:00:00.000000Z', Date.UTC(2026, 10, 20, 10)],

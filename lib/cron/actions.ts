@@ -1,10 +1,16 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
-import { nameText } from '../input';
-import { isFilterText } from '../text';
-import { configuredCron } from './configured';
+import {
+  type ActionResult,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../http/server-action';
+import { nameText } from '../core/search-params';
+import { isFilterText } from '../core/text';
+import { configuredCron } from './overdue';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
 
 const input = z.strictObject({

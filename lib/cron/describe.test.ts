@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describeSchedule } from './describe';
-import { parseCron } from './fugit-cron';
+import { parseCron } from './fugit/cron-expression';
 
 function words(cron: string) {
   const parsed = parseCron(cron);

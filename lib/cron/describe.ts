@@ -1,4 +1,4 @@
-import type { CronFields } from './fugit-cron';
+import type { CronFields } from './fugit/cron-expression';
 
 /** What common schedules are called; each kind is a message `cron.words.<kind>`. Times are `HH:MM`, weekdays 0 (Sunday) to 6. */
 export type Words =

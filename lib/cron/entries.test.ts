@@ -15,7 +15,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../ctx';
 import { parseCronFile } from './cron-file';
 import { overdueSince } from './overdue';
-import { type ReadSchedule, readSchedule } from './schedule';
+import { type ReadSchedule, readSchedule } from './fugit/occurrences';
 import type { CronRow } from './types';
 
 /* CRON_FILE is read by the process' environment: set before the modules that read it. */

@@ -1,16 +1,20 @@
 import 'server-only';
 import type { Ctx } from '../ctx';
-import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
-import { redactName } from '../redaction';
-import { redaction } from '../redaction/redaction';
-import { redactNames } from '../redact-names';
+import { type Json, object, scalar } from '../core/json';
+import { parseJson, prettyJson } from '../core/json-text';
+import { redactName, redaction } from '../redaction/redaction';
+import { redactNames } from '../redaction/names';
 import type { FileEntry } from './cron-file';
-import { type Configured, configuredCron } from './configured';
+import { type Configured, type CronWatch, configuredCron, overdueSince } from './overdue';
 import { describeSchedule } from './describe';
-import { type CronWatch, overdueSince } from './overdue';
 import { type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
-import { nextRun, nextRuns } from './runs';
-import { type ReadSchedule, type Unreadable, readSchedule } from './schedule';
+import {
+  type ReadSchedule,
+  type Unreadable,
+  nextRun,
+  nextRuns,
+  readSchedule,
+} from './fugit/occurrences';
 import {
   type CronDetail,
   type CronPage,

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { type Ctx, type WriteTx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import { type CronEnqueued, enqueueCron } from '../good-job/cron-enqueue';
 import { type SettingRefusal, SettingRefused, switchCronKey } from '../good-job/settings';
 import type { CronFile } from './cron-file';

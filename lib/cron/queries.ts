@@ -1,9 +1,8 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import { timestampMs } from '../core/timestamp-ms';
-import { listedName } from '../db/name-limit';
-import { isLargeJson } from '../db/text-limit';
-import type { Tx } from '../db/types';
+import { timestampMs } from '../core/text';
+import { isLargeJson, listedName } from '../db/text-limit';
+import type { Tx } from '../db/database';
 import { isProcessAlive } from '../good-job/locks';
 import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';

@@ -1,7 +1,8 @@
 import type { JobState } from '../good-job/states';
 import type { EntryProblem } from './cron-file';
 import type { Words } from './describe';
-import type { Unreadable } from './schedule';
+import type { Unreadable } from './fugit/occurrences';
+import { isFilterText } from '../core/text';
 
 /** A run of a cron key; `at` is its `cron_at`, or when it was created where it has none. */
 export interface CronRun {
@@ -77,3 +78,13 @@ export interface CronDetail {
 
 export const RUNS_SHOWN = 30;
 export const NEXT_RUNS = 5;
+
+/** The cron key in a path, which Next hands over as it is written; null for what can be none. */
+export function keyOfSegment(segment: string): string | null {
+  try {
+    const key = decodeURIComponent(segment);
+    return key !== '' && isFilterText(key) ? key : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { parseTextArray } from './array-parser';
+import { parseTextArray } from './connection';
 
 const parserOfPg: (text: string) => unknown = pg.types.getTypeParser(1009 as number);
 

@@ -9,7 +9,7 @@ import sql from 'sql-template-tag';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { testBinaries } from '../../test/harness/test-server';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import { connectionConfig, tlsFailureReason } from './connection';
 import { openDatabase } from './database';
 

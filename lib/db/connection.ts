@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import { readConnectionSettings } from './connection-settings';
-import { codeOf } from './error-code';
+import { codeOf } from './errors';
 
 /** As long as the pool waits for a connection. */
 const TRIAL_TIMEOUT_MS = 5_000;
@@ -117,3 +117,112 @@ function isAboutEncryption(error: unknown, tried: pg.PoolConfig): boolean {
     reason === 'other' && typeof tried.ssl === 'object' && tried.ssl.rejectUnauthorized === false
   );
 }
+
+/** An array of Postgres; one of several dimensions holds arrays. */
+export type TextArray = (string | null | TextArray)[];
+
+/** Ends an element without quotes. */
+const DELIMITER = /[,}]/g;
+/** Ends a part of an element inside quotes. */
+const QUOTE_OR_BACKSLASH = /["\\]/g;
+
+/**
+ * An array as Postgres prints it (`array_out`): `{a,"b c",NULL}`, also with bounds (`[0:1]={a,b}`). Each element is a
+ * slice of the text, so the time is linear in the text whatever it holds; the parser of `pg` copies it character by
+ * character. Throws Error for a text that Postgres does not print.
+ */
+export function parseTextArray(text: string): TextArray {
+  const root: TextArray = [];
+  const open: TextArray[] = [];
+  let at = text.startsWith('[') ? text.indexOf('=') + 1 : 0;
+  while (at < text.length) {
+    const char = text[at];
+    const current = open[open.length - 1];
+    if (char === '{') {
+      const array = current ? [] : root;
+      current?.push(array);
+      open.push(array);
+      at += 1;
+    } else if (!current) break;
+    else if (char === '}') {
+      open.pop();
+      at += 1;
+    } else if (char === ',') at += 1;
+    else if (char === '"') {
+      const { value, end } = quotedAt(text, at + 1);
+      current.push(value);
+      at = end;
+    } else {
+      const end = indexOfNext(DELIMITER, text, at);
+      const value = text.slice(at, end);
+      current.push(value === 'NULL' ? null : value);
+      at = end;
+    }
+  }
+  if (open.length > 0 || at !== text.length || at === 0)
+    throw new Error('The text is no array of Postgres.');
+  return root;
+}
+
+/** The element that begins behind a quote, and the offset behind its closing quote. */
+function quotedAt(text: string, from: number): { value: string; end: number } {
+  let value = '';
+  let copied = from;
+  for (let at = from; ;) {
+    const next = indexOfNext(QUOTE_OR_BACKSLASH, text, at);
+    value += text.slice(copied, next);
+    if (text[next] !== '\\') return { value, end: next + 1 };
+    // The character behind a backslash is itself.
+    copied = next + 1;
+    at = next + 2;
+  }
+}
+
+/** The offset of the first match from here on; the length of the text where there is none. */
+function indexOfNext(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.exec(text)?.index ?? text.length;
+}
+
+const OID = {
+  bool: 16,
+  int2: 21,
+  int4: 23,
+  float8: 701,
+  timestamp: 1114,
+  timestamptz: 1184,
+  textArray: 1009,
+  uuidArray: 2951,
+} as const;
+
+/**
+ * A timestamp as Postgres prints it (UTC session, ISO DateStyle) to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, whether the
+ * column is `timestamp` or `timestamptz`. A JavaScript Date would lose the microseconds and break keyset paging.
+ * `infinity` and years before Christ stay as Postgres prints them.
+ */
+export function parseTimestamp(text: string): string {
+  const match = /^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/.exec(text);
+  return match ? `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z` : text;
+}
+
+/** Rows leave Postgres JSON-safe: small numbers, booleans and arrays as such, everything else as Postgres' own text. */
+export const typeParsers: pg.CustomTypesConfig = {
+  getTypeParser(oid: number) {
+    switch (oid) {
+      case OID.bool:
+        return (text: string) => text === 't';
+      case OID.int2:
+      case OID.int4:
+      case OID.float8:
+        return Number;
+      case OID.timestamp:
+      case OID.timestamptz:
+        return parseTimestamp;
+      case OID.textArray:
+      case OID.uuidArray:
+        return parseTextArray;
+      default:
+        return (text: string) => text;
+    }
+  },
+};

@@ -1,6 +1,6 @@
-import pg from 'pg';
 import type { Sql } from 'sql-template-tag';
-import { ConsoleError } from '../errors';
+import pg from 'pg';
+import { ConsoleError } from '../core/errors';
 import {
   isClientTimeout,
   isConnectionLoss,
@@ -8,9 +8,15 @@ import {
   isIdleTimeout,
   toConsoleError,
 } from './errors';
-import { connectionConfig, tlsFailureReason } from './connection';
-import { typeParsers } from './types-parser';
-import type { Tx } from './types';
+import { connectionConfig, tlsFailureReason, typeParsers } from './connection';
+
+/**
+ * Runs one statement inside a transaction that is already open. Rows are JSON-safe: timestamps are ISO 8601 UTC
+ * text with microseconds, jsonb and bigint are text, smallint/integer are numbers, arrays of text are arrays.
+ */
+export interface Tx {
+  query<Row>(statement: Sql): Promise<Row[]>;
+}
 
 export interface ReadOptions {
   /** Statement timeout, ms. */

@@ -1,7 +1,7 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { nullOnTimeout } from './null-on-timeout';
+import { nullOnTimeout } from './errors';
 
 let gj: TestConsole;
 beforeAll(async () => {

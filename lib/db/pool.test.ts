@@ -2,8 +2,7 @@ import sql from 'sql-template-tag';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Database, openDatabase } from './database';
-import type { Tx } from './types';
+import { type Database, type Tx, openDatabase } from './database';
 
 let console_: TestConsole;
 let db: Database;

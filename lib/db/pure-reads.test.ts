@@ -9,9 +9,9 @@ import {
   insertProcess,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { findAttention } from '../attention/find';
+import { findAttention } from '../attention/queries';
 import { listBatches } from '../batches/queries';
-import { parseBatchFilter } from '../batches/filters';
+import { parseBatchFilter } from '../batches/types';
 import { expireAfterWrite } from '../core/process-cache';
 import { listCronEntries } from '../cron/entries';
 import type { Ctx } from '../ctx';
@@ -19,15 +19,14 @@ import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
 import { listBatchJobs } from '../jobs/batch-jobs';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { countQueues } from '../metrics/job-numbers';
 import { readNavigationCounts } from '../navigation/counts';
 import { listPauses } from '../pauses/queries';
-import { parseProcessFilter } from '../processes/filters';
-import { listProcesses } from '../processes/queries';
+import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
-import { redactNames } from '../redact-names';
+import { redactNames } from '../redaction/names';
 
 /* A read runs its callback again after a lost connection: what it pushed into an array outside would be there twice. */
 

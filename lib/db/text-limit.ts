@@ -1,4 +1,5 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
+import type { Cursor } from '../core/search-params';
 
 /*
  * Every text that reaches JavaScript has a size that SQL decided. `pg_column_size` is the stored, compressed size, so it
@@ -104,3 +105,61 @@ export function isLargeText(text: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
 export function limitedText(text: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
   return sql`left(${text}, ${maxBytes}::int)`;
 }
+
+export interface Order {
+  /** The sort key; `id` breaks its ties in the same direction. */
+  key: Sql;
+  direction: 'asc' | 'desc';
+  /** The type of `id`; default: uuid. */
+  id?: 'uuid' | 'bigint';
+}
+
+/** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
+export function orderBy(order: Order, cursor: Cursor | null): Sql {
+  const descending = (order.direction === 'desc') !== (cursor?.direction === 'before');
+  return descending
+    ? sql`ORDER BY ${order.key} DESC, j.id DESC`
+    : sql`ORDER BY ${order.key} ASC, j.id ASC`;
+}
+
+/**
+ * The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone
+ * bound the scan.
+ */
+export function beyond(order: Order, cursor: Cursor): Sql {
+  const id = sql`${cursor.id}::${raw(order.id ?? 'uuid')}`;
+  const forwards = (order.direction === 'asc') === (cursor.direction === 'after');
+  return forwards
+    ? sql`${order.key} >= ${cursor.at} AND (${order.key}, j.id) > (${cursor.at}, ${id})`
+    : sql`${order.key} <= ${cursor.at} AND (${order.key}, j.id) < (${cursor.at}, ${id})`;
+}
+
+/** Whether a timestamp is in the years 1 to 9999: the difference of any two fits an interval. */
+export function isMeasurable(at: Sql): Sql {
+  return sql`${at} BETWEEN '0001-01-01 00:00:00' AND '9999-12-31 00:00:00'`;
+}
+
+/**
+ * Seconds from one timestamp to another; NULL where one is infinite or outside of the years 1 to 9999, where Postgres
+ * may raise 22008 instead of a difference. Both expressions are evaluated several times.
+ */
+export function secondsBetween(from: Sql, to: Sql): Sql {
+  return sql`CASE WHEN ${isMeasurable(from)} AND ${isMeasurable(to)} THEN extract(epoch FROM ${to} - ${from})::float8 END`;
+}
+
+/** Seconds of an interval; NULL where it is infinite, which it can be as of PostgreSQL 17. */
+export function finiteSeconds(interval: Sql): Sql {
+  return sql`CASE WHEN isfinite(${interval}) THEN extract(epoch FROM ${interval})::float8 END`;
+}
+
+/*
+ * Names of queues, classes, cron keys and labels. Any application may store megabytes in them; a longer name is left
+ * out of the pages that gather jobs by name, and these pages say that there is more.
+ */
+
+/** Bytes of the longest name that pages list. */
+export const MAX_NAME_BYTES = 1_000;
+
+/** The name, or NULL where it is too long to be listed. */
+export const listedName = (name: Sql): Sql =>
+  sql`CASE WHEN octet_length(${name}) <= ${MAX_NAME_BYTES}::int THEN ${name} END`;

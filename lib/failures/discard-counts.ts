@@ -1,15 +1,20 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
+import type { Tx } from '../db/database';
+import { ConsoleError } from '../core/errors';
 import { isInState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { redactError } from '../redaction';
-import { newPageBudget, redactJobErrors, unreadJob } from '../redaction/row-secrets';
-import { cut } from '../text';
-import type { FailureFilter } from './filters';
-import { type DiscardCount, type DiscardCounts, FAILURE_RANGES, RANGE_NAMES } from './types';
+import { redactError } from '../redaction/redaction';
+import { newPageBudget, redactJobErrors, unreadJob } from '../redaction/row-texts';
+import { cut } from '../core/text';
+import {
+  type DiscardCount,
+  type DiscardCounts,
+  FAILURE_RANGES,
+  type FailureFilter,
+  RANGE_NAMES,
+} from './filters';
 
 /** Discarded jobs that are counted by name at most: 30 ms for each 10,000. */
 const COUNTED = 60_000;

@@ -4,15 +4,20 @@ import { TestConsole } from '../../test/harness/test-console';
 import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { previewBulk } from '../bulk/preview';
 import { targetJobs } from '../bulk/target';
-import { FailureReader } from '../good-job/failure-key';
-import { isLibraryFrame } from '../good-job/frames';
-import { listJobs } from '../jobs/job-list';
+import { FailureReader } from './fingerprints';
+import { isLibraryFrame } from '../good-job/payload';
+import { listJobs } from '../jobs/list';
 import { parseJobFilter } from '../jobs/filters';
-import { concealing } from '../redaction';
-import { failureParams, parseFailureFilter } from './filters';
+import { concealing } from '../redaction/redaction';
+import {
+  FAILURE_RANGES,
+  type FailurePage,
+  RANGE_NAMES,
+  failureParams,
+  parseFailureFilter,
+} from './filters';
 import { countDiscarded } from './discard-counts';
 import { listFailures } from './queries';
-import { FAILURE_RANGES, type FailurePage, RANGE_NAMES } from './types';
 
 let console_: TestConsole;
 

@@ -1,6 +1,96 @@
-import type { NotUnderstood, Params } from '../filter-params';
-import { cut, isFilterText } from '../text';
-import { type FailureRange, GROUPINGS, type Grouping, RANGE_NAMES } from './types';
+import type { FailureRow } from './groups';
+import type { NotUnderstood, Params } from '../core/search-params';
+import { cut, isFilterText } from '../core/text';
+
+/** How far back failures are counted: GoodJob's own columns, by the names of its `finished_since`, in seconds. */
+export const FAILURE_RANGES = {
+  '1_hour_ago': 3_600,
+  '3_hours_ago': 10_800,
+  '24_hours_ago': 86_400,
+  '3_days_ago': 259_200,
+  '7_days_ago': 604_800,
+} as const;
+export type FailureRange = keyof typeof FAILURE_RANGES;
+export const RANGE_NAMES = Object.keys(FAILURE_RANGES) as FailureRange[];
+
+/** By what failures are grouped; `class` and `exception` are the tables of GoodJob's own page. */
+export const GROUPINGS = ['failure', 'class', 'exception'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+/** Bars of a sparkline: its range in so many parts. */
+export const SPARK_BARS = 24;
+
+export interface FailureSample extends Pick<FailureRow, 'id' | 'state' | 'at'> {
+  /** Redacted and cut; null for all but the newest sample of a group. */
+  error: string | null;
+}
+
+/** Jobs that failed in one way: of one class, with one normal form of the error and one top frame of the app. */
+export interface FailureGroup {
+  fingerprint: string;
+  jobClass: string | null;
+  /** Normal form. */
+  error: string;
+  /** Top frame of the app, of the newest failure; null: it has none. */
+  frame: string | null;
+  queues: string[];
+  /** Failures in the chosen period, by state. */
+  discarded: number;
+  retried: number;
+  /** Failures by RANGE_NAMES. */
+  counts: number[];
+  /** Failures in the chosen range's bars, oldest first. */
+  spark: number[];
+  /** Failures in the period of the same length before the chosen one; null: not all of that was looked at. */
+  before: number | null;
+  /** Of those that were looked at. ISO 8601 UTC. */
+  firstSeen: string;
+  lastSeen: string;
+  /** The newest first. */
+  samples: FailureSample[];
+  /** The newest job's error or payload is too large to be read, so the error is hidden. */
+  tooLarge: boolean;
+}
+
+export interface FailurePage {
+  /** The database's time. ISO 8601 UTC. */
+  now: string;
+  groups: FailureGroup[];
+  /** There are more groups than these. */
+  more: number;
+  /** Failures looked at. */
+  looked: number;
+  /** Those of them in the chosen period. */
+  inPeriod: number;
+  /** Failures from here on are all in it: the window's beginning, or where the time was up. */
+  since: string;
+  /** The time was up before the window's beginning. */
+  cut: boolean;
+  /** Of those that wait to be tried again, only those due up to here were looked at; null: all. */
+  until: string | null;
+}
+
+/** A row of GoodJob's tables: discarded jobs of one class, or with one exception. */
+export interface DiscardCount {
+  name: string | null;
+  all: number;
+  /** By RANGE_NAMES. */
+  counts: number[];
+  /** Where an exception's name is the whole error. */
+  bare: boolean;
+  /** It is longer than it is shown, or something of it is hidden. */
+  cut: boolean;
+  /** The error or the payload of its jobs is too large to be read, so the name is hidden. */
+  tooLarge: boolean;
+}
+
+export interface DiscardCounts {
+  rows: DiscardCount[];
+  total: DiscardCount;
+  /** Null: all discarded jobs are counted. Else those that were discarded since then. ISO 8601 UTC. */
+  since: string | null;
+  now: string;
+}
 
 export interface FailureFilter {
   by: Grouping;

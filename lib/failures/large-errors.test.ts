@@ -4,7 +4,7 @@ import { DISCARDED, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { groupQuery } from '../../components/failures/failure-links';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { HIDDEN } from '../redaction/redaction';
 import { countDiscarded } from './discard-counts';
 import { parseFailureFilter } from './filters';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { discardedFailures } from '../good-job/failure-rows';
+import { discardedFailures } from './groups';
 
 let testConsole: TestConsole;
 beforeAll(async () => {

@@ -1,26 +1,26 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { TextBudget } from '../core/text-budget';
+import { TextBudget } from '../core/steps';
 import type { Ctx } from '../ctx';
-import { nullOnTimeout } from '../db/null-on-timeout';
-import type { Tx } from '../db/types';
-import { GROUP_LOOKED_AT } from '../good-job/failure-group';
+import { nullOnTimeout } from '../db/errors';
+import type { Tx } from '../db/database';
+import { GROUP_LOOKED_AT } from './fingerprints';
 import {
   type FailurePlace,
   type FailureRow,
   type FailureWindow,
+  Groups,
   type RetriedFailure,
   afterRetried,
+  byFrequency,
   discardedFailures,
+  redactSamples,
   retriedFailures,
   waitingUntil,
-} from '../good-job/failure-rows';
+} from './groups';
 import type { GoodJob } from '../good-job/tables';
-import { newPageBudget } from '../redaction/row-secrets';
-import type { FailureFilter } from './filters';
-import { Groups, byFrequency } from './groups';
-import { redactSamples } from './samples';
-import { FAILURE_RANGES, type FailurePage } from './types';
+import { newPageBudget } from '../redaction/row-texts';
+import { FAILURE_RANGES, type FailureFilter, type FailurePage } from './filters';
 
 /** What a page takes for looking at failures, ms; and when somebody asks for more. */
 const BUDGET_MS = 110;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { DISCARDED, insertBatch, insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
-import { getActionWarnings } from '../jobs/warnings';
+import { getActionWarnings } from '../jobs/detail';
 import { changeJobs } from '../jobs/mutations';
 
 let console_: TestConsole;

@@ -10,7 +10,7 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
-import { MAX_JOBS_PER_TRANSACTION } from './claim';
+import { MAX_JOBS_PER_TRANSACTION } from './locks';
 
 let gj: TestConsole;
 beforeAll(async () => {

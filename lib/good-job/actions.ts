@@ -1,5 +1,5 @@
 import sql, { empty, type Sql } from 'sql-template-tag';
-import type { Tx } from '../db/types';
+import type { Tx } from '../db/database';
 import {
   type ClaimedJob,
   type Patience,
@@ -8,13 +8,12 @@ import {
   claimJobsByForce,
   lockBatches,
   lockBatchesOrSkip,
-} from './claim';
-import { clock } from './clock';
-import { continueBatches } from './completion';
-import type { CutOff } from './cut-off';
+} from './locks';
+import { clock, decompressed, priorityOfParams, queueOfParams, retriedParams } from './payload';
+import { continueBatches } from './batches';
+import type { CutOff } from './row-snapshot';
 import { notifiedQueue, notify } from './notify';
 import { type Outcome, Refusal } from './outcomes';
-import { decompressed, priorityOfParams, queueOfParams, retriedParams } from './params';
 import type { GoodJob } from './tables';
 
 /*

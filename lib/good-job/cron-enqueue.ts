@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import sql, { raw } from 'sql-template-tag';
-import type { Tx } from '../db/types';
-import { blankText } from './blank';
+import type { Tx } from '../db/database';
+import { blankText } from '../core/text';
 import { type StoredDefaults, defaultsOf, storedDefaults } from './callbacks';
-import { clock, payloadTime } from './clock';
+import {
+  clock,
+  decompressed,
+  paramsProblem,
+  payloadTime,
+  priorityOfParams,
+  queueOfParams,
+} from './payload';
 import { notifiedQueue, notify } from './notify';
 import type { RefusalCode } from './outcomes';
-import { decompressed, paramsProblem, priorityOfParams, queueOfParams } from './params';
 import type { GoodJob } from './tables';
 
 /** What a cron entry's configuration says of the job that it enqueues; null: it does not say. */

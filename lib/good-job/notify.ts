@@ -1,6 +1,6 @@
 import sql, { type Sql } from 'sql-template-tag';
-import type { Tx } from '../db/types';
-import { notificationTime } from './clock';
+import type { Tx } from '../db/database';
+import { notificationTime } from './payload';
 
 /** PostgreSQL refuses a notification of 8,000 bytes or more. */
 const MAX_PAYLOAD_BYTES = 7_999;

@@ -1,4 +1,4 @@
-import { type Pool, parsePools } from './queue-strings';
+import { type Pool, parsePools } from './processes';
 
 /*
  * What a worker tells of itself (`good_job_processes.state`, GoodJob::Process.process_state). Another release may leave

@@ -1,8 +1,9 @@
 import sql, { join, raw, type Sql } from 'sql-template-tag';
 import { isLargeJson, maxStoredBytes } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { type Json, object, parseJsonInSteps, scalar } from './json';
-import { decodeActiveJob } from './active-job-values';
+import type { Tx } from '../db/database';
+import { type Json, object, scalar } from '../core/json';
+import { parseJsonInSteps } from '../core/json-text';
+import { decodeActiveJob } from './payload';
 import { type GoodJob, quoteIdentifier } from './tables';
 import type { Column, TableName } from './schema';
 

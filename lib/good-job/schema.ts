@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import sql from 'sql-template-tag';
-import type { Tx } from '../db/types';
+import type { Tx } from '../db/database';
 
 export const TABLES = [
   'good_jobs',

@@ -6,14 +6,13 @@ import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgre
 import { RUNNING, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { caughtUp, startStandby } from '../../test/harness/standby';
 import { testServerOptions } from '../../test/harness/test-server';
-import { findAttention } from '../attention/find';
+import { findAttention } from '../attention/queries';
 import { type Ctx, contextFor } from '../ctx';
 import { type Database, openDatabase } from '../db/database';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { readNavigationCounts } from '../navigation/counts';
-import { parseProcessFilter } from '../processes/filters';
-import { listProcesses } from '../processes/queries';
+import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
 import { detectSchema } from './schema';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseLocale, isTimeZone } from './locales';
-import { utcToZoned, zonedToUtc } from './zoned-time';
+import { chooseLocale, isTimeZone, utcToZoned, zonedToUtc } from '../core/locale';
 
 describe('chooseLocale', () => {
   const choose = (query: string | null, cookie?: string, acceptLanguage?: string) =>

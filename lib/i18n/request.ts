@@ -1,7 +1,7 @@
 import { headers } from 'next/headers';
 import { getRequestConfig } from 'next-intl/server';
-import { env } from '../env';
-import { PREFERENCES, isLocale, isTimeZone } from './locales';
+import { env } from '../config/environment';
+import { PREFERENCES, isLocale, isTimeZone } from '../core/locale';
 
 /** The server's front door has decided on the locale and the time zone already; see server/front-door.ts. */
 export default getRequestConfig(async () => {

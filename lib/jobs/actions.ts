@@ -1,14 +1,21 @@
 'use server';
 
-import { getTimeZone } from 'next-intl/server';
+import { getTimeZone, getTranslations } from 'next-intl/server';
 import { z } from 'zod';
-import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
+import {
+  type ActionResult,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../http/server-action';
 import { JOB_ACTIONS } from '../good-job/actions';
 import type { Outcome } from '../good-job/outcomes';
-import { isPastMinute, zonedToUtc } from '../i18n/zoned-time';
-import { timestampText, uuidText } from '../input';
-import { isUuid } from '../text';
+import { isPastMinute, zonedToUtc } from '../core/locale';
+import { textUpTo, timestampText, uuidText } from '../core/search-params';
+import { isUuid } from '../core/text';
 import { changeJobs } from './mutations';
+import { reveal } from './raw';
 
 const input = z.strictObject({
   action: z.enum(JOB_ACTIONS),
@@ -60,4 +67,40 @@ export async function submitJobAction(sent: FormData): Promise<string> {
   const { outcome } = result.value;
   const isGone = outcome === 'missing' || (outcome === 'done' && action === 'destroy');
   return navigateTo(pageOf(outcome === 'refused' ? result.value.code : outcome, isGone));
+}
+
+const revealInput = z.strictObject({
+  jobId: uuidText,
+  executionId: z
+    .literal('')
+    .transform(() => null)
+    .or(uuidText),
+});
+
+const stateText = textUpTo(1_000_000);
+const before = z
+  .union([z.strictObject({ text: stateText }), z.strictObject({ problem: stateText })])
+  .nullable();
+
+/** The revealed JSON, or a sentence why there is none. It is in this answer alone: in no address, no cache and no log. */
+export type Revealed = { text: string } | { problem: string };
+
+/** For the form, with and without JavaScript. */
+export async function revealAction(given: Revealed | null, sent: FormData): Promise<Revealed> {
+  const form = readForm(sent, ['job', 'execution', 'reason']);
+  const isReadable = form !== null && before.safeParse(given).success;
+  const result = await runAction(
+    revealInput,
+    isReadable && {
+      jobId: form.get('job'),
+      executionId: form.get('execution') ?? '',
+      reason: form.get('reason') ?? '',
+    },
+    reveal,
+    'reveal',
+  );
+  if (result.ok && result.value && 'text' in result.value) return result.value;
+  const t = await getTranslations();
+  if (result.ok && result.value) return { problem: (await getTranslations('reveal'))('tooLarge') };
+  return { problem: result.ok ? t('reveal.missing') : t(`errors.${result.error}`) };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { chartJobs } from './chart';
-import { readChartRequest } from './chart-types';
+import { readChartRequest } from './types';
 
 let console_: TestConsole;
 const NOW = Date.parse('2026-11-20T10:00:30Z');

@@ -1,11 +1,11 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
+import type { Tx } from '../db/database';
+import { ConsoleError } from '../core/errors';
 import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
-import { redactNames } from '../redact-names';
+import { redactNames } from '../redaction/names';
 import {
   CHART_RANGES,
   CHART_SERIES,
@@ -13,10 +13,10 @@ import {
   type ChartRequest,
   type ChartSeries,
   isCreatedBound,
-} from './chart-types';
+} from './types';
 import { type JobFilter, isUnderstood } from './filters';
 import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './settle';
+import { settle } from './resolve-filter';
 
 const LIMITS = {
   /** The planner's price up to which every job in the range is counted: about 100 ms. */

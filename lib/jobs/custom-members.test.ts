@@ -10,15 +10,15 @@ import {
 import { TestConsole } from '../../test/harness/test-console';
 import { HIDDEN } from '../redaction/redaction';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
+import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from './completion';
+import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { getRawExecution, getRawJob } from './raw';
 
 /* Members of a payload beside `arguments`, which the application's own `serialize` writes. */

@@ -2,26 +2,29 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import { decodeActiveJobInSteps } from '../good-job/active-job-values';
-import { prettyJsonInSteps } from '../good-job/json';
+import { decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
+import { prettyJsonInSteps } from '../core/json-text';
 import { isHeld } from '../good-job/locks';
 import type { GoodJob } from '../good-job/tables';
 import { judge } from '../good-job/actions';
-import { paramsProblem } from '../good-job/params';
-import { isBlank } from '../good-job/blank';
+import { cut, inUtc, instantMs, isBlank, isTimestamp } from '../core/text';
 import { HIDDEN } from '../redaction/redaction';
-import { cut, inUtc, isTimestamp } from '../text';
-import { enqueuedAtOf, executionNumber, smallParams } from './execution-params';
+import { enqueuedAtOf, executionNumber, smallParams } from './executions';
 import {
   ERROR_SHOWN,
+  type RedactedTexts,
+  type StoredTexts,
   newFullTextBudget,
   newJobBudget,
   redactTexts,
   storedTextColumns,
-} from './job-texts';
-import { type ReadJobRow, jobRowColumns, listedFacts } from './list';
-import type { RedactedTexts, StoredTexts } from './job-texts';
-import type { JobDetail } from './types';
+} from './texts';
+import { type ReadJobRow, jobRowColumns, listedFacts } from './rows';
+import type { ExecutionRow, JobDetail } from './types';
+import { AUDIT_EVENTS } from '../audit/recorder';
+import { isPaused } from '../good-job/settings';
+import { stateOf } from '../good-job/states';
+import { type ActionWarnings, actionWarnings } from '../good-job/callbacks';
 
 /** Characters shown at first; the page offers the rest. */
 const ARGUMENTS_SHOWN = 8_000;
@@ -179,4 +182,112 @@ function isRetryable({ id, finished, errorPresent, paramsProblem: problem }: Det
     paramsProblem: problem,
   });
   return denied === null;
+}
+
+/** A version of what the page of a job shows. */
+export interface JobVersion {
+  version: string;
+}
+
+/**
+ * Changes whenever the page of a job does: with its row, its last execution, its history, its worker, its pause, and
+ * with the time where its state depends on that. Null: the job does not exist.
+ */
+export async function getJobVersion(ctx: Ctx, id: string): Promise<JobVersion | null> {
+  const { gj } = ctx;
+  const history = ctx.consoleSchema
+    ? sql`(SELECT max(a.created_at) FROM ${AUDIT_EVENTS} a WHERE a.target_ids @> ARRAY[${id}]::uuid[])`
+    : sql`NULL`;
+  const [row] = await ctx.db.read((tx) =>
+    tx.query<JobVersion>(sql`
+      SELECT md5(jsonb_build_array(
+               j.xmin::text, ${stateOf}, ${isHeld(gj)}, ${isPaused(gj)},
+               (SELECT p.updated_at FROM ${gj.processes} p WHERE p.id = j.locked_by_id),
+               (SELECT jsonb_build_array(e.id, e.xmin::text) FROM ${gj.executions} e
+                 WHERE e.active_job_id = j.id ORDER BY e.created_at DESC, e.id DESC LIMIT 1),
+               ${history})::text) AS version
+        FROM ${gj.jobs} j WHERE j.id = ${id}`),
+  );
+  return row ?? null;
+}
+
+/** What is known before an action on a job to keep it from its effect. */
+export async function getActionWarnings(ctx: Ctx, id: string): Promise<ActionWarnings> {
+  return ctx.db.read((tx) => actionWarnings(tx, ctx.gj, id));
+}
+
+/** A step in a job's life, oldest first. `seconds`: how long it lasted. Times are ISO 8601 UTC. */
+export type Step =
+  /** Attempts that are on other pages of the list. */
+  | { kind: 'earlier_attempts' | 'later_attempts' }
+  | { kind: 'enqueued' | 'retried_by_hand' | 'due'; at: string }
+  | { kind: 'waited' | 'backoff'; at: string; seconds: number }
+  | {
+      kind: 'attempt';
+      at: string;
+      number: number | null;
+      state: ExecutionRow['state'];
+      seconds: number | null;
+    }
+  | { kind: 'finished'; at: string; state: 'succeeded' | 'discarded' };
+
+/** GoodJob enqueues a retry of its own as the attempt ends; later than this it was somebody's hand. Seconds. */
+const OWN_RETRY = 5;
+/** A job that is due later than this after its enqueue was enqueued for a time. Seconds. */
+const LATER = 1;
+/** Waits shorter than this are not worth a line. Seconds. */
+const SHORT = 0.0005;
+
+const seconds = (from: string, to: string) => (instantMs(to) - instantMs(from)) / 1000;
+
+/**
+ * Enqueue, wait, each attempt, back-off, finish. When an attempt was enqueued is in its own payload: the job's
+ * `created_at` moves with every retry. `executions` newest first; `hasOlder` and `hasNewer`: there are more.
+ */
+export function timelineOf(
+  job: JobDetail,
+  executions: ExecutionRow[],
+  { hasOlder = false, hasNewer = false } = {},
+): Step[] {
+  const steps: Step[] = [];
+  let ended: string | null = null;
+  if (hasOlder) steps.push({ kind: 'earlier_attempts' });
+  for (const attempt of [...executions].reverse()) {
+    const enqueued =
+      attempt.enqueuedAt && isTimestamp(attempt.enqueuedAt)
+        ? attempt.enqueuedAt
+        : (attempt.scheduledAt ?? attempt.createdAt);
+    const byHand: boolean = ended !== null && seconds(ended, enqueued) > OWN_RETRY;
+    const isFirst = ended === null && !hasOlder;
+    if (isFirst || byHand)
+      steps.push({ kind: ended === null ? 'enqueued' : 'retried_by_hand', at: enqueued });
+    const from: string = ended === null || byHand ? enqueued : ended;
+    const kind = ended !== null && !byHand ? 'backoff' : 'waited';
+    // The wait that the attempt itself has, so that one number stands for it on the page.
+    const waited =
+      (kind === 'waited' ? attempt.queueWait : null) ?? seconds(from, attempt.createdAt);
+    const due = kind === 'waited' && attempt.queueWait !== null ? attempt.scheduledAt : null;
+    if (due !== null && seconds(from, due) > LATER) steps.push({ kind: 'due', at: due });
+    if (waited > SHORT) steps.push({ kind, at: due ?? from, seconds: waited });
+    steps.push({
+      kind: 'attempt',
+      at: attempt.createdAt,
+      number: attempt.number,
+      state: attempt.state,
+      seconds: attempt.runTime,
+    });
+    ended = attempt.finishedAt ?? attempt.createdAt;
+  }
+  if (hasNewer) return [...steps, { kind: 'later_attempts' }];
+  if (ended === null) steps.push({ kind: 'enqueued', at: job.createdAt });
+  else if (!job.finishedAt && !job.performedAt && seconds(ended, job.createdAt) > OWN_RETRY)
+    steps.push({ kind: 'retried_by_hand', at: job.createdAt });
+  if (job.finishedAt)
+    steps.push({
+      kind: 'finished',
+      at: job.finishedAt,
+      state: job.state === 'discarded' ? 'discarded' : 'succeeded',
+    });
+  else if (!job.performedAt && job.scheduledAt) steps.push({ kind: 'due', at: job.scheduledAt });
+  return steps;
 }

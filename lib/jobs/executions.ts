@@ -1,19 +1,22 @@
-import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import type { TextBudget } from '../core/text-budget';
+import {
+  MAX_FULL_TEXT_BYTES,
+  MAX_TEXT_BYTES,
+  finiteSeconds,
+  secondsBetween,
+} from '../db/text-limit';
+import 'server-only';
+import type { TextBudget } from '../core/steps';
 import type { Ctx } from '../ctx';
-import { finiteSeconds, secondsBetween } from '../db/durations';
-import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import type { Tx } from '../db/types';
+import type { Tx } from '../db/database';
 import { isHeld } from '../good-job/locks';
-import { isLibraryFrame } from '../good-job/frames';
-import { parseJsonInSteps } from '../good-job/json';
+import { isLibraryFrame } from '../good-job/payload';
+import { parseJsonInSteps } from '../core/json-text';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
-import { cut } from '../text';
-import { enqueuedAtOf, executionNumber, smallParams } from './execution-params';
+import { cut } from '../core/text';
 import {
   BYTES_OF_ELEMENT,
   ERROR_SHOWN,
@@ -27,8 +30,24 @@ import {
   storedTextColumns,
   wholeArray,
   wholeText,
-} from './job-texts';
+} from './texts';
 import { EXECUTIONS_SHOWN, type ExecutionPage, type ExecutionRow, type TooLarge } from './types';
+
+/** The payload of the execution `e`; null where it is large, because its arguments may be all of its size. */
+export const smallParams: Sql = sql`(CASE WHEN pg_column_size(e.serialized_params) <= ${MAX_TEXT_BYTES} THEN e.serialized_params END)`;
+
+/** The number of an attempt, from its payload. Text, because a payload may hold any number. */
+export function executionNumber(params: Sql): Sql {
+  const executions = sql`(${params} -> 'executions')::numeric`;
+  // A number of 12 bytes can have 131,072 digits: it is compared and rounded, and then printed.
+  return sql`CASE WHEN jsonb_typeof(${params} -> 'executions') = 'number'
+                  THEN CASE WHEN abs(${executions}) < 1e15 THEN (round(${executions}, 3) + 1)::text END
+                  WHEN jsonb_typeof(${params}) = 'object' THEN '1' END`;
+}
+
+/** When an attempt was enqueued, from its payload: untrusted text. */
+export const enqueuedAtOf = (params: Sql): Sql =>
+  sql`CASE jsonb_typeof(${params} -> 'enqueued_at') WHEN 'string' THEN left(${params} ->> 'enqueued_at', 40) END`;
 
 const FRAMES_SHOWN = 200;
 const FRAME_SHOWN = 500;

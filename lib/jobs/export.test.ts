@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { ExportFormat } from '../export';
+import type { ExportFormat } from '../http/responses';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
 let console_: TestConsole;
 beforeAll(async () => {

@@ -1,17 +1,18 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import type { TextBudget } from '../core/text-budget';
+import type { TextBudget } from '../core/steps';
 import { type Ctx, recordRead } from '../ctx';
-import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
-import { type Json, compactJson, scalar } from '../good-job/json';
+import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
+import { type Json, scalar } from '../core/json';
+import { compactJson } from '../core/json-text';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
-import type { Cursor } from '../paging';
+import type { Cursor } from '../core/search-params';
 import { type JobFilter, jobFilterParams } from './filters';
-import { listJobs } from './job-list';
-import { readBytes } from './large-jobs';
-import { type StoredTexts, newFullTextBudget, redactTexts, storedTextColumns } from './job-texts';
-import { settle } from './settle';
+import { listJobs } from './list';
+import { readBytes } from './rows';
+import { type StoredTexts, newFullTextBudget, redactTexts, storedTextColumns } from './texts';
+import { settle } from './resolve-filter';
 import type { JobPage } from './types';
 
 /** In the order of the file's columns. Times are ISO 8601 UTC with microseconds. */

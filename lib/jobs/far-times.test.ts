@@ -5,11 +5,10 @@ import { insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
-import { type Cursor, cursorParams } from '../paging';
-import { getJob } from './detail';
+import { type Cursor, cursorParams } from '../core/search-params';
+import { getJob, timelineOf } from './detail';
 import { isUnderstood, parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { timelineOf } from './timeline';
+import { listJobs } from './list';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('far_times')));

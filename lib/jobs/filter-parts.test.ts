@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { filterParts } from './filter-parts';
+import { filterParts } from './links';
 
 const field = (name: string, text: string, isNegated = false) => ({
   kind: 'field',

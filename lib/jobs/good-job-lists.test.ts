@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadGjReal } from '../../test/harness/good-job-database';
 import { TestConsole } from '../../test/harness/test-console';
-import { parseBatchFilter } from '../batches/filters';
+import { parseBatchFilter } from '../batches/types';
 import { listBatches } from '../batches/queries';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
 /** What GoodJob 4.19's own dashboard listed for each path, on the rows of gj_real.sql.gz. */
 const recorded = readFileSync(new URL('../../test/fixtures/lists.jsonl', import.meta.url), 'utf8')

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { setRedaction } from '../redaction/config';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
+import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from './completion';
+import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { getRawJob } from './raw';
 
 /*

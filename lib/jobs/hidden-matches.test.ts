@@ -7,11 +7,11 @@ import type { BulkAction } from '../bulk/types';
 import type { Ctx } from '../ctx';
 import { setRedaction } from '../redaction/config';
 import { chartOfList } from './chart';
-import { completeQuery } from './completion';
+import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { listBatchJobs } from './batch-jobs';
 
 /*

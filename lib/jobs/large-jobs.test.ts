@@ -13,18 +13,17 @@ import { startBulk } from '../bulk/start';
 import { workOn } from '../bulk/runner';
 import { setRedaction } from '../redaction/config';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
+import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from './completion';
+import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { downloadText } from './download';
 import { listExecutions } from './executions';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { getRawExecution, getRawJob } from './raw';
-import { reveal } from './reveal';
+import { listJobs } from './list';
+import { getRawExecution, getRawJob, reveal } from './raw';
 
 /*
  * Jobs whose texts are larger than a list reads: what is behind the cut must hide what stands before it, and a search

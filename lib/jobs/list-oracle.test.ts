@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../paging';
+import { type Cursor, cursorParams } from '../core/search-params';
 import { countTabs } from './counts';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
 /*
  * Every filter, and every two of them together, against SQL that was written by itself: no condition, order or page

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { JOB_STATES } from '../good-job/states';
-import { type Cursor, type Page, cursorParams } from '../paging';
+import { type Cursor, type Page, cursorParams } from '../core/search-params';
 import { isUnderstood, parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { listBatchJobs } from './batch-jobs';
 import type { JobRow } from './types';
 

@@ -1,76 +1,342 @@
 import 'server-only';
-import sql, { type Sql } from 'sql-template-tag';
-import type { TextBudget } from '../core/text-budget';
+import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { isHeld } from '../good-job/locks';
-import { isPaused } from '../good-job/pauses';
-import { ERROR_EVENTS } from '../good-job/raw-rows';
-import { readyAt, stateOf } from '../good-job/states';
+import { codeOf } from '../db/errors';
+import type { Tx } from '../db/database';
+import { type JobState, refreshRunning, runningByIndex, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { cut } from '../text';
-import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './job-texts';
-import type { JobRow } from './types';
+import { type Cursor, toPage } from '../core/search-params';
+import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
+import {
+  type IndexTerm,
+  type Selected,
+  indexTerms,
+  isFar,
+  knownSelected,
+  rememberFar,
+  rememberUnselective,
+  select,
+} from '../search/index-hints';
+import { newJobBudget } from './texts';
+import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
+import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
+import { type RedactedMatch, SearchBudget, redactedMatch } from './recheck';
+import { settle } from './resolve-filter';
+import { isSlow } from '../search/conditions';
+import { textIndexTerms } from '../search/text-indexes';
+import type { JobPage, JobRow } from './types';
+import { FIRST_WINDOW, GROWTH, WindowScan, byOrderOnly } from './window-scan';
 
-/** Characters of a text that a list carries at most. */
-const LISTED_TEXT_LENGTH = 300;
-/** Labels that a list carries at most. */
-const LABELS_SHOWN = 20;
+const NOTHING: JobPage = {
+  rows: [],
+  previous: null,
+  next: null,
+  searched: null,
+  named: [],
+  hint: null,
+  labelsOfNewest: false,
+  unsearched: 0,
+};
 
-/** A row as it is stored; `redactRows` makes of it what is shown. */
-export type ReadJobRow = Omit<JobRow, keyof StoredTexts | 'tooLarge'> & StoredTexts;
+/** So few jobs are read and sorted at once; of more of them the list's own order finds a page sooner. */
+const FEW = 2_000;
+/** To count them. */
+const SELECT_MS = 300;
+/** To read and sort many of them. */
+const MANY_MS = 400;
+/** For a schema without the index of the order: all jobs are sorted, and no page may take longer. */
+const UNINDEXED_MS = 1_500;
+/** What has to read the arguments does so for the first of them alone. */
+const UNINDEXED_WINDOW = 20_000;
+/** Jobs of an indexed term that are all read where each one found must be looked at again. */
+const FEW_AGAIN = 10_000;
+/** Rows of the list that one answer is about where a text's own index finds what must be looked at again. */
+const INDEXED_WINDOW = 60_000;
 
-/** The columns of a ReadJobRow; `key` is the list's sort key. */
-export function jobRowColumns(gj: GoodJob, key: Sql, texts = storedTextColumns()): Sql {
-  return sql`j.id, ${texts}, j.priority, coalesce(j.executions_count, 0) AS attempts, ${stateOf} AS state,
-    (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
-    CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
-    ${key} AS "sortAt", j.batch_id AS "batchId",
-    j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
-    CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN coalesce(NOT ${isHeld(gj)}, false) ELSE false END AS "lostWorker"`;
+export interface ListOptions {
+  /** Rows looked at first. */
+  firstWindow?: number;
+  /** Rows that an answer is about where an index of texts finds what must be looked at again. */
+  indexedWindow?: number;
+  /** For counting what the indexes of the terms have. */
+  selectMs?: number;
+  /**
+   * For what takes all pages for all jobs: no index that leaves something out (`labelsOfNewest`), and a page begins
+   * where the one before it ended, wherever its last job is by now.
+   */
+  exact?: boolean;
+  /** Only `id` and `sortAt` of each row are read; for what reads the rows itself. */
+  idsOnly?: boolean;
 }
 
-/** Of a ReadJobRow only what a page of ids needs. */
-export const idColumns = (key: Sql): Sql => sql`j.id, ${key} AS "sortAt"`;
-
-/** The rows without what is hidden of them. Rows beyond the budget say that they are too large to show. */
-export async function redactRows(
-  rows: readonly ReadJobRow[],
-  budget: TextBudget = newJobBudget(),
-): Promise<JobRow[]> {
-  const redacted: JobRow[] = [];
-  for (const row of rows) {
-    redacted.push(await redactRow(row, budget));
-    await budget.yieldIfDue();
-  }
-  return redacted;
-}
-
-async function redactRow(row: ReadJobRow, budget: TextBudget): Promise<JobRow> {
-  const { jobClass, queueName, labels, error, tooLarge } = await redactTexts(row, { budget });
-  const short = (text: string | null) => text && cut(text, LISTED_TEXT_LENGTH);
-  return {
-    ...listedFacts(row),
-    jobClass: short(jobClass),
-    queueName: short(queueName),
-    labels: labels.slice(0, LABELS_SHOWN).map((label) => cut(label, LISTED_TEXT_LENGTH)),
-    error: short(error),
-    ...(tooLarge ? { tooLarge } : {}),
+/** One page of all jobs, sorted as asked for or in the natural order of the states. */
+export async function listJobs(
+  ctx: Ctx,
+  asked: JobFilter,
+  {
+    firstWindow = FIRST_WINDOW,
+    indexedWindow = INDEXED_WINDOW,
+    selectMs = SELECT_MS,
+    exact = false,
+    idsOnly = false,
+  }: ListOptions = {},
+): Promise<JobPage> {
+  const states = listedStates(asked);
+  if (!isUnderstood(asked) || states.length === 0) return NOTHING;
+  if (states.every((state) => state === 'running')) refreshRunning(ctx);
+  const { gj } = ctx;
+  const order = listOrder(gj, sortOf(asked), states);
+  const read = async (tx: Tx): Promise<JobPage> => {
+    const { filter, named } = await settle(tx, gj, asked);
+    const cursor =
+      filter.cursor &&
+      (exact && filter.cursor.at !== null
+        ? filter.cursor
+        : await resolveCursor(tx, gj, order, states, filter.cursor));
+    if (filter.cursor && !cursor) return { ...NOTHING, named };
+    const page = await new JobListReader(tx, gj, filter, order, cursor, {
+      budgetMs: ctx.searchBudgetMs,
+      firstWindow,
+      indexedWindow,
+      selectMs,
+      exact,
+      idsOnly,
+    }).page();
+    return { ...NOTHING, ...page, named };
   };
+  return ctx.db.read(read, { byIndexOnly: true });
 }
 
-/** What a row says besides its texts. */
-export function listedFacts(row: ReadJobRow) {
-  const { id, priority, attempts, state, errorEvent, lastAt, sortAt, batchId } = row;
-  const { paused, lostWorker } = row;
-  return { id, priority, attempts, state, errorEvent, lastAt, sortAt, batchId, paused, lostWorker };
-}
-
-/** The callback jobs of a batch, newest first; a batch has a handful, so the first 100 are all. */
-export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRow[]> {
-  const rows = await ctx.db.read((tx) =>
-    tx.query<ReadJobRow>(sql`
-      SELECT ${jobRowColumns(ctx.gj, sql`j.created_at`)} FROM ${ctx.gj.jobs} j WHERE j.batch_callback_id = ${batchId}
-       ORDER BY j.created_at DESC, j.id DESC LIMIT 100`),
+/**
+ * The cursor with the sort key that its row has now; `after_at` counts only when the row is gone, be it from the table or
+ * into a state that is not listed: a discarded job that was retried has no place among the discarded. Null: nothing to go by.
+ */
+async function resolveCursor(
+  tx: Tx,
+  gj: GoodJob,
+  order: ListOrder,
+  states: readonly JobState[],
+  cursor: Cursor,
+): Promise<Cursor | null> {
+  const [row] = await tx.query<{ at: string | null; state: JobState }>(
+    sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`,
   );
-  return redactRows(rows);
+  const at = row && (states.includes(row.state) || cursor.at === null) ? row.at : cursor.at;
+  return at === null ? null : { ...cursor, at };
+}
+
+type Read = Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched'> & Partial<JobPage>;
+
+/** Reads one page, by the index that has it soonest. */
+class JobListReader {
+  private readonly states: readonly JobState[];
+  private readonly match: RedactedMatch;
+  private readonly wanted: number;
+  /** The list, whatever its page. */
+  private readonly key: string;
+
+  constructor(
+    private readonly tx: Tx,
+    private readonly gj: GoodJob,
+    private readonly filter: JobFilter,
+    private readonly order: ListOrder,
+    private readonly cursor: Cursor | null,
+    private readonly options: Required<ListOptions> & { budgetMs: number },
+  ) {
+    this.states = listedStates(filter);
+    this.match = redactedMatch(gj, filter);
+    this.wanted = filter.limit + 1;
+    this.key = JSON.stringify([
+      gj.schema.name,
+      order.column,
+      order.direction,
+      filter.state,
+      filter.terms.map(({ param, source }) => [param, source]),
+    ]);
+  }
+
+  async page(): Promise<Read> {
+    const { tx, gj, order } = this;
+    const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
+    const known = knownSelected(terms);
+    const named = terms.find(({ key }) => key.startsWith('["id"') || key.startsWith('["failure"'));
+    const few =
+      named ??
+      (known.selected && (known.selected.count <= FEW || isFar(this.key))
+        ? known.selected.term
+        : undefined);
+    if (few) return this.byTerm(few.condition);
+    if (this.states.every((state) => state === 'running'))
+      return this.byTerm(await runningByIndex(tx, gj));
+    if (!order.indexed) {
+      const selected = known.all ? known.selected : await select(tx, gj, terms);
+      return selected && !(this.match.needsRecheck && selected.count > FEW_AGAIN)
+        ? this.byTerm(selected.term.condition)
+        : this.unindexed();
+    }
+    return this.match.needsRecheck ? this.scanRechecked(terms) : this.scanWindows(terms);
+  }
+
+  /** Windows of the list's own order; when the first one does not fill the page, perhaps an index of a term does. */
+  private async scanWindows(terms: IndexTerm[]): Promise<Read> {
+    const { tx, gj } = this;
+    const { budgetMs, firstWindow, exact } = this.options;
+    const deadline = performance.now() + budgetMs;
+    const scan = this.newScan();
+    await byOrderOnly(tx);
+    if (!(await scan.step(firstWindow))) {
+      const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
+      const all = [...terms, ...optional.terms];
+      const known = knownSelected(all);
+      const selected = known.all
+        ? known.selected
+        : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
+      if (selected && (selected.count <= FEW || !(await scan.step(firstWindow * GROWTH)))) {
+        const found = await this.byTerm(
+          selected.term.condition,
+          selected.count <= FEW ? undefined : MANY_MS,
+        ).catch((error: unknown) => {
+          // So many rows were too slow to read: how far the list's own order was walked still holds.
+          if (codeOf(error) !== '57014' || !scan.stoppedAt) throw error;
+          return this.answer(scan);
+        });
+        if (selected.count > FEW && !found.searched) rememberFar(this.key);
+        return {
+          ...found,
+          labelsOfNewest: optional.terms.some(
+            (term) => term === selected.term && term.labelsOfNewest,
+          ),
+        };
+      }
+      if (!selected) await scan.run(deadline);
+      return { ...this.answer(scan), hint: scan.stoppedAt && optional.hint };
+    }
+    return this.answer(scan);
+  }
+
+  /**
+   * The same where each job found must be looked at again. Candidates that are left out must not show in how far it
+   * looked: the way depends on which indexes there are and on the counts of other terms, and ends after so many rows.
+   */
+  private async scanRechecked(terms: IndexTerm[]): Promise<Read> {
+    const { tx, gj } = this;
+    const { budgetMs, firstWindow, indexedWindow, exact } = this.options;
+    const scan = this.newScan();
+    await byOrderOnly(tx);
+    if (await scan.step(firstWindow)) return this.answer(scan);
+    const known = knownSelected(terms);
+    const selected = known.all ? known.selected : await this.selectByIndexes(terms);
+    if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
+    const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
+    if (optional.terms.length === 0) {
+      await scan.runRechecked(budgetMs);
+      return { ...this.answer(scan), hint: scan.stoppedAt && optional.hint };
+    }
+    const few = await this.selectInTime(optional.terms);
+    await scan.byIndex(
+      join(
+        optional.terms.map(({ condition }) => condition),
+        ' AND ',
+      ),
+      indexedWindow,
+      few !== null,
+    );
+    return {
+      ...this.answer(scan),
+      labelsOfNewest: optional.terms.some(({ labelsOfNewest }) => labelsOfNewest),
+    };
+  }
+
+  private answer(scan: WindowScan): Read {
+    const { order, cursor } = this;
+    const page = toPage(scan.rows, cursor, this.filter.limit);
+    const { stoppedAt: stop } = scan;
+    const { unsearched } = scan;
+    if (!stop) return { ...page, searched: null, unsearched };
+    const at = order.column === 'priority' || stop.at === 'infinity' ? null : stop.at;
+    const further: Cursor = { direction: cursor?.direction ?? 'after', ...stop };
+    return {
+      ...page,
+      ...(further.direction === 'after' ? { next: further } : { previous: further }),
+      searched: { at, looked: scan.looked },
+      unsearched,
+    };
+  }
+
+  private async selectByIndexes(terms: IndexTerm[]): Promise<Selected | null> {
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = on`);
+    const selected = await select(this.tx, this.gj, terms);
+    await this.tx.query(sql`SET LOCAL enable_bitmapscan = off`);
+    return selected;
+  }
+
+  /**
+   * The same with terms of a text. Letters that half of the texts have (`000`) cost their index seconds before the first
+   * row comes: such a term is none that selects. Nothing was written, so the savepoint gives back the settings.
+   */
+  private async selectInTime(terms: IndexTerm[]): Promise<Selected | null> {
+    const { tx, gj } = this;
+    await tx.query(
+      sql`SAVEPOINT selecting; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(this.options.selectMs))}`,
+    );
+    const selected = await select(tx, gj, terms).catch((error: unknown) => {
+      if (codeOf(error) !== '57014') throw error;
+      rememberUnselective(terms);
+      return null;
+    });
+    await tx.query(sql`ROLLBACK TO SAVEPOINT selecting`);
+    return selected;
+  }
+
+  /** All jobs on which one term holds, by its index; OFFSET 0 keeps the planner to it. */
+  private async byTerm(condition: Sql, timeoutMs = 5_000): Promise<Read> {
+    await this.tx.query(
+      sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(timeoutMs))}`,
+    );
+    return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
+  }
+
+  private async unindexed(): Promise<Read> {
+    const { tx, gj, wanted } = this;
+    await tx.query(
+      sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`,
+    );
+    if (!this.filter.terms.some(isSlow) && !this.match.needsRecheck) return this.read(gj.jobs);
+    const scan = this.newScan();
+    await scan.step(Math.max(UNINDEXED_WINDOW, wanted));
+    return this.answer(scan);
+  }
+
+  private newScan(): WindowScan {
+    const { tx, gj, order, states, cursor, wanted } = this;
+    return new WindowScan(tx, gj, {
+      order,
+      states,
+      terms: this.filter.terms,
+      filter: this.match,
+      cursor,
+      wanted,
+      budget: new SearchBudget(),
+      idsOnly: this.options.idsOnly,
+    });
+  }
+
+  private async read(from: Sql): Promise<Read> {
+    const { tx, gj, order, cursor, match, filter, wanted } = this;
+    const sort = sorted(order, order.keys, cursor);
+    const beyond = (at: Cursor | null) => (at ? [beyondCursor(order, order.keys, at)] : []);
+    if (match.needsRecheck) {
+      const scan = this.newScan();
+      await scan.scanIds(
+        (at) =>
+          sql`SELECT j.id FROM ${from} j WHERE ${join([match.baseSql, ...beyond(at)], ' AND ')} ${sort}`,
+      );
+      return this.answer(scan);
+    }
+    const rows = await tx.query<ReadJobRow>(sql`
+      SELECT ${this.options.idsOnly ? idColumns(order.sortAt) : jobRowColumns(gj, order.sortAt)}
+        FROM (SELECT j.id FROM ${from} j WHERE ${join([match.sql, ...beyond(cursor)], ' AND ')} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
+    const redacted = this.options.idsOnly ? rows : await redactRows(rows, newJobBudget());
+    return { ...toPage(redacted as JobRow[], cursor, filter.limit), searched: null };
+  }
 }

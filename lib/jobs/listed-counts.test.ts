@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { countsOf } from './count-rules';
-import { countsWithPage } from './listed-counts';
+import { countsOf } from './counts';
+import { countsWithPage } from './links';
 import type { Count, JobCounts, JobPage, JobRow } from './types';
 import type { JobState } from '../good-job/states';
 

@@ -1,15 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { getBatch, listBatches } from '../batches/queries';
-import { parseBatchFilter } from '../batches/filters';
+import { parseBatchFilter } from '../batches/types';
 import { listPauses } from '../pauses/queries';
-import { parseProcessFilter } from '../processes/filters';
-import { listProcesses } from '../processes/queries';
+import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { setRedaction } from '../redaction/config';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { changeJobs } from './mutations';
 import { getRawExecution, getRawJob } from './raw';
 

@@ -1,11 +1,11 @@
 import 'server-only';
-import { countOutcomes } from '../audit/audit';
+import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
 import { type Ctx, transaction } from '../ctx';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
+import type { Tx } from '../db/database';
+import { ConsoleError } from '../core/errors';
 import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';
-import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import type { Outcome } from '../good-job/outcomes';
 
 /**

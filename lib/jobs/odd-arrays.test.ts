@@ -4,7 +4,7 @@ import { setRedaction } from '../redaction/config';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { getRawExecution, getRawJob } from './raw';
 
 let testConsole: TestConsole;

@@ -1,15 +1,20 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import { type Ctx, type WriteTx, recordAttempt, transaction } from '../ctx';
 import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { type Json, get, prettyJsonInSteps, stringOf } from '../good-job/json';
+import type { Tx } from '../db/database';
+import { type Json, get, stringOf } from '../core/json';
+import { prettyJsonInSteps } from '../core/json-text';
 import { type RawRow, jobIdOf, rawJson, readRawExecution, readRawJob } from '../good-job/raw-rows';
 import type { Column } from '../good-job/schema';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
 import type { RawText } from './types';
+import type { Attempt } from '../audit/attempts';
+import { denial } from '../auth/roles';
+import { ConsoleError } from '../core/errors';
+import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './texts';
 
 type RawTable = 'good_jobs' | 'good_job_executions';
 
@@ -98,4 +103,125 @@ async function printRedacted(row: RawRow, jobRow: RawRow | null): Promise<RawTex
 function classOf(json: Json): string | null {
   const own = get(json, '_good_job') ?? get(json, '_good_job_execution') ?? json;
   return stringOf(get(json, 'job_class')) ?? stringOf(get(own, 'job_class')) ?? null;
+}
+
+/** What is revealed: a job's own payload, or that of one of its executions. */
+export interface RevealTarget {
+  jobId: string;
+  executionId: string | null;
+}
+
+/** What the audit says of a reveal. */
+export const revealAttempt = (
+  { jobId, executionId }: RevealTarget,
+  details: Record<string, string> = {},
+) => ({
+  targetType: 'job' as const,
+  targetIds: [jobId],
+  details: { ...(executionId ? { execution_id: executionId } : {}), ...details },
+});
+
+/** Whatever AUDIT_REASON says, nothing is revealed without a reason. Throws ConsoleError, on record. */
+export async function requireReason(ctx: Ctx, attempt: Attempt): Promise<void> {
+  if (ctx.reason?.trim()) return;
+  const denied = denial(ctx.viewer, 'argument.reveal', ctx.readOnly);
+  const error = new ConsoleError(denied ?? 'reason_required');
+  await recordAttempt(ctx, 'argument.reveal', attempt, error);
+  throw error;
+}
+
+/**
+ * The raw JSON with nothing hidden; null when there is no such row. That it was shown, to whom and why, is recorded
+ * first, in the transaction that reads it: where that fails nothing is shown. What is too large is not shown, and not
+ * recorded. Throws ConsoleError `forbidden`, `read_only` or `reason_required`: with READ_ONLY=1 nothing is written, so
+ * nothing is revealed either.
+ */
+export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | null> {
+  const attempt = revealAttempt(target);
+  await requireReason(ctx, attempt);
+  const { jobId, executionId } = target;
+  const read = async (tx: WriteTx): Promise<{ row: RawRow } | { large: RawText } | null> => {
+    const [found] = executionId
+      ? await tx.query(
+          sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`,
+        )
+      : await tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.id = ${jobId}`);
+    if (!found) return null;
+    const bytes = executionId
+      ? await rawBytes(tx, ctx.gj, 'good_job_executions', executionId)
+      : await rawBytes(tx, ctx.gj, 'good_jobs', jobId);
+    if (bytes === null) return null;
+    if (isTooLarge(bytes)) return { large: tooLargeText(bytes) };
+    await tx.audit({ ...attempt, counts: { done: 1 } });
+    const row = executionId
+      ? await readRawExecution(tx, ctx.gj, executionId)
+      : await readRawJob(tx, ctx.gj, jobId);
+    return row && { row };
+  };
+  const found = await transaction(ctx, 'argument.reveal', read, attempt);
+  if (!found) return null;
+  if ('large' in found) return found.large;
+  // Parsed and printed after the commit: no transaction waits for it.
+  return { text: await prettyJsonInSteps(await rawJson(found.row)) };
+}
+
+/** Jobs of one value that are looked at: of two one shows it, if any does. */
+export const JOBS_OF_VALUE = 2;
+/** Jobs that one statement reads. */
+const CHUNK = 50;
+
+/** A value, and some of the jobs that have it. */
+export interface ValueOfJobs {
+  value: string;
+  ids: string[];
+}
+
+/** Some jobs of each value of a column that an index keeps. */
+export async function withJobs(
+  tx: Tx,
+  gj: GoodJob,
+  column: string,
+  where: Sql,
+  values: { value: string }[],
+): Promise<ValueOfJobs[]> {
+  return tx.query<ValueOfJobs>(sql`
+    SELECT v.value, ARRAY(SELECT j.id FROM ${gj.jobs} j WHERE ${raw(`j.${column}`)} = v.value AND ${where} LIMIT ${JOBS_OF_VALUE}) AS ids
+      FROM unnest(${values.map(({ value }) => value)}::text[]) WITH ORDINALITY v(value, n) ORDER BY v.n`);
+}
+
+/**
+ * The values that lists show as they are: nothing of them is hidden, by itself or because another text of a job hides
+ * it. A job that was not read completely shows nothing.
+ */
+export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Promise<string[]> {
+  const rules = redaction();
+  if (rules.off) return found.map(({ value }) => value);
+  const budget = newJobBudget();
+  const values: ValueOfJobs[] = [];
+  for (const one of found) {
+    if (!budget.spend(one.value.length)) break;
+    if ((await rules.redactTextInSteps(one.value, { budget })) === one.value) values.push(one);
+  }
+  if (values.length === 0) return [];
+  const secretsOf = new Map<string, SecretRegistry>();
+  const ids = [...new Set(values.flatMap((value) => value.ids))];
+  for (let from = 0; from < ids.length && !budget.exhausted; from += CHUNK) {
+    const rows = await tx.query<StoredTexts & { id: string }>(sql`
+      SELECT j.id, ${storedTextColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids.slice(from, from + CHUNK)}::uuid[])`);
+    for (const row of rows) {
+      const { secrets } = await redactTexts(row, { budget, withArguments: true });
+      secretsOf.set(row.id, secrets);
+      await budget.yieldIfDue();
+    }
+  }
+  const clear: string[] = [];
+  for (const { value, ids: jobs } of values)
+    for (const id of jobs) {
+      const secrets = secretsOf.get(id);
+      if (!secrets || (await rules.redactTextInSteps(value, { secrets, budget })) !== value)
+        continue;
+      clear.push(value);
+      break;
+    }
+  return clear;
 }

@@ -11,22 +11,22 @@ import {
 import { TestConsole } from '../../test/harness/test-console';
 import { listBatches, getBatch } from '../batches/queries';
 import { previewBulk } from '../bulk/preview';
-import { getRun } from '../bulk/queries';
+import { getRun } from '../bulk/runs';
 import { startBulk } from '../bulk/start';
 import { workOn } from '../bulk/runner';
 import type { BulkAction } from '../bulk/types';
 import { setRedaction } from '../redaction/config';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
+import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from './completion';
+import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { getRawExecution, getRawJob } from './raw';
 import { exportJobs } from './export';
 import { isUnderstood, parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { listBatchJobs } from './batch-jobs';
 
 /*

@@ -1,17 +1,22 @@
 import sql, { type Sql, empty, join } from 'sql-template-tag';
-import { TextBudget } from '../core/text-budget';
+import { TextBudget } from '../core/steps';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { type Json, compactJson, object, scalar } from '../good-job/json';
+import type { Tx } from '../db/database';
+import { type Json, object, scalar } from '../core/json';
+import { compactJson } from '../core/json-text';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { allOf } from './conditions';
+import {
+  ARGUMENTS_TEXT,
+  allOf,
+  plainCondition,
+  termCondition,
+  wildcard,
+} from '../search/conditions';
 import type { JobFilter } from './filters';
-import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
-import { arrayBytes, payloadBytes, searchedBytes } from './large-jobs';
-import { plainCondition, termCondition, wildcard } from './term-conditions';
-import type { Term, UnderstoodTerm } from './terms';
-import { ARGUMENTS_TEXT } from './text-conditions';
+import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './texts';
+import { arrayBytes, payloadBytes, searchedBytes } from './rows';
+import type { Term, UnderstoodTerm } from '../search/terms';
 
 /*
  * A search must not find what redaction hides: whoever searches for the beginnings of a secret would read it letter by

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertExecution, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { reveal } from './reveal';
+import { reveal } from './raw';
 
 const SECRET = 'zq7kxw9vjt3m';
 let console_: TestConsole;

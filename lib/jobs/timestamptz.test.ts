@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RUNNING, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../paging';
+import { type Cursor, cursorParams } from '../core/search-params';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
 /** As an app does that says so in its migrations. */
 const TO_TIMESTAMPTZ = `DO $$ DECLARE c record; BEGIN

@@ -3,7 +3,7 @@ import { RUNNING, insertExecution, insertJob, insertProcess } from '@/test/harne
 import { TestConsole, lockKey } from '@/test/harness/test-console';
 import { changePause } from '../pauses/mutations';
 import { changeJobs } from './mutations';
-import { getJobVersion } from './version';
+import { getJobVersion } from './detail';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('job_version')));

@@ -1,17 +1,16 @@
 import 'server-only';
 import sql, { type Sql, join } from 'sql-template-tag';
-import { timestampMs } from '../core/timestamp-ms';
+import { timestampMs } from '../core/text';
 import type { Ctx } from '../ctx';
 import { listStalledRuns } from '../bulk/adoption';
-import type { Tx } from '../db/types';
-import { runningByIndex } from '../good-job/running';
-import type { JobState } from '../good-job/states';
+import type { Tx } from '../db/database';
+import { type JobState, runningByIndex } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { countTabs } from '../jobs/counts';
 import { parseJobFilter } from '../jobs/filters';
 import type { Count } from '../jobs/types';
-import { type QueueHead, readQueueHeads } from '../queues/heads';
-import { redactNames } from '../redact-names';
+import { type QueueHead, readQueueHeads } from '../queues/depths';
+import { redactNames } from '../redaction/names';
 
 /** Queues with series of their own at most; names come from job data. */
 export const MAX_QUEUES = 100;

@@ -1,8 +1,8 @@
 import 'server-only';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { type Ctx, contextFor, database, detected } from '../ctx';
-import { env } from '../env';
-import { ConsoleError } from '../errors';
+import { env } from '../config/environment';
+import { ConsoleError } from '../core/errors';
 import { GoodJob } from '../good-job/tables';
 import { type JobNumbers, countQueues, countStalledRuns, countStates } from './job-numbers';
 import type { Recorder } from './recorder';

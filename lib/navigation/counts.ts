@@ -3,10 +3,17 @@ import sql, { type Sql } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import { countCronEntries } from '../cron/entries';
 import type { Ctx } from '../ctx';
-import { pausedNames } from '../good-job/pauses';
+import { pausedNames } from '../good-job/settings';
 import { processStateOf } from '../good-job/processes';
 import { isInState } from '../good-job/states';
 import type { Count } from '../jobs/types';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type AttentionCount,
+  attentionCount,
+  countFindings,
+  getAttention,
+} from '../attention/queries';
 
 /** What stands beside the names in the navigation, as in GoodJob's own. */
 export interface NavigationCounts {
@@ -86,4 +93,31 @@ export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> 
     pauses: row.pauses,
     discarded: count(row.discarded, null),
   };
+}
+
+/** The numbers beside the names in the navigation. */
+export interface Badges {
+  /** Null: not known yet. */
+  counts: NavigationCounts | null;
+  /** Null: nothing needs attention; undefined: not known yet. */
+  attention?: AttentionCount | null;
+}
+
+/** How long a viewer's own action waits for the search for findings. */
+const ATTENTION_WAIT_MS = 2_000;
+
+/** The last numbers, at once. */
+export async function lastBadges(ctx: Ctx): Promise<Badges> {
+  const [counts, attention] = await Promise.all([navigationCounts(ctx), attentionCount(ctx)]);
+  return { counts, attention };
+}
+
+/** Numbers that are not older than the viewer's last change. */
+export async function freshBadges(ctx: Ctx): Promise<Badges> {
+  const search = getAttention(ctx).then(countFindings, () => undefined);
+  const [counts, attention] = await Promise.all([
+    freshNavigationCounts(ctx),
+    Promise.race([search, sleep(ATTENTION_WAIT_MS, undefined, { ref: false })]),
+  ]);
+  return { counts, attention };
 }

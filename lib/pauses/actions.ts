@@ -1,10 +1,16 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
+import {
+  type ActionResult,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../http/server-action';
 import { PAUSE_KINDS } from '../good-job/settings';
-import { nameText } from '../input';
-import { isFilterText } from '../text';
+import { nameText } from '../core/search-params';
+import { isFilterText } from '../core/text';
 import { type PauseOutcome, changePause } from './mutations';
 
 const input = z.strictObject({

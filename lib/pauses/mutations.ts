@@ -1,6 +1,6 @@
 import 'server-only';
 import { type Ctx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import {
   type PauseKind,
   type SettingRefusal,

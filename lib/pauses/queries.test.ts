@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { findPausedJobs } from '../attention/paused-jobs';
-import type { Look } from '../attention/look';
-import type { Tx } from '../db/types';
+import { findPausedJobs } from '../attention/queue-checks';
+import type { Look } from '../attention/check-context';
+import type { Tx } from '../db/database';
 import { listPauses } from './queries';
 
 let gj: TestConsole;

@@ -1,15 +1,35 @@
+import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
+import type { Count } from '../jobs/types';
 import 'server-only';
 import sql, { join } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
 import { isLargeJson } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
+import type { Tx } from '../db/database';
+import { ConsoleError } from '../core/errors';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { Count } from '../jobs/types';
-import { redactName } from '../redaction';
-import type { PauseList, PauseRow } from './types';
+import { redactName } from '../redaction/redaction';
+
+export interface PauseRow {
+  kind: PauseKind;
+  name: string;
+  /** Jobs that wait under it: not finished, not begun. */
+  waiting: Count;
+  /** Those of them that are due: a worker would take them but for the pause. The count that /attention has. */
+  ready: Count;
+}
+
+export interface PauseList {
+  rows: PauseRow[];
+  /** When the setting last changed, whichever pause it was; null: nothing was ever paused. */
+  changedAt: string | null;
+  /** What is stored is no object of lists. */
+  unreadable: boolean;
+  /** The stored pauses are too large to be read, so none is listed. */
+  tooLarge: boolean;
+  /** More names than are shown. */
+  more: boolean;
+}
 
 const SHOWN = 200;
 /** A lower bound says no more than this. */

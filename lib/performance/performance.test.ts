@@ -3,10 +3,15 @@ import { jobsHref } from '../../components/performance/performance-links';
 import { SUCCEEDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
-import { parsePerformanceFilter, performanceParams } from './filters';
+import { listJobs } from '../jobs/list';
+import {
+  type Figures,
+  HISTOGRAM,
+  type Period,
+  parsePerformanceFilter,
+  performanceParams,
+} from './filters';
 import { isKnownClass, measure } from './queries';
-import { type Figures, HISTOGRAM, type Period } from './types';
 
 let console_: TestConsole;
 const TO = '2026-11-20T10:00:00.000Z';

@@ -1,15 +1,13 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Ctx } from '../ctx';
-import { finiteSeconds, secondsBetween } from '../db/durations';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import { redactName } from '../redaction';
-import { redactNames } from '../redact-names';
-import { HIDDEN } from '../redaction/redaction';
-import { newPageBudget } from '../redaction/row-secrets';
+import { finiteSeconds, secondsBetween } from '../db/text-limit';
+import type { Tx } from '../db/database';
+import { ConsoleError } from '../core/errors';
+import { HIDDEN, redactName } from '../redaction/redaction';
+import { redactNames } from '../redaction/names';
+import { newPageBudget } from '../redaction/row-texts';
 import { accuracyOf, missingIndex, sourceOf } from './source';
-import type { PerformanceFilter } from './filters';
 import {
   BUCKETS,
   type Figures,
@@ -17,10 +15,11 @@ import {
   type Measured,
   type Percentiles,
   type Performance,
+  type PerformanceFilter,
   type Period,
   RANGES,
   type SlowExecution,
-} from './types';
+} from './filters';
 
 /** Executions read for a period, and for the one before it: 4 µs each, and as much for their percentiles. */
 const TARGET = 20_000;

@@ -1,10 +1,9 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
-import type { Tx } from '../db/types';
-import type { GoodJob } from '../good-job/tables';
-import { quoteIdentifier } from '../good-job/tables';
-import type { Accuracy, Period } from './types';
+import type { Tx } from '../db/database';
+import { type GoodJob, quoteIdentifier } from '../good-job/tables';
+import type { Accuracy, Period } from './filters';
 
 /*
  * Which executions are read. GoodJob has no index of them by time, but one by process and time

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { cursorParams } from '../paging';
-import { parseProcessFilter } from './filters';
-import { getRawProcess, listProcesses } from './queries';
+import { cursorParams } from '../core/search-params';
+import { getRawProcess, listProcesses, parseProcessFilter } from './queries';
 
 let gj: TestConsole;
 beforeAll(async () => {

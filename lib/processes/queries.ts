@@ -1,34 +1,120 @@
-import 'server-only';
-import sql, { empty, type Sql } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
-import type { Tx } from '../db/types';
-import { parseJson, prettyJson, redactJson } from '../good-job/json';
-import { readProcessState, threadsOf } from '../good-job/process-state';
+import {
+  type Cursor,
+  type NotUnderstood,
+  PAGE_SIZE,
+  type Page,
+  type Params,
+  parseCursor,
+  toPage,
+} from '../core/search-params';
 import {
   PROCESS_STATES,
   type ProcessState,
   livePools,
   processStateOf,
+  servesQueue,
   stateText,
 } from '../good-job/processes';
-import { servesQueue } from '../good-job/queue-strings';
-import type { GoodJob } from '../good-job/tables';
-import type { Count } from '../jobs/types';
-import { type Order, beyond, orderBy } from '../keyset';
-import { PAGE_SIZE, toPage } from '../paging';
-import { redactNames } from '../redact-names';
-import { redactName, redactor } from '../redaction';
-import { redaction } from '../redaction/redaction';
-import { newPageBudget } from '../redaction/row-secrets';
-import { SecretRegistry } from '../redaction/secret-registry';
-import type { ProcessFilter } from './filters';
+import { cut, isFilterText } from '../core/text';
 import {
-  JOBS_SHOWN,
-  type ProcessesPage,
-  type ProcessRow,
-  type RunningJob,
-  SCHEDULERS_SHOWN,
-} from './types';
+  type ReportedState,
+  type Scheduler,
+  readProcessState,
+  threadsOf,
+} from '../good-job/process-state';
+import type { Count } from '../jobs/types';
+import 'server-only';
+import sql, { empty, type Sql } from 'sql-template-tag';
+import type { Ctx } from '../ctx';
+import type { Tx } from '../db/database';
+import { parseJson, prettyJson, redactJson } from '../core/json-text';
+import type { GoodJob } from '../good-job/tables';
+import { type Order, beyond, orderBy } from '../db/text-limit';
+import { redactNames } from '../redaction/names';
+import { redactName, redaction, redactor } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-texts';
+import { SecretRegistry } from '../redaction/secret-registry';
+
+export interface ProcessFilter {
+  state: ProcessState | null;
+  /** Live processes that serve this queue. */
+  queueName: string | null;
+  cursor: Cursor | null;
+  notUnderstood: NotUnderstood[];
+}
+
+const isState = (text: string): text is ProcessState =>
+  (PROCESS_STATES as readonly string[]).includes(text);
+
+/** Reads the filter of the processes page from its URL. */
+export function parseProcessFilter(params: Params): ProcessFilter {
+  const [state, queueName, cursor] = [
+    params.get('state') || null,
+    params.get('queue_name') || null,
+    parseCursor(params),
+  ];
+  const notUnderstood: NotUnderstood[] = [];
+  if (state && !isState(state)) notUnderstood.push({ name: 'state', value: cut(state, 80) });
+  if (queueName && !isFilterText(queueName))
+    notUnderstood.push({
+      name: 'queue_name',
+      value: cut(queueName.replaceAll('\0', '\uFFFD'), 80),
+    });
+  if (cursor === 'not_understood')
+    notUnderstood.push({
+      name: 'after_id',
+      value: cut(params.get('after_id') ?? params.get('before_id') ?? '', 80),
+    });
+  return {
+    state: state && isState(state) ? state : null,
+    queueName: notUnderstood.some(({ name }) => name === 'queue_name') ? null : queueName,
+    cursor: cursor === 'not_understood' ? null : cursor,
+    notUnderstood,
+  };
+}
+
+/** The filter as query parameters, without its cursor. */
+export function processFilterParams({
+  state,
+  queueName,
+}: Pick<ProcessFilter, 'state' | 'queueName'>): Record<string, string> {
+  return { ...(state ? { state } : {}), ...(queueName ? { queue_name: queueName } : {}) };
+}
+
+/** Running jobs that are listed under their process. */
+export const JOBS_SHOWN = 5;
+/** A process with more pools than this is looked at in its raw state. */
+export const SCHEDULERS_SHOWN = 12;
+
+export interface RunningJob {
+  id: string;
+  jobClass: string | null;
+  queueName: string | null;
+  performedAt: string;
+}
+
+export interface ProcessRow {
+  id: string;
+  state: ProcessState;
+  /** What its life is known by: `advisory` its lock, null when it was last seen; else a number that GoodJob does not write. */
+  lockType: 'advisory' | number | null;
+  createdAt: string;
+  updatedAt: string;
+  sortAt: string;
+  /** Its state is too large to be a worker's, and was not read. */
+  tooLarge: boolean;
+  /** Null: it tells nothing, or too much. */
+  told: (Omit<ReportedState, 'schedulers'> & { schedulers: Omit<Scheduler, 'pools'>[] }) | null;
+  /** Busy threads and all; null: a scheduler does not tell. */
+  threads: { busy: number | null; total: number | null };
+  /** Jobs that it holds by its id and that run; of a dead one they run no more. */
+  running: Count;
+  jobs: RunningJob[];
+}
+
+export interface ProcessesPage extends Page<ProcessRow> {
+  counts: Record<ProcessState, Count>;
+}
 
 /** Rows of good_job_processes that are counted; GoodJob removes dead ones whenever a worker starts. */
 const COUNTED = 10_000;

@@ -2,14 +2,13 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Ctx } from '../ctx';
-import { secondsBetween } from '../db/durations';
-import { MAX_NAME_BYTES } from '../db/name-limit';
-import type { Tx } from '../db/types';
-import { nullOnTimeout } from '../errors';
+import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
+import type { Tx } from '../db/database';
+import { nullOnTimeout } from '../core/errors';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';
-import { type FlowReading, type QueueFlow, RANGES, type Range } from './types';
+import { type FlowReading, type QueueFlow, RANGES, type Range } from './filters';
 
 export interface Flow {
   reading: FlowReading;

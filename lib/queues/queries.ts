@@ -1,19 +1,16 @@
 import 'server-only';
 import { ProcessCache, costTtl } from '../core/process-cache';
-import { timestampMs } from '../core/timestamp-ms';
+import { timestampMs } from '../core/text';
 import type { Ctx } from '../ctx';
-import { nullOnTimeout } from '../errors';
-import { pausedQueues } from '../good-job/pauses';
-import { type LivePools, livePools } from '../good-job/processes';
-import { servesQueue, threadsFor } from '../good-job/queue-strings';
-import { refreshRunning } from '../good-job/running';
+import { nullOnTimeout } from '../core/errors';
+import { pausedQueues } from '../good-job/settings';
+import { type LivePools, livePools, servesQueue, threadsFor } from '../good-job/processes';
+import { refreshRunning } from '../good-job/states';
 import type { Count } from '../jobs/types';
-import { redactNames } from '../redact-names';
-import { type Depth, queueDepths } from './depths';
-import type { QueueFilter } from './filters';
+import { redactNames } from '../redaction/names';
+import { type Depth, type QueueHeads, queueDepths, readQueueHead, readQueueHeads } from './depths';
+import type { QueueFilter, QueueRow, QueuesPage } from './filters';
 import { type Flow, flowWithin } from './flow';
-import { type QueueHeads, readQueueHead, readQueueHeads } from './heads';
-import type { QueueRow, QueuesPage } from './types';
 
 /** Rows of the page. */
 export const SHOWN = 200;

@@ -4,12 +4,11 @@ import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../t
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { queueDepths } from './depths';
-import { jobsOfQueue, parseQueueFilter } from './filters';
+import { type QueueRow, jobsOfQueue, parseQueueFilter } from './filters';
 import { readFlow } from './flow';
 import { listQueues } from './queries';
-import type { QueueRow } from './types';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -1,11 +1,8 @@
 import type { Steps } from '../core/steps';
-import { isBlank, isLetterOrDigit } from './chars';
-import { isInspected, isParserToken } from './identifiers';
-import type { NameJudge } from './keys';
-import { isPlainValue } from './plain-values';
+import { Pacer, type Scan, type Span, execFrom, isBlank, isLetterOrDigit } from './scanner';
+import { isInspected, isParserToken, isPlainValue } from './harmless-values';
+import type { NameJudge } from './key-names';
 import { skipBlanks } from './markup';
-import { Pacer, type Scan, execFrom } from './scan';
-import type { Span } from './spans';
 import { valueAt } from './values';
 
 /*

@@ -1,18 +1,10 @@
 import type { Steps } from '../core/steps';
-import {
-  type Json,
-  TOO_DEEP,
-  get,
-  parseSteps,
-  printSteps,
-  scalar,
-  stringOf,
-} from '../good-job/json';
-import { isActiveJobMark, isGlobalId, isMarkKey } from './active-job-marks';
+import { type Json, TOO_DEEP, get, parseSteps, scalar, stringOf } from '../core/json';
+import { printSteps } from '../core/json-text';
+import { isActiveJobMark, isGlobalId, isMarkKey, isPlainJsonValue } from './harmless-values';
 import { type InnerContext, type JsonVisitor, transformJson } from './json-transform';
-import { type Keys, plainName } from './keys';
-import { type PathRules, isWithin } from './paths';
-import { isPlainJsonValue } from './plain-values';
+import { type Keys, plainName } from './key-names';
+import { type PathRules, isWithin } from './config';
 import { addSecret, looksLikeCredential } from './secret-parts';
 import type { SecretRegistry } from './secret-registry';
 

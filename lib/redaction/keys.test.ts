@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GlobSet, matchesGlob } from './glob';
-import { Keys } from './keys';
+import { GlobSet, matchesGlob } from './config';
+import { Keys } from './key-names';
 
 describe('patterns of names', () => {
   const matchesSlowly = (pattern: string, text: string) =>

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { compactJson, parseJson } from '../good-job/json';
+import { compactJson, parseJson } from '../core/json-text';
 import { Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
 

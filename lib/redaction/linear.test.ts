@@ -3,12 +3,12 @@ import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
+import { compactJson, parseJson } from '../core/json-text';
 import { LAST, WORDS } from './key-names';
 import type { LinearReport, LinearWork } from './linear-worker';
 import { Redaction } from './redaction';
 import { MAX_PATTERN_CHARS, MAX_VALUES, SecretRegistry } from './secret-registry';
-import { SHAPE_LITERALS } from './shapes';
+import { SHAPE_LITERALS } from './tokens';
 import { ESCAPE_LITERALS } from './text-view';
 
 /*

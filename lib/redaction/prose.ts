@@ -1,9 +1,17 @@
 import type { Steps } from '../core/steps';
-import { isBlank, isLetter, isLetterOrDigit, isProseBreak, isWordPart } from './chars';
-import { isChallenge, isClassName, isInspected, isParserToken } from './identifiers';
+import {
+  Pacer,
+  type Scan,
+  execFrom,
+  isBlank,
+  isLetter,
+  isLetterOrDigit,
+  isProseBreak,
+  isWordPart,
+} from './scanner';
+import { isChallenge, isClassName, isInspected, isParserToken } from './harmless-values';
 import { JAPANESE } from './key-names';
 import { skipBlanks } from './markup';
-import { Pacer, type Scan, execFrom } from './scan';
 import { closingQuote } from './values';
 
 /*

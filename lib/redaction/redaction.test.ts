@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
+import { compactJson, parseJson } from '../core/json-text';
 import { RedactionConfigError, readRedaction } from './config';
-import { looksSecret } from './keys';
+import { looksSecret } from './key-names';
 import { HIDDEN, Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
 

@@ -1,18 +1,23 @@
 import { createHmac } from 'node:crypto';
-import { escapeBidi } from '../core/bidi';
-import { type Steps, runInSteps, runToEnd } from '../core/steps';
-import type { TextBudget } from '../core/text-budget';
-import { type Json, compactJson, parseJson } from '../good-job/json';
-import { cut } from '../text';
-import { DEFAULT_CONFIG, type RedactionConfig, currentRedaction } from './config';
+import { cut, escapeBidi } from '../core/text';
+import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
+import { type Json, get, stringOf } from '../core/json';
+import { type Redactor, compactJson, parseJson } from '../core/json-text';
+import {
+  DEFAULT_CONFIG,
+  type PathRules,
+  type RedactionConfig,
+  currentRedaction,
+  isHiddenForSome,
+  rulesOf,
+} from './config';
 import { type ARGUMENTS_AT, JsonRedactor } from './json-redactor';
-import { hideRepeats } from './json-repeats';
-import { Keys } from './keys';
-import { type PathRules, isHiddenForSome, rulesOf } from './paths';
-import { secretSpanSteps } from './scanner';
+import { hideRepeats } from './json-transform';
+import { Keys } from './key-names';
+import { type Span, replaceSpans, secretSpanSteps } from './scanner';
 import { addSecret } from './secret-parts';
 import { SecretRegistry, couldRepeatSecret } from './secret-registry';
-import { type Span, replaceSpans } from './spans';
+import type { Concealing } from '../failures/fingerprints';
 
 /** Replaces anything hidden, in every language and format. */
 export const HIDDEN = '[REDACTED]';
@@ -217,3 +222,38 @@ export function redaction(): Redaction {
   if (current?.config !== config) current = new Redaction(config);
   return current;
 }
+
+/** What the JSON is by its members: a job's row, its payload, or anything else. */
+function jsonOptions(value: Json): JsonOptions {
+  const params = get(value, 'serialized_params');
+  const jobClass = stringOf(get(value, 'job_class') ?? (params && get(params, 'job_class')));
+  const ofPayload = get(value, 'arguments') ? 'payload' : 'other';
+  return { of: params ? 'row' : ofPayload, jobClass: jobClass ?? null };
+}
+
+/** Redacts any JSON; a job's row or payload by the rules of its class too. */
+export const redactor: Redactor = (path: readonly (string | number)[], value: Json) => {
+  const options = jsonOptions(value);
+  return redaction().redactJson(value, {
+    ...options,
+    of: path.length > 0 ? 'other' : options.of,
+    path: path.map(String),
+  });
+};
+
+/** `redactor` for large JSON: yields to the event loop. */
+export const redactInSteps = (value: Json): Promise<Json> =>
+  redaction().redactJsonInSteps(value, jsonOptions(value));
+
+/** The same for an error's text, whole or cut, and for any other text of a job. */
+export const redactError = (text: string): string => redaction().redactText(text);
+
+/** For the fingerprints of failures. */
+export const concealing: Concealing = {
+  redact: redactError,
+  sign: (text) => redaction().sign(text),
+};
+
+/** The same for a name that may be none: a queue, a class, a cron key, whatever a worker calls itself. */
+export const redactName = <Name extends string | null>(name: Name) =>
+  name === null ? name : redactError(name);

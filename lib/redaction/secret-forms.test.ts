@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
+import { compactJson, parseJson } from '../core/json-text';
 import { HIDDEN, Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
+import { compactJson, parseJson } from '../core/json-text';
 import { Redaction } from './redaction';
 import { looksLikeCredential } from './secret-parts';
 import { SecretRegistry } from './secret-registry';

@@ -1,8 +1,7 @@
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { parseSteps, stringOf } from '../good-job/json';
-import type { Json } from '../good-job/json';
+import { type Json, parseSteps, stringOf } from '../core/json';
 import { closingQuote } from './values';
-import type { Keys } from './keys';
+import type { Keys } from './key-names';
 import { secretSpanSteps } from './scanner';
 import { type SecretRegistry, SHORTEST } from './secret-registry';
 import { viewsOf } from './text-view';

@@ -1,5 +1,5 @@
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { isAsciiDigit, isBase64, isLetterOrDigit } from './chars';
+import { isAsciiDigit, isBase64, isLetterOrDigit } from './scanner';
 
 /*
  * A text as it is, and as it reads after its escapes were decoded: JSON (`\"`, `\u003d`), Ruby and JavaScript (`\x22`,
@@ -36,7 +36,7 @@ const ENTITIES: Record<string, string> = {
   rpar: ')',
   lowbar: '_',
   hyphen: '-',
-  period: '.',
+  period: './redaction',
   comma: ',',
   semi: ';',
   excl: '!',

@@ -1,7 +1,5 @@
-import { isLineEnd, isSpace } from './chars';
+import { type Span, execFrom, isLineEnd, isSpace } from './scanner';
 import { skipBlanks, skipMarkup } from './markup';
-import { execFrom } from './scan';
-import type { Span } from './spans';
 
 /*
  * Where a value ends that begins behind a name and a sign. Each search for an end begins at the value and stops at it,

@@ -1,8 +1,7 @@
 import 'server-only';
 import { database, detected, detectAgainAfter } from '../ctx';
-import { env } from '../env';
-import type { RevocationStore } from './revocation';
-import { createRevocationTable } from './revocation-table';
+import { env } from '../config/environment';
+import { type RevocationStore, createRevocationTable } from './revocation';
 
 /** The table of revoked sessions in the database of this process. */
 export function createProcessRevocationTable(): RevocationStore {

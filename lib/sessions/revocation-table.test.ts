@@ -1,11 +1,9 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { detectConsoleSchema } from '../audit/detect';
-import { grantsFor } from '../audit/grants';
+import { detectConsoleSchema, grantsFor } from '../console-schema/setup';
 import { openDatabase } from '../db/database';
-import type { Revocation, RevocationStore } from './revocation';
-import { createRevocationTable } from './revocation-table';
+import { type Revocation, type RevocationStore, createRevocationTable } from './revocation';
 
 let database: TestConsole;
 let store: RevocationStore;

@@ -1,4 +1,4 @@
-import { findAttention } from '../../lib/attention/find';
+import { findAttention } from '../../lib/attention/queries';
 import type { Group } from './cases';
 
 /** What is found is kept for seconds: most requests are answered from that, and the SQL alone is what the others wait for. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { parseAuditFilter } from '../../lib/audit/filters';
-import { listAudit, listViewers } from '../../lib/audit/queries';
+import { parseAuditFilter } from '../../lib/audit-log/filters';
+import { listAudit, listViewers } from '../../lib/audit-log/queries';
 import type { Ctx } from '../../lib/ctx';
 import type { Case, Group, Target } from './cases';
 

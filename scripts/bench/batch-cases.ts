@@ -1,16 +1,16 @@
 import type pg from 'pg';
 import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '../../lib/batches/status';
-import { parseBatchFilter } from '../../lib/batches/filters';
+import { parseBatchFilter } from '../../lib/batches/types';
 import type { Ctx } from '../../lib/ctx';
-import { continueBatch } from '../../lib/good-job/completion';
+import { continueBatch } from '../../lib/good-job/batches';
 import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { getJob } from '../../lib/jobs/detail';
 import { listExecutions } from '../../lib/jobs/executions';
 import { parseJobFilter } from '../../lib/jobs/filters';
 import { listBatchJobs } from '../../lib/jobs/batch-jobs';
-import { listCallbackJobs } from '../../lib/jobs/list';
+import { listCallbackJobs } from '../../lib/jobs/rows';
 import { type BatchSubject, findSubjects } from './batch-subjects';
 import type { Case, Group, Target, WritePlan } from './cases';
 

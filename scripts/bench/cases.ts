@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/ctx';
-import type { Tx } from '../../lib/db/types';
+import type { Tx } from '../../lib/db/database';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { auditGroup } from './audit-cases';
 import { attentionGroup } from './attention-cases';

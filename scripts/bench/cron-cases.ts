@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { getCronEntry, listCronEntries } from '../../lib/cron/entries';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { listJobs } from '../../lib/jobs/job-list';
+import { listJobs } from '../../lib/jobs/list';
 import { listPauses } from '../../lib/pauses/queries';
 import type { Group, Target } from './cases';
 

@@ -1,6 +1,5 @@
 import pg from 'pg';
-import { detectConsoleSchema } from '../../lib/audit/detect';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
+import { detectConsoleSchema, setUpConsoleSchema } from '../../lib/console-schema/setup';
 import { type Ctx, contextFor } from '../../lib/ctx';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';

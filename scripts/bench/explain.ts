@@ -2,8 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sql } from 'sql-template-tag';
 import { type Ctx, contextFor } from '../../lib/ctx';
-import type { Database } from '../../lib/db/database';
-import type { Tx } from '../../lib/db/types';
+import type { Database, Tx } from '../../lib/db/database';
 import type { Case, WritePlan } from './cases';
 
 /** Reading all of a big table is refused, except in these cases, for the reason given. */

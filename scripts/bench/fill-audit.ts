@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
+import { setUpConsoleSchema } from '../../lib/console-schema/setup';
 import { asTx, inTransaction } from '../demo/database';
 
 /** As many records as jobs: an operations desk of ten, two years of them, one in a thousand refused. */

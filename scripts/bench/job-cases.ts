@@ -3,12 +3,12 @@ import type { Ctx } from '../../lib/ctx';
 import { JOB_STATES } from '../../lib/good-job/states';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { chartOfList } from '../../lib/jobs/chart';
-import { readChartRequest } from '../../lib/jobs/chart-types';
-import { completeQuery } from '../../lib/jobs/completion';
+import { readChartRequest } from '../../lib/jobs/types';
+import { completeQuery } from '../../lib/search/suggestions';
 import { countTabs } from '../../lib/jobs/counts';
 import { type JobFilter, isUnderstood, parseJobFilter } from '../../lib/jobs/filters';
-import { listJobs } from '../../lib/jobs/job-list';
-import { FINISHED_SINCE } from '../../lib/jobs/terms';
+import { listJobs } from '../../lib/jobs/list';
+import { FINISHED_SINCE } from '../../lib/search/terms';
 import type { Case, Group, Target } from './cases';
 
 /** What an index of GoodJob's own schema answers. */

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
+import { setUpConsoleSchema } from '../../lib/console-schema/setup';
 import { openDatabase } from '../../lib/db/database';
 import { jobFilterParams, parseJobFilter } from '../../lib/jobs/filters';
 import { startPostgres } from '../../test/harness/postgres';

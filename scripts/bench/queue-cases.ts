@@ -1,12 +1,10 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/ctx';
 import type { GoodJob } from '../../lib/good-job/tables';
-import { parseProcessFilter } from '../../lib/processes/filters';
-import { listProcesses } from '../../lib/processes/queries';
-import { parseQueueFilter } from '../../lib/queues/filters';
+import { listProcesses, parseProcessFilter } from '../../lib/processes/queries';
+import { RANGES, type Range, parseQueueFilter } from '../../lib/queues/filters';
 import { readFlow } from '../../lib/queues/flow';
 import { listQueues } from '../../lib/queues/queries';
-import { RANGES, type Range } from '../../lib/queues/types';
 import type { Case, Group, Target } from './cases';
 
 const PAGE: Target[] = [{ p95AtMost: 300 }];

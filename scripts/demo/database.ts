@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { DEMO_MARK } from '../../lib/demo-database';
-import { connectionConfig } from '../../lib/db/connection';
-import { ConsoleError } from '../../lib/errors';
-import { typeParsers } from '../../lib/db/types-parser';
-import type { Tx } from '../../lib/db/types';
+import { DEMO_MARK } from '../../lib/context/startup';
+import { connectionConfig, typeParsers } from '../../lib/db/connection';
+import { ConsoleError } from '../../lib/core/errors';
+import type { Tx } from '../../lib/db/database';
 import { TABLES } from '../../lib/good-job/schema';
 import { quoteIdentifier } from '../../lib/good-job/tables';
 

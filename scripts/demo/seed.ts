@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import type pg from 'pg';
-import { readEnv } from '../../lib/env';
+import { readEnv } from '../../lib/config/environment';
 import { demoRows } from './data/demo-data';
 import { insertInto, insertRows } from './data/rows';
 import {

@@ -1,4 +1,4 @@
-import type { Env } from '../../lib/env';
+import type { Env } from '../../lib/config/environment';
 import { createLocalAccess } from './local-access';
 import { type OidcParts, createOidc } from './oidc';
 import { createProxyHeader } from './proxy-header';

@@ -1,6 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { type JWTPayload, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import { ASYMMETRIC_ALGORITHMS, MAX_SESSION_HOURS, type OidcConfig } from '../../lib/auth/config';
+import {
+  ASYMMETRIC_ALGORITHMS,
+  MAX_SESSION_HOURS,
+  type OidcConfig,
+} from '../../lib/config/authentication';
 import type { Revocation } from '../../lib/sessions/revocation';
 import { KeysUnreachable, fromJwksUrl } from './jwt-keys';
 import { ProviderUnreachable, type createProvider } from './provider';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Env } from '../../lib/env';
+import type { Env } from '../../lib/config/environment';
 import { takeAway, withoutBlanks } from './one-header';
 
 /** A browser drops a larger one, name and attributes included. */

@@ -7,8 +7,8 @@ import {
   createRemoteJWKSet,
   customFetch,
 } from 'jose';
-import { isSafeUrl } from '../../lib/auth/config';
-import { EnvError } from '../../lib/env-values';
+import { isSafeUrl } from '../../lib/config/authentication';
+import { EnvError } from '../../lib/config/environment';
 
 /** The keys could not be had: the fault is not the token's. */
 export class KeysUnreachable extends Error {}

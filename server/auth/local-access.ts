@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { SessionLimits } from '../../lib/auth/config';
-import { LOCAL } from '../../lib/auth/viewer';
-import { isDemoDatabase } from '../../lib/demo-database';
-import type { Env } from '../../lib/env';
+import type { SessionLimits } from '../../lib/config/authentication';
+import { LOCAL } from '../../lib/auth/roles';
+import { isDemoDatabase } from '../../lib/context/startup';
+import type { Env } from '../../lib/config/environment';
 import { createLimit } from '../rate-limits';
 import { isActivity } from './activity';
 import { LocalSessions } from './local-session';

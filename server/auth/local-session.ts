@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { SessionLimits } from '../../lib/auth/config';
+import type { SessionLimits } from '../../lib/config/authentication';
 
 /** Browsers that one person has signed in on this machine at once; the one that was used last goes last. */
 const MAX_SESSIONS = 100;

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import * as client from 'openid-client';
-import type { OidcConfig } from '../../lib/auth/config';
+import type { OidcConfig } from '../../lib/config/authentication';
 import type { RoleRules } from '../../lib/auth/roles';
-import type { Env } from '../../lib/env';
+import type { Env } from '../../lib/config/environment';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import type { SignInLimit } from '../rate-limits';
 import type { AuthRefused, Authenticator, DoorAnswer } from './types';

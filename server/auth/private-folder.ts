@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EnvError } from '../../lib/env-values';
+import { EnvError } from '../../lib/config/environment';
 
 /** What decides where the folder is; `process.env` outside of tests. */
 export type FolderSource = Record<string, string | undefined>;

@@ -1,5 +1,5 @@
 import * as client from 'openid-client';
-import type { OidcConfig } from '../../lib/auth/config';
+import type { OidcConfig } from '../../lib/config/authentication';
 
 /** The provider could not be asked: the fault is not the viewer's. */
 export class ProviderUnreachable extends Error {}

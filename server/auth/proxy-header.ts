@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { ProxyHeaderConfig } from '../../lib/auth/config';
+import type { ProxyHeaderConfig } from '../../lib/config/authentication';
 import type { Authentication, AuthRefused, Authenticator } from './types';
 import { MAX_GROUPS, nameText } from './name-text';
 import { headerValues, takeAway, utf8Of, withoutBlanks } from './one-header';

@@ -6,7 +6,7 @@ import {
   errors,
   jwtVerify,
 } from 'jose';
-import type { ProxyJwtConfig } from '../../lib/auth/config';
+import type { ProxyJwtConfig } from '../../lib/config/authentication';
 import type { AuthRefused, Authentication, Authenticator } from './types';
 import { identityOf } from './claims';
 import { KeysUnreachable, readKeys } from './jwt-keys';

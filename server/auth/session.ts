@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { OidcConfig } from '../../lib/auth/config';
+import type { OidcConfig } from '../../lib/config/authentication';
 import { type Identity, groupsOfRules, type RoleRules } from '../../lib/auth/roles';
 import { type CookieJar, authCookieValues, authCookies } from './cookies';
 import type { Revocations } from './revocations';

@@ -10,10 +10,9 @@ import {
   startProvider,
 } from '../../test/harness/oidc-provider';
 import { TestConsole } from '../../test/harness/test-console';
-import { detectConsoleSchema } from '../../lib/audit/detect';
+import { detectConsoleSchema } from '../../lib/console-schema/setup';
 import { openDatabase } from '../../lib/db/database';
-import type { RevocationStore } from '../../lib/sessions/revocation';
-import { createRevocationTable } from '../../lib/sessions/revocation-table';
+import { type RevocationStore, createRevocationTable } from '../../lib/sessions/revocation';
 
 /* Two servers behind one address, with one provider and one database. */
 

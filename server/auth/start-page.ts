@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PREFERENCES, isTheme } from '../../lib/i18n/locales';
+import { PREFERENCES, isTheme } from '../../lib/core/locale';
 import en from '../../messages/en.json';
 import ja from '../../messages/ja.json';
 import { START_PATH } from './local-access';

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { retryBatch } from '../../lib/batches/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { getRun, listSamples } from '../../lib/bulk/queries';
+import { getRun, listSamples } from '../../lib/bulk/runs';
 import { workOn } from '../../lib/bulk/runner';
 import { startBulk } from '../../lib/bulk/start';
 import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/types';
@@ -9,7 +9,7 @@ import type { Ctx } from '../../lib/ctx';
 import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { changePause } from '../../lib/pauses/mutations';
-import { isUuid } from '../../lib/text';
+import { isUuid } from '../../lib/core/text';
 import { TestConsole, lockKey } from '../harness/test-console';
 import type { Observation } from './compare';
 import { type Columns, loadRows, readColumns, readRows } from './load';

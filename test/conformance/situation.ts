@@ -1,5 +1,5 @@
 import { stringify } from 'lossless-json';
-import { isUuid } from '../../lib/text';
+import { isUuid } from '../../lib/core/text';
 import { isObject } from './expectation';
 import { README_APP, type RecordedApp } from './recorded-app';
 import { type SettingAction, type SettingCall, settingCall } from './setting-situation';

@@ -1,5 +1,5 @@
 import { previewBulk } from '../../lib/bulk/preview';
-import { getRun } from '../../lib/bulk/queries';
+import { getRun } from '../../lib/bulk/runs';
 import { workOn } from '../../lib/bulk/runner';
 import { type BulkStart, startBulk } from '../../lib/bulk/start';
 import type { BulkAction, BulkRun, BulkTarget } from '../../lib/bulk/types';

@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { signInLocally } from './local-sign-in';
-import { readEnv } from '../../lib/env';
+import { readEnv } from '../../lib/config/environment';
 import { StartTokens } from '../../server/auth/start-token';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import { type Handler, frontDoor } from '../../server/front-door';

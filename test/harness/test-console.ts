@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { consoleSchemaScript } from '../../lib/audit/setup';
-import type { Role } from '../../lib/auth/permissions';
+import { consoleSchemaScript } from '../../lib/console-schema/setup';
+import type { Role } from '../../lib/auth/roles';
 import { type Ctx, contextFor } from '../../lib/ctx';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { type DetectedSchema, detectSchema } from '../../lib/good-job/schema';

@@ -1,34 +1,32 @@
-import { printAudit } from '../../lib/audit/print';
+import { printAudit } from '../../lib/audit/recorder';
 import { typedAt } from '../../components/search/token-at';
-import { parseAuditFilter } from '../../lib/audit/filters';
+import { parseAuditFilter } from '../../lib/audit-log/filters';
 import { describeSchedule } from '../../lib/cron/describe';
 import { parseCronFile } from '../../lib/cron/cron-file';
-import { parseCron } from '../../lib/cron/fugit-cron';
-import { wordsToCron } from '../../lib/cron/fugit-nat';
-import { readSchedule } from '../../lib/cron/schedule';
+import { parseCron } from '../../lib/cron/fugit/cron-expression';
+import { wordsToCron } from '../../lib/cron/fugit/natural-language';
+import { readSchedule } from '../../lib/cron/fugit/occurrences';
 import { MAX_TEXT_BYTES } from '../../lib/db/text-limit';
-import { csvLines, ndjsonLine } from '../../lib/export';
-import { decodeActiveJob } from '../../lib/good-job/active-job-values';
-import { blankText } from '../../lib/good-job/blank';
-import { FailureReader, normalizeError, normalizeFrame } from '../../lib/good-job/failure-key';
-import { isLibraryFrame } from '../../lib/good-job/frames';
-import { compactJson, get, parseJson, prettyJson, stringOf } from '../../lib/good-job/json';
+import { csvLines, ndjsonLine } from '../../lib/http/responses';
+import { decodeActiveJob, isLibraryFrame } from '../../lib/good-job/payload';
+import { blankText, cut, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
+import { FailureReader, normalizeError, normalizeFrame } from '../../lib/failures/fingerprints';
+import { compactJson, parseJson, prettyJson } from '../../lib/core/json-text';
+import { get, stringOf } from '../../lib/core/json';
 import { readProcessState, threadsOf } from '../../lib/good-job/process-state';
 import {
   parsePools,
   parseQueueString,
   servesQueue,
   threadsFor,
-} from '../../lib/good-job/queue-strings';
-import { zonedToUtc } from '../../lib/i18n/zoned-time';
+} from '../../lib/good-job/processes';
+import { zonedToUtc } from '../../lib/core/locale';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { fieldOf, idDigits, parseQuery, printQuery } from '../../lib/jobs/query-language';
-import { quote, quoteValue, tokens, values } from '../../lib/jobs/query-tokens';
-import { setRedaction } from '../../lib/redaction/config';
-import { matchesGlob } from '../../lib/redaction/glob';
+import { fieldOf, idDigits, parseQuery, printQuery } from '../../lib/search/parser';
+import { quote, quoteValue, tokens, values } from '../../lib/search/tokens';
+import { matchesGlob, setRedaction } from '../../lib/redaction/config';
 import { redaction } from '../../lib/redaction/redaction';
 import { SecretRegistry } from '../../lib/redaction/secret-registry';
-import { cut, isFilterText, isTimestamp, isUuid } from '../../lib/text';
 
 /*
  * Everything that reads job data in JavaScript, each as a function of one text. The bench and the guard of `npm test`

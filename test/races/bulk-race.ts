@@ -1,4 +1,4 @@
-import { MIGRATIONS } from '../../lib/audit/migrations';
+import { MIGRATIONS } from '../../lib/console-schema/migrations';
 import { goodJobDatabase } from '../harness/good-job-database';
 import { BULK_VIOLATIONS, figures, violations } from './checks';
 import type { Strategy } from './good-job-worker';

@@ -6,7 +6,7 @@ import { workOn } from '../../lib/bulk/runner';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';
-import { shutdown } from '../../lib/shutdown';
+import { shutdown } from '../../lib/core/shutdown';
 import { CONSOLE } from './stage';
 
 /*

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { MIGRATIONS } from '../../lib/audit/migrations';
+import { MIGRATIONS } from '../../lib/console-schema/migrations';
 import { goodJobDatabase } from '../harness/good-job-database';
 import { type Figures, figures, tooLittle, violations } from './checks';
 import type { Strategy } from './good-job-worker';

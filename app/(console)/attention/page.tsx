@@ -4,7 +4,7 @@ import { AttentionView } from '@/components/attention/attention-view';
 import { RepairNotice } from '@/components/attention/repair-notice';
 import { getAttention } from '@/lib/attention/queries';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

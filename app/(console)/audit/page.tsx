@@ -7,11 +7,11 @@ import { PageSizes } from '@/components/jobs/page-sizes';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
-import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit/filters';
-import { listAudit, listViewers } from '@/lib/audit/queries';
+import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
+import { listAudit, listViewers } from '@/lib/audit-log/queries';
 import { requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
-import { paramsOf } from '@/lib/filter-params';
+import { env } from '@/lib/config/environment';
+import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

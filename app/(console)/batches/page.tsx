@@ -3,11 +3,10 @@ import { getTranslations } from 'next-intl/server';
 import { BatchList } from '@/components/batches/batch-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
-import { batchFilterParams, parseBatchFilter } from '@/lib/batches/filters';
+import { BATCH_STATES, batchFilterParams, parseBatchFilter } from '@/lib/batches/types';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
-import { BATCH_STATES } from '@/lib/batches/types';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

@@ -3,11 +3,10 @@ import { getTranslations } from 'next-intl/server';
 import { LiveRunList, NoRuns } from '@/components/bulk/live-run-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
-import { listRuns } from '@/lib/bulk/queries';
+import { listRuns } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { cursorParams, parseCursor } from '@/lib/paging';
-import { cut } from '@/lib/text';
+import { cursorParams, paramsOf, parseCursor } from '@/lib/core/search-params';
+import { cut } from '@/lib/core/text';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

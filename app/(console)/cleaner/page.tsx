@@ -8,11 +8,10 @@ import { RangeLinks } from '@/components/range-links';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/ctx';
-import { failureParams, parseFailureFilter } from '@/lib/failures/filters';
+import { GROUPINGS, RANGE_NAMES, failureParams, parseFailureFilter } from '@/lib/failures/filters';
 import { countDiscarded } from '@/lib/failures/discard-counts';
 import { listFailures } from '@/lib/failures/queries';
-import { GROUPINGS, RANGE_NAMES } from '@/lib/failures/types';
-import { paramsOf } from '@/lib/filter-params';
+import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
 const PATH = '/cleaner';

@@ -4,8 +4,8 @@ import { CronList } from '@/components/cron/cron-list';
 import { CronNotice } from '@/components/cron/cron-notice';
 import { listCronEntries } from '@/lib/cron/entries';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { cut } from '@/lib/text';
+import { paramsOf } from '@/lib/core/search-params';
+import { cut } from '@/lib/core/text';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

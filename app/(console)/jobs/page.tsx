@@ -20,12 +20,12 @@ import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
 import { Banner } from '@/components/ui/banner';
 import { requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
-import { paramsOf } from '@/lib/filter-params';
+import { env } from '@/lib/config/environment';
+import { paramsOf } from '@/lib/core/search-params';
 import { JOB_STATES } from '@/lib/good-job/states';
-import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/chart-types';
-import { withColumns } from '@/lib/jobs/column-values';
-import { COLUMNS_COOKIE, printColumns } from '@/lib/jobs/columns';
+import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/types';
+import { shownColumns, withColumns } from '@/lib/jobs/rows';
+import { COLUMNS_COOKIE, printColumns, sortChoices, sortHeads } from '@/lib/jobs/columns';
 import {
   isUnderstood,
   jobFilterParams,
@@ -34,10 +34,8 @@ import {
   withState,
   withoutTerm,
 } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/job-list';
-import { shownColumns } from '@/lib/jobs/shown-columns';
-import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
-import { cut } from '@/lib/text';
+import { listJobs } from '@/lib/jobs/list';
+import { cut } from '@/lib/core/text';
 import { guardPage, unlessCut } from '../guard';
 import { queryZone } from '../query-zone';
 

@@ -4,7 +4,7 @@ import { PauseForm } from '@/components/pauses/pause-form';
 import { PauseList } from '@/components/pauses/pause-list';
 import { PauseNotice } from '@/components/pauses/pause-notice';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { paramsOf } from '@/lib/core/search-params';
 import { listPauses } from '@/lib/pauses/queries';
 import { guardPage } from '../guard';
 

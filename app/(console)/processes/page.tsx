@@ -3,11 +3,14 @@ import { getTranslations } from 'next-intl/server';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { ProcessList } from '@/components/processes/process-list';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { parseProcessFilter, processFilterParams } from '@/lib/processes/filters';
-import { getRawProcess, listProcesses } from '@/lib/processes/queries';
-import { cursorParams } from '@/lib/paging';
-import { isUuid } from '@/lib/text';
+import { cursorParams, paramsOf } from '@/lib/core/search-params';
+import {
+  getRawProcess,
+  listProcesses,
+  parseProcessFilter,
+  processFilterParams,
+} from '@/lib/processes/queries';
+import { isUuid } from '@/lib/core/text';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

@@ -5,10 +5,9 @@ import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
+import { paramsOf } from '@/lib/core/search-params';
+import { RANGES, type Range, parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
 import { listQueues } from '@/lib/queues/queries';
-import { RANGES, type Range } from '@/lib/queues/types';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

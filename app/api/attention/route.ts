@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { getAttention } from '@/lib/attention/queries';
 
 export async function GET(): Promise<Response> {

@@ -1,5 +1,5 @@
-import { answerJson } from '@/lib/api';
-import { parseBatchFilter } from '@/lib/batches/filters';
+import { answerJson } from '@/lib/http/responses';
+import { parseBatchFilter } from '@/lib/batches/types';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
 
 export async function GET(request: Request): Promise<Response> {

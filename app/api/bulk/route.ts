@@ -1,7 +1,6 @@
-import { answerJson } from '@/lib/api';
-import { listRuns } from '@/lib/bulk/queries';
-import { paramsOfRequest } from '@/lib/filter-params';
-import { parseCursor } from '@/lib/paging';
+import { answerJson } from '@/lib/http/responses';
+import { listRuns } from '@/lib/bulk/runs';
+import { paramsOfRequest, parseCursor } from '@/lib/core/search-params';
 
 export async function GET(request: Request): Promise<Response> {
   const cursor = parseCursor(paramsOfRequest(request));

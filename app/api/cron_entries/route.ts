@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { listCronEntries } from '@/lib/cron/entries';
-import { cut } from '@/lib/text';
+import { cut } from '@/lib/core/text';
 
 /** `after`: the key that the page begins behind. */
 export async function GET(request: Request): Promise<Response> {

@@ -1,12 +1,11 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { answerJson } from '@/lib/http/responses';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { chartOfList } from '@/lib/jobs/chart';
-import { readChartRequest } from '@/lib/jobs/chart-types';
-import { withColumns } from '@/lib/jobs/column-values';
+import { readChartRequest } from '@/lib/jobs/types';
+import { shownColumns, withColumns } from '@/lib/jobs/rows';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/job-list';
-import { shownColumns } from '@/lib/jobs/shown-columns';
+import { listJobs } from '@/lib/jobs/list';
 
 /** The list and, when asked by `include`, what else of its page is due: one request a refresh. */
 export async function GET(request: Request): Promise<Response> {

@@ -1,5 +1,5 @@
-import { answerJson } from '@/lib/api';
-import { freshBadges, lastBadges } from '@/lib/navigation/badges';
+import { answerJson } from '@/lib/http/responses';
+import { freshBadges, lastBadges } from '@/lib/navigation/counts';
 
 /** The numbers of the navigation, as every other endpoint sends them in a header; counted anew for `max-age`. */
 export async function GET(): Promise<Response> {

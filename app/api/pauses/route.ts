@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { listPauses } from '@/lib/pauses/queries';
 
 export async function GET(): Promise<Response> {

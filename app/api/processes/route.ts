@@ -1,6 +1,5 @@
-import { answerJson } from '@/lib/api';
-import { parseProcessFilter } from '@/lib/processes/filters';
-import { listProcesses } from '@/lib/processes/queries';
+import { answerJson } from '@/lib/http/responses';
+import { listProcesses, parseProcessFilter } from '@/lib/processes/queries';
 
 export async function GET(request: Request): Promise<Response> {
   const filter = parseProcessFilter(new URL(request.url).searchParams);

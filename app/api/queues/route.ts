@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { parseQueueFilter } from '@/lib/queues/filters';
 import { listQueues } from '@/lib/queues/queries';
 

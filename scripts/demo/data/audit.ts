@@ -1,6 +1,6 @@
 import sql, { raw } from 'sql-template-tag';
-import { AUDIT_EVENTS } from '../../../lib/audit/audit';
-import type { Tx } from '../../../lib/db/types';
+import { AUDIT_EVENTS } from '../../../lib/audit/recorder';
+import type { Tx } from '../../../lib/db/database';
 import { quoteIdentifier } from '../../../lib/good-job/tables';
 
 /* What has been done to the demo's jobs before the demo began, so that the audit has something to show. */

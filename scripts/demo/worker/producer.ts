@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import sql from 'sql-template-tag';
-import { codeOf } from '../../../lib/db/error-code';
-import { clock } from '../../../lib/good-job/clock';
+import { codeOf } from '../../../lib/db/errors';
+import { clock } from '../../../lib/good-job/payload';
 import { notify } from '../../../lib/good-job/notify';
 import type { GoodJob } from '../../../lib/good-job/tables';
 import { DEMO_BATCHES, addBatch, queued } from '../data/batches';

@@ -3,9 +3,9 @@ import { RepairEffect, TargetInputs } from '@/components/attention/repair-effect
 import { PERMISSION_OF } from '@/components/attention/repair-rules';
 import { ConfirmPage } from '@/components/confirm-page';
 import { submitRepair } from '@/lib/attention/actions';
-import { readRepairTarget } from '@/lib/attention/target';
+import { readRepairTarget } from '@/lib/attention/types';
 import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { paramsOf } from '@/lib/core/search-params';
 import { guardPage, missingPage } from '../../guard';
 
 /** Asks before a repair where there is no JavaScript. */

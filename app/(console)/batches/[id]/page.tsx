@@ -8,13 +8,13 @@ import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
-import { historyOf } from '@/lib/audit/queries';
+import { historyOf } from '@/lib/audit-log/queries';
 import { getBatch, getRawBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
 import type { BatchRow } from '@/lib/batches/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
-import { ConsoleError } from '@/lib/errors';
-import { paramsOf } from '@/lib/filter-params';
+import { ConsoleError } from '@/lib/core/errors';
+import { paramsOf } from '@/lib/core/search-params';
 import {
   isUnderstood,
   type JobFilter,
@@ -23,8 +23,8 @@ import {
   parseJobFilter,
 } from '@/lib/jobs/filters';
 import { listBatchJobs } from '@/lib/jobs/batch-jobs';
-import { listCallbackJobs } from '@/lib/jobs/list';
-import { isUuid } from '@/lib/text';
+import { listCallbackJobs } from '@/lib/jobs/rows';
+import { isUuid } from '@/lib/core/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 

@@ -6,11 +6,11 @@ import { Samples } from '@/components/bulk/samples';
 import { TargetText } from '@/components/bulk/target-text';
 import { AbsoluteTime } from '@/components/absolute-time';
 import { Banner } from '@/components/ui/banner';
-import { getRun, listSamples } from '@/lib/bulk/queries';
+import { getRun, listSamples } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/ctx';
-import { ERROR_CODES } from '@/lib/errors';
-import { paramsOf } from '@/lib/filter-params';
-import { isUuid } from '@/lib/text';
+import { ERROR_CODES } from '@/lib/core/errors';
+import { paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../guard';
 
 interface Props {

@@ -13,9 +13,9 @@ import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { JsonBlock } from '@/components/ui/json-block';
 import { getCronEntry } from '@/lib/cron/entries';
-import { keyOfSegment } from '@/lib/cron/key';
+import { keyOfSegment } from '@/lib/cron/types';
 import { type Ctx, requireCtx } from '@/lib/ctx';
-import { type Params, paramsOf } from '@/lib/filter-params';
+import { type Params, paramsOf } from '@/lib/core/search-params';
 import { JOB_STATES } from '@/lib/good-job/states';
 import {
   type JobFilter,
@@ -25,7 +25,7 @@ import {
   parseJobFilter,
   withState,
 } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/job-list';
+import { listJobs } from '@/lib/jobs/list';
 import { guardPage, guardPart, missingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 

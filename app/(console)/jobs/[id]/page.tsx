@@ -15,18 +15,17 @@ import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
 import { MoreMessages } from '@/components/shell/more-messages';
-import { historyOf } from '@/lib/audit/queries';
+import { historyOf } from '@/lib/audit-log/queries';
 import { RefreshOnChange } from '@/components/refresh-on-change';
 import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { getJob } from '@/lib/jobs/detail';
+import { paramsOf } from '@/lib/core/search-params';
+import { getJob, getJobVersion } from '@/lib/jobs/detail';
 import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
-import { isBlankName } from '@/lib/jobs/name-links';
+import { isBlankName } from '@/lib/jobs/links';
 import { getRawJob } from '@/lib/jobs/raw';
-import { getJobVersion } from '@/lib/jobs/version';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
-import { isUuid } from '@/lib/text';
+import { isUuid } from '@/lib/core/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
 
 const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>

@@ -2,10 +2,10 @@ import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { PauseEffect } from '@/components/pauses/pause-effect';
 import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { paramsOf } from '@/lib/core/search-params';
 import { PAUSE_KINDS } from '@/lib/good-job/settings';
 import { submitPause } from '@/lib/pauses/actions';
-import { isFilterText } from '@/lib/text';
+import { isFilterText } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../guard';
 
 interface Props {

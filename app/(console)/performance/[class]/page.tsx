@@ -11,12 +11,12 @@ import { Slowest } from '@/components/performance/slowest';
 import { Totals } from '@/components/performance/totals';
 import { buttonClass } from '@/components/ui/button';
 import { requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
-import { paramsOf } from '@/lib/filter-params';
+import { env } from '@/lib/config/environment';
+import { paramsOf } from '@/lib/core/search-params';
 import { parsePerformanceFilter } from '@/lib/performance/filters';
 import { isKnownClass, measure } from '@/lib/performance/queries';
-import { setResponseStatus } from '@/lib/response-status';
-import { cut, isFilterText } from '@/lib/text';
+import { setResponseStatus } from '@/lib/http/response-status';
+import { cut, isFilterText } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../guard';
 
 interface Props {

@@ -1,7 +1,7 @@
 import { getTimeZone } from 'next-intl/server';
-import { exportAudit } from '@/lib/audit/export';
-import { parseAuditFilter } from '@/lib/audit/filters';
-import { exportResponse } from '@/lib/export-response';
+import { exportAudit } from '@/lib/audit-log/export';
+import { parseAuditFilter } from '@/lib/audit-log/filters';
+import { exportResponse } from '@/lib/http/responses';
 
 /** The records of a filter as a file. */
 export async function GET(request: Request): Promise<Response> {

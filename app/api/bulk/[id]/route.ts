@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
-import { getRun } from '@/lib/bulk/queries';
-import { isUuid } from '@/lib/text';
+import { answerJson } from '@/lib/http/responses';
+import { getRun } from '@/lib/bulk/runs';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   _request: Request,

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { getCronEntry } from '@/lib/cron/entries';
-import { isFilterText } from '@/lib/text';
+import { isFilterText } from '@/lib/core/text';
 
 /** A route's segment is decoded already, unlike a page's. */
 export async function GET(

@@ -1,7 +1,7 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { answerJson } from '@/lib/http/responses';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { chartOfList } from '@/lib/jobs/chart';
-import { readChartRequest } from '@/lib/jobs/chart-types';
+import { readChartRequest } from '@/lib/jobs/types';
 import { parseJobFilter } from '@/lib/jobs/filters';
 
 export async function GET(request: Request): Promise<Response> {

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
-import { completeQuery } from '@/lib/jobs/completion';
-import { isFilterText } from '@/lib/text';
+import { answerJson } from '@/lib/http/responses';
+import { completeQuery } from '@/lib/search/suggestions';
+import { isFilterText } from '@/lib/core/text';
 
 /** `text`: the query as typed; `at`: the cursor in it, the end when it is not given. */
 export async function GET(request: Request): Promise<Response> {

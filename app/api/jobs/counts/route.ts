@@ -1,5 +1,5 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { answerJson } from '@/lib/http/responses';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
 

@@ -1,5 +1,5 @@
-import { exportResponse } from '@/lib/export-response';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { exportResponse } from '@/lib/http/responses';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { exportJobs } from '@/lib/jobs/export';
 import { isUnderstood, parseJobFilter } from '@/lib/jobs/filters';
 

@@ -1,7 +1,7 @@
-import { answerJson } from '@/lib/api';
-import { completeValue } from '@/lib/jobs/completion';
+import { answerJson } from '@/lib/http/responses';
+import { completeValue } from '@/lib/search/suggestions';
 import { PAUSE_KINDS } from '@/lib/good-job/settings';
-import { isFilterText } from '@/lib/text';
+import { isFilterText } from '@/lib/core/text';
 
 const FIELDS = { queue: 'queue', job_class: 'class', label: 'label' } as const;
 

@@ -6,12 +6,12 @@ import { ConfirmPage } from '@/components/confirm-page';
 import { Banner } from '@/components/ui/banner';
 import { getBatchRow } from '@/lib/batches/queries';
 import { submitBatchRetry } from '@/lib/bulk/actions';
-import { isLargeRetry } from '@/lib/bulk/batch-retry';
+import { isLargeRetry } from '@/lib/bulk/start';
 import { previewBulk } from '@/lib/bulk/preview';
 import { TYPED_ABOVE } from '@/lib/bulk/types';
 import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { isUuid } from '@/lib/text';
+import { paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../../guard';
 
 interface Props {

@@ -4,7 +4,7 @@ import { CronEffect } from '@/components/cron/cron-effect';
 import { Banner } from '@/components/ui/banner';
 import { submitCron } from '@/lib/cron/actions';
 import { getCronEntry } from '@/lib/cron/entries';
-import { keyOfSegment } from '@/lib/cron/key';
+import { keyOfSegment } from '@/lib/cron/types';
 import { CRON_ACTIONS } from '@/lib/cron/mutations';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { guardPage, missingPage } from '../../../guard';

@@ -5,12 +5,11 @@ import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { DESTRUCTIVE } from '@/components/jobs/action-rules';
 import { denialsOf, requireCtx } from '@/lib/ctx';
 import { JOB_ACTIONS } from '@/lib/good-job/actions';
-import { paramsOf } from '@/lib/filter-params';
-import { utcToZoned } from '@/lib/i18n/zoned-time';
+import { paramsOf } from '@/lib/core/search-params';
+import { utcToZoned } from '@/lib/core/locale';
 import { submitJobAction } from '@/lib/jobs/actions';
-import { getJob } from '@/lib/jobs/detail';
-import { getActionWarnings } from '@/lib/jobs/warnings';
-import { isTimestamp, isUuid } from '@/lib/text';
+import { getActionWarnings, getJob } from '@/lib/jobs/detail';
+import { isTimestamp, isUuid } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a job where there is no JavaScript. */

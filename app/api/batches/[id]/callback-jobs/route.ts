@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
-import { listCallbackJobs } from '@/lib/jobs/list';
-import { isUuid } from '@/lib/text';
+import { answerJson } from '@/lib/http/responses';
+import { listCallbackJobs } from '@/lib/jobs/rows';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   _request: Request,

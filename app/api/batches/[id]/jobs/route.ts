@@ -1,8 +1,8 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { answerJson } from '@/lib/http/responses';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { parseJobFilter } from '@/lib/jobs/filters';
 import { listBatchJobs } from '@/lib/jobs/batch-jobs';
-import { isUuid } from '@/lib/text';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   request: Request,

@@ -1,7 +1,7 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { getBatchRow } from '@/lib/batches/queries';
 import { getBatchStatus } from '@/lib/batches/status';
-import { isUuid } from '@/lib/text';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   _request: Request,

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
+import { answerJson } from '@/lib/http/responses';
 import { getRawJob } from '@/lib/jobs/raw';
-import { isUuid } from '@/lib/text';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   _request: Request,

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
-import { getJobVersion } from '@/lib/jobs/version';
-import { isUuid } from '@/lib/text';
+import { answerJson } from '@/lib/http/responses';
+import { getJobVersion } from '@/lib/jobs/detail';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   _request: Request,

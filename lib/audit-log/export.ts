@@ -1,0 +1,115 @@
+import 'server-only';
+import { escapeBidi } from '../core/text';
+import { yieldToEventLoop } from '../core/steps';
+import { type Ctx, recordRead } from '../ctx';
+import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
+import { type Json, scalar } from '../core/json';
+import { parseJson } from '../core/json-text';
+import type { Cursor, Page } from '../core/search-params';
+import { redactName } from '../redaction/redaction';
+import { MAX_SNAPSHOT_BYTES } from '../audit/types';
+import { type AuditFilter, auditFilterParams } from './filters';
+import { type StoredRow, listStored, redactStored, redactStoredRows } from './queries';
+
+/** Records read at a time, each of MAX_SNAPSHOT_BYTES at most: the snapshots are what is in memory. */
+const CHUNK = 25;
+/** JSON in the place of a value that no release of this console writes. */
+const TOO_LARGE = '"[too large to export]"';
+
+const escaped = (text: string | null) => text && escapeBidi(text);
+
+/** A record whose JSON is redacted; null: it has none. */
+async function redactRecord(row: StoredRow): Promise<StoredRow> {
+  const rowsOf = async (text: string | null) => {
+    if (text === null) return row.areRowsLarge ? TOO_LARGE : null;
+    return redactStoredRows(text);
+  };
+  return {
+    ...row,
+    details: row.details === null ? TOO_LARGE : await redactStored(row.details),
+    before: await rowsOf(row.before),
+    after: await rowsOf(row.after),
+  };
+}
+
+/** In the order of the file's columns; `json`: a value of its own in NDJSON, its text in CSV. */
+const COLUMNS: [name: string, of: (row: StoredRow) => string | null, json?: 'json'][] = [
+  ['id', (row) => row.id],
+  ['created_at', (row) => row.createdAt],
+  ['viewer', (row) => escapeBidi(row.viewer)],
+  ['viewer_name', (row) => escaped(row.viewerName)],
+  ['viewer_email', (row) => escaped(row.viewerEmail)],
+  ['role', (row) => row.role],
+  ['action', (row) => row.action],
+  ['outcome', (row) => row.outcome],
+  ['error', (row) => row.error],
+  ['target_type', (row) => row.targetType],
+  ['target_ids', (row) => JSON.stringify(row.targetIds), 'json'],
+  ['target_name', (row) => escaped(redactName(row.targetName))],
+  ['counts', (row) => row.counts, 'json'],
+  ['reason', (row) => escaped(redactName(row.reason))],
+  ['details', (row) => row.details, 'json'],
+  ['before', (row) => row.before, 'json'],
+  ['after', (row) => row.after, 'json'],
+  ['request_id', (row) => row.requestId],
+];
+
+/**
+ * The records of a filter as a file, newest first, a chunk of text at a time, each a short read of its own. The filter
+ * must be understood. When it ends, or its reader leaves, who exported how many records of which filter is recorded.
+ */
+export async function* exportAudit(
+  ctx: Ctx,
+  filter: AuditFilter,
+  format: ExportFormat,
+): AsyncGenerator<string, void, void> {
+  const progress = { rows: 0, isComplete: false };
+  try {
+    yield* exportChunks(ctx, filter, format, progress);
+    progress.isComplete = true;
+  } finally {
+    await recordRead(ctx, 'audit.export', {
+      counts: { done: progress.rows },
+      details: {
+        rows: progress.rows,
+        filter: String(new URLSearchParams(auditFilterParams(filter, 'UTC'))),
+        format,
+        complete: progress.isComplete,
+      },
+    });
+  }
+}
+
+async function* exportChunks(
+  ctx: Ctx,
+  filter: AuditFilter,
+  format: ExportFormat,
+  progress: { rows: number },
+): AsyncGenerator<string, void, void> {
+  if (format === 'csv') yield csvHead(COLUMNS.map(([name]) => name));
+  let cursor: Cursor | null = null;
+  do {
+    const chunk = { ...filter, limit: CHUNK, cursor };
+    const page: Page<StoredRow> = await listStored(ctx, chunk, MAX_SNAPSHOT_BYTES);
+    const records: string[] = [];
+    for (const stored of page.rows) {
+      const row = await redactRecord(stored);
+      await yieldToEventLoop();
+      const isCsv = format === 'csv';
+      records.push(isCsv ? csvLines([COLUMNS.map(([, of]) => of(row))]) : ndjsonRecord(row));
+      await yieldToEventLoop();
+    }
+    progress.rows += records.length;
+    if (records.length > 0) yield records.join('');
+    cursor = page.next;
+  } while (cursor);
+}
+
+function ndjsonRecord(row: StoredRow): string {
+  return ndjsonLine(
+    COLUMNS.map(([name, of, json]): [string, Json] => {
+      const value = of(row);
+      return [name, json && value !== null ? parseJson(value) : scalar(value)];
+    }),
+  );
+}

@@ -1,0 +1,188 @@
+import pg from 'pg';
+import sql, { raw } from 'sql-template-tag';
+import { afterAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../../test/harness/postgres';
+import { goodJobDatabase } from '../../test/harness/good-job-database';
+import { type Database, openDatabase } from '../db/database';
+import { ConsoleError } from '../core/errors';
+import { detectSchema } from '../good-job/schema';
+import { recordAudit } from '../audit/recorder';
+import { type Migration, consoleSchemaScript, grantsFor, setUpConsoleSchema } from './setup';
+import { MIGRATIONS } from './migrations';
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+});
+
+function open(url: string): Database {
+  const db = openDatabase({ url, caFile: null, poolSize: 2, applicationName: 'test' });
+  cleanUps.push(() => db.close());
+  return db;
+}
+
+async function emptyDatabase(name: string): Promise<{ db: Database; url: string }> {
+  const { url, drop } = await testDatabase(name);
+  cleanUps.push(drop);
+  return { db: open(url), url };
+}
+
+const shape = (db: Database) =>
+  db.read((tx) =>
+    tx.query(sql`
+      SELECT c.relname::text AS relation, c.relkind::text AS kind, a.attname::text AS column, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS "notNull"
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+       WHERE n.nspname = 'good_job_console' ORDER BY 1, a.attnum`),
+  );
+const versions = (db: Database) =>
+  db.read((tx) =>
+    tx.query<{ version: number; name: string }>(
+      sql`SELECT version, name FROM good_job_console.schema_migrations ORDER BY version`,
+    ),
+  );
+
+const extra: Migration[] = [
+  ...MIGRATIONS,
+  {
+    version: 900,
+    name: "somebody's views",
+    statements: `CREATE TABLE good_job_console.extra (id bigint); CREATE INDEX extra_id ON good_job_console.extra (id);`,
+  },
+];
+
+describe('setUpConsoleSchema', () => {
+  test('runs each migration once', async () => {
+    const { db } = await emptyDatabase('set up');
+    const all = MIGRATIONS.map(({ version, name }) => ({ version, name }));
+    const newest = Math.max(...MIGRATIONS.map(({ version }) => version));
+    expect(await db.write((tx) => setUpConsoleSchema(tx))).toEqual({
+      applied: all,
+      version: newest,
+    });
+    expect(await db.write((tx) => setUpConsoleSchema(tx))).toEqual({
+      applied: [],
+      version: newest,
+    });
+    expect(await db.write((tx) => setUpConsoleSchema(tx, extra))).toEqual({
+      applied: [{ version: 900, name: "somebody's views" }],
+      version: 900,
+    });
+    // An older console finds what a newer one has made and leaves it.
+    expect(await db.write((tx) => setUpConsoleSchema(tx))).toEqual({ applied: [], version: 900 });
+    expect(await versions(db)).toEqual([...all, { version: 900, name: "somebody's views" }]);
+    const event = {
+      viewer: 'a',
+      role: 'admin',
+      requestId: 'r',
+      action: 'job.retry' as const,
+      targetType: 'job' as const,
+      targetIds: [crypto.randomUUID()],
+      counts: { done: 1 },
+      details: {},
+    };
+    await db.write((tx) => recordAudit(tx, event));
+  });
+
+  test('lets two run at the same time', async () => {
+    const { db, url } = await emptyDatabase('set up twice');
+    const other = open(url);
+    const results = await Promise.all(
+      [db, other, db, other].map((each) => each.write((tx) => setUpConsoleSchema(tx))),
+    );
+    expect(results.filter(({ applied }) => applied.length > 0)).toHaveLength(1);
+  });
+
+  test('leaves nothing behind when a migration fails', async () => {
+    const { db } = await emptyDatabase('set up broken');
+    const broken = [
+      ...MIGRATIONS,
+      {
+        version: 901,
+        name: 'broken',
+        statements: 'CREATE TABLE good_job_console.half (id bigint); SELECT nothing_of_that_name;',
+      },
+    ];
+    await expect(db.write((tx) => setUpConsoleSchema(tx, broken))).rejects.toThrow(ConsoleError);
+    expect(await shape(db)).toEqual([]);
+  });
+
+  test('needs CREATE only where something is missing', async () => {
+    const { db, url } = await emptyDatabase('set up rights');
+    const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
+    const admin = new pg.Client({ connectionString: url });
+    await admin.connect();
+    // Roles belong to the server, not to the test's database.
+    cleanUps.push(async () => {
+      await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+      await admin.end();
+    });
+    await admin.query(
+      `CREATE ROLE ${role} LOGIN PASSWORD 'secret'; REVOKE ALL ON SCHEMA public FROM public`,
+    );
+    const login = new URL(url);
+    login.username = role;
+    login.password = 'secret';
+    const limited = open(login.href);
+    await expect(limited.write((tx) => setUpConsoleSchema(tx))).rejects.toMatchObject({
+      code: 'no_permission',
+    });
+    await db.write((tx) => setUpConsoleSchema(tx));
+    await admin.query(grantsFor('public', role).record.join('\n'));
+    expect(await limited.write((tx) => setUpConsoleSchema(tx))).toMatchObject({ applied: [] });
+  });
+});
+
+test('consoleSchemaScript makes the same schema, and again nothing', async () => {
+  const { db: byCode } = await emptyDatabase('by code');
+  const { db: byScript, url } = await emptyDatabase('by script');
+  await byCode.write((tx) => setUpConsoleSchema(tx, extra));
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(consoleSchemaScript(extra));
+  await client.query(consoleSchemaScript(extra));
+  await client.end();
+  expect(await shape(byScript)).toEqual(await shape(byCode));
+  expect(await versions(byScript)).toEqual(await versions(byCode));
+  expect(await byScript.write((tx) => setUpConsoleSchema(tx, extra))).toMatchObject({
+    applied: [],
+  });
+});
+
+test('grantsFor gives what the start-up check looks for, and no more', async () => {
+  const schema = 'Jobs "x"';
+  const { url, drop } = await goodJobDatabase('grants', { schema });
+  cleanUps.push(drop);
+  const db = open(url);
+  await db.write((tx) => setUpConsoleSchema(tx));
+  const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  cleanUps.push(async () => {
+    await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    await admin.end();
+  });
+  await admin.query(`CREATE ROLE ${role}`);
+  const asRole = () =>
+    db.read(async (tx) => {
+      await tx.query(sql`SET LOCAL ROLE ${raw(role)}`);
+      return detectSchema(tx, schema);
+    });
+  const { read, operate, record } = grantsFor(schema, role);
+  expect((await asRole()).problem).toBe('no_read_permission');
+  await admin.query(read.join('\n'));
+  expect(await asRole()).toMatchObject({
+    problem: null,
+    tablesWithoutWrite: [
+      'good_jobs',
+      'good_job_executions',
+      'good_job_batches',
+      'good_job_settings',
+    ],
+  });
+  await admin.query(operate.join('\n'));
+  expect((await asRole()).tablesWithoutWrite).toEqual([]);
+  await admin.query(record.join('\n'));
+  await admin.query(
+    `SET ROLE ${role}; INSERT INTO good_job_console.audit_events (viewer, role, request_id, action, target_type, target_ids, counts, details) VALUES ('a', 'b', 'c', 'd', 'job', '{}', '{}', '{}'); RESET ROLE`,
+  );
+});

@@ -1,0 +1,267 @@
+import sql, { type Sql, empty } from 'sql-template-tag';
+import type { Tx } from '../db/database';
+import {
+  type BatchCallbacks,
+  type BatchEvent,
+  callbackClass,
+  callbackColumns,
+  enqueueCallbacks,
+} from './callbacks';
+import { clock } from './payload';
+import { notify } from './notify';
+import type { GoodJob } from './tables';
+import { MAX_JOBS_PER_TRANSACTION, claimJobs, lockBatches, lockBatchesOrSkip } from './locks';
+import { type Outcome, Refusal } from './outcomes';
+import { judge, retry } from './actions';
+
+/**
+ * The completion check of a batch: what a worker does after each member
+ * (BatchRecord#_continue_discard_or_finish), and what GoodJob's dashboard forgets, so that a batch whose last
+ * open job is discarded by hand hangs for ever. The caller holds the batch's lock. Each step is a statement of
+ * its own: under READ COMMITTED it sees what others committed before the lock was ours.
+ * Returns the events whose callback was enqueued; throws Refusal `app_name_unknown`.
+ */
+export async function continueBatch(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  { memberDiscarded }: { memberDiscarded: boolean },
+): Promise<BatchEvent[]> {
+  return continueBatches(tx, gj, [batchId], { memberDiscarded: memberDiscarded ? [batchId] : [] });
+}
+
+/**
+ * Whether an open job is among those of a batch `b`. OFFSET 0 and LIMIT keep the planner from joining, or walking,
+ * everybody's open jobs: by index_good_jobs_on_batch_id or …_on_batch_callback_id it costs what the batch has at most.
+ */
+export const hasOpen = (gj: GoodJob, belongs: Sql, isOpen = sql`j.finished_at IS NULL`): Sql => sql`
+  EXISTS (SELECT 1 FROM (SELECT j.finished_at FROM ${gj.jobs} j WHERE ${belongs} OFFSET 0) j WHERE ${isOpen} LIMIT 1)`;
+
+/** Seconds that a worker is given between the last job of a batch and its completion check. */
+export const CHECK_GRACE_S = 60;
+
+/**
+ * Whether nobody will run the completion check of the batch `b` that is due: no member is open and its jobs do not
+ * count as finished, or no callback job is open and it does not. `graceS`: nothing of it has changed for so many
+ * seconds; null for whoever holds the batch's lock. A batch that finished before `jobs_finished_at` came has none.
+ */
+export function isHanging(gj: GoodJob, graceS: number | null = CHECK_GRACE_S): Sql {
+  const since = sql`clock_timestamp() - make_interval(secs => ${graceS ?? 0})`;
+  const isOpen =
+    graceS === null ? undefined : sql`(j.finished_at IS NULL OR j.finished_at > ${since})`;
+  const jobsDone = sql`b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`, isOpen)}`;
+  const callbacksDone = sql`b.${gj.jobsFinishedAt} IS NOT NULL AND NOT ${hasOpen(gj, sql`j.batch_callback_id = b.id`, isOpen)}`;
+  return sql`(b.finished_at IS NULL ${graceS === null ? empty : sql`AND b.updated_at < ${since}`} AND (${jobsDone} OR ${callbacksDone}))`;
+}
+
+/** The same for many batches at once, each step one statement for all of them; `memberDiscarded`: those of which a member was just discarded. */
+export async function continueBatches(
+  tx: Tx,
+  gj: GoodJob,
+  batchIds: string[],
+  { memberDiscarded }: { memberDiscarded: string[] },
+): Promise<BatchEvent[]> {
+  const enqueued: BatchEvent[] = [];
+  const enqueue = async (due: { batch: BatchCallbacks; event: BatchEvent }[], now: string) => {
+    const callbacks = due.flatMap(({ batch, event }) => {
+      const jobClass = callbackClass(batch, event);
+      return jobClass ? [{ batch, event, jobClass }] : [];
+    });
+    await notify(tx, await enqueueCallbacks(tx, gj, callbacks, now), now);
+    enqueued.push(...callbacks.map(({ event }) => event));
+  };
+
+  if (memberDiscarded.length > 0) {
+    const now = await clock(tx);
+    const discarded = await tx.query<BatchCallbacks>(sql`
+      UPDATE ${gj.batches} b SET discarded_at = ${now}, updated_at = ${now}
+       WHERE b.id = ANY(${memberDiscarded}::uuid[]) AND b.discarded_at IS NULL RETURNING ${callbackColumns}`);
+    await enqueue(
+      discarded.map((batch) => ({ batch, event: 'discard' })),
+      now,
+    );
+  }
+
+  // A time of its own in each step: on_discard comes before on_finish in the queue, too.
+  const now = await clock(tx);
+  const finished = await tx.query<BatchCallbacks & { discarded: boolean }>(sql`
+    UPDATE ${gj.batches} b SET ${gj.jobsFinishedAt} = ${now}, updated_at = ${now}
+     WHERE b.id = ANY(${batchIds}::uuid[]) AND b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL
+       AND NOT ${hasOpen(gj, sql`j.batch_id = b.id`)}
+     RETURNING ${callbackColumns}, b.discarded_at IS NOT NULL AS discarded`);
+  await enqueue(
+    finished.flatMap((batch) => [
+      ...(batch.discarded ? [] : [{ batch, event: 'success' as const }]),
+      { batch, event: 'finish' as const },
+    ]),
+    now,
+  );
+
+  if (gj.has('good_job_batches', 'jobs_finished_at')) {
+    const at = await clock(tx);
+    await tx.query(sql`
+      UPDATE ${gj.batches} b SET finished_at = ${at}, updated_at = ${at}
+       WHERE b.id = ANY(${batchIds}::uuid[]) AND b.jobs_finished_at IS NOT NULL AND b.finished_at IS NULL
+         AND NOT ${hasOpen(gj, sql`j.batch_callback_id = b.id`)}`);
+  }
+  return enqueued;
+}
+
+/** How long a batch that a worker has locked is waited for; it is being checked just then. */
+const PATIENCE_MS = 500;
+
+/** Batches and their callbacks: far fewer rows than MAX_JOBS_PER_TRANSACTION allows. */
+export const MAX_BATCHES_PER_TRANSACTION = 100;
+
+export interface BatchCheck {
+  outcomes: Outcome[];
+  /** Events whose callback was enqueued. */
+  events: BatchEvent[];
+}
+
+/**
+ * Runs the completion check of batches that nobody checks any more, each under its own lock. One that goes on by
+ * itself (again) is a conflict. A batch whose callbacks cannot be enqueued is refused, and the others go on.
+ */
+export async function checkBatches(tx: Tx, gj: GoodJob, ids: string[]): Promise<BatchCheck> {
+  const busy = await lockBatchesOrSkip(tx, ids, { patienceMs: PATIENCE_MS, busy: new Set() });
+  const read = await tx.query<{ id: string; hangs: boolean }>(sql`
+    SELECT b.id, ${isHanging(gj, null)} AS hangs FROM ${gj.batches} b WHERE b.id = ANY(${ids}::uuid[])`);
+  const found = new Map(read.map(({ id, hangs }) => [id, hangs]));
+  const check: BatchCheck = { outcomes: [], events: [] };
+  for (const id of ids) {
+    const hangs = found.get(id);
+    if (hangs === undefined) check.outcomes.push({ id, outcome: 'missing' });
+    else if (busy.has(id)) check.outcomes.push({ id, outcome: 'locked' });
+    else if (!hangs) check.outcomes.push({ id, outcome: 'conflict' });
+    else check.outcomes.push(await checkOrRefuse(tx, gj, id, check.events));
+  }
+  return check;
+}
+
+async function checkOrRefuse(
+  tx: Tx,
+  gj: GoodJob,
+  id: string,
+  events: BatchEvent[],
+): Promise<Outcome> {
+  await tx.query(sql`SAVEPOINT batch_check`);
+  try {
+    events.push(...(await continueBatch(tx, gj, id, { memberDiscarded: false })));
+    await tx.query(sql`RELEASE SAVEPOINT batch_check`);
+    return { id, outcome: 'done' };
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    await tx.query(sql`ROLLBACK TO SAVEPOINT batch_check`);
+    return { id, outcome: 'refused', code: cause.code };
+  }
+}
+
+export interface BatchRetryChunk {
+  /** `missing`: no such batch. `done`: the chunk is carried out, see `jobs`. `unchanged`: no member could be retried. */
+  outcome: 'done' | 'missing' | 'unchanged';
+  /** An outcome for each discarded member that this chunk took. */
+  jobs: Outcome[];
+  /** Continue with another transaction after this id; null: this was the last chunk, the batch is reset and checked. */
+  next: string | null;
+  /** Callbacks that the completion check enqueued again. */
+  events: BatchEvent[];
+}
+
+/** What earlier chunks of the same batch retry came to; start with `START`. */
+export interface BatchRetryProgress {
+  afterId: string | null;
+  retried: number;
+  skipped: number;
+}
+export const START: BatchRetryProgress = { afterId: null, retried: 0, skipped: 0 };
+
+/**
+ * One transaction's worth of Batch#retry: at most MAX_JOBS_PER_TRANSACTION discarded members, in the order of
+ * their ids, each retried under the claim. The batch itself is reset, and checked, in the last chunk only: until
+ * then a finished batch stays finished, so the members that are retried already cannot complete it half-way.
+ * `discarded_at` stays when a discarded member could not be retried; when none could be, nothing is changed.
+ * `locked` is called under the batch's lock, before anything is changed.
+ */
+export async function retryBatchChunk(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  progress: BatchRetryProgress,
+  locked?: () => Promise<void>,
+): Promise<BatchRetryChunk> {
+  await lockBatches(tx, [batchId]);
+  const [batch] = await tx.query<{ id: string }>(
+    sql`SELECT b.id FROM ${gj.batches} b WHERE b.id = ${batchId} FOR NO KEY UPDATE`,
+  );
+  if (!batch) return { outcome: 'missing', jobs: [], next: null, events: [] };
+  await locked?.();
+
+  const discarded = await tx.query<{ id: string }>(sql`
+    SELECT j.id FROM ${gj.jobs} j
+     WHERE j.batch_id = ${batchId} AND j.finished_at IS NOT NULL AND j.error IS NOT NULL
+       ${progress.afterId === null ? empty : sql`AND j.id > ${progress.afterId}`}
+     ORDER BY j.id LIMIT ${MAX_JOBS_PER_TRANSACTION + 1}`);
+  const ids = discarded.slice(0, MAX_JOBS_PER_TRANSACTION).map((row) => row.id);
+  const next = discarded.length > MAX_JOBS_PER_TRANSACTION ? (ids.at(-1) ?? null) : null;
+
+  const jobs = await retryMembers(tx, gj, ids);
+  const retried = progress.retried + jobs.filter((job) => job.outcome === 'done').length;
+  const skipped = progress.skipped + jobs.filter((job) => job.outcome !== 'done').length;
+  if (next !== null) return { outcome: 'done', jobs, next, events: [] };
+  if (skipped > 0 && retried === 0) return { outcome: 'unchanged', jobs, next: null, events: [] };
+
+  const events = await completeBatchRetry(tx, gj, batchId, { keepDiscardedAt: skipped > 0 });
+  return { outcome: 'done', jobs, next: null, events };
+}
+
+/** The batch's discarded members, `most` at most. */
+export async function countDiscarded(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  most: number,
+): Promise<number> {
+  // index_good_jobs_on_batch_id; OFFSET 0 keeps the planner from walking everybody's discarded jobs.
+  const [row] = await tx.query<{ count: number }>(sql`
+    SELECT count(*)::int AS count FROM (
+      SELECT 1 FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} OFFSET 0) j
+       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL LIMIT ${most}) discarded`);
+  return row?.count ?? 0;
+}
+
+/** The end of a batch retry, when its members are retried; the caller holds the batch's lock. Returns the callbacks enqueued. */
+export async function completeBatchRetry(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  options: { keepDiscardedAt: boolean },
+): Promise<BatchEvent[]> {
+  await resetBatch(tx, gj, batchId, options);
+  return continueBatch(tx, gj, batchId, { memberDiscarded: false });
+}
+
+async function retryMembers(tx: Tx, gj: GoodJob, ids: string[]): Promise<Outcome[]> {
+  if (ids.length === 0) return [];
+  const claim = await claimJobs(tx, gj, ids);
+  const judged = claim.jobs.map((job) => ({ job, outcome: judge('retry', job) }));
+  const ready = judged.flatMap(({ job, outcome }) => (outcome ? [] : [job]));
+  const retried = ready.length > 0 ? await retry(tx, gj, ready) : [];
+  return [...claim.outcomes, ...judged.flatMap(({ outcome }) => outcome ?? []), ...retried];
+}
+
+/** `updated_at` moves only if one of the times was set, as Active Record does. */
+async function resetBatch(
+  tx: Tx,
+  gj: GoodJob,
+  batchId: string,
+  { keepDiscardedAt }: { keepDiscardedAt: boolean },
+): Promise<void> {
+  const now = await clock(tx);
+  const separate = gj.has('good_job_batches', 'jobs_finished_at');
+  await tx.query(sql`
+    UPDATE ${gj.batches} b SET finished_at = NULL, updated_at = ${now}
+           ${separate ? sql`, jobs_finished_at = NULL` : empty} ${keepDiscardedAt ? empty : sql`, discarded_at = NULL`}
+     WHERE b.id = ${batchId} AND (b.finished_at IS NOT NULL
+           ${separate ? sql`OR b.jobs_finished_at IS NOT NULL` : empty} ${keepDiscardedAt ? empty : sql`OR b.discarded_at IS NOT NULL`})`);
+}

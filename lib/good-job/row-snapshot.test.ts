@@ -1,0 +1,40 @@
+import sql from 'sql-template-tag';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TestConsole } from '../../test/harness/test-console';
+import { isUnchangedSince } from './row-snapshot';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  gj = await TestConsole.open('cut-off');
+});
+afterAll(() => gj.close());
+
+/** Whether a row counts as unchanged whose transaction came so many before (negative: after) the cut-off. */
+async function isUnchanged(before: bigint): Promise<boolean> {
+  const {
+    rows: [now],
+  } = await gj.client.query<{ txid: string }>('SELECT txid_current() AS txid');
+  const txid = BigInt(now?.txid ?? 0);
+  // A row's own number has 32 bits.
+  const xmin = (((txid - before) % 4_294_967_296n) + 4_294_967_296n) % 4_294_967_296n;
+  const {
+    rows: [row],
+  } = await gj.client.query<{ unchanged: boolean }>(
+    sql`SELECT ${isUnchangedSince({ at: '', txid: String(txid) })} AS unchanged FROM (SELECT ${String(xmin)}::xid AS xmin) j`,
+  );
+  return row?.unchanged ?? false;
+}
+
+test.each([
+  [1n, true],
+  [50n, true],
+  [2_000_000_000n, true],
+  [2_147_483_700n, true],
+  [3_000_000_000n, true],
+  [4_000_000_000n, true],
+  [0n, false],
+  [-1n, false],
+  [-50_000n, false],
+])('a row from %s transactions before the cut-off: %s', async (before, unchanged) => {
+  expect(await isUnchanged(before)).toBe(unchanged);
+});

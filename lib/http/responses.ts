@@ -1,0 +1,145 @@
+import 'server-only';
+import { type Ctx, requireCtx } from '../ctx';
+import { ConsoleError, type ErrorCode, statusOf } from '../core/errors';
+import { lastBadges } from '../navigation/counts';
+import { type Json, object } from '../core/json';
+import { compactJson } from '../core/json-text';
+import { getTranslations } from 'next-intl/server';
+
+/** The navigation's numbers come with every poll, so that they move without a request of their own. */
+const BADGES_HEADER = 'x-console-badges';
+
+/** What a failed poll is answered with. */
+export interface ApiError {
+  error: ErrorCode | 'not_found';
+}
+
+/**
+ * The one adapter of the polling doors (GET only): a ctx, the answer as JSON, every failure as a code with its
+ * status. `null` is a 404.
+ */
+export async function answerJson<T>(fn: (ctx: Ctx) => Promise<T | null>): Promise<Response> {
+  try {
+    const ctx = await requireCtx();
+    const value = await fn(ctx);
+    if (value === null)
+      return Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 });
+    const badges = JSON.stringify(await lastBadges(ctx));
+    return Response.json(value, { headers: { [BADGES_HEADER]: badges } });
+  } catch (error) {
+    const code = codeOf(error);
+    return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });
+  }
+}
+
+/** What the client is told of an error; the error itself goes to the log. */
+export function codeOf(error: unknown): ErrorCode {
+  console.error(error);
+  return error instanceof ConsoleError ? error.code : 'unexpected';
+}
+
+/* Files that a list is written to, a chunk of text at a time. */
+
+export const EXPORT_FORMATS = ['csv', 'ndjson'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Rows read at a time: what is in memory at most, beside what the reader has not taken yet. */
+export const EXPORT_CHUNK = 500;
+
+/** The first line. The mark tells Excel that the file is UTF-8; without it Japanese is garbled. */
+export const csvHead = (columns: readonly string[]): string => `\ufeff${csvLines([columns])}`;
+
+/** What a spreadsheet would take for a formula, in the full-width forms that Japanese ones also take. */
+const FORMULA = /^[\t\r\n ]*[=+\-@＝＋－＠]|^[\t\r]/;
+
+/** Text that a spreadsheet would calculate is shown as text: an apostrophe before it, as a spreadsheet itself writes it. */
+const safe = (text: string) => (FORMULA.test(text) ? `'${text}` : text);
+
+/** RFC 4180: what holds a quote, a comma or the end of a line is quoted, and its quotes are doubled. */
+function csvField(value: string | number | null): string {
+  if (typeof value !== 'string') return value === null ? '' : String(value);
+  const text = safe(value);
+  // Split and join, because replaceAll takes 20 times as long for 1 MB of quotes.
+  return /[",\r\n]/.test(text) ? `"${text.split('"').join('""')}"` : text;
+}
+
+/** One line each, with its end. */
+export const csvLines = (records: readonly (readonly (string | number | null)[])[]): string =>
+  records.map((record) => `${record.map(csvField).join(',')}\n`).join('');
+
+export const ndjsonLine = (entries: [string, Json][]): string =>
+  `${compactJson(object(entries))}\n`;
+
+const TYPES: Record<ExportFormat, string> = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+};
+
+interface Options {
+  /** What the file's name begins with. */
+  name: string;
+  /** `format` of the URL; CSV when there is none. */
+  format: string | null;
+  /** Whether every part of the filter could be read: else nothing is exported. */
+  understood: boolean;
+  chunks: (ctx: Ctx, format: ExportFormat) => AsyncGenerator<string, void, void>;
+}
+
+/** A list as a file, streamed as fast as it is taken. */
+export async function exportResponse({
+  name,
+  format: given,
+  understood,
+  chunks: chunksOf,
+}: Options): Promise<Response> {
+  const format = EXPORT_FORMATS.find((one) => one === (given ?? 'csv'));
+  if (!format) return refuse('bad_request');
+  if (!understood) return refuse('not_understood');
+  const chunks = await requireCtx().then((ctx) => chunksOf(ctx, format), refused);
+  if (chunks instanceof Response) return chunks;
+  // The first chunk is read before the answer begins: what fails at once has a status of its own.
+  const first = await chunks.next().catch(refused);
+  if (first instanceof Response) return first;
+  return new Response(streamOf(chunks, first), {
+    headers: {
+      'Content-Type': TYPES[format],
+      'Content-Disposition': `attachment; filename="${name}-${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}.${format}"`,
+    },
+  });
+}
+
+function streamOf(
+  chunks: AsyncGenerator<string, void, void>,
+  first: IteratorResult<string, void>,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let begun: IteratorResult<string, void> | null = first;
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { value, done } = begun ?? (await chunks.next());
+        begun = null;
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      } catch (error) {
+        // The connection breaks off: half a file must not pass for a whole one.
+        console.error(error);
+        controller.error(error);
+      }
+    },
+    async cancel() {
+      await chunks.return();
+    },
+  });
+}
+
+/** A sentence: it is a link in a page that leads here. */
+async function refuse(code: ErrorCode): Promise<Response> {
+  const t = await getTranslations('errors');
+  return new Response(`${t(code)}\n`, {
+    status: statusOf(code),
+    headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+  });
+}
+
+const refused = (error: unknown) => refuse(codeOf(error));

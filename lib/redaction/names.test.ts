@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { insertJob, params } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { parseQueueFilter } from '../queues/filters';
+import { expireAfterWrite } from '../core/process-cache';
+import { listQueues } from '../queues/queries';
+import { redactNames } from './names';
+import { HIDDEN } from './redaction';
+
+let gj: TestConsole;
+beforeAll(async () => {
+  gj = await TestConsole.open('redact_names');
+});
+afterAll(() => gj.close());
+
+async function insert(queue: string, args: unknown[], payload: Record<string, unknown> = {}) {
+  const id = crypto.randomUUID();
+  await insertJob(gj.client, {
+    id,
+    queue_name: queue,
+    serialized_params: params(id, { arguments: args, ...payload }),
+  });
+}
+
+const shown = async (name: string) => (await redactNames(gj.ctx(), 'queue_name', [name]))(name);
+
+test('a queue whose only job has arguments beyond 64 kB is hidden: they may hold it as a secret', async () => {
+  const queue = 'tenant-zq7kxw9vjt3m';
+  await insert(queue, ['x'.repeat(70_000), { password: queue }]);
+  expect(await shown(queue)).toBe(HIDDEN);
+  const { rows } = await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams()));
+  expect(JSON.stringify(rows)).not.toContain(queue);
+});
+
+test('a queue is shown where one of its jobs shows it in the list of jobs', async () => {
+  await insert('imports', ['x'.repeat(70_000)]);
+  await insert('imports', []);
+  expect(await shown('imports')).toBe('imports');
+});
+
+test('a queue that the payload hides outside of the arguments is hidden', async () => {
+  await insert('tenant-9vjt3mzq7kxw', [], { api_token: 'tenant-9vjt3mzq7kxw' });
+  expect(await shown('tenant-9vjt3mzq7kxw')).toBe(HIDDEN);
+});
+
+test('names beyond the bytes of one page are hidden until the next page reads them', async () => {
+  const names = Array.from({ length: 100 }, (_, n) => `bulk-queue-${n}`);
+  for (const name of names)
+    await insert(
+      name,
+      Array.from({ length: 1_600 }, () => 'word-of-36-characters-zzzzzzzzzzzzzz'),
+    );
+  const first = await redactNames(gj.ctx(), 'queue_name', names);
+  const readAtFirst = names.filter((name) => first(name) === name).length;
+  expect(readAtFirst).toBeGreaterThan(0);
+  expect(readAtFirst).toBeLessThan(100);
+  let read = readAtFirst;
+  for (let page = 0; page < 20 && read < 100; page += 1) {
+    const next = await redactNames(gj.ctx(), 'queue_name', names);
+    read = names.filter((name) => next(name) === name).length;
+  }
+  expect(read).toBe(100);
+});
+
+test('a queue with a name of 100 kB is left out of the page, which says that there is more', async () => {
+  await insert('q'.repeat(100_000), []);
+  expireAfterWrite(gj.ctx().gj.schema.identity);
+  const page = await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams()));
+  expect(page.more).toBe(true);
+  expect(JSON.stringify(page)).not.toContain('q'.repeat(2_000));
+});
