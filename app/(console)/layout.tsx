@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { PermissionsProvider } from '@/components/permissions';
 import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { ConsoleError } from '@/lib/core/errors';
 import { lastBadges } from '@/lib/navigation/counts';
 import { redaction } from '@/lib/redaction/redaction';

@@ -1,4 +1,4 @@
-import { readiness } from '@/lib/ctx';
+import { readiness } from '@/lib/context/detection';
 
 export const dynamic = 'force-dynamic';
 

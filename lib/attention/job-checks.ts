@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';
 import { isHeld } from '../good-job/locks';

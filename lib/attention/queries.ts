@@ -1,5 +1,5 @@
 import 'server-only';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { redactError } from '../redaction/redaction';
 import { redactNames } from '../redaction/names';

@@ -1,7 +1,8 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { checkBulkLimit } from '../bulk/start';
-import { type Ctx, type WriteTx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { type WriteTx, transaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import type { Permission } from '../auth/roles';
 import { MAX_BATCHES_PER_TRANSACTION, checkBatches } from '../good-job/batches';

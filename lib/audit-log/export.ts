@@ -1,7 +1,8 @@
 import 'server-only';
 import { escapeBidi } from '../core/text';
 import { yieldToEventLoop } from '../core/steps';
-import { type Ctx, recordRead } from '../ctx';
+import type { Ctx } from '../context/types';
+import { recordRead } from '../context/audited-transaction';
 import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
 import { type Json, scalar } from '../core/json';
 import { parseJson } from '../core/json-text';

@@ -13,7 +13,7 @@ import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { RUNS, SAMPLES } from '../bulk/runs';
 import { escapeBidi, isUuid } from '../core/text';
 import type { TextBudget } from '../core/steps';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { MAX_TEXT_BYTES, type Order, beyond, limitedJson, orderBy } from '../db/text-limit';
 import { type Page, toPage } from '../core/search-params';
 import { redactInSteps, redactName } from '../redaction/redaction';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { printed } from '../../test/harness/door';
 import { requireBulk, startBulk } from '../bulk/start';
-import { recordAttempt } from '../ctx';
+import { recordAttempt } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import { flushAttempts } from './attempts';
 

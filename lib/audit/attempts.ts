@@ -6,6 +6,7 @@ import { redaction } from '../redaction/redaction';
 import type { AuditEvent } from './recorder';
 import { onShutdown } from '../core/shutdown';
 import { MAX_ROWS } from './types';
+import { processState } from '../core/process-state';
 
 /** What an act is about, told before it is tried, so that one that comes to nothing is on record too. */
 export interface Attempt extends Partial<
@@ -100,11 +101,7 @@ interface Counter {
   timer: NodeJS.Timeout | null;
 }
 
-/** Modules are instantiated more than once in one server; its counters must not be. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleAttempts?: Map<string, Counter>;
-};
-const counters = (shared.goodJobConsoleAttempts ??= new Map());
+const counters = processState('refused attempts', () => new Map<string, Counter>());
 
 /** Writes the record of an attempt, or counts it with those of its kind for one record of them all. */
 export async function writeAttempt(event: AuditEvent, write: Write): Promise<void> {

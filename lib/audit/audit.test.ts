@@ -4,7 +4,7 @@ import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params, row } from '../..
 import { TestConsole } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import { controlRun } from '../bulk/control';
-import { transaction } from '../ctx';
+import { transaction } from '../context/audited-transaction';
 import type { Database } from '../db/database';
 import { ConsoleError } from '../core/errors';
 import { changeJobs } from '../jobs/mutations';

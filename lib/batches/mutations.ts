@@ -2,7 +2,8 @@ import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
 import { checkBulkLimit, hasBulkLimit } from '../bulk/start';
-import { type Ctx, type WriteTx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { type WriteTx, transaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import {
   type BatchRetryProgress,

@@ -1,6 +1,6 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { ConsoleError, nullOnTimeout } from '../core/errors';
 import type { Tx } from '../db/database';
 import { JOB_STATES, type JobState, isInState } from '../good-job/states';

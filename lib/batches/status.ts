@@ -6,7 +6,7 @@ import { isInState, readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import 'server-only';
 import { cut, timestampMs } from '../core/text';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { isHeld } from '../good-job/locks';
 import type { Tx } from '../db/database';
 import { redaction } from '../redaction/redaction';

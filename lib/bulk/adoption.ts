@@ -3,7 +3,10 @@ import sql, { type Sql } from 'sql-template-tag';
 import { CONSOLE_SCHEMA } from '../audit/recorder';
 import { MIGRATIONS } from '../console-schema/migrations';
 import { ROLES, type Viewer, denial } from '../auth/roles';
-import { type Ctx, detected, serverContext, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { detected } from '../context/detection';
+import { serverContext } from '../context/request-context';
+import { transaction } from '../context/audited-transaction';
 import type { Tx } from '../db/database';
 import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './runs';
 import { isStopping, isWorkingOn, serverId, stopRuns, work } from './runner';
@@ -11,6 +14,7 @@ import { type BulkAction, type StalledRun, permissionOf } from './types';
 import { env } from '../config/environment';
 import { ConsoleError } from '../core/errors';
 import { onShutdown } from '../core/shutdown';
+import { processValue } from '../core/process-state';
 
 /*
  * A run whose server was stopped or died is continued by any other server that may write and sees the same version of
@@ -118,15 +122,14 @@ export async function listStalledRuns(tx: Tx, limit: number): Promise<StalledRun
 /** Longer than a rolling restart takes to start the next server, and well below the 30 s that the docs promise. */
 const EVERY_MS = 5_000;
 
-/** Modules are instantiated more than once in one server; its timer must not be. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleAdopter?: NodeJS.Timeout };
+const timer = processValue<NodeJS.Timeout>('bulk adoption timer');
 
 /** Looks for abandoned runs from now on, unless this server may not write. */
 export function startAdopter(): void {
-  if (env().readOnly || shared.goodJobConsoleAdopter) return;
+  if (env().readOnly || timer.current) return;
   onShutdown('bulk runs', stopRuns);
   let isBusy = false;
-  shared.goodJobConsoleAdopter = setInterval(() => {
+  timer.current = setInterval(() => {
     if (isBusy) return;
     isBusy = true;
     void adopt().finally(() => (isBusy = false));

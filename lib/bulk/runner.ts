@@ -2,7 +2,8 @@ import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { type Ctx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { transaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import { Refusal } from '../good-job/outcomes';
@@ -11,6 +12,7 @@ import { FIRST_WINDOW, LARGEST_WINDOW, PARTS } from './collect';
 import { type PauseReason, leaseEnd, updateRun } from './runs';
 import { type Parts, type StepOptions, type StepResult, type Target, release, step } from './step';
 import { type BulkAction, permissionOf } from './types';
+import { processState } from '../core/process-state';
 
 /** Every waiter resolves at the next signal. */
 export class WakeSignal {
@@ -55,14 +57,12 @@ interface Runner {
   lanes: Promise<unknown>[];
 }
 
-/** Modules are instantiated more than once in one server; its runs must not be. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleBulk?: Runner };
-const runner = (shared.goodJobConsoleBulk ??= {
+const runner = processState<Runner>('bulk runner', () => ({
   server: randomUUID(),
   isStopping: false,
   runs: new Map(),
   lanes: [],
-});
+}));
 
 /** Transactions at a time, whichever runs they are of: the other half of the pool is for pages. */
 const lanesOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));

@@ -14,7 +14,7 @@ import type {
   RunState,
 } from './types';
 import 'server-only';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { escapeBidi } from '../core/text';
 import { type Order, beyond, orderBy } from '../db/text-limit';
 import { type Cursor, type Page, toPage } from '../core/search-params';

@@ -1,5 +1,6 @@
 import { denial } from '../auth/roles';
-import { type Ctx, recordAttempt, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { recordAttempt, transaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import 'server-only';
 import { randomUUID } from 'node:crypto';

@@ -1,7 +1,8 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { countOutcomes } from '../audit/recorder';
-import { type Ctx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { transaction } from '../context/audited-transaction';
 import type { Tx } from '../db/database';
 import { actOnJobs } from '../good-job/actions';
 import { completeBatchRetry } from '../good-job/batches';

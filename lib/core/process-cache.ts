@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { processState } from './process-state';
 
 /*
  * The one home of state that outlives a request; docs/caching.md lists every cache. A value belongs to a scope (the
@@ -55,10 +56,7 @@ interface Store<Value> {
   entries: LRUCache<string, Entry<Value>>;
   expiresOnWrite: boolean;
 }
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleCaches?: Map<string, Store<unknown>>;
-};
-const stores = (shared.goodJobConsoleCaches ??= new Map());
+const stores = processState('caches', () => new Map<string, Store<unknown>>());
 
 /** Ends the TTL of all values of this scope that a write may have made wrong; a load that is under way is not stored. */
 export function expireAfterWrite(scope: string): void {

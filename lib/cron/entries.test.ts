@@ -12,7 +12,7 @@ import {
   row,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { parseCronFile } from './cron-file';
 import { overdueSince } from './overdue';
 import { type ReadSchedule, readSchedule } from './fugit/occurrences';

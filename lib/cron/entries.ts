@@ -1,5 +1,5 @@
 import 'server-only';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { type Json, object, scalar } from '../core/json';
 import { parseJson, prettyJson } from '../core/json-text';
 import { redactName, redaction } from '../redaction/redaction';
@@ -22,6 +22,7 @@ import {
   NEXT_RUNS,
   type ScheduleView,
 } from './types';
+import { ProcessCache } from '../core/process-cache';
 
 /** Rows a page; each has its last runs. */
 const PAGE = 50;
@@ -202,23 +203,18 @@ function viewOf(text: string, read: ReadSchedule | Unreadable): ScheduleView {
   };
 }
 
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleNextRuns?: Map<string, { from: number; at: number | null }>;
-};
-const remembered = (shared.goodJobConsoleNextRuns ??= new Map<
-  string,
-  { from: number; at: number | null }
->());
-const REMEMBERED = 2_000;
+const nextRunTimes = new ProcessCache<{ from: number; at: number | null }>('next cron runs', {
+  ttlMs: Infinity,
+  maxEntries: 2_000,
+});
 
 /** The next run stays the same until it is over. */
 function nextOf(cron: string, read: ReadSchedule, { now }: CronWatch): number | null {
   const name = `${read.schedule.clock.name} ${cron}`;
-  const known = remembered.get(name);
-  if (known && known.from <= now && (known.at === null || known.at > now)) return known.at;
+  const next = nextRunTimes.peek('', name);
+  if (next && next.from <= now && (next.at === null || next.at > now)) return next.at;
   const at = nextRun(read.schedule, now);
-  if (remembered.size >= REMEMBERED) remembered.clear();
-  remembered.set(name, { from: now, at });
+  nextRunTimes.set('', name, { from: now, at });
   return at;
 }
 

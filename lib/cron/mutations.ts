@@ -1,6 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { type Ctx, type WriteTx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { type WriteTx, transaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import { type CronEnqueued, enqueueCron } from '../good-job/cron-enqueue';
 import { type SettingRefusal, SettingRefused, switchCronKey } from '../good-job/settings';

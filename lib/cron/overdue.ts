@@ -3,6 +3,7 @@ import 'server-only';
 import { statSync } from 'node:fs';
 import { env } from '../config/environment';
 import { type CronFile, CronFileError, readCronFile } from './cron-file';
+import { processValue } from '../core/process-state';
 
 /** Cron enqueues at the moment itself; a busy process needs a little longer. */
 const TOLERANCE_MS = 120_000;
@@ -81,17 +82,17 @@ interface Kept {
   checkedAt: number;
   value: Configured;
 }
-const shared = globalThis as typeof globalThis & { goodJobConsoleCron?: Kept };
+const shared = processValue<Kept>('cron file');
 
 /** The entries of CRON_FILE as it is now. A file that went bad after the start leaves those that it had. */
 export function configuredCron(): Configured {
   const path = env().cronFile;
   if (path === null) return NOTHING;
-  const kept = shared.goodJobConsoleCron?.path === path ? shared.goodJobConsoleCron : undefined;
+  const kept = shared.current?.path === path ? shared.current : undefined;
   if (kept && Date.now() - kept.checkedAt < CHECK_MS) return kept.value;
   const stamp = stampOf(path);
   const value = kept && kept.stamp === stamp ? kept.value : load(path, kept?.value);
-  shared.goodJobConsoleCron = { path, stamp, checkedAt: Date.now(), value };
+  shared.current = { path, stamp, checkedAt: Date.now(), value };
   return value;
 }
 

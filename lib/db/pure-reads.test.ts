@@ -14,7 +14,7 @@ import { listBatches } from '../batches/queries';
 import { parseBatchFilter } from '../batches/types';
 import { expireAfterWrite } from '../core/process-cache';
 import { listCronEntries } from '../cron/entries';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
 import { listBatchJobs } from '../jobs/batch-jobs';

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { TextBudget } from '../core/steps';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { nullOnTimeout } from '../db/errors';
 import type { Tx } from '../db/database';
 import { GROUP_LOOKED_AT } from './fingerprints';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { TestConsole } from '../../test/harness/test-console';
 import { changeCronKey } from '../cron/mutations';
 import { changePause } from '../pauses/mutations';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { pauseTarget } from './settings';
 
 let console_: TestConsole;

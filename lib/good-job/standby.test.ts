@@ -7,7 +7,8 @@ import { RUNNING, insertBatch, insertJob, insertProcess } from '../../test/harne
 import { caughtUp, startStandby } from '../../test/harness/standby';
 import { testServerOptions } from '../../test/harness/test-server';
 import { findAttention } from '../attention/queries';
-import { type Ctx, contextFor } from '../ctx';
+import type { Ctx } from '../context/types';
+import { contextFor } from '../context/request-context';
 import { type Database, openDatabase } from '../db/database';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';

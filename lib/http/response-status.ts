@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { processState } from '../core/process-state';
 
 interface Answer {
   status?: number;
@@ -6,11 +7,7 @@ interface Answer {
   requestId?: string;
 }
 
-/** Modules are instantiated more than once in one server; globalThis is shared. */
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleAnswer?: AsyncLocalStorage<Answer>;
-};
-const storage = (shared.goodJobConsoleAnswer ??= new AsyncLocalStorage<Answer>());
+const storage = processState('response', () => new AsyncLocalStorage<Answer>());
 
 /** The id of the request that is being answered; undefined outside of one. */
 export function currentRequestId(): string | undefined {

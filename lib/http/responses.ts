@@ -1,5 +1,6 @@
 import 'server-only';
-import { type Ctx, requireCtx } from '../ctx';
+import type { Ctx } from '../context/types';
+import { requireCtx } from '../context/request-context';
 import { ConsoleError, type ErrorCode, statusOf } from '../core/errors';
 import { lastBadges } from '../navigation/counts';
 import { type Json, object } from '../core/json';

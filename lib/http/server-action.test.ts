@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { TestConsole } from '../../test/harness/test-console';
 import { readForm, runAction } from './server-action';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { ConsoleError, type ErrorCode } from '../core/errors';
 import { submitBulkControl } from '../bulk/actions';
 import { withAnswer } from './response-status';
@@ -12,7 +12,7 @@ const request = vi.hoisted(() => ({ ctx: null as Ctx | null }));
 vi.mock('next/headers', () => ({
   headers: () => Promise.resolve(new Headers({ 'next-action': '1' })),
 }));
-vi.mock('../ctx', async (original) => ({
+vi.mock('../context/request-context', async (original) => ({
   ...(await original<object>()),
   requireCtx: () => Promise.resolve(request.ctx),
 }));

@@ -4,7 +4,9 @@ import { redirect } from 'next/navigation';
 import { z } from 'zod';
 import { ConsoleError, type ErrorCode, STAY, statusOf } from '../core/errors';
 import { MAX_REASON } from '../audit/types';
-import { type Ctx, recordAttempt, requireCtx, withReason } from '../ctx';
+import type { Ctx } from '../context/types';
+import { recordAttempt, withReason } from '../context/audited-transaction';
+import { requireCtx } from '../context/request-context';
 import { setResponseStatus } from './response-status';
 
 /** What a Server Action returns: its result, or the code of a sentence. */

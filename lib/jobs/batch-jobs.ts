@@ -1,6 +1,6 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';

@@ -1,6 +1,6 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
 import { stateOf } from '../good-job/states';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { JOB_STATES, type JobState } from '../good-job/states';
 import { COUNT_LIMITS, type CountLimits, countTabs, readCounts } from './counts';
 import { parseJobFilter } from './filters';

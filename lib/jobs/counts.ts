@@ -16,7 +16,7 @@ import type { Term } from '../search/terms';
 import type { Count, JobCounts } from './types';
 import 'server-only';
 import { ProcessCache, costTtl } from '../core/process-cache';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { indexTerms, knownSelected, select } from '../search/index-hints';
 import { settle } from './resolve-filter';
@@ -204,7 +204,7 @@ async function countAll(
   const terms = indexTerms(gj, '', listedStates(filter), filter.terms).filter(({ key }) =>
     key.startsWith('['),
   );
-  const known = knownSelected(terms);
+  const known = knownSelected(gj, terms);
   const selected = known.selected ?? (known.all ? null : await select(tx, gj, terms));
   const match = redactedMatch(gj, filter);
   const scope: CountScope = { tx, gj, filter, match, limits };

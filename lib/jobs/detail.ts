@@ -1,6 +1,6 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
 import { prettyJsonInSteps } from '../core/json-text';

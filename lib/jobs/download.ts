@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import { type Ctx, type WriteTx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { type WriteTx, transaction } from '../context/audited-transaction';
 import type { Tx } from '../db/database';
 import { ConsoleError, statusOf } from '../core/errors';
 import { requireReason, revealAttempt } from './raw';

@@ -7,7 +7,7 @@ import {
 } from '../db/text-limit';
 import 'server-only';
 import type { TextBudget } from '../core/steps';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { isHeld } from '../good-job/locks';
 import { isLibraryFrame } from '../good-job/payload';

@@ -1,7 +1,8 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import type { TextBudget } from '../core/steps';
-import { type Ctx, recordRead } from '../ctx';
+import type { Ctx } from '../context/types';
+import { recordRead } from '../context/audited-transaction';
 import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
 import { type Json, scalar } from '../core/json';
 import { compactJson } from '../core/json-text';

@@ -4,7 +4,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import { previewBulk } from '../bulk/preview';
 import { startBulk } from '../bulk/start';
 import type { BulkAction } from '../bulk/types';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { setRedaction } from '../redaction/config';
 import { chartOfList } from './chart';
 import { completeQuery } from '../search/suggestions';

@@ -1,6 +1,6 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { codeOf } from '../db/errors';
 import type { Tx } from '../db/database';
 import { type JobState, refreshRunning, runningByIndex, stateOf } from '../good-job/states';
@@ -158,11 +158,11 @@ class JobListReader {
   async page(): Promise<Read> {
     const { tx, gj, order } = this;
     const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
-    const known = knownSelected(terms);
+    const known = knownSelected(gj, terms);
     const named = terms.find(({ key }) => key.startsWith('["id"') || key.startsWith('["failure"'));
     const few =
       named ??
-      (known.selected && (known.selected.count <= FEW || isFar(this.key))
+      (known.selected && (known.selected.count <= FEW || isFar(gj, this.key))
         ? known.selected.term
         : undefined);
     if (few) return this.byTerm(few.condition);
@@ -187,7 +187,7 @@ class JobListReader {
     if (!(await scan.step(firstWindow))) {
       const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
-      const known = knownSelected(all);
+      const known = knownSelected(gj, all);
       const selected = known.all
         ? known.selected
         : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
@@ -200,7 +200,7 @@ class JobListReader {
           if (codeOf(error) !== '57014' || !scan.stoppedAt) throw error;
           return this.answer(scan);
         });
-        if (selected.count > FEW && !found.searched) rememberFar(this.key);
+        if (selected.count > FEW && !found.searched) rememberFar(gj, this.key);
         return {
           ...found,
           labelsOfNewest: optional.terms.some(
@@ -224,7 +224,7 @@ class JobListReader {
     const scan = this.newScan();
     await byOrderOnly(tx);
     if (await scan.step(firstWindow)) return this.answer(scan);
-    const known = knownSelected(terms);
+    const known = knownSelected(gj, terms);
     const selected = known.all ? known.selected : await this.selectByIndexes(terms);
     if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
     const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
@@ -281,7 +281,7 @@ class JobListReader {
     );
     const selected = await select(tx, gj, terms).catch((error: unknown) => {
       if (codeOf(error) !== '57014') throw error;
-      rememberUnselective(terms);
+      rememberUnselective(gj, terms);
       return null;
     });
     await tx.query(sql`ROLLBACK TO SAVEPOINT selecting`);

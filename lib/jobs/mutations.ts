@@ -1,7 +1,8 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
-import { type Ctx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { transaction } from '../context/audited-transaction';
 import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
 import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { type Ctx, type WriteTx, recordAttempt, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { type WriteTx, recordAttempt, transaction } from '../context/audited-transaction';
 import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
 import type { Tx } from '../db/database';
 import { type Json, get, stringOf } from '../core/json';

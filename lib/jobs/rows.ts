@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { TextBudget } from '../core/steps';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { isHeld } from '../good-job/locks';
 import { isPaused } from '../good-job/settings';
 import { ERROR_EVENTS } from '../good-job/raw-rows';

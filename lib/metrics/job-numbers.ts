@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, join } from 'sql-template-tag';
 import { timestampMs } from '../core/text';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { listStalledRuns } from '../bulk/adoption';
 import type { Tx } from '../db/database';
 import { type JobState, runningByIndex } from '../good-job/states';

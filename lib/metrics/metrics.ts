@@ -1,6 +1,8 @@
 import 'server-only';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { type Ctx, contextFor, database, detected } from '../ctx';
+import type { Ctx } from '../context/types';
+import { contextFor } from '../context/request-context';
+import { database, detected } from '../context/detection';
 import { env } from '../config/environment';
 import { ConsoleError } from '../core/errors';
 import { GoodJob } from '../good-job/tables';

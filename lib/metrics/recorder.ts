@@ -1,3 +1,4 @@
+import { processValue } from '../core/process-state';
 /** What a request was for: a closed set, since a label must not grow with what clients ask for. */
 export const ROUTE_CLASSES = [
   'page',
@@ -19,15 +20,14 @@ export interface Recorder {
   text(): Promise<{ contentType: string; body: string }>;
 }
 
-/** The server is a bundle of its own, and modules are instantiated more than once in one server; globalThis is shared. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleMetrics?: Recorder };
+const shared = processValue<Recorder>('metrics recorder');
 
 /** The first one stays: it holds the counters. */
 export function offerRecorder(make: () => Recorder): void {
-  shared.goodJobConsoleMetrics ??= make();
+  shared.current ??= make();
 }
 
 /** Null until the server has started. */
 export function recorder(): Recorder | null {
-  return shared.goodJobConsoleMetrics ?? null;
+  return shared.current ?? null;
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { DISCARDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { maxAgeMs } from '../ctx';
+import { maxAgeMs } from '../context/request-context';
 import { freshBadges, lastBadges } from './counts';
 
 let console_: TestConsole;

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import { countCronEntries } from '../cron/entries';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { pausedNames } from '../good-job/settings';
 import { processStateOf } from '../good-job/processes';
 import { isInState } from '../good-job/states';

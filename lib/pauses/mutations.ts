@@ -1,5 +1,6 @@
 import 'server-only';
-import { type Ctx, transaction } from '../ctx';
+import type { Ctx } from '../context/types';
+import { transaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import {
   type PauseKind,

@@ -2,7 +2,7 @@ import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
 import type { Count } from '../jobs/types';
 import 'server-only';
 import sql, { join } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { isLargeJson } from '../db/text-limit';
 import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';

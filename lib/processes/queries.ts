@@ -25,7 +25,7 @@ import {
 import type { Count } from '../jobs/types';
 import 'server-only';
 import sql, { empty, type Sql } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { parseJson, prettyJson, redactJson } from '../core/json-text';
 import type { GoodJob } from '../good-job/tables';

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { ProcessCache, costTtl } from '../core/process-cache';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
 import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';

@@ -1,7 +1,7 @@
 import 'server-only';
 import { ProcessCache, costTtl } from '../core/process-cache';
 import { timestampMs } from '../core/text';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { nullOnTimeout } from '../core/errors';
 import { pausedQueues } from '../good-job/settings';
 import { type LivePools, livePools, servesQueue, threadsFor } from '../good-job/processes';

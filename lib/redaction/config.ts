@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { processValue } from '../core/process-state';
 
 /** What is hidden besides the default list, and what of it is shown after all. Names and paths only: no regular expressions. */
 export interface RedactionConfig {
@@ -118,20 +119,20 @@ function classRules(file: string): ClassRule[] {
       throw refuse(
         `must give ${jobClass} "hide" and "show", each a list of paths such as args.0.customer.*`,
       );
-    const paths = (list: string[]) => list.map((path) => path.split('./redaction').slice(1));
+    const paths = (list: string[]) => list.map((path) => path.split('.').slice(1));
     return { jobClass, hide: paths(parsed.data.hide), show: paths(parsed.data.show) };
   });
 }
 
-const shared = globalThis as typeof globalThis & { goodJobConsoleRedaction?: RedactionConfig };
+const shared = processValue<RedactionConfig>('redaction rules');
 
 export function currentRedaction(): RedactionConfig {
-  return (shared.goodJobConsoleRedaction ??= readRedaction(process.env));
+  return (shared.current ??= readRedaction(process.env));
 }
 
 /** Rules from now on: the server's, which has read them before it changes its folder; a test's. */
 export function setRedaction(config: Partial<RedactionConfig>): void {
-  shared.goodJobConsoleRedaction = { ...DEFAULT_CONFIG, ...config };
+  shared.current = { ...DEFAULT_CONFIG, ...config };
 }
 
 /*

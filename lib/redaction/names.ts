@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { raw } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { TextBudget } from '../core/steps';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { limitedJson } from '../db/text-limit';
 import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';

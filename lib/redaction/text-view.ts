@@ -36,7 +36,7 @@ const ENTITIES: Record<string, string> = {
   rpar: ')',
   lowbar: '_',
   hyphen: '-',
-  period: './redaction',
+  period: '.',
   comma: ',',
   semi: ';',
   excl: '!',

@@ -98,13 +98,13 @@ export function* webTokens({ text, hide }: Scan): Steps<void> {
     let end = runs.endFrom(match.index, 'urlSafe');
     at = end;
     if (pacer.isDue(at)) yield;
-    if (end - match.index < 9 || text[end] !== './redaction') continue;
+    if (end - match.index < 9 || text[end] !== '.') continue;
     const second = runs.endFrom(end + 1, 'urlSafe');
     at = second;
     const isInside = isAsciiWordPart(text.charCodeAt(match.index - 1));
     if (second - end < (isInside ? SHORTEST_SECOND_PART : 3)) continue;
     end = second;
-    for (let part = 0; part < 3 && text[end] === './redaction'; part += 1)
+    for (let part = 0; part < 3 && text[end] === '.'; part += 1)
       end = runs.endFrom(end + 1, 'urlSafe');
     hide(match.index, end);
     at = end;
@@ -156,7 +156,7 @@ const MARKED: readonly {
   { mark: '.atlasv1.', before: /([A-Za-z0-9]{14})$/, behind: 'signed', min: 60 },
   // Airtable: `patXXXXXXXXXXXXXX.…`
   {
-    mark: './redaction',
+    mark: '.',
     before: /(pat[A-Za-z0-9]{14})$/,
     behind: 'hex',
     min: 64,
@@ -167,7 +167,7 @@ const MARKED: readonly {
 /** The longest text that a `before` can match. */
 const MARK_REACH = 64;
 const EVERY_MARK = new RegExp(
-  MARKED.filter(({ mark }) => mark !== './redaction')
+  MARKED.filter(({ mark }) => mark !== '.')
     .map(({ mark }) => escapeRegExp(mark))
     .concat('(?<=pat[A-Za-z0-9]{14})\\.')
     .join('|'),

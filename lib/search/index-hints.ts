@@ -4,6 +4,7 @@ import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { idCondition, inIds, literal, termCondition, timeCondition, wildcard } from './conditions';
 import type { IdsTerm, Term } from './terms';
+import { ProcessCache } from '../core/process-cache';
 
 /** A part of a filter that an index answers by itself: the jobs on which it holds can be read without any order. */
 export interface IndexTerm {
@@ -113,16 +114,7 @@ function byIds(gj: GoodJob, { field, values }: IdsTerm): IndexTerm {
 }
 
 /** What the terms were counted to last: it decides on the way to read alone, never on what is read. */
-interface Counted {
-  count: number;
-  until: number;
-}
-const KEPT_MS = 15_000;
-const KEPT = 1_000;
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleIndexTerms?: Map<string, Counted>;
-};
-const counted = (shared.goodJobConsoleIndexTerms ??= new Map<string, Counted>());
+const counts = new ProcessCache<number>('index term counts', { ttlMs: 15_000, maxEntries: 1_000 });
 
 export interface Selected {
   term: IndexTerm;
@@ -143,10 +135,11 @@ function smallest(
 }
 
 /** The most selective term as far as it was counted in the last seconds. `all`: every term was. */
-export function knownSelected(terms: IndexTerm[]): { selected: Selected | null; all: boolean } {
-  const now = Date.now();
-  const countOf = ({ key }: IndexTerm) =>
-    ((one) => (one && one.until > now ? one.count : undefined))(counted.get(key));
+export function knownSelected(
+  gj: GoodJob,
+  terms: IndexTerm[],
+): { selected: Selected | null; all: boolean } {
+  const countOf = ({ key }: IndexTerm) => counts.peek(gj.schema.identity, key);
   return {
     selected: smallest(terms, countOf),
     all: terms.every((term) => countOf(term) !== undefined),
@@ -155,20 +148,14 @@ export function knownSelected(terms: IndexTerm[]): { selected: Selected | null; 
 
 /** Lists whose page lay so far from their beginning that a term's index had it sooner: for some seconds it is asked first. */
 const farKey = (list: string) => `far ${list}`;
-export const isFar = (list: string): boolean =>
-  (counted.get(farKey(list))?.until ?? 0) > Date.now();
-export const rememberFar = (list: string) =>
-  void counted.set(farKey(list), { count: 0, until: Date.now() + KEPT_MS });
+export const isFar = (gj: GoodJob, list: string): boolean =>
+  counts.peek(gj.schema.identity, farKey(list)) !== undefined;
+export const rememberFar = (gj: GoodJob, list: string): void =>
+  counts.set(gj.schema.identity, farKey(list), 0);
 
 /** They were too many to count in time. */
-export function rememberUnselective(terms: IndexTerm[]): void {
-  for (const { key, limit } of terms) remember(key, limit + 1);
-}
-
-function remember(key: string, count: number): void {
-  counted.delete(key);
-  counted.set(key, { count, until: Date.now() + KEPT_MS });
-  for (const old of counted.keys()) if (counted.size > KEPT) counted.delete(old);
+export function rememberUnselective(gj: GoodJob, terms: IndexTerm[]): void {
+  for (const { key, limit } of terms) counts.set(gj.schema.identity, key, limit + 1);
 }
 
 /** Counts the terms, each up to its limit, in one statement; the most selective one, or null when none is. */
@@ -181,7 +168,7 @@ export async function select(tx: Tx, gj: GoodJob, terms: IndexTerm[]): Promise<S
   const [row] = await tx.query<{ counts: string }>(
     sql`SELECT array_to_json(ARRAY[${join(columns)}])::text AS counts`,
   );
-  const counts = JSON.parse(row?.counts ?? '[]') as number[];
-  terms.forEach(({ key }, n) => remember(key, counts[n] ?? 0));
-  return smallest(terms, (term) => counts[terms.indexOf(term)]);
+  const counted = JSON.parse(row?.counts ?? '[]') as number[];
+  terms.forEach(({ key }, n) => counts.set(gj.schema.identity, key, counted[n] ?? 0));
+  return smallest(terms, (term) => counted[terms.indexOf(term)]);
 }

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { JOB_STATES } from '../good-job/states';
 import { clearValues, withJobs } from '../jobs/raw';

@@ -1,5 +1,5 @@
 import 'server-only';
-import { database, detected, detectAgainAfter } from '../ctx';
+import { database, detectAgainAfter, detected } from '../context/detection';
 import { env } from '../config/environment';
 import { type RevocationStore, createRevocationTable } from './revocation';
 

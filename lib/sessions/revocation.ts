@@ -3,6 +3,7 @@ import { CONSOLE_SCHEMA } from '../audit/recorder';
 import type { DetectedConsoleSchema } from '../console-schema/setup';
 import type { Database, Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
+import { processValue } from '../core/process-state';
 
 /** What a revocation ends, or that a logout token was used. */
 export const REVOCATION_KINDS = [
@@ -45,16 +46,16 @@ export interface RevocationStore {
   write(rows: Revocation[]): Promise<'stored' | 'duplicate' | 'not_writable'>;
 }
 
-/** The server is a bundle of its own, and only Next's build has the database; globalThis is shared. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleRevocations?: RevocationStore };
+/** The server before Next reads it, and only Next's build has the database. */
+const shared = processValue<RevocationStore>('revocation store');
 
 /** The first one stays. */
 export function offerRevocationStore(make: () => RevocationStore): void {
-  shared.goodJobConsoleRevocations ??= make();
+  shared.current ??= make();
 }
 
 function offered(): RevocationStore {
-  if (shared.goodJobConsoleRevocations) return shared.goodJobConsoleRevocations;
+  if (shared.current) return shared.current;
   throw new Error('The table of revoked sessions is not available yet.');
 }
 

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '../../lib/batches/status';
 import { parseBatchFilter } from '../../lib/batches/types';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import { continueBatch } from '../../lib/good-job/batches';
 import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
 import type { GoodJob } from '../../lib/good-job/tables';

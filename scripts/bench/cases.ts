@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import type { Tx } from '../../lib/db/database';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { auditGroup } from './audit-cases';

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { detectConsoleSchema, setUpConsoleSchema } from '../../lib/console-schema/setup';
-import { type Ctx, contextFor } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
+import { contextFor } from '../../lib/context/request-context';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';

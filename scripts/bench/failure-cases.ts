@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import { parseFailureFilter } from '../../lib/failures/filters';
 import { countDiscarded } from '../../lib/failures/discard-counts';
 import { listFailures } from '../../lib/failures/queries';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import { JOB_STATES } from '../../lib/good-job/states';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { chartOfList } from '../../lib/jobs/chart';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { listProcesses, parseProcessFilter } from '../../lib/processes/queries';
 import { RANGES, type Range, parseQueueFilter } from '../../lib/queues/filters';

@@ -5,7 +5,7 @@ import { getRun, listSamples } from '../../lib/bulk/runs';
 import { workOn } from '../../lib/bulk/runner';
 import { startBulk } from '../../lib/bulk/start';
 import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/types';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { changePause } from '../../lib/pauses/mutations';

@@ -3,7 +3,7 @@ import { getRun } from '../../lib/bulk/runs';
 import { workOn } from '../../lib/bulk/runner';
 import { type BulkStart, startBulk } from '../../lib/bulk/start';
 import type { BulkAction, BulkRun, BulkTarget } from '../../lib/bulk/types';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 
 export const discarded = (query = 'state=discarded'): BulkTarget => ({
   kind: 'filter',

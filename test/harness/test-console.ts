@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { consoleSchemaScript } from '../../lib/console-schema/setup';
 import type { Role } from '../../lib/auth/roles';
-import { type Ctx, contextFor } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
+import { contextFor } from '../../lib/context/request-context';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { type DetectedSchema, detectSchema } from '../../lib/good-job/schema';
 import { type AppSettings, GoodJob } from '../../lib/good-job/tables';

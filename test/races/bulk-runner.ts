@@ -1,4 +1,4 @@
-import { contextFor } from '../../lib/ctx';
+import { contextFor } from '../../lib/context/request-context';
 import { previewBulk } from '../../lib/bulk/preview';
 import { controlRun } from '../../lib/bulk/control';
 import { startBulk } from '../../lib/bulk/start';

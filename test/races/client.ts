@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { contextFor } from '../../lib/ctx';
+import { contextFor } from '../../lib/context/request-context';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';

@@ -3,7 +3,7 @@ import { getTranslations } from 'next-intl/server';
 import { AttentionView } from '@/components/attention/attention-view';
 import { RepairNotice } from '@/components/attention/repair-notice';
 import { getAttention } from '@/lib/attention/queries';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 

@@ -9,7 +9,7 @@ import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
 import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
 import { listAudit, listViewers } from '@/lib/audit-log/queries';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
 import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';

@@ -5,7 +5,7 @@ import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
 import { BATCH_STATES, batchFilterParams, parseBatchFilter } from '@/lib/batches/types';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 

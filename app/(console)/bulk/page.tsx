@@ -4,7 +4,7 @@ import { LiveRunList, NoRuns } from '@/components/bulk/live-run-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/runs';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { cursorParams, paramsOf, parseCursor } from '@/lib/core/search-params';
 import { cut } from '@/lib/core/text';
 import { guardPage } from '../guard';

@@ -7,7 +7,7 @@ import { LookedNote } from '@/components/failures/looked-note';
 import { RangeLinks } from '@/components/range-links';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { GROUPINGS, RANGE_NAMES, failureParams, parseFailureFilter } from '@/lib/failures/filters';
 import { countDiscarded } from '@/lib/failures/discard-counts';
 import { listFailures } from '@/lib/failures/queries';

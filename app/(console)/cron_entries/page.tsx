@@ -3,7 +3,7 @@ import { getTranslations } from 'next-intl/server';
 import { CronList } from '@/components/cron/cron-list';
 import { CronNotice } from '@/components/cron/cron-notice';
 import { listCronEntries } from '@/lib/cron/entries';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { cut } from '@/lib/core/text';
 import { guardPage } from '../guard';

@@ -19,7 +19,7 @@ import { SearchForm } from '@/components/search/search-form';
 import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
 import { Banner } from '@/components/ui/banner';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
 import { paramsOf } from '@/lib/core/search-params';
 import { JOB_STATES } from '@/lib/good-job/states';

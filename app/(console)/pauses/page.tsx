@@ -3,7 +3,7 @@ import { getTranslations } from 'next-intl/server';
 import { PauseForm } from '@/components/pauses/pause-form';
 import { PauseList } from '@/components/pauses/pause-list';
 import { PauseNotice } from '@/components/pauses/pause-notice';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { listPauses } from '@/lib/pauses/queries';
 import { guardPage } from '../guard';

@@ -6,7 +6,7 @@ import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
 import { RangePicker } from '@/components/performance/range-picker';
 import { Totals } from '@/components/performance/totals';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
 import { paramsOf } from '@/lib/core/search-params';
 import { parsePerformanceFilter } from '@/lib/performance/filters';

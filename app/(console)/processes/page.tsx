@@ -2,7 +2,7 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { ProcessList } from '@/components/processes/process-list';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { cursorParams, paramsOf } from '@/lib/core/search-params';
 import {
   getRawProcess,

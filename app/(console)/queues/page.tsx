@@ -4,7 +4,7 @@ import { NotUnderstoodChips } from '@/components/not-understood';
 import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
 import { Tabs } from '@/components/tabs';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { RANGES, type Range, parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
 import { listQueues } from '@/lib/queues/queries';

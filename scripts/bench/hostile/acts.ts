@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { previewBulk } from '../../../lib/bulk/preview';
 import { createRun } from '../../../lib/bulk/start';
 import type { BulkTarget } from '../../../lib/bulk/types';
-import type { Ctx } from '../../../lib/ctx';
+import type { Ctx } from '../../../lib/context/types';
 import { releaseRuns } from '../database';
 import { formFields } from '../html-form';
 import type { Answer, HostileClient } from './client';

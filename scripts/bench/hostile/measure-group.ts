@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { Ctx } from '../../../lib/ctx';
+import type { Ctx } from '../../../lib/context/types';
 import { startConsole } from '../server';
 import { actsOf, measureBulk } from './acts';
 import {

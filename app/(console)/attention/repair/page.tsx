@@ -4,7 +4,7 @@ import { PERMISSION_OF } from '@/components/attention/repair-rules';
 import { ConfirmPage } from '@/components/confirm-page';
 import { submitRepair } from '@/lib/attention/actions';
 import { readRepairTarget } from '@/lib/attention/types';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { guardPage, missingPage } from '../../guard';
 

@@ -12,7 +12,8 @@ import { historyOf } from '@/lib/audit-log/queries';
 import { getBatch, getRawBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
 import type { BatchRow } from '@/lib/batches/types';
-import { type Ctx, requireCtx } from '@/lib/ctx';
+import type { Ctx } from '@/lib/context/types';
+import { requireCtx } from '@/lib/context/request-context';
 import { ConsoleError } from '@/lib/core/errors';
 import { paramsOf } from '@/lib/core/search-params';
 import {

@@ -7,7 +7,7 @@ import { TargetText } from '@/components/bulk/target-text';
 import { AbsoluteTime } from '@/components/absolute-time';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/runs';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { ERROR_CODES } from '@/lib/core/errors';
 import { paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';

@@ -14,7 +14,8 @@ import { SearchForm } from '@/components/search/search-form';
 import { JsonBlock } from '@/components/ui/json-block';
 import { getCronEntry } from '@/lib/cron/entries';
 import { keyOfSegment } from '@/lib/cron/types';
-import { type Ctx, requireCtx } from '@/lib/ctx';
+import type { Ctx } from '@/lib/context/types';
+import { requireCtx } from '@/lib/context/request-context';
 import { type Params, paramsOf } from '@/lib/core/search-params';
 import { JOB_STATES } from '@/lib/good-job/states';
 import {

@@ -17,7 +17,7 @@ import { Timeline } from '@/components/jobs/timeline';
 import { MoreMessages } from '@/components/shell/more-messages';
 import { historyOf } from '@/lib/audit-log/queries';
 import { RefreshOnChange } from '@/components/refresh-on-change';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { getJob, getJobVersion } from '@/lib/jobs/detail';
 import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';

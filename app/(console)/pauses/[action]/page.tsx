@@ -1,7 +1,7 @@
 import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { PauseEffect } from '@/components/pauses/pause-effect';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { PAUSE_KINDS } from '@/lib/good-job/settings';
 import { submitPause } from '@/lib/pauses/actions';

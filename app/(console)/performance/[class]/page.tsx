@@ -10,7 +10,7 @@ import { RangePicker } from '@/components/performance/range-picker';
 import { Slowest } from '@/components/performance/slowest';
 import { Totals } from '@/components/performance/totals';
 import { buttonClass } from '@/components/ui/button';
-import { requireCtx } from '@/lib/ctx';
+import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
 import { paramsOf } from '@/lib/core/search-params';
 import { parsePerformanceFilter } from '@/lib/performance/filters';

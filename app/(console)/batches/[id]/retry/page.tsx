@@ -9,7 +9,7 @@ import { submitBatchRetry } from '@/lib/bulk/actions';
 import { isLargeRetry } from '@/lib/bulk/start';
 import { previewBulk } from '@/lib/bulk/preview';
 import { TYPED_ABOVE } from '@/lib/bulk/types';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../../guard';

@@ -6,7 +6,7 @@ import { submitCron } from '@/lib/cron/actions';
 import { getCronEntry } from '@/lib/cron/entries';
 import { keyOfSegment } from '@/lib/cron/types';
 import { CRON_ACTIONS } from '@/lib/cron/mutations';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a cron key where there is no JavaScript. */

@@ -3,7 +3,7 @@ import { ConfirmPage } from '@/components/confirm-page';
 import { ActionEffect, ActionWarningNote, RescheduleFields } from '@/components/jobs/action-fields';
 import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { DESTRUCTIVE } from '@/components/jobs/action-rules';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { JOB_ACTIONS } from '@/lib/good-job/actions';
 import { paramsOf } from '@/lib/core/search-params';
 import { utcToZoned } from '@/lib/core/locale';

@@ -6,7 +6,7 @@ import { ReasonField } from '@/components/reason-field';
 import { Banner } from '@/components/ui/banner';
 import { Button } from '@/components/ui/button';
 import { isBlankName } from '@/lib/jobs/links';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
 import { getJob } from '@/lib/jobs/detail';
 import { listExecutions } from '@/lib/jobs/executions';

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { TestConsole } from '../test/harness/test-console';
+import { TestConsole } from '../../test/harness/test-console';
 
 /* Without `npm run setup` the server detects again every two seconds. */
 
 let console_: TestConsole;
-let ctx: typeof import('./ctx');
+let ctx: typeof import('./detection');
 beforeAll(async () => {
   console_ = await TestConsole.open('detection', { consoleSchema: false });
   vi.stubEnv('DATABASE_URL', console_.url);
   vi.useFakeTimers({ toFake: ['Date'] });
-  ctx = await import('./ctx');
+  ctx = await import('./detection');
 });
 afterAll(async () => {
   vi.useRealTimers();

@@ -10,8 +10,8 @@ import {
   insertExecution,
   insertJob,
   insertProcess,
-} from '../test/harness/rows';
-import { TestConsole } from '../test/harness/test-console';
+} from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
 
 /*
  * Postgres holds times that it cannot subtract: `infinity`, and as of version 17 years so far apart that the difference
@@ -21,28 +21,28 @@ import { TestConsole } from '../test/harness/test-console';
 const CRON_FILE = path.join(os.tmpdir(), `infinite-times-${process.pid}.yml`);
 vi.stubEnv('CRON_FILE', CRON_FILE);
 vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
-const { findAttention } = await import('./attention/queries');
-const { parseBatchFilter } = await import('./batches/types');
-const { getBatchRow, listBatchesWithProgress } = await import('./batches/queries');
-const { getBatchStatus } = await import('./batches/status');
-const { getCronEntry, listCronEntries } = await import('./cron/entries');
-const { countDiscarded } = await import('./failures/discard-counts');
-const { parseFailureFilter } = await import('./failures/filters');
-const { listFailures } = await import('./failures/queries');
-const { chartOfList } = await import('./jobs/chart');
-const { getJob } = await import('./jobs/detail');
-const { listExecutions } = await import('./jobs/executions');
-const { parseJobFilter } = await import('./jobs/filters');
-const { listJobs } = await import('./jobs/list');
-const { cursorParams } = await import('./core/search-params');
-const { timelineOf } = await import('./jobs/detail');
-const { countQueues, countStates } = await import('./metrics/job-numbers');
-const { parsePerformanceFilter } = await import('./performance/filters');
-const { measure } = await import('./performance/queries');
-const { parseProcessFilter } = await import('./processes/queries');
-const { listProcesses } = await import('./processes/queries');
-const { parseQueueFilter } = await import('./queues/filters');
-const { listQueues } = await import('./queues/queries');
+const { findAttention } = await import('../attention/queries');
+const { parseBatchFilter } = await import('../batches/types');
+const { getBatchRow, listBatchesWithProgress } = await import('../batches/queries');
+const { getBatchStatus } = await import('../batches/status');
+const { getCronEntry, listCronEntries } = await import('../cron/entries');
+const { countDiscarded } = await import('../failures/discard-counts');
+const { parseFailureFilter } = await import('../failures/filters');
+const { listFailures } = await import('../failures/queries');
+const { chartOfList } = await import('../jobs/chart');
+const { getJob } = await import('../jobs/detail');
+const { listExecutions } = await import('../jobs/executions');
+const { parseJobFilter } = await import('../jobs/filters');
+const { listJobs } = await import('../jobs/list');
+const { cursorParams } = await import('../core/search-params');
+const { timelineOf } = await import('../jobs/detail');
+const { countQueues, countStates } = await import('../metrics/job-numbers');
+const { parsePerformanceFilter } = await import('../performance/filters');
+const { measure } = await import('../performance/queries');
+const { parseProcessFilter } = await import('../processes/queries');
+const { listProcesses } = await import('../processes/queries');
+const { parseQueueFilter } = await import('../queues/filters');
+const { listQueues } = await import('../queues/queries');
 
 const TIMES = ['infinity', '-infinity', '4713-01-01 00:00:00 BC', '294276-12-31 23:59:59'];
 const asked = (query: Record<string, string> = {}) => new URLSearchParams(query);

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { goodJobDatabase } from '../test/harness/good-job-database';
-import { readiness } from './ctx';
+import { goodJobDatabase } from '../../test/harness/good-job-database';
+import { readiness } from './detection';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -33,9 +33,8 @@ it.each([
     vi.resetModules();
     // The pool and what was detected belong to the process.
     vi.stubGlobal('goodJobConsole', undefined);
-    vi.stubGlobal('goodJobConsoleCaches', undefined);
     vi.stubEnv('DATABASE_URL', url);
-    const fresh = await import('./ctx');
+    const fresh = await import('./detection');
     expect(await fresh.readiness()).toBe(result);
     await fresh.database().close();
   } finally {
