@@ -1,4 +1,5 @@
-import { PERMISSIONS, ROLES, type Permission } from '../lib/auth/roles';
+import { PERMISSIONS, type Permission } from '../lib/auth/roles';
+import { ROLES } from '../lib/config/roles';
 import { ACCOUNTS, ROLE_ENV } from './support/accounts';
 import { callAction, fingerprint, pageOf } from './support/action-calls';
 import { builtActions, builtRoutes, exportedActions, writingRoutes } from './support/built-doors';

@@ -12,7 +12,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { EnvError } from '../lib/config/environment';
+import { EnvError } from '../lib/config/values';
 
 const PREFIX = 'good-job-console-';
 const OWNER = 'owner.json';

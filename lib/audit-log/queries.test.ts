@@ -4,7 +4,7 @@ import { discarded, settled, start } from '../../test/harness/bulk';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { startBulk } from '../bulk/start';
 import { changeJobs } from '../jobs/mutations';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { historyOf, listAudit, listViewers, readChanges } from './queries';
 import { exportAudit } from './export';
 import { auditFilterParams, parseAuditFilter } from './filters';

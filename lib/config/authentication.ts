@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { EnvError, choice, decimal, flag, list, optional } from './environment';
+import { EnvError, choice, decimal, flag, list, optional } from './values';
 import { GUESSABLE, isGuessableSecret, isPlaceholder } from './secret-strength';
-import { type RoleRules, readRoleRules } from '../auth/roles';
+import { type RoleRules, readRoleRules } from './roles';
 
 /** How viewers are known, read from the environment; each mode's own settings are there in that mode alone. */
 export type AuthConfig =

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ENV_NAMES, EnvError, readEnv } from './environment';
+import { ENV_NAMES, readEnv } from './environment';
+import { EnvError } from './values';
 
 const RANDOM = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const URL_ = { DATABASE_URL: 'postgres://localhost/app' };

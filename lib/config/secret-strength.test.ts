@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { EnvError, readEnv } from './environment';
+import { EnvError } from './values';
+import { readEnv } from './environment';
 import { isGuessableSecret, isPlaceholder } from './secret-strength';
 
 const PLACEHOLDERS = [

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { chartOfList } from './chart';
 import { withColumns } from './rows';
 import { parseColumns } from './columns';

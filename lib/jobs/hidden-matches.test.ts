@@ -5,7 +5,7 @@ import { previewBulk } from '../bulk/preview';
 import { startBulk } from '../bulk/start';
 import type { BulkAction } from '../bulk/types';
 import type { Ctx } from '../context/types';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { chartOfList } from './chart';
 import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';

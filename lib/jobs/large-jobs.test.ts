@@ -11,7 +11,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import { previewBulk } from '../bulk/preview';
 import { startBulk } from '../bulk/start';
 import { workOn } from '../bulk/runner';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { chartOfList } from './chart';
 import { withColumns } from './rows';
 import { parseColumns } from './columns';

@@ -4,7 +4,7 @@ import { getBatch, listBatches } from '../batches/queries';
 import { parseBatchFilter } from '../batches/types';
 import { listPauses } from '../pauses/queries';
 import { listProcesses, parseProcessFilter } from '../processes/queries';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';

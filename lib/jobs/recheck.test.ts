@@ -15,7 +15,7 @@ import { getRun } from '../bulk/runs';
 import { startBulk } from '../bulk/start';
 import { workOn } from '../bulk/runner';
 import type { BulkAction } from '../bulk/types';
-import { setRedaction } from '../redaction/config';
+import { setRedaction } from '../redaction/path-rules';
 import { chartOfList } from './chart';
 import { withColumns } from './rows';
 import { parseColumns } from './columns';

@@ -4,7 +4,7 @@ import { printSteps } from '../core/json-text';
 import { isActiveJobMark, isGlobalId, isMarkKey, isPlainJsonValue } from './harmless-values';
 import { type InnerContext, type JsonVisitor, transformJson } from './json-transform';
 import { type Keys, plainName } from './key-names';
-import { type PathRules, isWithin } from './config';
+import { type PathRules, isWithin } from './path-rules';
 import { addSecret, looksLikeCredential } from './secret-parts';
 import type { SecretRegistry } from './secret-registry';
 

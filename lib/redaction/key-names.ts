@@ -1,4 +1,4 @@
-import { GlobSet } from './config';
+import { GlobSet } from './path-rules';
 
 /*
  * The names of secrets. A name is split into words (snake_case, kebab-case, camelCase, dots, digits) and judged by whole

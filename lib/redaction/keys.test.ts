@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GlobSet, matchesGlob } from './config';
+import { GlobSet, matchesGlob } from './path-rules';
 import { Keys } from './key-names';
 
 describe('patterns of names', () => {

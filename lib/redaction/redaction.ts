@@ -3,14 +3,8 @@ import { cut, escapeBidi } from '../core/text';
 import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
 import { type Json, get, stringOf } from '../core/json';
 import { type Redactor, compactJson, parseJson } from '../core/json-text';
-import {
-  DEFAULT_CONFIG,
-  type PathRules,
-  type RedactionConfig,
-  currentRedaction,
-  isHiddenForSome,
-  rulesOf,
-} from './config';
+import { DEFAULT_CONFIG, type RedactionConfig } from '../config/redaction-rules';
+import { type PathRules, currentRedaction, isHiddenForSome, rulesOf } from './path-rules';
 import { type ARGUMENTS_AT, JsonRedactor } from './json-redactor';
 import { hideRepeats } from './json-transform';
 import { Keys } from './key-names';

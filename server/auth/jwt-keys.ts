@@ -8,7 +8,7 @@ import {
   customFetch,
 } from 'jose';
 import { isSafeUrl } from '../../lib/config/authentication';
-import { EnvError } from '../../lib/config/environment';
+import { EnvError } from '../../lib/config/values';
 
 /** The keys could not be had: the fault is not the token's. */
 export class KeysUnreachable extends Error {}

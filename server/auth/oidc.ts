@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import * as client from 'openid-client';
 import type { OidcConfig } from '../../lib/config/authentication';
-import type { RoleRules } from '../../lib/auth/roles';
+import type { RoleRules } from '../../lib/config/roles';
 import type { Env } from '../../lib/config/environment';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import type { SignInLimit } from '../rate-limits';

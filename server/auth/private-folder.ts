@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EnvError } from '../../lib/config/environment';
+import { EnvError } from '../../lib/config/values';
 
 /** What decides where the folder is; `process.env` outside of tests. */
 export type FolderSource = Record<string, string | undefined>;

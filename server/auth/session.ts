@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { OidcConfig } from '../../lib/config/authentication';
-import { type Identity, groupsOfRules, type RoleRules } from '../../lib/auth/roles';
+import { type Identity, groupsOfRules } from '../../lib/auth/roles';
+import type { RoleRules } from '../../lib/config/roles';
 import { type CookieJar, authCookieValues, authCookies } from './cookies';
 import type { Revocations } from './revocations';
 import { createSealer } from './sealed-cookie';

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { consoleSchemaScript } from '../../lib/console-schema/setup';
-import type { Role } from '../../lib/auth/roles';
+import type { Role } from '../../lib/config/roles';
 import type { Ctx } from '../../lib/context/types';
 import { contextFor } from '../../lib/context/request-context';
 import { type Database, openDatabase } from '../../lib/db/database';

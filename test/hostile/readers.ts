@@ -24,7 +24,7 @@ import { zonedToUtc } from '../../lib/core/locale';
 import { parseJobFilter } from '../../lib/jobs/filters';
 import { fieldOf, idDigits, parseQuery, printQuery } from '../../lib/search/parser';
 import { quote, quoteValue, tokens, values } from '../../lib/search/tokens';
-import { matchesGlob, setRedaction } from '../../lib/redaction/config';
+import { matchesGlob, setRedaction } from '../../lib/redaction/path-rules';
 import { redaction } from '../../lib/redaction/redaction';
 import { SecretRegistry } from '../../lib/redaction/secret-registry';
 
