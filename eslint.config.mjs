@@ -2,20 +2,28 @@ import next from 'eslint-config-next/core-web-vitals';
 import typescript from 'eslint-config-next/typescript';
 
 /*
- * The house's rules: imports go one way (app -> components -> lib), each thing has one home. `from` may not be
- * imported by `target`.
+ * Imports go one way: app -> components -> lib, and inside lib downward in the order of LAYERS. A domain takes another
+ * domain's types.ts only; COMPOSERS call the exported functions of other domains. `target` may not import `from`.
  */
-const DOMAINS = [
-  'jobs',
-  'batches',
-  'cron',
-  'queues',
-  'processes',
-  'pauses',
+const LAYERS = [
+  'core',
+  'config',
+  'db',
+  'auth',
+  'redaction',
+  'good-job',
+  'audit',
+  'console-schema',
+  'context',
+  'sessions',
+  'http',
+  'search',
   'failures',
-  'performance',
-  'attention',
 ];
+const DOMAINS = ['jobs', 'batches', 'cron', 'queues', 'processes', 'pauses', 'performance'];
+const COMPOSERS = ['bulk', 'attention', 'audit-log', 'navigation', 'metrics'];
+
+const inLib = (folders) => folders.map((folder) => `./lib/${folder}`);
 
 const zones = [
   {
@@ -26,12 +34,12 @@ const zones = [
   {
     target: './components',
     from: ['./app', './server', './scripts', './test', './e2e', './lib/db'],
-    message: 'Components get rows; they do not reach for the database.',
+    message: 'Components get rows; they do not query the database.',
   },
   {
     target: './app',
     from: ['./lib/db', './server', './scripts', './test', './e2e'],
-    message: 'A page calls a query; only lib/ctx.ts opens the database.',
+    message: 'A page calls a query; only lib/context opens the database.',
   },
   {
     target: './components/ui',
@@ -39,27 +47,22 @@ const zones = [
     except: ['./ui'],
     message: 'ui holds primitives: no domain, no strings, no fetching.',
   },
-  {
-    target: './lib/good-job',
-    from: './lib',
-    except: ['./good-job', './core', './db/types.ts', './db/text-limit.ts', './db/name-limit.ts'],
-    message: "GoodJob's rules know the database's types and themselves.",
-  },
-  {
-    target: './lib/db',
-    from: './lib',
-    except: ['./db', './errors.ts'],
-    message: 'The database layer knows nothing of what is asked of it.',
-  },
-  { target: './lib/auth', from: './lib/db', message: 'lib/ctx.ts joins identity and database.' },
-  // bulk acts on jobs and attention repairs: they do it by the others' own functions.
+  ...LAYERS.map((layer, n) => ({
+    target: `./lib/${layer}`,
+    from: inLib([...LAYERS.slice(n + 1), ...DOMAINS, ...COMPOSERS]),
+    message: 'Imports in lib go downward; the order of the layers is in eslint.config.mjs.',
+  })),
   ...DOMAINS.map((domain) => ({
-    target: DOMAINS.filter((other) => other !== domain && other !== 'attention').map(
-      (other) => `./lib/${other}`,
-    ),
+    target: inLib(DOMAINS.filter((other) => other !== domain)),
     from: `./lib/${domain}`,
     except: ['./types.ts'],
     message: "A domain takes another domain's types.ts only.",
+  })),
+  ...COMPOSERS.map((composer) => ({
+    target: inLib(DOMAINS),
+    from: `./lib/${composer}`,
+    except: ['./types.ts'],
+    message: 'A domain does not import what composes domains.',
   })),
   {
     target: ['./app', './components', './lib', './server', './test', './e2e'],
@@ -77,6 +80,14 @@ const config = [
     rules: {
       'import/no-restricted-paths': ['error', { zones }],
       'import/no-cycle': ['error', { maxDepth: 8 }],
+      'import/order': [
+        'error',
+        {
+          groups: [['builtin', 'external'], 'internal', 'parent', 'sibling', 'index'],
+          'newlines-between': 'never',
+          alphabetize: { order: 'asc', caseInsensitive: true },
+        },
+      ],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-unused-vars': [
         'error',

@@ -1,6 +1,6 @@
 import type { Metadata, Viewport } from 'next';
-import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/server';
 import { headers } from 'next/headers';
+import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/server';
 import type { ReactNode } from 'react';
 import { Providers } from '@/components/providers';
 import { Intl } from '@/components/shell/intl';

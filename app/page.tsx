@@ -1,5 +1,5 @@
-import { redirect } from 'next/navigation';
 import { headers } from 'next/headers';
+import { redirect } from 'next/navigation';
 
 /** The way in leads to the jobs, as in GoodJob's own dashboard. */
 export default async function Home() {

@@ -2,8 +2,8 @@
 
 import { useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
-import { Icon } from './ui/icon';
 import { buttonClass } from './ui/button';
+import { Icon } from './ui/icon';
 
 /** Copies a text; says so to the eye and to a screen reader. */
 export function CopyButton({ text, label }: { text: string; label?: string }) {

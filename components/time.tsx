@@ -2,8 +2,8 @@
 
 import { useFormatter, useNow } from 'next-intl';
 import { instantMs } from '@/lib/core/text';
-import { Tooltip } from './ui/tooltip';
 import { lazyScript } from './ui/lazy-script';
+import { Tooltip } from './ui/tooltip';
 
 // Formatted when it is looked at, not with the list.
 const AbsoluteTime = lazyScript(() =>

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { findNginx } from '../e2e/support/nginx';
-import { grantsFor } from '../lib/console-schema/setup';
 import { ENV_NAMES, readEnv } from '../lib/config/environment';
+import { grantsFor } from '../lib/console-schema/setup';
 
 /* What docs/sso.md shows is what the console reads, the database needs and nginx takes. */
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');

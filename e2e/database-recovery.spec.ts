@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { startPostgres } from '../test/harness/postgres';
-import { testServerOptions } from '../test/harness/test-server';
 import { DISCARDED, insertBatch, insertJob, row } from '../test/harness/rows';
+import { testServerOptions } from '../test/harness/test-server';
 import { startConsole } from './support/console-server';
 import { en } from './support/messages';
 import { connect, hydrated, startSite } from './support/site';

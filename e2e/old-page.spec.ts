@@ -1,11 +1,11 @@
-import type { Page } from 'playwright/test';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Page } from 'playwright/test';
 import { DISCARDED, insertJob } from '../test/harness/rows';
 import { ROLE_ENV } from './support/accounts';
 import { callAction, fingerprint, pageOf } from './support/action-calls';
-import { builtActions } from './support/built-doors';
 import { ensureBuild } from './support/build';
+import { builtActions } from './support/built-doors';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { en } from './support/messages';
 import { makeOtherBuild } from './support/other-build';

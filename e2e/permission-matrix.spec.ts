@@ -3,6 +3,7 @@ import { ROLES } from '../lib/config/roles';
 import { ACCOUNTS, ROLE_ENV } from './support/accounts';
 import { callAction, fingerprint, pageOf } from './support/action-calls';
 import { builtActions, builtRoutes, exportedActions, writingRoutes } from './support/built-doors';
+import { en } from './support/messages';
 import {
   ACTIONS,
   GATEWAY_ROUTES,
@@ -10,7 +11,6 @@ import {
   type Rows,
   insertRows,
 } from './support/permission-matrix';
-import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 

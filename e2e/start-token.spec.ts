@@ -2,8 +2,9 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { TABLES } from '../lib/good-job/schema';
+import type { Page } from 'playwright/test';
 import { DEMO_MARK } from '../lib/context/startup';
+import { TABLES } from '../lib/good-job/schema';
 import { issueToken } from '../server/auth/start-token';
 import { linkFileIn } from '../test/harness/local-sign-in';
 import { violations } from './support/axe';
@@ -12,7 +13,6 @@ import { type ConsoleServer, startConsole } from './support/console-server';
 import { en, ja } from './support/messages';
 import { hydrated, startSite, useSite } from './support/site';
 import { expect, test } from './support/test';
-import type { Page } from 'playwright/test';
 
 /* How somebody gets into a console without sign-in: the link, the form, `npm run token`, and what the log holds. */
 const site = useSite('start token');

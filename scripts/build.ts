@@ -1,11 +1,11 @@
+import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { splitTemplates } from '../server/build';
-import { findActionProblems, findManifestProblems } from './check-actions';
 import { hashSources } from '../server/source-hash';
+import { findActionProblems, findManifestProblems } from './check-actions';
 
 /*
  * `npm run build`: Next's standalone output, with its static files and the server's own start (server/main.ts as

@@ -1,6 +1,6 @@
+import { type MessageFormatElement, TYPE, parse } from '@formatjs/icu-messageformat-parser';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { type MessageFormatElement, TYPE, parse } from '@formatjs/icu-messageformat-parser';
 
 /*
  * Fails on a key that is missing or extra in one language, out of order, untranslated, not used anywhere, or

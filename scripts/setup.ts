@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { CONSOLE_SCHEMA } from '../lib/audit/recorder';
-import { consoleSchemaScript, grantsFor, setUpConsoleSchema } from '../lib/console-schema/setup';
-import { type Database, openDatabase } from '../lib/db/database';
 import { type Env, readEnv } from '../lib/config/environment';
+import { consoleSchemaScript, grantsFor, setUpConsoleSchema } from '../lib/console-schema/setup';
 import { ConsoleError, type ErrorCode } from '../lib/core/errors';
+import { type Database, openDatabase } from '../lib/db/database';
 import { type DetectedSchema, detectSchema } from '../lib/good-job/schema';
 import { endOnSystemErrors } from '../server/system-error';
 

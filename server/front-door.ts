@@ -4,8 +4,8 @@ import { LOCAL, VIEWER_HEADER, type Viewer, encodeViewer, roleOf } from '../lib/
 import type { Env } from '../lib/config/environment';
 import { withAnswer } from '../lib/http/response-status';
 import type { RevocationStore } from '../lib/sessions/revocation';
-import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { judgePost } from './action-request';
+import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
 import { START_PATH } from './auth/local-access';
 import { sendStartPage } from './auth/start-page';

@@ -4,22 +4,22 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { CronFileError, readCronFile } from '../lib/cron/cron-file';
-import { readConnectionSettings } from '../lib/db/connection-settings';
 import { type Env, readEnv } from '../lib/config/environment';
 import { EnvError } from '../lib/config/values';
+import { isDemoDatabase } from '../lib/context/startup';
 import { ConsoleError } from '../lib/core/errors';
+import { shutdown } from '../lib/core/shutdown';
+import { CronFileError, readCronFile } from '../lib/cron/cron-file';
+import { readConnectionSettings } from '../lib/db/connection-settings';
 import { setRedaction } from '../lib/redaction/path-rules';
 import { processRevocationStore } from '../lib/sessions/revocation';
-import { shutdown } from '../lib/core/shutdown';
-import { isDemoDatabase } from '../lib/context/startup';
+import { START_PATH } from './auth/local-access';
 import {
   type ServerAddress,
   announceServer,
   createServerFolder,
   restoreServerFolder,
 } from './auth/server-folder';
-import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
 import { createFileCheck } from './build-files';

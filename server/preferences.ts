@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PREFERENCES, chooseLocale, isLocale, isTheme, isTimeZone } from '../lib/core/locale';
 import type { Env } from '../lib/config/environment';
+import { PREFERENCES, chooseLocale, isLocale, isTheme, isTimeZone } from '../lib/core/locale';
 
 /** Query parameters that set a preference and vanish: `?_locale=ja` works without JavaScript and keeps the page. */
 const SETTERS = [

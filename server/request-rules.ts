@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Env } from '../lib/config/environment';
 import type { AuthRefused } from './auth/types';
 import { MAX_BODY } from './body-limit';

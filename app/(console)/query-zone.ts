@@ -1,7 +1,7 @@
-import { getTimeZone } from 'next-intl/server';
 import { redirect } from 'next/navigation';
-import { paramsOf } from '@/lib/core/search-params';
+import { getTimeZone } from 'next-intl/server';
 import { isTimeZone } from '@/lib/core/locale';
+import { paramsOf } from '@/lib/core/search-params';
 import { addOffsets } from '@/lib/search/parser';
 import { ZONE_PARAM } from '@/lib/search/terms';
 

@@ -3,12 +3,12 @@
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { Attention, RepairTarget } from '@/lib/attention/types';
-import { fetchJson } from '../fetch-json';
+import { AbsoluteTime } from '../absolute-time';
 import { Dismissible } from '../dismissible';
+import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { useLastOutcome } from '../outcomes';
 import { RefreshNote } from '../refresh-note';
-import { AbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 import { useLiveQuery } from '../use-live-query';
 import { Checked } from './checked';

@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { Finding, FindingKind, RepairTarget } from '@/lib/attention/types';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';

@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type {
   DiscardedCallback,
   FailingClass,
@@ -10,6 +10,7 @@ import type {
   RepairTarget,
   WaitingQueue,
 } from '@/lib/attention/types';
+import type { Count } from '@/lib/jobs/types';
 import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
@@ -18,7 +19,6 @@ import { buttonClass } from '../ui/button';
 import { DeniedButton } from './denied-button';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
-import type { Count } from '@/lib/jobs/types';
 
 const LINK = 'font-mono font-semibold text-accent no-underline hover:underline';
 

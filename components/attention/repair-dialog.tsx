@@ -2,16 +2,16 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/http/server-action';
 import { repairFinding } from '@/lib/attention/actions';
 import type { RepairResult, RepairTarget } from '@/lib/attention/types';
+import type { ActionResult } from '@/lib/http/server-action';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
+import { ConsoleUpdated } from '../console-updated';
 import { useHold } from '../live';
 import { useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
-import { ConsoleUpdated } from '../console-updated';
 import { RepairEffect } from './repair-effect';
 
 export interface Repaired {

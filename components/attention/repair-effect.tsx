@@ -1,5 +1,5 @@
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { RepairTarget } from '@/lib/attention/types';
 
 /** What a repair will do, and to what. */

@@ -1,5 +1,5 @@
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { Repair, RepairResult } from '@/lib/attention/types';
 import { useCount } from '../quantities';
 import { Icon } from '../ui/icon';

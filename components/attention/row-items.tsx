@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type {
   HangingBatch,
   LostJob,
@@ -10,12 +10,12 @@ import type {
   StaleTable,
 } from '@/lib/attention/types';
 import type { StalledRun } from '@/lib/bulk/types';
+import { BatchDescription } from '../batches/batch-description';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
-import { BatchDescription } from '../batches/batch-description';
 
 type OnAsk = (target: RepairTarget) => void;
 const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;

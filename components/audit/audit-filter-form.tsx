@@ -1,8 +1,8 @@
 import Link from 'next/link';
 import { useTimeZone, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit-log/filters';
 import { AUDIT_OUTCOMES } from '@/lib/audit/recorder';
+import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit-log/filters';
 import { env } from '@/lib/config/environment';
 import { PAGE_SIZE } from '@/lib/core/search-params';
 import { Button, buttonClass } from '../ui/button';

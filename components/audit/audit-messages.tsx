@@ -1,7 +1,7 @@
 'use client';
 
-import { useLocale } from 'next-intl';
 import dynamic from 'next/dynamic';
+import { useLocale } from 'next-intl';
 import type { ReactNode } from 'react';
 import { With } from '../shell/more-messages';
 import { orMissing } from '../ui/lazy-script';

@@ -13,10 +13,10 @@ import { useDenials } from '../permissions';
 import { RefreshNote } from '../refresh-note';
 import { buttonClass } from '../ui/button';
 import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { BatchDescription } from './batch-description';
 import { BatchStateBadge } from './batch-state';
 import { BatchStatusPanel } from './batch-status';
 import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
-import { BatchDescription } from './batch-description';
 
 const timesOf = (batch: BatchRow) =>
   [batch.enqueuedAt, batch.discardedAt, batch.jobsFinishedAt, batch.finishedAt].join();

@@ -1,8 +1,8 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type JobFilter, paramValue } from '@/lib/jobs/filters';
-import { JOB_STATES } from '@/lib/good-job/states';
 import { env } from '@/lib/config/environment';
+import { JOB_STATES } from '@/lib/good-job/states';
+import { type JobFilter, paramValue } from '@/lib/jobs/filters';
 import { Button, buttonClass } from '../ui/button';
 
 /** Filters a batch's jobs in place: a plain GET form, so the URL is the state and no JavaScript is needed. */

@@ -16,11 +16,11 @@ import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
 import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { BatchDescription } from './batch-description';
 import { BatchMenu } from './batch-menu';
 import { BatchStateBadge } from './batch-state';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
 import { type BatchActed, BatchOutcome } from './retry-dialog';
-import { BatchDescription } from './batch-description';
 
 const GRID =
   'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_7.5rem_7.5rem_7.5rem_7.5rem_2.5rem] lg:items-start lg:gap-x-3';

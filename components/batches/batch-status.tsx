@@ -3,10 +3,10 @@
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { BatchRow, BatchStatus, Stuck } from '@/lib/batches/types';
+import { AbsoluteTime, useAbsoluteTime } from '../absolute-time';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useLive } from '../live';
 import { useCount, useDuration } from '../quantities';
-import { AbsoluteTime, useAbsoluteTime } from '../absolute-time';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';

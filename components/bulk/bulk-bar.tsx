@@ -11,8 +11,8 @@ import { useOutcome } from '../outcomes';
 import { useBulkRuns, useDenials } from '../permissions';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
-import { Tooltip } from '../ui/tooltip';
 import { lazyScript } from '../ui/lazy-script';
+import { Tooltip } from '../ui/tooltip';
 
 // Their code comes when a reader first reaches for an action.
 const BulkDialog = lazyScript(() =>

@@ -4,17 +4,17 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
-import { escapeBidi } from '@/lib/core/text';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
+import { escapeBidi } from '@/lib/core/text';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { useCount, useDuration } from '../quantities';
 import { RefreshNote } from '../refresh-note';
 import { StackedBar } from '../ui/stacked-bar';
 import { BulkControls } from './bulk-controls';
-import { RunStateBadge } from './run-state';
 import { BulkTotals } from './bulk-totals';
 import { useBulkCount } from './preview-text';
+import { RunStateBadge } from './run-state';
 
 /** A run is watched closely whatever the viewer's own refresh is: it was asked for a moment ago, or is looked at. */
 const POLL_MS = 1_000;

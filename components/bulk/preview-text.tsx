@@ -6,9 +6,9 @@ import {
   type BulkPreview,
 } from '@/lib/bulk/types';
 import { JOB_STATES, type JobState } from '@/lib/good-job/states';
+import { AbsoluteTime } from '../absolute-time';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 
 /** A number that says what it is: `1,234`, `200,000+`, `~2,900,000`. */

@@ -1,9 +1,9 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { escapeBidi } from '@/lib/core/text';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
-import { filterParts } from '@/lib/jobs/links';
 import type { Page } from '@/lib/core/search-params';
+import { escapeBidi } from '@/lib/core/text';
+import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
 import { Pager } from '../pager';
 import { useCount } from '../quantities';

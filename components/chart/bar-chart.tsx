@@ -3,8 +3,8 @@
 import { type ReactNode, Suspense, useState } from 'react';
 import { useCount, useDuration } from '../quantities';
 import { Button } from '../ui/button';
-import type { BarSeries } from './bar-plot';
 import { lazyScript } from '../ui/lazy-script';
+import type { BarSeries } from './bar-plot';
 
 // The library that draws it comes after the page.
 const BarPlot = lazyScript(() => import('./bar-plot'));

@@ -19,11 +19,11 @@ import { useCount, useCountText } from '../quantities';
 import { searchHref } from '../search/search-href';
 import { timeTerm } from '../search/time-term';
 import { Button } from '../ui/button';
+import { lazyScript } from '../ui/lazy-script';
 import { useOnScreen } from '../use-live-query';
 import type { Span } from './chart-plot';
 import { ChartTable } from './chart-table';
 import { lookOf } from './series-look';
-import { lazyScript } from '../ui/lazy-script';
 
 const ChartPlot = lazyScript(() => import('./chart-plot'));
 

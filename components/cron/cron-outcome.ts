@@ -1,8 +1,8 @@
 import { useTranslations } from 'next-intl';
-import type { ActionResult } from '@/lib/http/server-action';
 import { ERROR_CODES, type ErrorCode } from '@/lib/core/errors';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
+import type { ActionResult } from '@/lib/http/server-action';
 
 /** One of a cron action's codes, as a confirmation page sends it back too. */
 type Code =

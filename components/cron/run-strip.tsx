@@ -1,10 +1,10 @@
 'use client';
 
 import { useLocale, useTranslations } from 'next-intl';
-import { JOB_STATES, type JobState } from '@/lib/good-job/states';
 import type { CronRun } from '@/lib/cron/types';
-import { useCount } from '../quantities';
+import { JOB_STATES, type JobState } from '@/lib/good-job/states';
 import { STATE_CLASSES } from '../jobs/state-badge';
+import { useCount } from '../quantities';
 
 const STEP = 7;
 const HEIGHT = 16;

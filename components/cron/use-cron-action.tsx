@@ -2,13 +2,13 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useState } from 'react';
-import type { ActionResult } from '@/lib/http/server-action';
 import { changeCron } from '@/lib/cron/actions';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';
-import type { Denials } from '../permissions';
+import type { ActionResult } from '@/lib/http/server-action';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
+import type { Denials } from '../permissions';
 import { CronEffect } from './cron-effect';
 
 export interface CronActed {

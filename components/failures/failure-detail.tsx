@@ -6,11 +6,11 @@ import {
   type FailurePage,
   type FailureRange,
 } from '@/lib/failures/filters';
+import { AbsoluteTime } from '../absolute-time';
 import LazyBulkBar from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../absolute-time';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';

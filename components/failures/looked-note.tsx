@@ -1,8 +1,8 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { FAILURE_RANGES, type FailurePage, type FailureRange } from '@/lib/failures/filters';
-import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
+import { useCount } from '../quantities';
 import { before } from './failure-links';
 
 /** How many failures the chosen period has, how far back they were read where that is less, and a way to read more. */

@@ -3,11 +3,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, type RefObject, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/http/server-action';
-import type { ActionWarnings } from '@/lib/good-job/callbacks';
+import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
+import type { ActionWarnings } from '@/lib/good-job/action-warnings';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
-import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
+import type { ActionResult } from '@/lib/http/server-action';
 import { changeJob } from '@/lib/jobs/actions';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { fetchJson } from '../fetch-json';

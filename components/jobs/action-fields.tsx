@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { ActionWarning } from '@/lib/good-job/callbacks';
+import type { ActionWarning } from '@/lib/good-job/action-warnings';
 import type { JobAction } from '@/lib/good-job/actions';
 import { isBlankName } from '@/lib/jobs/links';
 import { Banner } from '../ui/banner';

@@ -5,8 +5,8 @@ import { Suspense, useState } from 'react';
 import type { Column } from '@/lib/jobs/columns';
 import { useHold } from '../live';
 import { Icon } from '../ui/icon';
-import { Popover } from '../ui/popover';
 import { lazyScript } from '../ui/lazy-script';
+import { Popover } from '../ui/popover';
 
 // What a popover holds comes when it is first opened.
 const ColumnPanel = lazyScript(() => import('./column-panel'));

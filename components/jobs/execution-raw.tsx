@@ -4,8 +4,8 @@ import { useTranslations } from 'next-intl';
 import { useState } from 'react';
 import { useLive } from '../live';
 import { RawJson } from '../raw-json';
-import { Icon } from '../ui/icon';
 import { buttonClass } from '../ui/button';
+import { Icon } from '../ui/icon';
 
 /** An execution's raw JSON, fetched when it is unfolded; without JavaScript a link to the text itself. */
 export function ExecutionRaw({ id }: { id: string }) {

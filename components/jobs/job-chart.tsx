@@ -3,11 +3,11 @@
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/types';
+import type { ChartPanelProps } from '../chart/chart-panel';
 import { keepCookie } from '../keep-cookie';
 import { useLive } from '../live';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
-import type { ChartPanelProps } from '../chart/chart-panel';
 import { lazyScript } from '../ui/lazy-script';
 
 // The chart and the library that draws it come when it is first shown.

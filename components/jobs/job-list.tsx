@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import dynamic from 'next/dynamic';
+import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { BulkAction } from '@/lib/bulk/types';
 import { type Column, DEFAULT_COLUMNS, type SortHead } from '@/lib/jobs/columns';
@@ -9,6 +9,7 @@ import { useLive } from '../live';
 import { useOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { RefreshNote } from '../refresh-note';
+import { orMissing } from '../ui/lazy-script';
 import { useOnScreen } from '../use-live-query';
 import type { Acted } from './action-dialog';
 import { JobListHead } from './job-list-head';
@@ -18,7 +19,6 @@ import { PageSizes } from './page-sizes';
 import { SelectionBar } from './selection-bar';
 import { type ListPage, useLiveRows } from './use-live-rows';
 import { useSelection } from './use-selection';
-import { orMissing } from '../ui/lazy-script';
 
 // Seldom needed; rendered by the server all the same.
 const SearchNote = dynamic(() => import('./search-note').catch(orMissing));

@@ -6,10 +6,10 @@ import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
+import { lazyScript } from '../ui/lazy-script';
 import { Menu } from '../ui/menu';
 import type { Acted } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
-import { lazyScript } from '../ui/lazy-script';
 
 // The dialogs come when the first action is chosen.
 const ActionDialog = lazyScript(() =>

@@ -2,8 +2,8 @@
 
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { useLive } from '../live';
 import type { RawText } from '@/lib/jobs/types';
+import { useLive } from '../live';
 import { RawJson, RawTextBlock } from '../raw-json';
 import { Button, buttonClass } from '../ui/button';
 

@@ -3,18 +3,18 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { Suspense, memo, useId, useState } from 'react';
-import { isBlankName } from '@/lib/jobs/links';
 import type { Column } from '@/lib/jobs/columns';
+import { isBlankName } from '@/lib/jobs/links';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { Dismissible } from '../dismissible';
 import { useHold, useLive } from '../live';
 import { Icon } from '../ui/icon';
+import { lazyScript } from '../ui/lazy-script';
 import { LinkButton } from '../ui/link-button';
 import type { Acted } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
 import { useTooLargeText } from './too-large';
-import { lazyScript } from '../ui/lazy-script';
 
 // What a row unfolds to, and what became of an action, come with the first of their kind.
 const RawJson = lazyScript(() =>

@@ -2,9 +2,9 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { ActionResult } from '@/lib/http/server-action';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { Outcome } from '@/lib/good-job/outcomes';
+import type { ActionResult } from '@/lib/http/server-action';
 import { useAbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 import type { Acted } from './action-dialog';

@@ -1,5 +1,5 @@
-import { quote, quoteValue } from '@/lib/search/tokens';
 import { FINISHED_SINCE, type Term, type TermParam } from '@/lib/search/terms';
+import { quote, quoteValue } from '@/lib/search/tokens';
 
 /** A condition as the search box shows it. */
 export interface ChipTerm {

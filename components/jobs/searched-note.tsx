@@ -3,9 +3,9 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { cursorParams } from '@/lib/core/search-params';
+import { useAbsoluteTime } from '../absolute-time';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
-import { useAbsoluteTime } from '../absolute-time';
 import { buttonClass } from '../ui/button';
 import type { ListPage } from './use-live-rows';
 

@@ -1,8 +1,8 @@
 import { useTranslations } from 'next-intl';
 import { type Step, timelineOf } from '@/lib/jobs/detail';
 import type { ExecutionPage, JobDetail } from '@/lib/jobs/types';
-import { useDuration } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
+import { useDuration } from '../quantities';
 import { Icon, type IconName } from '../ui/icon';
 import { executionIcon } from './executions';
 

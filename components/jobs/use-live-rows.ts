@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
-import type { JobPage, JobRow } from '@/lib/jobs/types';
 import type { Page } from '@/lib/core/search-params';
+import type { JobPage, JobRow } from '@/lib/jobs/types';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import { useLiveQuery } from '../use-live-query';

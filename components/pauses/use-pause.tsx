@@ -2,8 +2,8 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useState } from 'react';
-import type { ActionResult } from '@/lib/http/server-action';
 import { ERROR_CODES } from '@/lib/core/errors';
+import type { ActionResult } from '@/lib/http/server-action';
 import { changePauses } from '@/lib/pauses/actions';
 import type { PauseOutcome } from '@/lib/pauses/mutations';
 import type { PauseRow } from '@/lib/pauses/queries';

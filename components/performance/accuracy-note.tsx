@@ -1,7 +1,7 @@
 import { useFormatter, useTranslations } from 'next-intl';
 import type { Performance } from '@/lib/performance/filters';
-import { useCount } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
+import { useCount } from '../quantities';
 import { Banner } from '../ui/banner';
 
 /** Which period, how it was read, and the index that would help. */

@@ -1,11 +1,11 @@
 import { useFormatter, useTranslations } from 'next-intl';
 import { isBlankName } from '@/lib/jobs/links';
 import { HISTOGRAM, type Performance } from '@/lib/performance/filters';
+import { AbsoluteTime } from '../absolute-time';
 import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
 import { OTHER, PALETTE } from '../chart/series-look';
 import { useCount, useDuration } from '../quantities';
-import { AbsoluteTime } from '../absolute-time';
 import { NumberTable } from './number-table';
 
 const useWords = () => {

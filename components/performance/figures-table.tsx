@@ -1,5 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { isBlankName } from '@/lib/jobs/links';
 import {
   type Figures,
   type Measured,
@@ -9,7 +10,6 @@ import {
   type Sort,
   performanceParams,
 } from '@/lib/performance/filters';
-import { isBlankName } from '@/lib/jobs/links';
 import { useCount, useDuration } from '../quantities';
 import { ClassName } from '../ui/class-name';
 import { classHref, jobsHref } from './performance-links';

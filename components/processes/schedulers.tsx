@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
-import type { ProcessRow } from '@/lib/processes/queries';
 import { isTimestamp } from '@/lib/core/text';
+import type { ProcessRow } from '@/lib/processes/queries';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 

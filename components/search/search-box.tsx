@@ -17,11 +17,11 @@ import type { ChipTerm } from '../jobs/query-terms';
 import { useHold } from '../live';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
+import { lazyScript, preload } from '../ui/lazy-script';
 import { SearchChips } from './search-chips';
 import { searchHref } from './search-href';
 import { typedAt } from './token-at';
 import type { Option } from './use-completion';
-import { lazyScript, preload } from '../ui/lazy-script';
 
 // What completes a search comes when a reader turns to the box.
 const load = () => import('./completion');

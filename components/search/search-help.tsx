@@ -4,8 +4,8 @@ import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import { useHold } from '../live';
 import { Icon } from '../ui/icon';
-import { Popover } from '../ui/popover';
 import { lazyScript } from '../ui/lazy-script';
+import { Popover } from '../ui/popover';
 
 // What a popover holds comes when it is first opened.
 const HelpPanel = lazyScript(() => import('./help-panel'));

@@ -5,8 +5,8 @@ import { Suspense, useState } from 'react';
 import type { ChipTerm } from '../jobs/query-terms';
 import { useHold } from '../live';
 import { Icon } from '../ui/icon';
-import { Popover } from '../ui/popover';
 import { lazyScript } from '../ui/lazy-script';
+import { Popover } from '../ui/popover';
 
 // What a popover holds comes when it is first opened.
 const TimePanel = lazyScript(() => import('./time-panel'));

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
-import type { Completion } from '@/lib/search/suggestions';
+import type { Completion } from '@/lib/jobs/suggestions';
 import { fetchJson } from '../fetch-json';
 import { useLive } from '../live';
 import type { Typed } from './token-at';

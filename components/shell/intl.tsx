@@ -1,7 +1,7 @@
 'use client';
 
-import { type Messages, NextIntlClientProvider } from 'next-intl';
 import dynamic from 'next/dynamic';
+import { type Messages, NextIntlClientProvider } from 'next-intl';
 import type { ComponentType, ReactNode } from 'react';
 import type { Locale } from '@/lib/core/locale';
 

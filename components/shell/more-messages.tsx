@@ -1,7 +1,7 @@
 'use client';
 
-import { type Messages, NextIntlClientProvider, useLocale, useMessages } from 'next-intl';
 import dynamic from 'next/dynamic';
+import { type Messages, NextIntlClientProvider, useLocale, useMessages } from 'next-intl';
 import type { ComponentType, ReactNode } from 'react';
 import { orMissing } from '../ui/lazy-script';
 

@@ -1,5 +1,5 @@
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { env } from '@/lib/config/environment';
 import type { Badges } from '@/lib/navigation/counts';

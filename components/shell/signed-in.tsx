@@ -1,8 +1,8 @@
-import { getTranslations } from 'next-intl/server';
 import { headers } from 'next/headers';
-import { escapeBidi } from '@/lib/core/text';
+import { getTranslations } from 'next-intl/server';
 import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
+import { escapeBidi } from '@/lib/core/text';
 import { buttonClass } from '../ui/button';
 import { DropDown } from '../ui/drop-down';
 

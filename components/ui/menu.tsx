@@ -2,9 +2,9 @@
 
 import { Suspense, useState } from 'react';
 import { Icon } from './icon';
+import { lazyScript, preload } from './lazy-script';
 import { LinkButton } from './link-button';
 import type { MenuProps } from './menu-trigger';
-import { lazyScript, preload } from './lazy-script';
 
 // A menu's code comes when a reader first reaches for one.
 const load = () => import('./opened-menu');

@@ -1,8 +1,8 @@
 import { insertJobs } from '../../test/harness/many-rows';
-import { ensureBuild } from '../support/build';
-import { type ConsoleServer, startConsole } from '../support/console-server';
-import { builtActions } from '../support/built-doors';
 import { callAction } from '../support/action-calls';
+import { ensureBuild } from '../support/build';
+import { builtActions } from '../support/built-doors';
+import { type ConsoleServer, startConsole } from '../support/console-server';
 import { useSite } from '../support/site';
 import { expect, httpTest as test } from '../support/test';
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { MIGRATIONS } from '../../lib/console-schema/migrations';
 import { DISCARDED, insertJob } from '../../test/harness/rows';
-import { builtActions } from '../support/built-doors';
 import { callAction } from '../support/action-calls';
+import { builtActions } from '../support/built-doors';
 import { useSite } from '../support/site';
 import { expect, httpTest as test } from '../support/test';
 

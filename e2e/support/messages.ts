@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { createTranslator } from 'next-intl';
+import { readFileSync } from 'node:fs';
 import type messages from '../../messages/en.json';
 
 export type Messages = typeof messages;

@@ -1,6 +1,9 @@
 'use server';
 
 import { z } from 'zod';
+import { nameText, uuidText } from '../core/search-params';
+import { isUuid } from '../core/text';
+import { PAUSE_KINDS } from '../good-job/settings';
 import {
   type ActionResult,
   type WithReason,
@@ -8,9 +11,6 @@ import {
   readForm,
   runAction,
 } from '../http/server-action';
-import { PAUSE_KINDS } from '../good-job/settings';
-import { nameText, uuidText } from '../core/search-params';
-import { isUuid } from '../core/text';
 import { repair } from './repair';
 import type { RepairResult } from './types';
 

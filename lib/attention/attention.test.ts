@@ -17,12 +17,12 @@ import { actOnJobs } from '../good-job/actions';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import { changeJobs } from '../jobs/mutations';
-import { findAttention, lookOf } from './queries';
-import { findLateJobs } from './job-checks';
 import { GRACE } from './check-context';
+import { findLateJobs } from './job-checks';
+import { findAttention, lookOf } from './queries';
+import { findUnservedQueues } from './queue-checks';
 import { repair } from './repair';
 import type { FindingKind, FindingOf } from './types';
-import { findUnservedQueues } from './queue-checks';
 
 let gj: TestConsole;
 let folder: string;

@@ -1,7 +1,8 @@
 import 'server-only';
 import sql, { empty } from 'sql-template-tag';
-import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';
+import type { Tx } from '../db/database';
+import { isDiscardedByHand } from '../good-job/actions';
 import { isHanging } from '../good-job/batches';
 import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
 import {
@@ -12,7 +13,6 @@ import {
 } from '../redaction/row-texts';
 import { type Found, type Look, countUpTo, nextChunk, shown } from './check-context';
 import type { DiscardedCallback, HangingBatch } from './types';
-import { isDiscardedByHand } from '../good-job/actions';
 
 /** Open batches looked at, the oldest first: those that hang stay, the others go. */
 const BATCHES_SCANNED = 5_000;

@@ -1,14 +1,14 @@
-import sql, { type Sql, empty } from 'sql-template-tag';
-import type { GoodJob } from '../good-job/tables';
 import 'server-only';
+import sql, { type Sql, empty } from 'sql-template-tag';
+import { cut } from '../core/text';
 import type { Tx } from '../db/database';
-import { type Found, type Look, countUpTo, shown } from './check-context';
-import type { FailingClass } from './types';
+import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
+import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { newPageBudget, redactJobErrors, unreadJob } from '../redaction/row-texts';
-import { cut } from '../core/text';
-import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
 import { quote } from '../search/tokens';
+import { type Found, type Look, countUpTo, shown } from './check-context';
+import type { FailingClass } from './types';
 
 const WINDOW_S = 24 * 3_600;
 /** Fewer failures say nothing about a class. */

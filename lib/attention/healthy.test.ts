@@ -9,8 +9,8 @@ import { SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { type Thread, performNext } from '../../test/races/good-job-worker';
 import { WORKER, connect, prepare } from '../../test/races/stage';
-import { findAttention } from './queries';
 import { GRACE } from './check-context';
+import { findAttention } from './queries';
 import type { FindingKind } from './types';
 
 /*

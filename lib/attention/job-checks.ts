@@ -1,9 +1,12 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
-import { ProcessCache } from '../core/process-cache';
+import { listStalledRuns } from '../bulk/adoption';
 import type { Ctx } from '../context/types';
-import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';
+import { ProcessCache } from '../core/process-cache';
+import { readOverdueCron } from '../cron/entries';
+import { configuredCron } from '../cron/overdue';
+import type { Tx } from '../db/database';
 import { isHeld } from '../good-job/locks';
 import { readyAt, runningByIndex } from '../good-job/states';
 import {
@@ -17,9 +20,6 @@ import {
   shown,
 } from './check-context';
 import { type FindingOf, ITEMS_SHOWN, type LostJob, type WaitingQueue } from './types';
-import { listStalledRuns } from '../bulk/adoption';
-import { configuredCron } from '../cron/overdue';
-import { readOverdueCron } from '../cron/entries';
 
 const LOOKED_FOR = 1_000;
 const TEXT_SHOWN = 300;

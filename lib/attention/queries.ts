@@ -1,9 +1,12 @@
 import 'server-only';
+import { env } from '../config/environment';
+import { redactNames } from '../context/redact-names';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
+import { ProcessCache, costTtl } from '../core/process-cache';
 import { redactError } from '../redaction/redaction';
-import { redactNames } from '../redaction/names';
 import { findDiscardedCallbacks, findHangingBatches } from './batch-checks';
+import { type Found, GRACE, type Grace, type Look } from './check-context';
 import { findFailingClasses, readJobErrors } from './failure-checks';
 import {
   findInterruptedJobs,
@@ -13,7 +16,6 @@ import {
   findStalledRuns,
   readLostJobs,
 } from './job-checks';
-import { type Found, GRACE, type Grace, type Look } from './check-context';
 import {
   findPausedJobs,
   findUnservedQueues,
@@ -30,8 +32,6 @@ import {
   SEVERITIES,
   type Severity,
 } from './types';
-import { ProcessCache, costTtl } from '../core/process-cache';
-import { env } from '../config/environment';
 
 /** Nothing waits longer for one kind. */
 const BUDGET_MS = 1_000;

@@ -1,8 +1,10 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';
+import type { Tx } from '../db/database';
+import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
+import { servesQueue } from '../good-job/process-state';
+import { livePools } from '../good-job/processes';
 import { isPaused, pausedNames, pausedQueues } from '../good-job/settings';
 import {
   type Found,
@@ -15,7 +17,6 @@ import {
   queuedJobs,
   shown,
 } from './check-context';
-import { livePools, servesQueue } from '../good-job/processes';
 import type { PausedJobs, WaitingQueue } from './types';
 
 /** Queues named at once, and in all; of each the jobs that are due longest are looked at. */

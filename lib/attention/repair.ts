@@ -1,10 +1,10 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
-import { checkBulkLimit } from '../bulk/start';
-import type { Ctx } from '../context/types';
-import { type WriteTx, transaction } from '../context/audited-transaction';
-import { ConsoleError } from '../core/errors';
 import type { Permission } from '../auth/roles';
+import { checkBulkLimit } from '../bulk/types';
+import { type WriteTx, transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
 import { MAX_BATCHES_PER_TRANSACTION, checkBatches } from '../good-job/batches';
 import { MAX_JOBS_PER_TRANSACTION, releaseJobs } from '../good-job/locks';
 import type { Outcome } from '../good-job/outcomes';

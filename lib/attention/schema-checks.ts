@@ -1,9 +1,9 @@
 import 'server-only';
+import sql from 'sql-template-tag';
+import { TABLES } from '../good-job/schema';
+import { quoteIdentifier } from '../good-job/tables';
 import { type Catalogue, type Found, type Look, countUpTo, earliest } from './check-context';
 import type { SchemaGap, StaleTable } from './types';
-import sql from 'sql-template-tag';
-import { quoteIdentifier } from '../good-job/tables';
-import { TABLES } from '../good-job/schema';
 
 /** Migrations of GoodJob's that this database has not run, and the console's own schema where it is not (wholly) there. */
 export async function findSchemaGaps({ ctx }: Look): Promise<Found> {

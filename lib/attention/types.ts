@@ -1,11 +1,11 @@
-import type { ErrorCode } from '../core/errors';
 import type { StalledRun } from '../bulk/types';
-import type { MissingMigration } from '../good-job/schema';
-import { PAUSE_KINDS, type PauseKind } from '../good-job/settings';
-import type { Outcome } from '../good-job/outcomes';
-import type { Count } from '../jobs/types';
+import type { ErrorCode } from '../core/errors';
 import type { Params } from '../core/search-params';
 import { isUuid } from '../core/text';
+import type { Outcome } from '../good-job/outcomes';
+import type { MissingMigration } from '../good-job/schema';
+import { PAUSE_KINDS, type PauseKind } from '../good-job/settings';
+import type { Count } from '../jobs/types';
 
 /** Worst first within a severity, too. */
 export const FINDING_KINDS = [

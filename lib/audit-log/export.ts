@@ -1,14 +1,14 @@
 import 'server-only';
-import { escapeBidi } from '../core/text';
-import { yieldToEventLoop } from '../core/steps';
-import type { Ctx } from '../context/types';
+import { MAX_SNAPSHOT_BYTES } from '../audit/types';
 import { recordRead } from '../context/audited-transaction';
-import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
+import type { Ctx } from '../context/types';
 import { type Json, scalar } from '../core/json';
 import { parseJson } from '../core/json-text';
 import type { Cursor, Page } from '../core/search-params';
+import { yieldToEventLoop } from '../core/steps';
+import { escapeBidi } from '../core/text';
+import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
 import { redactName } from '../redaction/redaction';
-import { MAX_SNAPSHOT_BYTES } from '../audit/types';
 import { type AuditFilter, auditFilterParams } from './filters';
 import { type StoredRow, listStored, redactStored, redactStoredRows } from './queries';
 

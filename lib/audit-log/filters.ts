@@ -1,4 +1,11 @@
+import {
+  AUDIT_OUTCOMES,
+  type AuditAction,
+  type AuditOutcome,
+  OTHER_ACTIONS,
+} from '../audit/recorder';
 import { PERMISSIONS, type Permission } from '../auth/roles';
+import { utcToZoned, zonedIso, zonedToUtc } from '../core/locale';
 import {
   type Cursor,
   type NotUnderstood,
@@ -7,14 +14,7 @@ import {
   cursorParams,
   parseCursor,
 } from '../core/search-params';
-import { utcToZoned, zonedIso, zonedToUtc } from '../core/locale';
 import { cut, isFilterText, isTimestamp } from '../core/text';
-import {
-  AUDIT_OUTCOMES,
-  type AuditAction,
-  type AuditOutcome,
-  OTHER_ACTIONS,
-} from '../audit/recorder';
 
 export const AUDIT_ACTIONS: AuditAction[] = [
   ...(Object.keys(PERMISSIONS) as Permission[]),

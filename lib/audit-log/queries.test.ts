@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DISCARDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { discarded, settled, start } from '../../test/harness/bulk';
+import { DISCARDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { startBulk } from '../bulk/start';
 import { changeJobs } from '../jobs/mutations';
 import { setRedaction } from '../redaction/path-rules';
-import { historyOf, listAudit, listViewers, readChanges } from './queries';
 import { exportAudit } from './export';
 import { auditFilterParams, parseAuditFilter } from './filters';
+import { historyOf, listAudit, listViewers, readChanges } from './queries';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -1,5 +1,6 @@
-import { type Json, get, object, stringOf } from '../core/json';
-import { compactJson, compactJsonInSteps, parseJson, parseJsonInSteps, prettyJson } from '../core/json-text';
+import 'server-only';
+import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
+import { AUDIT_EVENTS } from '../audit/recorder';
 import {
   type AuditRow,
   type FieldChange,
@@ -8,17 +9,22 @@ import {
   NOT_RECORDED,
   type RowChange,
 } from '../audit/types';
-import 'server-only';
-import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { RUNS, SAMPLES } from '../bulk/runs';
-import { escapeBidi, isUuid } from '../core/text';
-import type { TextBudget } from '../core/steps';
 import type { Ctx } from '../context/types';
-import { MAX_TEXT_BYTES, type Order, beyond, limitedJson, orderBy } from '../db/text-limit';
+import { type Json, get, object, stringOf } from '../core/json';
+import {
+  compactJson,
+  compactJsonInSteps,
+  parseJson,
+  parseJsonInSteps,
+  prettyJson,
+} from '../core/json-text';
 import { type Page, toPage } from '../core/search-params';
+import type { TextBudget } from '../core/steps';
+import { escapeBidi, isUuid } from '../core/text';
+import { MAX_TEXT_BYTES, type Order, beyond, limitedJson, orderBy } from '../db/text-limit';
 import { redactInSteps, redactName } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
-import { AUDIT_EVENTS } from '../audit/recorder';
 import type { AuditFilter } from './filters';
 
 /** The rows of a record, field by field, without the fields that stayed the same; from `before` and `after` as they are stored. */

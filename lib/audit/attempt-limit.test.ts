@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TestConsole } from '../../test/harness/test-console';
 import { printed } from '../../test/harness/door';
+import { TestConsole } from '../../test/harness/test-console';
 import { requireBulk, startBulk } from '../bulk/start';
 import { recordAttempt } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';

@@ -1,12 +1,12 @@
 import type { Viewer } from '../auth/roles';
 import { ConsoleError, type ErrorCode } from '../core/errors';
+import { processState } from '../core/process-state';
+import { onShutdown } from '../core/shutdown';
 import { Refusal } from '../good-job/outcomes';
 import { SettingRefused } from '../good-job/settings';
 import { redaction } from '../redaction/redaction';
 import type { AuditEvent } from './recorder';
-import { onShutdown } from '../core/shutdown';
 import { MAX_ROWS } from './types';
-import { processState } from '../core/process-state';
 
 /** What an act is about, told before it is tried, so that one that comes to nothing is on record too. */
 export interface Attempt extends Partial<

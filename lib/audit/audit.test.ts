@@ -2,11 +2,15 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { exportAudit } from '../audit-log/export';
+import { parseAuditFilter } from '../audit-log/filters';
+import { listAudit } from '../audit-log/queries';
 import { retryBatch } from '../batches/mutations';
 import { controlRun } from '../bulk/control';
+import { grantsFor } from '../console-schema/setup';
 import { transaction } from '../context/audited-transaction';
-import type { Database } from '../db/database';
 import { ConsoleError } from '../core/errors';
+import type { Database } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
 import {
   type AuditEvent,
@@ -15,10 +19,6 @@ import {
   printRefusedAtDoor,
   recordAudit,
 } from './recorder';
-import { exportAudit } from '../audit-log/export';
-import { parseAuditFilter } from '../audit-log/filters';
-import { grantsFor } from '../console-schema/setup';
-import { listAudit } from '../audit-log/queries';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -4,10 +4,10 @@ import { discarded, settled, start } from '../../test/harness/bulk';
 import { insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, insertJob, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { changePause } from '../pauses/mutations';
-import { changeJobs } from '../jobs/mutations';
-import { CONSOLE_SCHEMA } from './recorder';
 import { setUpConsoleSchema } from '../console-schema/setup';
+import { changeJobs } from '../jobs/mutations';
+import { changePause } from '../pauses/mutations';
+import { CONSOLE_SCHEMA } from './recorder';
 
 /* What acts do while a migration has the console's own tables locked, and what limits a migration has. */
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { type AuditEvent, recordAudit } from './recorder';
-import { MAX_SNAPSHOT_BYTES } from './types';
 import { exportAudit } from '../audit-log/export';
 import { parseAuditFilter } from '../audit-log/filters';
 import { historyOf, listAudit } from '../audit-log/queries';
+import { type AuditEvent, recordAudit } from './recorder';
+import { MAX_SNAPSHOT_BYTES } from './types';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import sql, { raw } from 'sql-template-tag';
 import type { Permission } from '../auth/roles';
-import type { Outcome } from '../good-job/outcomes';
 import type { Tx } from '../db/database';
+import type { Outcome } from '../good-job/outcomes';
 
 export const CONSOLE_SCHEMA = 'good_job_console';
 /** One record an act; those of bulk runs have counts that grow with the run. */

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { exportAudit } from '../audit-log/export';
+import { parseAuditFilter } from '../audit-log/filters';
+import { listAudit, readChanges } from '../audit-log/queries';
 import { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
-import { MAX_COLUMN_BYTES, MAX_SNAPSHOT_BYTES, NOT_RECORDED } from './types';
-import { listAudit, readChanges } from '../audit-log/queries';
-import { exportAudit } from '../audit-log/export';
-import { parseAuditFilter } from '../audit-log/filters';
 import { changesOf, readJobs } from './snapshot';
+import { MAX_COLUMN_BYTES, MAX_SNAPSHOT_BYTES, NOT_RECORDED } from './types';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { TextBudget } from '../core/steps';
-import { MAX_STORED_JSON_BYTES, limitedJsonInMemory } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { type Json, get, object, scalar, stringOf } from '../core/json';
 import { compactJson, parseJson } from '../core/json-text';
+import { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
+import { MAX_STORED_JSON_BYTES, limitedJsonInMemory } from '../db/text-limit';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';

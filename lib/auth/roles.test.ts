@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Identity, decodeViewer, encodeViewer, roleOf } from './roles';
 import { readRoleRules } from '../config/roles';
+import { type Identity, decodeViewer, encodeViewer, roleOf } from './roles';
 
 const who = (identity: Partial<Identity>): Identity => ({
   id: 'x',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import {
   DISCARDED,
   RUNNING,
@@ -7,10 +8,8 @@ import {
   insertJob,
   insertProcess,
 } from '../../test/harness/rows';
-import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { cursorParams } from '../core/search-params';
-import { batchFilterParams, parseBatchFilter } from './types';
 import {
   countBatchJobs,
   countIfSmall,
@@ -20,6 +19,7 @@ import {
   listBatchesWithProgress,
 } from './queries';
 import { getBatchStatus } from './status';
+import { batchFilterParams, parseBatchFilter } from './types';
 
 let console_: TestConsole;
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { HIDDEN } from '../redaction/redaction';
-import { parseBatchFilter } from './types';
 import { getBatch, getBatchRow, getRawBatch, listBatches } from './queries';
+import { parseBatchFilter } from './types';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -1,16 +1,16 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
-import { checkBulkLimit, hasBulkLimit } from '../bulk/start';
-import type { Ctx } from '../context/types';
+import { checkBulkLimit, hasBulkLimit } from '../bulk/types';
 import { type WriteTx, transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import {
   type BatchRetryProgress,
   START,
   countDiscarded,
   retryBatchChunk,
-} from '../good-job/batches';
+} from '../good-job/batch-retry';
 import type { BatchEvent } from '../good-job/callbacks';
 import { type Outcome, Refusal, type RefusalCode } from '../good-job/outcomes';
 

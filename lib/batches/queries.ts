@@ -1,26 +1,21 @@
 import 'server-only';
-import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
+import sql, { type Sql, join } from 'sql-template-tag';
+import { empty, raw } from 'sql-template-tag';
 import type { Ctx } from '../context/types';
 import { ConsoleError, nullOnTimeout } from '../core/errors';
-import type { Tx } from '../db/database';
-import { JOB_STATES, type JobState, isInState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
-import type {
-  BatchAttributes,
-  BatchDetail,
-  BatchFilter,
-  BatchListRow,
-  BatchRow,
-  BatchState,
-  Progress,
-} from './types';
+import { prettyJsonInSteps } from '../core/json-text';
+import { type Page, toPage } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES, type Order, beyond, orderBy } from '../db/text-limit';
 import { isHanging } from '../good-job/batches';
-import { prettyJsonInSteps } from '../core/json-text';
-import { livePools } from '../good-job/processes';
+import { type LivePools, livePools } from '../good-job/processes';
 import { type RawBatch, rawBatch } from '../good-job/raw-rows';
-import { type Page, toPage } from '../core/search-params';
+import { isPaused } from '../good-job/settings';
+import { isInState, readyAt } from '../good-job/states';
+import { JOB_STATES, type JobState } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
+import { redaction } from '../redaction/redaction';
 import {
   type BatchTexts,
   type StoredBatchTexts,
@@ -28,8 +23,8 @@ import {
   newPageBudget,
   redactBatchTexts,
 } from '../redaction/row-texts';
-import { redaction } from '../redaction/redaction';
-import { isStalled } from './status';
+import type { BatchRow, Progress } from './types';
+import type { BatchAttributes, BatchDetail, BatchFilter, BatchListRow, BatchState } from './types';
 
 /** Beyond what can be counted exactly within the budget a total is given as "10,000+". */
 const LOWER_BOUND = 10_000;
@@ -261,4 +256,30 @@ async function stallsOf(
   );
   const rows = (await query.catch(nullOnTimeout)) ?? [];
   return new Map(rows.map(({ id, hangs, stalled }) => [id, { hangs, stalled }]));
+}
+
+/** Whether a live process serves the queue of the job `j`; true where a process does not report its queues. */
+function isServed({ pools, silent }: LivePools): Sql {
+  if (silent > 0 || pools.some(({ served }) => served.kind === 'all')) return sql`true`;
+  const conditions = pools.flatMap(({ served }) => {
+    if (served.kind === 'except')
+      return [sql`(j.queue_name = ANY(${served.queues}::text[])) IS NOT TRUE`];
+    return served.kind === 'only' ? [sql`j.queue_name = ANY(${served.queues}::text[])`] : [];
+  });
+  return conditions.length > 0 ? sql`(${join(conditions, ' OR ')})` : sql`false`;
+}
+
+/**
+ * Whether the batch `b` is stalled: it is enqueued and not finished, and either its completion check is due, or none of
+ * its unfinished jobs is running, waits for a time, or can be taken by a live process. By index_good_jobs_on_batch_id;
+ * OFFSET 0 keeps the planner from everybody's unfinished jobs.
+ */
+export function isStalled(gj: GoodJob, live: LivePools): Sql {
+  const hasOpen = (condition: Sql) => sql`
+    EXISTS (SELECT 1 FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = b.id OFFSET 0) j
+             WHERE j.finished_at IS NULL AND ${condition} LIMIT 1)`;
+  const canBeTaken = sql`
+    (NOT coalesce(${isPaused(gj)}, false) AND (${readyAt} > now() OR ${isServed(live)}))`;
+  return sql`(b.enqueued_at IS NOT NULL AND b.finished_at IS NULL AND (${isHanging(gj)}
+    OR (${hasOpen(sql`true`)} AND NOT ${hasOpen(sql`(j.performed_at IS NOT NULL OR ${canBeTaken})`)})))`;
 }

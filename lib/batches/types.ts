@@ -1,4 +1,3 @@
-import type { JobState } from '../good-job/states';
 import {
   type Cursor,
   type NotUnderstood,
@@ -9,6 +8,7 @@ import {
   parseLimit,
 } from '../core/search-params';
 import { cut } from '../core/text';
+import type { JobState } from '../good-job/states';
 
 /** Jobs of a batch by state. */
 export interface Progress {

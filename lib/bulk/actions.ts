@@ -1,6 +1,9 @@
 'use server';
 
 import { z } from 'zod';
+import type { BatchRetryResult } from '../batches/mutations';
+import { cutOffInput, textUpTo, timestampText, uuidText } from '../core/search-params';
+import { isUuid } from '../core/text';
 import {
   type ActionResult,
   type FormFields,
@@ -9,9 +12,8 @@ import {
   readForm,
   runAction,
 } from '../http/server-action';
-import { cutOffInput, textUpTo, timestampText, uuidText } from '../core/search-params';
-import { isUuid } from '../core/text';
-import type { BatchRetryResult } from '../batches/mutations';
+import { CONTROLS, type ControlOutcome, controlRun } from './control';
+import { previewBulk } from './preview';
 import {
   type BatchRetryAnswer,
   type BulkStart,
@@ -19,8 +21,6 @@ import {
   retryBatchUnlessLarge,
   startBulk,
 } from './start';
-import { CONTROLS, type ControlOutcome, controlRun } from './control';
-import { previewBulk } from './preview';
 import { isReadable } from './target';
 import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED, readNumber } from './types';
 

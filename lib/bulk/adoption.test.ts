@@ -13,8 +13,8 @@ import { MIGRATIONS } from '../console-schema/migrations';
 import { createRecorder } from '../metrics/metrics';
 import { MAX_ADOPTIONS, adoptRuns, listStalledRuns } from './adoption';
 import { controlRun } from './control';
-import { getRun } from './runs';
 import { isWorkingOn, workOn } from './runner';
+import { getRun } from './runs';
 import { processedOf } from './types';
 
 /* What becomes of a run whose server is gone. */

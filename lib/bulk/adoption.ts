@@ -1,21 +1,21 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { CONSOLE_SCHEMA } from '../audit/recorder';
-import { MIGRATIONS } from '../console-schema/migrations';
-import { ROLES } from '../config/roles';
 import { type Viewer, denial } from '../auth/roles';
-import type { Ctx } from '../context/types';
+import { env } from '../config/environment';
+import { ROLES } from '../config/roles';
+import { MIGRATIONS } from '../console-schema/migrations';
+import { transaction } from '../context/audited-transaction';
 import { detected } from '../context/detection';
 import { serverContext } from '../context/request-context';
-import { transaction } from '../context/audited-transaction';
-import type { Tx } from '../db/database';
-import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './runs';
-import { isStopping, isWorkingOn, serverId, stopRuns, work } from './runner';
-import { type BulkAction, type StalledRun, permissionOf } from './types';
-import { env } from '../config/environment';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
-import { onShutdown } from '../core/shutdown';
 import { processValue } from '../core/process-state';
+import { onShutdown } from '../core/shutdown';
+import type { Tx } from '../db/database';
+import { isStopping, isWorkingOn, serverId, stopRuns, work } from './runner';
+import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './runs';
+import { type BulkAction, type StalledRun, permissionOf } from './types';
 
 /*
  * A run whose server was stopped or died is continued by any other server that may write and sees the same version of

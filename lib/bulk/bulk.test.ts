@@ -15,10 +15,10 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
-import { requireBulk, retryBatchUnlessLarge, startBulk } from './start';
 import { controlRun } from './control';
 import { previewBulk } from './preview';
 import { getRun, listRuns, listSamples } from './runs';
+import { requireBulk, retryBatchUnlessLarge, startBulk } from './start';
 import type { BulkTarget } from './types';
 
 let gj: TestConsole;

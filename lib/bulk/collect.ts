@@ -1,11 +1,11 @@
 import 'server-only';
 import sql, { type Sql, empty, raw } from 'sql-template-tag';
-import { codeOf } from '../db/errors';
+import { codeOf } from '../core/errors';
 import type { Tx } from '../db/database';
+import { type Order, beyond, orderBy } from '../db/text-limit';
 import { type CutOff, asOf, isUnchangedSince } from '../good-job/row-snapshot';
 import type { GoodJob } from '../good-job/tables';
 import type { RedactedMatch, ScannedJob } from '../jobs/recheck';
-import { type Order, beyond, orderBy } from '../db/text-limit';
 import { COUNTED_AT_MOST, bulkSearchBudget, scanFirst } from './preview';
 import { type RunRow, TARGETS, targetOf } from './runs';
 import { isActionable, targetJobs } from './target';

@@ -1,14 +1,13 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { checkBulkLimit } from './start';
-import type { Ctx } from '../context/types';
 import { type WriteTx, transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
 import { lockBatches } from '../good-job/locks';
-import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './runs';
 import { serverId, work, workOn } from './runner';
+import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './runs';
 import { endBatchRetry, forgetTargets } from './step';
-import { type BulkAction, permissionOf } from './types';
+import { type BulkAction, checkBulkLimit, permissionOf } from './types';
 
 export const CONTROLS = ['pause', 'resume', 'cancel'] as const;
 export type Control = (typeof CONTROLS)[number];

@@ -1,11 +1,11 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import type { Ctx } from '../context/types';
-import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
 import { isBlank } from '../core/text';
-import { cutOffNow } from '../good-job/row-snapshot';
+import type { Tx } from '../db/database';
 import { paramsProblem } from '../good-job/payload';
+import { cutOffNow } from '../good-job/row-snapshot';
 import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { type RedactedMatch, type ScannedJob, SearchBudget } from '../jobs/recheck';

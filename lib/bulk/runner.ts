@@ -2,17 +2,17 @@ import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import type { Ctx } from '../context/types';
 import { transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
+import { processState } from '../core/process-state';
+import { onShutdown } from '../core/shutdown';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import { Refusal } from '../good-job/outcomes';
-import { onShutdown } from '../core/shutdown';
 import { FIRST_WINDOW, LARGEST_WINDOW, PARTS } from './collect';
 import { type PauseReason, leaseEnd, updateRun } from './runs';
 import { type Parts, type StepOptions, type StepResult, type Target, release, step } from './step';
 import { type BulkAction, permissionOf } from './types';
-import { processState } from '../core/process-state';
 
 /** Every waiter resolves at the next signal. */
 export class WakeSignal {

@@ -1,9 +1,15 @@
+import 'server-only';
 import sql, { type Sql, empty, raw } from 'sql-template-tag';
 import { AUDIT_EVENTS, CONSOLE_SCHEMA } from '../audit/recorder';
-import type { Tx } from '../db/database';
+import type { Ctx } from '../context/types';
 import type { ErrorCode } from '../core/errors';
-import type { CutOff } from '../good-job/row-snapshot';
+import { type Cursor, type Page, toPage } from '../core/search-params';
+import { escapeBidi } from '../core/text';
+import type { Tx } from '../db/database';
+import { type Order, beyond, orderBy } from '../db/text-limit';
 import type { RefusalCode } from '../good-job/outcomes';
+import type { CutOff } from '../good-job/row-snapshot';
+import { redactName } from '../redaction/redaction';
 import type {
   BulkAction,
   BulkCount,
@@ -13,12 +19,6 @@ import type {
   OutcomeCounts,
   RunState,
 } from './types';
-import 'server-only';
-import type { Ctx } from '../context/types';
-import { escapeBidi } from '../core/text';
-import { type Order, beyond, orderBy } from '../db/text-limit';
-import { type Cursor, type Page, toPage } from '../core/search-params';
-import { redactName } from '../redaction/redaction';
 
 /* The tables of bulk runs in the console's own schema (lib/console-schema/migrations.ts, version 2). */
 

@@ -10,8 +10,8 @@ import { insertBatch, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import type { BulkRunnerOptions } from '../../test/races/bulk-runner';
 import { controlRun } from './control';
-import { getRun } from './runs';
 import { workOn } from './runner';
+import { getRun } from './runs';
 import { processedOf } from './types';
 
 /* Runs across servers: the lease, a kill -9, SIGTERM, pause and cancel. */

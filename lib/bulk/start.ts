@@ -1,16 +1,19 @@
-import { denial } from '../auth/roles';
-import type { Ctx } from '../context/types';
-import { recordAttempt, transaction } from '../context/audited-transaction';
-import { ConsoleError } from '../core/errors';
 import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { NotConfirmed } from '../audit/attempts';
 import { countOutcomes } from '../audit/recorder';
+import { denial } from '../auth/roles';
+import { type BatchRetryResult, retryBatch } from '../batches/mutations';
+import { recordAttempt, transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import { countDiscarded } from '../good-job/batch-retry';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import type { CutOff } from '../good-job/row-snapshot';
 import { changeJobs } from '../jobs/mutations';
 import { countTouched, listAtOnce, listSelected } from './collect';
-import { completeNewRun, insertRun } from './runs';
 import { serverId, work } from './runner';
+import { completeNewRun, insertRun } from './runs';
 import { settleTarget, targetParams } from './target';
 import {
   type BulkAction,
@@ -22,27 +25,7 @@ import {
   jobActionOf,
   permissionOf,
 } from './types';
-import { type BatchRetryResult, retryBatch } from '../batches/mutations';
-import { countDiscarded } from '../good-job/batches';
-import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
-
-/** Whether this viewer may change only so many rows at once. */
-export function hasBulkLimit({ viewer }: Pick<Ctx, 'viewer'>): boolean {
-  return denial(viewer, 'bulk.large', false) !== null;
-}
-
-/**
- * For an act on many rows, whatever its way: throws ConsoleError `bulk_too_large` when they are more than this viewer
- * may change at once. `count` null: it could not be counted in time, so it may be of any size. To be called inside the
- * act's transaction: then who may not act at all has been told so, and this refusal is on record too.
- */
-export function checkBulkLimit(
-  ctx: Pick<Ctx, 'viewer' | 'bulkOperatorLimit'>,
-  count: number | null,
-): void {
-  if ((count === null || count > ctx.bulkOperatorLimit) && hasBulkLimit(ctx))
-    throw new ConsoleError('bulk_too_large');
-}
+import { checkBulkLimit } from './types';
 
 export interface BulkRequest {
   action: BulkAction;

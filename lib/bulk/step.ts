@@ -1,11 +1,11 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { countOutcomes } from '../audit/recorder';
-import type { Ctx } from '../context/types';
 import { transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { actOnJobs } from '../good-job/actions';
-import { completeBatchRetry } from '../good-job/batches';
+import { completeBatchRetry } from '../good-job/batch-retry';
 import { lockBatches } from '../good-job/locks';
 import type { Outcome } from '../good-job/outcomes';
 import type { GoodJob } from '../good-job/tables';

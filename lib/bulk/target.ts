@@ -1,12 +1,12 @@
-import { ConsoleError } from '../core/errors';
-import { TERM_PARAMS, ZONE_PARAM } from '../search/terms';
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import type { GoodJob } from '../good-job/tables';
+import { ConsoleError } from '../core/errors';
 import type { Tx } from '../db/database';
-import { settle, withFailures } from '../jobs/resolve-filter';
-import { RedactedMatch, redactedMatch } from '../jobs/recheck';
+import type { GoodJob } from '../good-job/tables';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
+import { RedactedMatch, redactedMatch } from '../jobs/recheck';
+import { settle, withFailures } from '../jobs/resolve-filter';
+import { TERM_PARAMS, ZONE_PARAM } from '../search/terms';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
 /** Parameters that choose jobs. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { EnvError, choice, decimal, flag, list, optional } from './values';
-import { GUESSABLE, isGuessableSecret, isPlaceholder } from './secret-strength';
 import { type RoleRules, readRoleRules } from './roles';
+import { GUESSABLE, isGuessableSecret, isPlaceholder } from './secret-strength';
+import { EnvError, choice, decimal, flag, list, optional } from './values';
 
 /** How viewers are known, read from the environment; each mode's own settings are there in that mode alone. */
 export type AuthConfig =

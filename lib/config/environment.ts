@@ -1,8 +1,13 @@
 import { z } from 'zod';
-import { type AuthConfig, authSchema, readAuthConfig } from './authentication';
-import { GUESSABLE, isGuessableSecret, isPlaceholder } from './secret-strength';
 import { type IpNetwork, parseIpNetwork } from '../core/ip-address';
-import { REDACTION_NAMES, type RedactionConfig, RedactionConfigError, readRedaction } from './redaction-rules';
+import { type AuthConfig, authSchema, readAuthConfig } from './authentication';
+import {
+  REDACTION_NAMES,
+  type RedactionConfig,
+  RedactionConfigError,
+  readRedaction,
+} from './redaction-rules';
+import { GUESSABLE, isGuessableSecret, isPlaceholder } from './secret-strength';
 import { EnvError, flag, choice, optional, integer, list } from './values';
 
 /** What a first answer is given, with what is around it half a second. */

@@ -1,14 +1,14 @@
 import pg from 'pg';
 import sql, { raw } from 'sql-template-tag';
 import { afterAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../test/harness/postgres';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
-import { type Database, openDatabase } from '../db/database';
-import { ConsoleError } from '../core/errors';
-import { detectSchema } from '../good-job/schema';
+import { testDatabase } from '../../test/harness/postgres';
 import { recordAudit } from '../audit/recorder';
-import { type Migration, consoleSchemaScript, grantsFor, setUpConsoleSchema } from './setup';
+import { ConsoleError } from '../core/errors';
+import { type Database, openDatabase } from '../db/database';
+import { detectSchema } from '../good-job/schema';
 import { MIGRATIONS } from './migrations';
+import { type Migration, consoleSchemaScript, grantsFor, setUpConsoleSchema } from './setup';
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterAll(async () => {

@@ -1,9 +1,9 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
-import type { Tx } from '../db/database';
 import { CONSOLE_SCHEMA } from '../audit/recorder';
-import { MIGRATIONS } from './migrations';
-import { quoteIdentifier } from '../good-job/tables';
+import type { Tx } from '../db/database';
 import { TABLES, type TableName } from '../good-job/schema';
+import { quoteIdentifier } from '../good-job/tables';
+import { MIGRATIONS } from './migrations';
 
 /** The key under which two runs of the set-up wait for each other; a name of our own, so that it meets no lock of GoodJob's. */
 const LOCK_KEY = raw(`hashtextextended('${CONSOLE_SCHEMA}.schema_migrations', 0)`);

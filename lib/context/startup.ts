@@ -1,11 +1,11 @@
 import 'server-only';
-import messages from '../../messages/en.json';
 import sql from 'sql-template-tag';
-import { database, detected } from './detection';
+import messages from '../../messages/en.json';
 import { env } from '../config/environment';
 import { ConsoleError } from '../core/errors';
-import { TABLES } from '../good-job/schema';
 import { processValue } from '../core/process-state';
+import { TABLES } from '../good-job/schema';
+import { database, detected } from './detection';
 
 /** Comment on the tables that `npm run demo` makes. Tables without it hold somebody's real jobs. */
 export const DEMO_MARK = 'good-job-console demo';

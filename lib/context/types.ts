@@ -1,5 +1,5 @@
-import type { DetectedConsoleSchema } from '../console-schema/setup';
 import type { Viewer } from '../auth/roles';
+import type { DetectedConsoleSchema } from '../console-schema/setup';
 import type { Database } from '../db/database';
 import type { GoodJob } from '../good-job/tables';
 

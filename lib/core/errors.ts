@@ -98,3 +98,10 @@ export function nullOnTimeout(error: unknown): null {
 
 /** What the action of a form returns in place of an address: the form stays as it is and says that the console was updated. */
 export const STAY = 'console_updated';
+
+/** The SQLSTATE of a Postgres error, or Node's code of a failed connection. Both are capitals, which our own errors' codes are not. */
+export function codeOf(error: unknown): string | undefined {
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[0-9A-Z_]+$/.test(code) ? code : undefined;
+}

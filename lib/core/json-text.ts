@@ -1,6 +1,6 @@
-import { escapeBidi } from './text';
-import { STEP_SIZE, type Steps, type TextBudget, runInSteps, runToEnd } from './steps';
 import { type Json, parseSteps } from './json';
+import { STEP_SIZE, type Steps, type TextBudget, runInSteps, runToEnd } from './steps';
+import { escapeBidi } from './text';
 
 /*
  * JSON as text, never through JSON.parse: that would change 12345678901234567890 and 1.10, and reorder

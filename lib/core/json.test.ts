@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeActiveJob } from '../good-job/payload';
-import { parseJson, prettyJson, redactJson } from './json-text';
 import { scalar } from './json';
+import { parseJson, prettyJson, redactJson } from './json-text';
 
 const pretty = (text: string) => prettyJson(parseJson(text));
 

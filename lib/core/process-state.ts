@@ -15,4 +15,5 @@ export function processState<State>(name: string, create: () => State): State {
 }
 
 /** A value that one part of the process sets and the others read. */
-export const processValue = <Value>(name: string): { current?: Value } => processState(name, () => ({}));
+export const processValue = <Value>(name: string): { current?: Value } =>
+  processState(name, () => ({}));

@@ -1,5 +1,5 @@
-import { inUtc, isRowTime, isTimestamp, isUuid } from './text';
 import { z } from 'zod';
+import { inUtc, isRowTime, isTimestamp, isUuid } from './text';
 
 /** Query parameters as pages and routes both have them. */
 export interface Params {

@@ -1,6 +1,8 @@
 'use server';
 
 import { z } from 'zod';
+import { nameText } from '../core/search-params';
+import { isFilterText } from '../core/text';
 import {
   type ActionResult,
   type WithReason,
@@ -8,10 +10,8 @@ import {
   readForm,
   runAction,
 } from '../http/server-action';
-import { nameText } from '../core/search-params';
-import { isFilterText } from '../core/text';
-import { configuredCron } from './overdue';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
+import { configuredCron } from './overdue';
 
 const input = z.strictObject({
   action: z.enum(CRON_ACTIONS),

@@ -1,7 +1,7 @@
-import { type ScalarTag, type Tags, parseDocument } from 'yaml';
-import { RubySymbol, type Value, activeJobArguments, keyName, readSet } from './entry-options';
 import { readFileSync, statSync } from 'node:fs';
+import { type ScalarTag, type Tags, parseDocument } from 'yaml';
 import type { CronJob } from '../good-job/cron-enqueue';
+import { RubySymbol, type Value, activeJobArguments, keyName, readSet } from './entry-options';
 
 /** Where YAML says that it is one. */
 const symbol: ScalarTag = {

@@ -14,8 +14,8 @@ import {
 import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../context/types';
 import { parseCronFile } from './cron-file';
-import { overdueSince } from './overdue';
 import { type ReadSchedule, readSchedule } from './fugit/occurrences';
+import { overdueSince } from './overdue';
 import type { CronRow } from './types';
 
 /* CRON_FILE is read by the process' environment: set before the modules that read it. */

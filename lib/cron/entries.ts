@@ -1,13 +1,12 @@
 import 'server-only';
+import { redactNames } from '../context/redact-names';
 import type { Ctx } from '../context/types';
 import { type Json, object, scalar } from '../core/json';
 import { parseJson, prettyJson } from '../core/json-text';
+import { ProcessCache } from '../core/process-cache';
 import { redactName, redaction } from '../redaction/redaction';
-import { redactNames } from '../redaction/names';
 import type { FileEntry } from './cron-file';
-import { type Configured, type CronWatch, configuredCron, overdueSince } from './overdue';
 import { describeSchedule } from './describe';
-import { type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
 import {
   type ReadSchedule,
   type Unreadable,
@@ -15,6 +14,8 @@ import {
   nextRuns,
   readSchedule,
 } from './fugit/occurrences';
+import { type Configured, type CronWatch, configuredCron, overdueSince } from './overdue';
+import { type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
 import {
   type CronDetail,
   type CronPage,
@@ -22,7 +23,6 @@ import {
   NEXT_RUNS,
   type ScheduleView,
 } from './types';
-import { ProcessCache } from '../core/process-cache';
 
 /** Rows a page; each has its last runs. */
 const PAGE = 50;

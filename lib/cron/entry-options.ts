@@ -1,5 +1,5 @@
-import type { CronJob } from '../good-job/cron-enqueue';
 import { isTimestamp } from '../core/text';
+import type { CronJob } from '../good-job/cron-enqueue';
 
 /** A symbol of Ruby's: `:name`, not in quotes, in YAML. */
 export class RubySymbol {

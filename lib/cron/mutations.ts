@@ -1,7 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import type { Ctx } from '../context/types';
 import { type WriteTx, transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { type CronEnqueued, enqueueCron } from '../good-job/cron-enqueue';
 import { type SettingRefusal, SettingRefused, switchCronKey } from '../good-job/settings';

@@ -1,9 +1,9 @@
-import { type ReadSchedule, previousDue } from './fugit/occurrences';
 import 'server-only';
 import { statSync } from 'node:fs';
 import { env } from '../config/environment';
-import { type CronFile, CronFileError, readCronFile } from './cron-file';
 import { processValue } from '../core/process-state';
+import { type CronFile, CronFileError, readCronFile } from './cron-file';
+import { type ReadSchedule, previousDue } from './fugit/occurrences';
 
 /** Cron enqueues at the moment itself; a busy process needs a little longer. */
 const TOLERANCE_MS = 120_000;

@@ -1,8 +1,8 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { timestampMs } from '../core/text';
-import { isLargeJson, listedName } from '../db/text-limit';
 import type { Tx } from '../db/database';
+import { isLargeJson, listedName } from '../db/text-limit';
 import { isProcessAlive } from '../good-job/locks';
 import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';

@@ -1,8 +1,8 @@
+import { isFilterText } from '../core/text';
 import type { JobState } from '../good-job/states';
 import type { EntryProblem } from './cron-file';
 import type { Words } from './describe';
 import type { Unreadable } from './fugit/occurrences';
-import { isFilterText } from '../core/text';
 
 /** A run of a cron key; `at` is its `cron_at`, or when it was created where it has none. */
 export interface CronRun {

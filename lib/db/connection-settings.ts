@@ -3,8 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import tls from 'node:tls';
-import { ConsoleError } from '../core/errors';
-import { codeOf } from './errors';
+import { ConsoleError, codeOf } from '../core/errors';
 
 /*
  * What DATABASE_URL, DATABASE_CA_FILE and libpq's variables say, read before anything is connected to. Not by node-pg's

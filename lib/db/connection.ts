@@ -1,7 +1,6 @@
 import pg from 'pg';
-import { ConsoleError } from '../core/errors';
+import { ConsoleError, codeOf } from '../core/errors';
 import { readConnectionSettings } from './connection-settings';
-import { codeOf } from './errors';
 
 /** As long as the pool waits for a connection. */
 const TRIAL_TIMEOUT_MS = 5_000;

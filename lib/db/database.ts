@@ -1,6 +1,7 @@
-import type { Sql } from 'sql-template-tag';
 import pg from 'pg';
+import type { Sql } from 'sql-template-tag';
 import { ConsoleError } from '../core/errors';
+import { connectionConfig, tlsFailureReason, typeParsers } from './connection';
 import {
   isClientTimeout,
   isConnectionLoss,
@@ -8,7 +9,6 @@ import {
   isIdleTimeout,
   toConsoleError,
 } from './errors';
-import { connectionConfig, tlsFailureReason, typeParsers } from './connection';
 
 /**
  * Runs one statement inside a transaction that is already open. Rows are JSON-safe: timestamps are ISO 8601 UTC

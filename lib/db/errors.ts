@@ -1,14 +1,6 @@
 import { ConsoleError, type ErrorCode } from '../core/errors';
+import { codeOf } from '../core/errors';
 import { tlsFailureReason } from './connection';
-import sql, { raw } from 'sql-template-tag';
-import type { Tx } from './database';
-
-/** The SQLSTATE of a Postgres error, or Node's code of a failed connection. Both are capitals, which our own errors' codes are not. */
-export function codeOf(error: unknown): string | undefined {
-  const code =
-    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[0-9A-Z_]+$/.test(code) ? code : undefined;
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -96,24 +88,4 @@ function classify(error: unknown): ErrorCode {
   )
     return 'database_down';
   return 'unexpected';
-}
-
-/**
- * What `read` returns; null where a statement of it ran longer than `timeoutMs`. The transaction goes on either way: a
- * savepoint takes back the timeout, so `read` must write nothing.
- */
-export async function nullOnTimeout<T>(
-  tx: Tx,
-  timeoutMs: number,
-  read: () => Promise<T>,
-): Promise<T | null> {
-  await tx.query(
-    sql`SAVEPOINT timed_read; SET LOCAL statement_timeout = ${raw(String(Math.max(1, Math.ceil(timeoutMs))))}`,
-  );
-  const result = await read().catch((error: unknown) => {
-    if (codeOf(error) !== '57014') throw error;
-    return null;
-  });
-  await tx.query(sql`ROLLBACK TO SAVEPOINT timed_read; RELEASE SAVEPOINT timed_read`);
-  return result;
 }

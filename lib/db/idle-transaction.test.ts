@@ -1,10 +1,10 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import en from '../../messages/en.json';
+import ja from '../../messages/ja.json';
 import { DISCARDED, insertJob, row } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { statusOf } from '../core/errors';
-import en from '../../messages/en.json';
-import ja from '../../messages/ja.json';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { nullOnTimeout } from './errors';
+import { nullOnTimeout } from './text-limit';
 
 let gj: TestConsole;
 beforeAll(async () => {

@@ -12,9 +12,10 @@ import { TestConsole } from '../../test/harness/test-console';
 import { findAttention } from '../attention/queries';
 import { listBatches } from '../batches/queries';
 import { parseBatchFilter } from '../batches/types';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
 import { expireAfterWrite } from '../core/process-cache';
 import { listCronEntries } from '../cron/entries';
-import type { Ctx } from '../context/types';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
 import { listBatchJobs } from '../jobs/batch-jobs';
@@ -26,7 +27,6 @@ import { listPauses } from '../pauses/queries';
 import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
-import { redactNames } from '../redaction/names';
 
 /* A read runs its callback again after a lost connection: what it pushed into an array outside would be there twice. */
 

@@ -1,5 +1,8 @@
-import sql, { type Sql, raw } from 'sql-template-tag';
+import sql, { raw } from 'sql-template-tag';
+import { type Sql } from 'sql-template-tag';
+import { codeOf } from '../core/errors';
 import type { Cursor } from '../core/search-params';
+import type { Tx } from './database';
 
 /*
  * Every text that reaches JavaScript has a size that SQL decided. `pg_column_size` is the stored, compressed size, so it
@@ -163,3 +166,23 @@ export const MAX_NAME_BYTES = 1_000;
 /** The name, or NULL where it is too long to be listed. */
 export const listedName = (name: Sql): Sql =>
   sql`CASE WHEN octet_length(${name}) <= ${MAX_NAME_BYTES}::int THEN ${name} END`;
+
+/**
+ * What `read` returns; null where a statement of it ran longer than `timeoutMs`. The transaction goes on either way: a
+ * savepoint takes back the timeout, so `read` must write nothing.
+ */
+export async function nullOnTimeout<T>(
+  tx: Tx,
+  timeoutMs: number,
+  read: () => Promise<T>,
+): Promise<T | null> {
+  await tx.query(
+    sql`SAVEPOINT timed_read; SET LOCAL statement_timeout = ${raw(String(Math.max(1, Math.ceil(timeoutMs))))}`,
+  );
+  const result = await read().catch((error: unknown) => {
+    if (codeOf(error) !== '57014') throw error;
+    return null;
+  });
+  await tx.query(sql`ROLLBACK TO SAVEPOINT timed_read; RELEASE SAVEPOINT timed_read`);
+  return result;
+}

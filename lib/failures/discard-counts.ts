@@ -1,13 +1,13 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Ctx } from '../context/types';
-import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
+import { cut } from '../core/text';
+import type { Tx } from '../db/database';
 import { isInState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { redactError } from '../redaction/redaction';
 import { newPageBudget, redactJobErrors, unreadJob } from '../redaction/row-texts';
-import { cut } from '../core/text';
 import {
   type DiscardCount,
   type DiscardCounts,

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { DISCARDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { previewBulk } from '../bulk/preview';
 import { targetJobs } from '../bulk/target';
-import { FailureReader } from './fingerprints';
 import { isLibraryFrame } from '../good-job/payload';
-import { listJobs } from '../jobs/list';
 import { parseJobFilter } from '../jobs/filters';
+import { listJobs } from '../jobs/list';
 import { concealing } from '../redaction/redaction';
+import { countDiscarded } from './discard-counts';
 import {
   FAILURE_RANGES,
   type FailurePage,
@@ -16,7 +16,7 @@ import {
   failureParams,
   parseFailureFilter,
 } from './filters';
-import { countDiscarded } from './discard-counts';
+import { FailureReader } from './fingerprints';
 import { listFailures } from './queries';
 
 let console_: TestConsole;

@@ -1,6 +1,7 @@
-import type { FailureRow } from './groups';
+import 'server-only';
 import type { NotUnderstood, Params } from '../core/search-params';
-import { cut, isFilterText } from '../core/text';
+import { cut } from '../core/text';
+import { isFilterText } from '../core/text';
 
 /** How far back failures are counted: GoodJob's own columns, by the names of its `finished_since`, in seconds. */
 export const FAILURE_RANGES = {
@@ -137,4 +138,18 @@ export function failureParams(
     ...(group === null ? {} : { group }),
     ...(deep ? { deep: '1' } : {}),
   };
+}
+
+/** A job that failed: discarded, or waiting to be tried again. Times are ISO 8601 UTC. */
+export interface FailureRow {
+  id: string;
+  state: 'discarded' | 'retried';
+  jobClass: string | null;
+  queueName: string | null;
+  /** Cut at ERROR_READ characters. */
+  error: string;
+  /** When it failed last. */
+  at: string;
+  /** First line of the newest execution's backtrace that is of the app; null: there is none. */
+  frame: string | null;
 }

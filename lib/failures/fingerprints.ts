@@ -1,15 +1,4 @@
-import { yieldToEventLoop } from '../core/steps';
-import type { Tx } from '../db/database';
-import {
-  type FailurePlace,
-  type FailureRow,
-  type FailureWindow,
-  type RetriedFailure,
-  afterRetried,
-  discardedFailures,
-  retriedFailures,
-} from './groups';
-import type { GoodJob } from '../good-job/tables';
+import { Concealing } from '../redaction/redaction';
 
 /** Characters of an error that are read, and of its normal form that are kept. */
 export const ERROR_READ = 2_000;
@@ -126,14 +115,6 @@ export interface FailureParts {
   frame: string | null;
 }
 
-/** How a reader of failures keeps what must not be known of them. */
-export interface Concealing {
-  /** Takes out of an error what must not be shown. */
-  redact(text: string): string;
-  /** Hex digits that stand for a text, the same on every server, and that nobody else can make of a text that he guesses: the arguments may hide words of an error that `redact` does not know. */
-  sign(text: string): string;
-}
-
 /** 16 hex digits that stand for the parts. */
 export function fingerprintOf(
   { jobClass, error, frame }: FailureParts,
@@ -174,44 +155,4 @@ export class FailureReader {
     }
     return known;
   }
-}
-
-const CHUNK = 1_000;
-/** More failures are not looked at for one group. */
-export const GROUP_LOOKED_AT = 200_000;
-/** How long the rows of a chunk may hold the event loop. */
-const TURN_MS = 10;
-
-/** The jobs of one group in a window: all of them, however long it takes the database (each statement has its timeout). */
-export async function failureGroup(
-  tx: Tx,
-  gj: GoodJob,
-  fingerprint: string,
-  window: FailureWindow,
-  concealing: Concealing,
-): Promise<string[]> {
-  const reader = new FailureReader(concealing);
-  const ids: string[] = [];
-  let turnStartedAt = performance.now();
-  const take = async (rows: FailureRow[]) => {
-    for (const row of rows) {
-      if (reader.read(row).fingerprint === fingerprint) ids.push(row.id);
-      if (performance.now() - turnStartedAt < TURN_MS) continue;
-      await yieldToEventLoop();
-      turnStartedAt = performance.now();
-    }
-  };
-  let place: FailurePlace | null = null;
-  do {
-    const rows: RetriedFailure[] = await retriedFailures(tx, gj, window, place);
-    await take(rows.filter(({ isInWindow }) => isInWindow));
-    place = afterRetried(rows);
-  } while (place);
-  for (let looked = 0; looked < GROUP_LOOKED_AT; looked += CHUNK) {
-    const rows: FailureRow[] = await discardedFailures(tx, gj, window, place, CHUNK);
-    await take(rows);
-    place = rows.at(-1) ?? null;
-    if (rows.length < CHUNK) break;
-  }
-  return ids;
 }

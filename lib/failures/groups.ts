@@ -1,11 +1,16 @@
+import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
+import { yieldToEventLoop } from '../core/steps';
+import type { TextBudget } from '../core/steps';
+import { cut, timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
-import { ERROR_READ, FailureReader, normalizeError } from './fingerprints';
 import { LIBRARY_FRAME_PATTERN } from '../good-job/payload';
 import { isInState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { cut, timestampMs } from '../core/text';
+import { Concealing } from '../redaction/redaction';
 import { READ_BEYOND, concealing, redaction } from '../redaction/redaction';
+import { redactJobErrors, unreadJob } from '../redaction/row-texts';
+import type { FailureRow } from './filters';
 import {
   FAILURE_RANGES,
   type FailureGroup,
@@ -13,23 +18,7 @@ import {
   RANGE_NAMES,
   SPARK_BARS,
 } from './filters';
-import 'server-only';
-import type { TextBudget } from '../core/steps';
-import { redactJobErrors, unreadJob } from '../redaction/row-texts';
-
-/** A job that failed: discarded, or waiting to be tried again. Times are ISO 8601 UTC. */
-export interface FailureRow {
-  id: string;
-  state: 'discarded' | 'retried';
-  jobClass: string | null;
-  queueName: string | null;
-  /** Cut at ERROR_READ characters. */
-  error: string;
-  /** When it failed last. */
-  at: string;
-  /** First line of the newest execution's backtrace that is of the app; null: there is none. */
-  frame: string | null;
-}
+import { ERROR_READ, FailureReader, normalizeError } from './fingerprints';
 
 /** Which failures are looked at. */
 export interface FailureWindow {
@@ -276,3 +265,45 @@ export async function redactSamples(
     };
   });
 }
+
+/** More failures are not looked at for one group. */
+export const GROUP_LOOKED_AT = 200_000;
+
+/** The jobs of one group in a window: all of them, however long it takes the database (each statement has its timeout). */
+export async function failureGroup(
+  tx: Tx,
+  gj: GoodJob,
+  fingerprint: string,
+  window: FailureWindow,
+  concealing: Concealing,
+): Promise<string[]> {
+  const reader = new FailureReader(concealing);
+  const ids: string[] = [];
+  let turnStartedAt = performance.now();
+  const take = async (rows: FailureRow[]) => {
+    for (const row of rows) {
+      if (reader.read(row).fingerprint === fingerprint) ids.push(row.id);
+      if (performance.now() - turnStartedAt < TURN_MS) continue;
+      await yieldToEventLoop();
+      turnStartedAt = performance.now();
+    }
+  };
+  let place: FailurePlace | null = null;
+  do {
+    const rows: RetriedFailure[] = await retriedFailures(tx, gj, window, place);
+    await take(rows.filter(({ isInWindow }) => isInWindow));
+    place = afterRetried(rows);
+  } while (place);
+  for (let looked = 0; looked < GROUP_LOOKED_AT; looked += CHUNK) {
+    const rows: FailureRow[] = await discardedFailures(tx, gj, window, place, CHUNK);
+    await take(rows);
+    place = rows.at(-1) ?? null;
+    if (rows.length < CHUNK) break;
+  }
+  return ids;
+}
+
+const CHUNK = 1_000;
+
+/** How long the rows of a chunk may hold the event loop. */
+const TURN_MS = 10;

@@ -1,8 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { groupQuery } from '../../components/failures/failure-links';
 import { DISCARDED, insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { groupQuery } from '../../components/failures/failure-links';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import { HIDDEN } from '../redaction/redaction';

@@ -1,14 +1,16 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { TextBudget } from '../core/steps';
 import type { Ctx } from '../context/types';
-import { nullOnTimeout } from '../db/errors';
+import { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
-import { GROUP_LOOKED_AT } from './fingerprints';
+import { nullOnTimeout } from '../db/text-limit';
+import type { GoodJob } from '../good-job/tables';
+import { newPageBudget } from '../redaction/row-texts';
+import { FAILURE_RANGES, type FailureFilter, type FailurePage, type FailureRow } from './filters';
 import {
   type FailurePlace,
-  type FailureRow,
   type FailureWindow,
+  GROUP_LOOKED_AT,
   Groups,
   type RetriedFailure,
   afterRetried,
@@ -18,9 +20,6 @@ import {
   retriedFailures,
   waitingUntil,
 } from './groups';
-import type { GoodJob } from '../good-job/tables';
-import { newPageBudget } from '../redaction/row-texts';
-import { FAILURE_RANGES, type FailureFilter, type FailurePage } from './filters';
 
 /** What a page takes for looking at failures, ms; and when somebody asks for more. */
 const BUDGET_MS = 110;

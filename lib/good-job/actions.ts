@@ -1,5 +1,6 @@
 import sql, { empty, type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/database';
+import { continueBatches } from './batches';
 import {
   type ClaimedJob,
   type Patience,
@@ -9,11 +10,10 @@ import {
   lockBatches,
   lockBatchesOrSkip,
 } from './locks';
-import { clock, decompressed, priorityOfParams, queueOfParams, retriedParams } from './payload';
-import { continueBatches } from './batches';
-import type { CutOff } from './row-snapshot';
 import { notifiedQueue, notify } from './notify';
 import { type Outcome, Refusal } from './outcomes';
+import { clock, decompressed, priorityOfParams, queueOfParams, retriedParams } from './payload';
+import type { CutOff } from './row-snapshot';
 import type { GoodJob } from './tables';
 
 /*

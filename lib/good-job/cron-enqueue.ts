@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import sql, { raw } from 'sql-template-tag';
-import type { Tx } from '../db/database';
 import { blankText } from '../core/text';
+import type { Tx } from '../db/database';
 import { type StoredDefaults, defaultsOf, storedDefaults } from './callbacks';
+import { notifiedQueue, notify } from './notify';
+import type { RefusalCode } from './outcomes';
 import {
   clock,
   decompressed,
@@ -11,8 +13,6 @@ import {
   priorityOfParams,
   queueOfParams,
 } from './payload';
-import { notifiedQueue, notify } from './notify';
-import type { RefusalCode } from './outcomes';
 import type { GoodJob } from './tables';
 
 /** What a cron entry's configuration says of the job that it enqueues; null: it does not say. */

@@ -1,11 +1,11 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
-import type { GoodJob } from './tables';
-import type { Tx } from '../db/database';
 import { isBlank } from '../core/text';
-import { type CutOff, isUnchangedSince } from './row-snapshot';
+import type { Tx } from '../db/database';
+import { notifiedQueue, notify } from './notify';
 import type { Outcome } from './outcomes';
 import { clock, paramsProblem } from './payload';
-import { notifiedQueue, notify } from './notify';
+import { type CutOff, isUnchangedSince } from './row-snapshot';
+import type { GoodJob } from './tables';
 
 /**
  * The bigint key of GoodJob's advisory lock on a row (AdvisoryLockable#lockable_key: the first 16 hex digits of

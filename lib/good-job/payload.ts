@@ -1,9 +1,9 @@
 import sql, { type Sql } from 'sql-template-tag';
-import type { Tx } from '../db/database';
-import { isBlank } from '../core/text';
-import type { AppSettings } from './tables';
-import { type Steps, runInSteps, runToEnd } from '../core/steps';
 import { type Json, get, scalar, stringOf } from '../core/json';
+import { type Steps, runInSteps, runToEnd } from '../core/steps';
+import { isBlank } from '../core/text';
+import type { Tx } from '../db/database';
+import type { AppSettings } from './tables';
 
 /**
  * The database's clock now, UTC, `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Not now(): that is the transaction's start,

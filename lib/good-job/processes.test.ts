@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import sql from 'sql-template-tag';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { insertProcess } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { readProcessState, threadsOf } from './process-state';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parsePools, parseQueueString, servesQueue, threadsFor } from './processes';
+import { parsePools, parseQueueString, servesQueue, threadsFor } from './process-state';
 
 const only = (...queues: string[]) => ({ kind: 'only', queues, ordered: false });
 

@@ -1,11 +1,11 @@
 import sql, { join, raw, type Sql } from 'sql-template-tag';
-import { isLargeJson, maxStoredBytes } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { type Json, object, scalar } from '../core/json';
 import { parseJsonInSteps } from '../core/json-text';
+import type { Tx } from '../db/database';
+import { isLargeJson, maxStoredBytes } from '../db/text-limit';
 import { decodeActiveJob } from './payload';
-import { type GoodJob, quoteIdentifier } from './tables';
 import type { Column, TableName } from './schema';
+import { type GoodJob, quoteIdentifier } from './tables';
 
 /*
  * Rows as GoodJob's dashboard prints them: every column in the table's own order, also one that the console

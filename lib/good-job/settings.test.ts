@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
+import type { Ctx } from '../context/types';
 import { changeCronKey } from '../cron/mutations';
 import { changePause } from '../pauses/mutations';
-import type { Ctx } from '../context/types';
 import { pauseTarget } from './settings';
 
 let console_: TestConsole;

@@ -1,9 +1,9 @@
 import sql, { type Sql } from 'sql-template-tag';
-import type { Tx } from '../db/database';
 import { blankText } from '../core/text';
+import type { Tx } from '../db/database';
+import { MAX_NAME_BYTES } from '../db/text-limit';
 import { clock } from './payload';
 import type { GoodJob } from './tables';
-import { MAX_NAME_BYTES } from '../db/text-limit';
 
 /** What GoodJob can pause, by its own parameter names (GoodJob::Setting.pause). */
 export const PAUSE_KINDS = ['queue', 'job_class', 'label'] as const;

@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GoodJobProcess } from '../../test/harness/good-job-process';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { RUNNING, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { caughtUp, startStandby } from '../../test/harness/standby';
 import { testServerOptions } from '../../test/harness/test-server';
 import { findAttention } from '../attention/queries';
-import type { Ctx } from '../context/types';
 import { contextFor } from '../context/request-context';
+import type { Ctx } from '../context/types';
 import { type Database, openDatabase } from '../db/database';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';

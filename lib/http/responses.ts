@@ -1,37 +1,10 @@
 import 'server-only';
-import type { Ctx } from '../context/types';
+import { getTranslations } from 'next-intl/server';
 import { requireCtx } from '../context/request-context';
+import type { Ctx } from '../context/types';
 import { ConsoleError, type ErrorCode, statusOf } from '../core/errors';
-import { lastBadges } from '../navigation/counts';
 import { type Json, object } from '../core/json';
 import { compactJson } from '../core/json-text';
-import { getTranslations } from 'next-intl/server';
-
-/** The navigation's numbers come with every poll, so that they move without a request of their own. */
-const BADGES_HEADER = 'x-console-badges';
-
-/** What a failed poll is answered with. */
-export interface ApiError {
-  error: ErrorCode | 'not_found';
-}
-
-/**
- * The one adapter of the polling doors (GET only): a ctx, the answer as JSON, every failure as a code with its
- * status. `null` is a 404.
- */
-export async function answerJson<T>(fn: (ctx: Ctx) => Promise<T | null>): Promise<Response> {
-  try {
-    const ctx = await requireCtx();
-    const value = await fn(ctx);
-    if (value === null)
-      return Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 });
-    const badges = JSON.stringify(await lastBadges(ctx));
-    return Response.json(value, { headers: { [BADGES_HEADER]: badges } });
-  } catch (error) {
-    const code = codeOf(error);
-    return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });
-  }
-}
 
 /** What the client is told of an error; the error itself goes to the log. */
 export function codeOf(error: unknown): ErrorCode {

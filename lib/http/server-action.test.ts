@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { TestConsole } from '../../test/harness/test-console';
-import { readForm, runAction } from './server-action';
+import { submitBulkControl } from '../bulk/actions';
 import type { Ctx } from '../context/types';
 import { ConsoleError, type ErrorCode } from '../core/errors';
-import { submitBulkControl } from '../bulk/actions';
 import { withAnswer } from './response-status';
+import { readForm, runAction } from './server-action';
 
 /** Next's request, which has the ctx's headers, is not there. */
 const request = vi.hoisted(() => ({ ctx: null as Ctx | null }));

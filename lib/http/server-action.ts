@@ -2,11 +2,11 @@ import 'server-only';
 import { headers } from 'next/headers';
 import { redirect } from 'next/navigation';
 import { z } from 'zod';
-import { ConsoleError, type ErrorCode, STAY, statusOf } from '../core/errors';
 import { MAX_REASON } from '../audit/types';
-import type { Ctx } from '../context/types';
 import { recordAttempt, withReason } from '../context/audited-transaction';
 import { requireCtx } from '../context/request-context';
+import type { Ctx } from '../context/types';
+import { ConsoleError, type ErrorCode, STAY, statusOf } from '../core/errors';
 import { setResponseStatus } from './response-status';
 
 /** What a Server Action returns: its result, or the code of a sentence. */

@@ -2,6 +2,11 @@
 
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { z } from 'zod';
+import { isPastMinute, zonedToUtc } from '../core/locale';
+import { textUpTo, timestampText, uuidText } from '../core/search-params';
+import { isUuid } from '../core/text';
+import { JOB_ACTIONS } from '../good-job/actions';
+import type { Outcome } from '../good-job/outcomes';
 import {
   type ActionResult,
   type WithReason,
@@ -9,11 +14,6 @@ import {
   readForm,
   runAction,
 } from '../http/server-action';
-import { JOB_ACTIONS } from '../good-job/actions';
-import type { Outcome } from '../good-job/outcomes';
-import { isPastMinute, zonedToUtc } from '../core/locale';
-import { textUpTo, timestampText, uuidText } from '../core/search-params';
-import { isUuid } from '../core/text';
 import { changeJobs } from './mutations';
 import { reveal } from './raw';
 

@@ -1,15 +1,15 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Ctx } from '../context/types';
+import { type Cursor, type Page, toPage } from '../core/search-params';
 import type { Tx } from '../db/database';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { type Cursor, type Page, toPage } from '../core/search-params';
 import { type JobFilter, isUnderstood } from './filters';
 import { keepPage, knownPage, stillHolds } from './known-pages';
-import { type ReadJobRow, jobRowColumns, redactRows } from './rows';
 import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
 import { settle } from './resolve-filter';
+import { type ReadJobRow, jobRowColumns, redactRows } from './rows';
 import type { JobPage, JobRow } from './types';
 
 /** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */

@@ -1,11 +1,14 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
+import { redactNames } from '../context/redact-names';
 import type { Ctx } from '../context/types';
-import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
 import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
-import { redactNames } from '../redaction/names';
+import { type JobFilter, isUnderstood } from './filters';
+import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
+import { settle } from './resolve-filter';
 import {
   CHART_RANGES,
   CHART_SERIES,
@@ -14,9 +17,6 @@ import {
   type ChartSeries,
   isCreatedBound,
 } from './types';
-import { type JobFilter, isUnderstood } from './filters';
-import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './resolve-filter';
 
 const LIMITS = {
   /** The planner's price up to which every job in the range is counted: about 100 ms. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { withColumns } from './rows';
 import { DEFAULT_COLUMNS, parseColumns, printColumns } from './columns';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
+import { withColumns } from './rows';
 
 let console_: TestConsole;
 beforeAll(async () => {

@@ -4,7 +4,8 @@ import { OPEN, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../context/types';
 import { JOB_STATES, type JobState } from '../good-job/states';
-import { COUNT_LIMITS, type CountLimits, countTabs, readCounts } from './counts';
+import { COUNT_LIMITS, type CountLimits } from './count-rules';
+import { countTabs, readCounts } from './counts';
 import { parseJobFilter } from './filters';
 import type { Count, JobCounts } from './types';
 

@@ -10,9 +10,7 @@ import {
 import { TestConsole } from '../../test/harness/test-console';
 import { HIDDEN } from '../redaction/redaction';
 import { chartOfList } from './chart';
-import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
@@ -20,6 +18,8 @@ import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
 import { getRawExecution, getRawJob } from './raw';
+import { withColumns } from './rows';
+import { completeQuery } from './suggestions';
 
 /* Members of a payload beside `arguments`, which the application's own `serialize` writes. */
 

@@ -1,15 +1,20 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import { AUDIT_EVENTS } from '../audit/recorder';
 import type { Ctx } from '../context/types';
-import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import { decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
 import { prettyJsonInSteps } from '../core/json-text';
-import { isHeld } from '../good-job/locks';
-import type { GoodJob } from '../good-job/tables';
-import { judge } from '../good-job/actions';
 import { cut, inUtc, instantMs, isBlank, isTimestamp } from '../core/text';
+import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
+import { type ActionWarnings, actionWarnings } from '../good-job/action-warnings';
+import { judge } from '../good-job/actions';
+import { isHeld } from '../good-job/locks';
+import { decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
+import { isPaused } from '../good-job/settings';
+import { stateOf } from '../good-job/states';
+import type { GoodJob } from '../good-job/tables';
 import { HIDDEN } from '../redaction/redaction';
 import { enqueuedAtOf, executionNumber, smallParams } from './executions';
+import { type ReadJobRow, jobRowColumns, listedFacts } from './rows';
 import {
   ERROR_SHOWN,
   type RedactedTexts,
@@ -19,12 +24,7 @@ import {
   redactTexts,
   storedTextColumns,
 } from './texts';
-import { type ReadJobRow, jobRowColumns, listedFacts } from './rows';
 import type { ExecutionRow, JobDetail } from './types';
-import { AUDIT_EVENTS } from '../audit/recorder';
-import { isPaused } from '../good-job/settings';
-import { stateOf } from '../good-job/states';
-import { type ActionWarnings, actionWarnings } from '../good-job/callbacks';
 
 /** Characters shown at first; the page offers the rest. */
 const ARGUMENTS_SHOWN = 8_000;

@@ -1,14 +1,14 @@
 import 'server-only';
-import sql, { type Sql } from 'sql-template-tag';
-import type { Ctx } from '../context/types';
-import { type WriteTx, transaction } from '../context/audited-transaction';
-import type { Tx } from '../db/database';
-import { ConsoleError, statusOf } from '../core/errors';
-import { requireReason, revealAttempt } from './raw';
 import { getTranslations } from 'next-intl/server';
+import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
-import { runAction } from '../http/server-action';
+import { type WriteTx, transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError, statusOf } from '../core/errors';
 import { uuidText } from '../core/search-params';
+import type { Tx } from '../db/database';
+import { runAction } from '../http/server-action';
+import { requireReason, revealAttempt } from './raw';
 
 /** Texts of a job or an execution that can be downloaded in clear. */
 export const DOWNLOAD_PARTS = ['payload', 'error', 'backtrace'] as const;

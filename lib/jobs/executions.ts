@@ -1,22 +1,22 @@
+import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
+import type { Ctx } from '../context/types';
+import { parseJsonInSteps } from '../core/json-text';
+import type { TextBudget } from '../core/steps';
+import { cut } from '../core/text';
+import type { Tx } from '../db/database';
 import {
   MAX_FULL_TEXT_BYTES,
   MAX_TEXT_BYTES,
   finiteSeconds,
   secondsBetween,
 } from '../db/text-limit';
-import 'server-only';
-import type { TextBudget } from '../core/steps';
-import type { Ctx } from '../context/types';
-import type { Tx } from '../db/database';
 import { isHeld } from '../good-job/locks';
 import { isLibraryFrame } from '../good-job/payload';
-import { parseJsonInSteps } from '../core/json-text';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import type { GoodJob } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
-import { cut } from '../core/text';
 import {
   BYTES_OF_ELEMENT,
   ERROR_SHOWN,

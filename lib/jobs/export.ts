@@ -1,19 +1,19 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import type { TextBudget } from '../core/steps';
-import type { Ctx } from '../context/types';
 import { recordRead } from '../context/audited-transaction';
-import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
+import type { Ctx } from '../context/types';
 import { type Json, scalar } from '../core/json';
 import { compactJson } from '../core/json-text';
+import type { Cursor } from '../core/search-params';
+import type { TextBudget } from '../core/steps';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
-import type { Cursor } from '../core/search-params';
+import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
 import { type JobFilter, jobFilterParams } from './filters';
 import { listJobs } from './list';
+import { settle } from './resolve-filter';
 import { readBytes } from './rows';
 import { type StoredTexts, newFullTextBudget, redactTexts, storedTextColumns } from './texts';
-import { settle } from './resolve-filter';
 import type { JobPage } from './types';
 
 /** In the order of the file's columns. Times are ISO 8601 UTC with microseconds. */

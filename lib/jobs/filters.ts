@@ -1,5 +1,4 @@
-import { JOB_STATES, type JobState, isJobState } from '../good-job/states';
-import { cut, isFilterText, isRowTime } from '../core/text';
+import { isTimeZone } from '../core/locale';
 import {
   type Cursor,
   type NotUnderstood,
@@ -9,7 +8,8 @@ import {
   parseCursor,
   parseLimit,
 } from '../core/search-params';
-import { isTimeZone } from '../core/locale';
+import { cut, isFilterText, isRowTime } from '../core/text';
+import { JOB_STATES, type JobState, isJobState } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
 import { parseQuery, printQuery, readIds, readText } from '../search/parser';
 import {

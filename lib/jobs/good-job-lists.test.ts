@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadGjReal } from '../../test/harness/good-job-database';
 import { TestConsole } from '../../test/harness/test-console';
-import { parseBatchFilter } from '../batches/types';
 import { listBatches } from '../batches/queries';
+import { parseBatchFilter } from '../batches/types';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
 

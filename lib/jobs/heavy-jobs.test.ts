@@ -2,15 +2,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { setRedaction } from '../redaction/path-rules';
 import { chartOfList } from './chart';
-import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
 import { getRawJob } from './raw';
+import { withColumns } from './rows';
+import { completeQuery } from './suggestions';
 
 /*
  * Jobs with more text than a request reads. The guard on time is coarse: without bounds these take from ten seconds to

@@ -6,13 +6,13 @@ import { startBulk } from '../bulk/start';
 import type { BulkAction } from '../bulk/types';
 import type { Ctx } from '../context/types';
 import { setRedaction } from '../redaction/path-rules';
+import { listBatchJobs } from './batch-jobs';
 import { chartOfList } from './chart';
-import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
-import { listBatchJobs } from './batch-jobs';
+import { completeQuery } from './suggestions';
 
 /*
  * However many jobs have a secret, the right beginning of it is answered as a wrong one is: the same rows, numbers, and

@@ -9,13 +9,11 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { previewBulk } from '../bulk/preview';
-import { startBulk } from '../bulk/start';
 import { workOn } from '../bulk/runner';
+import { startBulk } from '../bulk/start';
 import { setRedaction } from '../redaction/path-rules';
 import { chartOfList } from './chart';
-import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { downloadText } from './download';
@@ -24,6 +22,8 @@ import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
 import { getRawExecution, getRawJob, reveal } from './raw';
+import { withColumns } from './rows';
+import { completeQuery } from './suggestions';
 
 /*
  * Jobs whose texts are larger than a list reads: what is behind the cut must hide what stands before it, and a search

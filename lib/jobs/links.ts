@@ -1,8 +1,8 @@
-import { COMMA, MINUS, quoteValue, tokens, values } from '../search/tokens';
+import type { Page } from '../core/search-params';
 import { JOB_STATES, type JobState, isJobState } from '../good-job/states';
 import { fieldOf } from '../search/parser';
 import { FIELDS, FINISHED_SINCE, type Field } from '../search/terms';
-import type { Page } from '../core/search-params';
+import { COMMA, MINUS, quoteValue, tokens, values } from '../search/tokens';
 import type { Count, JobCounts, JobPage, JobRow } from './types';
 
 const PARAMS = { class: 'job_class', queue: 'queue_name' } as const;

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { type Cursor, cursorParams } from '../core/search-params';

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { JOB_STATES } from '../good-job/states';
 import { type Cursor, type Page, cursorParams } from '../core/search-params';
+import { JOB_STATES } from '../good-job/states';
+import { listBatchJobs } from './batch-jobs';
 import { isUnderstood, parseJobFilter } from './filters';
 import { listJobs } from './list';
-import { listBatchJobs } from './batch-jobs';
 import type { JobRow } from './types';
 
 let console_: TestConsole;

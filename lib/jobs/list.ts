@@ -1,12 +1,12 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Ctx } from '../context/types';
-import { codeOf } from '../db/errors';
+import { codeOf } from '../core/errors';
+import { type Cursor, toPage } from '../core/search-params';
 import type { Tx } from '../db/database';
 import { type JobState, refreshRunning, runningByIndex, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { type Cursor, toPage } from '../core/search-params';
-import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
+import { isSlow } from '../search/conditions';
 import {
   type IndexTerm,
   type Selected,
@@ -17,13 +17,13 @@ import {
   rememberUnselective,
   select,
 } from '../search/index-hints';
-import { newJobBudget } from './texts';
-import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
+import { textIndexTerms } from '../search/text-indexes';
+import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
 import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
 import { type RedactedMatch, SearchBudget, redactedMatch } from './recheck';
 import { settle } from './resolve-filter';
-import { isSlow } from '../search/conditions';
-import { textIndexTerms } from '../search/text-indexes';
+import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
+import { newJobBudget } from './texts';
 import type { JobPage, JobRow } from './types';
 import { FIRST_WINDOW, GROWTH, WindowScan, byOrderOnly } from './window-scan';
 

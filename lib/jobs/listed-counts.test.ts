@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { countsOf } from './counts';
+import type { JobState } from '../good-job/states';
+import { countsOf } from './count-rules';
 import { countsWithPage } from './links';
 import type { Count, JobCounts, JobPage, JobRow } from './types';
-import type { JobState } from '../good-job/states';
 
 const exact = (count: number): Count => ({ kind: 'exact', count });
 const atLeast = (count: number): Count => ({ kind: 'at_least', count });

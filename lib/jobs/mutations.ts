@@ -1,10 +1,10 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
-import type { Ctx } from '../context/types';
 import { transaction } from '../context/audited-transaction';
-import type { Tx } from '../db/database';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
 import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import type { Outcome } from '../good-job/outcomes';

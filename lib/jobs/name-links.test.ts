@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
 import { parseJobFilter } from './filters';
-import { listJobs } from './list';
 import { nameParams } from './links';
+import { listJobs } from './list';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('name_links')));

@@ -1,10 +1,10 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
+import type { Cursor } from '../core/search-params';
 import { type JobState, readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { Cursor } from '../core/search-params';
-import type { Sort } from './filters';
 import { compareTime } from '../search/conditions';
 import type { Term } from '../search/terms';
+import type { Sort } from './filters';
 
 /** A part of a list that one index keeps in order; a list may need two, where NULL stands for another column. */
 interface Branch {

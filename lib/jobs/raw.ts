@@ -1,21 +1,20 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import type { Ctx } from '../context/types';
+import type { Attempt } from '../audit/attempts';
+import { denial } from '../auth/roles';
 import { type WriteTx, recordAttempt, transaction } from '../context/audited-transaction';
-import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
-import type { Tx } from '../db/database';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
 import { type Json, get, stringOf } from '../core/json';
 import { prettyJsonInSteps } from '../core/json-text';
+import type { Tx } from '../db/database';
+import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
 import { type RawRow, jobIdOf, rawJson, readRawExecution, readRawJob } from '../good-job/raw-rows';
 import type { Column } from '../good-job/schema';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
 import type { RawText } from './types';
-import type { Attempt } from '../audit/attempts';
-import { denial } from '../auth/roles';
-import { ConsoleError } from '../core/errors';
-import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './texts';
 
 type RawTable = 'good_jobs' | 'good_job_executions';
 
@@ -164,65 +163,4 @@ export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | 
   if ('large' in found) return found.large;
   // Parsed and printed after the commit: no transaction waits for it.
   return { text: await prettyJsonInSteps(await rawJson(found.row)) };
-}
-
-/** Jobs of one value that are looked at: of two one shows it, if any does. */
-export const JOBS_OF_VALUE = 2;
-/** Jobs that one statement reads. */
-const CHUNK = 50;
-
-/** A value, and some of the jobs that have it. */
-export interface ValueOfJobs {
-  value: string;
-  ids: string[];
-}
-
-/** Some jobs of each value of a column that an index keeps. */
-export async function withJobs(
-  tx: Tx,
-  gj: GoodJob,
-  column: string,
-  where: Sql,
-  values: { value: string }[],
-): Promise<ValueOfJobs[]> {
-  return tx.query<ValueOfJobs>(sql`
-    SELECT v.value, ARRAY(SELECT j.id FROM ${gj.jobs} j WHERE ${raw(`j.${column}`)} = v.value AND ${where} LIMIT ${JOBS_OF_VALUE}) AS ids
-      FROM unnest(${values.map(({ value }) => value)}::text[]) WITH ORDINALITY v(value, n) ORDER BY v.n`);
-}
-
-/**
- * The values that lists show as they are: nothing of them is hidden, by itself or because another text of a job hides
- * it. A job that was not read completely shows nothing.
- */
-export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Promise<string[]> {
-  const rules = redaction();
-  if (rules.off) return found.map(({ value }) => value);
-  const budget = newJobBudget();
-  const values: ValueOfJobs[] = [];
-  for (const one of found) {
-    if (!budget.spend(one.value.length)) break;
-    if ((await rules.redactTextInSteps(one.value, { budget })) === one.value) values.push(one);
-  }
-  if (values.length === 0) return [];
-  const secretsOf = new Map<string, SecretRegistry>();
-  const ids = [...new Set(values.flatMap((value) => value.ids))];
-  for (let from = 0; from < ids.length && !budget.exhausted; from += CHUNK) {
-    const rows = await tx.query<StoredTexts & { id: string }>(sql`
-      SELECT j.id, ${storedTextColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids.slice(from, from + CHUNK)}::uuid[])`);
-    for (const row of rows) {
-      const { secrets } = await redactTexts(row, { budget, withArguments: true });
-      secretsOf.set(row.id, secrets);
-      await budget.yieldIfDue();
-    }
-  }
-  const clear: string[] = [];
-  for (const { value, ids: jobs } of values)
-    for (const id of jobs) {
-      const secrets = secretsOf.get(id);
-      if (!secrets || (await rules.redactTextInSteps(value, { secrets, budget })) !== value)
-        continue;
-      clear.push(value);
-      break;
-    }
-  return clear;
 }

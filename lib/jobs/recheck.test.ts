@@ -11,23 +11,23 @@ import {
 import { TestConsole } from '../../test/harness/test-console';
 import { listBatches, getBatch } from '../batches/queries';
 import { previewBulk } from '../bulk/preview';
+import { workOn } from '../bulk/runner';
 import { getRun } from '../bulk/runs';
 import { startBulk } from '../bulk/start';
-import { workOn } from '../bulk/runner';
 import type { BulkAction } from '../bulk/types';
 import { setRedaction } from '../redaction/path-rules';
+import { listBatchJobs } from './batch-jobs';
 import { chartOfList } from './chart';
-import { withColumns } from './rows';
 import { parseColumns } from './columns';
-import { completeQuery } from '../search/suggestions';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
-import { getRawExecution, getRawJob } from './raw';
 import { exportJobs } from './export';
 import { isUnderstood, parseJobFilter } from './filters';
 import { listJobs } from './list';
-import { listBatchJobs } from './batch-jobs';
+import { getRawExecution, getRawJob } from './raw';
+import { withColumns } from './rows';
+import { completeQuery } from './suggestions';
 
 /*
  * A secret is planted wherever a job can have one. Whoever asks for any part of it must be told the very same as for a

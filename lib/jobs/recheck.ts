@@ -1,9 +1,9 @@
 import sql, { type Sql, empty, join } from 'sql-template-tag';
-import { TextBudget } from '../core/steps';
-import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { type Json, object, scalar } from '../core/json';
 import { compactJson } from '../core/json-text';
+import { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
+import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import type { GoodJob } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import {
@@ -13,10 +13,10 @@ import {
   termCondition,
   wildcard,
 } from '../search/conditions';
-import type { JobFilter } from './filters';
-import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './texts';
-import { arrayBytes, payloadBytes, searchedBytes } from './rows';
 import type { Term, UnderstoodTerm } from '../search/terms';
+import type { JobFilter } from './filters';
+import { arrayBytes, payloadBytes, searchedBytes } from './rows';
+import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './texts';
 
 /*
  * A search must not find what redaction hides: whoever searches for the beginnings of a secret would read it letter by

@@ -1,11 +1,11 @@
+import sql, { join } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
-import { failureGroup } from '../failures/fingerprints';
+import { failureGroup } from '../failures/groups';
 import type { GoodJob } from '../good-job/tables';
 import { concealing } from '../redaction/redaction';
 import { literal, namedByBatch, namedById, wildcard } from '../search/conditions';
 import type { FailureTerm, Term, TextTerm } from '../search/terms';
-import sql, { join } from 'sql-template-tag';
 import type { JobFilter } from './filters';
 import type { Named } from './types';
 

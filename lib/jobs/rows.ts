@@ -1,19 +1,19 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
-import { TextBudget } from '../core/steps';
 import type { Ctx } from '../context/types';
+import { type Json, get, stringOf } from '../core/json';
+import { TextBudget } from '../core/steps';
+import { cut } from '../core/text';
+import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHeld } from '../good-job/locks';
-import { isPaused } from '../good-job/settings';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
+import { isPaused } from '../good-job/settings';
 import { readyAt, stateOf } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import { cut } from '../core/text';
+import { redaction } from '../redaction/redaction';
+import { type Column, type ExtraValues, isPath, parseColumns } from './columns';
 import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './texts';
 import type { JobRow } from './types';
-import { type Json, get, stringOf } from '../core/json';
-import { type Column, type ExtraValues, isPath, parseColumns } from './columns';
-import { redaction } from '../redaction/redaction';
-import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 
 /** Characters of a text that a list carries at most. */
 const LISTED_TEXT_LENGTH = 300;

@@ -1,5 +1,7 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
+import type { Json } from '../core/json';
+import { parseJsonInSteps } from '../core/json-text';
 import { TextBudget } from '../core/steps';
 import {
   MAX_TEXT_BYTES,
@@ -7,8 +9,6 @@ import {
   limitedJsonInMemory,
   maxStoredBytes,
 } from '../db/text-limit';
-import type { Json } from '../core/json';
-import { parseJsonInSteps } from '../core/json-text';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SHORTEST, SecretRegistry } from '../redaction/secret-registry';
 import type { TooLarge } from './types';

@@ -1,8 +1,9 @@
-import type { JobState } from '../good-job/states';
-import type { ErrorEvent } from '../good-job/raw-rows';
 import type { Page } from '../core/search-params';
-import type { ExtraValues } from './columns';
+import type { ErrorEvent } from '../good-job/raw-rows';
+import type { JobState } from '../good-job/states';
 import type { Term } from '../search/terms';
+import { IndexHint } from '../search/text-indexes';
+import type { ExtraValues } from './columns';
 
 /** Why the texts of a job are not shown: which part was not read, and its bytes (of arguments: as they are stored). */
 export interface TooLarge {
@@ -41,12 +42,6 @@ export interface Named {
   source: string;
   as: 'id' | 'batch';
   asText: string;
-}
-
-/** An index that the database could have for a search, as an operator creates it. */
-export interface IndexHint {
-  index: 'arguments_text' | 'error_text' | 'arguments_json';
-  sql: string;
 }
 
 /** A page of jobs, and how far they were searched when no index could answer. */

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RUNNING, insertExecution, insertJob, insertProcess } from '@/test/harness/rows';
 import { TestConsole, lockKey } from '@/test/harness/test-console';
 import { changePause } from '../pauses/mutations';
-import { changeJobs } from './mutations';
 import { getJobVersion } from './detail';
+import { changeJobs } from './mutations';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('job_version')));

@@ -1,14 +1,14 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { codeOf } from '../db/errors';
+import { codeOf } from '../core/errors';
+import type { Cursor } from '../core/search-params';
 import type { Tx } from '../db/database';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
-import type { Cursor } from '../core/search-params';
-import { newJobBudget } from './texts';
-import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
+import type { Term } from '../search/terms';
 import { type ListOrder, beyondCursor, listWindow, sorted } from './order';
 import type { RedactedMatch, ScannedJob, SearchBudget } from './recheck';
-import type { Term } from '../search/terms';
+import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
+import { newJobBudget } from './texts';
 import type { JobRow } from './types';
 
 /** A place in a list: its sort key and id. */

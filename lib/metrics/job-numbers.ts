@@ -1,8 +1,9 @@
 import 'server-only';
 import sql, { type Sql, join } from 'sql-template-tag';
-import { timestampMs } from '../core/text';
-import type { Ctx } from '../context/types';
 import { listStalledRuns } from '../bulk/adoption';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
+import { timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { type JobState, runningByIndex } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
@@ -10,7 +11,6 @@ import { countTabs } from '../jobs/counts';
 import { parseJobFilter } from '../jobs/filters';
 import type { Count } from '../jobs/types';
 import { type QueueHead, readQueueHeads } from '../queues/depths';
-import { redactNames } from '../redaction/names';
 
 /** Queues with series of their own at most; names come from job data. */
 export const MAX_QUEUES = 100;

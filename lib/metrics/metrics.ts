@@ -1,9 +1,9 @@
 import 'server-only';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Ctx } from '../context/types';
-import { contextFor } from '../context/request-context';
-import { database, detected } from '../context/detection';
 import { env } from '../config/environment';
+import { database, detected } from '../context/detection';
+import { contextFor } from '../context/request-context';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { GoodJob } from '../good-job/tables';
 import { type JobNumbers, countQueues, countStalledRuns, countStates } from './job-numbers';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { DISCARDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { insertJobs } from '../../test/harness/many-rows';
+import { DISCARDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { navigationCounts, readNavigationCounts } from './counts';
 

@@ -1,19 +1,19 @@
 import 'server-only';
-import sql, { type Sql } from 'sql-template-tag';
-import { ProcessCache } from '../core/process-cache';
-import { countCronEntries } from '../cron/entries';
-import type { Ctx } from '../context/types';
-import { pausedNames } from '../good-job/settings';
-import { processStateOf } from '../good-job/processes';
-import { isInState } from '../good-job/states';
-import type { Count } from '../jobs/types';
 import { setTimeout as sleep } from 'node:timers/promises';
+import sql, { type Sql } from 'sql-template-tag';
 import {
   type AttentionCount,
   attentionCount,
   countFindings,
   getAttention,
 } from '../attention/queries';
+import type { Ctx } from '../context/types';
+import { ProcessCache } from '../core/process-cache';
+import { countCronEntries } from '../cron/entries';
+import { processStateOf } from '../good-job/processes';
+import { pausedNames } from '../good-job/settings';
+import { isInState } from '../good-job/states';
+import type { Count } from '../jobs/types';
 
 /** What stands beside the names in the navigation, as in GoodJob's own. */
 export interface NavigationCounts {

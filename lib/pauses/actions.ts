@@ -1,6 +1,9 @@
 'use server';
 
 import { z } from 'zod';
+import { nameText } from '../core/search-params';
+import { isFilterText } from '../core/text';
+import { PAUSE_KINDS } from '../good-job/settings';
 import {
   type ActionResult,
   type WithReason,
@@ -8,9 +11,6 @@ import {
   readForm,
   runAction,
 } from '../http/server-action';
-import { PAUSE_KINDS } from '../good-job/settings';
-import { nameText } from '../core/search-params';
-import { isFilterText } from '../core/text';
 import { type PauseOutcome, changePause } from './mutations';
 
 const input = z.strictObject({

@@ -1,6 +1,6 @@
 import 'server-only';
-import type { Ctx } from '../context/types';
 import { transaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import {
   type PauseKind,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { findPausedJobs } from '../attention/queue-checks';
 import type { Look } from '../attention/check-context';
+import { findPausedJobs } from '../attention/queue-checks';
 import type { Tx } from '../db/database';
 import { listPauses } from './queries';
 

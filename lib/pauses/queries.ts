@@ -1,13 +1,13 @@
-import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
-import type { Count } from '../jobs/types';
 import 'server-only';
 import sql, { join } from 'sql-template-tag';
 import type { Ctx } from '../context/types';
-import { isLargeJson } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
+import { isLargeJson } from '../db/text-limit';
+import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
+import type { Count } from '../jobs/types';
 import { redactName } from '../redaction/redaction';
 
 export interface PauseRow {

@@ -1,13 +1,12 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
+import { redactNames } from '../context/redact-names';
 import type { Ctx } from '../context/types';
-import { finiteSeconds, secondsBetween } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
+import { finiteSeconds, secondsBetween } from '../db/text-limit';
 import { HIDDEN, redactName } from '../redaction/redaction';
-import { redactNames } from '../redaction/names';
 import { newPageBudget } from '../redaction/row-texts';
-import { accuracyOf, missingIndex, sourceOf } from './source';
 import {
   BUCKETS,
   type Figures,
@@ -20,6 +19,7 @@ import {
   RANGES,
   type SlowExecution,
 } from './filters';
+import { accuracyOf, missingIndex, sourceOf } from './source';
 
 /** Executions read for a period, and for the one before it: 4 µs each, and as much for their percentiles. */
 const TARGET = 20_000;

@@ -1,3 +1,8 @@
+import 'server-only';
+import sql, { empty, type Sql } from 'sql-template-tag';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
+import { parseJson, prettyJson, redactJson } from '../core/json-text';
 import {
   type Cursor,
   type NotUnderstood,
@@ -7,30 +12,25 @@ import {
   parseCursor,
   toPage,
 } from '../core/search-params';
+import { cut, isFilterText } from '../core/text';
+import type { Tx } from '../db/database';
+import { type Order, beyond, orderBy } from '../db/text-limit';
+import {
+  type ReportedState,
+  type Scheduler,
+  readProcessState,
+  servesQueue,
+  threadsOf,
+} from '../good-job/process-state';
 import {
   PROCESS_STATES,
   type ProcessState,
   livePools,
   processStateOf,
-  servesQueue,
   stateText,
 } from '../good-job/processes';
-import { cut, isFilterText } from '../core/text';
-import {
-  type ReportedState,
-  type Scheduler,
-  readProcessState,
-  threadsOf,
-} from '../good-job/process-state';
-import type { Count } from '../jobs/types';
-import 'server-only';
-import sql, { empty, type Sql } from 'sql-template-tag';
-import type { Ctx } from '../context/types';
-import type { Tx } from '../db/database';
-import { parseJson, prettyJson, redactJson } from '../core/json-text';
 import type { GoodJob } from '../good-job/tables';
-import { type Order, beyond, orderBy } from '../db/text-limit';
-import { redactNames } from '../redaction/names';
+import type { Count } from '../jobs/types';
 import { redactName, redaction, redactor } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
 import { SecretRegistry } from '../redaction/secret-registry';

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
-import { MAX_NAME_BYTES, isMeasurable, listedName } from '../db/text-limit';
 import type { Tx } from '../db/database';
+import { MAX_NAME_BYTES, isMeasurable, listedName } from '../db/text-limit';
 import { readyAt, runningByIndex } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';

@@ -1,6 +1,6 @@
-import type { Count } from '../jobs/types';
 import type { NotUnderstood, Params } from '../core/search-params';
 import { cut, isFilterText } from '../core/text';
+import type { Count } from '../jobs/types';
 
 /** The ranges of the queues page, in seconds. */
 export const RANGES = { '15m': 900, '1h': 3_600, '6h': 21_600, '24h': 86_400 } as const;

@@ -1,10 +1,10 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Ctx } from '../context/types';
-import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';
+import { ProcessCache, costTtl } from '../core/process-cache';
+import type { Tx } from '../db/database';
+import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
 import { readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type { Count } from '../jobs/types';

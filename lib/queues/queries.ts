@@ -1,13 +1,14 @@
 import 'server-only';
-import { ProcessCache, costTtl } from '../core/process-cache';
-import { timestampMs } from '../core/text';
+import { redactNames } from '../context/redact-names';
 import type { Ctx } from '../context/types';
 import { nullOnTimeout } from '../core/errors';
+import { ProcessCache, costTtl } from '../core/process-cache';
+import { timestampMs } from '../core/text';
+import { servesQueue, threadsFor } from '../good-job/process-state';
+import { type LivePools, livePools } from '../good-job/processes';
 import { pausedQueues } from '../good-job/settings';
-import { type LivePools, livePools, servesQueue, threadsFor } from '../good-job/processes';
 import { refreshRunning } from '../good-job/states';
 import type { Count } from '../jobs/types';
-import { redactNames } from '../redaction/names';
 import { type Depth, type QueueHeads, queueDepths, readQueueHead, readQueueHeads } from './depths';
 import type { QueueFilter, QueueRow, QueuesPage } from './filters';
 import { type Flow, flowWithin } from './flow';

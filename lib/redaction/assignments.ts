@@ -1,8 +1,8 @@
 import type { Steps } from '../core/steps';
-import { Pacer, type Scan, type Span, execFrom, isBlank, isLetterOrDigit } from './scanner';
 import { isInspected, isParserToken, isPlainValue } from './harmless-values';
 import type { NameJudge } from './key-names';
 import { skipBlanks } from './markup';
+import { Pacer, type Scan, type Span, execFrom, isBlank, isLetterOrDigit } from './scan';
 import { valueAt } from './values';
 
 /*

@@ -10,26 +10,26 @@ import {
   params,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { expireAfterWrite } from '../core/process-cache';
 import { findAttention } from '../attention/queries';
+import { expireAfterWrite } from '../core/process-cache';
 import { listCronEntries } from '../cron/entries';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
 import { chartOfList } from '../jobs/chart';
-import { completeQuery } from '../search/suggestions';
-import { withColumns } from '../jobs/rows';
 import { getJob } from '../jobs/detail';
 import { listExecutions } from '../jobs/executions';
-import { getRawJob } from '../jobs/raw';
 import { exportJobs } from '../jobs/export';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
+import { getRawJob } from '../jobs/raw';
+import { withColumns } from '../jobs/rows';
+import { completeQuery } from '../jobs/suggestions';
 import { countQueues } from '../metrics/job-numbers';
 import { parsePerformanceFilter } from '../performance/filters';
 import { measure } from '../performance/queries';
 import { listProcesses, parseProcessFilter } from '../processes/queries';
-import { listQueues } from '../queues/queries';
 import { parseQueueFilter } from '../queues/filters';
+import { listQueues } from '../queues/queries';
 import { HIDDEN } from './redaction';
 
 const S = 'zq7kxw9vjt3m';

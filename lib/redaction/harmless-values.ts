@@ -1,6 +1,6 @@
-import { execFrom } from './scanner';
-import { wordsOf } from './key-names';
 import { type Json, stringOf } from '../core/json';
+import { wordsOf } from './key-names';
+import { execFrom } from './scan';
 
 /*
  * Words that are secret names by themselves, but are none where they stand: a class, a token of a parser, a scheme that a

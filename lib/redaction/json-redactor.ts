@@ -1,6 +1,6 @@
-import type { Steps } from '../core/steps';
 import { type Json, TOO_DEEP, get, parseSteps, scalar, stringOf } from '../core/json';
 import { printSteps } from '../core/json-text';
+import type { Steps } from '../core/steps';
 import { isActiveJobMark, isGlobalId, isMarkKey, isPlainJsonValue } from './harmless-values';
 import { type InnerContext, type JsonVisitor, transformJson } from './json-transform';
 import { type Keys, plainName } from './key-names';

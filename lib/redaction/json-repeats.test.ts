@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Steps, runToEnd } from '../core/steps';
 import { compactJson, parseJson } from '../core/json-text';
+import { type Steps, runToEnd } from '../core/steps';
 import { HIDDEN, type JsonOptions, Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
 

@@ -1,5 +1,5 @@
-import type { Steps } from '../core/steps';
 import { type Json, scalar, stringOf } from '../core/json';
+import type { Steps } from '../core/steps';
 import { isActiveJobMark, isMarkKey } from './harmless-values';
 import { type SecretRegistry, couldRepeatSecret } from './secret-registry';
 

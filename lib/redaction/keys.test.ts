@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GlobSet, matchesGlob } from './path-rules';
 import { Keys } from './key-names';
+import { GlobSet, matchesGlob } from './path-rules';
 
 describe('patterns of names', () => {
   const matchesSlowly = (pattern: string, text: string) =>

@@ -1,15 +1,15 @@
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 import fc from 'fast-check';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compactJson, parseJson } from '../core/json-text';
 import { LAST, WORDS } from './key-names';
 import type { LinearReport, LinearWork } from './linear-worker';
 import { Redaction } from './redaction';
 import { MAX_PATTERN_CHARS, MAX_VALUES, SecretRegistry } from './secret-registry';
-import { SHAPE_LITERALS } from './tokens';
 import { ESCAPE_LITERALS } from './text-view';
+import { SHAPE_LITERALS } from './tokens';
 
 /*
  * Whatever a text holds, the time to redact it is linear. A coarse guard: repeats of each structural character and

@@ -1,7 +1,7 @@
-import { Pacer, type Scan, type Span, execFrom, isBlank, isSpace } from './scanner';
 import type { Steps } from '../core/steps';
-import type { NameJudge } from './key-names';
 import { isPlainValue } from './harmless-values';
+import type { NameJudge } from './key-names';
+import { Pacer, type Scan, type Span, execFrom, isBlank, isSpace } from './scan';
 
 /*
  * Markdown and HTML between a name and its value: `**Password:** value`, `<b>Password:</b> value`, `Password:<br>value`.

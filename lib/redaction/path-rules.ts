@@ -1,5 +1,10 @@
+import {
+  type ClassRule,
+  DEFAULT_CONFIG,
+  type RedactionConfig,
+  readRedaction,
+} from '../config/redaction-rules';
 import { processValue } from '../core/process-state';
-import { type ClassRule, DEFAULT_CONFIG, type RedactionConfig, readRedaction } from '../config/redaction-rules';
 
 const shared = processValue<RedactionConfig>('redaction rules');
 

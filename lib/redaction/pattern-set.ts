@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { isAsciiDigit, isBase64, isWordPart } from './scanner';
+import { isAsciiDigit, isBase64, isWordPart } from './scan';
 
 /*
  * Finds many patterns in a text at once: the automaton of Aho and Corasick over the patterns in lower case, its edges in

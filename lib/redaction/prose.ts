@@ -1,4 +1,7 @@
 import type { Steps } from '../core/steps';
+import { isChallenge, isClassName, isInspected, isParserToken } from './harmless-values';
+import { JAPANESE } from './key-names';
+import { skipBlanks } from './markup';
 import {
   Pacer,
   type Scan,
@@ -8,10 +11,7 @@ import {
   isLetterOrDigit,
   isProseBreak,
   isWordPart,
-} from './scanner';
-import { isChallenge, isClassName, isInspected, isParserToken } from './harmless-values';
-import { JAPANESE } from './key-names';
-import { skipBlanks } from './markup';
+} from './scan';
 import { closingQuote } from './values';
 
 /*

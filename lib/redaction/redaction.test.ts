@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../core/json-text';
 import { RedactionConfigError, readRedaction } from '../config/redaction-rules';
+import { compactJson, parseJson } from '../core/json-text';
 import { looksSecret } from './key-names';
 import { HIDDEN, Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';

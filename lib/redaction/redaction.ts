@@ -1,17 +1,17 @@
 import { createHmac } from 'node:crypto';
-import { cut, escapeBidi } from '../core/text';
-import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
+import { DEFAULT_CONFIG, type RedactionConfig } from '../config/redaction-rules';
 import { type Json, get, stringOf } from '../core/json';
 import { type Redactor, compactJson, parseJson } from '../core/json-text';
-import { DEFAULT_CONFIG, type RedactionConfig } from '../config/redaction-rules';
-import { type PathRules, currentRedaction, isHiddenForSome, rulesOf } from './path-rules';
+import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
+import { cut, escapeBidi } from '../core/text';
 import { type ARGUMENTS_AT, JsonRedactor } from './json-redactor';
 import { hideRepeats } from './json-transform';
 import { Keys } from './key-names';
-import { type Span, replaceSpans, secretSpanSteps } from './scanner';
+import { type PathRules, currentRedaction, isHiddenForSome, rulesOf } from './path-rules';
+import { type Span, replaceSpans } from './scan';
+import { secretSpanSteps } from './scanner';
 import { addSecret } from './secret-parts';
 import { SecretRegistry, couldRepeatSecret } from './secret-registry';
-import type { Concealing } from '../failures/fingerprints';
 
 /** Replaces anything hidden, in every language and format. */
 export const HIDDEN = '[REDACTED]';
@@ -251,3 +251,11 @@ export const concealing: Concealing = {
 /** The same for a name that may be none: a queue, a class, a cron key, whatever a worker calls itself. */
 export const redactName = <Name extends string | null>(name: Name) =>
   name === null ? name : redactError(name);
+
+/** How a reader of failures keeps what must not be known of them. */
+export interface Concealing {
+  /** Takes out of an error what must not be shown. */
+  redact(text: string): string;
+  /** Hex digits that stand for a text, the same on every server, and that nobody else can make of a text that he guesses: the arguments may hide words of an error that `redact` does not know. */
+  sign(text: string): string;
+}

@@ -1,13 +1,12 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
-import { TextBudget } from '../core/steps';
-import { isLargeText, limitedJson, limitedText } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { parseJson } from '../core/json-text';
-import type { GoodJob } from '../good-job/tables';
+import { TextBudget } from '../core/steps';
+import { cut } from '../core/text';
+import type { Tx } from '../db/database';
+import { isLargeText, limitedJson, limitedText } from '../db/text-limit';
 import { HIDDEN, redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
-import { cut } from '../core/text';
 
 /*
  * Errors of jobs outside of their lists (failures, attention). What a job's payload hides is hidden in its error too, so
@@ -51,7 +50,7 @@ export function unreadJob(tooLarge: boolean): RedactedJob {
 /** The errors of these jobs, by id; jobs that are not in the table are not in the result. good_jobs_pkey. */
 export async function redactJobErrors(
   tx: Tx,
-  gj: GoodJob,
+  gj: { jobs: Sql },
   ids: string[],
   budget: TextBudget,
 ): Promise<Map<string, RedactedJob>> {
@@ -70,7 +69,7 @@ export async function redactJobErrors(
   return redacted;
 }
 
-function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<StoredJob[]> {
+function readJobs(tx: Tx, gj: { jobs: Sql }, ids: string[]): Promise<StoredJob[]> {
   const { off } = redaction();
   return tx.query<StoredJob>(sql`
     SELECT j.id, left(j.job_class, ${CLASS_BYTES}) AS "jobClass",

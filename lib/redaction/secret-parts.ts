@@ -1,10 +1,10 @@
-import { STEP_SIZE, type Steps } from '../core/steps';
 import { type Json, parseSteps, stringOf } from '../core/json';
-import { closingQuote } from './values';
+import { STEP_SIZE, type Steps } from '../core/steps';
 import type { Keys } from './key-names';
 import { secretSpanSteps } from './scanner';
 import { type SecretRegistry, SHORTEST } from './secret-registry';
 import { viewsOf } from './text-view';
+import { closingQuote } from './values';
 
 /*
  * The credentials inside a hidden value, which can be repeated without the rest: `Token token="S"`,

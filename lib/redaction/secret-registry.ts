@@ -1,6 +1,6 @@
 import { type Steps, runToEnd } from '../core/steps';
 import { type Pattern, PatternSet } from './pattern-set';
-import { SpanMask, replaceSpans } from './scanner';
+import { SpanMask, replaceSpans } from './scan';
 import { type TextView, joinBase64Lines, viewsOf } from './text-view';
 
 /** Shorter values appear everywhere by chance. */

@@ -1,4 +1,6 @@
 import type { Steps } from '../core/steps';
+import { isPlainValue } from './harmless-values';
+import type { NameJudge } from './key-names';
 import {
   Pacer,
   type Scan,
@@ -7,9 +9,7 @@ import {
   isLetterOrDigit,
   isSpace,
   isWordPart,
-} from './scanner';
-import type { NameJudge } from './key-names';
-import { isPlainValue } from './harmless-values';
+} from './scan';
 
 /*
  * Credentials on a command line that stand behind no secret name: `mysql -ppassword`, `curl -u user:password`. The rule

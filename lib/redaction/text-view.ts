@@ -1,5 +1,5 @@
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { isAsciiDigit, isBase64, isLetterOrDigit } from './scanner';
+import { isAsciiDigit, isBase64, isLetterOrDigit } from './scan';
 
 /*
  * A text as it is, and as it reads after its escapes were decoded: JSON (`\"`, `\u003d`), Ruby and JavaScript (`\x22`,

@@ -1,6 +1,6 @@
 import type { Steps } from '../core/steps';
-import { Pacer, type Scan, execFrom, isLetterOrDigit } from './scanner';
 import { isChallenge } from './harmless-values';
+import { Pacer, type Scan, execFrom, isLetterOrDigit } from './scan';
 import { ALPHABETS, TOKEN_SHAPES, type TokenShape } from './token-table';
 
 /*

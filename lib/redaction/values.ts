@@ -1,5 +1,5 @@
-import { type Span, execFrom, isLineEnd, isSpace } from './scanner';
 import { skipBlanks, skipMarkup } from './markup';
+import { type Span, execFrom, isLineEnd, isSpace } from './scan';
 
 /*
  * Where a value ends that begins behind a name and a sign. Each search for an end begins at the value and stops at it,

@@ -1,4 +1,5 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
+import type { NotUnderstood } from '../core/search-params';
 import { type JobState, isInState, readyAt } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import type {
@@ -12,7 +13,6 @@ import type {
   TimeTerm,
   UnderstoodTerm,
 } from './terms';
-import type { JobFilter } from '../jobs/filters';
 
 export const escapeLike = (text: string) => text.replaceAll(/[\\%_]/g, '\\$&');
 
@@ -281,7 +281,7 @@ export function allOf(
     state,
     terms,
     notUnderstood = [],
-  }: Pick<JobFilter, 'state' | 'terms'> & Partial<Pick<JobFilter, 'notUnderstood'>>,
+  }: { state: JobState | null; terms: readonly Term[]; notUnderstood?: readonly NotUnderstood[] },
   conditionOf: (term: Term) => Sql = (term) => termCondition(gj, term),
 ): Sql {
   if (notUnderstood.length > 0) return sql`false`;

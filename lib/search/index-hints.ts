@@ -1,10 +1,10 @@
 import sql, { type Sql, join } from 'sql-template-tag';
+import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import type { JobState } from '../good-job/states';
 import type { GoodJob } from '../good-job/tables';
 import { idCondition, inIds, literal, termCondition, timeCondition, wildcard } from './conditions';
 import type { IdsTerm, Term } from './terms';
-import { ProcessCache } from '../core/process-cache';
 
 /** A part of a filter that an index answers by itself: the jobs on which it holds can be read without any order. */
 export interface IndexTerm {

@@ -1,5 +1,5 @@
-import { isJobState } from '../good-job/states';
 import { inUtc, isFilterText, isStoredTime, isTimestamp } from '../core/text';
+import { isJobState } from '../good-job/states';
 import {
   EXECUTION_FIELDS,
   type ExecutionTerm,

@@ -2,9 +2,6 @@ import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { type GoodJob, quoteIdentifier } from '../good-job/tables';
-import type { IndexHint } from '../jobs/types';
-import { VALUES, looseScan, sample } from '../db/loose-index-scan';
-import type { IndexTerm } from './index-hints';
 import {
   contains,
   containsAny,
@@ -14,7 +11,9 @@ import {
   spellings,
   wildcard,
 } from './conditions';
+import type { IndexTerm } from './index-hints';
 import type { Term, TextTerm } from './terms';
+import { VALUES, looseScan, sample } from './value-samples';
 
 /*
  * Indexes that no GoodJob brings and that a team may build for searching: trigrams (pg_trgm) of the error and of the
@@ -269,4 +268,10 @@ async function byTrigrams(
     limit: COUNTED_ROWS,
     labelsOfNewest: true,
   };
+}
+
+/** An index that the database could have for a search, as an operator creates it. */
+export interface IndexHint {
+  index: 'arguments_text' | 'error_text' | 'arguments_json';
+  sql: string;
 }

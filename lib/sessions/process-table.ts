@@ -1,6 +1,6 @@
 import 'server-only';
-import { database, detectAgainAfter, detected } from '../context/detection';
 import { env } from '../config/environment';
+import { database, detectAgainAfter, detected } from '../context/detection';
 import { type RevocationStore, createRevocationTable } from './revocation';
 
 /** The table of revoked sessions in the database of this process. */

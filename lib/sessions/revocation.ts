@@ -1,9 +1,9 @@
 import sql, { raw } from 'sql-template-tag';
 import { CONSOLE_SCHEMA } from '../audit/recorder';
 import type { DetectedConsoleSchema } from '../console-schema/setup';
-import type { Database, Tx } from '../db/database';
 import { ConsoleError } from '../core/errors';
 import { processValue } from '../core/process-state';
+import type { Database, Tx } from '../db/database';
 
 /** What a revocation ends, or that a logout token was used. */
 export const REVOCATION_KINDS = [

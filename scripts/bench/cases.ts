@@ -2,13 +2,13 @@ import type pg from 'pg';
 import type { Ctx } from '../../lib/context/types';
 import type { Tx } from '../../lib/db/database';
 import type { GoodJob } from '../../lib/good-job/tables';
-import { auditGroup } from './audit-cases';
 import { attentionGroup } from './attention-cases';
+import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
 import { cronGroup } from './cron-cases';
+import { failureGroup, performanceGroup } from './failure-cases';
 import { jobGroup } from './job-cases';
 import { queueGroup } from './queue-cases';
-import { failureGroup, performanceGroup } from './failure-cases';
 
 /** One page or door of the console, and the SQL behind it. */
 export interface Case {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import type { GoodJob } from '../../lib/good-job/tables';
 import { getCronEntry, listCronEntries } from '../../lib/cron/entries';
+import type { GoodJob } from '../../lib/good-job/tables';
 import { parseJobFilter } from '../../lib/jobs/filters';
 import { listJobs } from '../../lib/jobs/list';
 import { listPauses } from '../../lib/pauses/queries';

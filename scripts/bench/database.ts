@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { detectConsoleSchema, setUpConsoleSchema } from '../../lib/console-schema/setup';
-import type { Ctx } from '../../lib/context/types';
 import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';

@@ -1,8 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sql } from 'sql-template-tag';
-import type { Ctx } from '../../lib/context/types';
 import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
 import type { Database, Tx } from '../../lib/db/database';
 import type { Case, WritePlan } from './cases';
 

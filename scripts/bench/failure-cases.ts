@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/context/types';
-import { parseFailureFilter } from '../../lib/failures/filters';
 import { countDiscarded } from '../../lib/failures/discard-counts';
+import { parseFailureFilter } from '../../lib/failures/filters';
 import { listFailures } from '../../lib/failures/queries';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { parsePerformanceFilter } from '../../lib/performance/filters';

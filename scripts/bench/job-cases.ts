@@ -3,11 +3,11 @@ import type { Ctx } from '../../lib/context/types';
 import { JOB_STATES } from '../../lib/good-job/states';
 import type { GoodJob } from '../../lib/good-job/tables';
 import { chartOfList } from '../../lib/jobs/chart';
-import { readChartRequest } from '../../lib/jobs/types';
-import { completeQuery } from '../../lib/search/suggestions';
 import { countTabs } from '../../lib/jobs/counts';
 import { type JobFilter, isUnderstood, parseJobFilter } from '../../lib/jobs/filters';
 import { listJobs } from '../../lib/jobs/list';
+import { completeQuery } from '../../lib/jobs/suggestions';
+import { readChartRequest } from '../../lib/jobs/types';
 import { FINISHED_SINCE } from '../../lib/search/terms';
 import type { Case, Group, Target } from './cases';
 

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CONSOLE_SCHEMA } from '../../lib/audit/recorder';
+import { type Env, readEnv } from '../../lib/config/environment';
+import { setUpConsoleSchema } from '../../lib/console-schema/setup';
+import { ConsoleError } from '../../lib/core/errors';
+import { openDatabase } from '../../lib/db/database';
 import { freePort } from '../../test/harness/free-port';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
-import { CONSOLE_SCHEMA } from '../../lib/audit/recorder';
-import { setUpConsoleSchema } from '../../lib/console-schema/setup';
-import { openDatabase } from '../../lib/db/database';
-import { type Env, readEnv } from '../../lib/config/environment';
-import { ConsoleError } from '../../lib/core/errors';
 import { type Child, startChild } from './children';
 import { DEMO_APP } from './data/active-job';
 import { insertDemoAudit } from './data/audit';

@@ -1,5 +1,5 @@
-import { isConnectionLoss } from '../../lib/db/errors';
 import { readEnv } from '../../lib/config/environment';
+import { isConnectionLoss } from '../../lib/db/errors';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';
 import { DEMO_APP } from './data/active-job';

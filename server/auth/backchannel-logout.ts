@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { type JWTPayload, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
+import type { IncomingMessage } from 'node:http';
 import {
   ASYMMETRIC_ALGORITHMS,
   MAX_SESSION_HOURS,

@@ -1,5 +1,3 @@
-import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   type JSONWebKeySet,
   type JWTVerifyGetKey,
@@ -7,6 +5,8 @@ import {
   createRemoteJWKSet,
   customFetch,
 } from 'jose';
+import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { isSafeUrl } from '../../lib/config/authentication';
 import { EnvError } from '../../lib/config/values';
 

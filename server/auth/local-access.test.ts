@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
 import { offerDemoCheck } from '../../lib/context/startup';
+import { type Door, openDoor, printed } from '../../test/harness/door';
 import { TOKEN_MS } from './start-token';
 
 let door: Door;

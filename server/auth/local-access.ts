@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { SessionLimits } from '../../lib/config/authentication';
 import { LOCAL } from '../../lib/auth/roles';
-import { isDemoDatabase } from '../../lib/context/startup';
+import type { SessionLimits } from '../../lib/config/authentication';
 import type { Env } from '../../lib/config/environment';
+import { isDemoDatabase } from '../../lib/context/startup';
 import { createLimit } from '../rate-limits';
 import { isActivity } from './activity';
 import { LocalSessions } from './local-session';

@@ -1,4 +1,6 @@
 import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import {
@@ -7,8 +9,6 @@ import {
   type TestProvider,
   startProvider,
 } from '../../test/harness/oidc-provider';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 let door: Door;

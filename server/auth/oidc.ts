@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import * as client from 'openid-client';
 import type { OidcConfig } from '../../lib/config/authentication';
-import type { RoleRules } from '../../lib/config/roles';
 import type { Env } from '../../lib/config/environment';
+import type { RoleRules } from '../../lib/config/roles';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import type { SignInLimit } from '../rate-limits';
-import type { AuthRefused, Authenticator, DoorAnswer } from './types';
 import { isActivity } from './activity';
 import { BACKCHANNEL_LOGOUT_PATH, createBackchannelLogout } from './backchannel-logout';
 import { identityOf, leftGroupsOut } from './claims';
@@ -16,6 +15,7 @@ import { safeReturnPath, withReturnPath } from './return-path';
 import { Revocations, createKeyDigest } from './revocations';
 import { createSealer } from './sealed-cookie';
 import { type SessionOrigin, createSessions } from './session';
+import type { AuthRefused, Authenticator, DoorAnswer } from './types';
 
 /** From the way to the provider to the way back. */
 const SIGN_IN_MS = 600_000;

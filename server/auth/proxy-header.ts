@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ProxyHeaderConfig } from '../../lib/config/authentication';
-import type { Authentication, AuthRefused, Authenticator } from './types';
 import { MAX_GROUPS, nameText } from './name-text';
 import { headerValues, takeAway, utf8Of, withoutBlanks } from './one-header';
+import type { Authentication, AuthRefused, Authenticator } from './types';
 
 const nameOf = (value: string | undefined) => nameText(withoutBlanks(utf8Of(value ?? '') ?? '\0'));
 const digest = (text: string) => createHash('sha256').update(text).digest();

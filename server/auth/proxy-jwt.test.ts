@@ -1,7 +1,7 @@
+import { SignJWT, exportJWK } from 'jose';
 import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SignJWT, exportJWK } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import { readKeys } from './jwt-keys';

@@ -7,10 +7,10 @@ import {
   jwtVerify,
 } from 'jose';
 import type { ProxyJwtConfig } from '../../lib/config/authentication';
-import type { AuthRefused, Authentication, Authenticator } from './types';
 import { identityOf } from './claims';
 import { KeysUnreachable, readKeys } from './jwt-keys';
 import { headerValues, takeAway } from './one-header';
+import type { AuthRefused, Authentication, Authenticator } from './types';
 
 const MAX_TOKEN = 32_768;
 /** Seconds that two clocks may be apart. */

@@ -1,5 +1,5 @@
-import { hkdfSync } from 'node:crypto';
 import { EncryptJWT, type JWTPayload, jwtDecrypt } from 'jose';
+import { hkdfSync } from 'node:crypto';
 
 /** Names a cookie's use: one of another use, console or client cannot be opened in its place. */
 export interface Sealer {

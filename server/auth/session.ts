@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { OidcConfig } from '../../lib/config/authentication';
 import { type Identity, groupsOfRules } from '../../lib/auth/roles';
+import type { OidcConfig } from '../../lib/config/authentication';
 import type { RoleRules } from '../../lib/config/roles';
 import { type CookieJar, authCookieValues, authCookies } from './cookies';
 import type { Revocations } from './revocations';

@@ -1,6 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { SignJWT, generateKeyPair } from 'jose';
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { detectConsoleSchema } from '../../lib/console-schema/setup';
+import { openDatabase } from '../../lib/db/database';
+import { type RevocationStore, createRevocationTable } from '../../lib/sessions/revocation';
 import { type Door, openDoor, printed } from '../../test/harness/door';
 import { freePort } from '../../test/harness/free-port';
 import {
@@ -10,9 +13,6 @@ import {
   startProvider,
 } from '../../test/harness/oidc-provider';
 import { TestConsole } from '../../test/harness/test-console';
-import { detectConsoleSchema } from '../../lib/console-schema/setup';
-import { openDatabase } from '../../lib/db/database';
-import { type RevocationStore, createRevocationTable } from '../../lib/sessions/revocation';
 
 /* Two servers behind one address, with one provider and one database. */
 

@@ -1,7 +1,7 @@
 import { LosslessNumber } from 'lossless-json';
 import { describe, expect, test } from 'vitest';
-import { explained } from './explained';
 import { isObject } from './expectation';
+import { explained } from './explained';
 import { README_APP, recordedApp } from './recorded-app';
 import { situationOf } from './situation';
 import { type Json, type Row, TABLES, type Vector, flagsOf, readVectors, shifted } from './vector';

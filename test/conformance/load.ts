@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { parse, stringify } from 'lossless-json';
+import pg from 'pg';
 import { type Row, type Rows, TABLES, type TableName, isTimeColumn } from './vector';
 
 export type Columns = Record<TableName, { name: string; type: string }[]>;

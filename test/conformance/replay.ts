@@ -1,15 +1,15 @@
 import type pg from 'pg';
 import { retryBatch } from '../../lib/batches/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { getRun, listSamples } from '../../lib/bulk/runs';
 import { workOn } from '../../lib/bulk/runner';
+import { getRun, listSamples } from '../../lib/bulk/runs';
 import { startBulk } from '../../lib/bulk/start';
 import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/types';
 import type { Ctx } from '../../lib/context/types';
+import { isUuid } from '../../lib/core/text';
 import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { changePause } from '../../lib/pauses/mutations';
-import { isUuid } from '../../lib/core/text';
 import { TestConsole, lockKey } from '../harness/test-console';
 import type { Observation } from './compare';
 import { type Columns, loadRows, readColumns, readRows } from './load';

@@ -1,6 +1,6 @@
+import { LosslessNumber, parse } from 'lossless-json';
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { LosslessNumber, parse } from 'lossless-json';
 
 /** JSON whose numbers are kept as they are written: 12345678901234567890 and 1.10 would not survive as numbers. */
 export type Json = null | boolean | string | LosslessNumber | Json[] | { [key: string]: Json };

@@ -1,7 +1,7 @@
 import { compare } from './compare';
 import { excepted } from './exceptions';
-import { explained, recordedOutcomes } from './explained';
 import { type Expectation, recorded } from './expectation';
+import { explained, recordedOutcomes } from './explained';
 import type { Stage } from './replay';
 import { ruled } from './rules';
 import { type Situation, situationOf } from './situation';

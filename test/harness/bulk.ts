@@ -1,6 +1,6 @@
 import { previewBulk } from '../../lib/bulk/preview';
-import { getRun } from '../../lib/bulk/runs';
 import { workOn } from '../../lib/bulk/runner';
+import { getRun } from '../../lib/bulk/runs';
 import { type BulkStart, startBulk } from '../../lib/bulk/start';
 import type { BulkAction, BulkRun, BulkTarget } from '../../lib/bulk/types';
 import type { Ctx } from '../../lib/context/types';

@@ -1,15 +1,15 @@
-import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { mkdtempSync } from 'node:fs';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { signInLocally } from './local-sign-in';
 import { readEnv } from '../../lib/config/environment';
-import { StartTokens } from '../../server/auth/start-token';
 import type { RevocationStore } from '../../lib/sessions/revocation';
-import { type Handler, frontDoor } from '../../server/front-door';
+import { StartTokens } from '../../server/auth/start-token';
 import type { BuildManifest } from '../../server/build-manifest';
+import { type Handler, frontDoor } from '../../server/front-door';
 import { createHttpServer } from '../../server/http-server';
+import { signInLocally } from './local-sign-in';
 
 /** What stood behind the front door was asked for, as it saw it; null: it was not asked. */
 export interface Seen {

@@ -1,6 +1,6 @@
+import { type JWTPayload, SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type JWTPayload, SignJWT, exportJWK, generateKeyPair } from 'jose';
 import Provider, { type Configuration } from 'oidc-provider';
 
 export interface TestProvider {

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { consoleSchemaScript } from '../../lib/console-schema/setup';
 import type { Role } from '../../lib/config/roles';
-import type { Ctx } from '../../lib/context/types';
+import { consoleSchemaScript } from '../../lib/console-schema/setup';
 import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { type DetectedSchema, detectSchema } from '../../lib/good-job/schema';
 import { type AppSettings, GoodJob } from '../../lib/good-job/tables';

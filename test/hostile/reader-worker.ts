@@ -1,9 +1,9 @@
+import { build } from 'esbuild';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { build } from 'esbuild';
 import type { Task, Times } from './measure-worker';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,32 +1,33 @@
-import { printAudit } from '../../lib/audit/recorder';
 import { typedAt } from '../../components/search/token-at';
+import { printAudit } from '../../lib/audit/recorder';
 import { parseAuditFilter } from '../../lib/audit-log/filters';
-import { describeSchedule } from '../../lib/cron/describe';
+import { get, stringOf } from '../../lib/core/json';
+import { compactJson, parseJson, prettyJson } from '../../lib/core/json-text';
+import { zonedToUtc } from '../../lib/core/locale';
+import { blankText, cut, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
 import { parseCronFile } from '../../lib/cron/cron-file';
+import { describeSchedule } from '../../lib/cron/describe';
 import { parseCron } from '../../lib/cron/fugit/cron-expression';
 import { wordsToCron } from '../../lib/cron/fugit/natural-language';
 import { readSchedule } from '../../lib/cron/fugit/occurrences';
 import { MAX_TEXT_BYTES } from '../../lib/db/text-limit';
-import { csvLines, ndjsonLine } from '../../lib/http/responses';
-import { decodeActiveJob, isLibraryFrame } from '../../lib/good-job/payload';
-import { blankText, cut, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
 import { FailureReader, normalizeError, normalizeFrame } from '../../lib/failures/fingerprints';
-import { compactJson, parseJson, prettyJson } from '../../lib/core/json-text';
-import { get, stringOf } from '../../lib/core/json';
-import { readProcessState, threadsOf } from '../../lib/good-job/process-state';
+import { decodeActiveJob, isLibraryFrame } from '../../lib/good-job/payload';
 import {
   parsePools,
   parseQueueString,
+  readProcessState,
   servesQueue,
   threadsFor,
-} from '../../lib/good-job/processes';
-import { zonedToUtc } from '../../lib/core/locale';
+  threadsOf,
+} from '../../lib/good-job/process-state';
+import { csvLines, ndjsonLine } from '../../lib/http/responses';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { fieldOf, idDigits, parseQuery, printQuery } from '../../lib/search/parser';
-import { quote, quoteValue, tokens, values } from '../../lib/search/tokens';
 import { matchesGlob, setRedaction } from '../../lib/redaction/path-rules';
 import { redaction } from '../../lib/redaction/redaction';
 import { SecretRegistry } from '../../lib/redaction/secret-registry';
+import { fieldOf, idDigits, parseQuery, printQuery } from '../../lib/search/parser';
+import { quote, quoteValue, tokens, values } from '../../lib/search/tokens';
 
 /*
  * Everything that reads job data in JavaScript, each as a function of one text. The bench and the guard of `npm test`

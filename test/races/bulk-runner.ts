@@ -1,12 +1,12 @@
-import { contextFor } from '../../lib/context/request-context';
-import { previewBulk } from '../../lib/bulk/preview';
 import { controlRun } from '../../lib/bulk/control';
-import { startBulk } from '../../lib/bulk/start';
+import { previewBulk } from '../../lib/bulk/preview';
 import { workOn } from '../../lib/bulk/runner';
+import { startBulk } from '../../lib/bulk/start';
+import { contextFor } from '../../lib/context/request-context';
+import { shutdown } from '../../lib/core/shutdown';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
 import { GoodJob } from '../../lib/good-job/tables';
-import { shutdown } from '../../lib/core/shutdown';
 import { CONSOLE } from './stage';
 
 /*

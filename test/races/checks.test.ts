@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
 import type pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type GoodJobDatabase, goodJobDatabase } from '../harness/good-job-database';
 import { tooLittle, violations } from './checks';
 import { CONSOLE, WORKER, connect, prepare } from './stage';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { performNext } from './good-job-worker';
 import { insert } from './good-job-record';
+import { performNext } from './good-job-worker';
 import { WORKER, connect, listenToRace, racerOptions } from './stage';
 
 /* A GoodJob worker process: its row in good_job_processes, a heartbeat, and two threads. */

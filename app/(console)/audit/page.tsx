@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
-import { getTimeZone, getTranslations } from 'next-intl/server';
 import { redirect } from 'next/navigation';
+import { getTimeZone, getTranslations } from 'next-intl/server';
 import { AuditFilterForm } from '@/components/audit/audit-filter-form';
 import { AuditList } from '@/components/audit/audit-list';
 import { PageSizes } from '@/components/jobs/page-sizes';
@@ -9,8 +9,8 @@ import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
 import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
 import { listAudit, listViewers } from '@/lib/audit-log/queries';
-import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 

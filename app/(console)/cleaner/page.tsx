@@ -1,17 +1,17 @@
 import type { Metadata } from 'next';
-import { getTranslations } from 'next-intl/server';
 import Link from 'next/link';
+import { getTranslations } from 'next-intl/server';
 import { DiscardTable } from '@/components/failures/discard-table';
 import { FailureList } from '@/components/failures/failure-list';
 import { LookedNote } from '@/components/failures/looked-note';
-import { RangeLinks } from '@/components/range-links';
 import { NotUnderstoodChips } from '@/components/not-understood';
+import { RangeLinks } from '@/components/range-links';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/context/request-context';
-import { GROUPINGS, RANGE_NAMES, failureParams, parseFailureFilter } from '@/lib/failures/filters';
-import { countDiscarded } from '@/lib/failures/discard-counts';
-import { listFailures } from '@/lib/failures/queries';
 import { paramsOf } from '@/lib/core/search-params';
+import { countDiscarded } from '@/lib/failures/discard-counts';
+import { GROUPINGS, RANGE_NAMES, failureParams, parseFailureFilter } from '@/lib/failures/filters';
+import { listFailures } from '@/lib/failures/queries';
 import { guardPage } from '../guard';
 
 const PATH = '/cleaner';

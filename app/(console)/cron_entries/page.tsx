@@ -2,10 +2,10 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { CronList } from '@/components/cron/cron-list';
 import { CronNotice } from '@/components/cron/cron-notice';
-import { listCronEntries } from '@/lib/cron/entries';
 import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { cut } from '@/lib/core/text';
+import { listCronEntries } from '@/lib/cron/entries';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

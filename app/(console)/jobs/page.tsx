@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
-import { getTranslations } from 'next-intl/server';
 import { cookies } from 'next/headers';
+import { getTranslations } from 'next-intl/server';
 import { PartFailure } from '@/components/failure';
 import { ColumnMenu } from '@/components/jobs/column-menu';
 import { DidNotice } from '@/components/jobs/did-notice';
@@ -19,12 +19,11 @@ import { SearchForm } from '@/components/search/search-form';
 import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
 import { Banner } from '@/components/ui/banner';
-import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
+import { cut } from '@/lib/core/text';
 import { JOB_STATES } from '@/lib/good-job/states';
-import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/types';
-import { shownColumns, withColumns } from '@/lib/jobs/rows';
 import { COLUMNS_COOKIE, printColumns, sortChoices, sortHeads } from '@/lib/jobs/columns';
 import {
   isUnderstood,
@@ -35,7 +34,8 @@ import {
   withoutTerm,
 } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/list';
-import { cut } from '@/lib/core/text';
+import { shownColumns, withColumns } from '@/lib/jobs/rows';
+import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/types';
 import { guardPage, unlessCut } from '../guard';
 import { queryZone } from '../query-zone';
 

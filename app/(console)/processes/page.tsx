@@ -4,13 +4,13 @@ import { NotUnderstoodChips } from '@/components/not-understood';
 import { ProcessList } from '@/components/processes/process-list';
 import { requireCtx } from '@/lib/context/request-context';
 import { cursorParams, paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
 import {
   getRawProcess,
   listProcesses,
   parseProcessFilter,
   processFilterParams,
 } from '@/lib/processes/queries';
-import { isUuid } from '@/lib/core/text';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { getAttention } from '@/lib/attention/queries';
 
 export async function GET(): Promise<Response> {

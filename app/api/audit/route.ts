@@ -1,7 +1,7 @@
 import { getTimeZone } from 'next-intl/server';
+import { answerJson } from '@/app/api/answer-json';
 import { parseAuditFilter } from '@/lib/audit-log/filters';
 import { listAudit } from '@/lib/audit-log/queries';
-import { answerJson } from '@/lib/http/responses';
 
 /** A page of the audit: the same as /audit. */
 export async function GET(request: Request): Promise<Response> {

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { parseBatchFilter } from '@/lib/batches/types';
+import { answerJson } from '@/app/api/answer-json';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
+import { parseBatchFilter } from '@/lib/batches/types';
 
 export async function GET(request: Request): Promise<Response> {
   const filter = parseBatchFilter(new URL(request.url).searchParams);

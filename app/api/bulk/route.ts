@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { listRuns } from '@/lib/bulk/runs';
 import { paramsOfRequest, parseCursor } from '@/lib/core/search-params';
 

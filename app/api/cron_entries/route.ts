@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { listCronEntries } from '@/lib/cron/entries';
+import { answerJson } from '@/app/api/answer-json';
 import { cut } from '@/lib/core/text';
+import { listCronEntries } from '@/lib/cron/entries';
 
 /** `after`: the key that the page begins behind. */
 export async function GET(request: Request): Promise<Response> {

@@ -1,11 +1,11 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { paramsOfRequest } from '@/lib/core/search-params';
 import { chartOfList } from '@/lib/jobs/chart';
-import { readChartRequest } from '@/lib/jobs/types';
-import { shownColumns, withColumns } from '@/lib/jobs/rows';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/list';
+import { shownColumns, withColumns } from '@/lib/jobs/rows';
+import { readChartRequest } from '@/lib/jobs/types';
 
 /** The list and, when asked by `include`, what else of its page is due: one request a refresh. */
 export async function GET(request: Request): Promise<Response> {

@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { freshBadges, lastBadges } from '@/lib/navigation/counts';
 
 /** The numbers of the navigation, as every other endpoint sends them in a header; counted anew for `max-age`. */

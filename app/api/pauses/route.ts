@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { listPauses } from '@/lib/pauses/queries';
 
 export async function GET(): Promise<Response> {

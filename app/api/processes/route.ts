@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { listProcesses, parseProcessFilter } from '@/lib/processes/queries';
 
 export async function GET(request: Request): Promise<Response> {

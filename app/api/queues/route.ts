@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { parseQueueFilter } from '@/lib/queues/filters';
 import { listQueues } from '@/lib/queues/queries';
 

@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import { type CronFields, type CronParse, type WeekdayTerm, parseCron } from './cron-expression';
-import { type Wall, type Zone, appZone, zoneOf } from './zone';
 import { wordsToCron } from './natural-language';
+import { type Wall, type Zone, appZone, zoneOf } from './zone';
 
 /** What a schedule means: its fields, and the zone whose clock they are of. */
 export interface Schedule extends CronFields {

@@ -1,6 +1,6 @@
-import { type World, live } from './history';
 import { addBatches } from './batches';
 import { cronHistory } from './cron';
+import { type World, live } from './history';
 import { JOB_CLASSES, type JobClass, jobClassNamed } from './job-classes';
 import { customerId } from './people';
 import { Random } from './random';

@@ -4,8 +4,8 @@ import type { JobState } from '../../../lib/good-job/states';
 import type { Payload, Value } from './active-job';
 import { type RaisedError, raise } from './errors';
 import { type JobClass, retriedExceptions, retryWaitMs } from './job-classes';
-import type { ExecutionRow, JobRow, Rows } from './rows';
 import type { Random } from './random';
+import type { ExecutionRow, JobRow, Rows } from './rows';
 import { type Micros, SECOND, columnTime, payloadTime } from './time';
 
 /*

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import sql from 'sql-template-tag';
-import { codeOf } from '../../../lib/db/errors';
-import { clock } from '../../../lib/good-job/payload';
+import { codeOf } from '../../../lib/core/errors';
 import { notify } from '../../../lib/good-job/notify';
+import { clock } from '../../../lib/good-job/payload';
 import type { GoodJob } from '../../../lib/good-job/tables';
 import { DEMO_BATCHES, addBatch, queued } from '../data/batches';
 import { CRON_ENTRIES, isDue } from '../data/cron';

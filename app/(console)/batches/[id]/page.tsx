@@ -4,18 +4,20 @@ import { History } from '@/components/audit/history';
 import { BatchAttributes } from '@/components/batches/batch-attributes';
 import { BatchHead } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
-import { FilterChips } from '@/components/jobs/filter-chips';
 import { DidNotice } from '@/components/jobs/did-notice';
+import { FilterChips } from '@/components/jobs/filter-chips';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { historyOf } from '@/lib/audit-log/queries';
 import { getBatch, getRawBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
 import type { BatchRow } from '@/lib/batches/types';
-import type { Ctx } from '@/lib/context/types';
 import { requireCtx } from '@/lib/context/request-context';
+import type { Ctx } from '@/lib/context/types';
 import { ConsoleError } from '@/lib/core/errors';
 import { paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
+import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import {
   isUnderstood,
   type JobFilter,
@@ -23,9 +25,7 @@ import {
   notUnderstoodOf,
   parseJobFilter,
 } from '@/lib/jobs/filters';
-import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import { listCallbackJobs } from '@/lib/jobs/rows';
-import { isUuid } from '@/lib/core/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 

@@ -1,10 +1,10 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { AbsoluteTime } from '@/components/absolute-time';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { RunView } from '@/components/bulk/run-view';
 import { Samples } from '@/components/bulk/samples';
 import { TargetText } from '@/components/bulk/target-text';
-import { AbsoluteTime } from '@/components/absolute-time';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';

@@ -12,11 +12,11 @@ import { NotUnderstoodChips } from '@/components/not-understood';
 import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { JsonBlock } from '@/components/ui/json-block';
+import { requireCtx } from '@/lib/context/request-context';
+import type { Ctx } from '@/lib/context/types';
+import { type Params, paramsOf } from '@/lib/core/search-params';
 import { getCronEntry } from '@/lib/cron/entries';
 import { keyOfSegment } from '@/lib/cron/types';
-import type { Ctx } from '@/lib/context/types';
-import { requireCtx } from '@/lib/context/request-context';
-import { type Params, paramsOf } from '@/lib/core/search-params';
 import { JOB_STATES } from '@/lib/good-job/states';
 import {
   type JobFilter,

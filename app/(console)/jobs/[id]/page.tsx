@@ -1,31 +1,31 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { History } from '@/components/audit/history';
 import { RepairNotice } from '@/components/attention/repair-notice';
+import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
 import { DidNotice } from '@/components/jobs/did-notice';
 import { Executions } from '@/components/jobs/executions';
+import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
 import { JobArguments } from '@/components/jobs/job-arguments';
-import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
 import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
+import { RefreshOnChange } from '@/components/refresh-on-change';
 import { MoreMessages } from '@/components/shell/more-messages';
 import { historyOf } from '@/lib/audit-log/queries';
-import { RefreshOnChange } from '@/components/refresh-on-change';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
 import { getJob, getJobVersion } from '@/lib/jobs/detail';
 import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
 import { isBlankName } from '@/lib/jobs/links';
 import { getRawJob } from '@/lib/jobs/raw';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
-import { isUuid } from '@/lib/core/text';
 import { guardPage, guardPart, missingPage } from '../../guard';
 
 const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>

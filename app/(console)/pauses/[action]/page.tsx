@@ -3,9 +3,9 @@ import { ConfirmPage } from '@/components/confirm-page';
 import { PauseEffect } from '@/components/pauses/pause-effect';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
+import { isFilterText } from '@/lib/core/text';
 import { PAUSE_KINDS } from '@/lib/good-job/settings';
 import { submitPause } from '@/lib/pauses/actions';
-import { isFilterText } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../guard';
 
 interface Props {

@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
-import { getTranslations } from 'next-intl/server';
 import Link from 'next/link';
+import { getTranslations } from 'next-intl/server';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { AccuracyNote } from '@/components/performance/accuracy-note';
@@ -10,13 +10,13 @@ import { RangePicker } from '@/components/performance/range-picker';
 import { Slowest } from '@/components/performance/slowest';
 import { Totals } from '@/components/performance/totals';
 import { buttonClass } from '@/components/ui/button';
-import { requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
+import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
+import { cut, isFilterText } from '@/lib/core/text';
+import { setResponseStatus } from '@/lib/http/response-status';
 import { parsePerformanceFilter } from '@/lib/performance/filters';
 import { isKnownClass, measure } from '@/lib/performance/queries';
-import { setResponseStatus } from '@/lib/http/response-status';
-import { cut, isFilterText } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../guard';
 
 interface Props {

@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { getRun } from '@/lib/bulk/runs';
 import { isUuid } from '@/lib/core/text';
 

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { getCronEntry } from '@/lib/cron/entries';
+import { answerJson } from '@/app/api/answer-json';
 import { isFilterText } from '@/lib/core/text';
+import { getCronEntry } from '@/lib/cron/entries';
 
 /** A route's segment is decoded already, unlike a page's. */
 export async function GET(

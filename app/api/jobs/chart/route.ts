@@ -1,8 +1,8 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { paramsOfRequest } from '@/lib/core/search-params';
 import { chartOfList } from '@/lib/jobs/chart';
-import { readChartRequest } from '@/lib/jobs/types';
 import { parseJobFilter } from '@/lib/jobs/filters';
+import { readChartRequest } from '@/lib/jobs/types';
 
 export async function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { completeQuery } from '@/lib/search/suggestions';
+import { answerJson } from '@/app/api/answer-json';
 import { isFilterText } from '@/lib/core/text';
+import { completeQuery } from '@/lib/jobs/suggestions';
 
 /** `text`: the query as typed; `at`: the cursor in it, the end when it is not given. */
 export async function GET(request: Request): Promise<Response> {

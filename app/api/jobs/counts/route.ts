@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { paramsOfRequest } from '@/lib/core/search-params';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';

@@ -1,5 +1,5 @@
-import { exportResponse } from '@/lib/http/responses';
 import { paramsOfRequest } from '@/lib/core/search-params';
+import { exportResponse } from '@/lib/http/responses';
 import { exportJobs } from '@/lib/jobs/export';
 import { isUnderstood, parseJobFilter } from '@/lib/jobs/filters';
 

@@ -1,7 +1,7 @@
-import { answerJson } from '@/lib/http/responses';
-import { completeValue } from '@/lib/search/suggestions';
-import { PAUSE_KINDS } from '@/lib/good-job/settings';
+import { answerJson } from '@/app/api/answer-json';
 import { isFilterText } from '@/lib/core/text';
+import { PAUSE_KINDS } from '@/lib/good-job/settings';
+import { completeValue } from '@/lib/jobs/suggestions';
 
 const FIELDS = { queue: 'queue', job_class: 'class', label: 'label' } as const;
 

@@ -2,11 +2,11 @@ import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { CronEffect } from '@/components/cron/cron-effect';
 import { Banner } from '@/components/ui/banner';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { submitCron } from '@/lib/cron/actions';
 import { getCronEntry } from '@/lib/cron/entries';
-import { keyOfSegment } from '@/lib/cron/types';
 import { CRON_ACTIONS } from '@/lib/cron/mutations';
-import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { keyOfSegment } from '@/lib/cron/types';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a cron key where there is no JavaScript. */

@@ -1,15 +1,15 @@
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { ActionEffect, ActionWarningNote, RescheduleFields } from '@/components/jobs/action-fields';
-import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { DESTRUCTIVE } from '@/components/jobs/action-rules';
+import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { JOB_ACTIONS } from '@/lib/good-job/actions';
-import { paramsOf } from '@/lib/core/search-params';
 import { utcToZoned } from '@/lib/core/locale';
+import { paramsOf } from '@/lib/core/search-params';
+import { isTimestamp, isUuid } from '@/lib/core/text';
+import { JOB_ACTIONS } from '@/lib/good-job/actions';
 import { submitJobAction } from '@/lib/jobs/actions';
 import { getActionWarnings, getJob } from '@/lib/jobs/detail';
-import { isTimestamp, isUuid } from '@/lib/core/text';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Asks before an action on a job where there is no JavaScript. */

@@ -5,13 +5,13 @@ import { RevealForm } from '@/components/jobs/reveal-form';
 import { ReasonField } from '@/components/reason-field';
 import { Banner } from '@/components/ui/banner';
 import { Button } from '@/components/ui/button';
-import { isBlankName } from '@/lib/jobs/links';
-import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { env } from '@/lib/config/environment';
-import { getJob } from '@/lib/jobs/detail';
-import { listExecutions } from '@/lib/jobs/executions';
-import { DOWNLOAD_PARTS } from '@/lib/jobs/download';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { isUuid } from '@/lib/core/text';
+import { getJob } from '@/lib/jobs/detail';
+import { DOWNLOAD_PARTS } from '@/lib/jobs/download';
+import { listExecutions } from '@/lib/jobs/executions';
+import { isBlankName } from '@/lib/jobs/links';
 import { guardPage, missingPage } from '../../../guard';
 
 /** Attempts to choose from. */

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { listCallbackJobs } from '@/lib/jobs/rows';
+import { answerJson } from '@/app/api/answer-json';
 import { isUuid } from '@/lib/core/text';
+import { listCallbackJobs } from '@/lib/jobs/rows';
 
 export async function GET(
   _request: Request,

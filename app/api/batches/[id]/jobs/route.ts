@@ -1,8 +1,8 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { paramsOfRequest } from '@/lib/core/search-params';
-import { parseJobFilter } from '@/lib/jobs/filters';
-import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import { isUuid } from '@/lib/core/text';
+import { listBatchJobs } from '@/lib/jobs/batch-jobs';
+import { parseJobFilter } from '@/lib/jobs/filters';
 
 export async function GET(
   request: Request,

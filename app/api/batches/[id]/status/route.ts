@@ -1,4 +1,4 @@
-import { answerJson } from '@/lib/http/responses';
+import { answerJson } from '@/app/api/answer-json';
 import { getBatchRow } from '@/lib/batches/queries';
 import { getBatchStatus } from '@/lib/batches/status';
 import { isUuid } from '@/lib/core/text';

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { getRawExecution } from '@/lib/jobs/raw';
+import { answerJson } from '@/app/api/answer-json';
 import { isUuid } from '@/lib/core/text';
+import { getRawExecution } from '@/lib/jobs/raw';
 
 export async function GET(
   _request: Request,

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { getJobVersion } from '@/lib/jobs/detail';
+import { answerJson } from '@/app/api/answer-json';
 import { isUuid } from '@/lib/core/text';
+import { getJobVersion } from '@/lib/jobs/detail';
 
 export async function GET(
   _request: Request,

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/http/responses';
-import { getRawProcess } from '@/lib/processes/queries';
+import { answerJson } from '@/app/api/answer-json';
 import { isUuid } from '@/lib/core/text';
+import { getRawProcess } from '@/lib/processes/queries';
 
 export async function GET(
   _request: Request,

@@ -1,15 +1,18 @@
+import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
-import { listedName } from './text-limit';
-import type { Tx } from './database';
+import type { Tx } from '../db/database';
+import { listedName } from '../db/text-limit';
 import type { GoodJob } from '../good-job/tables';
-import { JOBS_OF_VALUE, type ValueOfJobs } from '../jobs/raw';
 
 /** Distinct values that are read at most. */
 export const VALUES = 1_000;
+
 /** Labels are in a GIN index, which cannot be walked: those of the newest jobs stand for all. */
 const SAMPLED = 3_000;
+
 /** Of each job so many labels, and none of a job whose array is stored in more bytes. */
 const SAMPLED_LABELS = 100;
+
 const SAMPLED_BYTES = 8_192;
 
 /**
@@ -47,4 +50,13 @@ export async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<ValueOfJ
   return tx.query(sql`
     SELECT value, (array_agg(j.id))[1:${JOBS_OF_VALUE}::int] AS ids FROM (SELECT j.id, CASE WHEN pg_column_size(${values}) <= ${SAMPLED_BYTES} THEN (${values})[1:${SAMPLED_LABELS}::int] END AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
      WHERE value <> '' AND ${listedName(sql`value`)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);
+}
+
+/** Jobs of one value that are looked at: of two one shows it, if any does. */
+export const JOBS_OF_VALUE = 2;
+
+/** A value, and some of the jobs that have it. */
+export interface ValueOfJobs {
+  value: string;
+  ids: string[];
 }

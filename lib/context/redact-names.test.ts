@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertJob, params } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { parseQueueFilter } from '../queues/filters';
 import { expireAfterWrite } from '../core/process-cache';
+import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
-import { redactNames } from './names';
-import { HIDDEN } from './redaction';
+import { HIDDEN } from '../redaction/redaction';
+import { redactNames } from './redact-names';
 
 let gj: TestConsole;
 beforeAll(async () => {

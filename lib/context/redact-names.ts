@@ -1,15 +1,15 @@
 import 'server-only';
 import sql, { raw } from 'sql-template-tag';
-import { ProcessCache } from '../core/process-cache';
-import type { TextBudget } from '../core/steps';
-import type { Ctx } from '../context/types';
-import { limitedJson } from '../db/text-limit';
-import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../core/errors';
 import { parseJson } from '../core/json-text';
-import { type Redaction, redaction } from './redaction';
-import { newPageBudget } from './row-texts';
-import { SecretRegistry } from './secret-registry';
+import { ProcessCache } from '../core/process-cache';
+import type { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
+import { limitedJson } from '../db/text-limit';
+import { type Redaction, redaction } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-texts';
+import { SecretRegistry } from '../redaction/secret-registry';
+import type { Ctx } from './types';
 
 /** Jobs of one name whose payloads are read: of two one shows it as it is, if any does. */
 const JOBS_OF_NAME = 2;
