@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useId, useState } from 'react';
 import { ConsoleUpdated } from './console-updated';
-import { useHold } from './live';
+import { usePausePolling } from './live';
 import { useReasonRequired } from './permissions';
 import { ReasonField } from './reason-field';
 import { Button } from './ui/button';
@@ -29,7 +29,7 @@ export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, ch
   const [working, setWorking] = useState(false);
   const [isOutdated, setOutdated] = useState(false);
   const reasonRequired = useReasonRequired();
-  useHold(true);
+  usePausePolling(true);
   return (
     <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
       <form

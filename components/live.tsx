@@ -33,10 +33,10 @@ interface Live {
   /** The viewer has changed something: everything on the screen is asked for again, and shown as it then is. */
   refresh(): void;
   /** Grows with every refresh(): an answer asked for since is shown as it is, not merged into what stands there. */
-  epoch(): number;
+  generation(): number;
 }
 
-interface Pace {
+interface PollingPace {
   /** The viewer's own setting, not below the server's floor; 0: off. */
   seconds: number;
   choices: number[];
@@ -51,17 +51,17 @@ interface Pace {
 
 // Two contexts: rows need the first alone, and must not render again whenever a menu opens.
 const LiveContext = createContext<Live | null>(null);
-const PaceContext = createContext<Pace | null>(null);
+const PaceContext = createContext<PollingPace | null>(null);
 
 function required<T>(value: T | null): T {
   if (!value) throw new Error('This needs a LiveProvider.');
   return value;
 }
 export const useLive = (): Live => required(useContext(LiveContext));
-export const usePace = (): Pace => required(useContext(PaceContext));
+export const usePace = (): PollingPace => required(useContext(PaceContext));
 
 /** Holds the refreshing still while `open` is true. */
-export function useHold(open: boolean): void {
+export function usePausePolling(open: boolean): void {
   const { hold } = useLive();
   useEffect(() => (open ? hold() : undefined), [open, hold]);
 }
@@ -144,7 +144,7 @@ export function LiveProvider({
     markChanged();
     void client.invalidateQueries({ predicate: ({ meta }) => meta !== WITH_LIST });
   }, [client]);
-  const epoch = useCallback(() => refreshed.current, []);
+  const generation = useCallback(() => refreshed.current, []);
   const choices = useMemo(
     () => [...new Set(CHOICES.map((n) => (n === 0 ? 0 : Math.max(n, floor))))],
     [floor],
@@ -154,8 +154,8 @@ export function LiveProvider({
   const interval: number | false =
     seconds > 0 && holds === 0 && !hidden && !scrolling ? seconds * 1000 : false;
   const live = useMemo(
-    () => ({ basePath, hold, poll, refresh, epoch }),
-    [basePath, hold, poll, refresh, epoch],
+    () => ({ basePath, hold, poll, refresh, generation }),
+    [basePath, hold, poll, refresh, generation],
   );
   const pace = useMemo(
     () => ({

@@ -4,14 +4,14 @@ import { type ReactNode, createContext, useContext, useMemo } from 'react';
 import type { Denial, Permission } from '@/lib/auth/roles';
 
 /** What this viewer may not do, and why; a permission that is absent is given. Mirrors what the mutations enforce. */
-export type Denials = Partial<Record<Permission, Denial>>;
+export type DenialMap = Partial<Record<Permission, Denial>>;
 
-const Context = createContext<Denials>({});
+const Context = createContext<DenialMap>({});
 const BulkRunsContext = createContext({ kept: false, limit: 0 });
 const ReasonRequiredContext = createContext(false);
 
 interface ProviderProps {
-  denials: Denials;
+  denials: DenialMap;
   /** The console has its own schema to keep runs in. */
   bulkRuns: boolean;
   /** Rows of a run without `bulk.large`. */
@@ -38,7 +38,7 @@ export function PermissionsProvider({
   );
 }
 
-export function useDenials(): Denials {
+export function useDenials(): DenialMap {
   return useContext(Context);
 }
 

@@ -439,7 +439,7 @@ httpTest('a bulk target with a parameter that no list has is a bad request', asy
     scheduledAt: null,
     cutOff: { at: '2026-01-01T00:00:00.000000Z', txid: '999999999999' },
     expected: { kind: 'at_least', count: 1 },
-    typed: 1,
+    confirmedCount: 1,
   };
   const filter = { kind: 'filter', query: '', batchId: null };
   for (const target of [

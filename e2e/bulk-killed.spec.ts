@@ -26,7 +26,7 @@ test(
     });
     await insertJobs(site.db, JOBS, { batch_id: `'${batch}'` });
     await site.open(page, `/batches/${batch}/retry`);
-    await page.locator('input[name="typed"]').fill(String(JOBS));
+    await page.locator('input[name="confirmed_count"]').fill(String(JOBS));
     await page.getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
     const done = () =>
       site.value<number>('SELECT count(*)::int FROM good_jobs WHERE finished_at IS NULL');

@@ -43,11 +43,11 @@ test('everything that matches is retried: preview, a typed number, progress, and
   const confirm = dialog.getByRole('button', {
     name: en('bulk.confirms.retry', { count: 1_202, number: '1,202' }),
   });
-  await dialog.locator('input[name="typed"]').fill('1,000');
+  await dialog.locator('input[name="confirmed_count"]').fill('1,000');
   await confirm.click();
   await expect(dialog.getByRole('alert')).toHaveText(en('bulk.wrongNumber'));
   expect(await open()).toBe(0);
-  await dialog.locator('input[name="typed"]').fill('1,202');
+  await dialog.locator('input[name="confirmed_count"]').fill('1,202');
   await confirm.click();
   await expect(dialog).toHaveCount(0);
   await expect(bar(page)).toContainText(en('bulk.states.finished'), { timeout: 20_000 });
@@ -178,7 +178,7 @@ test('pause, resume and cancel, from the run’s page', async ({ page }) => {
     await bar(page)
       .getByRole('button', { name: en('actions.retry.menu') })
       .click();
-    await dialogOf(page, 'retry').locator('input[name="typed"]').fill('3000');
+    await dialogOf(page, 'retry').locator('input[name="confirmed_count"]').fill('3000');
     await dialogOf(page, 'retry')
       .getByRole('button', { name: en('bulk.confirms.retry', { count: 3_000, number: '3,000' }) })
       .click();
@@ -236,7 +236,7 @@ test.describe('without JavaScript', () => {
     });
     await insertJobs(site.db, 1_100, { batch_id: `'${batch}'` });
     await page.goto(site.url(`/batches/${batch}/retry`));
-    await page.locator('input[name="typed"]').fill('１１００');
+    await page.locator('input[name="confirmed_count"]').fill('１１００');
     await page.getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
     await expect(page.getByRole('heading', { name: en('bulk.names.batch_retry') })).toBeVisible();
     await expect.poll(() => open(`batch_id = '${batch}'`), { timeout: 30_000 }).toBe(1_100);
@@ -282,9 +282,9 @@ test(
         .getByRole('region', { name: t('bulk.bar') })
         .getByRole('button', { name: t('actions.retry.menu') })
         .click();
-      await expect(page.getByRole('dialog').locator('input[name="typed"]')).toBeVisible();
+      await expect(page.getByRole('dialog').locator('input[name="confirmed_count"]')).toBeVisible();
       expect(await violations(page)).toEqual([]);
-      await page.getByRole('dialog').locator('input[name="typed"]').fill('1100');
+      await page.getByRole('dialog').locator('input[name="confirmed_count"]').fill('1100');
       await page.getByRole('dialog').locator('button[type="submit"]').click();
       await expect.poll(() => open()).toBe(1_100 * (locale === 'en' ? 1 : 2));
       for (const path of [

@@ -44,7 +44,7 @@ export function pathInside(url: string, { basePath }: Env): string | null {
 }
 
 /** What is answered to everybody: assets and probes, and nothing that is sent to their addresses. */
-export function isForEverybody(method: string | undefined, path: string): boolean {
+export function isPublic(method: string | undefined, path: string): boolean {
   return (method === 'GET' || method === 'HEAD') && (isAsset(path) || isProbe(path));
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { readEnv } from '../lib/config/environment';
 import { Drain } from './drain';
-import { frontDoor } from './front-door';
+import { frontDoor } from './gateway';
 import { createHttpServer } from './http-server';
 
 const started: Server[] = [];
@@ -113,8 +113,8 @@ test('/readyz is 503 from the signal on while /healthz and pages are answered', 
   const env = readEnv({ DATABASE_URL: 'postgres://localhost/app' });
   const answer = async (_: unknown, response: http.ServerResponse) =>
     void response.writeHead(200).end();
-  const door = frontDoor(env, answer, { development: false, isDraining: () => isDraining });
-  const server = createHttpServer(door);
+  const gateway = frontDoor(env, answer, { development: false, isDraining: () => isDraining });
+  const server = createHttpServer(gateway);
   started.push(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;

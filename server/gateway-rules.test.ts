@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../test/harness/gateway';
 import type { BuildManifest } from './build-manifest';
 
 /* What is decided about a request before anybody is asked who sent it, spoken as bytes where a client would not send it. */
-let door: Door;
-afterEach(() => door.close());
+let gateway: TestGateway;
+afterEach(() => gateway.close());
 const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const PROXY = { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ROLE_VIEWERS: '*' };
 const signed = { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice' };
@@ -17,8 +17,8 @@ async function quietly<T>(fn: () => Promise<T>): Promise<T> {
   return got.value as T;
 }
 const statusOf = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
-  quietly(async () => (await door.send(path, { method, headers })).status);
-const raw = (text: string) => quietly(() => door.raw(text));
+  quietly(async () => (await gateway.send(path, { method, headers })).status);
+const raw = (text: string) => quietly(() => gateway.raw(text));
 
 describe('the Host header', () => {
   it.each([
@@ -38,14 +38,14 @@ describe('the Host header', () => {
     ['empty', 'Host:\r\n'],
     ['absent', ''],
   ])('%s is answered with 400, for probes and metrics too', async (_, host) => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     for (const path of ['/jobs', '/healthz', '/metrics', '/_next/static/x.js']) {
       const answer = await raw(`GET ${path} HTTP/1.1\r\n${host}${SIGNED}Connection: close\r\n\r\n`);
       expect([answer.status, answer.seen], path).toEqual([400, null]);
     }
   });
   it('may be absent from HTTP/1.0, where the rule of names then decides', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     expect((await raw(`GET /healthz HTTP/1.0\r\n\r\n`)).status).toBe(200);
     const page = await raw(`GET /jobs HTTP/1.0\r\n${SIGNED}\r\n`);
     expect([page.status, page.seen]).toEqual([403, null]);
@@ -67,7 +67,7 @@ describe('the length of a body', () => {
     ['Content-Length: 0x3\r\n', 'abc'],
     ['Content-Length: 3, 3\r\n', 'abc'],
   ])('said as %j is refused', async (headers, body) => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const answer = await raw(
       `POST /jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n${SIGNED}${headers}\r\n${body}`,
     );
@@ -79,7 +79,7 @@ describe('requests that are no ordinary ones', () => {
   it.each(['OPTIONS', 'TRACE', 'PUT', 'DELETE', 'PATCH', 'PROPFIND', 'M-SEARCH'])(
     '%s is answered with 405, whoever sends it',
     async (method) => {
-      door = await openDoor(PROXY);
+      gateway = await openGateway(PROXY);
       for (const path of ['/jobs', '/healthz', '/_next/static/x.js']) {
         const answer = await raw(
           `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${SIGNED}Connection: close\r\n\r\n`,
@@ -89,7 +89,7 @@ describe('requests that are no ordinary ones', () => {
     },
   );
   it('OPTIONS * and a URL in the place of a path are refused', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     for (const target of ['*', 'http://localhost/jobs', 'http://evil.example/jobs', 'localhost'])
       for (const method of ['GET', 'OPTIONS', 'POST']) {
         const answer = await raw(
@@ -99,13 +99,13 @@ describe('requests that are no ordinary ones', () => {
       }
   });
   it('CONNECT opens no tunnel', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const answer = await raw(`CONNECT localhost:22 HTTP/1.1\r\nHost: localhost:22\r\n\r\n`);
     expect(answer.seen).toBeNull();
     expect(answer.text).not.toContain('200');
   });
   it('an upgrade is judged like the request that it is, and nothing is upgraded', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const upgrade = (more: string) =>
       raw(
         `GET /_next/webpack-hmr HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`,
@@ -119,7 +119,7 @@ describe('requests that are no ordinary ones', () => {
     expect([h2c.status, h2c.seen]).toEqual([401, null]);
   });
   it('of a pipeline each request is judged for itself', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const { text, seen } = await raw(
       `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${SIGNED}\r\nGET /batches HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /queues HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n${SIGNED}Connection: close\r\n\r\n`,
     );
@@ -134,7 +134,7 @@ describe('requests that are no ordinary ones', () => {
 
 describe('fetch metadata', () => {
   it('refuses what another origin asks for and is no navigation, a sibling domain included', async () => {
-    door = await openDoor({ ...PROXY, ROLE_ADMINS: 'user:alice' });
+    gateway = await openGateway({ ...PROXY, ROLE_ADMINS: 'user:alice' });
     for (const site of ['same-site', 'cross-site', 'unknown'])
       for (const [mode, dest] of [
         ['no-cors', 'image'],
@@ -161,7 +161,7 @@ describe('fetch metadata', () => {
           ).toBe(403);
   });
   it('lets a link of any site lead here, and everything of our own pages and of old clients', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const from = (site: string, mode: string, dest: string) =>
       statusOf('/jobs', {
         ...signed,
@@ -176,12 +176,12 @@ describe('fetch metadata', () => {
     expect(await statusOf('/jobs', signed)).toBe(200);
   });
   it('refuses a write that says it comes from another origin, whatever its Origin says', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     for (const site of ['same-site', 'cross-site'])
       expect(
         await statusOf(
           '/jobs',
-          { ...signed, Origin: door.origin, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': 'cors' },
+          { ...signed, Origin: gateway.origin, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': 'cors' },
           'POST',
         ),
       ).toBe(403);
@@ -196,10 +196,10 @@ describe('static files', () => {
   };
   const IMMUTABLE = 'public, max-age=31536000, immutable';
   const read = (path: string, method = 'GET', headers = {}) =>
-    quietly(() => door.send(path, { method, headers }));
+    quietly(() => gateway.send(path, { method, headers }));
 
   it.each(['', '/ops/good_job'])('of the build stay for ever, below %j', async (basePath) => {
-    door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+    gateway = await openGateway({ ...PROXY, BASE_PATH: basePath }, 0, { build });
     for (const path of [
       '/_next/static/chunks/a1.js',
       '/_next/static/chunks/a1.js?dpl=x',
@@ -219,7 +219,7 @@ describe('static files', () => {
   it.each(['', '/ops/good_job'])(
     'that the build lacks are a 404 before Next, below %j, whoever asks and however',
     async (basePath) => {
-      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+      gateway = await openGateway({ ...PROXY, BASE_PATH: basePath }, 0, { build });
       for (const path of [
         '/_next/static/chunks/a2.js',
         '/_next/static/chunks/A1.js',
@@ -242,25 +242,25 @@ describe('static files', () => {
     },
   );
   it('that are missing are asked for in no name but the console’s, and are not logged', async () => {
-    door = await openDoor(PROXY, 0, { build });
+    gateway = await openGateway(PROXY, 0, { build });
     const { text } = await printed(async () => {
       for (let n = 0; n < 20; n += 1)
-        expect((await door.send(`/_next/static/chunks/x${n}.js`)).status).toBe(404);
+        expect((await gateway.send(`/_next/static/chunks/x${n}.js`)).status).toBe(404);
     });
     expect(text).toBe('');
     expect(await statusOf('/_next/static/chunks/a1.js', { Host: 'evil.example' })).toBe(403);
   });
   it('take nothing that is sent to them', async () => {
-    door = await openDoor(PROXY, 0, { build });
+    gateway = await openGateway(PROXY, 0, { build });
     for (const path of ['/_next/static/chunks/a1.js', '/_next/static/chunks/a2.js']) {
       const answer = await quietly(() =>
-        door.send(path, { method: 'POST', headers: { ...signed, Origin: door.origin } }),
+        gateway.send(path, { method: 'POST', headers: { ...signed, Origin: gateway.origin } }),
       );
       expect([answer.status, answer.seen]).toEqual([405, null]);
     }
   });
   it('pages stay out of every cache', async () => {
-    door = await openDoor(PROXY, 0, { build });
+    gateway = await openGateway(PROXY, 0, { build });
     expect((await read('/jobs', 'GET', signed)).headers['cache-control']).toBe('no-store');
   });
 });
@@ -281,15 +281,15 @@ describe('a POST below /api/', () => {
   };
   const post = (path: string, headers: Record<string, string>, body: string) =>
     printed(async () => {
-      const sent = { ...signed, Origin: door.origin, ...headers };
-      answer = await door.send(path, { method: 'POST', headers: sent, body });
+      const sent = { ...signed, Origin: gateway.origin, ...headers };
+      answer = await gateway.send(path, { method: 'POST', headers: sent, body });
     });
-  let answer: Awaited<ReturnType<Door['send']>>;
+  let answer: Awaited<ReturnType<TestGateway['send']>>;
 
   it.each(['', '/ops/good_job'])(
     'reaches Next only where the build has a route, below %j; any other is a 404 without a stack',
     async (basePath) => {
-      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+      gateway = await openGateway({ ...PROXY, BASE_PATH: basePath }, 0, { build });
       for (const path of ['/api/none', '/api/', '/api/jobs/', '/api/jobs/x/y', '/api/page/x'])
         for (const [headers, body] of [
           [{ 'Content-Type': 'multipart/form-data; boundary=x' }, '--x garbage'],

@@ -25,7 +25,7 @@ import { prepareBuild } from './build';
 import { createFileCheck } from './build-files';
 import { type BuildManifest, readBuildManifest } from './build-manifest';
 import { Drain, GRACE_MS } from './drain';
-import { type Handler, frontDoor } from './front-door';
+import { type Handler, frontDoor } from './gateway';
 import { createHttpServer } from './http-server';
 import { captureConsole, createLog } from './log';
 import { endOnSystemErrors, endWith, systemErrorSentence } from './system-error';

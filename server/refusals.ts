@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { printRefusedAtDoor } from '../lib/audit/recorder';
+import { printRefusedByGateway } from '../lib/audit/recorder';
 
 /** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
 const UNREMARKABLE = new Set<string>([
@@ -26,7 +26,7 @@ export function recordRefusal(
   { refused: { code: error, status }, viewer, requestId, address }: Refusal,
 ): void {
   if (UNREMARKABLE.has(error)) return;
-  printRefusedAtDoor({
+  printRefusedByGateway({
     requestId,
     viewer: viewer?.id,
     error,

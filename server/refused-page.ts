@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PREFERENCES, type Locale } from '../lib/core/locale';
 import en from '../messages/en.json';
 import ja from '../messages/ja.json';
-import type { DoorAnswer } from './auth/types';
+import type { AuthResponse } from './auth/types';
 import type { Refused } from './request-rules';
 
 const MESSAGES = { en, ja };
@@ -77,7 +77,7 @@ export function sendRefused(
 export function sendDoorPage(
   request: IncomingMessage,
   response: ServerResponse,
-  { page: name, href, goesOn }: DoorAnswer & { kind: 'page' },
+  { page: name, href, goesOn }: AuthResponse & { kind: 'page' },
 ): void {
   const messages = MESSAGES[localeOf(request)].door;
   const head = goesOn ? `<meta http-equiv="refresh" content="0; url=${escape(href)}">` : '';

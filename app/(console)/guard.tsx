@@ -37,7 +37,7 @@ export function missingPage(): ReactNode {
 }
 
 /** Renders a part of a page; a query that is cut leaves a banner and the rest of the page. */
-export async function guardPart(render: () => Promise<ReactNode>): Promise<ReactNode> {
+export async function renderSection(render: () => Promise<ReactNode>): Promise<ReactNode> {
   try {
     return await render();
   } catch (error) {
@@ -46,7 +46,7 @@ export async function guardPart(render: () => Promise<ReactNode>): Promise<React
 }
 
 /** A page's main query; null when it was cut: the page says so where its rows would be, with the status that says the same. */
-export async function unlessCut<T>(query: Promise<T>): Promise<T | null> {
+export async function nullOnTimeout<T>(query: Promise<T>): Promise<T | null> {
   return query.catch((error: unknown) => {
     if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
     setResponseStatus(statusOf(error.code));

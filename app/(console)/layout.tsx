@@ -23,7 +23,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
       <Shell badges={ctx && (await lastBadges(ctx))}>
         {ctx && (
           <SchemaBanners
-            schema={ctx.gj.schema}
+            schema={ctx.tables.schema}
             consoleSchema={
               ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'
             }

@@ -7,7 +7,7 @@ import type { RepairResult, RepairTarget } from '@/lib/attention/types';
 import type { ActionResult } from '@/lib/http/server-action';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { ConsoleUpdated } from '../console-updated';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
@@ -34,7 +34,7 @@ export function RepairDialog({
   const reasonRequired = useReasonRequired();
   const [working, setWorking] = useState(false);
   const [isOutdated, setOutdated] = useState(false);
-  useHold(true);
+  usePausePolling(true);
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const reason = String(new FormData(event.currentTarget).get('reason'));

@@ -91,7 +91,7 @@ export function BatchHead({
         <RetryDialog
           batch={batch}
           onClose={() => setAsking(false)}
-          onActed={(result) => {
+          onDone={(result) => {
             show(result);
             refresh();
           }}

@@ -118,7 +118,7 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
                   <BatchMenu
                     batch={batch}
                     discarded={batch.progress?.states?.discarded ?? 0}
-                    onActed={(result) => {
+                    onDone={(result) => {
                       announce();
                       setActed((all) => ({ ...all, [batch.id]: result }));
                       refresh();

@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { BatchRow } from '@/lib/batches/types';
-import { useHold, useLive } from '../live';
+import { usePausePolling, useLive } from '../live';
 import { useDenials } from '../permissions';
 import { Menu } from '../ui/menu';
 import { type BatchActed, RetryDialog } from './retry-dialog';
@@ -12,11 +12,11 @@ import { type BatchActed, RetryDialog } from './retry-dialog';
 export function BatchMenu({
   batch,
   discarded,
-  onActed,
+  onDone,
 }: {
   batch: BatchRow;
   discarded: number;
-  onActed: (acted: BatchActed) => void;
+  onDone: (acted: BatchActed) => void;
 }) {
   const t = useTranslations();
   const { basePath } = useLive();
@@ -24,7 +24,7 @@ export function BatchMenu({
   const [open, setOpen] = useState(false);
   const [asking, setAsking] = useState(false);
   const trigger = useRef<HTMLElement>(null);
-  useHold(open);
+  usePausePolling(open);
   const reason = denied ?? (batch.discardedAt || discarded > 0 ? null : 'noDiscarded');
   return (
     <>
@@ -47,7 +47,7 @@ export function BatchMenu({
         <RetryDialog
           batch={batch}
           returnTo={trigger}
-          onActed={onActed}
+          onDone={onDone}
           onClose={() => setAsking(false)}
         />
       )}

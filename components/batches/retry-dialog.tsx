@@ -12,7 +12,7 @@ import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
 import { ConsoleUpdated } from '../console-updated';
 import { OutcomeLine } from '../jobs/outcome-text';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { useReasonRequired } from '../permissions';
 import { useCount } from '../quantities';
 import { ReasonField } from '../reason-field';
@@ -27,12 +27,12 @@ export type BatchActed = ActionResult<BatchRetryResult | { outcome: 'started'; r
 export function RetryDialog({
   batch,
   returnTo,
-  onActed,
+  onDone,
   onClose,
 }: {
   batch: BatchRow;
   returnTo?: RefObject<HTMLElement | null>;
-  onActed: (acted: BatchActed) => void;
+  onDone: (acted: BatchActed) => void;
   onClose: () => void;
 }) {
   const t = useTranslations('actions');
@@ -41,7 +41,7 @@ export function RetryDialog({
   const [large, setLarge] = useState(false);
   const [isOutdated, setOutdated] = useState(false);
   const reasonRequired = useReasonRequired();
-  useHold(true);
+  usePausePolling(true);
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const reason = String(new FormData(event.currentTarget).get('reason'));
@@ -50,7 +50,7 @@ export function RetryDialog({
     if (result.ok && result.value.outcome === 'large') return setLarge(true);
     setWorking(false);
     if (isConsoleUpdated(result)) return setOutdated(true);
-    onActed(result as ActionResult<BatchRetryResult>);
+    onDone(result as ActionResult<BatchRetryResult>);
     onClose();
   }
   if (large)
@@ -62,7 +62,7 @@ export function RetryDialog({
         onClose={onClose}
         onStarted={(started) => {
           if (started.kind === 'started')
-            onActed({ ok: true, value: { outcome: 'started', runId: started.runId } });
+            onDone({ ok: true, value: { outcome: 'started', runId: started.runId } });
         }}
       >
         <RetryEffect batch={batch} />

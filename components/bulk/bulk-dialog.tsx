@@ -5,20 +5,20 @@ import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
 import { previewBulkAction, startBulkAction } from '@/lib/bulk/actions';
 import type { BulkStart } from '@/lib/bulk/start';
-import { type BulkAction, type BulkTarget, TYPED_ABOVE, readNumber } from '@/lib/bulk/types';
+import { type BulkAction, type BulkTarget, CONFIRM_ABOVE, readNumber } from '@/lib/bulk/types';
 import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
 import { actionFailed } from '../action-failed';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
 import { usePastTime } from '../jobs/use-past-time';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { useBulkLimit, useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { PreviewText, useBulkCount } from './preview-text';
 import { TargetText } from './target-text';
-import { TypedNumber } from './typed-number';
+import { CountConfirmation } from './count-confirmation';
 
 interface Props {
   action: BulkAction;
@@ -41,7 +41,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
   const [problem, setProblem] = useState<string | null>(null);
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
   const reasonRequired = useReasonRequired();
-  useHold(true);
+  usePausePolling(true);
   const questionOf = usePastTime();
 
   // Of the moment at which it was asked for: no refresh of what lies behind may change what is being confirmed.
@@ -56,7 +56,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     found !== null &&
     limit !== null &&
     (found.total.count > limit || found.total.kind === 'at_least');
-  const needsNumber = found !== null && !tooLarge && found.total.count > TYPED_ABOVE;
+  const needsNumber = found !== null && !tooLarge && found.total.count > CONFIRM_ABOVE;
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -69,8 +69,9 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
     }
     const question = questionOf(scheduledAt);
     if (question) return setProblem(question);
-    const typed = needsNumber ? readNumber(String(form.get('typed'))) : null;
-    if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
+    const confirmedCount = needsNumber ? readNumber(String(form.get('confirmed_count'))) : null;
+    if (needsNumber && confirmedCount !== found.total.count)
+      return setProblem(t('bulk.wrongNumber'));
     setWorking(true);
     setProblem(null);
     const result = await startBulkAction({
@@ -79,7 +80,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
       scheduledAt,
       cutOff: found.cutOff,
       expected: found.total,
-      typed,
+      confirmedCount,
       reason: String(form.get('reason')),
     }).catch(actionFailed);
     setWorking(false);
@@ -133,7 +134,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
           {found && <PreviewText action={action} preview={found} />}
         </div>
         {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
-        {needsNumber && <TypedNumber number={found.total.count} />}
+        {needsNumber && <CountConfirmation number={found.total.count} />}
         <ReasonField required={reasonRequired} />
         {problem && (
           <p role="alert" className="mt-2 text-danger">

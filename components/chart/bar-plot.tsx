@@ -4,11 +4,11 @@ import { useLocale } from 'next-intl';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { type Look, colorOf } from './series-look';
+import { type SeriesStyle, colorOf } from './series-style';
 
 export interface BarSeries {
   name: string;
-  look: Look;
+  look: SeriesStyle;
   /** A value for each label. */
   values: number[];
 }

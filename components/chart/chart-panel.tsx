@@ -14,7 +14,7 @@ import {
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';
-import { useHold, useLive } from '../live';
+import { usePausePolling, useLive } from '../live';
 import { useCount, useCountText } from '../quantities';
 import { searchHref } from '../search/search-href';
 import { timeTerm } from '../search/time-term';
@@ -23,7 +23,7 @@ import { lazyScript } from '../ui/lazy-script';
 import { useOnScreen } from '../use-live-query';
 import type { Span } from './chart-plot';
 import { ChartTable } from './chart-table';
-import { lookOf } from './series-look';
+import { seriesStyle } from './series-style';
 
 const ChartPlot = lazyScript(() => import('./chart-plot'));
 
@@ -56,7 +56,7 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
   const [table, setTable] = useState(false);
   const [hover, setHover] = useState<number | null>(null);
   const [marked, setMarked] = useState<{ anchor: number; at: number } | null>(null);
-  useHold(marked !== null);
+  usePausePolling(marked !== null);
   const { range, by } = choice;
   const wanted = { range, by };
   const path = `/api/jobs/chart?${new URLSearchParams([...new URLSearchParams(query), ...Object.entries(wanted)])}`;
@@ -215,7 +215,7 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
               <li key={n} className="flex max-w-full min-w-0 items-center gap-1.5">
                 <span
                   aria-hidden="true"
-                  className={`size-2.5 shrink-0 rounded-sm ${lookOf(chart.by, series, n).swatch}`}
+                  className={`size-2.5 shrink-0 rounded-sm ${seriesStyle(chart.by, series, n).swatch}`}
                 />
                 <span
                   className={`min-w-0 any-break ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}

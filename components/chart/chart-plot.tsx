@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
-import { colorOf, lookOf } from './series-look';
+import { colorOf, seriesStyle } from './series-style';
 
 /** Buckets from the first to the last, both included. */
 export interface Span {
@@ -118,7 +118,7 @@ export default function ChartPlot({ chart, limited, marked, onHover, onPick }: P
           series: [
             {},
             ...series.map((one, n) => ({
-              fill: colorOf(lookOf(by, one, n).property, element),
+              fill: colorOf(seriesStyle(by, one, n).property, element),
               width: 0,
               points: { show: false },
               paths: uPlot.paths.bars?.({ size: [0.86, 40], align: 1 }),

@@ -94,7 +94,7 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
                   row={row}
                   fileGiven={data.fileGiven}
                   acted={acted[row.key]}
-                  onActed={(result) => {
+                  onDone={(result) => {
                     announce();
                     setActed((all) => ({ ...all, [row.key]: result }));
                     refresh();
@@ -118,13 +118,13 @@ function Entry({
   row,
   fileGiven,
   acted,
-  onActed,
+  onDone,
   onDismiss,
 }: {
   row: CronRow;
   fileGiven: boolean;
   acted?: CronActed;
-  onActed: (acted: CronActed) => void;
+  onDone: (acted: CronActed) => void;
   onDismiss: () => void;
 }) {
   const t = useTranslations();
@@ -196,7 +196,7 @@ function Entry({
           <CronStateBadge row={row} fileGiven={fileGiven} />
         </Cell>
         <div className="flex justify-end">
-          <CronMenu row={row} onActed={onActed} />
+          <CronMenu row={row} onDone={onDone} />
         </div>
       </div>
       {acted && (

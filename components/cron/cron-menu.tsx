@@ -3,20 +3,20 @@
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { CronRow } from '@/lib/cron/types';
-import { useHold, useLive } from '../live';
+import { usePausePolling, useLive } from '../live';
 import { useDenials } from '../permissions';
 import { Menu } from '../ui/menu';
 import { type CronActed, cronActions, useCronAction, whyNotCron } from './use-cron-action';
 
 /** The row's menu of a cron entry. Without JavaScript it is a link to the entry's page, which has them all. */
-export function CronMenu({ row, onActed }: { row: CronRow; onActed: (acted: CronActed) => void }) {
+export function CronMenu({ row, onDone }: { row: CronRow; onDone: (acted: CronActed) => void }) {
   const t = useTranslations();
   const { basePath } = useLive();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const trigger = useRef<HTMLElement>(null);
-  const { ask, dialog } = useCronAction(row, onActed, trigger);
-  useHold(open);
+  const { ask, dialog } = useCronAction(row, onDone, trigger);
+  usePausePolling(open);
   return (
     <>
       <Menu

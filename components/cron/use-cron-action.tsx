@@ -8,7 +8,7 @@ import type { CronRow } from '@/lib/cron/types';
 import type { ActionResult } from '@/lib/http/server-action';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
-import type { Denials } from '../permissions';
+import type { DenialMap } from '../permissions';
 import { CronEffect } from './cron-effect';
 
 export interface CronActed {
@@ -25,7 +25,7 @@ export function cronActions({ enabled }: Pick<CronRow, 'enabled'>): CronAction[]
 export function whyNotCron(
   action: CronAction,
   row: CronRow,
-  denials: Denials,
+  denials: DenialMap,
 ):
   | 'actions.why.forbidden'
   | 'actions.why.read_only'
@@ -39,7 +39,7 @@ export function whyNotCron(
 /** A dialog that asks before an action on an entry and carries it out. */
 export function useCronAction(
   row: CronRow,
-  onActed: (acted: CronActed) => void,
+  onDone: (acted: CronActed) => void,
   returnTo?: RefObject<HTMLElement | null>,
 ): { ask: (action: CronAction) => void; dialog: ReactNode } {
   const t = useTranslations('cron');
@@ -53,7 +53,7 @@ export function useCronAction(
       onConfirm={async (reason) => {
         const result = await changeCron({ action, key: row.key, reason }).catch(actionFailed);
         if (isConsoleUpdated(result)) return 'console_updated';
-        onActed({ action, result });
+        onDone({ action, result });
         return 'done';
       }}
     >

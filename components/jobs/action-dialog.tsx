@@ -11,7 +11,7 @@ import type { ActionResult } from '@/lib/http/server-action';
 import { changeJob } from '@/lib/jobs/actions';
 import { actionFailed, isConsoleUpdated } from '../action-failed';
 import { fetchJson } from '../fetch-json';
-import { useHold, useLive } from '../live';
+import { usePausePolling, useLive } from '../live';
 import { useReasonRequired } from '../permissions';
 import { ReasonField } from '../reason-field';
 import { Button } from '../ui/button';
@@ -20,7 +20,7 @@ import { ActionEffect, ActionWarningNote, RescheduleFields } from './action-fiel
 import { DESTRUCTIVE } from './action-rules';
 import { usePastTime } from './use-past-time';
 
-export interface Acted {
+export interface DoneAction {
   id: string;
   action: JobAction;
   result: ActionResult<Outcome>;
@@ -30,12 +30,12 @@ interface Props {
   action: JobAction;
   job: { id: string; jobClass: string | null };
   returnTo?: RefObject<HTMLElement | null>;
-  onActed: (acted: Acted) => void;
+  onDone: (acted: DoneAction) => void;
   onClose: () => void;
 }
 
 /** Asks before an action on one job and carries it out; `onActed` gets what it came to. */
-export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props) {
+export function ActionDialog({ action, job, returnTo, onDone, onClose }: Props) {
   const t = useTranslations();
   const zone = useTimeZone() ?? 'UTC';
   const heading = useId();
@@ -43,7 +43,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
   const [problem, setProblem] = useState<string | null>(null);
   const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
   const reasonRequired = useReasonRequired();
-  useHold(true);
+  usePausePolling(true);
   const questionOf = usePastTime();
   const { basePath } = useLive();
   const door = `/api/jobs/${job.id}/warnings`;
@@ -77,7 +77,7 @@ export function ActionDialog({ action, job, returnTo, onActed, onClose }: Props)
       setWorking(false);
       return setProblem(t('errors.console_updated'));
     }
-    onActed({ id: job.id, action, result });
+    onDone({ id: job.id, action, result });
     onClose();
   }
 

@@ -1,6 +1,6 @@
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
-import type { Denials } from '../permissions';
+import type { DenialMap } from '../permissions';
 
 /** In the order of the menu: what helps first, what destroys last. */
 export const MENU_ACTIONS: JobAction[] = [
@@ -19,10 +19,10 @@ export const DESTRUCTIVE: ReadonlySet<string> = new Set<JobAction>([
 export type WhyNot = 'finished' | 'unfinished' | 'notDiscarded' | 'read_only' | 'forbidden';
 
 /** Why an action is not offered for a job as it is shown (a message key `actions.why.<reason>`); null: it is. */
-export function whyNot(
+export function disabledReason(
   action: JobAction,
   job: Pick<JobRow, 'state' | 'error'>,
-  denials: Denials,
+  denials: DenialMap,
 ): WhyNot | null {
   const finished = job.state === 'succeeded' || job.state === 'discarded';
   const denied = denials[`job.${action}`];

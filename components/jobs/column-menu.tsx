@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import type { Column } from '@/lib/jobs/columns';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
 import { Popover } from '../ui/popover';
@@ -15,7 +15,7 @@ const ColumnPanel = lazyScript(() => import('./column-panel'));
 export function ColumnMenu({ columns }: { columns: readonly Column[] }) {
   const t = useTranslations('columnMenu');
   const [open, setOpen] = useState(false);
-  useHold(open);
+  usePausePolling(open);
   return (
     <Popover
       label={t('label')}

@@ -11,8 +11,8 @@ import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 import { Tooltip } from '../ui/tooltip';
-import { type Acted, ActionDialog } from './action-dialog';
-import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+import { type DoneAction, ActionDialog } from './action-dialog';
+import { DESTRUCTIVE, MENU_ACTIONS, disabledReason } from './action-rules';
 import { OutcomeLine, useOutcomeText } from './outcome-text';
 
 /** The job page's actions: links to the confirmation pages that open a dialog instead where there is JavaScript. */
@@ -23,11 +23,11 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const denials = useDenials();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
-  const { outcome: acted, show, drop } = useLastOutcome<Acted>();
+  const { outcome: acted, show, drop } = useLastOutcome<DoneAction>();
   const outcome = useRef<HTMLDivElement>(null);
   // What was pressed may be no more: the focus goes to what it came to.
   useEffect(() => outcome.current?.focus(), [acted]);
-  const done = (result: Acted) => {
+  const done = (result: DoneAction) => {
     // Its own page is gone with it.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
       return router.push('/jobs?did=destroy&outcome=done');
@@ -39,7 +39,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
     <>
       <ul className="flex flex-wrap gap-2">
         {MENU_ACTIONS.map((name) => {
-          const reason = whyNot(name, job, denials);
+          const reason = disabledReason(name, job, denials);
           const kind = DESTRUCTIVE.has(name)
             ? 'danger'
             : name === 'retry' && !reason
@@ -80,7 +80,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
         </div>
       )}
       {action && (
-        <ActionDialog action={action} job={job} onActed={done} onClose={() => setAction(null)} />
+        <ActionDialog action={action} job={job} onDone={done} onClose={() => setAction(null)} />
       )}
     </>
   );

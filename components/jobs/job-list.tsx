@@ -11,9 +11,9 @@ import { Pager } from '../pager';
 import { RefreshNote } from '../refresh-note';
 import { orMissing } from '../ui/lazy-script';
 import { useOnScreen } from '../use-live-query';
-import type { Acted } from './action-dialog';
+import type { DoneAction } from './action-dialog';
 import { JobListHead } from './job-list-head';
-import { ActedLine, JobRow } from './job-row';
+import { ActionResultLine, JobRow } from './job-row';
 import { NewsButton } from './news-button';
 import { PageSizes } from './page-sizes';
 import { SelectionBar } from './selection-bar';
@@ -44,7 +44,7 @@ interface Props {
   tools?: ReactNode;
 }
 
-const isDone = ({ result }: Acted) => result.ok && result.value.outcome === 'done';
+const isDone = ({ result }: DoneAction) => result.ok && result.value.outcome === 'done';
 
 function selectionState(selected: number, selectable: number): 'none' | 'some' | 'all' {
   if (selected === 0) return 'none';
@@ -71,7 +71,7 @@ export function JobList({
   const list = useRef<HTMLDivElement>(null);
   const live = useLiveRows({ door, initial, wanted: useOnScreen(list) });
   const { rows } = live.page;
-  const [acted, setActed] = useState<Record<string, Acted>>({});
+  const [acted, setActed] = useState<Record<string, DoneAction>>({});
   const { left } = live;
   const selectable = useMemo(
     () => rows.map(({ id }) => id).filter((id) => !left.has(id)),
@@ -88,8 +88,8 @@ export function JobList({
   useEffect(() => {
     if (goneIds && document.activeElement === document.body) goneLines.current?.focus();
   }, [goneIds]);
-  const onActed = useCallback(
-    (result: Acted) => {
+  const onDone = useCallback(
+    (result: DoneAction) => {
       announce();
       setActed((all) => ({ ...all, [result.id]: result }));
       // Not this list alone: a batch's progress, its callback jobs, an unfolded job may have changed with it.
@@ -134,7 +134,7 @@ export function JobList({
         <div ref={goneLines} tabIndex={-1}>
           {gone.map((one) => (
             <div key={one.id} className="mb-2">
-              <ActedLine acted={one} withId onDismiss={dismiss} />
+              <ActionResultLine acted={one} withId onDismiss={dismiss} />
             </div>
           ))}
         </div>
@@ -146,9 +146,9 @@ export function JobList({
           <SearchNote search={live.page} path={page.path} params={page.params} />
         )}
       <NewsButton
-        news={live.news}
+        newRows={live.newRows}
         left={live.left.size}
-        full={live.news > 0 && live.news === rows.length}
+        full={live.newRows > 0 && live.newRows === rows.length}
         onShow={live.showLatest}
       />
       {rows.length === 0 ? (
@@ -186,7 +186,7 @@ export function JobList({
                   selected={selection.ids.has(job.id)}
                   onSelect={bulk && selection.select}
                   acted={acted[job.id]}
-                  onActed={onActed}
+                  onDone={onDone}
                   onDismiss={dismiss}
                 />
               ))}

@@ -4,12 +4,12 @@ import { useTranslations } from 'next-intl';
 import { Suspense, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/actions';
 import type { JobRow } from '@/lib/jobs/types';
-import { useHold, useLive } from '../live';
+import { usePausePolling, useLive } from '../live';
 import { useDenials } from '../permissions';
 import { lazyScript } from '../ui/lazy-script';
 import { Menu } from '../ui/menu';
-import type { Acted } from './action-dialog';
-import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+import type { DoneAction } from './action-dialog';
+import { DESTRUCTIVE, MENU_ACTIONS, disabledReason } from './action-rules';
 
 // The dialogs come when the first action is chosen.
 const ActionDialog = lazyScript(() =>
@@ -17,17 +17,17 @@ const ActionDialog = lazyScript(() =>
 );
 
 /** The row's menu of actions. Without JavaScript it is a link to the job's page, which has them all. */
-export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted) => void }) {
+export function JobMenu({ job, onDone }: { job: JobRow; onDone: (acted: DoneAction) => void }) {
   const t = useTranslations();
   const { basePath } = useLive();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const [action, setAction] = useState<JobAction | null>(null);
   const trigger = useRef<HTMLElement>(null);
-  useHold(open || action !== null);
+  usePausePolling(open || action !== null);
   const items = () =>
     MENU_ACTIONS.map((name) => {
-      const reason = whyNot(name, job, denials);
+      const reason = disabledReason(name, job, denials);
       return {
         key: name,
         text: t(`actions.${name}.menu`),
@@ -52,7 +52,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
             action={action}
             job={job}
             returnTo={trigger}
-            onActed={onActed}
+            onDone={onDone}
             onClose={() => setAction(null)}
           />
         </Suspense>

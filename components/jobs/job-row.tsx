@@ -7,11 +7,11 @@ import type { Column } from '@/lib/jobs/columns';
 import { isBlankName } from '@/lib/jobs/links';
 import type { JobRow as Row } from '@/lib/jobs/types';
 import { Dismissible } from '../dismissible';
-import { useHold, useLive } from '../live';
+import { usePausePolling, useLive } from '../live';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
 import { LinkButton } from '../ui/link-button';
-import type { Acted } from './action-dialog';
+import type { DoneAction } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
 import { useTooLargeText } from './too-large';
@@ -43,8 +43,8 @@ export interface JobRowProps {
   selected: boolean;
   /** Null: rows of this list cannot be chosen. */
   onSelect: ((id: string, checked: boolean, range: boolean) => void) | null;
-  acted: Acted | undefined;
-  onActed: (acted: Acted) => void;
+  acted: DoneAction | undefined;
+  onDone: (acted: DoneAction) => void;
   onDismiss: (id: string) => void;
 }
 
@@ -59,7 +59,7 @@ export const JobRow = memo(function JobRow({
   selected,
   onSelect,
   acted,
-  onActed,
+  onDone,
   onDismiss,
 }: JobRowProps) {
   const t = useTranslations();
@@ -68,7 +68,7 @@ export const JobRow = memo(function JobRow({
   const tooLargeText = useTooLargeText();
   const [unfolded, setUnfolded] = useState(false);
   const details = useId();
-  useHold(unfolded);
+  usePausePolling(unfolded);
   const table = semantics === 'table';
   const cell = table ? 'cell' : undefined;
   const Item = table ? 'div' : 'li';
@@ -155,7 +155,7 @@ export const JobRow = memo(function JobRow({
             >
               <Icon name={unfolded ? 'fold' : 'unfold'} />
             </LinkButton>
-            <JobMenu job={job} onActed={onActed} />
+            <JobMenu job={job} onDone={onDone} />
           </span>
         </div>
       </div>
@@ -166,7 +166,7 @@ export const JobRow = memo(function JobRow({
       )}
       {acted && (
         <div role={cell} className="mt-1">
-          <ActedLine acted={acted} onDismiss={onDismiss} />
+          <ActionResultLine acted={acted} onDismiss={onDismiss} />
         </div>
       )}
       <div role={cell} id={details} className={unfolded ? 'mt-2' : undefined}>
@@ -185,12 +185,12 @@ export const JobRow = memo(function JobRow({
 });
 
 /** What an action of this list came to. `withId`: the row is gone, so the line says which job it was. */
-export function ActedLine({
+export function ActionResultLine({
   acted,
   withId,
   onDismiss,
 }: {
-  acted: Acted;
+  acted: DoneAction;
   withId?: boolean;
   onDismiss: (id: string) => void;
 }) {

@@ -5,7 +5,7 @@ export interface Merged<Row> {
   /** Those of them that are in the list no more. */
   left: ReadonlySet<string>;
   /** Rows of the answer that do not stand there. */
-  news: number;
+  newRows: number;
 }
 
 /**
@@ -28,6 +28,6 @@ export function mergeRows<Row extends { id: string }>(
   return {
     rows: shown.map((row) => answered.get(row.id) ?? row),
     left: new Set(left),
-    news: answer.filter((row) => !standing.has(row.id)).length,
+    newRows: answer.filter((row) => !standing.has(row.id)).length,
   };
 }

@@ -7,7 +7,7 @@ import type { Outcome } from '@/lib/good-job/outcomes';
 import type { ActionResult } from '@/lib/http/server-action';
 import { useAbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
-import type { Acted } from './action-dialog';
+import type { DoneAction } from './action-dialog';
 
 /** What an action came to, in words. */
 export function useOutcomeText(): (action: JobAction, result: ActionResult<Outcome>) => string {
@@ -71,7 +71,7 @@ export function ActedText({
   acted: { id, action, result },
   withId = false,
 }: {
-  acted: Acted;
+  acted: DoneAction;
   withId?: boolean;
 }) {
   const outcomeText = useOutcomeText();

@@ -12,7 +12,7 @@ export type ListPage = Page<JobRow> & Partial<JobPage>;
 
 interface Answer {
   page: ListPage;
-  epoch: number;
+  generation: number;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -30,15 +30,18 @@ export function useLiveRows({
   initial: ListPage;
   wanted: boolean;
 }) {
-  const { basePath, epoch } = useLive();
+  const { basePath, generation } = useLive();
   const parts = usePollParts();
-  const first = useMemo<Answer>(() => ({ page: initial, epoch: epoch() }), [initial, epoch]);
+  const first = useMemo<Answer>(
+    () => ({ page: initial, generation: generation() }),
+    [initial, generation],
+  );
   const query = useLiveQuery<Answer>({
     key: [door],
     initial: first,
     wanted,
     async fetch(signal) {
-      const asked = epoch();
+      const asked = generation();
       const { names, params } = parts?.due() ?? { names: [], params: {} };
       const more = new URLSearchParams({
         ...params,
@@ -50,24 +53,24 @@ export function useLiveRows({
         signal,
       );
       parts?.give(names, answer);
-      return { page: answer, epoch: asked };
+      return { page: answer, generation: asked };
     },
   });
   const answer = query.data ?? first;
   usePublishPage(answer.page);
   const [seen, setSeen] = useState(answer);
-  const [shown, setShown] = useState({ page: initial, left: NONE, news: 0 });
+  const [shown, setShown] = useState({ page: initial, left: NONE, newRows: 0 });
   if (answer !== seen) {
     setSeen(answer);
     const { page } = answer;
     const merged = mergeRows(shown.page.rows, page.rows, page.next !== null);
     // Nothing stands there that could move, or the viewer has made it so.
-    const asIs = answer.epoch > seen.epoch || shown.page.rows.length === 0;
+    const asIs = answer.generation > seen.generation || shown.page.rows.length === 0;
     const same =
-      merged.news === 0 && merged.left.size === 0 && page.rows.length === shown.page.rows.length;
+      merged.newRows === 0 && merged.left.size === 0 && page.rows.length === shown.page.rows.length;
     setShown(
       asIs || same
-        ? { page, left: NONE, news: 0 }
+        ? { page, left: NONE, newRows: 0 }
         : {
             page: {
               ...shown.page,
@@ -78,7 +81,7 @@ export function useLiveRows({
               rows: merged.rows,
             },
             left: merged.left,
-            news: merged.news,
+            newRows: merged.newRows,
           },
     );
   }
@@ -86,6 +89,6 @@ export function useLiveRows({
     ...shown,
     error: query.error,
     updatedAt: query.dataUpdatedAt,
-    showLatest: () => setShown({ page: answer.page, left: NONE, news: 0 }),
+    showLatest: () => setShown({ page: answer.page, left: NONE, newRows: 0 }),
   };
 }

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 
 export interface Selection {
   ids: ReadonlySet<string>;
@@ -21,7 +21,7 @@ export function useSelection(selectable: readonly string[]): Selection {
   });
   const remaining = selectable.filter((id) => ids.has(id));
   if (remaining.length < ids.size) setIds(new Set(remaining));
-  useHold(remaining.length > 0);
+  usePausePolling(remaining.length > 0);
   const select = useCallback((id: string, checked: boolean, range: boolean) => {
     const [from, to] = [order.current.indexOf(last.current ?? id), order.current.indexOf(id)].sort(
       (a, b) => a - b,

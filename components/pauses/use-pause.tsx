@@ -40,7 +40,7 @@ export function usePauseText(): (action: PauseAction, code: string, name: string
 /** A dialog that asks before a pause, or its end, and carries it out. */
 export function usePause(
   action: PauseAction,
-  onActed: (acted: PauseActed) => void,
+  onDone: (acted: PauseActed) => void,
   returnTo?: RefObject<HTMLElement | null>,
 ): { ask: (target: Target) => void; dialog: ReactNode } {
   const t = useTranslations('pauses');
@@ -55,7 +55,7 @@ export function usePause(
         const { kind, name } = target;
         const result = await changePauses({ action, kind, name, reason }).catch(actionFailed);
         if (isConsoleUpdated(result)) return 'console_updated';
-        onActed({ action, target, result });
+        onDone({ action, target, result });
         return 'done';
       }}
     >

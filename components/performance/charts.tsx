@@ -4,7 +4,7 @@ import { HISTOGRAM, type Performance } from '@/lib/performance/filters';
 import { AbsoluteTime } from '../absolute-time';
 import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
-import { OTHER, PALETTE } from '../chart/series-look';
+import { OTHER, PALETTE } from '../chart/series-style';
 import { useCount, useDuration } from '../quantities';
 import { NumberTable } from './number-table';
 

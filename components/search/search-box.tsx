@@ -14,7 +14,7 @@ import {
 } from 'react';
 import { flushSync } from 'react-dom';
 import type { ChipTerm } from '../jobs/query-terms';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { lazyScript, preload } from '../ui/lazy-script';
@@ -55,7 +55,7 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
   const [options, setOptions] = useState<Option[]>([]);
   const completing = open && !composing;
   const expanded = completing && options.length > 0;
-  useHold(open || text !== '');
+  usePausePolling(open || text !== '');
   // Another search than the one that was being edited: a link, the back button.
   const current = JSON.stringify(given);
   const [known, setKnown] = useState(current);

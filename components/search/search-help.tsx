@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
 import { Popover } from '../ui/popover';
@@ -14,7 +14,7 @@ const HelpPanel = lazyScript(() => import('./help-panel'));
 export function SearchHelp() {
   const t = useTranslations('search');
   const [open, setOpen] = useState(false);
-  useHold(open);
+  usePausePolling(open);
   return (
     <Popover
       label={t('help')}

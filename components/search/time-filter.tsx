@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import type { ChipTerm } from '../jobs/query-terms';
-import { useHold } from '../live';
+import { usePausePolling } from '../live';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
 import { Popover } from '../ui/popover';
@@ -22,7 +22,7 @@ export interface SearchProps {
 export function TimeFilter({ path, params, chips }: SearchProps) {
   const t = useTranslations('search.time');
   const [open, setOpen] = useState(false);
-  useHold(open);
+  usePausePolling(open);
   const bounded = chips.some(({ time }) => time !== null);
   return (
     <Popover

@@ -74,7 +74,7 @@ async function startRun(server: ConsoleServer): Promise<string> {
       scheduledAt: null,
       cutOff: { at: read('at'), txid: read('txid') },
       expected: { kind, count },
-      typed: count,
+      confirmedCount: count,
       reason: 'a rolling restart',
     },
   ]);

@@ -231,7 +231,7 @@ export const ACTIONS: Record<string, ActionCase[]> = {
             scheduledAt: null,
             cutOff: await cutOffOf(db),
             expected: { kind: 'exact', count: 1 },
-            typed: null,
+            confirmedCount: null,
           },
         ],
       };

@@ -26,7 +26,7 @@ const input = z.discriminatedUnion('repair', [
   }),
 ]);
 
-async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
+async function applyAction(given: unknown): Promise<ActionResult<RepairResult>> {
   return runAction(input, given, repair, 'repair');
 }
 
@@ -34,7 +34,7 @@ async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
 export async function repairFinding(
   given: z.input<typeof input> & WithReason,
 ): Promise<ActionResult<RepairResult>> {
-  return carryOut(given);
+  return applyAction(given);
 }
 
 /** The same from the confirmation page's form, without JavaScript: answers with /attention, or the page of the job that it came from, and what became of it, as numbers only. */
@@ -42,7 +42,7 @@ export async function submitRepair(sent: FormData): Promise<string> {
   const form = readForm(sent, ['repair', 'by', 'name', 'reason', 'back'], ['id']);
   const what = form?.get('repair') ?? null;
   const ids = form?.getAll('id') ?? [];
-  const result = await carryOut(
+  const result = await applyAction(
     form && {
       ...(what === 'unpause'
         ? { repair: what, by: form.get('by'), name: form.get('name') }

@@ -17,32 +17,35 @@ import { actOnJobs } from '../good-job/actions';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import { changeJobs } from '../jobs/mutations';
-import { GRACE } from './check-context';
+import { GRACE_PERIODS } from './check-context';
 import { findLateJobs } from './job-checks';
-import { findAttention, lookOf } from './queries';
+import { findAttention, createCheckContext } from './queries';
 import { findUnservedQueues } from './queue-checks';
 import { repair } from './repair';
 import type { FindingKind, FindingOf } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 let folder: string;
 const processes: GoodJobProcess[] = [];
 beforeAll(async () => {
-  gj = await TestConsole.open('attention');
+  testConsole = await TestConsole.open('attention');
   folder = await mkdtemp(path.join(tmpdir(), 'attention-'));
   await writeFile(
     path.join(folder, 'cron.yml'),
     'hourly_report:\n  cron: "0 * * * *"\n  class: ReportJob\n',
   );
-  Object.assign(process.env, { DATABASE_URL: gj.url, CRON_FILE: path.join(folder, 'cron.yml') });
+  Object.assign(process.env, {
+    DATABASE_URL: testConsole.url,
+    CRON_FILE: path.join(folder, 'cron.yml'),
+  });
 });
 afterAll(async () => {
-  await gj.close();
+  await testConsole.close();
   await rm(folder, { recursive: true });
 });
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.die().catch(() => undefined)));
-  await gj.client.query(
+  await testConsole.client.query(
     'TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings, good_job_console.audit_events',
   );
 });
@@ -50,23 +53,23 @@ afterEach(async () => {
 async function start(
   options: Parameters<typeof GoodJobProcess.start>[1] = {},
 ): Promise<GoodJobProcess> {
-  const started = await GoodJobProcess.start(gj.url, options);
+  const started = await GoodJobProcess.start(testConsole.url, options);
   processes.push(started);
   return started;
 }
 
 /** Everything that is found now, by kind. */
-async function look(): Promise<{ [Kind in FindingKind]?: FindingOf<Kind> }> {
-  const { checks } = await findAttention(gj.ctx());
+async function checkContext(): Promise<{ [Kind in FindingKind]?: FindingOf<Kind> }> {
+  const { checks } = await findAttention(testConsole.ctx());
   expect(checks.filter(({ result }) => result === 'unknown')).toEqual([]);
   return Object.fromEntries(
     checks.flatMap((check) => (check.result === 'found' ? [[check.kind, check.finding]] : [])),
   );
 }
-const kinds = async () => Object.keys(await look());
+const kinds = async () => Object.keys(await checkContext());
 const audits = async () =>
   (
-    await gj.client.query<{ action: string; counts: unknown }>(
+    await testConsole.client.query<{ action: string; counts: unknown }>(
       'SELECT action, counts FROM good_job_console.audit_events ORDER BY id',
     )
   ).rows;
@@ -74,7 +77,7 @@ const audits = async () =>
 const listed = async (where = '') =>
   (
     await listJobs(
-      gj.ctx(),
+      testConsole.ctx(),
       parseJobFilter(new URLSearchParams(`${where.replace('/jobs?', '')}&limit=100`)),
     )
   ).rows.length;
@@ -87,20 +90,20 @@ test('nothing is found in an empty database', async () => {
 describe('batches that never finish', () => {
   test('the last open job was discarded by GoodJob’s dashboard: found, checked, gone', async () => {
     await start();
-    const id = await insertBatch(gj.client, {
+    const id = await insertBatch(testConsole.client, {
       description: 'Nightly',
       on_finish: 'DoneJob',
       on_success: 'WellJob',
     });
-    await insertJob(gj.client, { batch_id: id, ...SUCCEEDED });
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, { batch_id: id, ...SUCCEEDED });
+    await insertJob(testConsole.client, {
       batch_id: id,
       ...DISCARDED,
       error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
       error_event: 5,
       finished_at: ago(90),
     });
-    const { hanging_batches: found } = await look();
+    const { hanging_batches: found } = await checkContext();
     expect(found).toMatchObject({
       severity: 'critical',
       count: { kind: 'exact', count: 1 },
@@ -109,21 +112,21 @@ describe('batches that never finish', () => {
     });
     expect(Math.round((Date.now() - Date.parse(found?.since ?? '')) / 1000)).toBeCloseTo(90, -1);
 
-    const notified = await gj.notifications(async () =>
-      expect(await repair(gj.ctx(), { repair: 'check_batches', ids: null })).toEqual({
+    const notified = await testConsole.notifications(async () =>
+      expect(await repair(testConsole.ctx(), { repair: 'check_batches', ids: null })).toEqual({
         counts: { done: 1 },
         notDone: [],
         events: 2,
       }),
     );
     expect(notified).toMatchObject([{ queue_name: 'default', count: 2 }]);
-    expect(await row(gj.client, 'good_job_batches', id)).toMatchObject({
+    expect(await row(testConsole.client, 'good_job_batches', id)).toMatchObject({
       jobs_finished_at: expect.any(String) as string,
       finished_at: null,
     });
     expect(
       (
-        await gj.client.query(
+        await testConsole.client.query(
           'SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at, job_class DESC',
           [id],
         )
@@ -135,52 +138,61 @@ describe('batches that never finish', () => {
 
   test('a worker died between the last callback and the check: found, checked, gone', async () => {
     await start();
-    const id = await insertBatch(gj.client, { jobs_finished_at: ago(3_000), on_finish: 'DoneJob' });
-    await insertJob(gj.client, { batch_id: id, ...SUCCEEDED });
-    await insertJob(gj.client, { batch_callback_id: id, job_class: 'DoneJob', ...SUCCEEDED });
-    expect((await look()).hanging_batches?.items).toMatchObject([{ id }]);
-    expect((await repair(gj.ctx(), { repair: 'check_batches', ids: [id] })).counts).toEqual({
+    const id = await insertBatch(testConsole.client, {
+      jobs_finished_at: ago(3_000),
+      on_finish: 'DoneJob',
+    });
+    await insertJob(testConsole.client, { batch_id: id, ...SUCCEEDED });
+    await insertJob(testConsole.client, {
+      batch_callback_id: id,
+      job_class: 'DoneJob',
+      ...SUCCEEDED,
+    });
+    expect((await checkContext()).hanging_batches?.items).toMatchObject([{ id }]);
+    expect(
+      (await repair(testConsole.ctx(), { repair: 'check_batches', ids: [id] })).counts,
+    ).toEqual({
       done: 1,
     });
-    expect((await row(gj.client, 'good_job_batches', id)).finished_at).not.toBeNull();
+    expect((await row(testConsole.client, 'good_job_batches', id)).finished_at).not.toBeNull();
     expect(await kinds()).toEqual([]);
   });
 
   test('one that goes on by itself, has just done so, was never enqueued or finished before jobs_finished_at came is none', async () => {
     await start();
     const [open, recent, touched, checked] = [
-      await insertBatch(gj.client),
-      await insertBatch(gj.client),
-      await insertBatch(gj.client, { updated_at: ago(10) }),
-      await insertBatch(gj.client),
+      await insertBatch(testConsole.client),
+      await insertBatch(testConsole.client),
+      await insertBatch(testConsole.client, { updated_at: ago(10) }),
+      await insertBatch(testConsole.client),
     ];
-    await insertJob(gj.client, { batch_id: open, ...SUCCEEDED });
-    await insertJob(gj.client, { batch_id: open, scheduled_at: ago(-3_600) });
-    await insertJob(gj.client, { batch_id: recent, ...SUCCEEDED, finished_at: ago(20) });
+    await insertJob(testConsole.client, { batch_id: open, ...SUCCEEDED });
+    await insertJob(testConsole.client, { batch_id: open, scheduled_at: ago(-3_600) });
+    await insertJob(testConsole.client, { batch_id: recent, ...SUCCEEDED, finished_at: ago(20) });
     for (const batch_id of [touched, checked])
-      await insertJob(gj.client, { batch_id, ...SUCCEEDED });
-    const worker = await gj.session();
+      await insertJob(testConsole.client, { batch_id, ...SUCCEEDED });
+    const worker = await testConsole.session();
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_batches', checked)})`);
-    await insertBatch(gj.client, { enqueued_at: null });
-    await insertBatch(gj.client, { finished_at: ago(90_000), jobs_finished_at: null });
+    await insertBatch(testConsole.client, { enqueued_at: null });
+    await insertBatch(testConsole.client, { finished_at: ago(90_000), jobs_finished_at: null });
     expect(await kinds()).toEqual([]);
 
-    const result = await repair(gj.ctx(), {
+    const result = await repair(testConsole.ctx(), {
       repair: 'check_batches',
       ids: [open, checked, '11111111-1111-4111-8111-111111111111'],
     });
     expect(result.counts).toEqual({ conflict: 1, locked: 1, missing: 1 });
-    expect((await row(gj.client, 'good_job_batches', open)).jobs_finished_at).toBeNull();
+    expect((await row(testConsole.client, 'good_job_batches', open)).jobs_finished_at).toBeNull();
     await worker.query('SELECT pg_advisory_unlock_all()');
-    expect((await look()).hanging_batches?.items).toMatchObject([{ id: checked }]);
+    expect((await checkContext()).hanging_batches?.items).toMatchObject([{ id: checked }]);
   });
 
   test('one whose callbacks cannot be enqueued is refused, and the others are checked', async () => {
     const [named, silent] = [
-      await insertBatch(gj.client, { on_finish: 'DoneJob' }),
-      await insertBatch(gj.client),
+      await insertBatch(testConsole.client, { on_finish: 'DoneJob' }),
+      await insertBatch(testConsole.client),
     ];
-    const result = await repair(gj.ctx({ app: { appName: null } }), {
+    const result = await repair(testConsole.ctx({ app: { appName: null } }), {
       repair: 'check_batches',
       ids: null,
     });
@@ -189,15 +201,16 @@ describe('batches that never finish', () => {
       notDone: [{ id: named, outcome: 'refused', code: 'app_name_unknown' }],
       events: 0,
     });
-    expect((await row(gj.client, 'good_job_batches', silent)).finished_at).not.toBeNull();
-    expect((await look()).hanging_batches?.items).toMatchObject([{ id: named }]);
+    expect((await row(testConsole.client, 'good_job_batches', silent)).finished_at).not.toBeNull();
+    expect((await checkContext()).hanging_batches?.items).toMatchObject([{ id: named }]);
   });
 
   test('250 of them: counted, ten listed, checked in several transactions', async () => {
-    for (let n = 0; n < 250; n += 1) await insertBatch(gj.client);
-    const { hanging_batches: found } = await look();
+    for (let n = 0; n < 250; n += 1) await insertBatch(testConsole.client);
+    const { hanging_batches: found } = await checkContext();
     expect([found?.count, found?.items.length]).toEqual([{ kind: 'exact', count: 250 }, 10]);
-    const operator = (bulkOperatorLimit: number) => gj.ctx({ role: 'operator', bulkOperatorLimit });
+    const operator = (bulkOperatorLimit: number) =>
+      testConsole.ctx({ role: 'operator', bulkOperatorLimit });
     await expect(
       repair(operator(249), { repair: 'check_batches', ids: null }),
       'none of them, although each transaction has fewer',
@@ -210,7 +223,7 @@ describe('batches that never finish', () => {
     ).rejects.toMatchObject({ code: 'bulk_too_large' });
     expect(
       (
-        await gj.client.query(
+        await testConsole.client.query(
           'SELECT action, outcome, error FROM good_job_console.audit_events ORDER BY id',
         )
       ).rows,
@@ -221,7 +234,7 @@ describe('batches that never finish', () => {
         error: 'bulk_too_large',
       })),
     );
-    await gj.client.query('TRUNCATE good_job_console.audit_events');
+    await testConsole.client.query('TRUNCATE good_job_console.audit_events');
     expect((await repair(operator(250), { repair: 'check_batches', ids: null })).counts).toEqual({
       done: 250,
     });
@@ -240,22 +253,24 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
     test('held it is none; after kill -9 it is found, released, gone', async () => {
       const [other, worker] = [await start(), await start({ strategy })];
       const [id, claimed] = [
-        await insertJob(gj.client, {
+        await insertJob(testConsole.client, {
           queue_name: 'mail',
           job_class: 'SendJob',
           scheduled_at: ago(90),
         }),
-        await insertJob(gj.client, { scheduled_at: ago(90) }),
+        await insertJob(testConsole.client, { scheduled_at: ago(90) }),
       ];
       await worker.run(id);
       await worker.run(claimed, { started: false });
       expect(await kinds()).toEqual([]);
-      expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: [id] })).counts).toEqual({
+      expect(
+        (await repair(testConsole.ctx(), { repair: 'release_jobs', ids: [id] })).counts,
+      ).toEqual({
         locked: 1,
       });
 
       await worker.die();
-      const { lost_jobs: found } = await look();
+      const { lost_jobs: found } = await checkContext();
       expect(found).toMatchObject({
         severity: 'critical',
         count: { kind: 'exact', count: 2 },
@@ -272,15 +287,17 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
       });
       expect(found?.items.find((job) => job.id === claimed)).toMatchObject({ started: false });
 
-      const before = await row(gj.client, 'good_jobs', id);
-      const notified = await gj.notifications(async () =>
-        expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({
+      const before = await row(testConsole.client, 'good_jobs', id);
+      const notified = await testConsole.notifications(async () =>
+        expect(
+          (await repair(testConsole.ctx(), { repair: 'release_jobs', ids: null })).counts,
+        ).toEqual({
           done: 2,
         }),
       );
       expect(notified.map(({ queue_name }) => queue_name).sort()).toEqual(['default', 'mail']);
       expect(
-        await row(gj.client, 'good_jobs', id),
+        await row(testConsole.client, 'good_jobs', id),
         'nothing but what the clean-up changes',
       ).toEqual({ ...before, locked_by_id: null, locked_at: null });
       expect(await audits()).toMatchObject([
@@ -289,7 +306,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
       ]);
       expect(await kinds(), 'it waits for a worker, for a minute without a word').toEqual([]);
       expect(
-        (await repair(gj.ctx(), { repair: 'release_jobs', ids: [id, claimed] })).counts,
+        (await repair(testConsole.ctx(), { repair: 'release_jobs', ids: [id, claimed] })).counts,
       ).toEqual({ conflict: 2 });
 
       // The worker that takes it next.
@@ -299,55 +316,61 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
 
     test('its process row was deleted by hand', async () => {
       const worker = await start({ strategy });
-      const id = await insertJob(gj.client, { scheduled_at: ago(90) });
+      const id = await insertJob(testConsole.client, { scheduled_at: ago(90) });
       await worker.run(id);
-      await gj.client.query('DELETE FROM good_job_processes');
+      await testConsole.client.query('DELETE FROM good_job_processes');
       await worker.die();
-      expect((await look()).lost_jobs?.items).toMatchObject([
+      expect((await checkContext()).lost_jobs?.items).toMatchObject([
         { id, processId: worker.id, processSeenAt: null, host: null },
       ]);
-      expect((await repair(gj.ctx(), { repair: 'release_jobs', ids: null })).counts).toEqual({
+      expect(
+        (await repair(testConsole.ctx(), { repair: 'release_jobs', ids: null })).counts,
+      ).toEqual({
         done: 1,
       });
-      expect((await look()).lost_jobs).toBeUndefined();
+      expect((await checkContext()).lost_jobs).toBeUndefined();
     });
   },
 );
 
 test('a released job that nobody takes is said to wait, without alarm', async () => {
   await start();
-  await insertJob(gj.client, RUNNING);
-  expect(await look()).toMatchObject({ interrupted_jobs: { severity: 'notice', repair: null } });
+  await insertJob(testConsole.client, RUNNING);
+  expect(await checkContext()).toMatchObject({
+    interrupted_jobs: { severity: 'notice', repair: null },
+  });
 });
 
 test('skiplocked: a process that keeps no lock is believed for five minutes', async () => {
   const processId = (
-    await gj.client.query<{ id: string }>(
+    await testConsole.client.query<{ id: string }>(
       `INSERT INTO good_job_processes (created_at, updated_at, state) VALUES (now(), now() - interval '4 minutes', '{}') RETURNING id`,
     )
   ).rows[0]?.id;
-  const id = await insertJob(gj.client, {
+  const id = await insertJob(testConsole.client, {
     ...RUNNING,
     locked_by_id: processId,
     locked_at: ago(3_600),
     lock_type: 1,
   });
-  expect((await look()).lost_jobs).toBeUndefined();
-  await gj.client.query(`UPDATE good_job_processes SET updated_at = now() - interval '6 minutes'`);
-  expect((await look()).lost_jobs?.items).toMatchObject([{ id }]);
+  expect((await checkContext()).lost_jobs).toBeUndefined();
+  await testConsole.client.query(
+    `UPDATE good_job_processes SET updated_at = now() - interval '6 minutes'`,
+  );
+  expect((await checkContext()).lost_jobs?.items).toMatchObject([{ id }]);
 });
 
 test('jobs that are ready for too long: found per queue, run, gone', async () => {
   const worker = await start();
-  await insertJobs(gj.client, 30, {
+  await insertJobs(testConsole.client, 30, {
     ...OPEN,
     queue_name: `'mail'`,
     scheduled_at: `now() - interval '20 minutes'`,
   });
-  const late = await insertJob(gj.client, { scheduled_at: ago(3_000) });
-  await insertJob(gj.client, { scheduled_at: ago(600), queue_name: 'reports' });
-  await insertJob(gj.client, { scheduled_at: ago(60), queue_name: 'mail' });
-  const { late_jobs: found } = await look();
+  const late = await insertJob(testConsole.client, { scheduled_at: ago(3_000) });
+  await insertJob(testConsole.client, { scheduled_at: ago(600), queue_name: 'reports' });
+  await insertJob(testConsole.client, { scheduled_at: ago(60), queue_name: 'mail' });
+  const { late_jobs: found } = await checkContext();
   expect(await Promise.all((found?.items ?? []).map(({ where }) => listed(where)))).toEqual([
     1, 30,
   ]);
@@ -360,14 +383,16 @@ test('jobs that are ready for too long: found per queue, run, gone', async () =>
     ],
   });
   await worker.run(late);
-  expect((await look()).late_jobs?.items.map(({ queue }) => queue)).toEqual(['mail']);
-  const later = await findAttention(gj.ctx(), { ...GRACE, readyMinutes: 30 });
+  expect((await checkContext()).late_jobs?.items.map(({ queue }) => queue)).toEqual(['mail']);
+  const later = await findAttention(testConsole.ctx(), { ...GRACE_PERIODS, readyMinutes: 30 });
   expect(later.checks.find(({ kind }) => kind === 'late_jobs')?.result).toBe('clear');
   await changeJobs(
-    gj.ctx(),
+    testConsole.ctx(),
     'reschedule',
     (
-      await gj.client.query<{ id: string }>(`SELECT id FROM good_jobs WHERE queue_name = 'mail'`)
+      await testConsole.client.query<{ id: string }>(
+        `SELECT id FROM good_jobs WHERE queue_name = 'mail'`,
+      )
     ).rows.map(({ id }) => id),
   );
   expect(await kinds()).toEqual([]);
@@ -381,11 +406,11 @@ test('jobs that wait because of a pause: found by queue, class and label, gone w
     { labels: ['vip', 'x'] },
     {},
   ])
-    await insertJob(gj.client, { scheduled_at: ago(120), ...shape });
-  await gj.client.query(
+    await insertJob(testConsole.client, { scheduled_at: ago(120), ...shape });
+  await testConsole.client.query(
     `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["mail", "idle"], "job_classes": ["SlowJob"], "labels": ["vip"]}')`,
   );
-  const { paused_jobs: found } = await look();
+  const { paused_jobs: found } = await checkContext();
   expect(found).toMatchObject({ severity: 'notice', count: { kind: 'exact', count: 3 } });
   expect(
     found?.items
@@ -397,9 +422,11 @@ test('jobs that wait because of a pause: found by queue, class and label, gone w
     ['queue', 'mail', 1],
   ]);
   for (const { by, name } of found?.items ?? [])
-    expect((await repair(gj.ctx(), { repair: 'unpause', by, name })).counts).toEqual({ done: 1 });
+    expect((await repair(testConsole.ctx(), { repair: 'unpause', by, name })).counts).toEqual({
+      done: 1,
+    });
   expect(
-    (await repair(gj.ctx(), { repair: 'unpause', by: 'queue', name: 'mail' })).counts,
+    (await repair(testConsole.ctx(), { repair: 'unpause', by: 'queue', name: 'mail' })).counts,
     'by somebody else',
   ).toEqual({ conflict: 1 });
   expect(await kinds()).toEqual([]);
@@ -408,15 +435,19 @@ test('jobs that wait because of a pause: found by queue, class and label, gone w
 
 test('a paused class or label whose jobs may stand behind all that were looked at is not said to be clear', async () => {
   await start();
-  await insertJobs(gj.client, 10_000, { ...OPEN, scheduled_at: `now() - interval '5 minutes'` });
-  await insertJob(gj.client, { job_class: 'SlowJob', scheduled_at: ago(60) });
-  await gj.client.query(
+  await insertJobs(testConsole.client, 10_000, {
+    ...OPEN,
+    scheduled_at: `now() - interval '5 minutes'`,
+  });
+  await insertJob(testConsole.client, { job_class: 'SlowJob', scheduled_at: ago(60) });
+  await testConsole.client.query(
     `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": [], "job_classes": ["SlowJob"], "labels": []}')`,
   );
   const paused = async () =>
-    (await findAttention(gj.ctx())).checks.find(({ kind }) => kind === 'paused_jobs')?.result;
+    (await findAttention(testConsole.ctx())).checks.find(({ kind }) => kind === 'paused_jobs')
+      ?.result;
   expect(await paused()).toBe('unknown');
-  await gj.client.query(
+  await testConsole.client.query(
     `DELETE FROM good_jobs WHERE id = (SELECT id FROM good_jobs WHERE job_class <> 'SlowJob' LIMIT 1)`,
   );
   expect(await paused()).toBe('found');
@@ -424,28 +455,28 @@ test('a paused class or label whose jobs may stand behind all that were looked a
 
 test('a cron entry whose run is missing: found by CRON_FILE, enqueued, gone', async () => {
   const worker = await start();
-  await gj.client.query(
+  await testConsole.client.query(
     `UPDATE good_job_processes SET created_at = now() - interval '1 day', state = jsonb_set(state, '{cron_enabled}', 'true')`,
   );
-  await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(20_000) });
-  const earlier = await insertJob(gj.client, {
+  await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: ago(20_000) });
+  const earlier = await insertJob(testConsole.client, {
     ...SUCCEEDED,
     job_class: 'ReportJob',
     cron_key: 'hourly_report',
     cron_at: ago(3 * 3_600),
     created_at: ago(3 * 3_600),
   });
-  expect((await look()).overdue_cron).toMatchObject({
+  expect((await checkContext()).overdue_cron).toMatchObject({
     severity: 'warning',
     count: { kind: 'exact', count: 1 },
     items: [{ key: 'hourly_report' }],
     where: '/cron_entries',
   });
-  await gj.client.query(
+  await testConsole.client.query(
     `UPDATE good_jobs SET cron_at = date_trunc('hour', now()), created_at = now() WHERE id = $1`,
     [earlier],
   );
-  expect((await look()).overdue_cron).toBeUndefined();
+  expect((await checkContext()).overdue_cron).toBeUndefined();
   await worker.stop();
 });
 
@@ -453,9 +484,9 @@ describe('queues that no live process serves', () => {
   test('found with the queue strings resolved, gone with a process that serves it', async () => {
     const others = await start({ queues: ['-mail,reports', '+fast,slow'] });
     for (const queue_name of ['mail', 'default', 'slow'])
-      await insertJob(gj.client, { queue_name, scheduled_at: ago(100) });
-    await insertJob(gj.client, { queue_name: 'reports', scheduled_at: ago(20) });
-    const { unserved_queues: found, ...rest } = await look();
+      await insertJob(testConsole.client, { queue_name, scheduled_at: ago(100) });
+    await insertJob(testConsole.client, { queue_name: 'reports', scheduled_at: ago(20) });
+    const { unserved_queues: found, ...rest } = await checkContext();
     expect(Object.keys(rest)).toEqual([]);
     expect(found).toMatchObject({
       severity: 'critical',
@@ -465,7 +496,7 @@ describe('queues that no live process serves', () => {
     const serving = await start({ queues: ['mail:2;reports'] });
     expect(await kinds()).toEqual([]);
     await Promise.all([serving.die(), others.die()]);
-    expect((await look()).unserved_queues?.items.map(({ queue }) => queue).sort()).toEqual([
+    expect((await checkContext()).unserved_queues?.items.map(({ queue }) => queue).sort()).toEqual([
       'default',
       'mail',
       'slow',
@@ -473,9 +504,9 @@ describe('queues that no live process serves', () => {
   });
 
   test('a queue is late or without a process, not both; a process that tells nothing may serve it', async () => {
-    await insertJob(gj.client, { scheduled_at: ago(3_600) });
+    await insertJob(testConsole.client, { scheduled_at: ago(3_600) });
     expect(await kinds()).toEqual(['unserved_queues']);
-    await gj.client.query(
+    await testConsole.client.query(
       `INSERT INTO good_job_processes (created_at, updated_at) VALUES (now(), now())`,
     );
     expect(await kinds()).toEqual(['late_jobs']);
@@ -484,32 +515,32 @@ describe('queues that no live process serves', () => {
 
 test('queues beyond the first hundreds, and jobs behind thousands that are paused, are looked at too', async () => {
   await start({ queues: ['tenants'] });
-  await insertJobs(gj.client, 700, {
+  await insertJobs(testConsole.client, 700, {
     ...OPEN,
     queue_name: `'tenant_' || lpad(n::text, 4, '0')`,
     scheduled_at: `now() + interval '1 day'`,
   });
-  await insertJob(gj.client, { queue_name: 'zz_orphan', scheduled_at: ago(300) });
-  await insertJobs(gj.client, 3_000, {
+  await insertJob(testConsole.client, { queue_name: 'zz_orphan', scheduled_at: ago(300) });
+  await insertJobs(testConsole.client, 3_000, {
     ...OPEN,
     job_class: `'HeldJob'`,
     queue_name: `'mixed'`,
     scheduled_at: `now() - interval '2 hours'`,
   });
-  await insertJobs(gj.client, 3_000, {
+  await insertJobs(testConsole.client, 3_000, {
     ...OPEN,
     queue_name: `'held'`,
     scheduled_at: `now() - interval '2 hours'`,
   });
-  await insertJobs(gj.client, 50, {
+  await insertJobs(testConsole.client, 50, {
     ...OPEN,
     queue_name: `'mixed'`,
     scheduled_at: `now() - interval '1 hour'`,
   });
-  await gj.client.query(
+  await testConsole.client.query(
     `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": ["HeldJob"], "labels": []}')`,
   );
-  const { unserved_queues: found } = await look();
+  const { unserved_queues: found } = await checkContext();
   expect(found?.items).toMatchObject([
     { queue: 'mixed', count: { kind: 'exact', count: 50 } },
     { queue: 'zz_orphan', count: { kind: 'exact', count: 1 } },
@@ -517,17 +548,17 @@ test('queues beyond the first hundreds, and jobs behind thousands that are pause
 });
 
 test('what there was no time for is not said to be clear', async () => {
-  const look = lookOf(gj.ctx());
-  look.readyQueues = () => Promise.resolve({ queues: [], incomplete: true });
-  expect(await findUnservedQueues(look)).toEqual({ finding: null, incomplete: true });
-  expect(await findLateJobs(look)).toEqual({ finding: null, incomplete: true });
+  const checkContext = createCheckContext(testConsole.ctx());
+  checkContext.readyQueues = () => Promise.resolve({ queues: [], incomplete: true });
+  expect(await findUnservedQueues(checkContext)).toEqual({ finding: null, incomplete: true });
+  expect(await findLateJobs(checkContext)).toEqual({ finding: null, incomplete: true });
 });
 
 describe('classes that fail every time', () => {
   // Somebody succeeds: GoodJob keeps those jobs.
   beforeEach(
     async () =>
-      void (await insertJob(gj.client, {
+      void (await insertJob(testConsole.client, {
         job_class: 'GoodJob',
         ...SUCCEEDED,
         finished_at: ago(25 * 3_600),
@@ -536,56 +567,60 @@ describe('classes that fail every time', () => {
 
   test('successes that are cleaned up sooner than failures are missed no more', async () => {
     await start();
-    await gj.client.query('DELETE FROM good_jobs');
-    await insertJobs(gj.client, 9, { finished_at: `now() - n * interval '2 hours'` });
-    expect((await look()).failing_classes, 'no success is stored').toBeUndefined();
-    await insertJob(gj.client, { job_class: 'GoodJob', ...SUCCEEDED, finished_at: ago(3_600) });
-    await insertJobs(gj.client, 4, { finished_at: `now() - interval '30 minutes'` });
+    await testConsole.client.query('DELETE FROM good_jobs');
+    await insertJobs(testConsole.client, 9, { finished_at: `now() - n * interval '2 hours'` });
+    expect((await checkContext()).failing_classes, 'no success is stored').toBeUndefined();
+    await insertJob(testConsole.client, {
+      job_class: 'GoodJob',
+      ...SUCCEEDED,
+      finished_at: ago(3_600),
+    });
+    await insertJobs(testConsole.client, 4, { finished_at: `now() - interval '30 minutes'` });
     expect(
-      (await look()).failing_classes,
+      (await checkContext()).failing_classes,
       'four failures since the oldest success',
     ).toBeUndefined();
-    await insertJobs(gj.client, 1, { finished_at: `now() - interval '20 minutes'` });
-    expect((await look()).failing_classes?.items).toMatchObject([
+    await insertJobs(testConsole.client, 1, { finished_at: `now() - interval '20 minutes'` });
+    expect((await checkContext()).failing_classes?.items).toMatchObject([
       { jobClass: 'TestJob', count: { kind: 'exact', count: 5 } },
     ]);
   });
 
   test('its link lists those that were counted', async () => {
     await start();
-    await insertJobs(gj.client, 7, { finished_at: `now() - n * interval '1 hour'` });
-    await insertJobs(gj.client, 6, { finished_at: `now() - interval '2 days'` });
-    await insertJobs(gj.client, 3, {
+    await insertJobs(testConsole.client, 7, { finished_at: `now() - n * interval '1 hour'` });
+    await insertJobs(testConsole.client, 6, { finished_at: `now() - interval '2 days'` });
+    await insertJobs(testConsole.client, 3, {
       error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'`,
     });
-    await insertJobs(gj.client, 2, {
+    await insertJobs(testConsole.client, 2, {
       error: `'GoodJob::Job::DiscardJobError: Force discarded through dashboard'`,
     });
-    await insertJobs(gj.client, 1, {
+    await insertJobs(testConsole.client, 1, {
       error: `'E: after GoodJob::Job::DiscardJobError: Discarded through dashboard'`,
     });
-    const [item] = (await look()).failing_classes?.items ?? [];
+    const [item] = (await checkContext()).failing_classes?.items ?? [];
     expect(item?.count).toEqual({ kind: 'exact', count: 8 });
     expect(await listed(item?.where)).toBe(8);
   });
 
   test('found from five failures on; one success, or discarding them by hand, is none', async () => {
     await start();
-    await insertJobs(gj.client, 5, { job_class: `'BadJob'` });
-    await insertJobs(gj.client, 4, { job_class: `'FewJob'` });
-    await insertJobs(gj.client, 9, {
+    await insertJobs(testConsole.client, 5, { job_class: `'BadJob'` });
+    await insertJobs(testConsole.client, 4, { job_class: `'FewJob'` });
+    await insertJobs(testConsole.client, 9, {
       job_class: `'MixedJob'`,
       error: `CASE WHEN n > 1 THEN 'E: x' END`,
     });
-    await insertJobs(gj.client, 9, {
+    await insertJobs(testConsole.client, 9, {
       job_class: `'HandJob'`,
       error: `'GoodJob::Job::DiscardJobError: Discarded through dashboard'`,
     });
-    await insertJobs(gj.client, 9, {
+    await insertJobs(testConsole.client, 9, {
       job_class: `'OldJob'`,
       finished_at: `now() - interval '2 days'`,
     });
-    const { failing_classes: found } = await look();
+    const { failing_classes: found } = await checkContext();
     expect(found).toMatchObject({
       severity: 'warning',
       count: { kind: 'exact', count: 1 },
@@ -594,15 +629,15 @@ describe('classes that fail every time', () => {
       ],
     });
     // Mended and retried.
-    const { rows } = await gj.client.query<{ id: string }>(
+    const { rows } = await testConsole.client.query<{ id: string }>(
       `SELECT id FROM good_jobs WHERE job_class = 'BadJob'`,
     );
     await changeJobs(
-      gj.ctx(),
+      testConsole.ctx(),
       'retry',
       rows.map(({ id }) => id),
     );
-    expect((await look()).failing_classes).toBeUndefined();
+    expect((await checkContext()).failing_classes).toBeUndefined();
   });
 
   test('found although nothing of it is ever discarded: its jobs are tried again for ever', async () => {
@@ -612,14 +647,14 @@ describe('classes that fail every time', () => {
       count = 6,
       failedAt = `now() - interval '20 minutes'`,
     ) => {
-      const ids = await insertJobs(gj.client, count, {
+      const ids = await insertJobs(testConsole.client, count, {
         ...OPEN,
         error: `'E: down'`,
         error_event: '3',
         scheduled_at: `now() + n * interval '1 minute'`,
         ...columns,
       });
-      await gj.client.query(
+      await testConsole.client.query(
         `INSERT INTO good_job_executions (active_job_id, created_at, updated_at, finished_at, error) SELECT id, ${failedAt}, now(), now(), 'E: down' FROM unnest($1::uuid[]) id`,
         [ids],
       );
@@ -633,8 +668,8 @@ describe('classes that fail every time', () => {
       error: `'GoodJob::ActiveJobExtensions::Concurrency::ConcurrencyExceededError: x'`,
     });
     await retrying({ job_class: `'FlakyJob'` });
-    await insertJob(gj.client, { ...SUCCEEDED, job_class: 'FlakyJob' });
-    const [item, ...others] = (await look()).failing_classes?.items ?? [];
+    await insertJob(testConsole.client, { ...SUCCEEDED, job_class: 'FlakyJob' });
+    const [item, ...others] = (await checkContext()).failing_classes?.items ?? [];
     expect(others).toEqual([]);
     expect(item).toMatchObject({
       jobClass: 'StuckJob',
@@ -642,64 +677,73 @@ describe('classes that fail every time', () => {
       error: 'E: down',
     });
     expect(await listed(item?.where)).toBe(6);
-    await insertJob(gj.client, { ...SUCCEEDED, job_class: 'StuckJob', finished_at: ago(5) });
+    await insertJob(testConsole.client, {
+      ...SUCCEEDED,
+      job_class: 'StuckJob',
+      finished_at: ago(5),
+    });
     expect(await kinds()).toEqual([]);
   });
 
   test('more jobs have finished since than are looked at: a success before counts, a class that is too large is not judged', async () => {
     await start();
-    await insertJobs(gj.client, 20_000, {
+    await insertJobs(testConsole.client, 20_000, {
       job_class: `'BusyJob'`,
       error: 'NULL',
       error_event: 'NULL',
       finished_at: `now() - interval '1 minute'`,
     });
     for (const name of ['BadJob', 'OnceJob'])
-      await insertJobs(gj.client, 6, { job_class: `'${name}'` });
-    await insertJob(gj.client, { job_class: 'OnceJob', ...SUCCEEDED });
-    await gj.client.query('ANALYZE good_jobs');
-    expect((await look()).failing_classes?.items.map(({ jobClass }) => jobClass)).toEqual([
+      await insertJobs(testConsole.client, 6, { job_class: `'${name}'` });
+    await insertJob(testConsole.client, { job_class: 'OnceJob', ...SUCCEEDED });
+    await testConsole.client.query('ANALYZE good_jobs');
+    expect((await checkContext()).failing_classes?.items.map(({ jobClass }) => jobClass)).toEqual([
       'BadJob',
     ]);
   });
 
   test('where GoodJob keeps only failed jobs nothing is claimed', async () => {
     await start({ preserve: 'on_unhandled_error' });
-    await insertJobs(gj.client, 9);
-    expect((await look()).failing_classes).toBeUndefined();
+    await insertJobs(testConsole.client, 9);
+    expect((await checkContext()).failing_classes).toBeUndefined();
   });
 });
 
 test('discarded callbacks: found, retried, gone', async () => {
   await start();
-  const batch = await insertBatch(gj.client, {
+  const batch = await insertBatch(testConsole.client, {
     jobs_finished_at: ago(900),
     finished_at: ago(900),
     on_finish: 'DoneJob',
   });
-  const id = await insertJob(gj.client, {
+  const id = await insertJob(testConsole.client, {
     batch_callback_id: batch,
     job_class: 'DoneJob',
     ...DISCARDED,
     finished_at: ago(900),
   });
-  const byHand = await insertJob(gj.client, { batch_callback_id: batch, scheduled_at: ago(90) });
-  await gj.db.write((tx) => actOnJobs(tx, gj.ctx().gj, 'discard', [byHand]));
-  expect((await look()).discarded_callbacks).toMatchObject({
+  const byHand = await insertJob(testConsole.client, {
+    batch_callback_id: batch,
+    scheduled_at: ago(90),
+  });
+  await testConsole.db.write((tx) => actOnJobs(tx, testConsole.ctx().tables, 'discard', [byHand]));
+  expect((await checkContext()).discarded_callbacks).toMatchObject({
     severity: 'warning',
     count: { kind: 'exact', count: 1 },
     items: [{ id, batchId: batch, jobClass: 'DoneJob' }],
   });
-  await changeJobs(gj.ctx(), 'retry', [id]);
+  await changeJobs(testConsole.ctx(), 'retry', [id]);
   expect(await kinds()).toEqual([]);
 });
 
 test('a table that was never analyzed: found, analyzed, gone', async () => {
-  await gj.client.query('ALTER TABLE good_job_executions SET (autovacuum_enabled = false)');
-  await gj.client.query(
+  await testConsole.client.query(
+    'ALTER TABLE good_job_executions SET (autovacuum_enabled = false)',
+  );
+  await testConsole.client.query(
     `INSERT INTO good_job_executions (created_at, updated_at, active_job_id, error) SELECT now(), now(), gen_random_uuid(), repeat(md5(n::text), 20) FROM generate_series(1, 20000) n`,
   );
-  const { stale_statistics: found } = await look();
+  const { stale_statistics: found } = await checkContext();
   expect(found).toMatchObject({
     severity: 'notice',
     items: [
@@ -713,18 +757,20 @@ test('a table that was never analyzed: found, analyzed, gone', async () => {
   // Since PostgreSQL 15; before it a session tells its numbers when half a second has passed and it goes idle again.
   const {
     rows: [flush],
-  } = await gj.client.query<{ name: string }>(
+  } = await testConsole.client.query<{ name: string }>(
     `SELECT coalesce(to_regproc('pg_stat_force_next_flush')::text, 'now') AS name`,
   );
-  const tell = () => gj.client.query(`SELECT ${flush?.name ?? 'now'}()`);
+  const tell = () => testConsole.client.query(`SELECT ${flush?.name ?? 'now'}()`);
   await tell();
-  await gj.client.query(found?.items[0]?.statement ?? '');
+  await testConsole.client.query(found?.items[0]?.statement ?? '');
   expect(await kinds()).toEqual([]);
   for (const event of [1, 2])
-    await gj.client.query('UPDATE good_job_executions SET error_event = $1', [event]);
+    await testConsole.client.query('UPDATE good_job_executions SET error_event = $1', [event]);
   // The server counts when the session's transaction is over.
   await expect
-    .poll(async () => (await tell(), (await look()).stale_statistics?.items), { timeout: 10_000 })
+    .poll(async () => (await tell(), (await checkContext()).stale_statistics?.items), {
+      timeout: 10_000,
+    })
     .toMatchObject([{ rows: 20_000 }]);
 });
 
@@ -765,17 +811,17 @@ test('what the schema lacks: an index, the console’s own schema', async () => 
 });
 
 test('who may not, may not: nothing is changed, and what they tried is on record', async () => {
-  await insertBatch(gj.client);
+  await insertBatch(testConsole.client);
   await expect(
-    repair(gj.ctx({ role: 'viewer' }), { repair: 'check_batches', ids: null }),
+    repair(testConsole.ctx({ role: 'viewer' }), { repair: 'check_batches', ids: null }),
   ).rejects.toMatchObject({ code: 'forbidden' });
   await expect(
-    repair(gj.ctx({ role: 'viewer' }), { repair: 'release_jobs', ids: null }),
+    repair(testConsole.ctx({ role: 'viewer' }), { repair: 'release_jobs', ids: null }),
   ).rejects.toMatchObject({ code: 'forbidden' });
   await expect(
-    repair(gj.ctx({ readOnly: true }), { repair: 'check_batches', ids: null }),
+    repair(testConsole.ctx({ readOnly: true }), { repair: 'check_batches', ids: null }),
   ).rejects.toMatchObject({ code: 'read_only' });
-  expect((await look()).hanging_batches?.count).toEqual({ kind: 'exact', count: 1 });
+  expect((await checkContext()).hanging_batches?.count).toEqual({ kind: 'exact', count: 1 });
   expect(await audits()).toMatchObject([
     { action: 'batch.check', counts: {} },
     { action: 'job.release', counts: {} },

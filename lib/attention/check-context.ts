@@ -6,7 +6,7 @@ import type { Count } from '../jobs/types';
 import { type Finding, ITEMS_SHOWN, type LostJob, type StaleTable } from './types';
 
 /** How long a thing may be so before it is one to attend to; what is in between two steps of a worker must not alarm. */
-export interface Grace {
+export interface GracePeriods {
   /** Minutes that a ready job may wait (ATTENTION_READY_MINUTES). */
   readyMinutes: number;
   /** Seconds between the last job of a batch and its completion check. */
@@ -17,7 +17,12 @@ export interface Grace {
   unservedS: number;
 }
 
-export const GRACE: Grace = { readyMinutes: 15, batchS: CHECK_GRACE_S, lostS: 10, unservedS: 60 };
+export const GRACE_PERIODS: GracePeriods = {
+  readyMinutes: 15,
+  batchS: CHECK_GRACE_S,
+  lostS: 10,
+  unservedS: 60,
+};
 
 /** Jobs of a queue that a worker could take now: due, not paused, not taken. */
 export interface ReadyQueue {
@@ -70,9 +75,9 @@ export interface Catalogue {
 }
 
 /** What the finders of one look share. */
-export interface Look {
+export interface CheckContext {
   ctx: Ctx;
-  grace: Grace;
+  gracePeriods: GracePeriods;
   /** A read of its own, cancelled when it takes too long; by indexes alone unless the options say otherwise. */
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** Each of these is read once. */

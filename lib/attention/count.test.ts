@@ -4,24 +4,26 @@ import { TestConsole } from '../../test/harness/test-console';
 import { attentionCount, getAttention } from './queries';
 import { repair } from './repair';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('attention count');
+  testConsole = await TestConsole.open('attention count');
   // The configuration is read for ATTENTION_READY_MINUTES.
-  process.env.DATABASE_URL = gj.url;
+  process.env.DATABASE_URL = testConsole.url;
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 test('the count is what was found last, is never waited for, and goes with the repair', async () => {
-  await insertBatch(gj.client);
-  expect(await attentionCount(gj.ctx()), 'no search yet').toBeUndefined();
-  await expect.poll(() => attentionCount(gj.ctx())).toEqual({ findings: 1, severity: 'critical' });
-  expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({
+  await insertBatch(testConsole.client);
+  expect(await attentionCount(testConsole.ctx()), 'no search yet').toBeUndefined();
+  await expect
+    .poll(() => attentionCount(testConsole.ctx()))
+    .toEqual({ findings: 1, severity: 'critical' });
+  expect((await getAttention(testConsole.ctx())).checks[0]).toMatchObject({
     kind: 'hanging_batches',
     result: 'found',
   });
-  await repair(gj.ctx(), { repair: 'check_batches', ids: null });
-  expect(await attentionCount(gj.ctx())).toBeNull();
+  await repair(testConsole.ctx(), { repair: 'check_batches', ids: null });
+  expect(await attentionCount(testConsole.ctx())).toBeNull();
 });
 
 test('many viewers ask the database once; a database that does not answer leaves the page alone', async () => {

@@ -3,11 +3,11 @@ import sql, { type Sql, empty } from 'sql-template-tag';
 import { cut } from '../core/text';
 import type { Tx } from '../db/database';
 import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { newPageBudget, redactJobErrors, unreadJob } from '../redaction/row-texts';
 import { quote } from '../search/tokens';
-import { type Found, type Look, countUpTo, shown } from './check-context';
+import { type Found, type CheckContext, countUpTo, shown } from './check-context';
 import type { FailingClass } from './types';
 
 const WINDOW_S = 24 * 3_600;
@@ -39,8 +39,8 @@ export interface Failing {
 export const inWindow = (at: Sql): Sql => sql`${at} > now() - make_interval(secs => ${WINDOW_S})`;
 
 /** Where GoodJob keeps only the jobs that failed (config.good_job.preserve_job_records), nothing can be said. */
-export const forgetsSuccesses = (gj: GoodJob): Sql => sql`EXISTS (
-  SELECT 1 FROM ${gj.processes} p
+export const forgetsSuccesses = (tables: GoodJobTables): Sql => sql`EXISTS (
+  SELECT 1 FROM ${tables.processes} p
    WHERE p.state -> 'preserve_job_records' IS NOT NULL
      AND p.state -> 'preserve_job_records' <> 'true'::jsonb)`;
 
@@ -48,13 +48,13 @@ export const forgetsSuccesses = (gj: GoodJob): Sql => sql`EXISTS (
  * `recent`: the jobs that finished last (index_good_jobs_jobs_on_finished_at_only). `kept`: successes may be cleaned up
  * sooner than failures (config.good_job.cleanup_discarded_jobs): before the oldest that is still there, nobody knows of any.
  */
-export function finishedLately(gj: GoodJob): Sql {
+export function finishedLately(tables: GoodJobTables): Sql {
   const within = inWindow(sql`j.finished_at`);
   return sql`recent AS MATERIALIZED (
-      SELECT j.job_class, j.error IS NOT NULL AS failed, j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND ${within} ORDER BY j.finished_at DESC LIMIT ${FINISHED}),
+      SELECT j.job_class, j.error IS NOT NULL AS failed, j.finished_at FROM ${tables.jobs} j WHERE j.finished_at IS NOT NULL AND ${within} ORDER BY j.finished_at DESC LIMIT ${FINISHED}),
     kept AS MATERIALIZED (
-      SELECT CASE WHEN EXISTS (SELECT 1 FROM (SELECT j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND NOT ${within} ORDER BY j.finished_at DESC LIMIT ${BEFORE}) b WHERE b.error IS NULL) THEN '-infinity'
-             ELSE coalesce((SELECT w.finished_at FROM (SELECT j.error, j.finished_at FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND ${within} ORDER BY j.finished_at LIMIT ${FINISHED}) w WHERE w.error IS NULL LIMIT 1),
+      SELECT CASE WHEN EXISTS (SELECT 1 FROM (SELECT j.error FROM ${tables.jobs} j WHERE j.finished_at IS NOT NULL AND NOT ${within} ORDER BY j.finished_at DESC LIMIT ${BEFORE}) b WHERE b.error IS NULL) THEN '-infinity'
+             ELSE coalesce((SELECT w.finished_at FROM (SELECT j.error, j.finished_at FROM ${tables.jobs} j WHERE j.finished_at IS NOT NULL AND ${within} ORDER BY j.finished_at LIMIT ${FINISHED}) w WHERE w.error IS NULL LIMIT 1),
                            (SELECT min(r.finished_at) FROM recent r WHERE NOT r.failed)) END AS since)`;
 }
 
@@ -82,22 +82,22 @@ export type FailingItem = Omit<FailingClass, 'error' | 'tooLarge'> & Pick<Failin
 export type RetryingClass = FailingItem & Pick<Failing, 'from' | 'complete'>;
 
 /** Classes whose jobs failed in the last day and wait for another try, without a success: where a class is tried again for ever, nothing of it is discarded. */
-export async function retryingClasses(tx: Tx, gj: GoodJob): Promise<RetryingClass[]> {
+export async function retryingClasses(tx: Tx, tables: GoodJobTables): Promise<RetryingClass[]> {
   // index_good_jobs_on_scheduled_at
-  const due = sql`SELECT j.id, j.job_class, j.performed_at, left(j.error, ${PUT_OFF.length}) AS error FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}`;
+  const due = sql`SELECT j.id, j.job_class, j.performed_at, left(j.error, ${PUT_OFF.length}) AS error FROM ${tables.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at LIMIT ${LOOKED_AT}`;
   const hasFailed = sql`w.performed_at IS NULL AND w.error IS NOT NULL AND NOT starts_with(w.error, ${PUT_OFF})`;
   const classes = await tx.query<{ name: string }>(
-    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND octet_length(w.job_class) <= ${CLASS_READ} AND ${hasFailed} AND NOT ${forgetsSuccesses(gj)} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
+    sql`SELECT w.job_class AS name FROM (${due}) w WHERE w.job_class <> '' AND octet_length(w.job_class) <= ${CLASS_READ} AND ${hasFailed} AND NOT ${forgetsSuccesses(tables)} GROUP BY w.job_class HAVING count(*) >= ${FAILURES}`,
   );
   if (classes.length === 0) return [];
   // The newest execution and the first by index_good_job_executions_on_active_job_id_and_created_at.
   const rows = await tx.query<Failing & { more: boolean }>(sql`
-    WITH ${finishedLately(gj)},
+    WITH ${finishedLately(tables)},
     due AS MATERIALIZED (${due}),
     failed AS MATERIALIZED (
       SELECT w.job_class, e.created_at AS at, w.id, first.created_at AS "firstAt" FROM due w
-       CROSS JOIN LATERAL (SELECT e.created_at FROM ${gj.executions} e WHERE e.active_job_id = w.id AND e.error IS NOT NULL ORDER BY e.created_at DESC LIMIT 1) e
-       CROSS JOIN LATERAL (SELECT e.created_at FROM ${gj.executions} e WHERE e.active_job_id = w.id AND e.error IS NOT NULL ORDER BY e.created_at LIMIT 1) first
+       CROSS JOIN LATERAL (SELECT e.created_at FROM ${tables.executions} e WHERE e.active_job_id = w.id AND e.error IS NOT NULL ORDER BY e.created_at DESC LIMIT 1) e
+       CROSS JOIN LATERAL (SELECT e.created_at FROM ${tables.executions} e WHERE e.active_job_id = w.id AND e.error IS NOT NULL ORDER BY e.created_at LIMIT 1) first
        WHERE w.job_class = ANY(${classes.map(({ name }) => name)}::text[]) AND ${hasFailed} AND ${inWindow(sql`e.created_at`)} AND e.created_at >= (SELECT since FROM kept))
     SELECT f.*, (SELECT count(*) FROM due) >= ${LOOKED_AT} AS more FROM (${failingOf}) f
      WHERE EXISTS (SELECT 1 FROM failed w WHERE w.job_class = f."jobClass" AND w."firstAt" < now() - make_interval(secs => ${FOR_S}))`);
@@ -122,13 +122,13 @@ interface JobError {
 
 /** The errors of these jobs without what they and the jobs' payloads hide, in one read; by job. */
 export async function readJobErrors(
-  { ctx: { gj }, read }: Pick<Look, 'ctx' | 'read'>,
+  { ctx: { tables }, read }: Pick<CheckContext, 'ctx' | 'read'>,
   ids: string[],
 ): Promise<(id: string) => JobError> {
   const jobs =
     ids.length === 0
       ? new Map<string, JobError>()
-      : await read((tx) => redactJobErrors(tx, gj, ids, newPageBudget()));
+      : await read((tx) => redactJobErrors(tx, tables, ids, newPageBudget()));
   return (id) => {
     // A job that is gone by now: nobody knows what its error repeats.
     const { error, tooLarge } = jobs.get(id) ?? unreadJob(false);
@@ -145,13 +145,13 @@ const DISCARDED = 5_000;
 const OF_CLASS = 5_000;
 
 /** Classes of which at least FAILURES jobs were discarded in the last day, or failed and wait for another try, and not one succeeded. */
-export async function findFailingClasses({ ctx: { gj }, read }: Look): Promise<Found> {
+export async function findFailingClasses({ ctx: { tables }, read }: CheckContext): Promise<Found> {
   return read(async (tx) => {
-    const discarded = await candidates(tx, gj);
-    const retrying = await retryingClasses(tx, gj);
+    const discarded = await candidates(tx, tables);
+    const retrying = await retryingClasses(tx, tables);
     const mayHaveSucceeded = await readSuccesses(
       tx,
-      gj,
+      tables,
       [...discarded, ...retrying].filter(({ complete }) => !complete),
     );
     const failing = discarded.flatMap((candidate): FailingItem[] => {
@@ -207,17 +207,17 @@ function toItem({ id, jobClass, lastAt }: Failing, count: number, since: string)
 const NOT_BY_HAND = `-error:=${Object.values(DISCARD_ERRORS).map(quote).join(',')}`;
 
 /** Those that were discarded, by index_good_jobs_on_discarded. */
-async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
-  const hasDiscarded = !gj.schema.missingMigrations.some(
+async function candidates(tx: Tx, tables: GoodJobTables): Promise<Failing[]> {
+  const hasDiscarded = !tables.schema.missingMigrations.some(
     ({ migration }) => migration === 'add_index_good_jobs_discarded',
   );
   return tx.query<Failing>(sql`
-    WITH ${finishedLately(gj)},
+    WITH ${finishedLately(tables)},
     failed AS MATERIALIZED (
-      SELECT j.job_class, j.finished_at AS at, j.id FROM ${gj.jobs} j
+      SELECT j.job_class, j.finished_at AS at, j.id FROM ${tables.jobs} j
        WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND NOT ${isDiscardedByHand} AND ${inWindow(sql`j.finished_at`)} AND j.finished_at >= (SELECT since FROM kept) ${hasDiscarded ? empty : sql`AND j.finished_at >= (SELECT min(finished_at) FROM recent)`}
        ORDER BY j.finished_at DESC LIMIT ${DISCARDED})
-    SELECT f.* FROM (${failingOf}) f WHERE NOT ${forgetsSuccesses(gj)}`);
+    SELECT f.* FROM (${failingOf}) f WHERE NOT ${forgetsSuccesses(tables)}`);
 }
 
 /**
@@ -226,7 +226,7 @@ async function candidates(tx: Tx, gj: GoodJob): Promise<Failing[]> {
  */
 async function readSuccesses(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   candidates: Pick<Failing, 'jobClass' | 'from'>[],
 ): Promise<(candidate: Pick<Failing, 'jobClass' | 'from' | 'complete'>) => boolean> {
   if (candidates.length === 0) return ({ complete }) => !complete;
@@ -237,7 +237,7 @@ async function readSuccesses(
      CROSS JOIN LATERAL (
        SELECT count(*) >= ${OF_CLASS} OR coalesce(bool_or(j.error IS NULL
                 AND j.finished_at <= c.before::timestamptz AND ${inWindow(sql`j.finished_at`)}), false) AS may
-         FROM (SELECT j.error, j.finished_at FROM ${gj.jobs} j
+         FROM (SELECT j.error, j.finished_at FROM ${tables.jobs} j
                 WHERE j.job_class = c.job_class LIMIT ${OF_CLASS}) j) found`);
   const may = new Set(
     rows.filter((row) => row.may).map(({ jobClass, from }) => JSON.stringify([jobClass, from])),

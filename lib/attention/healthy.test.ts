@@ -9,7 +9,7 @@ import { SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { type Thread, performNext } from '../../test/races/good-job-worker';
 import { WORKER, connect, prepare } from '../../test/races/stage';
-import { GRACE } from './check-context';
+import { GRACE_PERIODS } from './check-context';
 import { findAttention } from './queries';
 import type { FindingKind } from './types';
 
@@ -23,7 +23,7 @@ const SECONDS_MOST = 30;
 const PERFORMED = 200;
 const LOOKS = 20;
 const THREADS = 3;
-const STRICT = { ...GRACE, lostS: 0, batchS: 3, unservedS: 3 };
+const STRICT = { ...GRACE_PERIODS, lostS: 0, batchS: 3, unservedS: 3 };
 
 /** Jobs come as they are done, so that the queues never run dry, but do not grow. */
 const MORE = `
@@ -46,14 +46,14 @@ const RUNS = `
     FROM (VALUES (gen_random_uuid(), 'tick', 'second'), (gen_random_uuid(), 'hourly', 'hour')) j(id, key, unit) ON CONFLICT DO NOTHING`;
 
 /** A process that has run cron for a day, with a job that it runs since ten minutes. */
-async function startCron(gj: TestConsole, strategy: Strategy): Promise<GoodJobProcess> {
-  const cron = await GoodJobProcess.start(gj.url, { strategy, cron: true });
+async function startCron(testConsole: TestConsole, strategy: Strategy): Promise<GoodJobProcess> {
+  const cron = await GoodJobProcess.start(testConsole.url, { strategy, cron: true });
   const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
-  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [
+  await testConsole.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [
     cron.id,
     ago(86_400_000),
   ]);
-  await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(2 * 86_400_000) });
+  await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: ago(2 * 86_400_000) });
   const slow = {
     job_class: 'SlowJob',
     cron_key: 'one_at_a_time',
@@ -62,8 +62,8 @@ async function startCron(gj: TestConsole, strategy: Strategy): Promise<GoodJobPr
     scheduled_at: ago(600_000),
     created_at: ago(600_000),
   };
-  await cron.run(await insertJob(gj.client, slow));
-  await gj.client.query(RUNS);
+  await cron.run(await insertJob(testConsole.client, slow));
+  await testConsole.client.query(RUNS);
   return cron;
 }
 
@@ -76,18 +76,18 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
   'a healthy busy system: %s',
   (strategy) => {
     test('nothing is found', async () => {
-      const gj = await TestConsole.open(`healthy ${strategy}`);
-      process.env.DATABASE_URL ??= gj.url;
+      const testConsole = await TestConsole.open(`healthy ${strategy}`);
+      process.env.DATABASE_URL ??= testConsole.url;
       const clients = await Promise.all(
-        Array.from({ length: THREADS * 2 }, () => connect(gj.url, WORKER)),
+        Array.from({ length: THREADS * 2 }, () => connect(testConsole.url, WORKER)),
       );
       try {
-        await prepare(gj.client);
-        const cron = await startCron(gj, strategy);
+        await prepare(testConsole.client);
+        const cron = await startCron(testConsole, strategy);
         // One worker process after the other, as in a deployment: an old one goes, a new one comes.
         const found = new Map<FindingKind, unknown>();
         let [going, looks, performed] = [true, 0, 0];
-        let worker = await GoodJobProcess.start(gj.url, { strategy });
+        let worker = await GoodJobProcess.start(testConsole.url, { strategy });
         const thread = async (client: (typeof clients)[number], log: (typeof clients)[number]) => {
           while (going) {
             const one: Thread = {
@@ -103,15 +103,15 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
         };
         const watch = async () => {
           while (going) {
-            const { checks } = await findAttention(gj.ctx(), STRICT);
+            const { checks } = await findAttention(testConsole.ctx(), STRICT);
             looks += 1;
             for (const check of checks) if (check.result !== 'clear') found.set(check.kind, check);
           }
         };
         const enqueue = async () => {
           while (going) {
-            await gj.client.query(MORE);
-            await gj.client.query(RUNS);
+            await testConsole.client.query(MORE);
+            await testConsole.client.query(RUNS);
             await sleep(20);
           }
         };
@@ -127,7 +127,7 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
         };
         await enough(0.5);
         const before = worker;
-        worker = await GoodJobProcess.start(gj.url, { strategy });
+        worker = await GoodJobProcess.start(testConsole.url, { strategy });
         await sleep(500);
         await before.stop();
         await enough(1);
@@ -140,29 +140,29 @@ describe.each<Strategy>(['advisory', 'skiplocked', 'hybrid'])(
         expect(performed).toBeGreaterThanOrEqual(PERFORMED);
       } finally {
         await Promise.all(clients.map((client) => client.end()));
-        await gj.close();
+        await testConsole.close();
       }
     }, 90_000);
   },
 );
 
 test('the same watch sees a job whose worker has died', async () => {
-  const gj = await TestConsole.open('healthy, one dies');
-  process.env.DATABASE_URL ??= gj.url;
+  const testConsole = await TestConsole.open('healthy, one dies');
+  process.env.DATABASE_URL ??= testConsole.url;
   try {
-    const worker = await GoodJobProcess.start(gj.url, { strategy: 'hybrid' });
+    const worker = await GoodJobProcess.start(testConsole.url, { strategy: 'hybrid' });
     const id = randomUUID();
-    await gj.client.query(
+    await testConsole.client.query(
       `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) VALUES ($1, $1, 'default', now(), now(), now())`,
       [id],
     );
     await worker.run(id);
     await worker.die();
-    const { checks } = await findAttention(gj.ctx(), STRICT);
+    const { checks } = await findAttention(testConsole.ctx(), STRICT);
     expect(checks.filter(({ result }) => result === 'found')).toMatchObject([
       { kind: 'lost_jobs', finding: { items: [{ id }] } },
     ]);
   } finally {
-    await gj.close();
+    await testConsole.close();
   }
 });

@@ -11,7 +11,7 @@ import { isHeld } from '../good-job/locks';
 import { readyAt, runningByIndex } from '../good-job/states';
 import {
   type Found,
-  type Look,
+  type CheckContext,
   type LostJobs,
   type UnheldJobs,
   countUpTo,
@@ -45,22 +45,22 @@ const released = new ProcessCache<number>('released jobs', {
   maxEntries: 20_000,
 });
 
-export function noteReleased({ gj }: Ctx, ids: string[]): void {
-  for (const id of ids) released.set(gj.schema.identity, id, Date.now());
+export function noteReleased({ tables }: Ctx, ids: string[]): void {
+  for (const id of ids) released.set(tables.schema.identity, id, Date.now());
 }
 
 /**
  * Jobs that were started, or claimed, by a worker that is gone: nobody live holds them. Read twice: a job may finish
  * between the reading of its row and that of the locks, and only one that is still as it was then is lost.
  */
-export async function readLostJobs(look: Look): Promise<LostJobs> {
-  const { ctx, read } = look;
-  const running = await read((tx) => runningByIndex(tx, ctx.gj)).catch(nullOnTimeout);
+export async function readLostJobs(checkContext: CheckContext): Promise<LostJobs> {
+  const { ctx, read } = checkContext;
+  const running = await read((tx) => runningByIndex(tx, ctx.tables)).catch(nullOnTimeout);
   const { jobs, unknown } = await read(async (tx) => {
-    const taken = await readTaken(tx, look, running);
+    const taken = await readTaken(tx, checkContext, running);
     const known = taken.filter(({ isKnown }) => isKnown);
     return {
-      jobs: known.length === 0 ? [] : await readStillTaken(tx, look, known),
+      jobs: known.length === 0 ? [] : await readStillTaken(tx, checkContext, known),
       unknown: taken.filter(({ isKnown }) => !isKnown),
     };
   });
@@ -79,28 +79,28 @@ export async function readLostJobs(look: Look): Promise<LostJobs> {
 /** `running`: the condition of all running jobs; null: it is not known, and only claimed jobs are read. */
 async function readTaken(
   tx: Tx,
-  { ctx: { gj }, grace }: Look,
+  { ctx: { tables }, gracePeriods }: CheckContext,
   running: Sql | null,
 ): Promise<Taken[]> {
   const select = (kind: Kind, where: Sql, graceS: number) => {
-    const taken = sql`SELECT j.id, ${kind} AS kind, ${mark} AS mark FROM ${gj.jobs} j
+    const taken = sql`SELECT j.id, ${kind} AS kind, ${mark} AS mark FROM ${tables.jobs} j
       WHERE ${where} AND j.finished_at IS NULL
         AND coalesce(greatest(j.performed_at, j.locked_at), j.updated_at)
               < clock_timestamp() - make_interval(secs => ${graceS})`;
     const unknown = sql`UNION ALL (
-      SELECT t.*, false FROM (${taken} AND ${isHeld(gj)} IS NULL LIMIT 1) t)`;
+      SELECT t.*, false FROM (${taken} AND ${isHeld(tables)} IS NULL LIMIT 1) t)`;
     return sql`(SELECT t.*, true AS "isKnown" FROM (
-      ${taken} AND NOT ${isHeld(gj)} LIMIT ${LOOKED_FOR}) t)
-      ${gj.schema.isStandby ? unknown : empty}`;
+      ${taken} AND NOT ${isHeld(tables)} LIMIT ${LOOKED_FOR}) t)
+      ${tables.schema.isStandby ? unknown : empty}`;
   };
   // index_good_jobs_on_locked_by_id. Also what was claimed and not started, or claimed once and is due again.
   const claimed = sql`j.locked_by_id IS NOT NULL AND (j.performed_at IS NOT NULL OR ${readyAt} <= now())`;
   const free = sql`${running} AND j.performed_at IS NOT NULL AND j.locked_by_id IS NULL`;
   const taken = await tx.query<Taken>(sql`
-    ${select('claimed', claimed, grace.lostS)}
-    ${running === null ? empty : sql`UNION ALL ${select('free', free, grace.unservedS)}`}`);
+    ${select('claimed', claimed, gracePeriods.lostS)}
+    ${running === null ? empty : sql`UNION ALL ${select('free', free, gracePeriods.unservedS)}`}`);
   const isReleased = ({ id }: Taken) =>
-    (released.peek(gj.schema.identity, id) ?? 0) >= Date.now() - grace.unservedS * 1000;
+    (released.peek(tables.schema.identity, id) ?? 0) >= Date.now() - gracePeriods.unservedS * 1000;
   return taken.filter((job) => job.kind === 'claimed' || !isReleased(job));
 }
 
@@ -116,7 +116,7 @@ interface StillTaken {
 
 async function readStillTaken(
   tx: Tx,
-  { ctx: { gj } }: Look,
+  { ctx: { tables } }: CheckContext,
   taken: Taken[],
 ): Promise<StillTaken[]> {
   const host = sql`CASE jsonb_typeof(p.state -> 'hostname')
@@ -127,7 +127,7 @@ async function readStillTaken(
            CASE WHEN s.n <= ${ITEMS_SHOWN} THEN left(s.job_class, ${TEXT_SHOWN}) END AS "jobClass",
            CASE WHEN s.n <= ${ITEMS_SHOWN} THEN left(s.queue_name, ${TEXT_SHOWN}) END AS "queueName",
            CASE WHEN s.n <= ${ITEMS_SHOWN} THEN (
-             SELECT ${host} FROM ${gj.processes} p WHERE p.id = s.process_id) END AS host
+             SELECT ${host} FROM ${tables.processes} p WHERE p.id = s.process_id) END AS host
       FROM (
         SELECT t.kind, j.id, j.job_class, j.queue_name, j.locked_by_id AS process_id,
                coalesce(j.performed_at, j.locked_at, j.updated_at) AS since,
@@ -138,9 +138,9 @@ async function readStillTaken(
                  ORDER BY coalesce(j.performed_at, j.locked_at, j.updated_at), j.id) AS n
           FROM unnest(${taken.map(({ id }) => id)}::uuid[], ${taken.map((job) => job.kind)}::text[],
                       ${taken.map((job) => job.mark)}::text[]) t(id, kind, mark)
-          JOIN ${gj.jobs} j ON j.id = t.id
-          LEFT JOIN ${gj.processes} p ON p.id = j.locked_by_id
-         WHERE j.finished_at IS NULL AND ${mark} = t.mark AND NOT ${isHeld(gj)}) s
+          JOIN ${tables.jobs} j ON j.id = t.id
+          LEFT JOIN ${tables.processes} p ON p.id = j.locked_by_id
+         WHERE j.finished_at IS NULL AND ${mark} = t.mark AND NOT ${isHeld(tables)}) s
      ORDER BY s.kind, s.n`);
   return rows.map(({ id, kind, n, lostSince, ...job }) => ({
     id,
@@ -152,19 +152,19 @@ async function readStillTaken(
 }
 
 /** Those that GoodJob's own clean-up would release. */
-export async function releasableJobIds(look: Look): Promise<string[]> {
-  return (await look.lostJobs()).claimed.ids;
+export async function releasableJobIds(checkContext: CheckContext): Promise<string[]> {
+  return (await checkContext.lostJobs()).claimed.ids;
 }
 
 /** The jobs of dead workers that nobody can take. */
-export async function findLostJobs(look: Look): Promise<Found> {
-  const { claimed } = await look.lostJobs();
+export async function findLostJobs(checkContext: CheckContext): Promise<Found> {
+  const { claimed } = await checkContext.lostJobs();
   return findingOf(claimed, { kind: 'lost_jobs', severity: 'critical', repair: 'release_jobs' });
 }
 
 /** The jobs of dead workers that wait to be taken again: a worker that served their queue would have done so. */
-export async function findInterruptedJobs(look: Look): Promise<Found> {
-  const { free } = await look.lostJobs();
+export async function findInterruptedJobs(checkContext: CheckContext): Promise<Found> {
+  const { free } = await checkContext.lostJobs();
   if (!free) return { finding: null, incomplete: true };
   return findingOf(free, { kind: 'interrupted_jobs', severity: 'notice', repair: null });
 }
@@ -188,9 +188,9 @@ function findingOf(
 }
 
 /** Queues whose jobs have been ready for longer than they should wait, although somebody serves them. */
-export async function findLateJobs(look: Look): Promise<Found> {
-  const { queues, incomplete } = await look.readyQueues();
-  const unserved = new Set((await look.unserved()).queues.map(({ queue }) => queue));
+export async function findLateJobs(checkContext: CheckContext): Promise<Found> {
+  const { queues, incomplete } = await checkContext.readyQueues();
+  const unserved = new Set((await checkContext.unserved()).queues.map(({ queue }) => queue));
   const late = queues.filter((queue) => queue.late > 0 && !unserved.has(queue.queue));
   if (late.length === 0) return { finding: null, incomplete };
   const items = late.map(({ queue, since, late: count, lateBefore, more }): WaitingQueue => ({
@@ -213,7 +213,7 @@ export async function findLateJobs(look: Look): Promise<Found> {
 }
 
 /** Bulk runs that no server continues any more, because several did without progress. */
-export async function findStalledRuns({ ctx, read }: Look): Promise<Found> {
+export async function findStalledRuns({ ctx, read }: CheckContext): Promise<Found> {
   if (!ctx.bulkRuns) return { finding: null };
   const limit = ITEMS_SHOWN + 1;
   // A run is one row, of which there are few.
@@ -233,7 +233,7 @@ export async function findStalledRuns({ ctx, read }: Look): Promise<Found> {
 }
 
 /** Entries of CRON_FILE of which a run was due and nothing was enqueued; without the file nothing is claimed. */
-export async function findOverdueCron({ ctx }: Look): Promise<Found> {
+export async function findOverdueCron({ ctx }: CheckContext): Promise<Found> {
   if (configuredCron().entries.size === 0) return { finding: null };
   const { keys, unknownOnStandby } = await readOverdueCron(ctx);
   const overdue = keys.sort((a, b) => (a.since < b.since ? -1 : 1));

@@ -6,7 +6,7 @@ import { ConsoleError } from '../core/errors';
 import { ProcessCache, costTtl } from '../core/process-cache';
 import { redactError } from '../redaction/redaction';
 import { findDiscardedCallbacks, findHangingBatches } from './batch-checks';
-import { type Found, GRACE, type Grace, type Look } from './check-context';
+import { type Found, GRACE_PERIODS, type GracePeriods, type CheckContext } from './check-context';
 import { findFailingClasses, readJobErrors } from './failure-checks';
 import {
   findInterruptedJobs,
@@ -38,7 +38,7 @@ const BUDGET_MS = 1_000;
 /** So many transactions at once: pages must have connections, too. */
 const LANES = 2;
 
-const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
+const FINDERS: Record<FindingKind, (checkContext: CheckContext) => Promise<Found>> = {
   hanging_batches: findHangingBatches,
   lost_jobs: findLostJobs,
   unserved_queues: findUnservedQueues,
@@ -53,18 +53,21 @@ const FINDERS: Record<FindingKind, (look: Look) => Promise<Found>> = {
   stale_statistics: findStaleStatistics,
 };
 
-export function lookOf(ctx: Ctx, grace: Grace = GRACE): Look {
-  const look: Look = {
+export function createCheckContext(
+  ctx: Ctx,
+  gracePeriods: GracePeriods = GRACE_PERIODS,
+): CheckContext {
+  const checkContext: CheckContext = {
     ctx,
-    grace,
+    gracePeriods,
     read: (fn, options = { byIndexOnly: true }) =>
       ctx.db.read(fn, { timeoutMs: BUDGET_MS, ...options }),
-    catalogue: once(() => readCatalogue(look)),
-    lostJobs: once(() => readLostJobs(look)),
-    readyQueues: once(() => readReadyQueues(look)),
-    unserved: once(() => unservedQueues(look)),
+    catalogue: once(() => readCatalogue(checkContext)),
+    lostJobs: once(() => readLostJobs(checkContext)),
+    readyQueues: once(() => readReadyQueues(checkContext)),
+    unserved: once(() => unservedQueues(checkContext)),
   };
-  return look;
+  return checkContext;
 }
 
 function once<T>(read: () => Promise<T>): () => Promise<T> {
@@ -73,19 +76,22 @@ function once<T>(read: () => Promise<T>): () => Promise<T> {
 }
 
 /** Looks for everything that needs attention, now. Throws when the database cannot be asked at all. */
-export async function findAttention(ctx: Ctx, grace: Grace = GRACE): Promise<Attention> {
-  const look = lookOf(ctx, grace);
+export async function findAttention(
+  ctx: Ctx,
+  gracePeriods: GracePeriods = GRACE_PERIODS,
+): Promise<Attention> {
+  const checkContext = createCheckContext(ctx, gracePeriods);
   const results: CheckResult[] = [];
   const waiting: FindingKind[] = [...FINDING_KINDS];
   const lane = async () => {
     for (let kind = waiting.shift(); kind; kind = waiting.shift())
-      results.push(await check(look, kind));
+      results.push(await check(checkContext, kind));
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  const checks = await withTexts(look, results);
+  const checks = await withTexts(checkContext, results);
   return {
-    checkedAt: (await look.catalogue()).now,
-    readyMinutes: grace.readyMinutes,
+    checkedAt: (await checkContext.catalogue()).now,
+    readyMinutes: gracePeriods.readyMinutes,
     checks: checks.sort((a, b) => rank(a) - rank(b)),
   };
 }
@@ -95,9 +101,14 @@ interface CheckResult {
   errorsOf: string[];
 }
 
-async function check(look: Look, kind: FindingKind): Promise<CheckResult> {
+async function check(checkContext: CheckContext, kind: FindingKind): Promise<CheckResult> {
   try {
-    const { finding, incomplete, unknownOnStandby, errorsOf = [] } = await FINDERS[kind](look);
+    const {
+      finding,
+      incomplete,
+      unknownOnStandby,
+      errorsOf = [],
+    } = await FINDERS[kind](checkContext);
     if (finding) return { check: { kind, result: 'found', finding }, errorsOf };
     if (unknownOnStandby)
       return { check: { kind, result: 'unknown', reason: 'standby' }, errorsOf };
@@ -115,9 +126,9 @@ async function check(look: Look, kind: FindingKind): Promise<CheckResult> {
 }
 
 /** The findings with the errors of their jobs, and with each text as viewers may see it: one read for all of them each. */
-async function withTexts(look: Look, results: CheckResult[]): Promise<Check[]> {
+async function withTexts(checkContext: CheckContext, results: CheckResult[]): Promise<Check[]> {
   const errorOf = await readJobErrors(
-    look,
+    checkContext,
     results.flatMap(({ errorsOf }) => errorsOf),
   );
   const checks = results.map(({ check: one, errorsOf }): Check => {
@@ -129,7 +140,7 @@ async function withTexts(look: Look, results: CheckResult[]): Promise<Check[]> {
     one.result === 'found' ? [...one.finding.items] : [],
   );
   const names = items.map(queueOf).filter((queue) => typeof queue === 'string');
-  const redactQueue = await redactNames(look.ctx, 'queue_name', names);
+  const redactQueue = await redactNames(checkContext.ctx, 'queue_name', names);
   return checks.map((one) =>
     one.result === 'found' ? { ...one, finding: redactFinding(one.finding, redactQueue) } : one,
   );
@@ -190,7 +201,7 @@ const cache = new ProcessCache<Attention>('attention', {
 
 /** What needs attention, as of a few seconds ago and not before the viewer's last change; while a search takes its time, the result of the one before. */
 export function getAttention(ctx: Ctx): Promise<Attention> {
-  return cache.get(ctx.gj.schema.identity, keyOf(ctx), () => search(ctx), {
+  return cache.get(ctx.tables.schema.identity, keyOf(ctx), () => search(ctx), {
     staleMs: STALE_MS,
     waitMs: WAIT_MS,
     maxAgeMs: ctx.maxAgeMs,
@@ -202,7 +213,7 @@ const COUNT_IDLE_MS = 20_000;
 
 /** The last result, without waiting; null: there is none, or an older one than `staleMs`. Searches behind the answer when it is older than half a minute. */
 export async function lastAttention(ctx: Ctx, staleMs: number): Promise<Attention | null> {
-  const { identity } = ctx.gj.schema;
+  const { identity } = ctx.tables.schema;
   const options = { staleMs, idleMs: COUNT_IDLE_MS };
   return (await cache.latest(identity, keyOf(ctx), () => search(ctx), options)) ?? null;
 }
@@ -212,7 +223,7 @@ const keyOf = ({ readOnly, consoleSchema, bulkRuns }: Ctx): string =>
   JSON.stringify([readOnly, consoleSchema, bulkRuns]);
 
 function search(ctx: Ctx): Promise<Attention> {
-  return findAttention(ctx, { ...GRACE, readyMinutes: env().attentionReadyMinutes });
+  return findAttention(ctx, { ...GRACE_PERIODS, readyMinutes: env().attentionReadyMinutes });
 }
 
 /** An older number is not shown. */

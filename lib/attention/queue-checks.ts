@@ -8,7 +8,7 @@ import { livePools } from '../good-job/processes';
 import { isPaused, pausedNames, pausedQueues } from '../good-job/settings';
 import {
   type Found,
-  type Look,
+  type CheckContext,
   type ReadyQueue,
   type ReadyQueues,
   countUpTo,
@@ -45,11 +45,11 @@ interface NamedHead extends Head {
  * Queues of open jobs by a loose index scan, and the head of each (both index_good_jobs_on_queue_name_and_scheduled_at).
  * A head in which every job is paused or taken says nothing of those behind it: these are read as far as time allows.
  */
-export async function readReadyQueues(look: Look): Promise<ReadyQueues> {
+export async function readReadyQueues(checkContext: CheckContext): Promise<ReadyQueues> {
   const deadline = performance.now() + TIME_MS;
-  const { heads, complete } = await readHeads(look, deadline);
+  const { heads, complete } = await readHeads(checkContext, deadline);
   const hidden = heads.flatMap((head) => (!isReady(head) && head.more ? [head.queue] : []));
-  const further = await readFurther(look, hidden, deadline);
+  const further = await readFurther(checkContext, hidden, deadline);
   const queues = [...heads.filter(isReady), ...further.heads.filter(isReady)];
   return {
     queues: queues.sort((a, b) => (a.since < b.since ? -1 : 1)),
@@ -63,7 +63,7 @@ interface Heads {
   complete: boolean;
 }
 
-async function readHeads(look: Look, deadline: number): Promise<Heads> {
+async function readHeads(checkContext: CheckContext, deadline: number): Promise<Heads> {
   const heads: Head[] = [];
   let complete = true;
   let last: string | null = null;
@@ -72,7 +72,10 @@ async function readHeads(look: Look, deadline: number): Promise<Heads> {
     if (seen > 0 && startedAt > deadline) return { heads, complete: false };
     const limit = Math.min(size, QUEUES - seen);
     const after: string | null = last;
-    const rows: NamedHead[] = await look.read((tx) => headsAfter(tx, look, after, limit), IN_ORDER);
+    const rows: NamedHead[] = await checkContext.read(
+      (tx) => headsAfter(tx, checkContext, after, limit),
+      IN_ORDER,
+    );
     rows.sort((a, b) => a.n - b.n);
     const listed = rows.filter(({ isListed }) => isListed);
     if (listed.length < rows.length) complete = false;
@@ -87,10 +90,14 @@ async function readHeads(look: Look, deadline: number): Promise<Heads> {
 }
 
 /** Behind the heads of these queues, except those of paused queues. */
-async function readFurther(look: Look, hidden: string[], deadline: number): Promise<Heads> {
+async function readFurther(
+  checkContext: CheckContext,
+  hidden: string[],
+  deadline: number,
+): Promise<Heads> {
   if (hidden.length === 0) return { heads: [], complete: true };
-  const { gj } = look.ctx;
-  const paused = await look.read((tx) => pausedQueues(tx, gj));
+  const { tables } = checkContext.ctx;
+  const paused = await checkContext.read((tx) => pausedQueues(tx, tables));
   const names = hidden.filter((name) => !paused.has(name));
   const heads: Head[] = [];
   for (let at = 0, size = 1; at < names.length;) {
@@ -101,8 +108,8 @@ async function readFurther(look: Look, hidden: string[], deadline: number): Prom
     const read = (tx: Tx) =>
       tx.query<Head>(sql`
         SELECT q.name AS queue, head.*
-          FROM ${source} CROSS JOIN LATERAL (${headOf(look, READY_DEEP_SCAN_LIMIT)}) head`);
-    const rows = await look.read(read, IN_ORDER).catch(nullOnTimeout);
+          FROM ${source} CROSS JOIN LATERAL (${headOf(checkContext, READY_DEEP_SCAN_LIMIT)}) head`);
+    const rows = await checkContext.read(read, IN_ORDER).catch(nullOnTimeout);
     if (!rows) return { heads, complete: false };
     heads.push(...rows);
     at += chunk.length;
@@ -116,9 +123,14 @@ const isReady = (head: Head): head is ReadyQueue => head.ready > 0;
 const IN_ORDER = { byIndexOnly: true, inIndexOrder: true };
 
 /** The next queues by name, at most `limit`. */
-function headsAfter(tx: Tx, look: Look, last: string | null, limit: number): Promise<NamedHead[]> {
+function headsAfter(
+  tx: Tx,
+  checkContext: CheckContext,
+  last: string | null,
+  limit: number,
+): Promise<NamedHead[]> {
   const next = (after: Sql) =>
-    sql`SELECT j.queue_name FROM ${look.ctx.gj.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
+    sql`SELECT j.queue_name FROM ${checkContext.ctx.tables.jobs} j WHERE j.finished_at IS NULL AND ${after} ORDER BY j.queue_name LIMIT 1`;
   return tx.query<NamedHead>(sql`
     WITH RECURSIVE names AS (
       SELECT (${next(last === null ? sql`j.queue_name >= ''` : sql`j.queue_name > ${last}`)}) AS name, 1 AS n
@@ -130,16 +142,19 @@ function headsAfter(tx: Tx, look: Look, last: string | null, limit: number): Pro
              octet_length(name) <= ${MAX_NAME_BYTES}::int AS is_listed
         FROM names WHERE name IS NOT NULL)
     SELECT q.name AS queue, q.n, q.is_listed AS "isListed", head.*
-      FROM q LEFT JOIN LATERAL (${headOf(look, READY_SCAN_LIMIT)}) head ON q.is_listed`);
+      FROM q LEFT JOIN LATERAL (${headOf(checkContext, READY_SCAN_LIMIT)}) head ON q.is_listed`);
 }
 
 /** Of the queue `q.name` the jobs due longest: of `lookedAt` those that are free, the first of them alone. */
-function headOf({ ctx: { gj }, grace: { readyMinutes } }: Look, lookedAt: number): Sql {
+function headOf(
+  { ctx: { tables }, gracePeriods: { readyMinutes } }: CheckContext,
+  lookedAt: number,
+): Sql {
   const of = (due: Sql, at: Sql) => sql`
     (SELECT j.ready_at, j.n FROM (
        SELECT j.*, ${at} AS ready_at, row_number() OVER () AS n FROM (
-         SELECT * FROM ${gj.jobs} j WHERE j.queue_name >= q.name AND j.queue_name <= q.name AND j.finished_at IS NULL AND ${due} ORDER BY j.queue_name, j.scheduled_at LIMIT ${lookedAt + 1}) j) j
-      WHERE j.n > ${lookedAt} OR (j.performed_at IS NULL AND j.locked_by_id IS NULL AND NOT coalesce(${isPaused(gj)}, false)) LIMIT ${READY_SCAN_LIMIT + 1})`;
+         SELECT * FROM ${tables.jobs} j WHERE j.queue_name >= q.name AND j.queue_name <= q.name AND j.finished_at IS NULL AND ${due} ORDER BY j.queue_name, j.scheduled_at LIMIT ${lookedAt + 1}) j) j
+      WHERE j.n > ${lookedAt} OR (j.performed_at IS NULL AND j.locked_by_id IS NULL AND NOT coalesce(${isPaused(tables)}, false)) LIMIT ${READY_SCAN_LIMIT + 1})`;
   const since = sql`min(ready_at) FILTER (WHERE free)`;
   // A job whose time cannot be subtracted waits for ever: it must not hide that nobody serves its queue.
   const waited = sql`coalesce(${secondsBetween(since, sql`clock_timestamp()`)}, 'Infinity')`;
@@ -153,11 +168,13 @@ function headOf({ ctx: { gj }, grace: { readyMinutes } }: Look, lookedAt: number
 }
 
 /** Queues with jobs that a worker could take, and none that would. A live process that does not tell what it serves may serve anything. */
-export async function unservedQueues(look: Look): Promise<ReadyQueues> {
-  const { queues, incomplete } = await look.readyQueues();
-  const waiting = queues.filter(({ waited }) => waited > look.grace.unservedS);
+export async function unservedQueues(checkContext: CheckContext): Promise<ReadyQueues> {
+  const { queues, incomplete } = await checkContext.readyQueues();
+  const waiting = queues.filter(({ waited }) => waited > checkContext.gracePeriods.unservedS);
   if (waiting.length === 0) return { queues: [], incomplete };
-  const { byProcess, silent } = await look.read((tx) => livePools(tx, look.ctx.gj));
+  const { byProcess, silent } = await checkContext.read((tx) =>
+    livePools(tx, checkContext.ctx.tables),
+  );
   const serving = ({ queue }: { queue: string }) =>
     byProcess.filter(({ pools }) => pools.some(({ served }) => servesQueue(served, queue)));
   const isUnknown = (queue: { queue: string }) =>
@@ -170,8 +187,8 @@ export async function unservedQueues(look: Look): Promise<ReadyQueues> {
 }
 
 /** What nobody will run before a process is started for it. */
-export async function findUnservedQueues(look: Look): Promise<Found> {
-  const { queues, incomplete, unknownOnStandby } = await look.unserved();
+export async function findUnservedQueues(checkContext: CheckContext): Promise<Found> {
+  const { queues, incomplete, unknownOnStandby } = await checkContext.unserved();
   const items = queues.map(({ queue, since, ready, more }): WaitingQueue => ({
     queue,
     since,
@@ -206,19 +223,19 @@ interface Row {
 }
 
 /** Jobs that are due and wait because their queue, class or a label is paused. */
-export async function findPausedJobs({ ctx: { gj }, read }: Look): Promise<Found> {
+export async function findPausedJobs({ ctx: { tables }, read }: CheckContext): Promise<Found> {
   // index_good_jobs_on_scheduled_at, and index_good_jobs_on_queue_name_and_scheduled_at for a queue.
   const rows = await read(
     (tx) =>
       tx.query<Row>(sql`
-    WITH paused AS MATERIALIZED (${pausedNames(gj)}),
+    WITH paused AS MATERIALIZED (${pausedNames(tables)}),
     due AS MATERIALIZED (
-      SELECT j.job_class, j.labels, j.scheduled_at FROM ${gj.jobs} j
+      SELECT j.job_class, j.labels, j.scheduled_at FROM ${tables.jobs} j
        WHERE EXISTS (SELECT 1 FROM paused WHERE "by" <> 'queue') AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.scheduled_at LIMIT ${PAUSED_SCAN_LIMIT}),
     many AS (SELECT count(*) >= ${PAUSED_SCAN_LIMIT} AS more FROM due)
     SELECT p.by, p.name, found.*, found.count >= ${PAUSED_SCAN_LIMIT} OR (p.by <> 'queue' AND many.more) AS more FROM paused p CROSS JOIN many CROSS JOIN LATERAL (
       SELECT count(*)::int AS count, min(scheduled_at) AS since FROM (
-        (SELECT j.scheduled_at FROM ${gj.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${PAUSED_SCAN_LIMIT})
+        (SELECT j.scheduled_at FROM ${tables.jobs} j WHERE p.by = 'queue' AND j.queue_name >= p.name AND j.queue_name <= p.name AND j.finished_at IS NULL AND j.scheduled_at <= now() AND j.performed_at IS NULL ORDER BY j.queue_name, j.scheduled_at LIMIT ${PAUSED_SCAN_LIMIT})
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'job_class' AND d.job_class = p.name
         UNION ALL SELECT d.scheduled_at FROM due d WHERE p.by = 'label' AND p.name = ANY(d.labels)) j) found
      WHERE found.count > 0 OR (p.by <> 'queue' AND many.more) ORDER BY found.since`),

@@ -2,7 +2,7 @@ import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import type { Permission } from '../auth/roles';
 import { checkBulkLimit } from '../bulk/types';
-import { type WriteTx, transaction } from '../context/audited-transaction';
+import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { MAX_BATCHES_PER_TRANSACTION, checkBatches } from '../good-job/batches';
@@ -12,7 +12,7 @@ import type { PauseKind } from '../good-job/settings';
 import { changePause } from '../pauses/mutations';
 import { hangingBatchIds } from './batch-checks';
 import { noteReleased, releasableJobIds } from './job-checks';
-import { lookOf } from './queries';
+import { createCheckContext } from './queries';
 import type { Repair, RepairResult, RepairTarget } from './types';
 
 /** Rows that one repair takes up; what is left is found again. */
@@ -72,10 +72,10 @@ async function repairRows(ctx: Ctx, what: Rows, ids: string[] | null): Promise<R
 }
 
 function found(ctx: Ctx, what: Rows): Promise<string[]> {
-  const look = lookOf(ctx);
+  const checkContext = createCheckContext(ctx);
   return what === 'check_batches'
-    ? hangingBatchIds(look).then(({ ids }) => ids)
-    : releasableJobIds(look);
+    ? hangingBatchIds(checkContext).then(({ ids }) => ids)
+    : releasableJobIds(checkContext);
 }
 
 interface Chunk {
@@ -90,12 +90,12 @@ async function repairChunk(ctx: Ctx, what: Rows, ids: string[], all: number): Pr
       targetType: what === 'release_jobs' ? ('job' as const) : ('batch' as const),
       targetIds: ids,
     };
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       PERMISSIONS_OF[what],
       async (tx) => {
         checkBulkLimit(ctx, all);
-        return ids.length === 0 ? { outcomes: [], events: 0 } : carryOut(tx, ctx, what, ids);
+        return ids.length === 0 ? { outcomes: [], events: 0 } : applyAction(tx, ctx, what, ids);
       },
       about,
     );
@@ -106,9 +106,14 @@ async function repairChunk(ctx: Ctx, what: Rows, ids: string[], all: number): Pr
   }
 }
 
-async function carryOut(tx: WriteTx, { gj }: Ctx, what: Rows, ids: string[]): Promise<Chunk> {
+async function applyAction(
+  tx: WriteTx,
+  { tables }: Ctx,
+  what: Rows,
+  ids: string[],
+): Promise<Chunk> {
   if (what === 'release_jobs') {
-    const outcomes = await releaseJobs(tx, gj, ids);
+    const outcomes = await releaseJobs(tx, tables, ids);
     await tx.audit({
       targetType: 'job',
       targetIds: ids,
@@ -117,7 +122,7 @@ async function carryOut(tx: WriteTx, { gj }: Ctx, what: Rows, ids: string[]): Pr
     });
     return { outcomes, events: 0 };
   }
-  const { outcomes, events } = await checkBatches(tx, gj, ids);
+  const { outcomes, events } = await checkBatches(tx, tables, ids);
   await tx.audit({
     targetType: 'batch',
     targetIds: ids,

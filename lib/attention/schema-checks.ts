@@ -2,12 +2,18 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import { TABLES } from '../good-job/schema';
 import { quoteIdentifier } from '../good-job/tables';
-import { type Catalogue, type Found, type Look, countUpTo, earliest } from './check-context';
+import {
+  type Catalogue,
+  type Found,
+  type CheckContext,
+  countUpTo,
+  earliest,
+} from './check-context';
 import type { SchemaGap, StaleTable } from './types';
 
 /** Migrations of GoodJob's that this database has not run, and the console's own schema where it is not (wholly) there. */
-export async function findSchemaGaps({ ctx }: Look): Promise<Found> {
-  const items: SchemaGap[] = ctx.gj.schema.missingMigrations.map((migration) => ({
+export async function findSchemaGaps({ ctx }: CheckContext): Promise<Found> {
+  const items: SchemaGap[] = ctx.tables.schema.missingMigrations.map((migration) => ({
     gap: 'migration',
     migration,
   }));
@@ -45,7 +51,7 @@ interface Row {
 }
 
 /** The database's clock, and the tables whose statistics the planner cannot rely on. */
-export async function readCatalogue({ ctx: { gj }, read }: Look): Promise<Catalogue> {
+export async function readCatalogue({ ctx: { tables }, read }: CheckContext): Promise<Catalogue> {
   const rows = await read((tx) =>
     tx.query<Row>(sql`
     SELECT clock_timestamp() AS now, t.*
@@ -56,7 +62,7 @@ export async function readCatalogue({ ctx: { gj }, read }: Look): Promise<Catalo
           FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
-         WHERE n.nspname = ${gj.schema.name} AND c.relname = ANY(${[...TABLES]}) AND c.relkind = 'r'
+         WHERE n.nspname = ${tables.schema.name} AND c.relname = ANY(${[...TABLES]}) AND c.relkind = 'r'
            AND ((c.reltuples < 0 AND pg_relation_size(c.oid) > ${NEVER_BYTES}::int)
              OR (c.reltuples >= 0 AND s.n_mod_since_analyze
                    > ${CHANGED_LEAST}::int + ${CHANGED_SHARE}::float8 * c.reltuples))) t ON true
@@ -74,7 +80,7 @@ export async function readCatalogue({ ctx: { gj }, read }: Look): Promise<Catalo
               since,
               changed: counted < 0 ? null : changed,
               rows: counted < 0 ? null : counted,
-              statement: `ANALYZE ${quoteIdentifier(gj.schema.name)}.${quoteIdentifier(table)};`,
+              statement: `ANALYZE ${quoteIdentifier(tables.schema.name)}.${quoteIdentifier(table)};`,
             },
           ],
     ),
@@ -82,8 +88,8 @@ export async function readCatalogue({ ctx: { gj }, read }: Look): Promise<Catalo
 }
 
 /** The console runs no maintenance, it says what to run. */
-export async function findStaleStatistics(look: Look): Promise<Found> {
-  const { staleTables } = await look.catalogue();
+export async function findStaleStatistics(checkContext: CheckContext): Promise<Found> {
+  const { staleTables } = await checkContext.catalogue();
   if (staleTables.length === 0) return { finding: null };
   return {
     finding: {

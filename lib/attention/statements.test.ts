@@ -90,7 +90,7 @@ it('searches for everything with at most 20 statements when everything is wrong'
 });
 
 it('costs all viewers together one search, the number in the navigation included', async () => {
-  expireAfterWrite(console_.ctx().gj.schema.identity);
+  expireAfterWrite(console_.ctx().tables.schema.identity);
   const counted = countStatements(console_.db);
   const ctx = console_.ctx({ db: counted.db });
   await Promise.all(Array.from({ length: 20 }, () => getAttention(ctx)));

@@ -7,7 +7,7 @@ import { parseJson } from '../core/json-text';
 import type { Cursor, Page } from '../core/search-params';
 import { yieldToEventLoop } from '../core/steps';
 import { escapeBidi } from '../core/text';
-import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
+import { type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/export-format';
 import { redactName } from '../redaction/redaction';
 import { type AuditFilter, auditFilterParams } from './filters';
 import { type StoredRow, listStored, redactStored, redactStoredRows } from './queries';

@@ -9,21 +9,21 @@ import { exportAudit } from './export';
 import { auditFilterParams, parseAuditFilter } from './filters';
 import { historyOf, listAudit, listViewers, readChanges } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('audit queries');
-  await gj.client.query(`
+  testConsole = await TestConsole.open('audit queries');
+  await testConsole.client.query(`
     INSERT INTO good_job_console.audit_events (created_at, viewer, role, request_id, action, target_type, target_ids, target_name, counts, details, error, refused)
     SELECT '2026-03-01T00:00Z'::timestamptz + (n / 4) * interval '1 second' + interval '1 microsecond', 'user' || n % 5, 'operator', 'r' || n, CASE n % 2 WHEN 0 THEN 'job.retry' ELSE 'pause.pause' END,
            CASE n % 2 WHEN 0 THEN 'job' ELSE 'queue' END, CASE n % 2 WHEN 0 THEN ARRAY[gen_random_uuid()] ELSE '{}' END, CASE n % 2 WHEN 1 THEN 'q' || n % 7 END,
            '{"done": 1}', '{}', CASE n % 10 WHEN 0 THEN 'forbidden' END, n % 10 = 0 FROM generate_series(1, 300) n`);
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const filterOf = (query: string) => parseAuditFilter(new URLSearchParams(query), 'Asia/Tokyo');
 const stored = async (where: string) =>
   (
-    await gj.client.query<{ id: string }>(
+    await testConsole.client.query<{ id: string }>(
       `SELECT id FROM good_job_console.audit_events WHERE request_id LIKE 'r%' AND ${where} ORDER BY created_at DESC, id DESC`,
     )
   ).rows.map(({ id }) => id);
@@ -52,21 +52,21 @@ test.each(QUERIES)(
     expect(wanted.length).toBeGreaterThan(0);
     const filter = { ...filterOf(query), limit: 25 };
     const pages: string[][] = [];
-    let page = await listAudit(gj.ctx(), filter);
+    let page = await listAudit(testConsole.ctx(), filter);
     for (;;) {
       pages.push(page.rows.map(({ id }) => id));
       if (!page.next) break;
-      page = await listAudit(gj.ctx(), { ...filter, cursor: page.next });
+      page = await listAudit(testConsole.ctx(), { ...filter, cursor: page.next });
     }
     expect(pages.flat()).toEqual(wanted);
     const back = [pages.at(-1) ?? []];
     while (page.previous) {
-      page = await listAudit(gj.ctx(), { ...filter, cursor: page.previous });
+      page = await listAudit(testConsole.ctx(), { ...filter, cursor: page.previous });
       back.unshift(page.rows.map(({ id }) => id));
     }
     expect(back.flat()).toEqual(wanted);
     let text = '';
-    for await (const chunk of exportAudit(gj.ctx(), filter, 'ndjson')) text += chunk;
+    for await (const chunk of exportAudit(testConsole.ctx(), filter, 'ndjson')) text += chunk;
     expect(
       text
         .trim()
@@ -101,32 +101,43 @@ test('what cannot be read is kept, and nothing is found', async () => {
   ]) {
     const filter = filterOf(query);
     expect(filter.notUnderstood, query).toHaveLength(1);
-    expect((await listAudit(gj.ctx(), filter)).rows, query).toEqual([]);
+    expect((await listAudit(testConsole.ctx(), filter)).rows, query).toEqual([]);
   }
   expect(
-    (await listAudit(gj.ctx(), filterOf('after_id=999999999&after_at=2026-03-01T00:00:10Z'))).rows
-      .length,
+    (
+      await listAudit(
+        testConsole.ctx(),
+        filterOf('after_id=999999999&after_at=2026-03-01T00:00:10Z'),
+      )
+    ).rows.length,
   ).toBeGreaterThan(0);
 });
 
 test('everybody in the audit, once', async () => {
-  expect(await listViewers(gj.ctx())).toEqual(
+  expect(await listViewers(testConsole.ctx())).toEqual(
     expect.arrayContaining(['user0', 'user1', 'user2', 'user3', 'user4']),
   );
 });
 
 test('the history of a job: what names it, and the bulk runs that left it alone', async () => {
   const [done, held, other] = [
-    await insertJob(gj.client, DISCARDED),
-    await insertJob(gj.client, DISCARDED),
-    await insertJob(gj.client),
+    await insertJob(testConsole.client, DISCARDED),
+    await insertJob(testConsole.client, DISCARDED),
+    await insertJob(testConsole.client),
   ];
-  expect(await historyOf(gj.ctx(), 'job', other)).toEqual({ rows: [], more: false, untold: false });
-  const worker = await gj.session();
+  expect(await historyOf(testConsole.ctx(), 'job', other)).toEqual({
+    rows: [],
+    more: false,
+    untold: false,
+  });
+  const worker = await testConsole.session();
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', held)})`);
-  await settled(gj.ctx(), await start(gj.ctx({ reason: 'again' }), 'retry', discarded()));
+  await settled(
+    testConsole.ctx(),
+    await start(testConsole.ctx({ reason: 'again' }), 'retry', discarded()),
+  );
   await worker.query('SELECT pg_advisory_unlock_all()');
-  expect(await historyOf(gj.ctx(), 'job', held)).toMatchObject({
+  expect(await historyOf(testConsole.ctx(), 'job', held)).toMatchObject({
     rows: [
       {
         action: 'job.retry',
@@ -137,9 +148,13 @@ test('the history of a job: what names it, and the bulk runs that left it alone'
     ],
   });
   // The run changed it, and nothing tells: that is what is said.
-  expect(await historyOf(gj.ctx(), 'job', done)).toEqual({ rows: [], more: false, untold: true });
-  for (let n = 0; n < 11; n += 1) await changeJobs(gj.ctx(), 'reschedule', [other]);
-  const history = await historyOf(gj.ctx(), 'job', other);
+  expect(await historyOf(testConsole.ctx(), 'job', done)).toEqual({
+    rows: [],
+    more: false,
+    untold: true,
+  });
+  for (let n = 0; n < 11; n += 1) await changeJobs(testConsole.ctx(), 'reschedule', [other]);
+  const history = await historyOf(testConsole.ctx(), 'job', other);
   expect(history?.rows).toHaveLength(10);
   expect(history?.more).toBe(true);
   expect(history?.rows[0]).toMatchObject({
@@ -147,19 +162,19 @@ test('the history of a job: what names it, and the bulk runs that left it alone'
     changes: [{ id: other, gone: false, fields: [{ name: 'scheduled_at' }] }],
     sample: null,
   });
-  expect((await historyOf(gj.ctx({ bulkRuns: false }), 'job', held))?.rows).toEqual([]);
+  expect((await historyOf(testConsole.ctx({ bulkRuns: false }), 'job', held))?.rows).toEqual([]);
 });
 
 test('the history of a batch has the runs on its jobs', async () => {
-  const batch = await insertBatch(gj.client);
-  await insertJob(gj.client, { ...DISCARDED, batch_id: batch });
-  const runId = await start(gj.ctx(), 'retry', {
+  const batch = await insertBatch(testConsole.client);
+  await insertJob(testConsole.client, { ...DISCARDED, batch_id: batch });
+  const runId = await start(testConsole.ctx(), 'retry', {
     kind: 'filter',
     query: 'state=discarded',
     batchId: batch,
   });
-  await settled(gj.ctx(), runId);
-  expect(await historyOf(gj.ctx(), 'batch', batch)).toMatchObject({
+  await settled(testConsole.ctx(), runId);
+  expect(await historyOf(testConsole.ctx(), 'batch', batch)).toMatchObject({
     rows: [
       {
         action: 'job.retry',
@@ -171,16 +186,16 @@ test('the history of a batch has the runs on its jobs', async () => {
     ],
   });
   await expect(
-    startBulk(gj.ctx({ role: 'viewer' }), {
+    startBulk(testConsole.ctx({ role: 'viewer' }), {
       action: 'batch_retry',
       target: { kind: 'batch', batchId: batch },
       scheduledAt: null,
       cutOff: { at: new Date().toISOString().replace('Z', '000Z'), txid: '1' },
       expected: { kind: 'exact', count: 0 },
-      typed: null,
+      confirmedCount: null,
     }),
   ).rejects.toMatchObject({ code: 'forbidden' });
-  expect((await historyOf(gj.ctx(), 'batch', batch))?.rows[0]).toMatchObject({
+  expect((await historyOf(testConsole.ctx(), 'batch', batch))?.rows[0]).toMatchObject({
     action: 'batch.retry',
     outcome: 'refused',
     error: 'forbidden',
@@ -210,18 +225,18 @@ test('a change is the fields that differ, those of the payload by name, digits k
 });
 
 test('a rule that was made since hides in the words and names of old records, too', async () => {
-  await gj.client.query(`
+  await testConsole.client.query(`
     INSERT INTO good_job_console.audit_events (viewer, role, request_id, action, target_type, target_ids, target_name, counts, details, reason)
     VALUES ('old', 'admin', 'old', 'pause.pause', 'queue', '{}', 'x?internal_code=zq7kxw9vjt3m', '{}', '{}', 'for internal_code=zq7kxw9vjt3m')`);
   setRedaction({ keys: ['internal_*'] });
   try {
     const filter = filterOf('viewer=old');
-    const shown: unknown[] = (await listAudit(gj.ctx(), filter)).rows;
+    const shown: unknown[] = (await listAudit(testConsole.ctx(), filter)).rows;
     expect(shown).toMatchObject([
       { targetName: 'x?internal_code=[REDACTED]', reason: 'for internal_code=[REDACTED]' },
     ]);
     for (const format of ['csv', 'ndjson'] as const)
-      for await (const part of exportAudit(gj.ctx(), filter, format)) shown.push(part);
+      for await (const part of exportAudit(testConsole.ctx(), filter, format)) shown.push(part);
     expect(JSON.stringify(shown)).not.toContain('zq7k');
   } finally {
     setRedaction({});

@@ -22,7 +22,7 @@ import {
 import { type Page, toPage } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
 import { escapeBidi, isUuid } from '../core/text';
-import { MAX_TEXT_BYTES, type Order, beyond, limitedJson, orderBy } from '../db/text-limit';
+import { MAX_TEXT_BYTES, type Order, afterCursorSql, limitedJson, orderBy } from '../db/text-limit';
 import { redactInSteps, redactName } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
 import type { AuditFilter } from './filters';
@@ -214,7 +214,7 @@ export async function listStored(
     }
     const rows = await tx.query<StoredRow>(sql`
       SELECT ${columnsOf(maxBytes)} FROM ${matching(filter)} j
-             ${cursor ? sql`WHERE ${beyond(NEWEST_FIRST, cursor)}` : empty}
+             ${cursor ? sql`WHERE ${afterCursorSql(NEWEST_FIRST, cursor)}` : empty}
              ${orderBy(NEWEST_FIRST, cursor)} LIMIT ${filter.limit + 1}`);
     return toPage(rows, cursor, filter.limit);
   });
@@ -262,7 +262,7 @@ export async function historyOf(
   const sampled = sql`UNION ALL SELECT r.audit_id, s.outcome, s.code FROM ${SAMPLES} s JOIN ${RUNS} r ON r.id = s.run_id WHERE s.job_id = ${id} AND r.target <> 'ids'`;
   const isJob = ctx.bulkRuns && kind === 'job';
   const untold = sql`EXISTS (SELECT 1 FROM (SELECT target, batch_id FROM ${RUNS} ORDER BY created_at DESC LIMIT ${RUNS_LOOKED_AT}) r
-                             WHERE r.target <> 'ids' AND (r.batch_id IS NULL OR r.batch_id = (SELECT j.batch_id FROM ${ctx.gj.jobs} j WHERE j.id = ${id})))`;
+                             WHERE r.target <> 'ids' AND (r.batch_id IS NULL OR r.batch_id = (SELECT j.batch_id FROM ${ctx.tables.jobs} j WHERE j.id = ${id})))`;
   const rows = await ctx.db.read((tx) =>
     tx.query<
       | (StoredRow & { sampleOutcome: string | null; sampleCode: string | null; untold: boolean })

@@ -1,32 +1,32 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { printed } from '../../test/harness/door';
+import { printed } from '../../test/harness/gateway';
 import { TestConsole } from '../../test/harness/test-console';
 import { requireBulk, startBulk } from '../bulk/start';
-import { recordAttempt } from '../context/audited-transaction';
+import { recordFailure } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import { flushAttempts } from './attempts';
 
 /* What a viewer may not do, tried again and again, fills neither the table of records nor the log. */
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('attempt limit');
+  testConsole = await TestConsole.open('attempt limit');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(async () => {
   await flushAttempts();
-  await gj.client.query('DELETE FROM good_job_console.audit_events');
+  await testConsole.client.query('DELETE FROM good_job_console.audit_events');
 });
 
 let people = 0;
 /** A viewer of whom nothing has been counted yet. */
 const somebody = (options: Parameters<TestConsole['ctx']>[0] = {}) => {
-  const ctx = gj.ctx({ role: 'viewer', ...options });
+  const ctx = testConsole.ctx({ role: 'viewer', ...options });
   return Object.assign(ctx, { viewer: { ...ctx.viewer, id: `person-${(people += 1)}` } });
 };
 const filter = (query: string) => ({ kind: 'filter' as const, query, batchId: null });
 const records = async () =>
   (
-    await gj.client.query<{
+    await testConsole.client.query<{
       viewer: string;
       error: string;
       outcome: string;
@@ -67,7 +67,7 @@ describe('a thousand attempts that changed nothing', () => {
     async (_, error, code) => {
       const ctx = somebody({ role: 'admin' });
       for (let n = 0; n < 100; n += 1)
-        await recordAttempt(ctx, 'job.retry', { targetIds: [crypto.randomUUID()] }, error);
+        await recordFailure(ctx, 'job.retry', { targetIds: [crypto.randomUUID()] }, error);
       await flushAttempts();
       const rows = await records();
       expect(rows).toHaveLength(11);
@@ -83,7 +83,7 @@ describe('a thousand attempts that changed nothing', () => {
       scheduledAt: null,
       cutOff: { at: '2026-01-01T00:00:00.000000Z', txid: '1' },
       expected: { kind: 'exact' as const, count: 1 },
-      typed: null,
+      confirmedCount: null,
     };
     for (let n = 0; n < 100; n += 1) await tried(() => startBulk(ctx, request));
     await flushAttempts();
@@ -127,7 +127,7 @@ describe('a thousand attempts that changed nothing', () => {
 describe('the record of an attempt', () => {
   it('names 25 targets at most, and their number', async () => {
     const targetIds = Array.from({ length: 500 }, () => crypto.randomUUID());
-    await recordAttempt(
+    await recordFailure(
       somebody(),
       'job.discard',
       {
@@ -140,13 +140,13 @@ describe('the record of an attempt', () => {
     );
     const [row] = await records();
     expect(row?.bytes).toBeLessThan(8_000);
-    const { rows } = await gj.client.query(
+    const { rows } = await testConsole.client.query(
       'SELECT cardinality(target_ids) AS ids, length(target_name) AS name, details FROM good_job_console.audit_events',
     );
     expect(rows).toEqual([{ ids: 25, name: 501, details: { too_large: true } }]);
   });
   it('hides what is hidden before it cuts', async () => {
-    await recordAttempt(
+    await recordFailure(
       somebody(),
       'job.retry',
       { details: { filter: `${'x '.repeat(990)}password=Tr0ub4dor-and-3` } },

@@ -8,7 +8,7 @@ import { listAudit } from '../audit-log/queries';
 import { retryBatch } from '../batches/mutations';
 import { controlRun } from '../bulk/control';
 import { grantsFor } from '../console-schema/setup';
-import { transaction } from '../context/audited-transaction';
+import { auditedTransaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import type { Database } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
@@ -16,15 +16,15 @@ import {
   type AuditEvent,
   outcomeOf,
   printAudit,
-  printRefusedAtDoor,
+  printRefusedByGateway,
   recordAudit,
 } from './recorder';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('audit');
+  testConsole = await TestConsole.open('audit');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 afterEach(() => {
   vi.restoreAllMocks();
 });
@@ -38,14 +38,14 @@ interface Kept {
 }
 const events = async (id: string) =>
   (
-    await gj.client.query<Kept>(
+    await testConsole.client.query<Kept>(
       'SELECT * FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id',
       [id],
     )
   ).rows;
 const last = async () =>
   (
-    await gj.client.query<Kept>(
+    await testConsole.client.query<Kept>(
       'SELECT * FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1',
     )
   ).rows[0];
@@ -81,13 +81,13 @@ test('the outcome of a record is what its line in the log says, and follows its 
   ];
   for (const shape of shapes) {
     const event = { ...EVENT, ...shape };
-    const id = await gj.db.write((tx) => recordAudit(tx, event));
-    const { rows } = await gj.client.query<Kept>(
+    const id = await testConsole.db.write((tx) => recordAudit(tx, event));
+    const { rows } = await testConsole.client.query<Kept>(
       'SELECT outcome FROM good_job_console.audit_events WHERE id = $1',
       [id],
     );
     expect(rows[0]?.outcome, JSON.stringify(shape)).toBe(outcomeOf(event));
-    await gj.client.query(
+    await testConsole.client.query(
       `UPDATE good_job_console.audit_events SET counts = '{"done": 1, "locked": 2}' WHERE id = $1`,
       [id],
     );
@@ -97,9 +97,9 @@ test('the outcome of a record is what its line in the log says, and follows its 
 
 describe('what was refused', () => {
   test('by role: who, what and why they wanted it, and nothing is changed', async () => {
-    const id = await insertJob(gj.client, DISCARDED);
+    const id = await insertJob(testConsole.client, DISCARDED);
     await expect(
-      changeJobs(gj.ctx({ role: 'viewer', reason: 'ticket 4711' }), 'retry', [id]),
+      changeJobs(testConsole.ctx({ role: 'viewer', reason: 'ticket 4711' }), 'retry', [id]),
     ).rejects.toMatchObject({ code: 'forbidden' });
     expect(await events(id)).toMatchObject([
       {
@@ -114,9 +114,9 @@ describe('what was refused', () => {
         after: null,
       },
     ]);
-    expect((await row(gj.client, 'good_jobs', id)).finished_at).not.toBeNull();
-    const batch = await insertBatch(gj.client);
-    await expect(retryBatch(gj.ctx({ role: 'viewer' }), batch)).rejects.toMatchObject({
+    expect((await row(testConsole.client, 'good_jobs', id)).finished_at).not.toBeNull();
+    const batch = await insertBatch(testConsole.client);
+    await expect(retryBatch(testConsole.ctx({ role: 'viewer' }), batch)).rejects.toMatchObject({
       code: 'forbidden',
     });
     expect(await events(batch)).toMatchObject([
@@ -129,7 +129,9 @@ describe('what was refused', () => {
     const write = vi.fn(() => Promise.reject(new Error('A transaction was opened.')));
     const id = crypto.randomUUID();
     await expect(
-      changeJobs(gj.ctx({ readOnly: true, db: { ...gj.db, write } }), 'destroy', [id]),
+      changeJobs(testConsole.ctx({ readOnly: true, db: { ...testConsole.db, write } }), 'destroy', [
+        id,
+      ]),
     ).rejects.toMatchObject({ code: 'read_only' });
     expect(write).not.toHaveBeenCalled();
     expect(printed(print)).toMatchObject([
@@ -144,27 +146,29 @@ describe('what was refused', () => {
   });
 
   test('without a reason where one is required; with one it is kept', async () => {
-    const id = await insertJob(gj.client, DISCARDED);
-    await expect(changeJobs(gj.ctx({ reasonRequired: true }), 'retry', [id])).rejects.toMatchObject(
-      { code: 'reason_required' },
-    );
+    const id = await insertJob(testConsole.client, DISCARDED);
+    await expect(
+      changeJobs(testConsole.ctx({ reasonRequired: true }), 'retry', [id]),
+    ).rejects.toMatchObject({ code: 'reason_required' });
     expect(await events(id)).toMatchObject([{ outcome: 'refused', error: 'reason_required' }]);
-    await changeJobs(gj.ctx({ reasonRequired: true, reason: '顧客からの依頼' }), 'retry', [id]);
+    await changeJobs(testConsole.ctx({ reasonRequired: true, reason: '顧客からの依頼' }), 'retry', [
+      id,
+    ]);
     expect((await events(id)).at(-1)).toMatchObject({ outcome: 'done', reason: '顧客からの依頼' });
     // Stopping a run asks for none.
-    expect(await controlRun(gj.ctx({ reasonRequired: true }), crypto.randomUUID(), 'pause')).toBe(
-      'missing',
-    );
+    expect(
+      await controlRun(testConsole.ctx({ reasonRequired: true }), crypto.randomUUID(), 'pause'),
+    ).toBe('missing');
   });
 });
 
 describe('what failed', () => {
   test('is rolled back and recorded with its code, in a transaction of its own', async () => {
-    const id = await insertJob(gj.client);
+    const id = await insertJob(testConsole.client);
     const attempt = { targetType: 'job' as const, targetIds: [id] };
     const failing = (error: unknown) =>
-      transaction(
-        gj.ctx(),
+      auditedTransaction(
+        testConsole.ctx(),
         'job.discard',
         async (tx) => {
           await tx.audit({ ...attempt, counts: { done: 1 }, details: {} });
@@ -185,14 +189,14 @@ describe('what failed', () => {
   test('is printed where the database is gone, and a run’s own steps are no attempts', async () => {
     const print = spied();
     const gone: Database = {
-      ...gj.db,
+      ...testConsole.db,
       write: () => Promise.reject(new ConsoleError('database_down')),
     };
     await expect(
-      changeJobs(gj.ctx({ db: gone }), 'retry', [crypto.randomUUID()]),
+      changeJobs(testConsole.ctx({ db: gone }), 'retry', [crypto.randomUUID()]),
     ).rejects.toMatchObject({ code: 'database_down' });
     await expect(
-      transaction(gj.ctx({ db: gone }), 'job.retry', () => Promise.resolve(), null),
+      auditedTransaction(testConsole.ctx({ db: gone }), 'job.retry', () => Promise.resolve(), null),
     ).rejects.toMatchObject({ code: 'database_down' });
     expect(printed(print)).toMatchObject([
       { action: 'job.retry', outcome: 'failed', error: 'database_down' },
@@ -203,12 +207,12 @@ describe('what failed', () => {
 describe('before and after', () => {
   test('retry: the columns and, of the payload, what it changes', async () => {
     const id = crypto.randomUUID();
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, {
       id,
       ...DISCARDED,
       serialized_params: params(id, { arguments: [{ password: 'hunter2' }], executions: 3 }),
     });
-    await changeJobs(gj.ctx(), 'retry', [id]);
+    await changeJobs(testConsole.ctx(), 'retry', [id]);
     const [event] = await events(id);
     expect(event?.before?.[id]).toMatchObject({
       error_event: 'unhandled',
@@ -235,9 +239,9 @@ describe('before and after', () => {
         },
       ],
     }).replace('"executions":0', '"executions":12345678901234567890');
-    await insertJob(gj.client, { id, ...SUCCEEDED, serialized_params: payload });
-    await changeJobs(gj.ctx(), 'destroy', [id]);
-    const { rows } = await gj.client.query<{ before: string; after: string | null }>(
+    await insertJob(testConsole.client, { id, ...SUCCEEDED, serialized_params: payload });
+    await changeJobs(testConsole.ctx(), 'destroy', [id]);
+    const { rows } = await testConsole.client.query<{ before: string; after: string | null }>(
       'SELECT before::text, after::text FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)',
       [id],
     );
@@ -252,7 +256,7 @@ describe('before and after', () => {
     const print = spied();
     const secret = 'zq7kxw9vjt3m';
     const insert = (id: string, also: object = {}) =>
-      insertJob(gj.client, {
+      insertJob(testConsole.client, {
         id,
         error: `Login: ${secret} was refused`,
         serialized_params: params(id, {
@@ -268,11 +272,11 @@ describe('before and after', () => {
     await insert(retried);
     await insert(discarded);
     await insert(large, { noise: Array.from({ length: 8_000 }, () => crypto.randomUUID()) });
-    await gj.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [
+    await testConsole.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [
       [retried, large],
     ]);
-    await changeJobs(gj.ctx(), 'retry', [retried, large]);
-    await changeJobs(gj.ctx(), 'discard', [discarded]);
+    await changeJobs(testConsole.ctx(), 'retry', [retried, large]);
+    await changeJobs(testConsole.ctx(), 'discard', [discarded]);
     const kept = [...(await events(retried)), ...(await events(discarded))];
     expect(kept.map(({ action }) => action)).toEqual(['job.retry', 'job.discard']);
     expect(kept[0]?.before?.[retried]?.error).toBe('Login: [REDACTED] was refused');
@@ -280,9 +284,9 @@ describe('before and after', () => {
     expect(JSON.stringify(kept)).not.toContain(secret);
     expect(JSON.stringify(kept)).not.toContain('without_arguments');
     const filter = parseAuditFilter(new URLSearchParams(), 'UTC');
-    expect(JSON.stringify(await listAudit(gj.ctx(), filter))).not.toContain(secret);
+    expect(JSON.stringify(await listAudit(testConsole.ctx(), filter))).not.toContain(secret);
     for (const format of ['csv', 'ndjson'] as const)
-      for await (const part of exportAudit(gj.ctx(), filter, format))
+      for await (const part of exportAudit(testConsole.ctx(), filter, format))
         expect(part).not.toContain(secret);
     // Without the console's schema it is printed.
     const plain = await TestConsole.open('audit_printed', { consoleSchema: false });
@@ -299,15 +303,18 @@ describe('before and after', () => {
   });
 
   test('only rows that were changed; of many the counts alone', async () => {
-    const [ready, open] = [await insertJob(gj.client, DISCARDED), await insertJob(gj.client)];
-    await changeJobs(gj.ctx(), 'retry', [ready, open]);
+    const [ready, open] = [
+      await insertJob(testConsole.client, DISCARDED),
+      await insertJob(testConsole.client),
+    ];
+    await changeJobs(testConsole.ctx(), 'retry', [ready, open]);
     const [event] = await events(ready);
     expect(Object.keys(event?.before ?? {})).toEqual([ready]);
     expect(Object.keys(event?.after ?? {})).toEqual([ready]);
     const many = await Promise.all(
-      Array.from({ length: 26 }, () => insertJob(gj.client, DISCARDED)),
+      Array.from({ length: 26 }, () => insertJob(testConsole.client, DISCARDED)),
     );
-    await changeJobs(gj.ctx(), 'retry', many);
+    await changeJobs(testConsole.ctx(), 'retry', many);
     expect(await events(many[0] ?? '')).toMatchObject([
       { counts: { done: 26 }, before: null, after: null },
     ]);
@@ -315,20 +322,20 @@ describe('before and after', () => {
 
   test('batch retry: the batch', async () => {
     const at = new Date().toISOString();
-    const batch = await insertBatch(gj.client, {
+    const batch = await insertBatch(testConsole.client, {
       finished_at: at,
       jobs_finished_at: at,
       discarded_at: at,
     });
-    await insertJob(gj.client, { batch_id: batch, ...DISCARDED });
-    await retryBatch(gj.ctx(), batch);
+    await insertJob(testConsole.client, { batch_id: batch, ...DISCARDED });
+    await retryBatch(testConsole.ctx(), batch);
     const [event] = await events(batch);
     expect(event).toMatchObject({
       outcome: 'done',
       after: { [batch]: { finished_at: null, jobs_finished_at: null, discarded_at: null } },
     });
     expect(event?.before?.[batch]?.finished_at).not.toBeNull();
-    await retryBatch(gj.ctx(), crypto.randomUUID());
+    await retryBatch(testConsole.ctx(), crypto.randomUUID());
     expect(await last()).toMatchObject({
       action: 'batch.retry',
       outcome: 'unchanged',
@@ -339,11 +346,11 @@ describe('before and after', () => {
 
 test('the console’s own role may add records and count on, and take nothing back', async () => {
   const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
-  const owner = await gj.session();
+  const owner = await testConsole.session();
   await owner.query(
     `CREATE ROLE ${role} LOGIN PASSWORD 'secret'; ${grantsFor('public', role).record.join('\n')}`,
   );
-  const login = new URL(gj.url);
+  const login = new URL(testConsole.url);
   login.username = role;
   login.password = 'secret';
   const client = new pg.Client({ connectionString: login.href });
@@ -392,7 +399,7 @@ describe('printed lines', () => {
     const print = spied();
     const reason = 'a\r\n{"audit":1}\u001b[2J\u009b2J\u007f\u2028\u202e\u{e0041}b 請求';
     printAudit({ ...EVENT, reason });
-    printRefusedAtDoor(
+    printRefusedByGateway(
       { requestId: 'r', error: 'bad_url', status: 400, method: 'GET', path: '/\u009b2J' },
       1,
     );
@@ -410,8 +417,8 @@ describe('printed lines', () => {
       method: 'POST',
       path: '/jobs?token=secret',
     };
-    for (let n = 0; n < 340; n += 1) printRefusedAtDoor(refused, 1_000_000);
-    printRefusedAtDoor(refused, 1_070_000);
+    for (let n = 0; n < 340; n += 1) printRefusedByGateway(refused, 1_000_000);
+    printRefusedByGateway(refused, 1_070_000);
     const lines = printed(print);
     expect(lines[0]).toMatchObject({
       action: 'door',
@@ -429,16 +436,16 @@ describe('printed lines', () => {
     const print = spied();
     const refused = { requestId: 'r', error: 'no_role', status: 403, method: 'GET', path: '/jobs' };
     for (let n = 0; n < 1_000; n += 1)
-      printRefusedAtDoor({ ...refused, viewer: 'loud' }, 2_000_000);
-    printRefusedAtDoor({ ...refused, viewer: 'other' }, 2_000_001);
-    printRefusedAtDoor({ ...refused, viewer: 'loud' }, 2_070_000);
+      printRefusedByGateway({ ...refused, viewer: 'loud' }, 2_000_000);
+    printRefusedByGateway({ ...refused, viewer: 'other' }, 2_000_001);
+    printRefusedByGateway({ ...refused, viewer: 'loud' }, 2_070_000);
     const lines = printed(print);
     expect(lines).toHaveLength(63);
     expect(lines[60]).toMatchObject({ viewer: 'other', error: 'no_role' });
     expect(lines[61]).toMatchObject({ notPrinted: 940, of: 'recognised' });
-    for (let n = 0; n < 400; n += 1) printRefusedAtDoor(refused, 1_080_000);
+    for (let n = 0; n < 400; n += 1) printRefusedByGateway(refused, 1_080_000);
     print.mockClear();
-    printRefusedAtDoor({ ...refused, viewer: 'mallory', error: 'no_role' }, 1_080_000);
+    printRefusedByGateway({ ...refused, viewer: 'mallory', error: 'no_role' }, 1_080_000);
     expect(printed(print)).toMatchObject([{ viewer: 'mallory', error: 'no_role' }]); // not lost in a stranger's noise
   });
 });

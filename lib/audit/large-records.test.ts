@@ -6,15 +6,15 @@ import { historyOf, listAudit } from '../audit-log/queries';
 import { type AuditEvent, recordAudit } from './recorder';
 import { MAX_SNAPSHOT_BYTES } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('large_records');
+  testConsole = await TestConsole.open('large_records');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const filterOf = (query: string) => parseAuditFilter(new URLSearchParams(query), 'UTC');
 const record = (event: Partial<AuditEvent>) =>
-  gj.db.write((tx) =>
+  testConsole.db.write((tx) =>
     recordAudit(tx, {
       viewer: 'tester',
       role: 'admin',
@@ -39,17 +39,17 @@ const rowsOf = (bytes: number) => {
 
 async function exported(query: string): Promise<string> {
   let file = '';
-  for await (const part of exportAudit(gj.ctx(), filterOf(query), 'ndjson')) file += part;
+  for await (const part of exportAudit(testConsole.ctx(), filterOf(query), 'ndjson')) file += part;
   return file;
 }
 
 test('a record beyond 64 kB says on the page that it is too large, and an export has it', async () => {
   const id = crypto.randomUUID();
   await record({ targetIds: [id], before: rowsOf(70_000), after: '{}' });
-  const [row] = (await listAudit(gj.ctx(), filterOf(`target=${id}`))).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filterOf(`target=${id}`))).rows;
   expect(row).toMatchObject({ tooLarge: true, outcome: 'done' });
   expect(JSON.stringify(row).length).toBeLessThan(2_000);
-  expect((await historyOf(gj.ctx(), 'job', id))?.rows).toMatchObject([{ tooLarge: true }]);
+  expect((await historyOf(testConsole.ctx(), 'job', id))?.rows).toMatchObject([{ tooLarge: true }]);
   expect((await exported(`target=${id}`)).length).toBeGreaterThan(70_000);
 });
 
@@ -63,7 +63,7 @@ test('an export of the audit is on record: who, which records, which format and 
   const id = crypto.randomUUID();
   for (let n = 0; n < 60; n += 1) await record({ targetIds: [id] });
   expect((await exported(`target=${id}`)).split('\n')).toHaveLength(61);
-  const [row] = (await listAudit(gj.ctx(), filterOf('action=audit.export'))).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filterOf('action=audit.export'))).rows;
   expect(row).toMatchObject({
     viewer: 'tester',
     action: 'audit.export',
@@ -79,11 +79,11 @@ test('an export of the audit is on record: who, which records, which format and 
 });
 
 test('an export whose reader leaves is on record as incomplete', async () => {
-  const parts = exportAudit(gj.ctx(), filterOf('action=job.retry'), 'csv');
+  const parts = exportAudit(testConsole.ctx(), filterOf('action=job.retry'), 'csv');
   await parts.next();
   await parts.next();
   await parts.return();
-  const [row] = (await listAudit(gj.ctx(), filterOf('action=audit.export'))).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filterOf('action=audit.export'))).rows;
   expect(JSON.parse(row?.details ?? '{}')).toMatchObject({
     complete: false,
     format: 'csv',
@@ -99,7 +99,7 @@ test('bidirectional controls in reasons and names are shown as escapes', async (
     viewerName: 'A\u2066dmin',
     targetName: 'low\u200f',
   });
-  const [row] = (await listAudit(gj.ctx(), filterOf(`target=${id}`))).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filterOf(`target=${id}`))).rows;
   expect(row).toMatchObject({
     reason: String.raw`harmless \u202egnissim`,
     viewerName: String.raw`A\u2066dmin`,

@@ -109,7 +109,7 @@ export function printAudit({ before, after, ...event }: AuditEvent): void {
 }
 
 /** A request that was refused before any page or action ran: no one has signed in, or nothing proves where it comes from. */
-export interface RefusedAtDoor {
+export interface RefusedByGateway {
   requestId: string;
   /** Who was recognised: as a proxy, a token or a session proves it; null: a stranger. */
   viewer?: string | null;
@@ -139,8 +139,8 @@ const periods = {
 const linesOf = new Map<string, number>();
 
 /** Prints what was refused at the door; never to the database. Past LINES a period they are counted, and the count is printed. */
-export function printRefusedAtDoor(
-  { path, ...refused }: RefusedAtDoor,
+export function printRefusedByGateway(
+  { path, ...refused }: RefusedByGateway,
   now: number = Date.now(),
 ): void {
   const who = refused.viewer == null ? 'strangers' : 'recognised';

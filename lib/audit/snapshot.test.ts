@@ -5,16 +5,16 @@ import { exportAudit } from '../audit-log/export';
 import { parseAuditFilter } from '../audit-log/filters';
 import { listAudit, readChanges } from '../audit-log/queries';
 import { TextBudget } from '../core/steps';
-import type { Tx } from '../db/database';
+import { createTx } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
 import { changesOf, readJobs } from './snapshot';
 import { MAX_COLUMN_BYTES, MAX_SNAPSHOT_BYTES, NOT_RECORDED } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('audit_snapshot');
+  testConsole = await TestConsole.open('audit_snapshot');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const SECRET = 'zq7kxw9vjt3m';
 
@@ -24,7 +24,7 @@ interface Row extends Record<string, unknown> {
 
 /** The record of an act on this job. */
 async function recordOf(id: string) {
-  const { rows } = await gj.client.query<{
+  const { rows } = await testConsole.client.query<{
     before: Record<string, Row | string> | null;
     after: Record<string, Row | string> | null;
   }>('SELECT before, after FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)', [id]);
@@ -36,21 +36,19 @@ async function insert(
   row: Record<string, unknown> = DISCARDED,
 ): Promise<string> {
   const id = crypto.randomUUID();
-  return insertJob(gj.client, { id, ...row, serialized_params: params(id, payload) });
+  return insertJob(testConsole.client, { id, ...row, serialized_params: params(id, payload) });
 }
 
 /** What the snapshot reads of these jobs, and how many bytes of rows that were. */
 async function snapshotOf(ids: string[]) {
   let bytes = 0;
-  const snapshot = await gj.db.read((tx) => {
-    const counting: Tx = {
-      async query<T>(statement: Parameters<Tx['query']>[0]) {
-        const rows = await tx.query<T>(statement);
-        bytes += JSON.stringify(rows).length;
-        return rows;
-      },
-    };
-    return readJobs(counting, gj.ctx().gj, ids);
+  const snapshot = await testConsole.db.read((tx) => {
+    const counting = createTx(async (statement) => {
+      const rows = await tx.query(statement);
+      bytes += JSON.stringify(rows).length;
+      return rows;
+    });
+    return readJobs(counting, testConsole.ctx().tables, ids);
   });
   return { snapshot, bytes };
 }
@@ -59,8 +57,8 @@ test('a column of exactly 4 kB is recorded and one of a byte more is not', async
   const error = (bytes: number) => 'word '.repeat(bytes / 5).padEnd(bytes, '.');
   const fits = await insert({}, { ...DISCARDED, error: error(MAX_COLUMN_BYTES) });
   const large = await insert({}, { ...DISCARDED, error: error(MAX_COLUMN_BYTES + 1) });
-  await changeJobs(gj.ctx(), 'destroy', [fits]);
-  await changeJobs(gj.ctx(), 'destroy', [large]);
+  await changeJobs(testConsole.ctx(), 'destroy', [fits]);
+  await changeJobs(testConsole.ctx(), 'destroy', [large]);
   expect((await recordOf(fits)).before.error).toBe(error(MAX_COLUMN_BYTES));
   expect((await recordOf(large)).before.error).toBe(NOT_RECORDED);
 });
@@ -70,7 +68,7 @@ test('arguments that are too large are not recorded, and nothing repeats what th
     { arguments: [{ note: 'a'.repeat(200_000), password: SECRET }], note: `before ${SECRET}` },
     { ...SUCCEEDED, error: `Login: ${SECRET} was refused`, queue_name: `q-${SECRET}` },
   );
-  await changeJobs(gj.ctx(), 'destroy', [id]);
+  await changeJobs(testConsole.ctx(), 'destroy', [id]);
   const { before } = await recordOf(id);
   expect(before.serialized_params?.arguments).toBe(NOT_RECORDED);
   expect(before.serialized_params?.executions).toBe(0);
@@ -81,7 +79,7 @@ test('arguments that are too large are not recorded, and nothing repeats what th
 test('a hidden value behind the limit of an error is not readable in another column', async () => {
   const error = `${'a '.repeat(3_000)} password=${SECRET}`;
   const id = await insert({ note: `see ${SECRET}` }, { ...DISCARDED, error, queue_name: SECRET });
-  await changeJobs(gj.ctx(), 'destroy', [id]);
+  await changeJobs(testConsole.ctx(), 'destroy', [id]);
   const { before } = await recordOf(id);
   expect(before.error).toBe(NOT_RECORDED);
   expect(before.queue_name).toBe('[REDACTED]');
@@ -90,7 +88,7 @@ test('a hidden value behind the limit of an error is not readable in another col
 
 test('a payload that is stored large is not decompressed, and says so', async () => {
   const id = await insert({ arguments: [{ password: SECRET, note: noise(300_000) }] });
-  await changeJobs(gj.ctx(), 'retry', [id]);
+  await changeJobs(testConsole.ctx(), 'retry', [id]);
   const { before, after } = await recordOf(id);
   expect(before.serialized_params).toBe(NOT_RECORDED);
   expect(after.error_event).toBe('retried');
@@ -106,7 +104,7 @@ test('the retry of a job with a hostile argument of 1.8 MB reads a few kB of it'
   const id = await insert({ arguments: [`")=`.repeat(600_000)] });
   const { bytes } = await snapshotOf([id]);
   expect(bytes).toBeLessThan(2 * MAX_COLUMN_BYTES);
-  await changeJobs(gj.ctx(), 'retry', [id]);
+  await changeJobs(testConsole.ctx(), 'retry', [id]);
   const { after } = await recordOf(id);
   expect(after.serialized_params?.executions).toBe(1);
   expect(after.serialized_params?.provider_job_id).toBe(id);
@@ -123,8 +121,11 @@ test('25 rows of large columns are at most 256 kB, and the rest is recorded as t
   );
   const { bytes } = await snapshotOf(ids);
   expect(bytes).toBeLessThan(MAX_SNAPSHOT_BYTES / 2 + 25 * 1_000);
-  await changeJobs(gj.ctx(), 'retry', ids);
-  const { rows } = await gj.client.query<{ before: Record<string, unknown>; bytes: number }>(
+  await changeJobs(testConsole.ctx(), 'retry', ids);
+  const { rows } = await testConsole.client.query<{
+    before: Record<string, unknown>;
+    bytes: number;
+  }>(
     `SELECT before, octet_length(before::text) + octet_length(after::text) AS bytes
        FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)`,
     [ids[0]],
@@ -154,16 +155,16 @@ test('rows that the time does not allow to redact are recorded as too large', as
 
 test('the audit page and its export say that a column was not recorded', async () => {
   const id = await insert({}, { ...DISCARDED, error: 'x '.repeat(5_000) });
-  await changeJobs(gj.ctx(), 'retry', [id]);
+  await changeJobs(testConsole.ctx(), 'retry', [id]);
   const filter = parseAuditFilter(new URLSearchParams({ target: id }), 'UTC');
-  const [row] = (await listAudit(gj.ctx(), filter)).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filter)).rows;
   expect(row?.changes[0]?.fields).toContainEqual({
     name: 'error',
     before: NOT_RECORDED,
     after: NOT_RECORDED,
   });
   let file = '';
-  for await (const part of exportAudit(gj.ctx(), filter, 'ndjson')) file += part;
+  for await (const part of exportAudit(testConsole.ctx(), filter, 'ndjson')) file += part;
   expect(file).toContain(`"error":"${NOT_RECORDED}"`);
 });
 

@@ -5,7 +5,7 @@ import { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { MAX_STORED_JSON_BYTES, limitedJsonInMemory } from '../db/text-limit';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
 import {
@@ -74,7 +74,7 @@ const JOB_COLUMNS: ColumnSql[] = [
 const FREE_TEXTS = new Set(['queue_name', 'error']);
 
 /** These jobs as they are now; empty for more than MAX_ROWS. */
-export async function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Snapshot> {
+export async function readJobs(tx: Tx, tables: GoodJobTables, ids: string[]): Promise<Snapshot> {
   const params = sql`r.serialized_params`;
   const isLarge = sql`coalesce(pg_column_size(${params}) > ${MAX_STORED_JSON_BYTES}::int, false)`;
   const isObject = sql`NOT ${isLarge} AND jsonb_typeof(${params}) = 'object'`;
@@ -83,16 +83,16 @@ export async function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Snap
     SELECT r.*, ${isLarge} AS is_large,
            CASE WHEN ${isObject} THEN ${params} - 'arguments' WHEN NOT ${isLarge} THEN ${params} END AS params,
            CASE WHEN ${isObject} THEN ${params} -> 'arguments' END AS arguments
-      FROM ${gj.jobs} r WHERE r.id = ANY(${ids}::uuid[]) OFFSET 0)`;
+      FROM ${tables.jobs} r WHERE r.id = ANY(${ids}::uuid[]) OFFSET 0)`;
   return read(tx, source, JOB_COLUMNS, ids);
 }
 
 /** These batches as they are now; empty for more than MAX_ROWS. */
-export async function readBatches(tx: Tx, gj: GoodJob, ids: string[]): Promise<Snapshot> {
+export async function readBatches(tx: Tx, tables: GoodJobTables, ids: string[]): Promise<Snapshot> {
   const names = ['enqueued_at', 'discarded_at', 'jobs_finished_at', 'finished_at'].filter((name) =>
-    gj.has('good_job_batches', name),
+    tables.has('good_job_batches', name),
   );
-  return read(tx, gj.batches, names.map(time), ids);
+  return read(tx, tables.batches, names.map(time), ids);
 }
 
 async function read(tx: Tx, source: Sql, columns: ColumnSql[], ids: string[]): Promise<Snapshot> {

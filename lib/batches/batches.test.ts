@@ -68,7 +68,7 @@ describe('progress', () => {
     const ifSmall = (limit: number) =>
       console_
         .ctx()
-        .db.read((tx) => countIfSmall(tx, console_.ctx().gj, id, limit), { byIndexOnly: true });
+        .db.read((tx) => countIfSmall(tx, console_.ctx().tables, id, limit), { byIndexOnly: true });
     expect(await ifSmall(7)).toEqual(counted.get(id));
     expect(await ifSmall(6)).toBeNull();
   });

@@ -5,18 +5,18 @@ import { HIDDEN } from '../redaction/redaction';
 import { getBatch, getBatchRow, getRawBatch, listBatches } from './queries';
 import { parseBatchFilter } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('large_batches');
+  testConsole = await TestConsole.open('large_batches');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const SECRET = 'zq7kxw9vjt3m';
 const listed = async (id: string) =>
-  (await listBatches(gj.ctx(), parseBatchFilter(new URLSearchParams()))).rows.find(
+  (await listBatches(testConsole.ctx(), parseBatchFilter(new URLSearchParams()))).rows.find(
     (row) => row.id === id,
   );
-const insert = (columns: Record<string, unknown>) => insertBatch(gj.client, columns);
+const insert = (columns: Record<string, unknown>) => insertBatch(testConsole.client, columns);
 const properties = (value: object) => JSON.stringify(value);
 
 test('a description that repeats a secret from behind the limit of the properties is hidden whole', async () => {
@@ -26,24 +26,24 @@ test('a description that repeats a secret from behind the limit of the propertie
     on_success: 'Imports::DoneJob',
     serialized_properties: properties({ note: 'x'.repeat(70_000), password: SECRET }),
   });
-  for (const row of [await listed(id), await getBatchRow(gj.ctx(), id)])
+  for (const row of [await listed(id), await getBatchRow(testConsole.ctx(), id)])
     expect(row).toMatchObject({
       description: HIDDEN,
       onFinish: HIDDEN,
       onSuccess: 'Imports::DoneJob',
       tooLarge: true,
     });
-  expect(JSON.stringify(await getBatch(gj.ctx(), id))).not.toContain(SECRET);
+  expect(JSON.stringify(await getBatch(testConsole.ctx(), id))).not.toContain(SECRET);
 });
 
 test('a description beyond 64 kB is hidden whole: its end may name a secret of its beginning', async () => {
   const description = `Import ${SECRET} ${'word '.repeat(20_000)} password=${SECRET}`;
   const id = await insert({ description });
   expect(await listed(id)).toMatchObject({ description: HIDDEN, tooLarge: true });
-  const batch = await getBatch(gj.ctx(), id);
+  const batch = await getBatch(testConsole.ctx(), id);
   expect(batch?.attributes.json).toBeNull();
   expect(JSON.stringify(batch)).not.toContain(SECRET);
-  const all = await getRawBatch(gj.ctx(), id);
+  const all = await getRawBatch(testConsole.ctx(), id);
   expect(all?.json).toContain('password=[REDACTED]');
   expect(all?.json).not.toContain(SECRET);
 });
@@ -64,8 +64,8 @@ test('attributes are printed up to 64 kB at first, and up to 2 MB when all are a
     await insert({ serialized_properties: json(2 * 1024 * 1024) }),
     await insert({ serialized_properties: json(2 * 1024 * 1024 + 100) }),
   ];
-  const first = async (id: string) => (await getBatch(gj.ctx(), id))?.attributes;
-  const all = (id: string) => getRawBatch(gj.ctx(), id);
+  const first = async (id: string) => (await getBatch(testConsole.ctx(), id))?.attributes;
+  const all = (id: string) => getRawBatch(testConsole.ctx(), id);
   expect((await first(small))?.json).toContain('éé');
   expect((await first(medium))?.json).toBeNull();
   expect((await all(medium))?.json).toContain('éé');
@@ -75,7 +75,7 @@ test('attributes are printed up to 64 kB at first, and up to 2 MB when all are a
 
 test('properties that are stored small and are 40 MB large are not read', async () => {
   const id = await insert({ description: 'Import', serialized_properties: '{}' });
-  await gj.client.query(
+  await testConsole.client.query(
     `UPDATE good_job_batches
         SET serialized_properties = jsonb_build_object('password', repeat('a', 40000000))
       WHERE id = $1`,
@@ -83,6 +83,6 @@ test('properties that are stored small and are 40 MB large are not read', async 
   );
   const before = process.memoryUsage().rss;
   expect(await listed(id)).toMatchObject({ description: HIDDEN, tooLarge: true });
-  expect((await getRawBatch(gj.ctx(), id))?.json).toBeNull();
+  expect((await getRawBatch(testConsole.ctx(), id))?.json).toBeNull();
   expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
 });

@@ -2,7 +2,7 @@ import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
 import { checkBulkLimit, hasBulkLimit } from '../bulk/types';
-import { type WriteTx, transaction } from '../context/audited-transaction';
+import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import {
@@ -46,20 +46,20 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
   const about = { targetType: 'batch' as const, targetIds: [batchId] };
   for (;;) {
     try {
-      const chunk = await transaction(
+      const chunk = await auditedTransaction(
         ctx,
         'batch.retry',
         async (tx) => {
           let before: Snapshot = new Map();
-          const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => {
+          const done = await retryBatchChunk(tx, ctx.tables, batchId, progress, async () => {
             if (progress === START) await mayRetry(tx, ctx, batchId);
-            before = await readBatches(tx, ctx.gj, [batchId]);
+            before = await readBatches(tx, ctx.tables, [batchId]);
           });
           await tx.audit({
             ...about,
             counts: done.outcome === 'missing' ? { missing: 1 } : countOutcomes(done.jobs),
             details: { outcome: done.outcome, events: done.events, last_chunk: done.next === null },
-            ...changesOf(before, await readBatches(tx, ctx.gj, [batchId]), [...before.keys()]),
+            ...changesOf(before, await readBatches(tx, ctx.tables, [batchId]), [...before.keys()]),
           });
           return done;
         },
@@ -85,5 +85,5 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
 /** All of them, before the first is touched: a batch that is retried by half would count as finished with open jobs in it. */
 async function mayRetry(tx: WriteTx, ctx: Ctx, batchId: string): Promise<void> {
   if (hasBulkLimit(ctx))
-    checkBulkLimit(ctx, await countDiscarded(tx, ctx.gj, batchId, ctx.bulkOperatorLimit + 1));
+    checkBulkLimit(ctx, await countDiscarded(tx, ctx.tables, batchId, ctx.bulkOperatorLimit + 1));
 }

@@ -7,14 +7,20 @@ import { prettyJsonInSteps } from '../core/json-text';
 import { type Page, toPage } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
-import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES, type Order, beyond, orderBy } from '../db/text-limit';
+import {
+  MAX_FULL_TEXT_BYTES,
+  MAX_TEXT_BYTES,
+  type Order,
+  afterCursorSql,
+  orderBy,
+} from '../db/text-limit';
 import { isHanging } from '../good-job/batches';
 import { type LivePools, livePools } from '../good-job/processes';
 import { type RawBatch, rawBatch } from '../good-job/raw-rows';
 import { isPaused } from '../good-job/settings';
 import { isInState, readyAt } from '../good-job/states';
 import { JOB_STATES, type JobState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import {
   type BatchTexts,
@@ -49,7 +55,7 @@ export async function countBatchJobs(ctx: Ctx, batchIds: string[]): Promise<Map<
     const rows = await ctx.db.read(
       (tx) =>
         tx.query<CountRow>(sql`
-          SELECT j.batch_id AS id, count(*)::int AS total, ${stateCounts()} FROM ${ctx.gj.jobs} j
+          SELECT j.batch_id AS id, count(*)::int AS total, ${stateCounts()} FROM ${ctx.tables.jobs} j
            WHERE j.batch_id = ANY(${batchIds}::uuid[]) GROUP BY j.batch_id`),
       { timeoutMs: EXACT_BUDGET_MS, byIndexOnly: true },
     );
@@ -73,7 +79,7 @@ async function countAtLeast(ctx: Ctx, batchIds: string[]): Promise<Map<string, P
   const rows = await ctx.db.read(
     (tx) =>
       tx.query<{ id: string; total: number }>(sql`
-        SELECT b.id, (SELECT count(*)::int FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.batch_id = b.id LIMIT ${LOWER_BOUND + 1}) some) AS total
+        SELECT b.id, (SELECT count(*)::int FROM (SELECT 1 FROM ${ctx.tables.jobs} j WHERE j.batch_id = b.id LIMIT ${LOWER_BOUND + 1}) some) AS total
           FROM unnest(${batchIds}::uuid[]) AS b(id)`),
     { byIndexOnly: true },
   );
@@ -91,15 +97,15 @@ async function countAtLeast(ctx: Ctx, batchIds: string[]): Promise<Map<string, P
  */
 export async function countIfSmall(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   limit: number,
 ): Promise<Progress | null> {
   // In two steps: a large batch is known by its index alone.
   const [row] = await tx.query<CountRow>(sql`
-    WITH members AS MATERIALIZED (SELECT count(*)::int AS total FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${limit + 1}) j)
+    WITH members AS MATERIALIZED (SELECT count(*)::int AS total FROM (SELECT 1 FROM ${tables.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${limit + 1}) j)
     SELECT ${batchId} AS id, (SELECT total FROM members), ${stateCounts()}
-      FROM (SELECT j.finished_at, j.performed_at, j.scheduled_at, j.created_at, j.error FROM ${gj.jobs} j
+      FROM (SELECT j.finished_at, j.performed_at, j.scheduled_at, j.created_at, j.error FROM ${tables.jobs} j
              WHERE j.batch_id = ${batchId} AND (SELECT total FROM members) <= ${limit} LIMIT ${limit}) j`);
   return row && row.total <= limit ? exact(row) : null;
 }
@@ -107,10 +113,10 @@ export async function countIfSmall(
 const TEXT_SHOWN = 500;
 
 // The alias is j, as everywhere in paging.
-function batchColumns(gj: GoodJob): Sql {
+function batchColumns(tables: GoodJobTables): Sql {
   return sql`j.id, ${batchTextColumns('j')},
     j.created_at AS "createdAt", j.created_at AS "sortAt", j.enqueued_at AS "enqueuedAt", j.discarded_at AS "discardedAt",
-    j.${gj.jobsFinishedAt} AS "jobsFinishedAt", j.finished_at AS "finishedAt"`;
+    j.${tables.jobsFinishedAt} AS "jobsFinishedAt", j.finished_at AS "finishedAt"`;
 }
 
 function isInBatchState(state: BatchState): Sql {
@@ -153,14 +159,14 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
     let cursor = filter.cursor;
     if (cursor) {
       const [row] = await tx.query<{ at: string }>(
-        sql`SELECT j.created_at AS at FROM ${ctx.gj.batches} j WHERE j.id = ${cursor.id}`,
+        sql`SELECT j.created_at AS at FROM ${ctx.tables.batches} j WHERE j.id = ${cursor.id}`,
       );
       cursor = { ...cursor, at: row?.at ?? cursor.at };
       if (cursor.at === null) return { rows: [], previous: null, next: null };
     }
     const rows = await tx.query<StoredBatchRow>(sql`
-      SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j
-       WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
+      SELECT ${batchColumns(ctx.tables)} FROM ${ctx.tables.batches} j
+       WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`} ${cursor ? sql`AND ${afterCursorSql(newestFirst, cursor)}` : empty}
        ${orderBy(newestFirst, cursor)} LIMIT ${filter.limit + 1}`);
     const budget = newPageBudget();
     const redacted: BatchRow[] = [];
@@ -176,9 +182,9 @@ export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<B
 export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null> {
   return ctx.db.read(async (tx) => {
     const [row] = await tx.query<StoredBatchRow>(
-      sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`,
+      sql`SELECT ${batchColumns(ctx.tables)} FROM ${ctx.tables.batches} j WHERE j.id = ${id}`,
     );
-    const attributes = row && (await rawBatch(tx, ctx.gj, id, MAX_TEXT_BYTES));
+    const attributes = row && (await rawBatch(tx, ctx.tables, id, MAX_TEXT_BYTES));
     return row && attributes
       ? { row: redactRow(row, newPageBudget()), attributes: await printAttributes(attributes) }
       : null;
@@ -187,7 +193,7 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
 
 /** All attributes of a batch up to 2 MB; null when there is no such batch. */
 export async function getRawBatch(ctx: Ctx, id: string): Promise<BatchAttributes | null> {
-  const raw = await ctx.db.read((tx) => rawBatch(tx, ctx.gj, id, MAX_FULL_TEXT_BYTES));
+  const raw = await ctx.db.read((tx) => rawBatch(tx, ctx.tables, id, MAX_FULL_TEXT_BYTES));
   return raw && printAttributes(raw);
 }
 
@@ -201,7 +207,7 @@ async function printAttributes(raw: RawBatch): Promise<BatchAttributes> {
 export async function getBatchRow(ctx: Ctx, id: string): Promise<BatchRow | null> {
   const [row] = await ctx.db.read((tx) =>
     tx.query<StoredBatchRow>(
-      sql`SELECT ${batchColumns(ctx.gj)} FROM ${ctx.gj.batches} j WHERE j.id = ${id}`,
+      sql`SELECT ${batchColumns(ctx.tables)} FROM ${ctx.tables.batches} j WHERE j.id = ${id}`,
     ),
   );
   return row ? redactRow(row, newPageBudget()) : null;
@@ -247,10 +253,10 @@ async function stallsOf(
   if (ids.length === 0) return new Map();
   const query = ctx.db.read(
     async (tx) => {
-      const live = await livePools(tx, ctx.gj);
+      const live = await livePools(tx, ctx.tables);
       return tx.query<{ id: string; hangs: boolean; stalled: boolean }>(sql`
-        SELECT b.id, ${isHanging(ctx.gj)} AS hangs, ${isStalled(ctx.gj, live)} AS stalled
-          FROM ${ctx.gj.batches} b WHERE b.id = ANY(${ids}::uuid[])`);
+        SELECT b.id, ${isHanging(ctx.tables)} AS hangs, ${isStalled(ctx.tables, live)} AS stalled
+          FROM ${ctx.tables.batches} b WHERE b.id = ANY(${ids}::uuid[])`);
     },
     { byIndexOnly: true, timeoutMs: STALL_BUDGET_MS },
   );
@@ -274,12 +280,12 @@ function isServed({ pools, silent }: LivePools): Sql {
  * its unfinished jobs is running, waits for a time, or can be taken by a live process. By index_good_jobs_on_batch_id;
  * OFFSET 0 keeps the planner from everybody's unfinished jobs.
  */
-export function isStalled(gj: GoodJob, live: LivePools): Sql {
+export function isStalled(tables: GoodJobTables, live: LivePools): Sql {
   const hasOpen = (condition: Sql) => sql`
-    EXISTS (SELECT 1 FROM (SELECT * FROM ${gj.jobs} WHERE batch_id = b.id OFFSET 0) j
+    EXISTS (SELECT 1 FROM (SELECT * FROM ${tables.jobs} WHERE batch_id = b.id OFFSET 0) j
              WHERE j.finished_at IS NULL AND ${condition} LIMIT 1)`;
   const canBeTaken = sql`
-    (NOT coalesce(${isPaused(gj)}, false) AND (${readyAt} > now() OR ${isServed(live)}))`;
-  return sql`(b.enqueued_at IS NOT NULL AND b.finished_at IS NULL AND (${isHanging(gj)}
+    (NOT coalesce(${isPaused(tables)}, false) AND (${readyAt} > now() OR ${isServed(live)}))`;
+  return sql`(b.enqueued_at IS NOT NULL AND b.finished_at IS NULL AND (${isHanging(tables)}
     OR (${hasOpen(sql`true`)} AND NOT ${hasOpen(sql`(j.performed_at IS NOT NULL OR ${canBeTaken})`)})))`;
 }

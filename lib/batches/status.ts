@@ -9,7 +9,7 @@ import { servesQueue } from '../good-job/process-state';
 import { type LivePools, livePools } from '../good-job/processes';
 import { isPaused } from '../good-job/settings';
 import { isInState, readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { countBatchJobs, countIfSmall } from './queries';
 import { isStalled } from './queries';
@@ -54,7 +54,7 @@ export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchSt
     more: false,
     states: null,
   };
-  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.gj, batch.id, progress), {
+  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.tables, batch.id, progress), {
     byIndexOnly: true,
   });
   return statusFrom(batch, progress, signals);
@@ -71,8 +71,8 @@ export async function getSmallBatchStatus(
     batch,
     ctx.db.read(
       async (tx) => {
-        const progress = await countIfSmall(tx, ctx.gj, id, limit);
-        return progress && { progress, signals: await readSignals(tx, ctx.gj, id, progress) };
+        const progress = await countIfSmall(tx, ctx.tables, id, limit);
+        return progress && { progress, signals: await readSignals(tx, ctx.tables, id, progress) };
       },
       { byIndexOnly: true },
     ),
@@ -131,29 +131,29 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
 
 async function readSignals(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   progress: Progress,
 ): Promise<Signals> {
   const open = openJobs(progress);
   const seen = open === 0 ? 0 : OPEN_JOBS_SEEN;
-  const live = await livePools(tx, gj);
+  const live = await livePools(tx, tables);
   // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
-  const members = sql`(SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
+  const members = sql`(SELECT * FROM ${tables.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
   const isWaiting = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
   const [row] = await tx.query<Omit<Signals, 'liveProcesses' | 'unservedQueues'>>(sql`
     SELECT clock_timestamp() AS now,
-      ${open === 0 ? sql`(SELECT ${isHanging(gj)} FROM ${gj.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
-      (SELECT ${isStalled(gj, live)} FROM ${gj.batches} b WHERE b.id = ${batchId}) AS stalled,
+      ${open === 0 ? sql`(SELECT ${isHanging(tables)} FROM ${tables.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
+      (SELECT ${isStalled(tables, live)} FROM ${tables.batches} b WHERE b.id = ${batchId}) AS stalled,
       (SELECT count(*)::int FROM (SELECT * FROM ${members} j WHERE j.finished_at IS NULL AND j.performed_at IS NOT NULL LIMIT ${seen}) j
-        WHERE NOT ${isHeld(gj)}) AS lost,
+        WHERE NOT ${isHeld(tables)}) AS lost,
       (SELECT array_agg(DISTINCT j.queue_name) FROM (
         SELECT j.queue_name FROM ${members} j WHERE ${isWaiting} AND ${readyAt} <= now() AND j.queue_name IS NOT NULL
-           AND NOT coalesce(${isPaused(gj)}, false) LIMIT ${seen}) j) AS "readyQueues",
-      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
-      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
+           AND NOT coalesce(${isPaused(tables)}, false) LIMIT ${seen}) j) AS "readyQueues",
+      (SELECT count(*)::int FROM ${tables.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
+      (SELECT count(*)::int FROM ${tables.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
       m.*
-    FROM (SELECT count(*) FILTER (WHERE ${isWaiting} AND ${isPaused(gj)})::int AS paused,
+    FROM (SELECT count(*) FILTER (WHERE ${isWaiting} AND ${isPaused(tables)})::int AS paused,
                  min(${readyAt}) FILTER (WHERE ${isWaiting}) AS "nextAt",
                  max(${readyAt}) FILTER (WHERE ${isWaiting}) AS "lastAt",
                  count(*) FILTER (WHERE j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S}))::int AS "recentlyFinished"

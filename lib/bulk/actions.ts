@@ -45,7 +45,7 @@ const confirmed = z
     scheduledAt: timestampText.nullable(),
     cutOff: cutOffInput,
     expected: z.strictObject({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
-    typed: count.nullable(),
+    confirmedCount: count.nullable(),
   })
   .refine(isForTarget);
 const batch = z.strictObject({ id: uuidText });
@@ -128,7 +128,13 @@ export async function submitBatchRetry(sent: FormData): Promise<string> {
   );
 }
 
-const LARGE_RETRY_FIELDS = ['cut_off_at', 'cut_off_txid', 'expected', 'kind', 'typed'] as const;
+const LARGE_RETRY_FIELDS = [
+  'cut_off_at',
+  'cut_off_txid',
+  'expected',
+  'kind',
+  'confirmed_count',
+] as const;
 
 async function submitLargeRetry(
   form: FormFields<'id' | 'reason' | (typeof LARGE_RETRY_FIELDS)[number]>,
@@ -142,7 +148,9 @@ async function submitLargeRetry(
       scheduledAt: null,
       cutOff: { at: form.get('cut_off_at'), txid: form.get('cut_off_txid') },
       expected: { kind: form.get('kind'), count: readNumber(form.get('expected') ?? '') },
-      typed: form.get('typed') ? readNumber(form.get('typed') ?? '') : null,
+      confirmedCount: form.get('confirmed_count')
+        ? readNumber(form.get('confirmed_count') ?? '')
+        : null,
       reason: form.get('reason'),
     },
     startBulk,

@@ -5,7 +5,7 @@ import { type Viewer, denial } from '../auth/roles';
 import { env } from '../config/environment';
 import { ROLES } from '../config/roles';
 import { MIGRATIONS } from '../console-schema/migrations';
-import { transaction } from '../context/audited-transaction';
+import { auditedTransaction } from '../context/audited-transaction';
 import { detected } from '../context/detection';
 import { serverContext } from '../context/request-context';
 import type { Ctx } from '../context/types';
@@ -90,7 +90,7 @@ export async function adoptRuns(
 
 /** False: another server was faster, or a person paused or cancelled the run. */
 async function takeAbandoned(ctx: Ctx, id: string, action: BulkAction): Promise<boolean> {
-  return transaction(
+  return auditedTransaction(
     ctx,
     permissionOf(action),
     async (tx) => {

@@ -2,9 +2,9 @@ import 'server-only';
 import sql, { type Sql, empty, raw } from 'sql-template-tag';
 import { codeOf } from '../core/errors';
 import type { Tx } from '../db/database';
-import { type Order, beyond, orderBy } from '../db/text-limit';
-import { type CutOff, asOf, isUnchangedSince } from '../good-job/row-snapshot';
-import type { GoodJob } from '../good-job/tables';
+import { type Order, afterCursorSql, orderBy } from '../db/text-limit';
+import { type RowSnapshot, asOf, isUnchangedSince } from '../good-job/row-snapshot';
+import type { GoodJobTables } from '../good-job/tables';
 import type { RedactedMatch, ScannedJob } from '../jobs/recheck';
 import { COUNTED_AT_MOST, bulkSearchBudget, scanFirst } from './preview';
 import { type RunRow, TARGETS, targetOf } from './runs';
@@ -29,12 +29,12 @@ const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, 
 /** The jobs of the target that the action is for, as they were at the cut-off. */
 async function actionableMatch(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   action: BulkAction,
   target: BulkTarget,
-  cutOff: CutOff,
+  cutOff: RowSnapshot,
 ): Promise<RedactedMatch> {
-  const match = await targetJobs(tx, gj, target);
+  const match = await targetJobs(tx, tables, target);
   return match.map(
     (condition) =>
       sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`,
@@ -44,7 +44,7 @@ async function actionableMatch(
 /** Lists the jobs of `from` (`good_jobs j WHERE …`) that match as targets; how many. */
 async function list(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   match: RedactedMatch,
   from: Sql,
@@ -57,20 +57,20 @@ async function list(
   const scanned = await tx.query<ScannedJob>(
     match.scanSql(sql`(SELECT j.*, j.xmin FROM ${from}) j`),
   );
-  return listVisible(tx, gj, runId, match, scanned);
+  return listVisible(tx, tables, runId, match, scanned);
 }
 
 /** Lists the visible matches as targets. Large jobs are none: the preview has said so. */
 async function listVisible(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   match: RedactedMatch,
   scanned: readonly ScannedJob[],
 ): Promise<number> {
   const { ids } = await match.visibleIds(tx, scanned, bulkSearchBudget());
   await tx.query(
-    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`,
+    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${tables.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`,
   );
   return ids.size;
 }
@@ -78,7 +78,7 @@ async function listVisible(
 /** All of them; null: there are too many, or too many to search among. */
 async function listAll(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   match: RedactedMatch,
 ): Promise<number | null> {
@@ -86,14 +86,14 @@ async function listAll(
     return unlessMore(
       await list(
         tx,
-        gj,
+        tables,
         runId,
         match,
-        sql`${gj.jobs} j WHERE ${match.sql} LIMIT ${COUNTED_AT_MOST + 1}`,
+        sql`${tables.jobs} j WHERE ${match.sql} LIMIT ${COUNTED_AT_MOST + 1}`,
       ),
     );
-  const { scanned, isAll } = await scanFirst(tx, gj, match, sql`true`);
-  return isAll ? listVisible(tx, gj, runId, match, scanned) : null;
+  const { scanned, isAll } = await scanFirst(tx, tables, match, sql`true`);
+  return isAll ? listVisible(tx, tables, runId, match, scanned) : null;
 }
 
 const unlessMore = (listed: number) => (listed > COUNTED_AT_MOST ? null : listed);
@@ -109,14 +109,14 @@ export async function listSelected(tx: Tx, runId: string, ids: string[]): Promis
 /** Of selected jobs those that the action would change: in a state that it is for, and not written since the cut-off. */
 export async function countTouched(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   action: BulkAction,
   target: BulkTarget,
-  cutOff: CutOff,
+  cutOff: RowSnapshot,
 ): Promise<number> {
-  const { sql: condition } = await actionableMatch(tx, gj, action, target, cutOff);
+  const { sql: condition } = await actionableMatch(tx, tables, action, target, cutOff);
   const [row] = await tx.query<{ count: number }>(
-    sql`SELECT count(*)::int AS count FROM ${gj.jobs} j WHERE ${condition}`,
+    sql`SELECT count(*)::int AS count FROM ${tables.jobs} j WHERE ${condition}`,
   );
   return row?.count ?? 0;
 }
@@ -124,20 +124,20 @@ export async function countTouched(
 /** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
 export async function listAtOnce(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   action: BulkAction,
   target: BulkTarget,
-  cutOff: CutOff,
+  cutOff: RowSnapshot,
 ): Promise<number | null> {
-  const match = await actionableMatch(tx, gj, action, target, cutOff);
+  const match = await actionableMatch(tx, tables, action, target, cutOff);
   await tx.query(sql`SAVEPOINT at_once`);
   const [before] = await tx.query<{ ms: string }>(
     sql`SELECT current_setting('statement_timeout') AS ms`,
   );
   await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
   try {
-    const listed = await listAll(tx, gj, runId, match);
+    const listed = await listAll(tx, tables, runId, match);
     await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
     if (listed !== null) return listed;
   } catch (error) {
@@ -169,27 +169,27 @@ export interface Collected {
  */
 export async function collectWindow(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   run: RunRow,
   size: number,
 ): Promise<Collected> {
-  const { order, base } = walkOf(gj, run.action);
+  const { order, base } = walkOf(tables, run.action);
   const from: Sql = run.collectedTo ? sql`AND ${bound(order, run.collectedTo, 'beyond')}` : empty;
   const [end] = await tx.query<Place>(sql`
-    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
-  const match = await actionableMatch(tx, gj, run.action, targetOf(run), run.cutOff);
+    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${tables.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
+  const match = await actionableMatch(tx, tables, run.action, targetOf(run), run.cutOff);
   const window: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
   const cut = match.needsRecheck
-    ? await endOfBytes(tx, gj, order, match, sql`${base} ${from} ${window}`)
+    ? await endOfBytes(tx, tables, order, match, sql`${base} ${from} ${window}`)
     : undefined;
   const last = cut ?? end;
   const to: Sql = last ? sql`AND ${bound(order, last, 'up to')}` : empty;
   const listed = await list(
     tx,
-    gj,
+    tables,
     run.id,
     match,
-    sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${match.needsRecheck ? match.baseSql : match.sql}`,
+    sql`${tables.jobs} j WHERE ${base} ${from} ${to} AND ${match.needsRecheck ? match.baseSql : match.sql}`,
   );
   return { found: listed, to: last ?? null };
 }
@@ -200,14 +200,14 @@ const WINDOW_BYTES = 2_000_000;
 /** The job of a window at which its bytes are used up; undefined: they are not. */
 async function endOfBytes(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   order: Order,
   match: RedactedMatch,
   where: Sql,
 ): Promise<Place | undefined> {
-  const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${where} AND ${match.baseSql} ${orderBy(order, null)}) j`;
+  const source = sql`(SELECT j.*, j.xmin FROM ${tables.jobs} j WHERE ${where} AND ${match.baseSql} ${orderBy(order, null)}) j`;
   const [place] = await tx.query<Place>(sql`
-    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE j.id = (
+    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${tables.jobs} j WHERE j.id = (
       SELECT s.id FROM (${match.scanSql(source, { maxBytes: WINDOW_BYTES, also: sql`false` })}) s WHERE s.exhausted LIMIT 1)`);
   return place;
 }
@@ -220,14 +220,14 @@ function bound(order: Order, { at, id }: Place, side: 'beyond' | 'up to'): Sql {
   if (order === BY_ID)
     return side === 'beyond' ? sql`j.id > ${id}::uuid` : sql`j.id <= ${id}::uuid`;
   return side === 'beyond'
-    ? beyond(order, { direction: 'after', id, at })
+    ? afterCursorSql(order, { direction: 'after', id, at })
     : sql`${order.key} >= ${at} AND (${order.key}, j.id) >= (${at}, ${id}::uuid)`;
 }
 
 /** The smallest index that holds every job the action is for. */
-function walkOf(gj: GoodJob, action: BulkAction): { order: Order; base: Sql } {
+function walkOf(tables: GoodJobTables, action: BulkAction): { order: Order; base: Sql } {
   const has = (migration: string) =>
-    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   const kind = jobActionOf(action);
   // index_good_jobs_on_discarded
   if (kind === 'retry' && has('add_index_good_jobs_discarded'))

@@ -1,7 +1,7 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { type WriteTx, transaction } from '../context/audited-transaction';
+import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { lockBatches } from '../good-job/locks';
 import { serverId, work, workOn } from './runner';
@@ -27,7 +27,7 @@ export async function controlRun(
   const run = ctx.bulkRuns ? await ctx.db.read((tx) => readRun(tx, runId)) : null;
   if (!run) return 'missing';
   if (control === 'resume') return resume(ctx, runId, run.action);
-  return transaction(
+  return auditedTransaction(
     ctx,
     permissionOf(run.action),
     async (tx) =>
@@ -85,7 +85,7 @@ async function cancel(tx: WriteTx, ctx: Ctx, run: RunRow): Promise<ControlOutcom
   if (rows.length === 0) return 'conflict'; // an ended run has no targets: none was forgotten
   const now = await readRun(tx, run.id);
   if (now && run.action === 'batch_retry' && run.batchId && (now.counts.done ?? 0) > 0)
-    await endBatchRetry(tx, ctx.gj, now, run.batchId);
+    await endBatchRetry(tx, ctx.tables, now, run.batchId);
   return 'done';
 }
 
@@ -100,7 +100,7 @@ async function resume(ctx: Ctx, runId: string, action: BulkAction): Promise<Cont
   let firstLease: string | null | undefined;
   let onRecord = false;
   for (;;) {
-    const taken = await transaction(
+    const taken = await auditedTransaction(
       ctx,
       permissionOf(action),
       async (tx) => {

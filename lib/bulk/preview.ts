@@ -7,7 +7,7 @@ import type { Tx } from '../db/database';
 import { paramsProblem } from '../good-job/payload';
 import { cutOffNow } from '../good-job/row-snapshot';
 import { type JobState, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { type RedactedMatch, type ScannedJob, SearchBudget } from '../jobs/recheck';
 import { isActionable, settleTarget, targetJobs } from './target';
 import {
@@ -34,11 +34,11 @@ export async function previewBulk(
   target: BulkTarget,
 ): Promise<BulkPreview> {
   const { settled, cutOff, match } = await ctx.db.read(async (tx) => {
-    const words = await settleTarget(tx, ctx.gj, target);
+    const words = await settleTarget(tx, ctx.tables, target);
     return {
       settled: words,
       cutOff: await cutOffNow(tx),
-      match: await targetJobs(tx, ctx.gj, words),
+      match: await targetJobs(tx, ctx.tables, words),
     };
   });
   if (match.needsRecheck)
@@ -67,11 +67,11 @@ export const bulkSearchBudget = (): SearchBudget =>
  */
 export async function scanFirst(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   match: RedactedMatch,
   base: Sql,
 ): Promise<{ scanned: ScannedJob[]; isAll: boolean }> {
-  const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${match.baseSql} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1}) j`;
+  const source = sql`(SELECT j.*, j.xmin FROM ${tables.jobs} j WHERE ${match.baseSql} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1}) j`;
   const rows = await tx.query<ScannedJob>(
     match.endedScanSql(source, {
       lastN: SEARCHED_AT_MOST + 1,
@@ -125,21 +125,23 @@ async function recheckedOf(
   match: RedactedMatch,
   base: Sql,
 ): Promise<{ rows: Again[]; isAll: boolean; unsearched: number } | null> {
-  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) => scanFirst(tx, ctx.gj, match, base));
+  const read = await readWithinBudget(ctx, COUNT_BUDGET_MS, (tx) =>
+    scanFirst(tx, ctx.tables, match, base),
+  );
   if (!read) return null;
   return ctx.db.read(async (tx) => {
     const { ids, unsearched } = await match.visibleIds(tx, read.scanned, bulkSearchBudget());
     const rows = await tx.query<Again>(sql`
       SELECT state, actionable, count(*)::int AS count, (count(*) FILTER (WHERE running))::int AS running,
              (count(*) FILTER (WHERE blank AND NOT unreadable))::int AS blank, (count(*) FILTER (WHERE unreadable))::int AS unreadable
-        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])) j
+        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)} FROM ${ctx.tables.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])) j
        GROUP BY state, actionable`);
     return { rows, isAll: read.isAll, unsearched };
   });
 }
 
 /** A preview that takes too long says so; it is no reason not to show the rest. */
-async function inTime<T>(
+async function readWithinBudget<T>(
   ctx: Ctx,
   timeoutMs: number,
   fn: (tx: Tx) => Promise<T>,
@@ -155,10 +157,10 @@ async function countStates(
   action: BulkAction,
   matches: Sql,
 ): Promise<Pick<BulkPreview, 'total' | 'states' | 'more'>> {
-  const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
+  const rows = await readWithinBudget(ctx, COUNT_BUDGET_MS, (tx) =>
     tx.query<{ state: JobState; actionable: boolean; count: number }>(sql`
       SELECT state, actionable, count(*)::int AS count
-        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable FROM ${ctx.gj.jobs} j WHERE ${matches} LIMIT ${COUNTED_AT_MOST + 1}) jobs
+        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable FROM ${ctx.tables.jobs} j WHERE ${matches} LIMIT ${COUNTED_AT_MOST + 1}) jobs
        GROUP BY state, actionable`),
   );
   const all = rows?.reduce((sum, { count }) => sum + count, 0) ?? 0;
@@ -178,9 +180,9 @@ function byState(rows: { state: JobState; count: number }[]): BulkPreview['state
 }
 
 async function countActionable(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkCount> {
-  const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
+  const rows = await readWithinBudget(ctx, COUNT_BUDGET_MS, (tx) =>
     tx.query<{ count: number }>(sql`
-      SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
+      SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.tables.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
   );
   const count = rows?.[0]?.count;
   if (count === undefined) return estimate(ctx, sql`${matches} AND ${isActionable(action)}`);
@@ -193,7 +195,7 @@ async function countActionable(ctx: Ctx, action: BulkAction, matches: Sql): Prom
 async function estimate(ctx: Ctx, condition: Sql): Promise<BulkCount> {
   const [row] = await ctx.db.read((tx) =>
     tx.query<{ 'QUERY PLAN': string }>(
-      sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${condition}`,
+      sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${ctx.tables.jobs} j WHERE ${condition}`,
     ),
   );
   const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
@@ -212,11 +214,11 @@ async function countSkipped(
   action: BulkAction,
   matches: Sql,
 ): Promise<BulkPreview['skipped']> {
-  const rows = await inTime(ctx, SKIPPED_BUDGET_MS, (tx) =>
+  const rows = await readWithinBudget(ctx, SKIPPED_BUDGET_MS, (tx) =>
     tx.query<{ running: number; blankError: number; unreadable: number; looked: number }>(sql`
       SELECT count(*) FILTER (WHERE running)::int AS running, count(*) FILTER (WHERE blank AND NOT unreadable)::int AS "blankError",
              count(*) FILTER (WHERE unreadable)::int AS unreadable, count(*)::int AS looked
-        FROM (SELECT ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
+        FROM (SELECT ${skippedColumns(action)} FROM ${ctx.tables.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
   );
   const row = rows?.[0];
   if (!row || row.looked > COUNTED_AT_MOST) return null;

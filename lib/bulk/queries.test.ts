@@ -24,7 +24,7 @@ it('has the reason that a run was started for, without its hidden values', async
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: null,
+      confirmedCount: null,
     });
   };
   const id = await start('fixed in #4711, password=hunter2hunter2');

@@ -2,7 +2,7 @@ import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { transaction } from '../context/audited-transaction';
+import { auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { processState } from '../core/process-state';
@@ -54,23 +54,23 @@ interface Runner {
   isStopping: boolean;
   runs: Map<string, Work>;
   /** Each settles when the step before in its lane is over. */
-  lanes: Promise<unknown>[];
+  workers: Promise<unknown>[];
 }
 
 const runner = processState<Runner>('bulk runner', () => ({
   server: randomUUID(),
   isStopping: false,
   runs: new Map(),
-  lanes: [],
+  workers: [],
 }));
 
 /** Transactions at a time, whichever runs they are of: the other half of the pool is for pages. */
-const lanesOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
+const workersOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
 
 const ALL_PARTS: Parts = { first: 0, last: PARTS - 1 };
-const partsOf = (lane: number, lanes: number): Parts => ({
-  first: Math.floor((lane * PARTS) / lanes),
-  last: Math.floor(((lane + 1) * PARTS) / lanes) - 1,
+const partsOf = (lane: number, workers: number): Parts => ({
+  first: Math.floor((lane * PARTS) / workers),
+  last: Math.floor(((lane + 1) * PARTS) / workers) - 1,
 });
 
 export function serverId(): string {
@@ -142,16 +142,16 @@ export function workOn(runId: string): { ended: Promise<void> } | null {
 
 /** One step at a time in a lane, whichever run it is of. */
 function inTurn<T>(lane: number, fn: () => Promise<T>): Promise<T> {
-  const mine = (runner.lanes[lane] ?? Promise.resolve()).then(fn);
-  runner.lanes[lane] = mine.catch(() => undefined);
+  const mine = (runner.workers[lane] ?? Promise.resolve()).then(fn);
+  runner.workers[lane] = mine.catch(() => undefined);
   return mine;
 }
 
 /** How a run is worked on at the moment; shared by its lanes. */
-interface Pace {
+interface Throttle {
   chunk: number;
   window: number;
-  giveUpNext: boolean;
+  skipNext: boolean;
   /** Something failed: one lane alone finds out what. */
   alone: boolean;
   over: boolean;
@@ -161,9 +161,9 @@ interface Pace {
   wakeUp: WakeSignal;
 }
 
-function endPace(pace: Pace): void {
-  pace.over = true;
-  pace.wakeUp.signal();
+function endPace(throttle: Throttle): void {
+  throttle.over = true;
+  throttle.wakeUp.signal();
 }
 
 async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
@@ -173,10 +173,10 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
     counted += since;
     return since;
   };
-  const pace: Pace = {
+  const throttle: Throttle = {
     chunk: MAX_JOBS_PER_TRANSACTION,
     window: FIRST_WINDOW,
-    giveUpNext: false,
+    skipNext: false,
     alone: false,
     over: false,
     busyBatches: new Set(),
@@ -184,19 +184,19 @@ async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Prom
     wakeUp: one.wakeUp,
   };
   // A batch retry is all of one part.
-  const count = action === 'batch_retry' ? 1 : lanesOf(ctx);
-  const lanes = await Promise.allSettled(
+  const count = action === 'batch_retry' ? 1 : workersOf(ctx);
+  const workers = await Promise.allSettled(
     Array.from({ length: count }, (_, lane) =>
-      walkLane(ctx, runId, action, one, lane, partsOf(lane, count), pace),
+      walkLane(ctx, runId, action, one, lane, partsOf(lane, count), throttle),
     ),
   );
-  const failed = lanes.find((lane) => lane.status === 'rejected');
+  const failed = workers.find((lane) => lane.status === 'rejected');
   if (failed) throw failed.reason;
   await giveBack(ctx, runId, action);
 }
 
 async function giveBack(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
-  await transaction(
+  await auditedTransaction(
     ctx,
     permissionOf(action),
     (tx) => release(tx, { id: runId }, runner.server),
@@ -211,19 +211,19 @@ async function walkLane(
   one: Work,
   lane: number,
   own: Parts,
-  pace: Pace,
+  throttle: Throttle,
 ): Promise<void> {
   let downSince: number | null = null;
-  let wasAlone = pace.alone;
+  let wasAlone = throttle.alone;
   let from: Target | null = null;
-  while (!one.stopping && !pace.over) {
-    if (pace.alone && lane > 0) {
+  while (!one.stopping && !throttle.over) {
+    if (throttle.alone && lane > 0) {
       await sleep(ALONE_MS);
       continue;
     }
     try {
       const begun = performance.now();
-      const { chunk, window, giveUpNext, alone, busyBatches, elapsedMs } = pace;
+      const { chunk, window, skipNext, alone, busyBatches, elapsedMs } = throttle;
       if (alone !== wasAlone) from = null;
       wasAlone = alone;
       let inHand: Target[] = [];
@@ -231,7 +231,7 @@ async function walkLane(
         server: runner.server,
         chunk,
         window,
-        giveUpNext,
+        skipNext,
         parts: alone ? ALL_PARTS : own,
         from,
         taken: (targets) => (inHand = targets),
@@ -240,9 +240,9 @@ async function walkLane(
       };
       const result = await inTurn(lane, () => step(ctx, runId, action, options));
       from = result === 'worked' ? (inHand.at(-1) ?? null) : null;
-      if (result === 'stopped' || result === 'lost') endPace(pace);
-      else if (result === 'idle') await pace.wakeUp.wait(IDLE_MS);
-      else succeeded(pace, result, performance.now() - begun);
+      if (result === 'stopped' || result === 'lost') endPace(throttle);
+      else if (result === 'idle') await throttle.wakeUp.wait(IDLE_MS);
+      else succeeded(throttle, result, performance.now() - begun);
       downSince = null;
     } catch (error) {
       const reason = reasonOf(error);
@@ -250,47 +250,47 @@ async function walkLane(
       if (DOWN.has(reason)) {
         downSince ??= performance.now();
         if (performance.now() - downSince > PATIENCE_MS) {
-          endPace(pace);
+          endPace(throttle);
           throw error;
         }
         await sleep(1_000);
-      } else if (!pace.alone) {
-        pace.alone = true;
-        pace.wakeUp.signal();
-      } else if (lane === 0 && !slower(pace, reason)) {
+      } else if (!throttle.alone) {
+        throttle.alone = true;
+        throttle.wakeUp.signal();
+      } else if (lane === 0 && !slower(throttle, reason)) {
         console.error(error);
-        endPace(pace);
+        endPace(throttle);
         await pause(ctx, runId, action, reason);
       }
     }
   }
 }
 
-function succeeded(pace: Pace, result: StepResult, took: number): void {
+function succeeded(throttle: Throttle, result: StepResult, took: number): void {
   if (result === 'collected')
-    pace.window =
+    throttle.window =
       took > WINDOW_MS * 2
-        ? Math.max(500, pace.window >> 1)
+        ? Math.max(500, throttle.window >> 1)
         : took < WINDOW_MS
-          ? Math.min(LARGEST_WINDOW, pace.window * 2)
-          : pace.window;
-  else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
-  if (result === 'second_pass') pace.busyBatches.clear();
+          ? Math.min(LARGEST_WINDOW, throttle.window * 2)
+          : throttle.window;
+  else throttle.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, throttle.chunk * 2);
+  if (result === 'second_pass') throttle.busyBatches.clear();
   // New targets for every lane.
-  if (result !== 'worked') pace.wakeUp.signal();
-  pace.giveUpNext = false;
-  if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;
+  if (result !== 'worked') throttle.wakeUp.signal();
+  throttle.skipNext = false;
+  if (throttle.chunk === MAX_JOBS_PER_TRANSACTION) throttle.alone = false;
 }
 
 /** What was too much at once may do in smaller parts; a single job that spoils it is met alone at last. False: it is, and it cannot be passed over. */
-function slower(pace: Pace, reason: PauseReason): boolean {
-  if (pace.window > FIRST_WINDOW || pace.chunk > 1) {
-    pace.window = Math.max(100, Math.min(FIRST_WINDOW, pace.window >> 1));
-    pace.chunk = Math.max(1, Math.floor(pace.chunk / 5));
+function slower(throttle: Throttle, reason: PauseReason): boolean {
+  if (throttle.window > FIRST_WINDOW || throttle.chunk > 1) {
+    throttle.window = Math.max(100, Math.min(FIRST_WINDOW, throttle.window >> 1));
+    throttle.chunk = Math.max(1, Math.floor(throttle.chunk / 5));
     return true;
   }
-  if (reason !== 'locked' || pace.giveUpNext) return false;
-  pace.giveUpNext = true;
+  if (reason !== 'locked' || throttle.skipNext) return false;
+  throttle.skipNext = true;
   return true;
 }
 
@@ -305,7 +305,7 @@ async function pause(
   action: BulkAction,
   reason: PauseReason,
 ): Promise<void> {
-  await transaction(
+  await auditedTransaction(
     ctx,
     permissionOf(action),
     async (tx) => {
@@ -322,7 +322,7 @@ async function pause(
 }
 
 async function renew(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
-  await transaction(
+  await auditedTransaction(
     ctx,
     permissionOf(action),
     (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`),

@@ -6,9 +6,9 @@ import type { ErrorCode } from '../core/errors';
 import { type Cursor, type Page, toPage } from '../core/search-params';
 import { escapeBidi } from '../core/text';
 import type { Tx } from '../db/database';
-import { type Order, beyond, orderBy } from '../db/text-limit';
+import { type Order, afterCursorSql, orderBy } from '../db/text-limit';
 import type { RefusalCode } from '../good-job/outcomes';
-import type { CutOff } from '../good-job/row-snapshot';
+import type { RowSnapshot } from '../good-job/row-snapshot';
 import { redactName } from '../redaction/redaction';
 import type {
   BulkAction,
@@ -41,7 +41,7 @@ export interface RunRow {
   target: BulkTarget['kind'];
   filter: string | null;
   batchId: string | null;
-  cutOff: CutOff;
+  cutOff: RowSnapshot;
   /** Of an `exact` number no more may be listed. */
   expected: BulkCount;
   state: StoredState;
@@ -118,7 +118,7 @@ export interface NewRun {
   action: BulkAction;
   scheduledAt: string | null;
   target: BulkTarget;
-  cutOff: CutOff;
+  cutOff: RowSnapshot;
   server: string;
 }
 
@@ -226,7 +226,7 @@ export async function listRuns(ctx: Ctx, cursor: Cursor | null): Promise<Page<Bu
     if (cursor && !at) return { rows: [], previous: null, next: null };
     const from = cursor && { ...cursor, at: at ?? null };
     const rows = await tx.query<ReadRun>(sql`
-      SELECT ${columns} FROM ${RUNS} j ${from ? sql`WHERE ${beyond(NEWEST_FIRST, from)}` : empty} ${orderBy(NEWEST_FIRST, from)} LIMIT ${PAGE + 1}`);
+      SELECT ${columns} FROM ${RUNS} j ${from ? sql`WHERE ${afterCursorSql(NEWEST_FIRST, from)}` : empty} ${orderBy(NEWEST_FIRST, from)} LIMIT ${PAGE + 1}`);
     const page = toPage(rows, from, PAGE);
     return { ...page, rows: page.rows.map(toRun) };
   });

@@ -16,17 +16,17 @@ import { processedOf } from './types';
 
 /* Runs across servers: the lease, a kill -9, SIGTERM, pause and cancel. */
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 const children = new Set<ChildProcess>();
 beforeAll(async () => {
-  gj = await TestConsole.open('bulk servers');
+  testConsole = await TestConsole.open('bulk servers');
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  await gj.close();
+  await testConsole.close();
 });
 beforeEach(async () => {
-  await gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_batches');
+  await testConsole.client.query('DELETE FROM good_jobs; DELETE FROM good_job_batches');
 });
 
 interface Said {
@@ -39,7 +39,7 @@ async function server(
   options: Omit<BulkRunnerOptions, 'url'>,
 ): Promise<{ child: ChildProcess; said: Promise<Said>; gone: Promise<unknown> }> {
   const file = fileURLToPath(new URL('../../test/races/bulk-runner.ts', import.meta.url));
-  const child = fork(file, [JSON.stringify({ url: gj.url, ...options })], {
+  const child = fork(file, [JSON.stringify({ url: testConsole.url, ...options })], {
     execArgv: ['--import', 'tsx', '--conditions=react-server'],
   });
   children.add(child);
@@ -52,7 +52,7 @@ async function server(
 }
 
 const progress = async (runId: string) =>
-  processedOf((await getRun(gj.ctx(), runId))?.counts ?? {});
+  processedOf((await getRun(testConsole.ctx(), runId))?.counts ?? {});
 
 /** The first of its states that `wanted` names; the run is looked at closely. */
 async function until(
@@ -60,7 +60,7 @@ async function until(
   holds: (processed: number, state: string) => boolean,
 ): Promise<void> {
   for (;;) {
-    const run = await getRun(gj.ctx(), runId);
+    const run = await getRun(testConsole.ctx(), runId);
     if (run && holds(processedOf(run.counts), run.state)) return;
     await sleep(5);
   }
@@ -68,13 +68,13 @@ async function until(
 
 const executions = async () =>
   (
-    await gj.client.query(
+    await testConsole.client.query(
       `SELECT (serialized_params ->> 'executions')::int AS executions, finished_at IS NULL AS open, count(*)::int AS jobs FROM good_jobs GROUP BY 1, 2 ORDER BY 1`,
     )
   ).rows;
 
 test('kill -9 in the middle, then resumed by another server at once: every job is retried exactly once', async () => {
-  await insertJobs(gj.client, 20_000);
+  await insertJobs(testConsole.client, 20_000);
   const { child, said, gone } = await server({
     start: { action: 'retry', query: 'state=discarded' },
   });
@@ -89,13 +89,13 @@ test('kill -9 in the middle, then resumed by another server at once: every job i
     { executions: 1, open: true, jobs: before },
   ]);
   // Its lease is still good for some seconds: the resume waits for it.
-  expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('done');
-  expect(await settled(gj.ctx(), runId)).toMatchObject({
+  expect(await controlRun(testConsole.ctx(), runId, 'resume')).toBe('done');
+  expect(await settled(testConsole.ctx(), runId)).toMatchObject({
     state: 'finished',
     counts: { done: 20_000 },
   });
   expect(await executions()).toEqual([{ executions: 1, open: true, jobs: 20_000 }]);
-  const { rows } = await gj.client.query(
+  const { rows } = await testConsole.client.query(
     `SELECT counts FROM good_job_console.audit_events WHERE action <> 'bulk.resume' AND $1 = ANY(target_ids)`,
     [runId],
   );
@@ -103,7 +103,7 @@ test('kill -9 in the middle, then resumed by another server at once: every job i
 }, 90_000);
 
 test('killed once its lease is out, the run shows as interrupted', async () => {
-  await insertJobs(gj.client, 10_000);
+  await insertJobs(testConsole.client, 10_000);
   const { child, said, gone } = await server({
     start: { action: 'retry', query: 'state=discarded' },
   });
@@ -111,21 +111,21 @@ test('killed once its lease is out, the run shows as interrupted', async () => {
   await until(runId, (processed) => processed > 0);
   child.kill('SIGKILL');
   await gone;
-  expect((await getRun(gj.ctx(), runId))?.state).toBe('running');
-  await gj.client.query(
+  expect((await getRun(testConsole.ctx(), runId))?.state).toBe('running');
+  await testConsole.client.query(
     `UPDATE good_job_console.bulk_runs SET lease_expires_at = now() - interval '1 second' WHERE id = $1`,
     [runId],
   );
-  expect((await getRun(gj.ctx(), runId))?.state).toBe('interrupted');
-  expect(await controlRun(gj.ctx(), runId, 'cancel')).toBe('done');
-  expect(await getRun(gj.ctx(), runId)).toMatchObject({
+  expect((await getRun(testConsole.ctx(), runId))?.state).toBe('interrupted');
+  expect(await controlRun(testConsole.ctx(), runId, 'cancel')).toBe('done');
+  expect(await getRun(testConsole.ctx(), runId)).toMatchObject({
     state: 'cancelled',
     controlledBy: 'tester',
   });
 }, 60_000);
 
 test('SIGTERM: the transaction is finished, the lease given back, and the run can be taken up at once', async () => {
-  await insertJobs(gj.client, 20_000);
+  await insertJobs(testConsole.client, 20_000);
   const { child, said, gone } = await server({
     start: { action: 'retry', query: 'state=discarded' },
   });
@@ -135,26 +135,26 @@ test('SIGTERM: the transaction is finished, the lease given back, and the run ca
   child.kill('SIGTERM');
   await gone;
   expect(Date.now() - asked).toBeLessThan(9_000);
-  expect((await getRun(gj.ctx(), runId))?.state).toBe('interrupted');
+  expect((await getRun(testConsole.ctx(), runId))?.state).toBe('interrupted');
   const resumed = Date.now();
-  expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('done');
+  expect(await controlRun(testConsole.ctx(), runId, 'resume')).toBe('done');
   expect(Date.now() - resumed).toBeLessThan(1_500);
-  await settled(gj.ctx(), runId);
+  await settled(testConsole.ctx(), runId);
   expect(await executions()).toEqual([{ executions: 1, open: true, jobs: 20_000 }]);
 }, 60_000);
 
 test('two servers: the one with the lease works, the other one finds it taken', async () => {
-  await insertJobs(gj.client, 20_000);
+  await insertJobs(testConsole.client, 20_000);
   const { child, said, gone } = await server({
     start: { action: 'retry', query: 'state=discarded' },
   });
   const { runId } = await said;
   await until(runId, (processed) => processed > 0);
-  expect(await controlRun(gj.ctx(), runId, 'resume')).toBe('done');
+  expect(await controlRun(testConsole.ctx(), runId, 'resume')).toBe('done');
   expect(workOn(runId)).toBeNull();
   await gone;
   children.delete(child);
-  expect(await getRun(gj.ctx(), runId)).toMatchObject({
+  expect(await getRun(testConsole.ctx(), runId)).toMatchObject({
     state: 'finished',
     counts: { done: 20_000 },
   });
@@ -162,15 +162,15 @@ test('two servers: the one with the lease works, the other one finds it taken', 
 }, 60_000);
 
 test('a server that has lost its lease undoes its transaction and stops', async () => {
-  await insertJobs(gj.client, 5_000);
-  const runId = await start(gj.ctx(), 'retry', discarded());
+  await insertJobs(testConsole.client, 5_000);
+  const runId = await start(testConsole.ctx(), 'retry', discarded());
   await until(runId, (processed) => processed > 0);
   const stranger = randomUUID();
-  await gj.client.query(
+  await testConsole.client.query(
     `UPDATE good_job_console.bulk_runs SET lease_owner = $2, lease_expires_at = now() + interval '1 hour' WHERE id = $1`,
     [runId, stranger],
   );
-  const run = await settled(gj.ctx(), runId);
+  const run = await settled(testConsole.ctx(), runId);
   const done = run.counts.done ?? 0;
   expect(run.state).toBe('running');
   expect(done).toBeLessThan(5_000);
@@ -178,18 +178,18 @@ test('a server that has lost its lease undoes its transaction and stops', async 
     { executions: 0, open: false, jobs: 5_000 - done },
     { executions: 1, open: true, jobs: done },
   ]);
-  await gj.client.query(
+  await testConsole.client.query(
     `UPDATE good_job_console.bulk_runs SET lease_expires_at = now() WHERE id = $1`,
     [runId],
   );
-  await controlRun(gj.ctx(), runId, 'resume');
-  expect((await settled(gj.ctx(), runId)).counts).toEqual({ done: 5_000 });
+  await controlRun(testConsole.ctx(), runId, 'resume');
+  expect((await settled(testConsole.ctx(), runId)).counts).toEqual({ done: 5_000 });
 });
 
 describe('control', () => {
   test('pause, resume, cancel; what is done stays done, what is over cannot be controlled', async () => {
-    await insertJobs(gj.client, 10_000);
-    const ctx = gj.ctx();
+    await insertJobs(testConsole.client, 10_000);
+    const ctx = testConsole.ctx();
     const runId = await start(ctx, 'retry', discarded());
     await until(runId, (processed) => processed > 0);
     expect(await controlRun(ctx, runId, 'pause')).toBe('done');
@@ -199,7 +199,9 @@ describe('control', () => {
     await sleep(100);
     expect(await progress(runId)).toBe(processed);
     expect(await controlRun(ctx, runId, 'pause')).toBe('conflict');
-    await expect(controlRun(gj.ctx({ role: 'viewer' }), runId, 'resume')).rejects.toMatchObject({
+    await expect(
+      controlRun(testConsole.ctx({ role: 'viewer' }), runId, 'resume'),
+    ).rejects.toMatchObject({
       code: 'forbidden',
     });
     expect(await controlRun(ctx, runId, 'resume')).toBe('done');
@@ -217,22 +219,23 @@ describe('control', () => {
       expect(await controlRun(ctx, runId, control)).toBe('conflict');
     expect(
       (
-        await gj.client.query('SELECT 1 FROM good_job_console.bulk_run_targets WHERE run_id = $1', [
-          runId,
-        ])
+        await testConsole.client.query(
+          'SELECT 1 FROM good_job_console.bulk_run_targets WHERE run_id = $1',
+          [runId],
+        )
       ).rowCount,
     ).toBe(0);
     expect(await controlRun(ctx, randomUUID(), 'pause')).toBe('missing');
   });
 
   test('paused and resumed at once, it goes on', async () => {
-    await insertJobs(gj.client, 5_000);
-    const runId = await start(gj.ctx(), 'retry', discarded());
+    await insertJobs(testConsole.client, 5_000);
+    const runId = await start(testConsole.ctx(), 'retry', discarded());
     await until(runId, (processed) => processed > 0);
-    await controlRun(gj.ctx(), runId, 'pause');
-    await controlRun(gj.ctx(), runId, 'resume');
-    await settled(gj.ctx(), runId);
-    expect(await getRun(gj.ctx(), runId)).toMatchObject({
+    await controlRun(testConsole.ctx(), runId, 'pause');
+    await controlRun(testConsole.ctx(), runId, 'resume');
+    await settled(testConsole.ctx(), runId);
+    expect(await getRun(testConsole.ctx(), runId)).toMatchObject({
       state: 'finished',
       counts: { done: 5_000 },
     });
@@ -240,17 +243,17 @@ describe('control', () => {
 
   test('a cancelled batch retry leaves a batch that can go on', async () => {
     const at = new Date(Date.now() - 60_000).toISOString();
-    const batch = await insertBatch(gj.client, {
+    const batch = await insertBatch(testConsole.client, {
       discarded_at: at,
       jobs_finished_at: at,
       finished_at: at,
     });
-    await insertJobs(gj.client, 5_000, { batch_id: `'${batch}'` });
-    const runId = await start(gj.ctx(), 'batch_retry', { kind: 'batch', batchId: batch });
+    await insertJobs(testConsole.client, 5_000, { batch_id: `'${batch}'` });
+    const runId = await start(testConsole.ctx(), 'batch_retry', { kind: 'batch', batchId: batch });
     await until(runId, (processed) => processed > 0);
-    await controlRun(gj.ctx(), runId, 'cancel');
-    await settled(gj.ctx(), runId);
-    expect(await row(gj.client, 'good_job_batches', batch)).toMatchObject({
+    await controlRun(testConsole.ctx(), runId, 'cancel');
+    await settled(testConsole.ctx(), runId);
+    expect(await row(testConsole.client, 'good_job_batches', batch)).toMatchObject({
       finished_at: null,
       jobs_finished_at: null,
       discarded_at: expect.any(String) as unknown,
@@ -260,17 +263,17 @@ describe('control', () => {
 
 describe('what goes wrong', () => {
   test('a chunk that fails is tried smaller; a job that always fails pauses the run, which says why and can be resumed', async () => {
-    await insertJobs(gj.client, 600);
-    const [poison] = await insertJobs(gj.client, 1, { queue_name: `'poison'` });
-    await gj.client
+    await insertJobs(testConsole.client, 600);
+    const [poison] = await insertJobs(testConsole.client, 1, { queue_name: `'poison'` });
+    await testConsole.client
       .query(`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$;
       CREATE TRIGGER spoil BEFORE UPDATE ON good_jobs FOR EACH ROW WHEN (OLD.id = '${poison}') EXECUTE FUNCTION spoil()`);
-    const runId = await start(gj.ctx(), 'retry', discarded());
-    const run = await settled(gj.ctx(), runId);
+    const runId = await start(testConsole.ctx(), 'retry', discarded());
+    const run = await settled(testConsole.ctx(), runId);
     expect(run).toMatchObject({ state: 'paused', pauseReason: 'unexpected' });
-    await gj.client.query('DROP TRIGGER spoil ON good_jobs; DROP FUNCTION spoil');
-    await controlRun(gj.ctx(), runId, 'resume');
-    expect(await settled(gj.ctx(), runId)).toMatchObject({
+    await testConsole.client.query('DROP TRIGGER spoil ON good_jobs; DROP FUNCTION spoil');
+    await controlRun(testConsole.ctx(), runId, 'resume');
+    expect(await settled(testConsole.ctx(), runId)).toMatchObject({
       state: 'finished',
       pauseReason: null,
       counts: { done: 601 },
@@ -284,31 +287,32 @@ describe('what goes wrong', () => {
       ['discard', OPEN, ''],
       ['reschedule', OPEN, 'queue_name=default'],
     ] as const) {
-      await gj.client.query('DELETE FROM good_jobs');
+      await testConsole.client.query('DELETE FROM good_jobs');
       // Ties: all of them have ended in one microsecond.
-      await insertJobs(gj.client, 12_000, columns);
-      const others = await insertJobs(gj.client, 30, {
+      await insertJobs(testConsole.client, 12_000, columns);
+      const others = await insertJobs(testConsole.client, 30, {
         ...(action === 'retry' || action === 'destroy' ? OPEN : {}),
       });
-      const runId = await start(gj.ctx(), action, discarded(query));
+      const runId = await start(testConsole.ctx(), action, discarded(query));
       // As if the list had not been done in time.
-      await controlRun(gj.ctx(), runId, 'pause');
-      await settled(gj.ctx(), runId);
+      await controlRun(testConsole.ctx(), runId, 'pause');
+      await settled(testConsole.ctx(), runId);
       const done = await progress(runId);
-      await gj.client.query('DELETE FROM good_job_console.bulk_run_targets WHERE run_id = $1', [
-        runId,
-      ]);
-      await gj.client.query(
+      await testConsole.client.query(
+        'DELETE FROM good_job_console.bulk_run_targets WHERE run_id = $1',
+        [runId],
+      );
+      await testConsole.client.query(
         'UPDATE good_job_console.bulk_runs SET collected = false WHERE id = $1',
         [runId],
       );
-      await controlRun(gj.ctx(), runId, 'resume');
+      await controlRun(testConsole.ctx(), runId, 'resume');
       // What the first part has done has been written since the cut-off: it is not found again.
-      expect((await settled(gj.ctx(), runId)).counts, action).toEqual({ done: 12_000 });
+      expect((await settled(testConsole.ctx(), runId)).counts, action).toEqual({ done: 12_000 });
       expect(done).toBeLessThan(12_000);
       expect(
         (
-          await gj.client.query(
+          await testConsole.client.query(
             "SELECT 1 FROM good_jobs WHERE id = ANY($1) AND updated_at > now() - interval '30 minutes'",
             [others],
           )

@@ -4,12 +4,12 @@ import { NotConfirmed } from '../audit/attempts';
 import { countOutcomes } from '../audit/recorder';
 import { denial } from '../auth/roles';
 import { type BatchRetryResult, retryBatch } from '../batches/mutations';
-import { recordAttempt, transaction } from '../context/audited-transaction';
+import { recordFailure, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { countDiscarded } from '../good-job/batch-retry';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
-import type { CutOff } from '../good-job/row-snapshot';
+import type { RowSnapshot } from '../good-job/row-snapshot';
 import { changeJobs } from '../jobs/mutations';
 import { countTouched, listAtOnce, listSelected } from './collect';
 import { serverId, work } from './runner';
@@ -21,7 +21,7 @@ import {
   type BulkTarget,
   MAX_SELECTED,
   type OutcomeCounts,
-  TYPED_ABOVE,
+  CONFIRM_ABOVE,
   jobActionOf,
   permissionOf,
 } from './types';
@@ -33,10 +33,10 @@ export interface BulkRequest {
   /** reschedule only: ISO 8601 UTC; null: now. */
   scheduledAt: string | null;
   /** The preview that was confirmed: its cut-off and its number. */
-  cutOff: CutOff;
+  cutOff: RowSnapshot;
   expected: BulkCount;
-  /** The number as it was typed; needed above TYPED_ABOVE. */
-  typed: number | null;
+  /** The number as it was typed; needed above CONFIRM_ABOVE. */
+  confirmedCount: number | null;
 }
 
 export type BulkStart =
@@ -46,7 +46,7 @@ export type BulkStart =
   /** Without the console's own schema there is nowhere to keep a run. */
   | { kind: 'needs_schema' }
   /**
-   * More jobs than TYPED_ABOVE, and their number was not typed, or it is not the preview's. `more`: there are more jobs
+   * More jobs than CONFIRM_ABOVE, and their number was not typed, or it is not the preview's. `more`: there are more jobs
    * than the number that was confirmed, so many.
    */
   | { kind: 'not_confirmed'; more?: number };
@@ -58,9 +58,9 @@ export type BulkStart =
  */
 export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkStart> {
   const target = await ctx.db
-    .read((tx) => settleTarget(tx, ctx.gj, request.target))
+    .read((tx) => settleTarget(tx, ctx.tables, request.target))
     .catch(async (error: unknown) => {
-      await recordAttempt(
+      await recordFailure(
         ctx,
         permissionOf(request.action),
         { details: detailsOf(request) },
@@ -85,7 +85,7 @@ export async function startBulk(ctx: Ctx, request: BulkRequest): Promise<BulkSta
 /** The run's row, its audit record and the list of its jobs; leased to this server, which does not work on it yet. */
 export async function createRun(
   ctx: Ctx,
-  { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest,
+  { action, target, scheduledAt, cutOff, expected, confirmedCount }: BulkRequest,
 ): Promise<string> {
   const id = randomUUID();
   const details = {
@@ -94,7 +94,7 @@ export async function createRun(
     ...detailsOf({ target, scheduledAt }),
   };
   const about = aboutOf(target);
-  await transaction(
+  await auditedTransaction(
     ctx,
     permissionOf(action),
     async (tx) => {
@@ -113,12 +113,12 @@ export async function createRun(
       const listed =
         target.kind === 'ids'
           ? await listSelected(tx, id, target.ids)
-          : await listAtOnce(tx, ctx.gj, id, action, target, cutOff);
+          : await listAtOnce(tx, ctx.tables, id, action, target, cutOff);
       checkBulkLimit(ctx, listed);
       // Counted here and not taken from the browser.
       const touched =
-        target.kind === 'ids' ? await countTouched(tx, ctx.gj, action, target, cutOff) : listed;
-      checkConfirmed(touched, expected, typed);
+        target.kind === 'ids' ? await countTouched(tx, ctx.tables, action, target, cutOff) : listed;
+      checkConfirmed(touched, expected, confirmedCount);
       // Its jobs or its batch, and the run itself: each has it in its history.
       const auditId = await tx.audit({
         ...about,
@@ -138,15 +138,20 @@ export async function createRun(
 }
 
 /**
- * A run changes no more jobs than the number that was confirmed, and above TYPED_ABOVE that number was typed. Whether it
+ * A run changes no more jobs than the number that was confirmed, and above CONFIRM_ABOVE that number was typed. Whether it
  * was exact is the browser's word, so jobs that could be counted are compared with it in any case. `count` null: not
  * listed at once. The list is then measured when it is complete, against an exact number (lib/bulk/step.ts); a lower
  * bound or an estimate is confirmed as what it is.
  */
-function checkConfirmed(count: number | null, expected: BulkCount, typed: number | null): void {
+function checkConfirmed(
+  count: number | null,
+  expected: BulkCount,
+  confirmedCount: number | null,
+): void {
   if (count !== null && count > expected.count) throw new NotConfirmed(count);
-  const isLarge = (count ?? Math.max(expected.count, TYPED_ABOVE + 1)) > TYPED_ABOVE;
-  if (isLarge && (typed === null || typed !== expected.count)) throw new NotConfirmed();
+  const isLarge = (count ?? Math.max(expected.count, CONFIRM_ABOVE + 1)) > CONFIRM_ABOVE;
+  if (isLarge && (confirmedCount === null || confirmedCount !== expected.count))
+    throw new NotConfirmed();
 }
 
 /**
@@ -160,7 +165,7 @@ export async function requireBulk(ctx: Ctx, action: BulkAction, target: BulkTarg
     if (target.kind === 'filter') targetParams(target.query);
   } catch (error) {
     const details = { preview: true, ...detailsOf({ target, scheduledAt: null }) };
-    await recordAttempt(ctx, permissionOf(action), { ...aboutOf(target), details }, error);
+    await recordFailure(ctx, permissionOf(action), { ...aboutOf(target), details }, error);
     throw error;
   }
 }
@@ -191,7 +196,7 @@ function detailsOf({
 /** The selected rows of one page, in one transaction as any other action. */
 async function changeSelected(
   ctx: Ctx,
-  { action, target, scheduledAt, cutOff, expected, typed }: BulkRequest,
+  { action, target, scheduledAt, cutOff, expected, confirmedCount }: BulkRequest,
   ids: string[],
 ): Promise<BulkStart> {
   if (ids.length > MAX_SELECTED || action === 'batch_retry') throw new ConsoleError('bad_request');
@@ -201,7 +206,11 @@ async function changeSelected(
     counts: countOutcomes(
       await changeJobs(ctx, jobActionOf(action), distinct, { scheduledAt, cutOff }, async (tx) => {
         checkBulkLimit(ctx, distinct.length);
-        checkConfirmed(await countTouched(tx, ctx.gj, action, target, cutOff), expected, typed);
+        checkConfirmed(
+          await countTouched(tx, ctx.tables, action, target, cutOff),
+          expected,
+          confirmedCount,
+        );
       }),
     ),
   };
@@ -214,7 +223,7 @@ export type BatchRetryAnswer = BatchRetryResult | { outcome: 'large' };
 export async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
   if (!ctx.bulkRuns) return false;
   const count = await ctx.db.read(
-    (tx) => countDiscarded(tx, ctx.gj, batchId, MAX_JOBS_PER_TRANSACTION + 1),
+    (tx) => countDiscarded(tx, ctx.tables, batchId, MAX_JOBS_PER_TRANSACTION + 1),
     { byIndexOnly: true },
   );
   return count > MAX_JOBS_PER_TRANSACTION;

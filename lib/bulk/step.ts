@@ -1,14 +1,14 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { countOutcomes } from '../audit/recorder';
-import { transaction } from '../context/audited-transaction';
+import { auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import type { Tx } from '../db/database';
 import { actOnJobs } from '../good-job/actions';
 import { completeBatchRetry } from '../good-job/batch-retry';
 import { lockBatches } from '../good-job/locks';
 import type { Outcome } from '../good-job/outcomes';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { type Place, collectWindow } from './collect';
 import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './runs';
 import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedOf } from './types';
@@ -31,7 +31,7 @@ export interface StepOptions {
   /** Rows of the walk at most that a collecting step looks at. */
   window: number;
   /** The next job's own locks could not be had in time: it counts as held. */
-  giveUpNext: boolean;
+  skipNext: boolean;
   /** The parts of the targets that are its lane's. */
   parts: Parts;
   /** Of these parts none before it is left, as far as this server knows; null: look from the first. */
@@ -73,7 +73,7 @@ export async function step(
 ): Promise<StepResult> {
   const { server } = options;
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       permissionOf(action),
       async (tx) => {
@@ -89,8 +89,8 @@ export async function step(
         const targets = isMeasured(run) ? [] : await nextTargets(tx, run, options);
         options.taken(targets);
         return targets.length > 0
-          ? takeUp(tx, ctx.gj, run, targets, options)
-          : goOn(tx, ctx.gj, run, options);
+          ? processChunk(tx, ctx.tables, run, targets, options)
+          : advanceRun(tx, ctx.tables, run, options);
       },
       null,
     );
@@ -132,18 +132,18 @@ async function change(
 async function nextTargets(
   tx: Tx,
   run: RunRow,
-  { giveUpNext, chunk, parts, from }: StepOptions,
+  { skipNext, chunk, parts, from }: StepOptions,
 ): Promise<Target[]> {
   const beyond = from === null ? empty : sql`AND (part, job_id) > (${from.part}, ${from.id}::uuid)`;
   return tx.query<Target>(sql`
     SELECT job_id AS id, part, ctid::text FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND part BETWEEN ${parts.first} AND ${parts.last} ${beyond}
-     ORDER BY part, job_id LIMIT ${giveUpNext ? 1 : chunk} FOR UPDATE SKIP LOCKED`);
+     ORDER BY part, job_id LIMIT ${skipNext ? 1 : chunk} FOR UPDATE SKIP LOCKED`);
 }
 
 /** A chunk of jobs. Those that are held are put off to the second pass, after all others. */
-async function takeUp(
+async function processChunk(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   run: RunRow,
   targets: Target[],
   options: StepOptions,
@@ -152,9 +152,9 @@ async function takeUp(
   const ids = targets.map(({ id }) => id);
   const placeOf = new Map(targets.map(({ id, ctid }) => [id, ctid]));
   const places = (of: Outcome[]) => of.map(({ id }) => placeOf.get(id));
-  const outcomes: Outcome[] = options.giveUpNext
+  const outcomes: Outcome[] = options.skipNext
     ? ids.map((id) => ({ id, outcome: 'locked' }))
-    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, {
+    : await actOnJobs(tx, tables, jobActionOf(run.action), ids, {
         scheduledAt,
         cutOff,
         batches: {
@@ -162,11 +162,13 @@ async function takeUp(
           busy: options.busyBatches,
         },
       });
-  const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
+  const deferred = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
   const settled =
-    putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
-  if (putOff.length > 0)
-    await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${places(putOff)}::tid[])`);
+    deferred.length > 0 ? outcomes.filter((outcome) => !deferred.includes(outcome)) : outcomes;
+  if (deferred.length > 0)
+    await tx.query(
+      sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${places(deferred)}::tid[])`,
+    );
   await tx.query(sql`DELETE FROM ${TARGETS} WHERE ctid = ANY(${places(settled)}::tid[])`);
   const notDone = settled.filter(({ outcome }) => outcome !== 'done');
   if (notDone.length > 0) await keepSamples(tx, run.id, await lockCounts(tx, run.id), notDone);
@@ -213,9 +215,9 @@ async function keepSamples(
 }
 
 /** Nothing is left to take in this pass: look for more, go through those that were held, or end. */
-async function goOn(
+async function advanceRun(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { id, pass }: RunRow,
   options: StepOptions,
 ): Promise<StepResult> {
@@ -227,7 +229,7 @@ async function goOn(
   );
   if (inHand && !isMeasured(run)) return 'idle';
   if (!run.collected) {
-    const { to } = await collectWindow(tx, gj, run, options.window);
+    const { to } = await collectWindow(tx, tables, run, options.window);
     if (isMeasured(run)) return measure(tx, run, to, options);
     await change(
       tx,
@@ -241,7 +243,8 @@ async function goOn(
     await change(tx, run, options, sql`, pass = 2`);
     return 'second_pass';
   }
-  if (run.action === 'batch_retry' && run.batchId) await endBatchRetry(tx, gj, run, run.batchId);
+  if (run.action === 'batch_retry' && run.batchId)
+    await endBatchRetry(tx, tables, run, run.batchId);
   await change(tx, run, options, sql`, state = 'finished', finished_at = clock_timestamp()`);
   return release(tx, run, options.server);
 }
@@ -284,15 +287,15 @@ async function measure(
  */
 export async function endBatchRetry(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   run: Pick<RunRow, 'counts'>,
   batchId: string,
 ): Promise<void> {
   if ((run.counts.done ?? 0) === 0 && processedOf(run.counts) > 0) return;
   await lockBatches(tx, [batchId]);
   const [discarded] = await tx.query(sql`
-    SELECT 1 FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} OFFSET 0) j WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL LIMIT 1`);
-  await completeBatchRetry(tx, gj, batchId, { keepDiscardedAt: discarded !== undefined });
+    SELECT 1 FROM (SELECT j.finished_at, j.error FROM ${tables.jobs} j WHERE j.batch_id = ${batchId} OFFSET 0) j WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL LIMIT 1`);
+  await completeBatchRetry(tx, tables, batchId, { keepDiscardedAt: discarded !== undefined });
 }
 
 /** Lets the run go; of one that is over, what was still to do is forgotten. */

@@ -88,20 +88,20 @@ describe('the parameters of a target', () => {
 });
 
 describe('a target with a parameter that no list has', () => {
-  let gj: TestConsole;
+  let testConsole: TestConsole;
   beforeAll(async () => {
-    gj = await TestConsole.open('bulk target');
+    testConsole = await TestConsole.open('bulk target');
   });
-  afterAll(() => gj.close());
+  afterAll(() => testConsole.close());
   beforeEach(() =>
-    gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_console.audit_events'),
+    testConsole.client.query('DELETE FROM good_jobs; DELETE FROM good_job_console.audit_events'),
   );
   const target = (query: string): BulkTarget => ({ kind: 'filter', query, batchId: null });
 
   it('acts on nothing: neither its preview nor its start, with and without the tables of runs', async () => {
-    await insertJobs(gj.client, 3);
-    const good = await previewBulk(gj.ctx(), 'retry', target('state=discarded'));
-    for (const ctx of [gj.ctx(), gj.ctx({ bulkRuns: false })])
+    await insertJobs(testConsole.client, 3);
+    const good = await previewBulk(testConsole.ctx(), 'retry', target('state=discarded'));
+    for (const ctx of [testConsole.ctx(), testConsole.ctx({ bulkRuns: false })])
       for (const query of ['class=ExampleJob', 'state=', 'state=discarded&state=queued']) {
         const refused = { code: 'bad_request' };
         await expect(requireBulk(ctx, 'retry', target(query))).rejects.toMatchObject(refused);
@@ -113,13 +113,15 @@ describe('a target with a parameter that no list has', () => {
             scheduledAt: null,
             cutOff: good.cutOff,
             expected: good.total,
-            typed: 3,
+            confirmedCount: 3,
           }),
         ).rejects.toMatchObject(refused);
       }
-    const { rows } = await gj.client.query('SELECT 1 FROM good_jobs WHERE finished_at IS NULL');
+    const { rows } = await testConsole.client.query(
+      'SELECT 1 FROM good_jobs WHERE finished_at IS NULL',
+    );
     expect(rows).toEqual([]);
-    const attempts = await gj.client.query(
+    const attempts = await testConsole.client.query(
       'SELECT DISTINCT action, outcome, error FROM good_job_console.audit_events',
     );
     expect(attempts.rows).toEqual([
@@ -127,10 +129,14 @@ describe('a target with a parameter that no list has', () => {
     ]);
   });
   it('has the offset of the zone on each of its days, so that a run means the days that the preview did', async () => {
-    await insertJobs(gj.client, 3, { created_at: "'2026-11-29 16:00'" });
+    await insertJobs(testConsole.client, 3, { created_at: "'2026-11-29 16:00'" });
     const day = 'q=created%3A2026-11-30';
     const preview = async (query: string) => {
-      const { target: settled, total } = await previewBulk(gj.ctx(), 'retry', target(query));
+      const { target: settled, total } = await previewBulk(
+        testConsole.ctx(),
+        'retry',
+        target(query),
+      );
       return [
         settled.kind === 'filter' && new URLSearchParams(settled.query).get('q'),
         total.count,
@@ -140,7 +146,7 @@ describe('a target with a parameter that no list has', () => {
     expect(await preview(`${day}&time_zone=Asia%2FTokyo`)).toEqual(['created:2026-11-30+09:00', 3]);
   });
   it('is told from one of all jobs, which an empty filter means', async () => {
-    await insertJobs(gj.client, 3);
-    expect((await previewBulk(gj.ctx(), 'retry', target(''))).total.count).toBe(3);
+    await insertJobs(testConsole.client, 3);
+    expect((await previewBulk(testConsole.ctx(), 'retry', target(''))).total.count).toBe(3);
   });
 });

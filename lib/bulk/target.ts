@@ -2,10 +2,10 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { ConsoleError } from '../core/errors';
 import type { Tx } from '../db/database';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
 import { RedactedMatch, redactedMatch } from '../jobs/recheck';
-import { settle, withFailures } from '../jobs/resolve-filter';
+import { resolveFilter, withFailures } from '../jobs/resolve-filter';
 import { TERM_PARAMS, ZONE_PARAM } from '../search/terms';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
@@ -62,11 +62,15 @@ function decode(text: string): string {
  * be an id is one or is none. Throws ConsoleError `bad_request` while the filter has a part that could not be read: it
  * would act on other jobs than were meant.
  */
-export async function settleTarget(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<BulkTarget> {
+export async function settleTarget(
+  tx: Tx,
+  tables: GoodJobTables,
+  target: BulkTarget,
+): Promise<BulkTarget> {
   if (target.kind !== 'filter') return target;
   const filter = parseJobFilter(targetParams(target.query));
   if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-  const settled = await settle(tx, gj, filter);
+  const settled = await resolveFilter(tx, tables, filter);
   return { ...target, query: String(new URLSearchParams(jobFilterParams(settled.filter))) };
 }
 
@@ -92,18 +96,22 @@ export function isReadable(target: BulkTarget): boolean {
  * The jobs of a settled target, whatever their state. A group of failures is looked up each time: its bounds are in the
  * filter, so later it can only have lost jobs, and those that were written since the cut-off are none of the run's.
  */
-export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<RedactedMatch> {
+export async function targetJobs(
+  tx: Tx,
+  tables: GoodJobTables,
+  target: BulkTarget,
+): Promise<RedactedMatch> {
   switch (target.kind) {
     case 'ids':
-      return RedactedMatch.all(gj, sql`j.id = ANY(${target.ids}::uuid[])`);
+      return RedactedMatch.all(tables, sql`j.id = ANY(${target.ids}::uuid[])`);
     case 'batch':
-      return RedactedMatch.all(gj, sql`j.batch_id = ${target.batchId}`);
+      return RedactedMatch.all(tables, sql`j.batch_id = ${target.batchId}`);
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const match = redactedMatch(gj, {
+      const match = redactedMatch(tables, {
         ...filter,
-        terms: await withFailures(tx, gj, filter.terms, { anew: true }),
+        terms: await withFailures(tx, tables, filter.terms, { anew: true }),
       });
       return match.map((condition) =>
         target.batchId

@@ -6,7 +6,7 @@ import { ConsoleError } from '../core/errors';
 import type { ErrorCode } from '../core/errors';
 import type { JobAction } from '../good-job/actions';
 import type { Outcome, RefusalCode } from '../good-job/outcomes';
-import type { CutOff } from '../good-job/row-snapshot';
+import type { RowSnapshot } from '../good-job/row-snapshot';
 import type { JobState } from '../good-job/states';
 
 /** What can be done to many jobs at once; `batch_retry` is Batch#retry, which resets the batch when its members are retried. */
@@ -23,7 +23,7 @@ export type BulkTarget =
 /** Rows that can be selected on a page (lib/jobs/filters.ts allows 100). */
 export const MAX_SELECTED = 100;
 /** More jobs than this ask for their number to be typed. */
-export const TYPED_ABOVE = 1_000;
+export const CONFIRM_ABOVE = 1_000;
 
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
 
@@ -55,7 +55,7 @@ export interface BulkCount {
 export interface BulkPreview {
   /** What was asked for, in words that mean the same jobs from now on; to be started with. */
   target: BulkTarget;
-  cutOff: CutOff;
+  cutOff: RowSnapshot;
   /** Jobs in a state that the action is for: those the run takes up. */
   total: BulkCount;
   /** All that match, by state; null when they could not be counted in time. */

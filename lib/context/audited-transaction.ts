@@ -39,7 +39,7 @@ export interface WriteTx extends Tx {
  * `reason_required` before any statement, `locked` when a lock was not to be had in 2 s. What is refused or fails is
  * recorded too, as `attempt` tells what it was about; null: no viewer asks, it is a run's own step.
  */
-export async function transaction<T>(
+export async function auditedTransaction<T>(
   ctx: Ctx,
   permission: Permission,
   fn: (tx: WriteTx) => Promise<T>,
@@ -52,7 +52,7 @@ export async function transaction<T>(
       : null);
   if (denied) {
     const error = new ConsoleError(denied);
-    if (attempt) await recordAttempt(ctx, permission, attempt, error);
+    if (attempt) await recordFailure(ctx, permission, attempt, error);
     throw error;
   }
   const db = writers.get(ctx);
@@ -62,7 +62,7 @@ export async function transaction<T>(
     .write(async (tx) => {
       printed.length = 0;
       return fn({
-        query: (statement) => tx.query(statement),
+        ...tx,
         async audit(event) {
           const full = eventOf(ctx, permission, event);
           if (ctx.consoleSchema) return recordAudit(tx, full);
@@ -72,12 +72,12 @@ export async function transaction<T>(
       });
     })
     .catch(async (error: unknown) => {
-      if (attempt) await recordAttempt(ctx, permission, attempt, error);
+      if (attempt) await recordFailure(ctx, permission, attempt, error);
       return forgetDetected(error);
     });
   printed.forEach(printAudit);
   // A bulk run expires nothing with each of its steps.
-  if (attempt) expireAfterWrite(ctx.gj.schema.identity);
+  if (attempt) expireAfterWrite(ctx.tables.schema.identity);
   return result;
 }
 
@@ -85,7 +85,7 @@ export async function transaction<T>(
  * Records what came to nothing, in a short transaction of its own; where that cannot be, it is printed. Of attempts
  * that are repeated only the first ones, then their number. Never throws.
  */
-export async function recordAttempt(
+export async function recordFailure(
   ctx: Ctx,
   action: AuditEvent['action'],
   attempt: Attempt,

@@ -37,7 +37,7 @@ it('returns a new object of another identity after a migration', async () => {
 it('gives two databases with the same tables different identities', async () => {
   const other = await TestConsole.open('detection, another', { consoleSchema: false });
   try {
-    const [one, two] = [console_.ctx().gj.schema, other.ctx().gj.schema];
+    const [one, two] = [console_.ctx().tables.schema, other.ctx().tables.schema];
     expect({ ...two, identity: one.identity }).toEqual(one);
     expect(two.identity).not.toBe(one.identity);
   } finally {

@@ -50,7 +50,7 @@ export async function redactNames(
 ): Promise<RedactName> {
   const rules = redaction();
   if (rules.off) return (name) => name;
-  const { identity } = ctx.gj.schema;
+  const { identity } = ctx.tables.schema;
   const keyOf = (name: string) => JSON.stringify([column, name]);
   const redacted = new Map<string, string>();
   const unknown: string[] = [];
@@ -105,14 +105,14 @@ async function readNames(
 
 /** index_good_jobs_on_queue_name or, without it, …_on_queue_name_and_scheduled_at of the open ones; …_on_cron_key_and_created_at_cond. */
 async function jobsOf(
-  { gj }: Ctx,
+  { tables }: Ctx,
   column: NameColumn,
   names: string[],
   tx: Tx,
 ): Promise<JobOfName[]> {
   const onlyOpen =
     column === 'queue_name' &&
-    gj.schema.missingMigrations.some(
+    tables.schema.missingMigrations.some(
       ({ migration }) => migration === 'add_index_good_jobs_queue_name',
     );
   return tx.query<JobOfName>(sql`
@@ -121,7 +121,7 @@ async function jobsOf(
       FROM unnest(${names}::text[]) v(name) CROSS JOIN LATERAL (
         SELECT j.job_class, j.serialized_params IS NOT NULL AS has_payload,
                ${limitedJson(sql`j.serialized_params`)} AS payload
-          FROM ${gj.jobs} j
+          FROM ${tables.jobs} j
          WHERE j.${raw(column)} = v.name AND ${onlyOpen ? sql`j.finished_at IS NULL` : sql`true`}
          LIMIT ${JOBS_OF_NAME}) j`);
 }

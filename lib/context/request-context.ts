@@ -13,7 +13,7 @@ import {
 import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from '../config/environment';
 import { ConsoleError } from '../core/errors';
 import type { Database, ReadOptions, Tx } from '../db/database';
-import { GoodJob } from '../good-job/tables';
+import { GoodJobTables } from '../good-job/tables';
 import { registerWriter } from './audited-transaction';
 import { database, detected, forgetDetected } from './detection';
 import type { Ctx } from './types';
@@ -53,11 +53,11 @@ export async function serverContext(
     searchBudgetMs,
     bulkOperatorLimit,
   } = env();
-  const gj = new GoodJob(schema, { appName, locale, timeZone, dequeueQuerySort });
+  const tables = new GoodJobTables(schema, { appName, locale, timeZone, dequeueQuerySort });
   return contextFor({
     viewer,
     db: database(),
-    gj,
+    tables,
     ...own,
     requestId,
     ...parts,
@@ -75,7 +75,7 @@ export function maxAgeMs(cacheControl: string | null): number {
 
 interface CtxParts
   extends
-    Pick<Ctx, 'viewer' | 'gj' | 'consoleSchema' | 'requestId'>,
+    Pick<Ctx, 'viewer' | 'tables' | 'consoleSchema' | 'requestId'>,
     Partial<
       Pick<
         Ctx,
@@ -94,7 +94,7 @@ interface CtxParts
 
 /** Builds a ctx for a process without requests (tests, the demo, the bench). */
 export function contextFor(parts: CtxParts): Ctx {
-  const { db, gj } = parts;
+  const { db, tables } = parts;
   const set = parts.readOnly ?? env().readOnly;
   const ctx: Ctx = {
     ...parts,
@@ -105,8 +105,8 @@ export function contextFor(parts: CtxParts): Ctx {
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
     readOnly:
       parts.readOnly ??
-      (set || gj.schema.serverReadOnly || gj.schema.tablesWithoutWrite.length > 0),
-    recordsAttempts: parts.consoleSchema && !set && !gj.schema.serverReadOnly,
+      (set || tables.schema.serverReadOnly || tables.schema.tablesWithoutWrite.length > 0),
+    recordsAttempts: parts.consoleSchema && !set && !tables.schema.serverReadOnly,
     reason: parts.reason ?? null,
     reasonRequired: parts.reasonRequired ?? false,
     db: {

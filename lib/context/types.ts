@@ -1,13 +1,13 @@
 import type { Viewer } from '../auth/roles';
 import type { DetectedConsoleSchema } from '../console-schema/setup';
 import type { Database } from '../db/database';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 
 /** What every query and mutation takes: who is asking, and how to reach the database as it is. */
 export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
   viewer: Viewer;
   db: Pick<Database, 'read' | 'connections'>;
-  gj: GoodJob;
+  tables: GoodJobTables;
   /** READ_ONLY=1, a standby, or a role without the needed grants. */
   readOnly: boolean;
   /** What came to nothing may be recorded too: not under READ_ONLY=1 or on a standby. */

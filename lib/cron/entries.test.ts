@@ -35,16 +35,16 @@ const { countCronEntries, listCronEntries, getCronEntry, readOverdueCron } =
 const { changeCronKey } = await import('./mutations');
 const file = parseCronFile(TEXT, FILE);
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 let ctx: Ctx;
 beforeAll(async () => {
   await writeFile(FILE, TEXT);
-  gj = await TestConsole.open('cron entries');
-  ctx = gj.ctx();
+  testConsole = await TestConsole.open('cron entries');
+  ctx = testConsole.ctx();
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(() =>
-  gj.client.query(
+  testConsole.client.query(
     'DELETE FROM good_jobs; DELETE FROM good_job_settings; DELETE FROM good_job_processes',
   ),
 );
@@ -55,12 +55,12 @@ const lastHour = () => Math.floor((Date.now() - 121_000) / HOUR) * HOUR;
 const entry = async (key: string): Promise<CronRow | undefined> =>
   (await listCronEntries(ctx, null)).rows.find((one) => one.key === key);
 const setting = (key: string, value: string, at = '2026-01-01') =>
-  gj.client.query(
+  testConsole.client.query(
     'INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ($1, $2, $3, $3)',
     [key, value, at],
   );
 const cron = (key: string, at: number | null, columns: Record<string, unknown> = {}) =>
-  insertJob(gj.client, {
+  insertJob(testConsole.client, {
     ...SUCCEEDED,
     cron_key: key,
     cron_at: at === null ? null : iso(at),
@@ -178,13 +178,13 @@ describe('the list', () => {
 
 describe('overdue', () => {
   const live = (state: Record<string, unknown> = {}, columns: Record<string, unknown> = {}) =>
-    insertProcess(gj.client, {
+    insertProcess(testConsole.client, {
       state: JSON.stringify({ cron_enabled: true, preserve_job_records: true, ...state }),
       created_at: iso(Date.now() - 48 * HOUR),
       ...columns,
     });
   const old = () =>
-    insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(Date.now() - 72 * HOUR) });
+    insertJob(testConsole.client, { ...SUCCEEDED, finished_at: iso(Date.now() - 72 * HOUR) });
 
   test('a run that was due, with a process to enqueue it, and no job since', async () => {
     await live();
@@ -237,7 +237,7 @@ describe('overdue', () => {
         'another job of its concurrency key is unfinished',
         async () => (
           await last({ ...limited, finished_at: iso(lastHour() - 60_000) }),
-          insertJob(gj.client, { ...limited, scheduled_at: iso(Date.now() + HOUR) })
+          insertJob(testConsole.client, { ...limited, scheduled_at: iso(Date.now() + HOUR) })
         ),
       ],
     ])('not when %s', async (_name, make) => {
@@ -271,8 +271,8 @@ describe('overdue', () => {
 
   test('not when its job may have been cleaned up, although older failures are kept', async () => {
     await live();
-    await insertJob(gj.client, { ...DISCARDED, finished_at: iso(Date.now() - 72 * HOUR) });
-    await insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(lastHour() + 1000) });
+    await insertJob(testConsole.client, { ...DISCARDED, finished_at: iso(Date.now() - 72 * HOUR) });
+    await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: iso(lastHour() + 1000) });
     expect((await entry('hourly'))?.overdueSince).toBeNull();
     await old();
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
@@ -328,21 +328,21 @@ describe('one entry', () => {
 describe('enqueue now', () => {
   const enqueued = async (key: string) =>
     (
-      await gj.client.query<{ id: string }>(
+      await testConsole.client.query<{ id: string }>(
         `SELECT id FROM good_jobs WHERE cron_key = $1 ORDER BY created_at DESC LIMIT 1`,
         [key],
       )
     ).rows[0]?.id ?? '';
 
   test('from the file, although it is disabled', async () => {
-    const heard = await gj.notifications(async () =>
+    const heard = await testConsole.notifications(async () =>
       expect(await changeCronKey(ctx, 'enqueue', 'tokyo', file)).toMatchObject({
         outcome: 'done',
         source: 'file',
       }),
     );
     expect(heard).toMatchObject([{ queue_name: 'low' }]);
-    const job = await row(gj.client, 'good_jobs', await enqueued('tokyo'));
+    const job = await row(testConsole.client, 'good_jobs', await enqueued('tokyo'));
     expect(job).toMatchObject({
       queue_name: 'low',
       priority: 7,
@@ -364,12 +364,12 @@ describe('enqueue now', () => {
       labels: ['l'],
       concurrency_key: 'k',
     });
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+    await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
       id,
       params(id, { job_class: 'HourlyJob', queue_name: 'night', priority: 3, locale: 'ja' }),
     ]);
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
       queue_name: 'night',
       priority: 3,
       labels: ['l'],
@@ -383,13 +383,13 @@ describe('enqueue now', () => {
       job_class: 'HourlyJob',
       created_at: iso(Date.now() - HOUR),
     });
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+    await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
       mine,
       params(mine, { job_class: 'HourlyJob', queue_name: 'default', priority: null, locale: 'en' }),
     ]);
     const urgent = async (jobClass: string) => {
-      const id = await insertJob(gj.client, { job_class: jobClass });
-      await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+      const id = await insertJob(testConsole.client, { job_class: jobClass });
+      await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
         id,
         params(id, {
           job_class: jobClass,
@@ -403,14 +403,14 @@ describe('enqueue now', () => {
     await urgent('HourlyJob');
     await urgent('OffJob');
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
       queue_name: 'default',
       priority: 0,
       serialized_params: { queue_name: 'default', priority: null, locale: 'en', timezone: 'UTC' },
     });
     // Of a key without a job nothing else tells.
     await changeCronKey(ctx, 'enqueue', 'seldom', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('seldom'))).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', await enqueued('seldom'))).toMatchObject({
       queue_name: 'urgent',
       priority: 9,
       serialized_params: { locale: 'en', timezone: 'UTC' },
@@ -428,7 +428,7 @@ describe('enqueue now', () => {
         FILE,
       ),
     );
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
       labels: null,
     });
   });
@@ -436,7 +436,7 @@ describe('enqueue now', () => {
   test('without the file as the last job was, to the letter', async () => {
     const id = await cron('of_jobs', Date.now() - HOUR, { labels: ['l'] });
     const stored = `{"job_class": "A", "queue_name": "q", "priority": 2, "executions": 4, "arguments": [12345678901234567890, 1.10], "tenant": {"1": null}, "resumptions": 2, "exception_executions": {"[X]": 1}, "scheduled_at": "2026-01-01T00:00:00Z"}`;
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+    await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
       id,
       stored,
     ]);
@@ -445,14 +445,14 @@ describe('enqueue now', () => {
       source: 'last_job',
     });
     const clone = await enqueued('of_jobs');
-    const { rows } = await gj.client.query<{ params: string }>(
+    const { rows } = await testConsole.client.query<{ params: string }>(
       `SELECT (serialized_params - '{job_id,enqueued_at}'::text[])::text AS params FROM good_jobs WHERE id = $1`,
       [clone],
     );
     expect(rows[0]?.params).toBe(
       '{"tenant": {"1": null}, "priority": 2, "arguments": [12345678901234567890, 1.10], "job_class": "A", "executions": 0, "queue_name": "q", "scheduled_at": null, "provider_job_id": null, "exception_executions": {}}',
     );
-    expect(await row(gj.client, 'good_jobs', clone)).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', clone)).toMatchObject({
       queue_name: 'q',
       priority: 2,
       job_class: 'A',
@@ -468,7 +468,7 @@ describe('enqueue now', () => {
       outcome: 'done',
     });
     expect(
-      await gj.notifications(async () =>
+      await testConsole.notifications(async () =>
         expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toEqual({
           outcome: 'unchanged',
         }),
@@ -493,7 +493,7 @@ describe('enqueue now', () => {
     });
     expect(await changeCronKey(ctx, 'enqueue', 'nowhere', file)).toEqual({ outcome: 'missing' });
     await expect(
-      changeCronKey(gj.ctx({ role: 'operator' }), 'enqueue', 'hourly', file),
+      changeCronKey(testConsole.ctx({ role: 'operator' }), 'enqueue', 'hourly', file),
     ).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

@@ -32,7 +32,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
   const file = configuredCron();
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj, file.entries.keys());
+      const stored = await readStored(tx, ctx.tables, file.entries.keys());
       const all = allKeys(file, stored);
       const shownKey = await redactNames(ctx, 'cron_key', all, tx);
       // In the order of what is shown: where a hidden key stands among others, and which page begins behind a guess, would tell it.
@@ -43,7 +43,7 @@ export async function listCronEntries(ctx: Ctx, after: string | null): Promise<C
       const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
       const runs = await readRuns(
         tx,
-        ctx.gj,
+        ctx.tables,
         shown.map(({ key }) => key),
       );
       const counts = countKeys(file, stored);
@@ -77,11 +77,11 @@ export async function getCronEntry(
   const entry = file.entries.get(key);
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj, file.entries.keys());
-      const runs = (await readRuns(tx, ctx.gj, [key])).get(key);
+      const stored = await readStored(tx, ctx.tables, file.entries.keys());
+      const runs = (await readRuns(tx, ctx.tables, [key])).get(key);
       if (!entry && !runs && !stored.enabled.has(key) && !stored.disabled.has(key)) return null;
       const row = toRow(ctx, key, file, stored, runs);
-      const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
+      const read = entry?.cron ? readSchedule(entry.cron, ctx.tables.app.timeZone) : null;
       return {
         row,
         nextRuns:
@@ -109,9 +109,9 @@ export async function readOverdueCron(ctx: Ctx): Promise<OverdueCron> {
   if (file.entries.size === 0) return { keys: [], unknownOnStandby: false };
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj, file.entries.keys());
+      const stored = await readStored(tx, ctx.tables, file.entries.keys());
       const keys = [...file.entries.keys()].filter((key) => isEnabled(key, file, stored));
-      const runs = await readRuns(tx, ctx.gj, keys);
+      const runs = await readRuns(tx, ctx.tables, keys);
       const overdue = keys.flatMap((key) => {
         const since = toRow(ctx, key, file, stored, runs.get(key)).overdueSince;
         return since === null ? [] : [{ key, since }];
@@ -160,7 +160,7 @@ function toRow(
 ): CronRow {
   const entry = file.entries.get(key);
   const enabled = isEnabled(key, file, stored);
-  const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
+  const read = entry?.cron ? readSchedule(entry.cron, ctx.tables.app.timeZone) : null;
   const readable = read !== null && typeof read === 'object' ? read : null;
   return {
     key: redactName(key),
@@ -249,7 +249,7 @@ function propertiesOf(
 /** How many entries are enabled and disabled, as the list says. */
 export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
   const file = configuredCron();
-  const stored = await ctx.db.read((tx) => readStored(tx, ctx.gj, file.entries.keys()), {
+  const stored = await ctx.db.read((tx) => readStored(tx, ctx.tables, file.entries.keys()), {
     byIndexOnly: true,
   });
   return countKeys(file, stored);

@@ -1,6 +1,6 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { type WriteTx, transaction } from '../context/audited-transaction';
+import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { type CronEnqueued, enqueueCron } from '../good-job/cron-enqueue';
@@ -33,7 +33,7 @@ export async function changeCronKey(
   cronAt?: string,
 ): Promise<CronOutcome> {
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       `cron.${action}`,
       async (tx) => {
@@ -68,7 +68,12 @@ async function switchTo(
   action: 'enable' | 'disable',
 ): Promise<CronOutcome> {
   return {
-    outcome: (await switchCronKey(tx, ctx.gj, key, action === 'enable' ? 'enabled' : 'disabled'))
+    outcome: (await switchCronKey(
+      tx,
+      ctx.tables,
+      key,
+      action === 'enable' ? 'enabled' : 'disabled',
+    ))
       ? 'done'
       : 'unchanged',
   };
@@ -84,14 +89,14 @@ async function enqueue(
   const entry = file.entries.get(key);
   // A mistake in the file must not be hidden by a clone of what it said before.
   if (entry && !entry.job) return { outcome: 'refused', code: 'entry_invalid' };
-  return enqueueCron(tx, ctx.gj, key, entry?.job ?? null, cronAt);
+  return enqueueCron(tx, ctx.tables, key, entry?.job ?? null, cronAt);
 }
 
 /** The key of a job or of a setting. index_good_jobs_on_cron_key_and_cron_at_cond. */
 async function isKnown(tx: WriteTx, ctx: Ctx, key: string): Promise<boolean> {
   const [row] = await tx.query<{ known: boolean }>(sql`
-    SELECT EXISTS (SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.cron_key = ${key})
-        OR EXISTS (SELECT 1 FROM ${ctx.gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') AND jsonb_typeof(s.value) = 'array' AND s.value ? ${key}::text) AS known`);
+    SELECT EXISTS (SELECT 1 FROM ${ctx.tables.jobs} j WHERE j.cron_key = ${key})
+        OR EXISTS (SELECT 1 FROM ${ctx.tables.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') AND jsonb_typeof(s.value) = 'array' AND s.value ? ${key}::text) AS known`);
   return row?.known === true;
 }
 

@@ -76,13 +76,13 @@ const NOTHING: Configured = { entries: new Map(), given: false, stale: false };
 /** A change of the file is seen after so long. */
 const CHECK_MS = 5_000;
 
-interface Kept {
+interface CachedCronFile {
   path: string;
   stamp: string;
   checkedAt: number;
   value: Configured;
 }
-const shared = processValue<Kept>('cron file');
+const shared = processValue<CachedCronFile>('cron file');
 
 /** The entries of CRON_FILE as it is now. A file that went bad after the start leaves those that it had. */
 export function configuredCron(): Configured {

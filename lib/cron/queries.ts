@@ -5,7 +5,7 @@ import type { Tx } from '../db/database';
 import { isLargeJson, listedName } from '../db/text-limit';
 import { isProcessAlive } from '../good-job/locks';
 import { type JobState, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type { CronWatch, LastRun } from './overdue';
 import { type CronRun, RUNS_SHOWN } from './types';
 
@@ -25,11 +25,11 @@ export interface StoredCron {
 /** The keys of all jobs, the settings, and who runs cron. `fileKeys`: those of CRON_FILE. */
 export async function readStored(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   fileKeys: Iterable<string>,
 ): Promise<StoredCron> {
-  const { keys, more } = await readKeys(tx, gj);
-  const { settings, watch } = await readSettingsAndProcesses(tx, gj, [...fileKeys, ...keys]);
+  const { keys, more } = await readKeys(tx, tables);
+  const { settings, watch } = await readSettingsAndProcesses(tx, tables, [...fileKeys, ...keys]);
   return {
     keys,
     more: more || settings.isLarge,
@@ -40,12 +40,12 @@ export async function readStored(
 }
 
 /** One step a key in index_good_jobs_on_cron_key_and_cron_at_cond, however many jobs it has; the read must be `byIndexOnly`. */
-async function readKeys(tx: Tx, gj: GoodJob): Promise<{ keys: string[]; more: boolean }> {
+async function readKeys(tx: Tx, tables: GoodJobTables): Promise<{ keys: string[]; more: boolean }> {
   const rows = await tx.query<{ key: string | null }>(sql`
     WITH RECURSIVE found AS (
-      (SELECT j.cron_key AS key FROM ${gj.jobs} j WHERE j.cron_key > '' ORDER BY j.cron_key LIMIT 1)
+      (SELECT j.cron_key AS key FROM ${tables.jobs} j WHERE j.cron_key > '' ORDER BY j.cron_key LIMIT 1)
       UNION ALL
-      SELECT (SELECT j.cron_key FROM ${gj.jobs} j WHERE j.cron_key > found.key ORDER BY j.cron_key LIMIT 1) FROM found WHERE found.key IS NOT NULL)
+      SELECT (SELECT j.cron_key FROM ${tables.jobs} j WHERE j.cron_key > found.key ORDER BY j.cron_key LIMIT 1) FROM found WHERE found.key IS NOT NULL)
     SELECT ${listedName(sql`key`)} AS key FROM found WHERE key IS NOT NULL LIMIT ${KEYS_READ}`);
   const keys = rows.flatMap(({ key }) => key ?? []);
   return { keys, more: rows.length >= KEYS_READ || keys.length < rows.length };
@@ -68,7 +68,7 @@ interface StoredSetting {
 }
 
 /** GoodJob::Setting.cron_keys_enabled reads two lists of keys; anything else is none. */
-function settingsSql(gj: GoodJob, knownKeys: string[]): Sql {
+function settingsSql(tables: GoodJobTables, knownKeys: string[]): Sql {
   return sql`
     SELECT s.key, (extract(epoch FROM s.updated_at) * 1000)::text AS "updatedAt", s.is_large AS "isLarge",
            ARRAY(SELECT DISTINCT e #>> '{}'
@@ -76,7 +76,7 @@ function settingsSql(gj: GoodJob, knownKeys: string[]): Sql {
                   WHERE jsonb_typeof(e) = 'string'
                     AND (NOT s.is_large OR e #>> '{}' = ANY(${knownKeys}::text[]))) AS keys
       FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
-              FROM ${gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') OFFSET 0) s`;
+              FROM ${tables.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') OFFSET 0) s`;
 }
 
 function settingsOf(rows: StoredSetting[]): CronSettings {
@@ -96,7 +96,7 @@ const OLDEST_READ = 5_000;
 /** The oldest finished jobs by index_good_jobs_jobs_on_finished_at_only. */
 async function readSettingsAndProcesses(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   knownKeys: string[],
 ): Promise<{ settings: CronSettings; watch: Omit<CronWatch, 'settingsChangedAt'> }> {
   const [row] = await tx.query<{
@@ -107,12 +107,12 @@ async function readSettingsAndProcesses(
     since: string | null;
     oldest: string | null;
   }>(sql`
-    SELECT (SELECT coalesce(json_agg(s), '[]') FROM (${settingsSql(gj, knownKeys)}) s)::text AS settings,
+    SELECT (SELECT coalesce(json_agg(s), '[]') FROM (${settingsSql(tables, knownKeys)}) s)::text AS settings,
            clock_timestamp() AS now, (count(*) FILTER (WHERE p.alive))::int AS processes,
            (count(*) FILTER (WHERE p.alive IS NULL))::int AS unknown,
            min(p.created_at) FILTER (WHERE p.alive) AS since,
-           (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
-      FROM (SELECT p.created_at, ${isProcessAlive(gj)} AS alive FROM ${gj.processes} p
+           (SELECT f.finished_at FROM (SELECT j.finished_at, j.error FROM ${tables.jobs} j WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at LIMIT ${OLDEST_READ}) f WHERE f.error IS NULL LIMIT 1) AS oldest
+      FROM (SELECT p.created_at, ${isProcessAlive(tables)} AS alive FROM ${tables.processes} p
              WHERE p.state -> 'cron_enabled' = 'true') p`);
   if (!row) throw new Error('The database gave no row for an aggregate.');
   const ms = (time: string | null) => (time ? timestampMs(time) : null);
@@ -146,7 +146,7 @@ const WITHOUT_TIME = 1_000;
  */
 export async function readRuns(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   keys: string[],
 ): Promise<Map<string, StoredRuns>> {
   if (keys.length === 0) return new Map();
@@ -162,13 +162,13 @@ export async function readRuns(
     crowded: boolean;
   }>(sql`
     SELECT k.key, r.id, r.at, r.state, left(r.job_class, ${CLASS_READ}) AS "jobClass", r.finished_at AS "finishedAt", (r.concurrency_key IS NOT NULL OR cardinality(r.labels) > 0) IS TRUE AS limited,
-           CASE WHEN r.n = 1 AND r.concurrency_key IS NOT NULL THEN EXISTS (SELECT 1 FROM ${gj.jobs} c WHERE c.concurrency_key = r.concurrency_key AND c.finished_at IS NULL) ELSE false END AS crowded
+           CASE WHEN r.n = 1 AND r.concurrency_key IS NOT NULL THEN EXISTS (SELECT 1 FROM ${tables.jobs} c WHERE c.concurrency_key = r.concurrency_key AND c.finished_at IS NULL) ELSE false END AS crowded
       FROM unnest(${keys}::text[]) WITH ORDINALITY k(key, n) CROSS JOIN LATERAL (
       SELECT *, row_number() OVER (ORDER BY at DESC, id DESC) AS n FROM (
-        (SELECT j.cron_at AS at, ${columns} FROM ${gj.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NOT NULL ORDER BY j.cron_at DESC LIMIT ${RUNS_SHOWN})
+        (SELECT j.cron_at AS at, ${columns} FROM ${tables.jobs} j WHERE j.cron_key = k.key AND j.cron_at IS NOT NULL ORDER BY j.cron_at DESC LIMIT ${RUNS_SHOWN})
         UNION ALL
         (SELECT j.created_at AS at, ${columns} FROM (
-           SELECT * FROM ${gj.jobs} WHERE cron_key = k.key AND cron_at IS NULL LIMIT ${WITHOUT_TIME}) j ORDER BY j.created_at DESC LIMIT ${RUNS_SHOWN})) both_kinds
+           SELECT * FROM ${tables.jobs} WHERE cron_key = k.key AND cron_at IS NULL LIMIT ${WITHOUT_TIME}) j ORDER BY j.created_at DESC LIMIT ${RUNS_SHOWN})) both_kinds
        ORDER BY at DESC, id DESC LIMIT ${RUNS_SHOWN}) r
      ORDER BY k.n, r.at DESC, r.id DESC`);
   const found = new Map<string, StoredRuns>();

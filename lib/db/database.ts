@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Sql } from 'sql-template-tag';
+import type { z } from 'zod';
 import { ConsoleError } from '../core/errors';
 import { connectionConfig, tlsFailureReason, typeParsers } from './connection';
 import {
@@ -15,7 +16,29 @@ import {
  * text with microseconds, jsonb and bigint are text, smallint/integer are numbers, arrays of text are arrays.
  */
 export interface Tx {
+  /** The rows of a statement, by the schema of a row. Tests and development parse each row; production trusts it. */
+  query<Schema extends z.ZodType>(schema: Schema, statement: Sql): Promise<z.output<Schema>[]>;
   query<Row>(statement: Sql): Promise<Row[]>;
+  /** A statement whose rows nobody reads. */
+  execute(statement: Sql): Promise<void>;
+}
+
+/** Rows are parsed where a mistake in a schema is found by whoever makes it, not at the cost of a reader. */
+const PARSES_ROWS = process.env.NODE_ENV !== 'production';
+
+/** A transaction whose statements `run` sends. Throws the ZodError of a row that its schema does not allow. */
+export function createTx(run: (statement: Sql) => Promise<unknown[]>): Tx {
+  async function query(schema: z.ZodType | Sql, statement?: Sql): Promise<unknown[]> {
+    if (!statement) return run(schema as Sql);
+    const rows = await run(statement);
+    return PARSES_ROWS ? rows.map((row) => (schema as z.ZodType).parse(row)) : rows;
+  }
+  return {
+    query: query as Tx['query'],
+    execute: async (statement) => {
+      await run(statement);
+    },
+  };
 }
 
 export interface ReadOptions {
@@ -124,17 +147,16 @@ export function openDatabase(options: DatabaseOptions): Database {
       client.release(broken instanceof Error ? broken : undefined);
     };
     try {
-      const result = await fn({
-        async query<Row>(statement: Sql) {
-          const { text, values } = statement;
-          try {
-            return (await client.query({ text, values, ...clientLimit })).rows as Row[];
-          } catch (error) {
-            if (!isConsoleLock(error, text)) throw error;
-            throw new ConsoleError('console_locked', { cause: error });
-          }
-        },
+      const tx = createTx(async ({ text, values }) => {
+        try {
+          return (await client.query<Record<string, unknown>>({ text, values, ...clientLimit }))
+            .rows;
+        } catch (error) {
+          if (!isConsoleLock(error, text)) throw error;
+          throw new ConsoleError('console_locked', { cause: error });
+        }
       });
+      const result = await fn(tx);
       const ended = client.query('COMMIT');
       if (end === 'COMMIT') await ended;
       void ended.then(() => release(), release);

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { nullOnTimeout } from './text-limit';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('null on timeout');
+  testConsole = await TestConsole.open('null on timeout');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 it('returns null for a statement beyond its time, and the transaction goes on with its own timeout', () =>
-  gj.db.read(async (tx) => {
+  testConsole.db.read(async (tx) => {
     const timeout = () => tx.query(sql`SHOW statement_timeout`);
     const before = await timeout();
     expect(await nullOnTimeout(tx, 50, () => tx.query(sql`SELECT pg_sleep(60)`))).toBeNull();
@@ -22,6 +22,6 @@ it('returns null for a statement beyond its time, and the transaction goes on wi
 
 it('throws every other failure of the statement', async () => {
   await expect(
-    gj.db.read((tx) => nullOnTimeout(tx, 5_000, () => tx.query(sql`SELECT 1 / 0`))),
+    testConsole.db.read((tx) => nullOnTimeout(tx, 5_000, () => tx.query(sql`SELECT 1 / 0`))),
   ).rejects.toMatchObject({ code: 'unexpected' });
 });

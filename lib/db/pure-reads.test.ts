@@ -77,7 +77,7 @@ const withoutClock = (result: unknown): unknown =>
 it.each(Object.keys(READS))('reads %s the same when every callback runs twice', async (name) => {
   const read = READS[name] as (ctx: Ctx) => Promise<unknown>;
   const once = await read(console_.ctx());
-  expireAfterWrite(console_.ctx().gj.schema.identity);
+  expireAfterWrite(console_.ctx().tables.schema.identity);
   const twice = await read(console_.ctx({ db: repeatReads(console_.db) }));
   expect(withoutClock(twice)).toEqual(withoutClock(once));
 });

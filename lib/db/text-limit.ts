@@ -129,7 +129,7 @@ export function orderBy(order: Order, cursor: Cursor | null): Sql {
  * The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone
  * bound the scan.
  */
-export function beyond(order: Order, cursor: Cursor): Sql {
+export function afterCursorSql(order: Order, cursor: Cursor): Sql {
   const id = sql`${cursor.id}::${raw(order.id ?? 'uuid')}`;
   const forwards = (order.direction === 'asc') === (cursor.direction === 'after');
   return forwards

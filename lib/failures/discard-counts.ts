@@ -5,7 +5,7 @@ import { ConsoleError } from '../core/errors';
 import { cut } from '../core/text';
 import type { Tx } from '../db/database';
 import { isInState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redactError } from '../redaction/redaction';
 import { newPageBudget, redactJobErrors, unreadJob } from '../redaction/row-texts';
 import {
@@ -76,7 +76,7 @@ async function readCounts(
     async (tx) => {
       const rows = await tx.query<StoredCount>(sql`
         WITH looked AS MATERIALIZED (
-          SELECT ${name} AS name, ${bare} AS bare, j.finished_at, j.id FROM ${ctx.gj.jobs} j
+          SELECT ${name} AS name, ${bare} AS bare, j.finished_at, j.id FROM ${ctx.tables.jobs} j
            WHERE ${isInState('discarded')} AND ${ofClass}
            ORDER BY j.finished_at DESC
            LIMIT ${limit + 1})
@@ -92,7 +92,7 @@ async function readCounts(
       const total = rows.find(({ isTotal }) => isTotal);
       if (!total) throw new Error('The database gave no row for an aggregate.');
       return {
-        rows: by === 'class' ? names.map(ofClassName) : await ofExceptions(tx, ctx.gj, names),
+        rows: by === 'class' ? names.map(ofClassName) : await ofExceptions(tx, ctx.tables, names),
         total: { ...countsOf(total), name: null, bare: false, cut: false, tooLarge: false },
         since: total.looked > limit ? total.since : null,
         now: total.now,
@@ -115,10 +115,14 @@ function ofClassName(row: StoredCount): DiscardCount {
 }
 
 /** A name that is no constant is the beginning of an error: shown as that error is in one of its jobs. */
-async function ofExceptions(tx: Tx, gj: GoodJob, rows: StoredCount[]): Promise<DiscardCount[]> {
+async function ofExceptions(
+  tx: Tx,
+  tables: GoodJobTables,
+  rows: StoredCount[],
+): Promise<DiscardCount[]> {
   const isConstant = ({ name }: StoredCount) => name === null || CONSTANT.test(name);
   const samples = rows.flatMap((row) => (isConstant(row) ? [] : (row.sample ?? [])));
-  const jobs = await redactJobErrors(tx, gj, samples, newPageBudget());
+  const jobs = await redactJobErrors(tx, tables, samples, newPageBudget());
   return rows.map((row) => {
     const { name, bare } = row;
     if (name === null || isConstant(row)) {

@@ -246,7 +246,7 @@ describe('the jobs of a group', () => {
         // What it is started with names the same jobs.
         const ctx = console_.ctx();
         const { sql: condition } = await ctx.db.read((tx) =>
-          targetJobs(tx, ctx.gj, preview.target),
+          targetJobs(tx, ctx.tables, preview.target),
         );
         const { rows } = await console_.client.query<{ id: string }>(
           `SELECT j.id FROM good_jobs j WHERE ${condition.text}`,

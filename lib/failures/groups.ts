@@ -6,7 +6,7 @@ import { cut, timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { LIBRARY_FRAME_PATTERN } from '../good-job/payload';
 import { isInState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { Concealing } from '../redaction/redaction';
 import { READ_BEYOND, concealing, redaction } from '../redaction/redaction';
 import { redactJobErrors, unreadJob } from '../redaction/row-texts';
@@ -44,8 +44,8 @@ const ofClasses = ({ classes }: FailureWindow): Sql =>
   classes ? sql`AND j.job_class = ANY(${classes}::text[])` : empty;
 
 /** The newest execution: index_good_job_executions_on_active_job_id_and_created_at. The first frame that fits ends the search for it; most others are of gems, which LIKE sees in a tenth of the pattern's time. */
-const newestExecution = (gj: GoodJob): Sql => sql`
-  LEFT JOIN LATERAL (SELECT e.finished_at, e.error_backtrace FROM ${gj.executions} e WHERE e.active_job_id = j.id ORDER BY e.created_at DESC LIMIT 1) e ON true
+const newestExecution = (tables: GoodJobTables): Sql => sql`
+  LEFT JOIN LATERAL (SELECT e.finished_at, e.error_backtrace FROM ${tables.executions} e WHERE e.active_job_id = j.id ORDER BY e.created_at DESC LIMIT 1) e ON true
   LEFT JOIN LATERAL (
     SELECT f.frame
       FROM (SELECT left(line, ${FRAME_READ}) AS frame
@@ -63,7 +63,7 @@ export interface FailurePlace {
 /** Discarded jobs, the newest first, from a place on; by index_good_jobs_on_discarded. */
 export function discardedFailures(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   window: FailureWindow,
   from: FailurePlace | null,
   limit: number,
@@ -73,15 +73,15 @@ export function discardedFailures(
     : empty;
   return tx.query<FailureRow>(sql`
     SELECT ${columns}, 'discarded' AS state, j.finished_at AS at
-      FROM (SELECT j.id, j.job_class, j.queue_name, j.error, j.finished_at FROM ${gj.jobs} j
+      FROM (SELECT j.id, j.job_class, j.queue_name, j.error, j.finished_at FROM ${tables.jobs} j
              WHERE ${isInState('discarded')} AND j.finished_at >= ${window.since} ${beyond} ${ofClasses(window)} ORDER BY j.finished_at DESC, j.id DESC LIMIT ${limit}) j
-      ${newestExecution(gj)} ORDER BY j.finished_at DESC, j.id DESC`);
+      ${newestExecution(tables)} ORDER BY j.finished_at DESC, j.id DESC`);
 }
 
 /** Up to when jobs that are yet to come are looked at (index_good_jobs_on_scheduled_at); null: all of them are. */
-export async function waitingUntil(tx: Tx, gj: GoodJob): Promise<string | null> {
+export async function waitingUntil(tx: Tx, tables: GoodJobTables): Promise<string | null> {
   const [row] = await tx.query<{ at: string }>(sql`
-    SELECT j.scheduled_at AS at FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at OFFSET ${WAITING_READ - 1} LIMIT 1`);
+    SELECT j.scheduled_at AS at FROM ${tables.jobs} j WHERE j.finished_at IS NULL AND j.scheduled_at > now() ORDER BY j.scheduled_at OFFSET ${WAITING_READ - 1} LIMIT 1`);
   return row?.at ?? null;
 }
 
@@ -97,7 +97,7 @@ export const RETRIED_CHUNK = 1_000;
 /** The next RETRIED_CHUNK jobs that failed and wait to be tried again, the soonest first, from a place on. */
 export function retriedFailures(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   window: FailureWindow,
   from: FailurePlace | null,
 ): Promise<RetriedFailure[]> {
@@ -111,11 +111,11 @@ export function retriedFailures(
       SELECT ${columns}, 'retried' AS state, coalesce(e.finished_at, j.updated_at) AS at,
              j.scheduled_at AS "scheduledAt"
         FROM (SELECT j.id, j.job_class, j.queue_name, j.error, j.updated_at, j.scheduled_at
-                FROM ${gj.jobs} j
+                FROM ${tables.jobs} j
                WHERE ${isInState('retried')} AND j.scheduled_at > now() ${upTo} ${beyond} ${ofClasses(window)}
                ORDER BY j.scheduled_at, j.id
                LIMIT ${RETRIED_CHUNK}) j
-        ${newestExecution(gj)}) r
+        ${newestExecution(tables)}) r
      ORDER BY r."scheduledAt", r.id`);
 }
 
@@ -239,13 +239,13 @@ const SAMPLE_SHOWN = 1_000;
  */
 export async function redactSamples(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   groups: FailureGroup[],
   budget: TextBudget,
 ): Promise<FailureGroup[]> {
   const rules = redaction();
   const newestIds = groups.flatMap(({ samples }) => samples.slice(0, 1).map(({ id }) => id));
-  const jobs = await redactJobErrors(tx, gj, newestIds, budget);
+  const jobs = await redactJobErrors(tx, tables, newestIds, budget);
   return groups.map((group) => {
     const [newest, ...others] = group.samples;
     if (!newest) return group;
@@ -272,7 +272,7 @@ export const GROUP_LOOKED_AT = 200_000;
 /** The jobs of one group in a window: all of them, however long it takes the database (each statement has its timeout). */
 export async function failureGroup(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   fingerprint: string,
   window: FailureWindow,
   concealing: Concealing,
@@ -290,12 +290,12 @@ export async function failureGroup(
   };
   let place: FailurePlace | null = null;
   do {
-    const rows: RetriedFailure[] = await retriedFailures(tx, gj, window, place);
+    const rows: RetriedFailure[] = await retriedFailures(tx, tables, window, place);
     await take(rows.filter(({ isInWindow }) => isInWindow));
     place = afterRetried(rows);
   } while (place);
   for (let looked = 0; looked < GROUP_LOOKED_AT; looked += CHUNK) {
-    const rows: FailureRow[] = await discardedFailures(tx, gj, window, place, CHUNK);
+    const rows: FailureRow[] = await discardedFailures(tx, tables, window, place, CHUNK);
     await take(rows);
     place = rows.at(-1) ?? null;
     if (rows.length < CHUNK) break;

@@ -10,20 +10,20 @@ import { countDiscarded } from './discard-counts';
 import { parseFailureFilter } from './filters';
 import { listFailures } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('large_errors');
+  testConsole = await TestConsole.open('large_errors');
 });
-afterEach(() => gj.client.query('DELETE FROM good_jobs'));
-afterAll(() => gj.close());
+afterEach(() => testConsole.client.query('DELETE FROM good_jobs'));
+afterAll(() => testConsole.close());
 
 const SECRET = 'zq7kxw9vjt3m';
 const filter = (query = '') => parseFailureFilter(new URLSearchParams(query));
-const list = (query = '') => listFailures(gj.ctx(), filter(query), 5_000);
+const list = (query = '') => listFailures(testConsole.ctx(), filter(query), 5_000);
 
 async function insert(error: string, payload: Record<string, unknown> = {}, columns = {}) {
   const id = crypto.randomUUID();
-  return insertJob(gj.client, {
+  return insertJob(testConsole.client, {
     id,
     ...DISCARDED,
     error,
@@ -69,7 +69,7 @@ test('the table by exception hides the beginning of an error that repeats an unr
   await insert(`${SECRET} refused: no`, { arguments: ['x'.repeat(70_000), { password: SECRET }] });
   await insert(`${SECRET} again: no`, { arguments: [{ password: SECRET }] });
   await insert('Net::ReadTimeout: no answer', { arguments: ['x'.repeat(70_000)] });
-  const { rows, total } = await countDiscarded(gj.ctx(), filter('by=exception'));
+  const { rows, total } = await countDiscarded(testConsole.ctx(), filter('by=exception'));
   expect(rows).toMatchObject([
     { name: 'Net::ReadTimeout', tooLarge: false, cut: false },
     { name: `${HIDDEN} again`, tooLarge: false, cut: true },
@@ -84,7 +84,7 @@ test('the link of a group leads to its jobs, however large their arguments are',
   const [group] = page.groups;
   if (!group) throw new Error('There is no group.');
   const query = new URLSearchParams(groupQuery(group, page));
-  const jobs = await listJobs(gj.ctx(), parseJobFilter(query));
+  const jobs = await listJobs(testConsole.ctx(), parseJobFilter(query));
   expect(jobs.rows.map((row) => row.id)).toEqual([id]);
 });
 
@@ -96,8 +96,8 @@ test.each([
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   const started = performance.now();
-  const page = await listFailures(gj.ctx(), filter());
-  await countDiscarded(gj.ctx(), filter('by=exception'));
+  const page = await listFailures(testConsole.ctx(), filter());
+  await countDiscarded(testConsole.ctx(), filter('by=exception'));
   const took = performance.now() - started;
   delay.disable();
   // Coarse: the machine does other work too.

@@ -21,7 +21,7 @@ it('does not read a backtrace of 100,000 frames for its first one', async () => 
   );
   const ctx = testConsole.ctx();
   const window = { since: '-infinity', until: null, classes: null };
-  const rows = await ctx.db.read((tx) => discardedFailures(tx, ctx.gj, window, null, 10));
+  const rows = await ctx.db.read((tx) => discardedFailures(tx, ctx.tables, window, null, 10));
   const frames = Object.fromEntries(rows.map(({ error, frame }) => [error, frame]));
   expect(frames).toEqual({ '100': 'app/models/x1.rb:12', '100000': null });
 });

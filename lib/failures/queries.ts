@@ -4,7 +4,7 @@ import type { Ctx } from '../context/types';
 import { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { nullOnTimeout } from '../db/text-limit';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { newPageBudget } from '../redaction/row-texts';
 import { FAILURE_RANGES, type FailureFilter, type FailurePage, type FailureRow } from './filters';
 import {
@@ -57,7 +57,7 @@ export async function listFailures(
       if (!clock) throw new Error('The database did not tell its time.');
       const firstMs = filter.deep ? FIRST_CHUNK_DEEP_MS : FIRST_CHUNK_MS;
       const waiting = await nullOnTimeout(tx, SMALL_CHUNK_MS, async () => ({
-        until: await waitingUntil(tx, ctx.gj),
+        until: await waitingUntil(tx, ctx.tables),
       }));
       const window: FailureWindow = {
         since: clock.since,
@@ -67,7 +67,7 @@ export async function listFailures(
       const groups = new Groups(clock.now, filter.range);
       const scan: Scan = {
         tx,
-        gj: ctx.gj,
+        tables: ctx.tables,
         window,
         groups,
         now: clock.now,
@@ -98,7 +98,7 @@ export async function listFailures(
     },
     { byIndexOnly: true },
   );
-  const groups = await ctx.db.read((tx) => redactSamples(tx, ctx.gj, shown, newPageBudget()), {
+  const groups = await ctx.db.read((tx) => redactSamples(tx, ctx.tables, shown, newPageBudget()), {
     byIndexOnly: true,
   });
   return { ...page, groups: groups.sort(byFrequency(filter.range)) };
@@ -106,7 +106,7 @@ export async function listFailures(
 
 interface Scan {
   tx: Tx;
-  gj: GoodJob;
+  tables: GoodJobTables;
   window: FailureWindow;
   groups: Groups;
   /** The database's time. ISO 8601 UTC. */
@@ -135,12 +135,12 @@ async function addRows({ groups, budget }: Scan, rows: FailureRow[]): Promise<nu
 
 /** Up to which scheduled time the jobs that wait to be tried again were read; null: all of them. */
 async function scanRetried(scan: Scan): Promise<string | null> {
-  const { tx, gj, window } = scan;
+  const { tx, tables, window } = scan;
   let place: FailurePlace | null = null;
   do {
     const from: FailurePlace | null = place;
     const rows: RetriedFailure[] | null = await nullOnTimeout(tx, timeLeft(scan, from), () =>
-      retriedFailures(tx, gj, window, from),
+      retriedFailures(tx, tables, window, from),
     );
     if (!rows) return from?.at ?? scan.now;
     const inWindow = rows.filter(({ isInWindow }) => isInWindow);
@@ -193,10 +193,10 @@ async function readDiscarded(
   from: FailurePlace | null,
   limit: number,
 ): Promise<Chunk | null> {
-  const { tx, gj, window } = scan;
+  const { tx, tables, window } = scan;
   const read = (most: number, timeoutMs: number) =>
     nullOnTimeout(tx, timeoutMs, async () => ({
-      rows: await discardedFailures(tx, gj, window, from, most),
+      rows: await discardedFailures(tx, tables, window, from, most),
       limit: most,
     }));
   const chunk = await read(limit, timeLeft(scan, from));

@@ -4,14 +4,15 @@ import { TestConsole } from '../../test/harness/test-console';
 import { parseFailureFilter } from './filters';
 import { listFailures } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('failures that are slow to read');
+  testConsole = await TestConsole.open('failures that are slow to read');
 });
-afterEach(() => gj.client.query('TRUNCATE good_jobs, good_job_executions'));
-afterAll(() => gj.close());
+afterEach(() => testConsole.client.query('TRUNCATE good_jobs, good_job_executions'));
+afterAll(() => testConsole.close());
 
-const list = (query = '') => listFailures(gj.ctx(), parseFailureFilter(new URLSearchParams(query)));
+const list = (query = '') =>
+  listFailures(testConsole.ctx(), parseFailureFilter(new URLSearchParams(query)));
 const WAITING = {
   performed_at: 'NULL',
   finished_at: 'NULL',
@@ -20,9 +21,9 @@ const WAITING = {
 };
 
 it('groups a small part where the first chunk of discarded jobs is cut by the statement timeout', async () => {
-  await insertJobs(gj.client, 600);
+  await insertJobs(testConsole.client, 600);
   // Each execution that is read takes 5 ms: 500 of them are too many.
-  await gj.client.query(`
+  await testConsole.client.query(`
     ALTER TABLE good_job_executions RENAME TO slow_executions;
     INSERT INTO slow_executions (active_job_id, created_at, updated_at, finished_at)
       SELECT id, now(), now(), now() FROM good_jobs;
@@ -35,16 +36,16 @@ it('groups a small part where the first chunk of discarded jobs is cut by the st
     expect(page.groups).toMatchObject([{ discarded: page.looked, error: 'RuntimeError: boom' }]);
     expect(page.since).toBe(page.groups[0]?.firstSeen);
   } finally {
-    await gj.client.query(
+    await testConsole.client.query(
       'DROP VIEW good_job_executions; ALTER TABLE slow_executions RENAME TO good_job_executions',
     );
   }
 });
 
 it('says that nothing could be read where every chunk is cut', async () => {
-  await insertJobs(gj.client, 3);
-  await insertJobs(gj.client, 2, WAITING);
-  const other = await gj.session();
+  await insertJobs(testConsole.client, 3);
+  await insertJobs(testConsole.client, 2, WAITING);
+  const other = await testConsole.session();
   await other.query('BEGIN; LOCK TABLE good_job_executions IN ACCESS EXCLUSIVE MODE');
   try {
     const page = await list();

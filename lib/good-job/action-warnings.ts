@@ -3,7 +3,7 @@ import type { Tx } from '../db/database';
 import type { JobAction } from './actions';
 import { hasOpen } from './batches';
 import { BatchEvent, BatchCallbacks, callbackColumns, callbackClass, appName } from './callbacks';
-import type { GoodJob } from './tables';
+import type { GoodJobTables } from './tables';
 
 /**
  * `callback_batch_missing`: the job is a callback whose batch no longer exists, so Active Job cannot read its arguments.
@@ -19,14 +19,18 @@ interface Links {
 }
 
 /** What is known before an action on a job to keep it from its effect. */
-export async function actionWarnings(tx: Tx, gj: GoodJob, jobId: string): Promise<ActionWarnings> {
+export async function actionWarnings(
+  tx: Tx,
+  tables: GoodJobTables,
+  jobId: string,
+): Promise<ActionWarnings> {
   const [links] = await tx.query<Links>(sql`
-    SELECT j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId" FROM ${gj.jobs} j WHERE j.id = ${jobId}`);
+    SELECT j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId" FROM ${tables.jobs} j WHERE j.id = ${jobId}`);
   if (!links || (links.batchId === null && links.batchCallbackId === null)) return {};
-  const batches = await readBatches(tx, gj, jobId, links);
+  const batches = await readBatches(tx, tables, jobId, links);
   const isCallbackBatchMissing =
     links.batchCallbackId !== null && !batches.some(({ id }) => id === links.batchCallbackId);
-  const isRefused = await hasUnknownApp(tx, gj, batches, links);
+  const isRefused = await hasUnknownApp(tx, tables, batches, links);
   return {
     ...(isCallbackBatchMissing && {
       retry: 'callback_batch_missing',
@@ -42,17 +46,17 @@ export async function actionWarnings(tx: Tx, gj: GoodJob, jobId: string): Promis
 /** `finishes`: no other member is open, so that the completion check after a discard finishes its jobs. */
 type Batch = BatchCallbacks & { discarded: boolean; finishes: boolean };
 
-function readBatches(tx: Tx, gj: GoodJob, jobId: string, links: Links): Promise<Batch[]> {
+function readBatches(tx: Tx, tables: GoodJobTables, jobId: string, links: Links): Promise<Batch[]> {
   const otherMember: Sql = sql`j.batch_id = b.id AND j.id <> ${jobId}`;
   return tx.query<Batch>(sql`
     SELECT ${callbackColumns}, b.discarded_at IS NOT NULL AS discarded,
-           b.enqueued_at IS NOT NULL AND b.${gj.jobsFinishedAt} IS NULL AND NOT ${hasOpen(gj, otherMember)} AS finishes
-      FROM ${gj.batches} b WHERE b.id = ANY(${[links.batchId, links.batchCallbackId]}::uuid[])`);
+           b.enqueued_at IS NOT NULL AND b.${tables.jobsFinishedAt} IS NULL AND NOT ${hasOpen(tables, otherMember)} AS finishes
+      FROM ${tables.batches} b WHERE b.id = ANY(${[links.batchId, links.batchCallbackId]}::uuid[])`);
 }
 
 async function hasUnknownApp(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batches: Batch[],
   { batchId }: Links,
 ): Promise<boolean> {
@@ -60,7 +64,7 @@ async function hasUnknownApp(
     const hasCallback = eventsOf(batch, batch.id === batchId).some(
       (event) => callbackClass(batch, event) !== null,
     );
-    if (hasCallback && (await appName(tx, gj, batch.id)) === null) return true;
+    if (hasCallback && (await appName(tx, tables, batch.id)) === null) return true;
   }
   return false;
 }

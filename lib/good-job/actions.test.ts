@@ -12,17 +12,17 @@ import { TestConsole } from '../../test/harness/test-console';
 import { changeJobs } from '../jobs/mutations';
 import { MAX_JOBS_PER_TRANSACTION } from './locks';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('actions');
+  testConsole = await TestConsole.open('actions');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
-const retry = async (id: string) => (await changeJobs(gj.ctx(), 'retry', [id]))[0];
+const retry = async (id: string) => (await changeJobs(testConsole.ctx(), 'retry', [id]))[0];
 const discarded = (columns: Record<string, unknown>) =>
-  insertJob(gj.client, { ...DISCARDED, ...columns });
+  insertJob(testConsole.client, { ...DISCARDED, ...columns });
 const payload = async (id: string) =>
-  (await row(gj.client, 'good_jobs', id)).serialized_params as Record<string, unknown>;
+  (await row(testConsole.client, 'good_jobs', id)).serialized_params as Record<string, unknown>;
 
 describe('retry leaves the payload as it was stored', () => {
   test('numbers beyond 2^53, decimals, integer-like keys, unknown keys and text, to the letter', async () => {
@@ -31,7 +31,7 @@ describe('retry leaves the payload as it was stored', () => {
       serialized_params: `{"job_class": "TestJob", "executions": 41, "locale": "ja", "timezone": "Asia/Tokyo", "priority": 5, "queue_name": "mail", ${own}}`,
     });
     expect(await retry(id)).toEqual({ id, outcome: 'done' });
-    const { rows } = await gj.client.query<{ kept: boolean; tenant: string }>(
+    const { rows } = await testConsole.client.query<{ kept: boolean; tenant: string }>(
       `SELECT (serialized_params -> 'arguments')::text = ($2::jsonb -> 'arguments')::text AS kept, (serialized_params -> 'tenant')::text AS tenant FROM good_jobs WHERE id = $1`,
       [id, `{${own}}`],
     );
@@ -45,7 +45,7 @@ describe('retry leaves the payload as it was stored', () => {
       provider_job_id: id,
       exception_executions: null,
     });
-    expect(await row(gj.client, 'good_jobs', id)).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', id)).toMatchObject({
       queue_name: 'mail',
       priority: 5,
       error: 'RuntimeError: boom',
@@ -59,10 +59,10 @@ describe('retry leaves the payload as it was stored', () => {
   test('one instant: the columns, with six decimals, and the payload, with nine', async () => {
     const id = await discarded({});
     await retry(id);
-    const { scheduled_at, created_at, updated_at } = await row(gj.client, 'good_jobs', id);
+    const { scheduled_at, created_at, updated_at } = await row(testConsole.client, 'good_jobs', id);
     expect(created_at).toBe(scheduled_at);
     expect(updated_at).toBe(scheduled_at);
-    const { rows } = await gj.client.query<{ at: string }>(
+    const { rows } = await testConsole.client.query<{ at: string }>(
       `SELECT to_char(scheduled_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"') AS at FROM good_jobs WHERE id = $1`,
       [id],
     );
@@ -74,9 +74,9 @@ describe('retry leaves the payload as it was stored', () => {
 
   test('created_at stays when workers dequeue by scheduled_at', async () => {
     const id = await discarded({});
-    const before = await row(gj.client, 'good_jobs', id);
-    await changeJobs(gj.ctx({ app: { dequeueQuerySort: 'scheduled_at' } }), 'retry', [id]);
-    const after = await row(gj.client, 'good_jobs', id);
+    const before = await row(testConsole.client, 'good_jobs', id);
+    await changeJobs(testConsole.ctx({ app: { dequeueQuerySort: 'scheduled_at' } }), 'retry', [id]);
+    const after = await row(testConsole.client, 'good_jobs', id);
     expect(after.created_at).toBe(before.created_at);
     expect(after.scheduled_at).not.toBe(before.scheduled_at);
   });
@@ -89,7 +89,9 @@ describe('retry leaves the payload as it was stored', () => {
     ],
   ])('%s is filled from the settings', async (_, stored) => {
     const id = await discarded({ serialized_params: stored, queue_name: 'moved', priority: 9 });
-    await changeJobs(gj.ctx({ app: { locale: 'ja', timeZone: 'Asia/Tokyo' } }), 'retry', [id]);
+    await changeJobs(testConsole.ctx({ app: { locale: 'ja', timeZone: 'Asia/Tokyo' } }), 'retry', [
+      id,
+    ]);
     expect(await payload(id)).toMatchObject({
       executions: 1,
       locale: 'ja',
@@ -97,7 +99,7 @@ describe('retry leaves the payload as it was stored', () => {
       arguments: [],
       exception_executions: null,
     });
-    expect(await row(gj.client, 'good_jobs', id)).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', id)).toMatchObject({
       queue_name: 'default',
       priority: 0,
     });
@@ -118,7 +120,7 @@ describe('retry leaves the payload as it was stored', () => {
       exception_executions: { '[RuntimeError]': 3 },
       queue_name: ' \u3000',
     });
-    expect(await row(gj.client, 'good_jobs', id)).toMatchObject({
+    expect(await row(testConsole.client, 'good_jobs', id)).toMatchObject({
       job_class: 'TestJob',
       queue_name: 'default',
     });
@@ -160,9 +162,9 @@ describe('retry refuses a payload that no worker could read', () => {
   ] as [string, (string | null)[]][])('%s', async (code, stored) => {
     for (const text of stored) {
       const id = await discarded({ serialized_params: text });
-      const before = await rowText(gj.client, 'good_jobs', id);
+      const before = await rowText(testConsole.client, 'good_jobs', id);
       expect(await retry(id), String(text)).toEqual({ id, outcome: 'refused', code });
-      expect(await rowText(gj.client, 'good_jobs', id)).toBe(before);
+      expect(await rowText(testConsole.client, 'good_jobs', id)).toBe(before);
     }
   });
 
@@ -190,12 +192,14 @@ describe('retry refuses a payload that no worker could read', () => {
 
 test('destroy takes the executions of that job and no other', async () => {
   const [gone, kept] = [
-    await insertJob(gj.client, SUCCEEDED),
-    await insertJob(gj.client, SUCCEEDED),
+    await insertJob(testConsole.client, SUCCEEDED),
+    await insertJob(testConsole.client, SUCCEEDED),
   ];
-  for (const id of [gone, gone, kept]) await insertExecution(gj.client, id);
-  expect(await changeJobs(gj.ctx(), 'destroy', [gone])).toEqual([{ id: gone, outcome: 'done' }]);
-  const { rows } = await gj.client.query(
+  for (const id of [gone, gone, kept]) await insertExecution(testConsole.client, id);
+  expect(await changeJobs(testConsole.ctx(), 'destroy', [gone])).toEqual([
+    { id: gone, outcome: 'done' },
+  ]);
+  const { rows } = await testConsole.client.query(
     'SELECT active_job_id FROM good_job_executions WHERE active_job_id = ANY($1)',
     [[gone, kept]],
   );
@@ -203,26 +207,32 @@ test('destroy takes the executions of that job and no other', async () => {
 });
 
 test('reschedule to a time writes that time and wakes nobody; to now, it does', async () => {
-  const id = await insertJob(gj.client, { queue_name: 'later' });
+  const id = await insertJob(testConsole.client, { queue_name: 'later' });
   const at = '2031-02-03T04:05:06.123456Z';
   expect(
-    await gj.notifications(() => changeJobs(gj.ctx(), 'reschedule', [id], { scheduledAt: at })),
+    await testConsole.notifications(() =>
+      changeJobs(testConsole.ctx(), 'reschedule', [id], { scheduledAt: at }),
+    ),
   ).toEqual([]);
-  expect((await row(gj.client, 'good_jobs', id)).scheduled_at).toBe('2031-02-03T04:05:06.123456');
+  expect((await row(testConsole.client, 'good_jobs', id)).scheduled_at).toBe(
+    '2031-02-03T04:05:06.123456',
+  );
   expect((await payload(id)).scheduled_at).toBeNull();
-  expect(await gj.notifications(() => changeJobs(gj.ctx(), 'reschedule', [id]))).toMatchObject([
-    { queue_name: 'later' },
-  ]);
+  expect(
+    await testConsole.notifications(() => changeJobs(testConsole.ctx(), 'reschedule', [id])),
+  ).toMatchObject([{ queue_name: 'later' }]);
 });
 
 test('a time with an offset is that instant, also in a column without a zone; one that is over wakes a worker', async () => {
-  const id = await insertJob(gj.client);
-  await changeJobs(gj.ctx(), 'reschedule', [id], {
+  const id = await insertJob(testConsole.client);
+  await changeJobs(testConsole.ctx(), 'reschedule', [id], {
     scheduledAt: '2031-02-03T13:05:06.123456+09:00',
   });
-  expect((await row(gj.client, 'good_jobs', id)).scheduled_at).toBe('2031-02-03T04:05:06.123456');
-  const received = await gj.notifications(() =>
-    changeJobs(gj.ctx(), 'reschedule', [id], { scheduledAt: '2021-02-03T13:05:06+09:00' }),
+  expect((await row(testConsole.client, 'good_jobs', id)).scheduled_at).toBe(
+    '2031-02-03T04:05:06.123456',
+  );
+  const received = await testConsole.notifications(() =>
+    changeJobs(testConsole.ctx(), 'reschedule', [id], { scheduledAt: '2021-02-03T13:05:06+09:00' }),
   );
   expect(received).toEqual([{ queue_name: 'default', scheduled_at: '2021-02-03T04:05:06.000Z' }]);
 });
@@ -231,16 +241,20 @@ test('a transaction wakes each queue once, with the number of jobs', async () =>
   const ids: string[] = [];
   for (const queue_name of ['a', 'b', 'a', 'a'])
     ids.push(await discarded({ serialized_params: params('x', { queue_name }) }));
-  const received = await gj.notifications(() => changeJobs(gj.ctx(), 'retry', ids));
+  const received = await testConsole.notifications(() =>
+    changeJobs(testConsole.ctx(), 'retry', ids),
+  );
   const scheduledAt = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string;
   expect(received.sort((x, y) => (x.queue_name < y.queue_name ? -1 : 1))).toEqual([
     { queue_name: 'a', scheduled_at: scheduledAt, count: 3 },
     { queue_name: 'b', scheduled_at: scheduledAt },
   ]);
-  expect(await gj.notifications(() => changeJobs(gj.ctx(), 'discard', ids))).toEqual([]);
+  expect(
+    await testConsole.notifications(() => changeJobs(testConsole.ctx(), 'discard', ids)),
+  ).toEqual([]);
 });
 
 test('more jobs than a transaction may take are refused as a whole', async () => {
   const ids = Array.from({ length: MAX_JOBS_PER_TRANSACTION + 1 }, () => crypto.randomUUID());
-  await expect(changeJobs(gj.ctx(), 'discard', ids)).rejects.toThrow(RangeError);
+  await expect(changeJobs(testConsole.ctx(), 'discard', ids)).rejects.toThrow(RangeError);
 });

@@ -4,7 +4,7 @@ import { blankText } from '../core/text';
 import type { Tx } from '../db/database';
 import { Refusal } from './outcomes';
 import { payloadTime, priorityOfParams } from './payload';
-import type { GoodJob } from './tables';
+import type { GoodJobTables } from './tables';
 
 export type BatchEvent = 'discard' | 'success' | 'finish';
 
@@ -39,20 +39,24 @@ export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string 
  * The app's name in `gid://<app>/GoodJob::Batch/<id>`: the setting, else as a stored callback job has it, the
  * batch's own first. Null when neither tells.
  */
-export async function appName(tx: Tx, gj: GoodJob, batchId: string): Promise<string | null> {
-  return (await appNames(tx, gj, [batchId])).get(batchId) ?? null;
+export async function appName(
+  tx: Tx,
+  tables: GoodJobTables,
+  batchId: string,
+): Promise<string | null> {
+  return (await appNames(tx, tables, [batchId])).get(batchId) ?? null;
 }
 
 async function appNames(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchIds: string[],
 ): Promise<Map<string, string | null>> {
-  if (gj.app.appName) return new Map(batchIds.map((id) => [id, gj.app.appName]));
+  if (tables.app.appName) return new Map(batchIds.map((id) => [id, tables.app.appName]));
   // Both use index_good_jobs_on_batch_callback_id; the limit bounds what unreadable rows can cost.
   const stored = (which: Sql): Sql => sql`(
     SELECT substring(gid FROM '^gid://([^/]+)/GoodJob::Batch/')
-      FROM (SELECT left(j.serialized_params #>> '{arguments,0,_aj_globalid}', ${MAX_NAME}::int) AS gid FROM ${gj.jobs} j WHERE ${which} LIMIT 1000) stored
+      FROM (SELECT left(j.serialized_params #>> '{arguments,0,_aj_globalid}', ${MAX_NAME}::int) AS gid FROM ${tables.jobs} j WHERE ${which} LIMIT 1000) stored
      WHERE gid ~ '^gid://[^/]+/GoodJob::Batch/' LIMIT 1)`;
   const own = await tx.query<{ id: string; app: string | null }>(
     sql`SELECT b.id, ${stored(sql`j.batch_callback_id = b.id`)} AS app FROM unnest(${batchIds}::uuid[]) b(id)`,
@@ -89,12 +93,12 @@ export const storedDefaults = (p: Sql): Sql => sql`
 /** What a class itself would decide, as the newest stored job of that class has it. */
 export async function defaultsOf(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   jobClass: string,
 ): Promise<StoredDefaults | undefined> {
   const [newest] = await tx.query<StoredDefaults>(sql`
     SELECT ${storedDefaults(sql`newest.p[1]`)}
-      FROM (SELECT ARRAY[j.serialized_params] AS p FROM ${gj.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
+      FROM (SELECT ARRAY[j.serialized_params] AS p FROM ${tables.jobs} j WHERE j.job_class = ${jobClass} ORDER BY j.created_at DESC LIMIT 1) newest`);
   return newest;
 }
 
@@ -106,16 +110,16 @@ export async function defaultsOf(
  */
 export async function enqueueCallbacks(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   callbacks: Callback[],
   now: string,
 ): Promise<string[]> {
   if (callbacks.length === 0) return [];
-  const apps = await appNames(tx, gj, [...new Set(callbacks.map(({ batch }) => batch.id))]);
+  const apps = await appNames(tx, tables, [...new Set(callbacks.map(({ batch }) => batch.id))]);
   if ([...apps.values()].includes(null)) throw new Refusal('app_name_unknown');
   const defaults = new Map<string, StoredDefaults | undefined>();
   for (const { jobClass } of callbacks)
-    if (!defaults.has(jobClass)) defaults.set(jobClass, await defaultsOf(tx, gj, jobClass));
+    if (!defaults.has(jobClass)) defaults.set(jobClass, await defaultsOf(tx, tables, jobClass));
 
   const jobs = callbacks.map(({ batch, event, jobClass }) => {
     const newest = defaults.get(jobClass);
@@ -140,8 +144,8 @@ export async function enqueueCallbacks(
       ],
       executions: 0,
       exception_executions: {},
-      locale: newest?.locale ?? gj.app.locale,
-      timezone: newest?.timezone ?? gj.app.timeZone,
+      locale: newest?.locale ?? tables.app.locale,
+      timezone: newest?.timezone ?? tables.app.timeZone,
       enqueued_at: payloadTime(now),
       scheduled_at: null,
     };
@@ -156,7 +160,7 @@ export async function enqueueCallbacks(
   });
   const column = (name: keyof (typeof jobs)[number]) => jobs.map((job) => job[name]);
   await tx.query(sql`
-    INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, batch_callback_id, scheduled_at, created_at, updated_at)
+    INSERT INTO ${tables.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, batch_callback_id, scheduled_at, created_at, updated_at)
     SELECT id, id, queue, priority, job_class, payload, batch_id, ${now}, ${now}, ${now}
       FROM unnest(${column('id')}::uuid[], ${column('queue')}::text[], ${column('priority')}::int[], ${column('jobClass')}::text[], ${column('payload')}::jsonb[], ${column('batchId')}::uuid[])
         AS c(id, queue, priority, job_class, payload, batch_id)`);
@@ -166,12 +170,12 @@ export async function enqueueCallbacks(
 /** The same for one; returns its queue. */
 export async function enqueueCallback(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batch: BatchCallbacks,
   event: BatchEvent,
   jobClass: string,
   now: string,
 ): Promise<string> {
-  const [queue] = await enqueueCallbacks(tx, gj, [{ batch, event, jobClass }], now);
+  const [queue] = await enqueueCallbacks(tx, tables, [{ batch, event, jobClass }], now);
   return queue ?? 'default';
 }

@@ -13,7 +13,7 @@ import {
   priorityOfParams,
   queueOfParams,
 } from './payload';
-import type { GoodJob } from './tables';
+import type { GoodJobTables } from './tables';
 
 /** What a cron entry's configuration says of the job that it enqueues; null: it does not say. */
 export interface CronJob {
@@ -54,25 +54,25 @@ interface LastJob extends StoredDefaults {
  */
 export async function enqueueCron(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   key: string,
   job: CronJob | null,
   cronAt?: string,
 ): Promise<CronEnqueued> {
-  const last = await lastJobOf(tx, gj, key);
-  if (job) return enqueueFromFile(tx, gj, key, job, last, cronAt);
+  const last = await lastJobOf(tx, tables, key);
+  if (job) return enqueueFromFile(tx, tables, key, job, last, cronAt);
   if (!last) return { outcome: 'refused', code: 'no_source' };
   if (last.problem) return { outcome: 'refused', code: last.problem };
-  return enqueueClone(tx, gj, key, last, cronAt);
+  return enqueueClone(tx, tables, key, last, cronAt);
 }
 
 /** GoodJob::CronEntry#last_job: those without `cron_at` come after all others. index_good_jobs_on_cron_key_and_cron_at_cond. */
-async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | undefined> {
+async function lastJobOf(tx: Tx, tables: GoodJobTables, key: string): Promise<LastJob | undefined> {
   const [last] = await tx.query<LastJob>(sql`
     SELECT j.id, left(j.job_class, 1000) AS "jobClass", ${storedDefaults(sql`payload.p[1]`)}, ${paramsProblem(sql`j.serialized_params`)} AS problem FROM (
-      (SELECT 1 AS part, l.* FROM ${gj.jobs} l WHERE l.cron_key = ${key} AND l.cron_at IS NOT NULL ORDER BY l.cron_at DESC LIMIT 1)
+      (SELECT 1 AS part, l.* FROM ${tables.jobs} l WHERE l.cron_key = ${key} AND l.cron_at IS NOT NULL ORDER BY l.cron_at DESC LIMIT 1)
       UNION ALL
-      (SELECT 2 AS part, l.* FROM (SELECT * FROM ${gj.jobs} WHERE cron_key = ${key} AND cron_at IS NULL LIMIT 1000) l ORDER BY l.created_at DESC LIMIT 1)) j
+      (SELECT 2 AS part, l.* FROM (SELECT * FROM ${tables.jobs} WHERE cron_key = ${key} AND cron_at IS NULL LIMIT 1000) l ORDER BY l.created_at DESC LIMIT 1)) j
      CROSS JOIN LATERAL ${decompressed(sql`j.serialized_params`)}
      ORDER BY j.part LIMIT 1`);
   return last;
@@ -80,7 +80,7 @@ async function lastJobOf(tx: Tx, gj: GoodJob, key: string): Promise<LastJob | un
 
 async function enqueueFromFile(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   key: string,
   job: CronJob,
   last: LastJob | undefined,
@@ -88,7 +88,7 @@ async function enqueueFromFile(
 ): Promise<CronEnqueued> {
   const like = last?.jobClass === job.jobClass ? last : undefined;
   // Any other job of the class may have been set to a queue of its own.
-  const defaults = like ?? (await defaultsOf(tx, gj, job.jobClass));
+  const defaults = like ?? (await defaultsOf(tx, tables, job.jobClass));
   const now = await clock(tx);
   const scheduledAt =
     job.waitUntil ?? (job.waitSeconds === null ? null : later(now, job.waitSeconds));
@@ -99,7 +99,7 @@ async function enqueueFromFile(
   const priority = job.priority ?? defaults?.priority ?? null;
   // Of a size that nobody knows: they go from row to row in SQL.
   const likeColumn = (name: 'labels' | 'concurrency_key') =>
-    sql`(SELECT j.${raw(name)} FROM ${gj.jobs} j WHERE j.id = ${like?.id ?? null}::uuid)`;
+    sql`(SELECT j.${raw(name)} FROM ${tables.jobs} j WHERE j.id = ${like?.id ?? null}::uuid)`;
   const labels =
     job.labels === null
       ? likeColumn('labels')
@@ -116,14 +116,14 @@ async function enqueueFromFile(
     executions: 0,
     exception_executions: {},
     // I18n.default_locale and Time.zone of the app: another job of the class has those of whoever enqueued it.
-    locale: like?.locale ?? gj.app.locale,
-    timezone: like?.timezone ?? gj.app.timeZone,
+    locale: like?.locale ?? tables.app.locale,
+    timezone: like?.timezone ?? tables.app.timeZone,
     enqueued_at: payloadTime(now),
     scheduled_at: scheduledAt === null ? null : payloadTime(scheduledAt),
   };
   // The arguments go in as text: their numbers are kept as they are written.
   const inserted = await tx.query<{ id: string }>(sql`
-    INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
+    INSERT INTO ${tables.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
     VALUES (${id}, ${id}, ${queue}, ${priority ?? 0}, ${job.jobClass}, ${JSON.stringify(payload)}::jsonb || jsonb_build_object('arguments', ${job.arguments}::jsonb),
             ${labels}, ${concurrencyKey}, ${key}, ${cronAt ?? now}, ${scheduledAt ?? now}, ${now}, ${now})
     ON CONFLICT DO NOTHING RETURNING id`);
@@ -137,7 +137,7 @@ const OF_THE_RUN = ['continuation', 'resumptions'];
 
 async function enqueueClone(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   key: string,
   last: LastJob,
   cronAt: string | undefined,
@@ -154,11 +154,11 @@ async function enqueueClone(
   };
   const params = sql`j.serialized_params`;
   const inserted = await tx.query<{ queue: string }>(sql`
-    INSERT INTO ${gj.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
+    INSERT INTO ${tables.jobs} (id, active_job_id, queue_name, priority, job_class, serialized_params, labels, concurrency_key, cron_key, cron_at, scheduled_at, created_at, updated_at)
     SELECT ${id}, ${id}, ${queueOfParams(params)}, ${priorityOfParams(params)}, ${params} ->> 'job_class', (${params} - ${OF_THE_RUN}::text[]) || ${JSON.stringify(fresh)}::jsonb
              || CASE WHEN coalesce(jsonb_typeof(${params} -> 'arguments'), 'null') = 'null' THEN '{"arguments": []}'::jsonb ELSE '{}'::jsonb END,
            j.labels, j.concurrency_key, ${key}, ${cronAt ?? now}, ${now}, ${now}, ${now}
-      FROM ${gj.jobs} j WHERE j.id = ${last.id}
+      FROM ${tables.jobs} j WHERE j.id = ${last.id}
     ON CONFLICT DO NOTHING RETURNING ${notifiedQueue(sql`queue_name`)} AS queue`);
   const [row] = inserted;
   if (!row) return { outcome: 'unchanged' };

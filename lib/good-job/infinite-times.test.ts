@@ -48,13 +48,13 @@ const TIMES = ['infinity', '-infinity', '4713-01-01 00:00:00 BC', '294276-12-31 
 const asked = (query: Record<string, string> = {}) => new URLSearchParams(query);
 
 describe.each(TIMES)('rows with the time %s', (time) => {
-  let gj: TestConsole;
+  let testConsole: TestConsole;
   let batch: string;
   const jobs: string[] = [];
   beforeAll(async () => {
     await writeFile(CRON_FILE, 'nightly: { cron: "@daily", class: NightlyJob }\n');
-    gj = await TestConsole.open('infinite times');
-    const { client } = gj;
+    testConsole = await TestConsole.open('infinite times');
+    const { client } = testConsole;
     batch = await insertBatch(client);
     const states = { ready: {}, unset: {}, RUNNING, SUCCEEDED, DISCARDED };
     for (const [queue_name, columns] of Object.entries(states)) {
@@ -85,26 +85,26 @@ describe.each(TIMES)('rows with the time %s', (time) => {
       `UPDATE good_jobs SET scheduled_at = NULL WHERE queue_name = 'unset'; UPDATE good_job_processes SET updated_at = now()`,
     );
   });
-  afterAll(() => gj.close());
+  afterAll(() => testConsole.close());
 
   it('cut no check of what needs attention, and hide no queue that nobody serves', async () => {
-    await gj.client.query('DELETE FROM good_job_processes');
-    const { checks } = await findAttention(gj.ctx());
+    await testConsole.client.query('DELETE FROM good_job_processes');
+    const { checks } = await findAttention(testConsole.ctx());
     expect(checks.filter(({ result }) => result === 'unknown')).toEqual([]);
     const found = checks.flatMap((check) => (check.result === 'found' ? [check.finding] : []));
     const unserved = found.find(({ kind }) => kind === 'unserved_queues');
     expect(JSON.stringify(unserved)).toContain('"unset"');
     if (time.startsWith('-') || time.endsWith('BC'))
       expect(JSON.stringify(unserved)).toContain('"ready"');
-    await insertProcess(gj.client, { state: '{"cron_enabled": true}', created_at: time });
+    await insertProcess(testConsole.client, { state: '{"cron_enabled": true}', created_at: time });
   });
 
   it('cut no number for monitoring', async () => {
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, {
       queue_name: 'ready',
       scheduled_at: new Date(Date.now() - 60_000).toISOString(),
     });
-    const { numbers, oldestReady, oldestReadySeconds } = await countQueues(gj.ctx());
+    const { numbers, oldestReady, oldestReadySeconds } = await countQueues(testConsole.ctx());
     const seconds = (queue: string) => oldestReady.find((one) => one.queue === queue)?.seconds;
     expect(seconds('ready')).toBeGreaterThan(59);
     expect(seconds('ready')).toBeLessThan(3_600);
@@ -116,7 +116,7 @@ describe.each(TIMES)('rows with the time %s', (time) => {
       )
       .reduce((sum, { count }) => sum + count.count, 0);
     expect(waiting).toBe(2);
-    expect(await countStates(gj.ctx())).not.toBeNull();
+    expect(await countStates(testConsole.ctx())).not.toBeNull();
   });
 
   it.each<Record<string, string>>([{}, { q: 'payload:nothing' }, { state: 'queued' }])(
@@ -124,7 +124,7 @@ describe.each(TIMES)('rows with the time %s', (time) => {
     async (query) => {
       for (const range of ['hour', 'day', 'week'] as const) {
         const filter = parseJobFilter(asked(query));
-        const { accuracy } = await chartOfList(gj.ctx(), filter, { range, by: 'queue' });
+        const { accuracy } = await chartOfList(testConsole.ctx(), filter, { range, by: 'queue' });
         expect(accuracy.kind).not.toBe('unknown');
       }
     },
@@ -132,15 +132,15 @@ describe.each(TIMES)('rows with the time %s', (time) => {
 
   it('cut neither the list of jobs in any order nor the page of a job', async () => {
     for (const sort of ['created', '-scheduled', 'finished']) {
-      const { rows } = await listJobs(gj.ctx(), parseJobFilter(asked({ sort })));
+      const { rows } = await listJobs(testConsole.ctx(), parseJobFilter(asked({ sort })));
       expect(
         rows.map(({ id }) => id),
         sort,
       ).toEqual(expect.arrayContaining(jobs));
     }
     for (const id of jobs) {
-      const job = await getJob(gj.ctx(), id);
-      const executions = await listExecutions(gj.ctx(), id);
+      const job = await getJob(testConsole.ctx(), id);
+      const executions = await listExecutions(testConsole.ctx(), id);
       expect(executions).toMatchObject([{ queueWait: null, runTime: null }]);
       expect(job && timelineOf(job, executions).length).toBeGreaterThan(0);
     }
@@ -151,14 +151,14 @@ describe.each(TIMES)('rows with the time %s', (time) => {
   it.each(['created', '-created', 'scheduled', '-scheduled', ...byEnd])(
     'are each on one page of a list of one row a page, sorted by %s',
     async (sort) => {
-      const all = await listJobs(gj.ctx(), parseJobFilter(asked({ sort })));
+      const all = await listJobs(testConsole.ctx(), parseJobFilter(asked({ sort })));
       expect(await pageThrough({ sort })).toEqual(all.rows.map(({ id }) => id));
     },
   );
 
   it('are each on one page of a list of waiting jobs sorted by priority', async () => {
     const waiting = { sort: 'priority', q: 'state:queued,scheduled' };
-    const all = await listJobs(gj.ctx(), parseJobFilter(asked(waiting)));
+    const all = await listJobs(testConsole.ctx(), parseJobFilter(asked(waiting)));
     expect(await pageThrough(waiting)).toEqual(all.rows.map(({ id }) => id));
   });
 
@@ -169,7 +169,7 @@ describe.each(TIMES)('rows with the time %s', (time) => {
     while (ids.length <= 2 * jobs.length) {
       const filter = parseJobFilter(asked({ ...query, limit: '1', ...cursor }));
       expect(filter.notUnderstood).toEqual([]);
-      const { rows, next } = await listJobs(gj.ctx(), filter);
+      const { rows, next } = await listJobs(testConsole.ctx(), filter);
       ids.push(...rows.map(({ id }) => id));
       if (!next) break;
       cursor = cursorParams(next);
@@ -178,12 +178,12 @@ describe.each(TIMES)('rows with the time %s', (time) => {
   }
 
   it('cut neither the list of batches nor the status of one', async () => {
-    await listBatchesWithProgress(gj.ctx(), parseBatchFilter(asked()));
-    const row = await getBatchRow(gj.ctx(), batch);
+    await listBatchesWithProgress(testConsole.ctx(), parseBatchFilter(asked()));
+    const row = await getBatchRow(testConsole.ctx(), batch);
     if (!row) throw new Error('The batch was not read.');
     // As a batch that goes on, of which the end is expected.
-    await insertJob(gj.client, { ...SUCCEEDED, batch_id: batch, finished_at: new Date() });
-    const status = await getBatchStatus(gj.ctx(), row);
+    await insertJob(testConsole.client, { ...SUCCEEDED, batch_id: batch, finished_at: new Date() });
+    const status = await getBatchStatus(testConsole.ctx(), row);
     expect(status.elapsed === null || Number.isFinite(status.elapsed)).toBe(true);
     // Its waiting job is due at this time, and the batch does not end before.
     if (time.startsWith('-') || time.endsWith('BC'))
@@ -199,53 +199,55 @@ describe.each(TIMES)('rows with the time %s', (time) => {
   });
 
   it('cut neither the queues nor the processes', async () => {
-    const queues = await listQueues(gj.ctx(), parseQueueFilter(asked()));
+    const queues = await listQueues(testConsole.ctx(), parseQueueFilter(asked()));
     expect(queues.rows.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['ready', 'unset', 'RUNNING']),
     );
     expect(queues.flow).not.toBeNull();
     expect(
-      (await listProcesses(gj.ctx(), parseProcessFilter(asked()))).rows.length,
+      (await listProcesses(testConsole.ctx(), parseProcessFilter(asked()))).rows.length,
     ).toBeGreaterThan(0);
   });
 
   it('cut no failures', async () => {
-    await listFailures(gj.ctx(), parseFailureFilter(asked()), 5_000);
+    await listFailures(testConsole.ctx(), parseFailureFilter(asked()), 5_000);
     for (const by of ['class', 'exception'])
-      expect((await countDiscarded(gj.ctx(), parseFailureFilter(asked({ by })))).total.all).toBe(1);
+      expect(
+        (await countDiscarded(testConsole.ctx(), parseFailureFilter(asked({ by })))).total.all,
+      ).toBe(1);
   });
 
   it('cut no cron entry', async () => {
-    const { rows } = await listCronEntries(gj.ctx(), null);
+    const { rows } = await listCronEntries(testConsole.ctx(), null);
     expect(rows).toMatchObject([{ key: 'nightly' }]);
-    expect((await getCronEntry(gj.ctx(), 'nightly'))?.row.runs).toHaveLength(1);
+    expect((await getCronEntry(testConsole.ctx(), 'nightly'))?.row.runs).toHaveLength(1);
   });
 
   it('cut no measured execution, which counts without that time', async () => {
     const filter = parsePerformanceFilter(asked());
     for (const jobClass of [null, 'TestJob']) {
-      const { now } = await measure(gj.ctx(), filter, jobClass);
+      const { now } = await measure(testConsole.ctx(), filter, jobClass);
       expect(now.total).toMatchObject({ executions: 5 });
     }
   });
 });
 
 it('measures an execution without its duration where that is infinite', async () => {
-  const gj = await TestConsole.open('infinite duration');
+  const testConsole = await TestConsole.open('infinite duration');
   try {
-    const { rows } = await gj.client.query<{ version: number }>(
+    const { rows } = await testConsole.client.query<{ version: number }>(
       `SELECT current_setting('server_version_num')::int AS version`,
     );
     const duration = (rows[0]?.version ?? 0) >= 170_000 ? 'infinity' : null;
-    const id = await insertJob(gj.client);
-    await insertExecution(gj.client, id, {
+    const id = await insertJob(testConsole.client);
+    await insertExecution(testConsole.client, id, {
       duration,
       created_at: new Date(Date.now() - 60_000),
       finished_at: new Date(Date.now() - 50_000),
     });
-    const { now } = await measure(gj.ctx(), parsePerformanceFilter(asked()));
+    const { now } = await measure(testConsole.ctx(), parsePerformanceFilter(asked()));
     expect(now.total).toMatchObject({ executions: 1, total: 10 });
   } finally {
-    await gj.close();
+    await testConsole.close();
   }
 });

@@ -4,8 +4,8 @@ import type { Tx } from '../db/database';
 import { notifiedQueue, notify } from './notify';
 import type { Outcome } from './outcomes';
 import { clock, paramsProblem } from './payload';
-import { type CutOff, isUnchangedSince } from './row-snapshot';
-import type { GoodJob } from './tables';
+import { type RowSnapshot, isUnchangedSince } from './row-snapshot';
+import type { GoodJobTables } from './tables';
 
 /**
  * The bigint key of GoodJob's advisory lock on a row (AdvisoryLockable#lockable_key: the first 16 hex digits of
@@ -22,8 +22,8 @@ export function advisoryKey(
  * Whether any session of this database holds that advisory lock now; NULL on a standby, which does not know. Only
  * looks: it takes no lock.
  */
-export function isAdvisoryLocked(gj: GoodJob, key: Sql): Sql {
-  if (gj.schema.isStandby) return sql`NULL::boolean`;
+export function isAdvisoryLocked(tables: GoodJobTables, key: Sql): Sql {
+  if (tables.schema.isStandby) return sql`NULL::boolean`;
   // classid and objid are the key's high and low 32 bits; objsubid 1 marks a lock taken on one bigint.
   return sql`EXISTS (SELECT 1 FROM pg_catalog.pg_locks l
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -38,42 +38,44 @@ export const PROCESS_EXPIRED = raw(`interval '5 minutes'`);
  * Whether a `good_job_processes` row with the alias `p` is alive (GoodJob::Process.active): its own advisory
  * lock is held (lock_type 0; NULL on a standby), or, without a lock type, it was seen less than 5 minutes ago.
  */
-export function isProcessAlive(gj: GoodJob): Sql {
-  const lockType = gj.column('good_job_processes', 'p', 'lock_type', 'smallint');
-  return sql`CASE WHEN ${lockType} = 0 THEN ${isAdvisoryLocked(gj, advisoryKey('good_job_processes', sql`p.id`))}
+export function isProcessAlive(tables: GoodJobTables): Sql {
+  const lockType = tables.column('good_job_processes', 'p', 'lock_type', 'smallint');
+  return sql`CASE WHEN ${lockType} = 0 THEN ${isAdvisoryLocked(tables, advisoryKey('good_job_processes', sql`p.id`))}
     WHEN ${lockType} IS NULL THEN p.updated_at > clock_timestamp() - ${PROCESS_EXPIRED} ELSE false END`;
 }
 
 /** The same where a process of which a standby does not know counts as alive. */
-export function mayProcessBeAlive(gj: GoodJob): Sql {
-  return gj.schema.isStandby ? sql`(${isProcessAlive(gj)}) IS NOT FALSE` : isProcessAlive(gj);
+export function mayProcessBeAlive(tables: GoodJobTables): Sql {
+  return tables.schema.isStandby
+    ? sql`(${isProcessAlive(tables)}) IS NOT FALSE`
+    : isProcessAlive(tables);
 }
 
 /** Whether `locked_by_id` of the job `j` names a live process; NULL where a standby does not know. */
-export function isHeldByLiveProcess(gj: GoodJob): Sql {
-  const holder = sql`FROM ${gj.processes} p WHERE p.id = j.locked_by_id`;
-  return gj.schema.isStandby
-    ? sql`CASE WHEN EXISTS (SELECT 1 ${holder}) THEN (SELECT ${isProcessAlive(gj)} ${holder}) ELSE false END`
-    : sql`EXISTS (SELECT 1 ${holder} AND ${isProcessAlive(gj)})`;
+export function isHeldByLiveProcess(tables: GoodJobTables): Sql {
+  const holder = sql`FROM ${tables.processes} p WHERE p.id = j.locked_by_id`;
+  return tables.schema.isStandby
+    ? sql`CASE WHEN EXISTS (SELECT 1 ${holder}) THEN (SELECT ${isProcessAlive(tables)} ${holder}) ELSE false END`
+    : sql`EXISTS (SELECT 1 ${holder} AND ${isProcessAlive(tables)})`;
 }
 
 /**
  * Whether somebody live holds the job `j`, for showing only (an action takes the locks instead): lock_type 1
  * (skiplocked) goes by `locked_by_id`, every other one by the advisory lock alone, which is NULL on a standby.
  */
-export function isHeld(gj: GoodJob): Sql {
-  const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
-  if (gj.schema.isStandby)
-    return sql`CASE WHEN ${lockType} = 1 THEN ${isHeldByLiveProcess(gj)} END`;
-  return sql`(${isAdvisoryLocked(gj, advisoryKey('good_jobs', sql`j.id`))}
-    OR (${lockType} = 1 AND ${isHeldByLiveProcess(gj)}))`;
+export function isHeld(tables: GoodJobTables): Sql {
+  const lockType = tables.column('good_jobs', 'j', 'lock_type', 'smallint');
+  if (tables.schema.isStandby)
+    return sql`CASE WHEN ${lockType} = 1 THEN ${isHeldByLiveProcess(tables)} END`;
+  return sql`(${isAdvisoryLocked(tables, advisoryKey('good_jobs', sql`j.id`))}
+    OR (${lockType} = 1 AND ${isHeldByLiveProcess(tables)}))`;
 }
 
 /** At most so many jobs a transaction: Postgres' shared lock table fails at about 12,000 advisory locks, for everyone. */
 export const MAX_JOBS_PER_TRANSACTION = 500;
 
 /** What the action's rule is judged on, read under the row's locks. */
-export interface ClaimedJob {
+export interface LockedJob {
   id: string;
   finished: boolean;
   /** The error has a character that is no white space (Ruby's `present?`). */
@@ -88,7 +90,7 @@ export interface ClaimedJob {
 }
 
 export interface Claim {
-  jobs: ClaimedJob[];
+  jobs: LockedJob[];
   /** The rows that are not ours to judge: `missing` and `locked`. */
   outcomes: Outcome[];
 }
@@ -107,7 +109,7 @@ export async function lockBatches(tx: Tx, batchIds: string[]): Promise<void> {
 }
 
 /** For a run of many jobs, which must not stand still for one batch: its jobs are `locked` instead. */
-export interface Patience {
+export interface LockWait {
   /** How long to wait for batches. */
   patienceMs: number;
   /** Those that could not be had in that time are put in here, and are not waited for while they are. */
@@ -118,7 +120,7 @@ export interface Patience {
 export async function lockBatchesOrSkip(
   tx: Tx,
   batchIds: string[],
-  { patienceMs, busy }: Patience,
+  { patienceMs, busy }: LockWait,
 ): Promise<Set<string>> {
   const ids = [...new Set(batchIds)].sort();
   if (ids.length === 0) return new Set();
@@ -161,20 +163,24 @@ function isLockFailure(error: unknown): boolean {
   );
 }
 
-export interface BatchTies {
+export interface BatchLinks {
   id: string;
   /** Of which it is a member, and whose callback it is. */
   batchIds: string[];
 }
 
 /** Those of the jobs that have to do with a batch. */
-export async function batchTiesOf(tx: Tx, gj: GoodJob, jobIds: string[]): Promise<BatchTies[]> {
-  return tx.query<BatchTies>(sql`
-    SELECT id, array_remove(ARRAY[batch_id, batch_callback_id], NULL) AS "batchIds" FROM ${gj.jobs}
+export async function batchLinks(
+  tx: Tx,
+  tables: GoodJobTables,
+  jobIds: string[],
+): Promise<BatchLinks[]> {
+  return tx.query<BatchLinks>(sql`
+    SELECT id, array_remove(ARRAY[batch_id, batch_callback_id], NULL) AS "batchIds" FROM ${tables.jobs}
      WHERE id = ANY(${jobIds}::uuid[]) AND (batch_id IS NOT NULL OR batch_callback_id IS NOT NULL)`);
 }
 
-function claimedColumns(cutOff?: CutOff): Sql {
+function claimedColumns(cutOff?: RowSnapshot): Sql {
   return sql`j.id, ${cutOff ? sql`NOT (${isUnchangedSince(cutOff)})` : sql`false`} AS changed, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
     j.error IS NULL AS "errorNull", j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId",
     ${paramsProblem(sql`j.serialized_params`)} AS "paramsProblem"`;
@@ -188,16 +194,16 @@ function claimedColumns(cutOff?: CutOff): Sql {
  */
 export async function claimJobs(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   ids: string[],
-  cutOff?: CutOff,
+  cutOff?: RowSnapshot,
 ): Promise<Claim> {
-  const lockType = gj.column('good_jobs', 'j', 'lock_type', 'smallint');
+  const lockType = tables.column('good_jobs', 'j', 'lock_type', 'smallint');
   // The row lock first: what is read under it stays as it is, so the advisory lock may come after the reading.
-  const rows = await tx.query<ClaimedJob & { skiplockedBy: string | null; got: boolean }>(sql`
+  const rows = await tx.query<LockedJob & { skiplockedBy: string | null; got: boolean }>(sql`
     WITH locked AS MATERIALIZED (
       SELECT ${claimedColumns(cutOff)}, CASE WHEN ${lockType} = 1 THEN j.locked_by_id END AS "skiplockedBy"
-        FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED)
+        FROM ${tables.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED)
     SELECT *, pg_try_advisory_xact_lock(${advisoryKey('good_jobs', sql`id`)}) AS got FROM locked`);
   const outcomes: Outcome[] = [];
 
@@ -205,7 +211,7 @@ export async function claimJobs(
     const got = new Set(rows.map((row) => row.id));
     const rest = ids.filter((id) => !got.has(id));
     const existing = await tx.query<{ id: string }>(
-      sql`SELECT j.id FROM ${gj.jobs} j WHERE j.id = ANY(${rest}::uuid[])`,
+      sql`SELECT j.id FROM ${tables.jobs} j WHERE j.id = ANY(${rest}::uuid[])`,
     );
     const exists = new Set(existing.map((row) => row.id));
     for (const id of rest) outcomes.push({ id, outcome: exists.has(id) ? 'locked' : 'missing' });
@@ -215,12 +221,12 @@ export async function claimJobs(
   const holders = rows.some((row) => row.skiplockedBy)
     ? await liveProcesses(
         tx,
-        gj,
+        tables,
         rows.flatMap((row) => row.skiplockedBy ?? []),
       )
     : new Map<string, string>();
 
-  const jobs: ClaimedJob[] = [];
+  const jobs: LockedJob[] = [];
   for (const { skiplockedBy, got, ...job } of rows) {
     const seenAt = skiplockedBy ? holders.get(skiplockedBy) : undefined;
     if (!got) outcomes.push({ id: job.id, outcome: 'locked' });
@@ -237,16 +243,24 @@ export async function claimJobs(
 }
 
 /** Which of these processes are alive, and when each was last seen. */
-async function liveProcesses(tx: Tx, gj: GoodJob, ids: string[]): Promise<Map<string, string>> {
+async function liveProcesses(
+  tx: Tx,
+  tables: GoodJobTables,
+  ids: string[],
+): Promise<Map<string, string>> {
   const rows = await tx.query<{ id: string; updatedAt: string }>(sql`
-    SELECT p.id, p.updated_at AS "updatedAt" FROM ${gj.processes} p WHERE p.id = ANY(${ids}::uuid[]) AND ${isProcessAlive(gj)}`);
+    SELECT p.id, p.updated_at AS "updatedAt" FROM ${tables.processes} p WHERE p.id = ANY(${ids}::uuid[]) AND ${isProcessAlive(tables)}`);
   return new Map(rows.map((row) => [row.id, row.updatedAt]));
 }
 
 /** Takes only the row locks, waiting for them: a force discard ignores who holds the job (Job#force_discard_job). */
-export async function claimJobsByForce(tx: Tx, gj: GoodJob, ids: string[]): Promise<Claim> {
-  const jobs = await tx.query<ClaimedJob>(sql`
-    SELECT ${claimedColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j`);
+export async function claimJobsByForce(
+  tx: Tx,
+  tables: GoodJobTables,
+  ids: string[],
+): Promise<Claim> {
+  const jobs = await tx.query<LockedJob>(sql`
+    SELECT ${claimedColumns()} FROM ${tables.jobs} j WHERE j.id = ANY(${ids}::uuid[]) ORDER BY j.id FOR NO KEY UPDATE OF j`);
   const got = new Set(jobs.map((job) => job.id));
   return {
     jobs,
@@ -260,12 +274,16 @@ export async function claimJobsByForce(tx: Tx, gj: GoodJob, ids: string[]): Prom
  * The claim leaves a job that somebody live holds alone (`locked`). One that is finished, or that no process is
  * named for, needs no release: `conflict`.
  */
-export async function releaseJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Outcome[]> {
-  const claim = await claimJobs(tx, gj, ids);
+export async function releaseJobs(
+  tx: Tx,
+  tables: GoodJobTables,
+  ids: string[],
+): Promise<Outcome[]> {
+  const claim = await claimJobs(tx, tables, ids);
   const outcomes = new Map<string, Outcome>(claim.outcomes.map((outcome) => [outcome.id, outcome]));
   const now = await clock(tx);
   const released = await tx.query<{ id: string; queueName: string | null; due: boolean }>(sql`
-    UPDATE ${gj.jobs} j SET locked_by_id = NULL, locked_at = NULL
+    UPDATE ${tables.jobs} j SET locked_by_id = NULL, locked_at = NULL
      WHERE j.id = ANY(${claim.jobs.map(({ id }) => id)}::uuid[]) AND j.finished_at IS NULL AND j.locked_by_id IS NOT NULL
      RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName", coalesce(j.scheduled_at <= ${now}, true) AS due`);
   await notify(

@@ -4,7 +4,7 @@ import { limitedJson } from '../db/text-limit';
 import { isProcessAlive, mayProcessBeAlive } from './locks';
 import { readProcessState } from './process-state';
 import { Pool } from './process-state';
-import type { GoodJob } from './tables';
+import type { GoodJobTables } from './tables';
 
 /** `stale`: alive by GoodJob's rule, and late with its sign of life. `unknown`: its life is an advisory lock, and this is a standby. */
 export const PROCESS_STATES = ['live', 'stale', 'dead', 'unknown'] as const;
@@ -17,9 +17,9 @@ export type ProcessState = (typeof PROCESS_STATES)[number];
 export const PROCESS_STALE = raw(`interval '34 seconds'`);
 
 /** The state of a `good_job_processes` row with the alias `p`, as text: alive by isProcessAlive(), the one rule. */
-export function processStateOf(gj: GoodJob): Sql {
-  return sql`CASE WHEN ${isProcessAlive(gj)} THEN CASE WHEN p.updated_at > clock_timestamp() - ${PROCESS_STALE} THEN 'live' ELSE 'stale' END
-    ${gj.schema.isStandby ? sql`WHEN (${isProcessAlive(gj)}) IS NULL THEN 'unknown'` : empty} ELSE 'dead' END`;
+export function processStateOf(tables: GoodJobTables): Sql {
+  return sql`CASE WHEN ${isProcessAlive(tables)} THEN CASE WHEN p.updated_at > clock_timestamp() - ${PROCESS_STALE} THEN 'live' ELSE 'stale' END
+    ${tables.schema.isStandby ? sql`WHEN (${isProcessAlive(tables)}) IS NULL THEN 'unknown'` : empty} ELSE 'dead' END`;
 }
 
 /** Bytes of a state that are read; a larger one is no worker's. */
@@ -48,7 +48,7 @@ export interface LivePools {
  * What is served now: the pools of every process that is alive, or may be as far as a standby knows. A worker registers beside the start of its schedulers
  * (GoodJob::Notifier::ProcessHeartbeat): until it renews its row, an empty list of them tells nothing.
  */
-export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
+export async function livePools(tx: Tx, tables: GoodJobTables): Promise<LivePools> {
   const rows = await tx.query<{
     id: string;
     state: string | null;
@@ -57,8 +57,8 @@ export async function livePools(tx: Tx, gj: GoodJob): Promise<LivePools> {
   }>(sql`
     SELECT l.id, l."isKnown", CASE WHEN sum(octet_length(l.state)) OVER (ORDER BY l.updated_at DESC, l.id) <= ${ALL_STATES_READ}::int THEN l.state END AS state, l.starting
       FROM (SELECT p.id, p.updated_at, ${stateText} AS state, p.created_at > clock_timestamp() - ${PROCESS_STALE} AS starting,
-                   (${isProcessAlive(gj)}) IS NOT NULL AS "isKnown"
-              FROM ${gj.processes} p WHERE ${mayProcessBeAlive(gj)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}) l`);
+                   (${isProcessAlive(tables)}) IS NOT NULL AS "isKnown"
+              FROM ${tables.processes} p WHERE ${mayProcessBeAlive(tables)} ORDER BY p.updated_at DESC LIMIT ${PROCESSES}) l`);
   const reported = rows.map(({ id, state, starting, isKnown }) => ({
     id,
     starting,

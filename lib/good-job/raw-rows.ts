@@ -5,7 +5,7 @@ import type { Tx } from '../db/database';
 import { isLargeJson, maxStoredBytes } from '../db/text-limit';
 import { decodeActiveJob } from './payload';
 import type { Column, TableName } from './schema';
-import { type GoodJob, quoteIdentifier } from './tables';
+import { type GoodJobTables, quoteIdentifier } from './tables';
 
 /*
  * Rows as GoodJob's dashboard prints them: every column in the table's own order, also one that the console
@@ -26,8 +26,8 @@ export const ERROR_EVENTS = [
 ] as const;
 export type ErrorEvent = (typeof ERROR_EVENTS)[number];
 
-function columnsOf(gj: GoodJob, table: TableName): Column[] {
-  return gj.schema.columns[table].filter(({ name }) => !IGNORED.has(name));
+function columnsOf(tables: GoodJobTables, table: TableName): Column[] {
+  return tables.schema.columns[table].filter(({ name }) => !IGNORED.has(name));
 }
 
 /** One column as JSON text, so that numbers and nested JSON keep their characters. An array of times is no time. */
@@ -60,11 +60,11 @@ function isLargeColumn({ name, type }: Column, maxBytes: number): Sql {
 /** A row of which no column has more than `maxBytes`, or no row and the bytes of all columns as they are stored. */
 async function readLimitedRow(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   table: TableName,
   { from, id, maxBytes }: { from: Sql; id: string; maxBytes: number },
 ): Promise<{ row: Map<string, Json> | null; bytes: number } | null> {
-  const columns = columnsOf(gj, table);
+  const columns = columnsOf(tables, table);
   const isLarge = columns
     .map((column) => sql`(${isLargeColumn(column, maxBytes)})`)
     .reduce((any, condition) => sql`${any} OR ${condition}`);
@@ -137,13 +137,17 @@ function withAttributes(row: Map<string, Json>, key: string): Json {
 }
 
 /** A job's row; null when there is none. */
-export const readRawJob = (tx: Tx, gj: GoodJob, id: string): Promise<RawRow | null> =>
-  readRow(tx, columnsOf(gj, 'good_jobs'), { from: gj.jobs, id, key: '_good_job' });
+export const readRawJob = (tx: Tx, tables: GoodJobTables, id: string): Promise<RawRow | null> =>
+  readRow(tx, columnsOf(tables, 'good_jobs'), { from: tables.jobs, id, key: '_good_job' });
 
 /** An execution's row; null when there is none. */
-export const readRawExecution = (tx: Tx, gj: GoodJob, id: string): Promise<RawRow | null> =>
-  readRow(tx, columnsOf(gj, 'good_job_executions'), {
-    from: gj.executions,
+export const readRawExecution = (
+  tx: Tx,
+  tables: GoodJobTables,
+  id: string,
+): Promise<RawRow | null> =>
+  readRow(tx, columnsOf(tables, 'good_job_executions'), {
+    from: tables.executions,
     id,
     key: '_good_job_execution',
   });
@@ -172,12 +176,12 @@ export interface RawBatch {
  */
 export async function rawBatch(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   id: string,
   maxBytes: number,
 ): Promise<RawBatch | null> {
-  const found = await readLimitedRow(tx, gj, 'good_job_batches', {
-    from: gj.batches,
+  const found = await readLimitedRow(tx, tables, 'good_job_batches', {
+    from: tables.batches,
     id,
     maxBytes,
   });

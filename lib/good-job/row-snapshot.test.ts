@@ -3,23 +3,23 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { isUnchangedSince } from './row-snapshot';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('cut-off');
+  testConsole = await TestConsole.open('cut-off');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 /** Whether a row counts as unchanged whose transaction came so many before (negative: after) the cut-off. */
 async function isUnchanged(before: bigint): Promise<boolean> {
   const {
     rows: [now],
-  } = await gj.client.query<{ txid: string }>('SELECT txid_current() AS txid');
+  } = await testConsole.client.query<{ txid: string }>('SELECT txid_current() AS txid');
   const txid = BigInt(now?.txid ?? 0);
   // A row's own number has 32 bits.
   const xmin = (((txid - before) % 4_294_967_296n) + 4_294_967_296n) % 4_294_967_296n;
   const {
     rows: [row],
-  } = await gj.client.query<{ unchanged: boolean }>(
+  } = await testConsole.client.query<{ unchanged: boolean }>(
     sql`SELECT ${isUnchangedSince({ at: '', txid: String(txid) })} AS unchanged FROM (SELECT ${String(xmin)}::xid AS xmin) j`,
   );
   return row?.unchanged ?? false;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTx } from '../db/database';
 import { TestConsole } from '../../test/harness/test-console';
 import { detectSchema } from './schema';
 
@@ -13,10 +14,10 @@ async function missingAfter(...statements: string[]): Promise<string[]> {
   await console_.client.query('BEGIN');
   try {
     for (const statement of statements) await console_.client.query(statement);
-    const tx = {
-      query: async <Row>({ text, values }: { text: string; values: unknown[] }) =>
-        (await console_.client.query({ text, values })).rows as Row[],
-    };
+    const tx = createTx(
+      async ({ text, values }) =>
+        (await console_.client.query<Record<string, unknown>>({ text, values })).rows,
+    );
     return (await detectSchema(tx, 'public')).missingMigrations.map(({ migration }) => migration);
   } finally {
     await console_.client.query('ROLLBACK');

@@ -12,8 +12,8 @@ import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import { changeJobs } from '../jobs/mutations';
 
-let gj: TestConsole;
-afterEach(() => gj.close());
+let testConsole: TestConsole;
+afterEach(() => testConsole.close());
 
 const TABLES = [
   'good_jobs',
@@ -37,18 +37,18 @@ describe.each([
   ['timestamptz', [TO_TIMESTAMPTZ]],
 ])('columns of type %s in a database whose time zone is Tokyo', (_, statements) => {
   test('every action writes the instant at which it happened', async () => {
-    gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
+    testConsole = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
     const [retried, discarded, moved] = [
-      await insertJob(gj.client, DISCARDED),
-      await insertJob(gj.client),
-      await insertJob(gj.client),
+      await insertJob(testConsole.client, DISCARDED),
+      await insertJob(testConsole.client),
+      await insertJob(testConsole.client),
     ];
-    await changeJobs(gj.ctx(), 'retry', [retried]);
-    await changeJobs(gj.ctx(), 'discard', [discarded]);
-    await changeJobs(gj.ctx(), 'reschedule', [moved], {
+    await changeJobs(testConsole.ctx(), 'retry', [retried]);
+    await changeJobs(testConsole.ctx(), 'discard', [discarded]);
+    await changeJobs(testConsole.ctx(), 'reschedule', [moved], {
       scheduledAt: '2031-02-03T04:05:06.123456Z',
     });
-    const { rows } = await gj.client.query<Record<string, unknown>>(
+    const { rows } = await testConsole.client.query<Record<string, unknown>>(
       `SELECT abs(extract(epoch FROM clock_timestamp() - r.scheduled_at::timestamptz)) < 60 AS retried, abs(extract(epoch FROM clock_timestamp() - r.created_at::timestamptz)) < 60 AS created,
               abs(extract(epoch FROM clock_timestamp() - d.finished_at::timestamptz)) < 60 AS discarded, m.scheduled_at::timestamptz = '2031-02-03T04:05:06.123456Z' AS moved,
               r.serialized_params ->> 'scheduled_at' = ${microsecondsOf('r.scheduled_at')} AS payload
@@ -61,26 +61,33 @@ describe.each([
   });
 
   test('a process is dead after five minutes, not nine hours later or never', async () => {
-    gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
+    testConsole = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
     for (const [seconds, outcome] of [
       [60, 'locked'],
       [310, 'done'],
     ] as const) {
-      const processId = await insertProcess(gj.client, {
+      const processId = await insertProcess(testConsole.client, {
         updated_at: new Date(Date.now() - seconds * 1000).toISOString(),
       });
-      const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, lock_type: 1 });
-      expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome, `${seconds} s`).toBe(
-        outcome,
-      );
+      const id = await insertJob(testConsole.client, {
+        ...RUNNING,
+        locked_by_id: processId,
+        lock_type: 1,
+      });
+      expect(
+        (await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome,
+        `${seconds} s`,
+      ).toBe(outcome);
     }
   });
 
   test('a batch ends, and its callbacks are due at once', async () => {
-    gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
-    const batchId = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-    await changeJobs(gj.ctx(), 'discard', [await insertJob(gj.client, { batch_id: batchId })]);
-    const { rows } = await gj.client.query(
+    testConsole = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
+    const batchId = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+    await changeJobs(testConsole.ctx(), 'discard', [
+      await insertJob(testConsole.client, { batch_id: batchId }),
+    ]);
+    const { rows } = await testConsole.client.query(
       `SELECT abs(extract(epoch FROM clock_timestamp() - b.jobs_finished_at::timestamptz)) < 60 AS ended, j.scheduled_at::timestamptz <= clock_timestamp() AS due,
               j.serialized_params ->> 'enqueued_at' = ${microsecondsOf('j.created_at')} AS payload
          FROM good_job_batches b JOIN good_jobs j ON j.batch_callback_id = b.id WHERE b.id = $1`,
@@ -92,59 +99,62 @@ describe.each([
 
 describe('older schemas', () => {
   test('without lock_type (before 4.15): the advisory lock decides', async () => {
-    gj = await TestConsole.open('no lock type', {
+    testConsole = await TestConsole.open('no lock type', {
       sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'],
     });
-    const processId = await insertProcess(gj.client);
-    const worker = await gj.session();
-    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId });
+    const processId = await insertProcess(testConsole.client);
+    const worker = await testConsole.session();
+    const id = await insertJob(testConsole.client, { ...RUNNING, locked_by_id: processId });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
-    expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
+    expect((await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
     await worker.query('SELECT pg_advisory_unlock_all()');
     for (const action of ['discard', 'retry', 'reschedule', 'force_discard', 'destroy'] as const)
-      expect(await changeJobs(gj.ctx(), action, [id]), action).toEqual([{ id, outcome: 'done' }]);
+      expect(await changeJobs(testConsole.ctx(), action, [id]), action).toEqual([
+        { id, outcome: 'done' },
+      ]);
   });
 
   test('without jobs_finished_at (before 4.3): finished_at takes its place', async () => {
-    gj = await TestConsole.open('no jobs finished at', {
+    testConsole = await TestConsole.open('no jobs finished at', {
       sql: [
         'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at',
         'ALTER TABLE good_jobs DROP COLUMN lock_type',
       ],
     });
-    const batchId = await insertBatch(gj.client, {
+    const batchId = await insertBatch(testConsole.client, {
       on_success: 'OnSuccess',
       on_finish: 'OnFinish',
     });
-    const id = await insertJob(gj.client, { batch_id: batchId });
-    await insertJob(gj.client, { ...SUCCEEDED, batch_id: batchId });
+    const id = await insertJob(testConsole.client, { batch_id: batchId });
+    await insertJob(testConsole.client, { ...SUCCEEDED, batch_id: batchId });
     const callbacks = async () =>
       (
-        await gj.client.query<{ job_class: string }>(
+        await testConsole.client.query<{ job_class: string }>(
           'SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at',
           [batchId],
         )
       ).rows.map((job) => job.job_class);
-    await changeJobs(gj.ctx(), 'discard', [id]);
+    await changeJobs(testConsole.ctx(), 'discard', [id]);
     expect(await callbacks()).toEqual(['OnFinish']);
-    const finished = await row(gj.client, 'good_job_batches', batchId);
+    const finished = await row(testConsole.client, 'good_job_batches', batchId);
     expect(finished).toMatchObject({
       discarded_at: expect.any(String) as string,
       finished_at: expect.any(String) as string,
     });
-    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({
+    expect(await retryBatch(testConsole.ctx(), batchId)).toMatchObject({
       outcome: 'done',
       retried: 1,
       events: [],
     });
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+    expect(await row(testConsole.client, 'good_job_batches', batchId)).toMatchObject({
       discarded_at: null,
       finished_at: null,
     });
-    await gj.client.query('UPDATE good_jobs SET finished_at = now(), error = NULL WHERE id = $1', [
-      id,
-    ]);
-    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({
+    await testConsole.client.query(
+      'UPDATE good_jobs SET finished_at = now(), error = NULL WHERE id = $1',
+      [id],
+    );
+    expect(await retryBatch(testConsole.ctx(), batchId)).toMatchObject({
       outcome: 'done',
       retried: 0,
       events: ['success', 'finish'],
@@ -153,16 +163,19 @@ describe('older schemas', () => {
 });
 
 test('tables in another schema, whose name needs quotes', async () => {
-  gj = await TestConsole.open('schema', { schema: 'Good "Job"' });
-  const batchId = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-  const id = await insertJob(gj.client, { batch_id: batchId });
-  const worker = await gj.session();
+  testConsole = await TestConsole.open('schema', { schema: 'Good "Job"' });
+  const batchId = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+  const id = await insertJob(testConsole.client, { batch_id: batchId });
+  const worker = await testConsole.session();
   // GoodJob's keys carry no schema.
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
-  expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
+  expect((await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
   await worker.query('SELECT pg_advisory_unlock_all()');
-  expect(await changeJobs(gj.ctx(), 'discard', [id])).toEqual([{ id, outcome: 'done' }]);
-  expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({ outcome: 'done', retried: 1 });
-  await changeJobs(gj.ctx(), 'discard', [id]);
-  expect(await changeJobs(gj.ctx(), 'destroy', [id])).toEqual([{ id, outcome: 'done' }]);
+  expect(await changeJobs(testConsole.ctx(), 'discard', [id])).toEqual([{ id, outcome: 'done' }]);
+  expect(await retryBatch(testConsole.ctx(), batchId)).toMatchObject({
+    outcome: 'done',
+    retried: 1,
+  });
+  await changeJobs(testConsole.ctx(), 'discard', [id]);
+  expect(await changeJobs(testConsole.ctx(), 'destroy', [id])).toEqual([{ id, outcome: 'done' }]);
 });

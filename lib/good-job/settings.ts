@@ -3,7 +3,7 @@ import { blankText } from '../core/text';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES } from '../db/text-limit';
 import { clock } from './payload';
-import type { GoodJob } from './tables';
+import type { GoodJobTables } from './tables';
 
 /** What GoodJob can pause, by its own parameter names (GoodJob::Setting.pause). */
 export const PAUSE_KINDS = ['queue', 'job_class', 'label'] as const;
@@ -47,10 +47,15 @@ export function pauseTarget(
  */
 
 /** GoodJob::Setting.pause: the row is made with all three lists, a missing list is made, the name is appended if absent. */
-export async function pause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string): Promise<boolean> {
+export async function pause(
+  tx: Tx,
+  tables: GoodJobTables,
+  kind: PauseKind,
+  name: string,
+): Promise<boolean> {
   return change(
     tx,
-    gj,
+    tables,
     'append',
     {
       key: 'pauses',
@@ -64,11 +69,17 @@ export async function pause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string):
 /** GoodJob::Setting.unpause: every occurrence goes; the row and its lists stay. */
 export async function unpause(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   kind: PauseKind,
   name: string,
 ): Promise<boolean> {
-  return change(tx, gj, 'remove', { key: 'pauses', list: PAUSE_LISTS[kind], initial: null }, name);
+  return change(
+    tx,
+    tables,
+    'remove',
+    { key: 'pauses', list: PAUSE_LISTS[kind], initial: null },
+    name,
+  );
 }
 
 /**
@@ -77,7 +88,7 @@ export async function unpause(
  */
 export async function switchCronKey(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   key: string,
   to: 'enabled' | 'disabled',
 ): Promise<boolean> {
@@ -88,14 +99,14 @@ export async function switchCronKey(
   const other = to === 'enabled' ? 'disabled' : 'enabled';
   const removed = await change(
     tx,
-    gj,
+    tables,
     'remove',
     { key: `cron_keys_${other}`, list: null, initial: null },
     key,
   );
   const added = await change(
     tx,
-    gj,
+    tables,
     'append',
     { key: `cron_keys_${to}`, list: null, initial: '[]' },
     key,
@@ -121,15 +132,15 @@ interface Stored {
 
 async function change(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   how: 'append' | 'remove',
   place: Place,
   name: string,
 ): Promise<boolean> {
   if (blankText(name)) throw new SettingRefused('exactly_one');
   const stored =
-    (await lock(tx, gj, place, name)) ??
-    (place.initial === null ? undefined : await make(tx, gj, place, name));
+    (await lock(tx, tables, place, name)) ??
+    (place.initial === null ? undefined : await make(tx, tables, place, name));
   // GoodJob takes nothing from a list that is null, and can add nothing to it.
   if (!stored || (stored.isNull && how === 'remove' && place.list === null)) return false;
   if (!stored.readable) throw new SettingRefused('setting_of_wrong_type');
@@ -143,7 +154,7 @@ async function change(
   const value =
     place.list === null ? next : sql`s.value || jsonb_build_object(${place.list}::text, ${next})`;
   await tx.query(
-    sql`UPDATE ${gj.settings} s SET value = ${value}, updated_at = ${await clock(tx)} WHERE s.id = ${stored.id}`,
+    sql`UPDATE ${tables.settings} s SET value = ${value}, updated_at = ${await clock(tx)} WHERE s.id = ${stored.id}`,
   );
   return true;
 }
@@ -152,7 +163,12 @@ const listOf = ({ list }: Place): Sql =>
   list === null ? sql`s.value` : sql`(s.value -> ${list}::text)`;
 
 /** The row as it is under its lock. */
-async function lock(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<Stored | undefined> {
+async function lock(
+  tx: Tx,
+  tables: GoodJobTables,
+  place: Place,
+  name: string,
+): Promise<Stored | undefined> {
   const list = listOf(place);
   const readable =
     place.list === null
@@ -160,35 +176,40 @@ async function lock(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<St
       : sql`jsonb_typeof(s.value) = 'object' AND coalesce(jsonb_typeof(${list}), 'null') IN ('array', 'null')`;
   const [stored] = await tx.query<Stored>(sql`
     SELECT s.id, coalesce(jsonb_typeof(s.value), 'null') = 'null' AS "isNull", coalesce(${readable}, false) AS readable, coalesce(jsonb_typeof(${list}) = 'array' AND ${list} ? ${name}::text, false) AS has
-      FROM ${gj.settings} s WHERE s.key = ${place.key} FOR UPDATE`);
+      FROM ${tables.settings} s WHERE s.key = ${place.key} FOR UPDATE`);
   return stored;
 }
 
 /** Of two sessions that make the row at once one does; the other then has its row. */
-async function make(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<Stored | undefined> {
+async function make(
+  tx: Tx,
+  tables: GoodJobTables,
+  place: Place,
+  name: string,
+): Promise<Stored | undefined> {
   const now = await clock(tx);
   await tx.query(
-    sql`INSERT INTO ${gj.settings} (key, value, created_at, updated_at) VALUES (${place.key}, ${place.initial}::jsonb, ${now}, ${now}) ON CONFLICT DO NOTHING`,
+    sql`INSERT INTO ${tables.settings} (key, value, created_at, updated_at) VALUES (${place.key}, ${place.initial}::jsonb, ${now}, ${now}) ON CONFLICT DO NOTHING`,
   );
-  return lock(tx, gj, place, name);
+  return lock(tx, tables, place, name);
 }
 
-const list = (gj: GoodJob, key: string) => sql`
-  COALESCE((SELECT CASE jsonb_typeof(s.value -> ${key}) WHEN 'array' THEN s.value -> ${key} END FROM ${gj.settings} s WHERE s.key = 'pauses'), '[]'::jsonb)`;
+const list = (tables: GoodJobTables, key: string) => sql`
+  COALESCE((SELECT CASE jsonb_typeof(s.value -> ${key}) WHEN 'array' THEN s.value -> ${key} END FROM ${tables.settings} s WHERE s.key = 'pauses'), '[]'::jsonb)`;
 
 /** Whether the job `j` waits because its queue, class or a label is in `pauses` (GoodJob::Setting.paused). */
-export function isPaused(gj: GoodJob): Sql {
-  return sql`(${list(gj, 'queues')} ? j.queue_name OR ${list(gj, 'job_classes')} ? j.job_class
-    OR (j.labels IS NOT NULL AND ${list(gj, 'labels')} ?| j.labels))`;
+export function isPaused(tables: GoodJobTables): Sql {
+  return sql`(${list(tables, 'queues')} ? j.queue_name OR ${list(tables, 'job_classes')} ? j.job_class
+    OR (j.labels IS NOT NULL AND ${list(tables, 'labels')} ?| j.labels))`;
 }
 
 /** All that is paused, one row a name, as a query of "by" (queue, job_class, label) and name. */
-export function pausedNames(gj: GoodJob): Sql {
+export function pausedNames(tables: GoodJobTables): Sql {
   return sql`
     SELECT "by", name FROM (
-      SELECT 'queue' AS "by", jsonb_array_elements_text(${list(gj, 'queues')}) AS name
-      UNION SELECT 'job_class', jsonb_array_elements_text(${list(gj, 'job_classes')})
-      UNION SELECT 'label', jsonb_array_elements_text(${list(gj, 'labels')})) paused
+      SELECT 'queue' AS "by", jsonb_array_elements_text(${list(tables, 'queues')}) AS name
+      UNION SELECT 'job_class', jsonb_array_elements_text(${list(tables, 'job_classes')})
+      UNION SELECT 'label', jsonb_array_elements_text(${list(tables, 'labels')})) paused
      WHERE octet_length(name) <= ${MAX_NAME_BYTES}::int LIMIT 200`;
 }
 
@@ -196,9 +217,9 @@ export function pausedNames(gj: GoodJob): Sql {
 const PAUSED_QUEUES = 2_000;
 
 /** The queues that are paused, as they are named in the setting; those that are not text are left out. */
-export async function pausedQueues(tx: Tx, gj: GoodJob): Promise<Set<string>> {
+export async function pausedQueues(tx: Tx, tables: GoodJobTables): Promise<Set<string>> {
   const rows = await tx.query<{ name: string }>(sql`
-    SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(gj, 'queues')}) e
+    SELECT e.value #>> '{}' AS name FROM jsonb_array_elements(${list(tables, 'queues')}) e
      WHERE jsonb_typeof(e.value) = 'string' AND octet_length(e.value #>> '{}') <= ${MAX_NAME_BYTES}::int
      LIMIT ${PAUSED_QUEUES}`);
   return new Set(rows.map(({ name }) => name));

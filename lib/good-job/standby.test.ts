@@ -17,7 +17,7 @@ import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
 import { detectSchema } from './schema';
-import { GoodJob } from './tables';
+import { GoodJobTables } from './tables';
 
 /* A hot standby whose primary has live workers of each lock strategy, and dead ones. */
 
@@ -35,14 +35,21 @@ const schedulers = (queues: string) => JSON.stringify({ schedulers: [{ queues, m
 async function ctxOf(url: string): Promise<Ctx> {
   const db = openDatabase({ url, caFile: null, poolSize: 3, applicationName: 'test' });
   databases.push(db);
-  const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+  const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
     appName: 'test-app',
     locale: 'en',
     timeZone: 'UTC',
     dequeueQuerySort: 'created_at',
   });
   const viewer = { id: 'tester', role: 'admin' } as const;
-  return contextFor({ viewer, db, gj, consoleSchema: false, requestId: 'test', readOnly: true });
+  return contextFor({
+    viewer,
+    db,
+    tables,
+    consoleSchema: false,
+    requestId: 'test',
+    readOnly: true,
+  });
 }
 
 const jobs: Record<'advisory' | 'lost' | 'held', string> = { advisory: '', lost: '', held: '' };
@@ -105,9 +112,9 @@ const checkOf = async (ctx: Ctx, kind: string) =>
   (await findAttention(ctx)).checks.find((check) => check.kind === kind);
 
 it('detects a standby as read-only, with an identity of its own', () => {
-  expect(onStandby.gj.schema).toMatchObject({ isStandby: true, serverReadOnly: true });
-  expect(onPrimary.gj.schema).toMatchObject({ isStandby: false, serverReadOnly: false });
-  expect(onStandby.gj.schema.identity).not.toBe(onPrimary.gj.schema.identity);
+  expect(onStandby.tables.schema).toMatchObject({ isStandby: true, serverReadOnly: true });
+  expect(onPrimary.tables.schema).toMatchObject({ isStandby: false, serverReadOnly: false });
+  expect(onStandby.tables.schema.identity).not.toBe(onPrimary.tables.schema.identity);
 });
 
 describe('what an advisory lock decides', () => {

@@ -1,7 +1,7 @@
 import sql, { type Sql } from 'sql-template-tag';
 import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Tx } from '../db/database';
-import type { GoodJob } from './tables';
+import type { GoodJobTables } from './tables';
 
 /** The six states in the order of the tabs. One rule for tab, badge, count, filter and bulk (GoodJob's own tabs and badges disagree). */
 export const JOB_STATES = [
@@ -71,7 +71,7 @@ const STALE_MS = 60_000;
 /** What can be asked beside the reader. */
 interface Source {
   db: { read<T>(fn: (tx: Tx) => Promise<T>, options?: { byIndexOnly?: boolean }): Promise<T> };
-  gj: GoodJob;
+  tables: GoodJobTables;
 }
 
 const ttlOfMany = costTtl(TTL_MS, TTL_PER_QUERY_MS, MAX_TTL_MS);
@@ -84,36 +84,36 @@ const unheldRuns = new ProcessCache<Unheld>('unheld running jobs', {
  * A condition on the alias `j` that all running jobs fulfil and that an index or a list of ids answers. Of a long
  * queue the running jobs that no process holds are those of some seconds ago, of a very long one of half a minute.
  */
-export async function runningByIndex(tx: Tx, gj: GoodJob): Promise<Sql> {
-  const { ids } = unheldRuns.peek(gj.schema.identity, '') ?? (await readUnheldHere(tx, gj));
+export async function runningByIndex(tx: Tx, tables: GoodJobTables): Promise<Sql> {
+  const { ids } = unheldRuns.peek(tables.schema.identity, '') ?? (await readUnheldHere(tx, tables));
   if (ids === null) return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
   // OFFSET 0: that they have not finished is asked of the held ones alone, and not of an index of all unfinished jobs.
-  return sql`j.id IN (SELECT l.id FROM (SELECT h.id, h.finished_at, h.performed_at FROM ${gj.jobs} h WHERE h.locked_by_id IS NOT NULL OFFSET 0) l WHERE l.finished_at IS NULL AND l.performed_at IS NOT NULL
+  return sql`j.id IN (SELECT l.id FROM (SELECT h.id, h.finished_at, h.performed_at FROM ${tables.jobs} h WHERE h.locked_by_id IS NOT NULL OFFSET 0) l WHERE l.finished_at IS NULL AND l.performed_at IS NOT NULL
     UNION ALL SELECT unnest(${ids}::uuid[]))`;
 }
 
 /** Reads again, beside the caller, when the cached answer has just expired. */
-export function refreshRunning({ db, gj }: Source): void {
+export function refreshRunning({ db, tables }: Source): void {
   unheldRuns.refresh(
-    gj.schema.identity,
+    tables.schema.identity,
     '',
-    () => db.read((tx) => readUnheld(tx, gj), { byIndexOnly: true }),
+    () => db.read((tx) => readUnheld(tx, tables), { byIndexOnly: true }),
     { staleMs: STALE_MS },
   );
 }
 
 /** In the caller's own transaction: one that waited for another connection could use up the pool. */
-async function readUnheldHere(tx: Tx, gj: GoodJob): Promise<Unheld> {
+async function readUnheldHere(tx: Tx, tables: GoodJobTables): Promise<Unheld> {
   const startedAt = Date.now();
-  const unheld = await readUnheld(tx, gj);
-  unheldRuns.set(gj.schema.identity, '', unheld, Date.now() - startedAt);
+  const unheld = await readUnheld(tx, tables);
+  unheldRuns.set(tables.schema.identity, '', unheld, Date.now() - startedAt);
   return unheld;
 }
 
-async function readUnheld(tx: Tx, gj: GoodJob): Promise<Unheld> {
+async function readUnheld(tx: Tx, tables: GoodJobTables): Promise<Unheld> {
   const [row] = await tx.query<{ waiting: number; ids: string[] | null }>(sql`
     SELECT count(*)::int AS waiting, array_agg(j.id) FILTER (WHERE j.performed_at IS NOT NULL) AS ids
-      FROM ${gj.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
+      FROM ${tables.jobs} j WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL`);
   const ids = row?.ids ?? [];
   const isSmall = (row?.waiting ?? 0) <= FEW_WAITING || ids.length > MANY_UNHELD;
   return { ids: isSmall ? null : ids };

@@ -14,7 +14,7 @@ export interface AppSettings {
 }
 
 /** GoodJob's tables as they are in this database: qualified names, and NULL in place of a column that is missing. */
-export class GoodJob {
+export class GoodJobTables {
   readonly jobs: Sql;
   readonly executions: Sql;
   readonly batches: Sql;

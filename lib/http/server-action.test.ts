@@ -17,12 +17,12 @@ vi.mock('../context/request-context', async (original) => ({
   requireCtx: () => Promise.resolve(request.ctx),
 }));
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('action');
-  request.ctx = gj.ctx();
+  testConsole = await TestConsole.open('action');
+  request.ctx = testConsole.ctx();
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 async function statusOf(input: unknown, fn: () => Promise<unknown>): Promise<[unknown, unknown]> {
   const answer: { status?: number } = {};
@@ -82,7 +82,7 @@ it('records an unreadable bulk control by its own name', async () => {
   const form = new FormData();
   form.set('id', 'none');
   await submitBulkControl(form);
-  const { rows } = await gj.client.query<{ action: string; details: unknown }>(
+  const { rows } = await testConsole.client.query<{ action: string; details: unknown }>(
     'SELECT action, details FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1',
   );
   expect(rows).toEqual([{ action: 'unreadable', details: { action: 'controlBulk' } }]);

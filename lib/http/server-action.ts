@@ -3,7 +3,7 @@ import { headers } from 'next/headers';
 import { redirect } from 'next/navigation';
 import { z } from 'zod';
 import { MAX_REASON } from '../audit/types';
-import { recordAttempt, withReason } from '../context/audited-transaction';
+import { recordFailure, withReason } from '../context/audited-transaction';
 import { requireCtx } from '../context/request-context';
 import type { Ctx } from '../context/types';
 import { ConsoleError, type ErrorCode, STAY, statusOf } from '../core/errors';
@@ -41,7 +41,7 @@ export async function runAction<Input, T>(
   try {
     const ctx = await requireCtx();
     if (!parsed.success || !reason.success) {
-      await recordAttempt(
+      await recordFailure(
         ctx,
         'unreadable',
         { details: { action: name } },

@@ -4,11 +4,11 @@ import type { Ctx } from '../context/types';
 import { type Cursor, type Page, toPage } from '../core/search-params';
 import type { Tx } from '../db/database';
 import { readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { type JobFilter, isUnderstood } from './filters';
 import { keepPage, knownPage, stillHolds } from './known-pages';
 import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './resolve-filter';
+import { resolveFilter } from './resolve-filter';
 import { type ReadJobRow, jobRowColumns, redactRows } from './rows';
 import type { JobPage, JobRow } from './types';
 
@@ -19,9 +19,9 @@ interface BatchPlace {
 }
 
 /** Null: the cursor's row is gone and it brought no time. */
-async function placeOf(tx: Tx, gj: GoodJob, cursor: Cursor): Promise<BatchPlace | null> {
+async function placeOf(tx: Tx, tables: GoodJobTables, cursor: Cursor): Promise<BatchPlace | null> {
   const [row] = await tx.query<BatchPlace>(
-    sql`SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt" FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`,
+    sql`SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt" FROM ${tables.jobs} j WHERE j.id = ${cursor.id}`,
   );
   return row ?? (cursor.at === null ? null : { createdAt: cursor.at, readyAt: null });
 }
@@ -50,7 +50,7 @@ const LOOKED_AT = 40;
  * in the last moment that was looked at do not count: there may be more of that moment.
  */
 function membersBeside(
-  gj: GoodJob,
+  tables: GoodJobTables,
   cursor: Cursor,
   { createdAt }: BatchPlace,
   fits: Sql,
@@ -67,7 +67,7 @@ function membersBeside(
           sql`created_at < (SELECT max(created_at) FROM beside)`,
         ];
   return sql`
-    WITH beside AS MATERIALIZED (SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${fits} AS fits FROM ${gj.jobs} j WHERE ${from} LIMIT ${seen})
+    WITH beside AS MATERIALIZED (SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${fits} AS fits FROM ${tables.jobs} j WHERE ${from} LIMIT ${seen})
     SELECT id, created_at, ready_at FROM beside WHERE fits AND ${isComplete}`;
 }
 
@@ -77,10 +77,14 @@ function membersBeside(
  * size and no more. The state stays inside: of the discarded there are few, and they have an index. No column but
  * those needed: the whole row through a subquery costs half as much again.
  */
-const allMembers = (gj: GoodJob, batchId: string, { state, terms }: JobFilter): Sql => sql`
+const allMembers = (
+  tables: GoodJobTables,
+  batchId: string,
+  { state, terms }: JobFilter,
+): Sql => sql`
   SELECT id, created_at, ready_at FROM (
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(gj, { state: null, terms }).sql} AS fits
-      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${redactedMatch(gj, { state, terms: [] }).sql} OFFSET 0) j
+    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(tables, { state: null, terms }).sql} AS fits
+      FROM ${tables.jobs} j WHERE j.batch_id = ${batchId} AND ${redactedMatch(tables, { state, terms: [] }).sql} OFFSET 0) j
    WHERE fits`;
 
 /** A member, by its place in the batch's order. */
@@ -105,9 +109,9 @@ const WRITTEN_LAST = 300;
  * make by themselves (index_good_jobs_on_batch_id, backwards; it keeps one batch's rows in the table's order). It
  * spares most members the sorting. Null: they would not fill a page.
  */
-async function boundOf(
+async function pageBound(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   filter: JobFilter,
   from: Sql,
@@ -115,14 +119,14 @@ async function boundOf(
 ): Promise<(Bound & { isLarge: boolean }) | null> {
   const [row] = await tx.query<Bound & { isLarge: boolean }>(sql`
     SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt",
-           (SELECT count(*) = ${LARGE} FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${LARGE}) s) AS "isLarge" FROM (
-      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(gj, filter).sql} AS fits
-        FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) j
+           (SELECT count(*) = ${LARGE} FROM (SELECT 1 FROM ${tables.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${LARGE}) s) AS "isLarge" FROM (
+      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(tables, filter).sql} AS fits
+        FROM ${tables.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) j
      WHERE j.fits AND ${from} ORDER BY ${order} OFFSET ${filter.limit} LIMIT 1`);
   return row ?? null;
 }
 
-function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direction']): Sql {
+function untilSql({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direction']): Sql {
   return direction === 'after'
     ? sql`j.created_at >= ${createdAt} AND (j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id <= ${id}))`
     : sql`j.created_at <= ${createdAt} AND (j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
@@ -149,14 +153,14 @@ export async function listBatchJobs(
   asked: JobFilter,
 ): Promise<BatchJobPage> {
   if (!isUnderstood(asked)) return NOTHING;
-  const { gj } = ctx;
+  const { tables } = ctx;
   return ctx.db.read(
     async (tx) => {
-      const { filter } = await settle(tx, gj, asked);
-      const match = redactedMatch(gj, filter);
-      if (match.needsRecheck) return searchBatch(tx, gj, batchId, filter, match);
+      const { filter } = await resolveFilter(tx, tables, asked);
+      const match = redactedMatch(tables, filter);
+      if (match.needsRecheck) return searchBatch(tx, tables, batchId, filter, match);
       return {
-        ...(await readBatchPage(tx, gj, batchId, filter, match)),
+        ...(await readBatchPage(tx, tables, batchId, filter, match)),
         searched: null,
         unsearched: 0,
       };
@@ -168,20 +172,20 @@ export async function listBatchJobs(
 /** The same where each job found must be looked at again: among so many members, however many candidates they are. */
 async function searchBatch(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   filter: JobFilter,
   match: RedactedMatch,
 ): Promise<BatchJobPage> {
   const { cursor, limit } = filter;
-  const place = cursor && (await placeOf(tx, gj, cursor));
+  const place = cursor && (await placeOf(tx, tables, cursor));
   if (cursor && !place) return NOTHING;
   const order = inOrder(cursor);
   const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
   const members = await tx.query<{ id: string; at: string }>(sql`
-      SELECT j.id, j.created_at AS at FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${match.baseSql} OFFSET 0) j
+      SELECT j.id, j.created_at AS at FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${tables.jobs} j WHERE j.batch_id = ${batchId} AND ${match.baseSql} OFFSET 0) j
        WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1}`);
-  const found = await searchMembers(tx, gj, match, members.slice(0, SEARCHED), limit + 1);
+  const found = await searchMembers(tx, tables, match, members.slice(0, SEARCHED), limit + 1);
   const page = {
     ...toPage(await redactRows(found.rows), cursor, limit),
     unsearched: found.unsearched,
@@ -200,7 +204,7 @@ async function searchBatch(
 /** Searches the members in their order, in parts that grow, until `wanted` are found or the bytes are used up. */
 async function searchMembers(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   match: RedactedMatch,
   members: readonly { id: string }[],
   wanted: number,
@@ -209,7 +213,7 @@ async function searchMembers(
   const found = { rows: [] as ReadJobRow[], unsearched: 0, looked: 0 };
   for (let size = FIRST_PART; found.looked < members.length; size *= 4) {
     const ids = members.slice(found.looked, found.looked + size).map(({ id }) => id);
-    const source = sql`unnest(${ids}::uuid[]) WITH ORDINALITY page(id, place) CROSS JOIN LATERAL (SELECT * FROM ${gj.jobs} j WHERE j.id = page.id OFFSET 0) j`;
+    const source = sql`unnest(${ids}::uuid[]) WITH ORDINALITY page(id, place) CROSS JOIN LATERAL (SELECT * FROM ${tables.jobs} j WHERE j.id = page.id OFFSET 0) j`;
     const scanned = await tx.query<ScannedJob>(
       match.scanSql(source, { lastN: ids.length, maxBytes: budget.remainingBytes }),
     );
@@ -218,7 +222,7 @@ async function searchMembers(
     const part = cut < 0 ? scanned : scanned.slice(0, cut + 1);
     const visible = await match.firstVisible<ReadJobRow>(tx, part, budget, {
       wanted: wanted - found.rows.length,
-      columns: jobRowColumns(gj, sql`j.created_at`),
+      columns: jobRowColumns(tables, sql`j.created_at`),
     });
     found.rows.push(...visible.rows);
     found.unsearched += visible.unsearched;
@@ -243,12 +247,13 @@ const BY_TIME = [
 
 /** Null: what the page holds may change without a time of a job that says so. A class does not, and a job that has finished says when. */
 function keyOf(
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   { state, terms, cursor, limit }: JobFilter,
   place: BatchPlace | null,
 ): string | null {
-  if (gj.schema.missingMigrations.some(({ migration }) => BY_TIME.includes(migration))) return null;
+  if (tables.schema.missingMigrations.some(({ migration }) => BY_TIME.includes(migration)))
+    return null;
   if (
     (state !== null && state !== 'succeeded' && state !== 'discarded') ||
     !terms.every((term) => term.kind === 'match' && term.field === 'class')
@@ -259,7 +264,7 @@ function keyOf(
 
 /** A page's own rows, and the members that were created, came to be due at another time, or finished after that moment (what has waited since for a day to come was not written since); nothing where they are too many. */
 const membersSince = (
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   state: JobFilter['state'],
   ids: readonly string[],
@@ -268,16 +273,16 @@ const membersSince = (
 ): Sql => {
   const after = new Date(since).toISOString();
   const joined = (column: 'created_at' | 'scheduled_at' | 'finished_at') =>
-    sql`UNION (SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} AND j.updated_at >= ${after} LIMIT ${JOINED + 1})`;
+    sql`UNION (SELECT j.id FROM ${tables.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} AND j.updated_at >= ${after} LIMIT ${JOINED + 1})`;
   return sql`
     WITH candidate AS MATERIALIZED (
       SELECT id FROM unnest(${ids}::uuid[]) id ${joined('created_at')} ${joined('scheduled_at')} ${state === null ? sql`` : joined('finished_at')})
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM candidate JOIN ${gj.jobs} j USING (id) WHERE (SELECT count(*) FROM candidate) <= ${JOINED} AND j.batch_id = ${batchId} AND ${condition}`;
+    SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM candidate JOIN ${tables.jobs} j USING (id) WHERE (SELECT count(*) FROM candidate) <= ${JOINED} AND j.batch_id = ${batchId} AND ${condition}`;
 };
 
 async function readBatchPage(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   filter: JobFilter,
   { sql: condition }: RedactedMatch,
@@ -285,7 +290,7 @@ async function readBatchPage(
   const { cursor, limit } = filter;
   const direction = cursor?.direction ?? 'after';
   const order = inOrder(cursor);
-  const place = cursor && (await placeOf(tx, gj, cursor));
+  const place = cursor && (await placeOf(tx, tables, cursor));
   if (cursor && !place) return { rows: [], previous: null, next: null };
   const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
   const read = async (members: Sql, to: Sql) => {
@@ -293,19 +298,26 @@ async function readBatchPage(
       WITH page AS MATERIALIZED (
         SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${limit + 1}),
       numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
-      SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
+      SELECT ${jobRowColumns(tables, sql`j.created_at`)} FROM numbered JOIN ${tables.jobs} j USING (id) ORDER BY numbered.n`);
     return redactRows(rows);
   };
   const readAt = Date.now();
-  const key = keyOf(gj, batchId, filter, place);
+  const key = keyOf(tables, batchId, filter, place);
   const keep = (rows: readonly JobRow[], scannedAt: number) =>
     key !== null &&
     rows.length > 0 &&
-    keepPage(gj.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
-  const known = key && knownPage(gj.schema, key);
+    keepPage(tables.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
+  const known = key && knownPage(tables.schema, key);
   if (known) {
     const rows = await read(
-      membersSince(gj, batchId, filter.state, known.ids, known.readAt - LOOK_BACK_MS, condition),
+      membersSince(
+        tables,
+        batchId,
+        filter.state,
+        known.ids,
+        known.readAt - LOOK_BACK_MS,
+        condition,
+      ),
       sql`true`,
     );
     if (stillHolds(known, rows, limit)) {
@@ -317,13 +329,13 @@ async function readBatchPage(
   // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
   const near =
     cursor && place
-      ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (limit + 1)), sql`true`)
+      ? await read(membersBeside(tables, cursor, place, fits, LOOKED_AT * (limit + 1)), sql`true`)
       : [];
   if (near.length > limit) return toPage(near, cursor, limit);
-  const bound = await boundOf(tx, gj, batchId, filter, from, order);
+  const bound = await pageBound(tx, tables, batchId, filter, from, order);
   const rows = await read(
-    allMembers(gj, batchId, filter),
-    bound ? upTo(bound, direction) : sql`true`,
+    allMembers(tables, batchId, filter),
+    bound ? untilSql(bound, direction) : sql`true`,
   );
   if (bound?.isLarge) keep(rows, readAt);
   return toPage(rows, cursor, limit);

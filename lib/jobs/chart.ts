@@ -8,7 +8,7 @@ import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
 import { type JobFilter, isUnderstood } from './filters';
 import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './resolve-filter';
+import { resolveFilter } from './resolve-filter';
 import {
   CHART_RANGES,
   CHART_SERIES,
@@ -50,9 +50,9 @@ export async function chartOfList(
   request: ChartRequest,
 ): Promise<Chart> {
   const terms = asked.terms.filter((term) => !isCreatedBound(term));
-  const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, { ...asked, terms }));
+  const { filter } = await ctx.db.read((tx) => resolveFilter(tx, ctx.tables, { ...asked, terms }));
   if (!isUnderstood(filter)) return chartJobs(ctx, sql`false`, request);
-  const match = redactedMatch(ctx.gj, filter);
+  const match = redactedMatch(ctx.tables, filter);
   const chart = await (match.needsRecheck
     ? chartRechecked(ctx, match, request)
     : chartJobs(ctx, match.sql, request));
@@ -84,11 +84,11 @@ async function chartRechecked(
   const { seconds, buckets } = CHART_RANGES[range];
   const { start, from, to } = boundsOf(range, Date.now());
   const inRange = sql`j.created_at >= ${from} AND j.created_at < ${to}`;
-  const answer = await inTime(
+  const answer = await readWithinBudget(
     ctx,
     async (tx) => {
       const [all] = await tx.query<{ count: number }>(
-        sql`SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${inRange} LIMIT ${LOOKED_AGAIN + 1}) j`,
+        sql`SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.tables.jobs} j WHERE ${inRange} LIMIT ${LOOKED_AGAIN + 1}) j`,
       );
       const isSmall = (all?.count ?? 0) <= LOOKED_AGAIN;
       const percent = isSmall ? 100 : await sharePercent(tx, ctx, LIMITS.sampledPages);
@@ -96,10 +96,10 @@ async function chartRechecked(
       const [sampled] = isSmall
         ? [all]
         : await tx.query<{ count: number }>(
-            sql`SELECT count(*)::int AS count FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange}`,
+            sql`SELECT count(*)::int AS count FROM ${ctx.tables.jobs} j ${sample} WHERE ${inRange}`,
           );
       const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / LOOKED_AGAIN));
-      const source = sql`(SELECT j.* FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 LIMIT ${LOOKED_AGAIN * 2}) j`;
+      const source = sql`(SELECT j.* FROM ${ctx.tables.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 LIMIT ${LOOKED_AGAIN * 2}) j`;
       const scanned = await tx.query<ScannedJob>(
         match.endedScanSql(source, { maxBytes: RECHECKED_BYTES, limit: LOOKED_AGAIN * 2 }),
       );
@@ -107,7 +107,7 @@ async function chartRechecked(
       const { ids, unsearched } = await match.visibleIds(tx, scanned, new SearchBudget());
       const rows = await tx.query<{ bucket: number; name: string | null }>(sql`
       SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name
-        FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`);
+        FROM ${ctx.tables.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`);
       return { rows, factor: (100 / percent) * oneOf, isWhole: unsearched === 0 };
     },
     SAMPLE_BUDGET_MS * 2,
@@ -187,17 +187,21 @@ export async function chartJobs(
   const counted = (sample: Sql) => sql`
     WITH counted AS MATERIALIZED (
       SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name, count(*)::int AS count
-        FROM ${ctx.gj.jobs} j ${sample} WHERE j.created_at >= ${from} AND j.created_at < ${to} AND (${condition}) GROUP BY 1, 2),
+        FROM ${ctx.tables.jobs} j ${sample} WHERE j.created_at >= ${from} AND j.created_at < ${to} AND (${condition}) GROUP BY 1, 2),
     top AS (
       SELECT name, row_number() OVER (ORDER BY sum(count) DESC, name)::int AS rank FROM counted GROUP BY name ORDER BY rank LIMIT ${CHART_SERIES})
     SELECT counted.bucket, top.rank, top.name, sum(counted.count)::int AS count, (SELECT sum(count)::int FROM counted) AS looked
       FROM counted LEFT JOIN top ON top.name IS NOT DISTINCT FROM counted.name GROUP BY 1, 2, 3`;
 
   if ((await priceOf(ctx, counted(empty))) <= limits.exactCost) {
-    const rows = await inTime(ctx, (tx) => tx.query<Counted>(counted(empty)), EXACT_BUDGET_MS);
+    const rows = await readWithinBudget(
+      ctx,
+      (tx) => tx.query<Counted>(counted(empty)),
+      EXACT_BUDGET_MS,
+    );
     if (rows) return chart(rows, { kind: 'exact' });
   }
-  const sampled = await inTime(
+  const sampled = await readWithinBudget(
     ctx,
     async (tx) => {
       const percent = await sharePercent(tx, ctx, limits.sampledPages);
@@ -232,12 +236,12 @@ async function priceOf(ctx: Ctx, statement: Sql): Promise<number> {
 async function sharePercent(tx: Tx, ctx: Ctx, sampled: number): Promise<number> {
   const [row] = await tx.query<{ pages: number }>(sql`
     SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${ctx.gj.schema.name} AND c.relname = 'good_jobs'`);
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${ctx.tables.schema.name} AND c.relname = 'good_jobs'`);
   return row && row.pages > sampled ? Number(((100 * sampled) / row.pages).toPrecision(4)) : 100;
 }
 
 /** Null: cut by the statement timeout. */
-async function inTime<T>(
+async function readWithinBudget<T>(
   ctx: Ctx,
   read: (tx: Tx) => Promise<T>,
   timeoutMs: number,

@@ -1,7 +1,7 @@
 import sql, { type Sql, join } from 'sql-template-tag';
 import type { Tx } from '../db/database';
 import { JOB_STATES, type JobState, runningByIndex, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { isSlow } from '../search/conditions';
 import {
   type CountLimits,
@@ -18,7 +18,7 @@ import type { Count, JobCounts } from './types';
 /** What is counted, and how far. */
 export interface CountScope {
   tx: Tx;
-  gj: GoodJob;
+  tables: GoodJobTables;
   filter: JobFilter;
   match: RedactedMatch;
   limits: CountLimits;
@@ -45,8 +45,8 @@ interface PartCounts {
 
 /** Scans the first rows of each part of the table; the counts of a larger part are lower bounds. */
 export async function countParts(scope: CountScope): Promise<JobCounts> {
-  const { tx, gj, filter, match, limits } = scope;
-  const hasDiscarded = !gj.schema.missingMigrations.some(
+  const { tx, tables, filter, match, limits } = scope;
+  const hasDiscarded = !tables.schema.missingMigrations.some(
     ({ migration }) => migration === 'add_index_good_jobs_discarded',
   );
   const listed = listedStates(filter);
@@ -83,13 +83,13 @@ export async function countParts(scope: CountScope): Promise<JobCounts> {
   };
   const estimate =
     filter.terms.length === 0
-      ? await estimateAll(tx, gj, tabs, limits)
-      : await estimateTerm(tx, gj, filter.terms, tabs, limits);
+      ? await estimateAll(tx, tables, tabs, limits)
+      : await estimateTerm(tx, tables, filter.terms, tabs, limits);
   return jobCounts(filter, tabs, { all: estimate, limits });
 }
 
 async function partsOf(
-  { tx, gj }: CountScope,
+  { tx, tables }: CountScope,
   hasDiscarded: boolean,
   listed: readonly JobState[],
 ): Promise<Part[]> {
@@ -109,7 +109,7 @@ async function partsOf(
     {
       name: 'running',
       states: ['running'],
-      where: sql`${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL`,
+      where: sql`${await runningByIndex(tx, tables)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL`,
     },
     ...(hasDiscarded
       ? [
@@ -172,7 +172,7 @@ async function scanAllJobs(scope: CountScope, parts: readonly Part[]): Promise<P
 
 /** Counts by part and state the rows among the first `limit` of each part on which `condition` holds. */
 async function readParts(
-  { tx, gj }: CountScope,
+  { tx, tables }: CountScope,
   parts: readonly Part[],
   limit: number,
   condition: Sql,
@@ -185,7 +185,7 @@ async function readParts(
           SELECT ${name} AS part, j.state, count(*)::int AS scanned,
                  (count(*) FILTER (WHERE j.fits))::int AS count
             FROM (SELECT ${state} AS state, ${condition} AS fits
-                    FROM (SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j) j
+                    FROM (SELECT * FROM ${tables.jobs} j WHERE ${where} LIMIT ${limit}) j) j
            GROUP BY j.state`;
       }),
       ' UNION ALL ',
@@ -209,7 +209,7 @@ const SCANNED_BYTES = 1_000_000;
 
 /** Counts the visible matches of each part among its first `limit` rows. */
 export async function recheckParts(
-  { tx, gj, match }: CountScope,
+  { tx, tables, match }: CountScope,
   parts: readonly { name: string; where: Sql }[],
   limit: number,
 ): Promise<PartCounts> {
@@ -218,10 +218,10 @@ export async function recheckParts(
   const scanned = await tx.query<ScannedPart>(
     join(
       parts.map(({ name, where }) => {
-        const source = sql`(SELECT * FROM ${gj.jobs} j WHERE ${where} LIMIT ${limit}) j`;
+        const source = sql`(SELECT * FROM ${tables.jobs} j WHERE ${where} LIMIT ${limit}) j`;
         return sql`
           SELECT ${name} AS part, scanned.*,
-                 (SELECT ${stateOf} FROM ${gj.jobs} j WHERE j.id = scanned.id) AS state
+                 (SELECT ${stateOf} FROM ${tables.jobs} j WHERE j.id = scanned.id) AS state
             FROM (${match.endedScanSql(source, { lastN: limit, maxBytes, limit: limit + 1 })}) scanned`;
       }),
       ' UNION ALL ',

@@ -2,7 +2,7 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import type { Tx } from '../db/database';
 import { JOB_STATES, type JobState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { wildcard } from '../search/conditions';
 import type { Term } from '../search/terms';
 import { type JobFilter, listedStates } from './filters';
@@ -90,12 +90,12 @@ function plausible(estimate: number, tabs: StateCounts, limits: CountLimits): Co
  */
 export async function estimateAll(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   tabs: StateCounts,
   limits: CountLimits,
 ): Promise<Count | undefined> {
   if (Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
-  const sizes = await sizesByIndexes(tx, gj);
+  const sizes = await sizesByIndexes(tx, tables);
   const estimateState = (state: JobState, size: number | null, ...others: JobState[]) => {
     if (size === null || tabs[state].kind === 'exact') return;
     let rest = size;
@@ -117,7 +117,7 @@ export async function estimateAll(
 /** What the planner expects for a filter of one class, queue or label; undefined for any other filter. */
 export async function estimateTerm(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   terms: Term[],
   tabs: StateCounts,
   limits: CountLimits,
@@ -131,7 +131,7 @@ export async function estimateTerm(
     term.values.every((value) => wildcard(value) === null);
   if (!isKnown || Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
   const [row] = await tx.query<{ 'QUERY PLAN': string }>(
-    sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${gj.jobs} j WHERE ${redactedMatch(gj, { state: null, terms }).sql}`,
+    sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${tables.jobs} j WHERE ${redactedMatch(tables, { state: null, terms }).sql}`,
   );
   const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
   return plan && plausible(plan.Plan['Plan Rows'], tabs, limits);
@@ -151,9 +151,9 @@ interface Size {
 }
 
 /** Rows of good_jobs and of its partial indexes as of the last VACUUM or ANALYZE; null: never looked at, or no such index. */
-export async function sizesByIndexes(tx: Tx, gj: GoodJob): Promise<TableSizes> {
+export async function sizesByIndexes(tx: Tx, tables: GoodJobTables): Promise<TableSizes> {
   const rows = await tx.query<Size>(sql`
-    WITH jobs AS (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_jobs')
+    WITH jobs AS (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${tables.schema.name} AND c.relname = 'good_jobs')
     SELECT NULL AS predicate, false AS "isIndex", reltuples::float8 AS count FROM jobs
     UNION ALL
     SELECT pg_get_expr(i.indpred, i.indrelid), true, c.reltuples::float8

@@ -5,13 +5,13 @@ import { ConsoleError } from '../core/errors';
 import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { refreshRunning, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { indexTerms, knownSelected, select } from '../search/index-hints';
 import { type CountScope, type StateCount, countParts, recheckParts } from './count-parts';
 import { CountLimits, COUNT_LIMITS, countsOf, exactOrAtLeast, jobCounts } from './count-rules';
 import { type JobFilter, isUnderstood, jobFilterParams, listedStates } from './filters';
 import { redactedMatch } from './recheck';
-import { settle } from './resolve-filter';
+import { resolveFilter } from './resolve-filter';
 import type { JobCounts } from './types';
 
 const NO_JOBS = countsOf(() => ({ kind: 'exact', count: 0 }));
@@ -26,13 +26,13 @@ const cache = new ProcessCache<JobCounts>('job counts', {
 /** Counts for the tabs and the list: cached for all viewers of this server, and not older than the viewer's last change. */
 export async function countTabs(ctx: Ctx, filter: JobFilter): Promise<JobCounts> {
   if (!isUnderstood(filter)) return jobCounts(filter, NO_JOBS);
-  const { gj, maxAgeMs } = ctx;
+  const { tables, maxAgeMs } = ctx;
   const key = JSON.stringify(jobFilterParams({ ...filter, state: null, sort: null, limit: 25 }));
   const load = () => {
     refreshRunning(ctx);
     return readCounts(ctx, { ...filter, state: null }, COUNT_LIMITS).catch(unknown);
   };
-  const { tabs, all } = await cache.get(gj.schema.identity, key, load, { maxAgeMs });
+  const { tabs, all } = await cache.get(tables.schema.identity, key, load, { maxAgeMs });
   return jobCounts(filter, tabs, { all });
 }
 
@@ -52,7 +52,7 @@ export async function readCounts(
   limits: CountLimits,
 ): Promise<JobCounts> {
   const { tabs, all } = await ctx.db.read(
-    (tx) => countAll(tx, ctx.gj, { ...filter, state: null }, limits),
+    (tx) => countAll(tx, ctx.tables, { ...filter, state: null }, limits),
     { timeoutMs: BUDGET_MS, byIndexOnly: true },
   );
   return jobCounts(filter, tabs, { all, limits });
@@ -60,19 +60,19 @@ export async function readCounts(
 
 async function countAll(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   asked: JobFilter,
   limits: CountLimits,
 ): Promise<JobCounts> {
-  const { filter } = await settle(tx, gj, asked);
+  const { filter } = await resolveFilter(tx, tables, asked);
   // Not by the state alone: that is what the parts below are for.
-  const terms = indexTerms(gj, '', listedStates(filter), filter.terms).filter(({ key }) =>
+  const terms = indexTerms(tables, '', listedStates(filter), filter.terms).filter(({ key }) =>
     key.startsWith('['),
   );
-  const known = knownSelected(gj, terms);
-  const selected = known.selected ?? (known.all ? null : await select(tx, gj, terms));
-  const match = redactedMatch(gj, filter);
-  const scope: CountScope = { tx, gj, filter, match, limits };
+  const known = knownSelected(tables, terms);
+  const selected = known.selected ?? (known.all ? null : await select(tx, tables, terms));
+  const match = redactedMatch(tables, filter);
+  const scope: CountScope = { tx, tables, filter, match, limits };
   // Each of many rows would have to be checked again.
   if (!selected || (match.needsRecheck && selected.count > limits.textScan))
     return countParts(scope);
@@ -97,10 +97,10 @@ async function countRechecked(scope: CountScope, condition: Sql): Promise<JobCou
 
 /** All jobs on which an indexed term holds: exact. */
 async function countByTerm(scope: CountScope, condition: Sql): Promise<JobCounts> {
-  const { tx, gj, filter, match, limits } = scope;
+  const { tx, tables, filter, match, limits } = scope;
   const rows = await tx.query<StateCount>(sql`
     SELECT ${stateOf} AS state, count(*)::int AS count
-      FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${match.sql} GROUP BY 1`);
+      FROM (SELECT * FROM ${tables.jobs} j WHERE ${condition} OFFSET 0) j WHERE ${match.sql} GROUP BY 1`);
   const tabs = countsOf((state) => ({
     kind: 'exact',
     count: rows.find((row) => row.state === state)?.count ?? 0,

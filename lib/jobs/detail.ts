@@ -6,12 +6,12 @@ import { prettyJsonInSteps } from '../core/json-text';
 import { cut, inUtc, instantMs, isBlank, isTimestamp } from '../core/text';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { type ActionWarnings, actionWarnings } from '../good-job/action-warnings';
-import { judge } from '../good-job/actions';
+import { eligibility } from '../good-job/actions';
 import { isHeld } from '../good-job/locks';
 import { decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
 import { isPaused } from '../good-job/settings';
 import { stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { HIDDEN } from '../redaction/redaction';
 import { enqueuedAtOf, executionNumber, smallParams } from './executions';
 import { type ReadJobRow, jobRowColumns, listedFacts } from './rows';
@@ -62,15 +62,15 @@ type DetailRow = ReadJobRow &
 const COMPARED = 100;
 
 /** The last attempt that ended with the error of the job `j`, as `errorAttempt*` of DetailRow; a large error is not compared. */
-const errorAttempt = (gj: GoodJob): Sql => sql`LEFT JOIN LATERAL (
+const errorAttempt = (tables: GoodJobTables): Sql => sql`LEFT JOIN LATERAL (
   SELECT e.created_at, e.number FROM (
-    SELECT e.created_at, e.id, e.error, ${executionNumber(smallParams)} AS number FROM ${gj.executions} e
+    SELECT e.created_at, e.id, e.error, ${executionNumber(smallParams)} AS number FROM ${tables.executions} e
      WHERE e.active_job_id = j.id ORDER BY e.created_at DESC, e.id DESC LIMIT ${COMPARED}) e
    WHERE CASE WHEN octet_length(e.error) <= ${MAX_TEXT_BYTES} THEN e.error = j.error END ORDER BY e.created_at DESC, e.id DESC LIMIT 1) failed ON j.error IS NOT NULL`;
 
 /** The first attempt of the job `j`, where a later retry has moved `created_at` behind it (GoodJob::Job#retry_job). */
-const firstAttempt = (gj: GoodJob): Sql => sql`LEFT JOIN LATERAL (
-  SELECT e.created_at, ${enqueuedAtOf(smallParams)} AS enqueued_at FROM ${gj.executions} e
+const firstAttempt = (tables: GoodJobTables): Sql => sql`LEFT JOIN LATERAL (
+  SELECT e.created_at, ${enqueuedAtOf(smallParams)} AS enqueued_at FROM ${tables.executions} e
    WHERE e.active_job_id = j.id ORDER BY e.created_at, e.id LIMIT 1) started ON started.created_at < j.created_at`;
 
 /**
@@ -82,19 +82,19 @@ export async function getJob(
   id: string,
   { all = false } = {},
 ): Promise<JobDetail | null> {
-  const { gj } = ctx;
+  const { tables } = ctx;
   const maxBytes = all ? MAX_FULL_TEXT_BYTES : MAX_TEXT_BYTES;
   const [row] = await ctx.db.read((tx) =>
     tx.query<DetailRow>(sql`
-      SELECT ${jobRowColumns(gj, sql`j.created_at`, storedTextColumns({ maxBytes, always: true }))},
+      SELECT ${jobRowColumns(tables, sql`j.created_at`, storedTextColumns({ maxBytes, always: true }))},
              j.created_at AS "createdAt", j.scheduled_at AS "scheduledAt", j.performed_at AS "performedAt", j.finished_at AS "finishedAt",
              j.cron_at AS "cronAt", j.batch_callback_id AS "batchCallbackId", j.locked_by_id AS "lockedById",
-             (SELECT p.updated_at FROM ${gj.processes} p WHERE p.id = j.locked_by_id) AS "processSeenAt",
-             ${isHeld(gj)} AS held, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
+             (SELECT p.updated_at FROM ${tables.processes} p WHERE p.id = j.locked_by_id) AS "processSeenAt",
+             ${isHeld(tables)} AS held, j.finished_at IS NOT NULL AS finished, NOT (${isBlank(sql`j.error`)}) AS "errorPresent",
              ${boundedProblem} AS "paramsProblem",
              failed.created_at AS "errorAttemptAt", failed.number AS "errorAttemptNumber",
              started.created_at AS "firstStartedAt", started.enqueued_at AS "firstEnqueuedText"
-        FROM ${gj.jobs} j ${errorAttempt(gj)} ${firstAttempt(gj)} WHERE j.id = ${id}`),
+        FROM ${tables.jobs} j ${errorAttempt(tables)} ${firstAttempt(tables)} WHERE j.id = ${id}`),
   );
   if (!row) return null;
   const {
@@ -172,7 +172,7 @@ async function argumentsJson(
 }
 
 function isRetryable({ id, finished, errorPresent, paramsProblem: problem }: DetailRow): boolean {
-  const denied = judge('retry', {
+  const denied = eligibility('retry', {
     id,
     finished,
     errorPresent,
@@ -194,26 +194,26 @@ export interface JobVersion {
  * with the time where its state depends on that. Null: the job does not exist.
  */
 export async function getJobVersion(ctx: Ctx, id: string): Promise<JobVersion | null> {
-  const { gj } = ctx;
+  const { tables } = ctx;
   const history = ctx.consoleSchema
     ? sql`(SELECT max(a.created_at) FROM ${AUDIT_EVENTS} a WHERE a.target_ids @> ARRAY[${id}]::uuid[])`
     : sql`NULL`;
   const [row] = await ctx.db.read((tx) =>
     tx.query<JobVersion>(sql`
       SELECT md5(jsonb_build_array(
-               j.xmin::text, ${stateOf}, ${isHeld(gj)}, ${isPaused(gj)},
-               (SELECT p.updated_at FROM ${gj.processes} p WHERE p.id = j.locked_by_id),
-               (SELECT jsonb_build_array(e.id, e.xmin::text) FROM ${gj.executions} e
+               j.xmin::text, ${stateOf}, ${isHeld(tables)}, ${isPaused(tables)},
+               (SELECT p.updated_at FROM ${tables.processes} p WHERE p.id = j.locked_by_id),
+               (SELECT jsonb_build_array(e.id, e.xmin::text) FROM ${tables.executions} e
                  WHERE e.active_job_id = j.id ORDER BY e.created_at DESC, e.id DESC LIMIT 1),
                ${history})::text) AS version
-        FROM ${gj.jobs} j WHERE j.id = ${id}`),
+        FROM ${tables.jobs} j WHERE j.id = ${id}`),
   );
   return row ?? null;
 }
 
 /** What is known before an action on a job to keep it from its effect. */
 export async function getActionWarnings(ctx: Ctx, id: string): Promise<ActionWarnings> {
-  return ctx.db.read((tx) => actionWarnings(tx, ctx.gj, id));
+  return ctx.db.read((tx) => actionWarnings(tx, ctx.tables, id));
 }
 
 /** A step in a job's life, oldest first. `seconds`: how long it lasted. Times are ISO 8601 UTC. */

@@ -2,7 +2,7 @@ import 'server-only';
 import { getTranslations } from 'next-intl/server';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
-import { type WriteTx, transaction } from '../context/audited-transaction';
+import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError, statusOf } from '../core/errors';
 import { uuidText } from '../core/search-params';
@@ -51,7 +51,7 @@ export async function downloadText(
   running += 1;
   let isStreaming = false;
   try {
-    const exists = await transaction(
+    const exists = await auditedTransaction(
       ctx,
       'argument.reveal',
       async (tx: WriteTx) => {
@@ -72,21 +72,21 @@ export async function downloadText(
 }
 
 /** One row with the column as it is stored. */
-function storedOf({ gj }: Ctx, { jobId, executionId, part }: DownloadTarget): Sql {
+function storedOf({ tables }: Ctx, { jobId, executionId, part }: DownloadTarget): Sql {
   if (executionId === null) {
     const columns: Record<DownloadPart, Sql> = {
       payload: sql`j.serialized_params`,
       error: sql`j.error`,
       backtrace: sql`NULL::text[]`,
     };
-    return sql`SELECT ${columns[part]} AS stored FROM ${gj.jobs} j WHERE j.id = ${jobId}`;
+    return sql`SELECT ${columns[part]} AS stored FROM ${tables.jobs} j WHERE j.id = ${jobId}`;
   }
   const columns: Record<DownloadPart, Sql> = {
     payload: sql`e.serialized_params`,
     error: sql`e.error`,
     backtrace: sql`e.error_backtrace`,
   };
-  return sql`SELECT ${columns[part]} AS stored FROM ${gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`;
+  return sql`SELECT ${columns[part]} AS stored FROM ${tables.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`;
 }
 
 function textOf(ctx: Ctx, target: DownloadTarget): Sql {

@@ -14,7 +14,7 @@ import {
 import { isHeld } from '../good-job/locks';
 import { isLibraryFrame } from '../good-job/payload';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { HIDDEN, redaction } from '../redaction/redaction';
 import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
 import {
@@ -98,7 +98,7 @@ async function readLinks(
   jobId: string,
   from: string | null,
 ): Promise<Omit<ExecutionPage, 'rows'>> {
-  const { executions } = ctx.gj;
+  const { executions } = ctx.tables;
   const [row] = await ctx.db.read((tx) =>
     tx.query<{
       newer: string[];
@@ -107,7 +107,7 @@ async function readLinks(
       failedNumber: string | null;
     }>(sql`
       WITH start AS (SELECT s.created_at, s.id FROM ${executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid),
-           page AS (SELECT e.id, e.created_at FROM ${executions} e WHERE ${startsAt(ctx.gj, jobId, from)}
+           page AS (SELECT e.id, e.created_at FROM ${executions} e WHERE ${startsAt(ctx.tables, jobId, from)}
                      ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN + 1}),
            failed AS (SELECT e.id, ${executionNumber(smallParams)} AS number FROM ${executions} e
                        WHERE e.active_job_id = ${jobId} AND e.error IS NOT NULL ORDER BY e.created_at, e.id LIMIT 1)
@@ -136,12 +136,12 @@ async function readLinks(
 }
 
 /** The executions `e` of the job, without those newer than `from`. */
-function startsAt(gj: GoodJob, jobId: string, from: string | null): Sql {
+function startsAt(tables: GoodJobTables, jobId: string, from: string | null): Sql {
   const all = sql`e.active_job_id = ${jobId}`;
   if (from === null) return all;
   const newest = sql`'infinity'::timestamp`;
   return sql`${all} AND (e.created_at, e.id) <= (
-    coalesce((SELECT s.created_at FROM ${gj.executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid), ${newest}), ${from}::uuid)`;
+    coalesce((SELECT s.created_at FROM ${tables.executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid), ${newest}), ${from}::uuid)`;
 }
 
 /** The executions, where the worker of their job is gone: none of them runs. */
@@ -162,11 +162,11 @@ export async function listExecutions(
 ): Promise<ExecutionRow[]> {
   const { job, rows, whole } = await ctx.db.read(async (tx) => {
     const [texts] = await tx.query<StoredTexts>(
-      sql`SELECT ${storedTextColumns({ always: true })} FROM ${ctx.gj.jobs} j WHERE j.id = ${jobId}`,
+      sql`SELECT ${storedTextColumns({ always: true })} FROM ${ctx.tables.jobs} j WHERE j.id = ${jobId}`,
     );
     return {
       job: texts,
-      rows: await readExecutions(tx, ctx, startsAt(ctx.gj, jobId, from), MAX_TEXT_BYTES),
+      rows: await readExecutions(tx, ctx, startsAt(ctx.tables, jobId, from), MAX_TEXT_BYTES),
       whole: wholeId
         ? await readExecutions(
             tx,
@@ -200,9 +200,9 @@ export async function listExecutions(
  * Whether an execution `e` without an end may still run: it is the last one of its job `j`, and the job is running or
  * its worker still holds it (a force-discarded job runs to its end).
  */
-const mayStillRun = (gj: GoodJob): Sql => sql`
-  NOT EXISTS (SELECT 1 FROM ${gj.executions} n WHERE n.active_job_id = e.active_job_id AND (n.created_at, n.id) > (e.created_at, e.id))
-  AND CASE WHEN j.finished_at IS NULL THEN j.performed_at IS NOT NULL ELSE ${isHeld(gj)} END`;
+const mayStillRun = (tables: GoodJobTables): Sql => sql`
+  NOT EXISTS (SELECT 1 FROM ${tables.executions} n WHERE n.active_job_id = e.active_job_id AND (n.created_at, n.id) > (e.created_at, e.id))
+  AND CASE WHEN j.finished_at IS NULL THEN j.performed_at IS NOT NULL ELSE ${isHeld(tables)} END`;
 
 /** By index_good_job_executions_on_active_job_id_and_created_at. */
 function readExecutions(
@@ -214,7 +214,7 @@ function readExecutions(
   const hasTexts = sql`(e.error <> '' OR e.error_backtrace IS NOT NULL)`;
   return tx.query<StoredExecution>(sql`
     SELECT e.id, ${executionNumber(sql`p.params`)} AS number,
-           CASE WHEN e.finished_at IS NULL THEN CASE WHEN ${mayStillRun(ctx.gj)} THEN 'running' ELSE 'interrupted' END
+           CASE WHEN e.finished_at IS NULL THEN CASE WHEN ${mayStillRun(ctx.tables)} THEN 'running' ELSE 'interrupted' END
                 WHEN e.error IS NULL THEN 'succeeded'
                 WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
            ${enqueuedAtOf(sql`p.params`)} AS "enqueuedAt",
@@ -227,7 +227,7 @@ function readExecutions(
            e.process_id AS "processId", CASE WHEN ${hasTexts} THEN ${argumentsText(maxBytes, sql`e.serialized_params`)} END AS arguments,
            CASE WHEN ${hasTexts} THEN ${redaction().off ? sql`NULL::text` : customMembersText(maxBytes, sql`e.serialized_params`)} END AS "customMembers",
            pg_column_size(e.serialized_params) AS "storedBytes"
-      FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id CROSS JOIN LATERAL (SELECT ${smallParams} AS params) p
+      FROM ${ctx.tables.executions} e JOIN ${ctx.tables.jobs} j ON j.id = e.active_job_id CROSS JOIN LATERAL (SELECT ${smallParams} AS params) p
      WHERE ${where} ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN}`);
 }
 

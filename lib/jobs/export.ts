@@ -8,10 +8,10 @@ import type { Cursor } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
-import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/responses';
+import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/export-format';
 import { type JobFilter, jobFilterParams } from './filters';
 import { listJobs } from './list';
-import { settle } from './resolve-filter';
+import { resolveFilter } from './resolve-filter';
 import { readBytes } from './rows';
 import { type StoredTexts, newFullTextBudget, redactTexts, storedTextColumns } from './texts';
 import type { JobPage } from './types';
@@ -76,7 +76,7 @@ export async function* exportJobs(
   asked: JobFilter,
   format: ExportFormat,
 ): AsyncGenerator<string, void, void> {
-  const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, asked));
+  const { filter } = await ctx.db.read((tx) => resolveFilter(tx, ctx.tables, asked));
   const progress = { rows: 0, unsearched: 0, isComplete: false };
   try {
     yield* exportChunks(ctx, filter, format, progress);
@@ -166,7 +166,7 @@ async function readChunk(ctx: Ctx, ids: string[]): Promise<(StoredJob & { n: num
           SELECT page.n::int AS n, j.id, ${stateOf} AS state, j.priority, coalesce(j.executions_count, 0) AS attempts,
                  j.created_at, j.scheduled_at, j.performed_at, j.finished_at, (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS error_event,
                  j.batch_id, j.batch_callback_id, ${storedTextColumns({ maxBytes: MAX_EXPORT_TEXT_BYTES, always: true })}
-            FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS page(id, n) JOIN ${ctx.gj.jobs} j ON j.id = page.id OFFSET 0) s) s
+            FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS page(id, n) JOIN ${ctx.tables.jobs} j ON j.id = page.id OFFSET 0) s) s
        WHERE s.n = 1 OR s.total <= ${MAX_CHUNK_BYTES} ORDER BY s.n`),
   );
 }

@@ -106,7 +106,7 @@ async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Prom
             scheduledAt: null,
             cutOff,
             expected: total,
-            typed: null,
+            confirmedCount: null,
           }).then(
             ({ kind }) => kind,
             (error: Error) => error.message,
@@ -178,7 +178,7 @@ describe('a hidden match shows in no answer', () => {
       CREATE INDEX ON good_jobs USING gin (error gin_trgm_ops); CREATE INDEX ON good_jobs USING gin ((serialized_params -> 'arguments') jsonb_path_ops); ANALYZE good_jobs`);
     const ctx = await console_.withoutIndexes([], options);
     // The indexes of the other test's tables are cached for a minute.
-    Object.assign(ctx.gj.schema, { identity: 'with indexes of texts' });
+    Object.assign(ctx.tables.schema, { identity: 'with indexes of texts' });
     for (const q of ['zq7k', 'vm3j']) {
       expect(await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })))).toMatchObject({
         rows: [],
@@ -218,7 +218,7 @@ it('is acted on all the same where the jobs are many and what is shown of them m
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: null,
+      confirmedCount: null,
     }),
   ).toEqual({ kind: 'not_confirmed' });
 }, 60_000);

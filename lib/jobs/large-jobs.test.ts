@@ -382,7 +382,7 @@ describe('a search with large jobs', () => {
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: preview.total.count,
+      confirmedCount: preview.total.count,
     });
     if (started.kind !== 'started') throw new Error(started.kind);
     await workOn(started.runId)?.ended;
@@ -408,7 +408,7 @@ describe('a search with large jobs', () => {
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: null,
+      confirmedCount: null,
     });
     if (started.kind !== 'started') throw new Error(started.kind);
     await workOn(started.runId)?.ended;

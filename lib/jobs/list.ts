@@ -5,7 +5,7 @@ import { codeOf } from '../core/errors';
 import { type Cursor, toPage } from '../core/search-params';
 import type { Tx } from '../db/database';
 import { type JobState, refreshRunning, runningByIndex, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { isSlow } from '../search/conditions';
 import {
   type IndexTerm,
@@ -19,9 +19,9 @@ import {
 } from '../search/index-hints';
 import { textIndexTerms } from '../search/text-indexes';
 import { type JobFilter, isUnderstood, listedStates, sortOf } from './filters';
-import { type ListOrder, beyondCursor, listOrder, sorted } from './order';
+import { type ListOrder, afterCursorSql, listOrder, orderBySql } from './order';
 import { type RedactedMatch, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './resolve-filter';
+import { resolveFilter } from './resolve-filter';
 import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
 import { newJobBudget } from './texts';
 import type { JobPage, JobRow } from './types';
@@ -84,17 +84,17 @@ export async function listJobs(
   const states = listedStates(asked);
   if (!isUnderstood(asked) || states.length === 0) return NOTHING;
   if (states.every((state) => state === 'running')) refreshRunning(ctx);
-  const { gj } = ctx;
-  const order = listOrder(gj, sortOf(asked), states);
+  const { tables } = ctx;
+  const order = listOrder(tables, sortOf(asked), states);
   const read = async (tx: Tx): Promise<JobPage> => {
-    const { filter, named } = await settle(tx, gj, asked);
+    const { filter, named } = await resolveFilter(tx, tables, asked);
     const cursor =
       filter.cursor &&
       (exact && filter.cursor.at !== null
         ? filter.cursor
-        : await resolveCursor(tx, gj, order, states, filter.cursor));
+        : await resolveCursor(tx, tables, order, states, filter.cursor));
     if (filter.cursor && !cursor) return { ...NOTHING, named };
-    const page = await new JobListReader(tx, gj, filter, order, cursor, {
+    const page = await new JobListReader(tx, tables, filter, order, cursor, {
       budgetMs: ctx.searchBudgetMs,
       firstWindow,
       indexedWindow,
@@ -113,13 +113,13 @@ export async function listJobs(
  */
 async function resolveCursor(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   order: ListOrder,
   states: readonly JobState[],
   cursor: Cursor,
 ): Promise<Cursor | null> {
   const [row] = await tx.query<{ at: string | null; state: JobState }>(
-    sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`,
+    sql`SELECT ${order.sortAt} AS at, ${stateOf} AS state FROM ${tables.jobs} j WHERE j.id = ${cursor.id}`,
   );
   const at = row && (states.includes(row.state) || cursor.at === null) ? row.at : cursor.at;
   return at === null ? null : { ...cursor, at };
@@ -137,17 +137,17 @@ class JobListReader {
 
   constructor(
     private readonly tx: Tx,
-    private readonly gj: GoodJob,
+    private readonly tables: GoodJobTables,
     private readonly filter: JobFilter,
     private readonly order: ListOrder,
     private readonly cursor: Cursor | null,
     private readonly options: Required<ListOptions> & { budgetMs: number },
   ) {
     this.states = listedStates(filter);
-    this.match = redactedMatch(gj, filter);
+    this.match = redactedMatch(tables, filter);
     this.wanted = filter.limit + 1;
     this.key = JSON.stringify([
-      gj.schema.name,
+      tables.schema.name,
       order.column,
       order.direction,
       filter.state,
@@ -156,20 +156,20 @@ class JobListReader {
   }
 
   async page(): Promise<Read> {
-    const { tx, gj, order } = this;
-    const terms = indexTerms(gj, order.column, this.states, this.filter.terms);
-    const known = knownSelected(gj, terms);
+    const { tx, tables, order } = this;
+    const terms = indexTerms(tables, order.column, this.states, this.filter.terms);
+    const known = knownSelected(tables, terms);
     const named = terms.find(({ key }) => key.startsWith('["id"') || key.startsWith('["failure"'));
     const few =
       named ??
-      (known.selected && (known.selected.count <= FEW || isFar(gj, this.key))
+      (known.selected && (known.selected.count <= FEW || isFar(tables, this.key))
         ? known.selected.term
         : undefined);
     if (few) return this.byTerm(few.condition);
     if (this.states.every((state) => state === 'running'))
-      return this.byTerm(await runningByIndex(tx, gj));
+      return this.byTerm(await runningByIndex(tx, tables));
     if (!order.indexed) {
-      const selected = known.all ? known.selected : await select(tx, gj, terms);
+      const selected = known.all ? known.selected : await select(tx, tables, terms);
       return selected && !(this.match.needsRecheck && selected.count > FEW_AGAIN)
         ? this.byTerm(selected.term.condition)
         : this.unindexed();
@@ -179,15 +179,15 @@ class JobListReader {
 
   /** Windows of the list's own order; when the first one does not fill the page, perhaps an index of a term does. */
   private async scanWindows(terms: IndexTerm[]): Promise<Read> {
-    const { tx, gj } = this;
+    const { tx, tables } = this;
     const { budgetMs, firstWindow, exact } = this.options;
     const deadline = performance.now() + budgetMs;
     const scan = this.newScan();
     await byOrderOnly(tx);
     if (!(await scan.step(firstWindow))) {
-      const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
+      const optional = await textIndexTerms(tx, tables, this.filter.terms, exact);
       const all = [...terms, ...optional.terms];
-      const known = knownSelected(gj, all);
+      const known = knownSelected(tables, all);
       const selected = known.all
         ? known.selected
         : await (optional.terms.length > 0 ? this.selectInTime(all) : this.selectByIndexes(all));
@@ -200,7 +200,7 @@ class JobListReader {
           if (codeOf(error) !== '57014' || !scan.stoppedAt) throw error;
           return this.answer(scan);
         });
-        if (selected.count > FEW && !found.searched) rememberFar(gj, this.key);
+        if (selected.count > FEW && !found.searched) rememberFar(tables, this.key);
         return {
           ...found,
           labelsOfNewest: optional.terms.some(
@@ -219,15 +219,15 @@ class JobListReader {
    * looked: the way depends on which indexes there are and on the counts of other terms, and ends after so many rows.
    */
   private async scanRechecked(terms: IndexTerm[]): Promise<Read> {
-    const { tx, gj } = this;
+    const { tx, tables } = this;
     const { budgetMs, firstWindow, indexedWindow, exact } = this.options;
     const scan = this.newScan();
     await byOrderOnly(tx);
     if (await scan.step(firstWindow)) return this.answer(scan);
-    const known = knownSelected(gj, terms);
+    const known = knownSelected(tables, terms);
     const selected = known.all ? known.selected : await this.selectByIndexes(terms);
     if (selected && selected.count <= FEW_AGAIN) return this.byTerm(selected.term.condition);
-    const optional = await textIndexTerms(tx, gj, this.filter.terms, exact);
+    const optional = await textIndexTerms(tx, tables, this.filter.terms, exact);
     if (optional.terms.length === 0) {
       await scan.runRechecked(budgetMs);
       return { ...this.answer(scan), hint: scan.stoppedAt && optional.hint };
@@ -265,7 +265,7 @@ class JobListReader {
 
   private async selectByIndexes(terms: IndexTerm[]): Promise<Selected | null> {
     await this.tx.query(sql`SET LOCAL enable_bitmapscan = on`);
-    const selected = await select(this.tx, this.gj, terms);
+    const selected = await select(this.tx, this.tables, terms);
     await this.tx.query(sql`SET LOCAL enable_bitmapscan = off`);
     return selected;
   }
@@ -275,13 +275,13 @@ class JobListReader {
    * row comes: such a term is none that selects. Nothing was written, so the savepoint gives back the settings.
    */
   private async selectInTime(terms: IndexTerm[]): Promise<Selected | null> {
-    const { tx, gj } = this;
+    const { tx, tables } = this;
     await tx.query(
       sql`SAVEPOINT selecting; SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(this.options.selectMs))}`,
     );
-    const selected = await select(tx, gj, terms).catch((error: unknown) => {
+    const selected = await select(tx, tables, terms).catch((error: unknown) => {
       if (codeOf(error) !== '57014') throw error;
-      rememberUnselective(gj, terms);
+      rememberUnselective(tables, terms);
       return null;
     });
     await tx.query(sql`ROLLBACK TO SAVEPOINT selecting`);
@@ -293,23 +293,23 @@ class JobListReader {
     await this.tx.query(
       sql`SET LOCAL enable_bitmapscan = on; SET LOCAL statement_timeout = ${raw(String(timeoutMs))}`,
     );
-    return this.read(sql`(SELECT * FROM ${this.gj.jobs} j WHERE ${condition} OFFSET 0)`);
+    return this.read(sql`(SELECT * FROM ${this.tables.jobs} j WHERE ${condition} OFFSET 0)`);
   }
 
   private async unindexed(): Promise<Read> {
-    const { tx, gj, wanted } = this;
+    const { tx, tables, wanted } = this;
     await tx.query(
       sql`SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`,
     );
-    if (!this.filter.terms.some(isSlow) && !this.match.needsRecheck) return this.read(gj.jobs);
+    if (!this.filter.terms.some(isSlow) && !this.match.needsRecheck) return this.read(tables.jobs);
     const scan = this.newScan();
     await scan.step(Math.max(UNINDEXED_WINDOW, wanted));
     return this.answer(scan);
   }
 
   private newScan(): WindowScan {
-    const { tx, gj, order, states, cursor, wanted } = this;
-    return new WindowScan(tx, gj, {
+    const { tx, tables, order, states, cursor, wanted } = this;
+    return new WindowScan(tx, tables, {
       order,
       states,
       terms: this.filter.terms,
@@ -322,9 +322,9 @@ class JobListReader {
   }
 
   private async read(from: Sql): Promise<Read> {
-    const { tx, gj, order, cursor, match, filter, wanted } = this;
-    const sort = sorted(order, order.keys, cursor);
-    const beyond = (at: Cursor | null) => (at ? [beyondCursor(order, order.keys, at)] : []);
+    const { tx, tables, order, cursor, match, filter, wanted } = this;
+    const sort = orderBySql(order, order.keys, cursor);
+    const beyond = (at: Cursor | null) => (at ? [afterCursorSql(order, order.keys, at)] : []);
     if (match.needsRecheck) {
       const scan = this.newScan();
       await scan.scanIds(
@@ -334,8 +334,8 @@ class JobListReader {
       return this.answer(scan);
     }
     const rows = await tx.query<ReadJobRow>(sql`
-      SELECT ${this.options.idsOnly ? idColumns(order.sortAt) : jobRowColumns(gj, order.sortAt)}
-        FROM (SELECT j.id FROM ${from} j WHERE ${join([match.sql, ...beyond(cursor)], ' AND ')} ${sort} LIMIT ${wanted}) page JOIN ${gj.jobs} j ON j.id = page.id ${sort}`);
+      SELECT ${this.options.idsOnly ? idColumns(order.sortAt) : jobRowColumns(tables, order.sortAt)}
+        FROM (SELECT j.id FROM ${from} j WHERE ${join([match.sql, ...beyond(cursor)], ' AND ')} ${sort} LIMIT ${wanted}) page JOIN ${tables.jobs} j ON j.id = page.id ${sort}`);
     const redacted = this.options.idsOnly ? rows : await redactRows(rows, newJobBudget());
     return { ...toPage(redacted as JobRow[], cursor, filter.limit), searched: null };
   }

@@ -1,7 +1,7 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
-import { transaction } from '../context/audited-transaction';
+import { auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import type { Tx } from '../db/database';
@@ -30,21 +30,21 @@ export async function changeJobs(
     details: options.scheduledAt ? { scheduled_at: options.scheduledAt } : {},
   };
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       `job.${action}`,
       async (tx) => {
         await check?.(tx);
         let before: Snapshot = new Map();
-        const outcomes = await actOnJobs(tx, ctx.gj, action, ids, {
+        const outcomes = await actOnJobs(tx, ctx.tables, action, ids, {
           ...options,
-          claimed: async (ready) => void (before = await readJobs(tx, ctx.gj, ready)),
+          claimed: async (ready) => void (before = await readJobs(tx, ctx.tables, ready)),
         });
         const done = outcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : []));
         await tx.audit({
           ...about,
           counts: countOutcomes(outcomes),
-          ...changesOf(before, await readJobs(tx, ctx.gj, done), done),
+          ...changesOf(before, await readJobs(tx, ctx.tables, done), done),
         });
         return outcomes;
       },

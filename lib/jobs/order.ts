@@ -1,7 +1,7 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Cursor } from '../core/search-params';
 import { type JobState, readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { compareTime } from '../search/conditions';
 import type { Term } from '../search/terms';
 import type { Sort } from './filters';
@@ -27,9 +27,13 @@ const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'runn
 const areAll = (states: readonly JobState[], some: readonly JobState[]) =>
   states.every((state) => some.includes(state));
 
-export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]): ListOrder {
+export function listOrder(
+  tables: GoodJobTables,
+  sort: Sort,
+  states: readonly JobState[],
+): ListOrder {
   const lacks = (migration: string) =>
-    gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+    tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   const one = (column: Sql, indexed: boolean): ListOrder => ({
     ...sort,
     keys: [column],
@@ -105,7 +109,7 @@ const isForwards = (order: ListOrder, cursor: Cursor) =>
   (order.direction === 'asc') === (cursor.direction === 'after');
 
 /** The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone bound the scan. */
-export function beyondCursor(order: ListOrder, keys: Sql[] | null, cursor: Cursor): Sql {
+export function afterCursorSql(order: ListOrder, keys: Sql[] | null, cursor: Cursor): Sql {
   const forwards = isForwards(order, cursor);
   const than = raw(forwards ? '>' : '<');
   if (keys === null)
@@ -119,7 +123,7 @@ export function beyondCursor(order: ListOrder, keys: Sql[] | null, cursor: Curso
 }
 
 /** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
-export function sorted(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sql {
+export function orderBySql(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sql {
   const way = raw(
     (order.direction === 'desc') !== (cursor?.direction === 'before') ? 'DESC' : 'ASC',
   );
@@ -131,26 +135,26 @@ export function sorted(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sq
  * than the filter's, so that a window's end is a place in the list.
  */
 export function listWindow(
-  gj: GoodJob,
+  tables: GoodJobTables,
   order: ListOrder,
   states: readonly JobState[],
   terms: Term[],
   cursor: Cursor | null,
   size: number,
 ): Sql {
-  if (!order.indexed) return unindexedWindow(gj, order, cursor, size);
+  if (!order.indexed) return unindexedWindow(tables, order, cursor, size);
   const parts = (cursor?.direction === 'before' ? order.branches.toReversed() : order.branches).map(
     ({ where, keys }) => {
       const conditions = [
         where,
-        ...served(gj, order, states, terms, keys),
-        ...(cursor ? [beyondCursor(order, keys, cursor)] : []),
+        ...served(tables, order, states, terms, keys),
+        ...(cursor ? [afterCursorSql(order, keys, cursor)] : []),
       ];
       const columns =
         order.branches.length > 1
           ? sql`j.*, ${join((keys ?? order.keys).map((key, n) => sql`${key} AS ${raw(`key_${n}`)}`))}`
           : sql`j.*`;
-      return sql`SELECT ${columns} FROM ${gj.jobs} j WHERE ${join(conditions, ' AND ')} ${sorted(order, keys ?? [], cursor)} LIMIT ${size}`;
+      return sql`SELECT ${columns} FROM ${tables.jobs} j WHERE ${join(conditions, ' AND ')} ${orderBySql(order, keys ?? [], cursor)} LIMIT ${size}`;
     },
   );
   if (parts.length === 1) return parts[0] ?? sql``;
@@ -161,7 +165,7 @@ export function listWindow(
   // Of the finished and the open ones the ones are all before the others.
   return order.column === 'finished'
     ? sql`${union} LIMIT ${size}`
-    : sql`${union} ${sorted(
+    : sql`${union} ${orderBySql(
         order,
         order.keys.map((_, n) => raw(`j.key_${n}`)),
         cursor,
@@ -169,22 +173,27 @@ export function listWindow(
 }
 
 /** All jobs have to be sorted: by what fits into the memory for it. */
-function unindexedWindow(gj: GoodJob, order: ListOrder, cursor: Cursor | null, size: number): Sql {
-  const beyond = cursor ? beyondCursor(order, order.keys, cursor) : sql`true`;
-  return sql`SELECT j.* FROM (SELECT j.id FROM ${gj.jobs} j WHERE ${beyond} ${sorted(order, order.keys, cursor)} LIMIT ${size}) place
-    JOIN ${gj.jobs} j ON j.id = place.id ${sorted(order, order.keys, cursor)}`;
+function unindexedWindow(
+  tables: GoodJobTables,
+  order: ListOrder,
+  cursor: Cursor | null,
+  size: number,
+): Sql {
+  const beyond = cursor ? afterCursorSql(order, order.keys, cursor) : sql`true`;
+  return sql`SELECT j.* FROM (SELECT j.id FROM ${tables.jobs} j WHERE ${beyond} ${orderBySql(order, order.keys, cursor)} LIMIT ${size}) place
+    JOIN ${tables.jobs} j ON j.id = place.id ${orderBySql(order, order.keys, cursor)}`;
 }
 
 /** What of the filter the order's own index serves. */
 function served(
-  gj: GoodJob,
+  tables: GoodJobTables,
   order: ListOrder,
   states: readonly JobState[],
   terms: Term[],
   keys: Sql[] | null,
 ): Sql[] {
   const has = (migration: string) =>
-    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   const found: Sql[] = [];
   const [key] = keys ?? [];
   const equal = (field: string) =>

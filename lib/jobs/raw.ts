@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Attempt } from '../audit/attempts';
 import { denial } from '../auth/roles';
-import { type WriteTx, recordAttempt, transaction } from '../context/audited-transaction';
+import { type WriteTx, recordFailure, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { type Json, get, stringOf } from '../core/json';
@@ -11,7 +11,7 @@ import type { Tx } from '../db/database';
 import { MAX_FULL_TEXT_BYTES, limitedJson, maxStoredBytes } from '../db/text-limit';
 import { type RawRow, jobIdOf, rawJson, readRawExecution, readRawJob } from '../good-job/raw-rows';
 import type { Column } from '../good-job/schema';
-import { type GoodJob, quoteIdentifier } from '../good-job/tables';
+import { type GoodJobTables, quoteIdentifier } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
 import type { RawText } from './types';
@@ -42,12 +42,12 @@ function columnBytes({ name, type }: Column): Sql {
 /** Bytes of the row as text; null: there is no such row. UNMEASURED or more: not decompressed to be measured. */
 export async function rawBytes(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   table: RawTable,
   id: string,
 ): Promise<number | null> {
-  const columns = gj.schema.columns[table].map(columnBytes);
-  const from = table === 'good_jobs' ? gj.jobs : gj.executions;
+  const columns = tables.schema.columns[table].map(columnBytes);
+  const from = table === 'good_jobs' ? tables.jobs : tables.executions;
   const [row] = await tx.query<{ bytes: number }>(
     sql`SELECT (${join(columns, ' + ')})::float8 AS bytes FROM ${from} r WHERE r.id = ${id}`,
   );
@@ -62,9 +62,9 @@ export const tooLargeText = (bytes: number): RawText => ({
 /** A job's raw JSON as GoodJob prints it, with `_good_job`; null when there is none. */
 export async function getRawJob(ctx: Ctx, id: string): Promise<RawText | null> {
   const read = await ctx.db.read(async (tx) => {
-    const bytes = await rawBytes(tx, ctx.gj, 'good_jobs', id);
+    const bytes = await rawBytes(tx, ctx.tables, 'good_jobs', id);
     if (bytes === null || isTooLarge(bytes)) return bytes;
-    return readRawJob(tx, ctx.gj, id);
+    return readRawJob(tx, ctx.tables, id);
   });
   if (typeof read === 'number') return tooLargeText(read);
   return read && printRedacted(read, null);
@@ -76,13 +76,13 @@ export async function getRawJob(ctx: Ctx, id: string): Promise<RawText | null> {
  */
 export async function getRawExecution(ctx: Ctx, id: string): Promise<RawText | null> {
   const read = await ctx.db.read(async (tx) => {
-    const bytes = await rawBytes(tx, ctx.gj, 'good_job_executions', id);
+    const bytes = await rawBytes(tx, ctx.tables, 'good_job_executions', id);
     if (bytes === null || isTooLarge(bytes)) return bytes;
-    const execution = await readRawExecution(tx, ctx.gj, id);
+    const execution = await readRawExecution(tx, ctx.tables, id);
     const jobId = execution && jobIdOf(execution);
-    const jobBytes = jobId ? await rawBytes(tx, ctx.gj, 'good_jobs', jobId) : null;
+    const jobBytes = jobId ? await rawBytes(tx, ctx.tables, 'good_jobs', jobId) : null;
     if (jobBytes !== null && isTooLarge(jobBytes)) return jobBytes;
-    return { execution, job: jobId ? await readRawJob(tx, ctx.gj, jobId) : null };
+    return { execution, job: jobId ? await readRawJob(tx, ctx.tables, jobId) : null };
   });
   if (typeof read === 'number') return tooLargeText(read);
   return read?.execution ? printRedacted(read.execution, read.job) : null;
@@ -126,7 +126,7 @@ export async function requireReason(ctx: Ctx, attempt: Attempt): Promise<void> {
   if (ctx.reason?.trim()) return;
   const denied = denial(ctx.viewer, 'argument.reveal', ctx.readOnly);
   const error = new ConsoleError(denied ?? 'reason_required');
-  await recordAttempt(ctx, 'argument.reveal', attempt, error);
+  await recordFailure(ctx, 'argument.reveal', attempt, error);
   throw error;
 }
 
@@ -143,22 +143,22 @@ export async function reveal(ctx: Ctx, target: RevealTarget): Promise<RawText | 
   const read = async (tx: WriteTx): Promise<{ row: RawRow } | { large: RawText } | null> => {
     const [found] = executionId
       ? await tx.query(
-          sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`,
+          sql`SELECT 1 FROM ${ctx.tables.executions} e WHERE e.id = ${executionId} AND e.active_job_id = ${jobId}`,
         )
-      : await tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.id = ${jobId}`);
+      : await tx.query(sql`SELECT 1 FROM ${ctx.tables.jobs} j WHERE j.id = ${jobId}`);
     if (!found) return null;
     const bytes = executionId
-      ? await rawBytes(tx, ctx.gj, 'good_job_executions', executionId)
-      : await rawBytes(tx, ctx.gj, 'good_jobs', jobId);
+      ? await rawBytes(tx, ctx.tables, 'good_job_executions', executionId)
+      : await rawBytes(tx, ctx.tables, 'good_jobs', jobId);
     if (bytes === null) return null;
     if (isTooLarge(bytes)) return { large: tooLargeText(bytes) };
     await tx.audit({ ...attempt, counts: { done: 1 } });
     const row = executionId
-      ? await readRawExecution(tx, ctx.gj, executionId)
-      : await readRawJob(tx, ctx.gj, jobId);
+      ? await readRawExecution(tx, ctx.tables, executionId)
+      : await readRawJob(tx, ctx.tables, jobId);
     return row && { row };
   };
-  const found = await transaction(ctx, 'argument.reveal', read, attempt);
+  const found = await auditedTransaction(ctx, 'argument.reveal', read, attempt);
   if (!found) return null;
   if ('large' in found) return found.large;
   // Parsed and printed after the commit: no transaction waits for it.

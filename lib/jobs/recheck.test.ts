@@ -323,7 +323,7 @@ describe('a planted secret', () => {
         scheduledAt: null,
         cutOff: preview.cutOff,
         expected: preview.total,
-        typed: null,
+        confirmedCount: null,
       });
       if (started.kind !== 'started') throw new Error(started.kind);
       await workOn(started.runId)?.ended;

@@ -4,7 +4,7 @@ import { compactJson } from '../core/json-text';
 import { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import {
   ARGUMENTS_TEXT,
@@ -120,7 +120,7 @@ export class RedactedMatch {
   readonly baseSql: Sql;
 
   private constructor(
-    private readonly gj: GoodJob,
+    private readonly tables: GoodJobTables,
     private readonly checked: readonly UnderstoodTerm[],
     conditions: { sql: Sql; baseSql: Sql },
   ) {
@@ -128,24 +128,26 @@ export class RedactedMatch {
     this.baseSql = conditions.baseSql;
   }
 
-  static of(gj: GoodJob, filter: Parameters<typeof allOf>[1]): RedactedMatch {
+  static of(tables: GoodJobTables, filter: Parameters<typeof allOf>[1]): RedactedMatch {
     const checked = filter.notUnderstood?.length ? [] : filter.terms.filter(isChecked);
-    return new RedactedMatch(gj, checked, {
-      sql: allOf(gj, filter, (term) =>
-        term.negated && isChecked(term) ? sql`true` : termCondition(gj, term),
+    return new RedactedMatch(tables, checked, {
+      sql: allOf(tables, filter, (term) =>
+        term.negated && isChecked(term) ? sql`true` : termCondition(tables, term),
       ),
-      baseSql: allOf(gj, filter, (term) => (isChecked(term) ? sql`true` : termCondition(gj, term))),
+      baseSql: allOf(tables, filter, (term) =>
+        isChecked(term) ? sql`true` : termCondition(tables, term),
+      ),
     });
   }
 
   /** The jobs on which `condition` holds. */
-  static all(gj: GoodJob, condition: Sql): RedactedMatch {
-    return new RedactedMatch(gj, [], { sql: condition, baseSql: condition });
+  static all(tables: GoodJobTables, condition: Sql): RedactedMatch {
+    return new RedactedMatch(tables, [], { sql: condition, baseSql: condition });
   }
 
   /** The same match with both conditions changed, as to what held at another moment. */
   map(change: (condition: Sql) => Sql): RedactedMatch {
-    return new RedactedMatch(this.gj, this.checked, {
+    return new RedactedMatch(this.tables, this.checked, {
       sql: change(this.sql),
       baseSql: change(this.baseSql),
     });
@@ -233,23 +235,23 @@ export class RedactedMatch {
     ids: readonly string[],
     columns: Sql,
   ): Promise<Map<string, Row | 'unsearched'>> {
-    const { gj, checked } = this;
+    const { tables, checked } = this;
     const all = join(
-      checked.map((term) => termCondition(gj, term)),
+      checked.map((term) => termCondition(tables, term)),
       ' AND ',
     );
     // Where the text of a negated term is not in the stored row, it is not in the redacted row either.
     const needed = checked.some(({ negated }) => !negated)
       ? sql`true`
       : sql`coalesce(${join(
-          checked.map((term) => sql`(${plainCondition(gj, term)})`),
+          checked.map((term) => sql`(${plainCondition(tables, term)})`),
           ' OR ',
         )}, false)`;
     // One column, so that no stored text reaches the redacted row by mistake.
     const read = await tx.query<{ id: string; stored: string | null; fits: boolean }>(sql`
       SELECT ${columns}, j.fits, CASE WHEN j.needed THEN (SELECT row_to_json(t)::text FROM (SELECT ${storedTextColumns()}) t) END AS stored
         FROM (SELECT j.*, ${needed} AS needed, coalesce((${all}), false) AS fits
-                FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
+                FROM ${tables.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
     const visible = new Set<string>();
     const unsearched = new Set<string>();
     const changed: Json[] = [];
@@ -288,10 +290,10 @@ export class RedactedMatch {
   ): Promise<Row | 'unsearched' | undefined> {
     const maxBytes = budget.largeBytes;
     if (maxBytes <= MAX_TEXT_BYTES) return 'unsearched';
-    const texts = await readWhole(tx, this.gj, id, maxBytes);
+    const texts = await readWhole(tx, this.tables, id, maxBytes);
     budget.spendOnLarge(texts?.bytes ?? UNREAD_CHARGE);
     if (!texts) return 'unsearched';
-    const { gj, checked } = this;
+    const { tables, checked } = this;
     const redacted = await redactTexts(texts.stored, RECHECK);
     await budget.texts.yieldIfDue();
     // Rules of the class do not apply to a class whose name was cut: its arguments are not redacted.
@@ -299,12 +301,14 @@ export class RedactedMatch {
     if (redacted.tooLarge || hasUnreadArguments) return 'unsearched';
     const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
     const condition = join(
-      checked.map((term) => termCondition(gj, term, beginning)),
+      checked.map((term) => termCondition(tables, term, beginning)),
       ' AND ',
     );
     const matched = await this.matching(tx, [redactedRow(id, redacted)], condition);
     if (matched.length === 0) return undefined;
-    const [row] = await tx.query<Row>(sql`SELECT ${columns} FROM ${gj.jobs} j WHERE j.id = ${id}`);
+    const [row] = await tx.query<Row>(
+      sql`SELECT ${columns} FROM ${tables.jobs} j WHERE j.id = ${id}`,
+    );
     return row;
   }
 }
@@ -329,14 +333,14 @@ function chunkOf(entries: readonly ScannedJob[], from: number): ScannedJob[] {
 /** All texts of a job, each of MAX_FULL_TEXT_BYTES at most; null: they are larger, or than `maxBytes` together. */
 async function readWhole(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   id: string,
   maxBytes: number,
 ): Promise<{ stored: StoredTexts; bytes: number } | null> {
   const [row] = await tx.query<{ bytes: number; stored: string | null }>(sql`
     SELECT t.bytes, CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
       FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t."customMembers"), 0) + coalesce(octet_length(t.error), 0) + coalesce(${arrayBytes(sql`t.labels`)}, 0) AS bytes
-              FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${gj.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
+              FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${tables.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
   return row?.stored == null
     ? null
     : { stored: JSON.parse(row.stored) as StoredTexts, bytes: row.bytes };
@@ -364,8 +368,8 @@ const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 /** The jobs of a filter. */
 export function redactedMatch(
-  gj: GoodJob,
+  tables: GoodJobTables,
   filter: Pick<JobFilter, 'state' | 'terms'> & Partial<Pick<JobFilter, 'notUnderstood'>>,
 ): RedactedMatch {
-  return RedactedMatch.of(gj, filter);
+  return RedactedMatch.of(tables, filter);
 }

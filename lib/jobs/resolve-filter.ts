@@ -2,7 +2,7 @@ import sql, { join } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { failureGroup } from '../failures/groups';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { concealing } from '../redaction/redaction';
 import { literal, namedByBatch, namedById, wildcard } from '../search/conditions';
 import type { FailureTerm, Term, TextTerm } from '../search/terms';
@@ -32,7 +32,7 @@ function classesOf(terms: Term[]): string[] | null {
 /** Fills in the jobs of the groups that a filter names. `anew`: as they are now, not as they were seconds ago. */
 export async function withFailures(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   terms: Term[],
   { anew = false } = {},
 ): Promise<Term[]> {
@@ -41,28 +41,30 @@ export async function withFailures(
   const settled: Term[] = [];
   for (const term of terms)
     settled.push(
-      term.kind === 'failure' ? { ...term, ids: await idsOf(tx, gj, term, classes, anew) } : term,
+      term.kind === 'failure'
+        ? { ...term, ids: await idsOf(tx, tables, term, classes, anew) }
+        : term,
     );
   return settled;
 }
 
 async function idsOf(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { fingerprint, since, until }: FailureTerm,
   classes: string[] | null,
   anew: boolean,
 ): Promise<string[]> {
-  const { identity } = gj.schema;
+  const { identity } = tables.schema;
   const key = JSON.stringify([fingerprint, since, until, classes]);
   const cached = cache.peek(identity, key);
   if (!anew && cached) return cached;
-  const ids = await failureGroup(tx, gj, fingerprint, { since, until, classes }, concealing);
+  const ids = await failureGroup(tx, tables, fingerprint, { since, until, classes }, concealing);
   cache.set(identity, key, ids);
   return ids;
 }
 
-export interface Settled {
+export interface ResolvedFilter {
   filter: JobFilter;
   named: Named[];
 }
@@ -75,13 +77,19 @@ const isIdText = (term: Term): term is IdText => term.kind === 'text' && term.id
  * whatever becomes of those jobs: what acts on many jobs must take this one, also when it prints and reads it again.
  * The jobs of a group of failures are looked up with it.
  */
-export async function settle(tx: Tx, gj: GoodJob, asked: JobFilter): Promise<Settled> {
-  const filter = { ...asked, terms: await withFailures(tx, gj, asked.terms) };
+export async function resolveFilter(
+  tx: Tx,
+  tables: GoodJobTables,
+  asked: JobFilter,
+): Promise<ResolvedFilter> {
+  const filter = { ...asked, terms: await withFailures(tx, tables, asked.terms) };
   const texts = filter.terms.filter(isIdText);
   if (texts.length === 0) return { filter, named: [] };
   const exists = texts.map(
-    ({ id }) => sql`CASE WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedById(id)}) THEN 'id'
-    WHEN EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${namedByBatch(id)}) THEN 'batch' ELSE 'text' END`,
+    ({
+      id,
+    }) => sql`CASE WHEN EXISTS (SELECT 1 FROM ${tables.jobs} j WHERE ${namedById(id)}) THEN 'id'
+    WHEN EXISTS (SELECT 1 FROM ${tables.jobs} j WHERE ${namedByBatch(id)}) THEN 'batch' ELSE 'text' END`,
   );
   const [row] = await tx.query<{ found: string[] }>(sql`SELECT ARRAY[${join(exists)}] AS found`);
   const named: Named[] = [];

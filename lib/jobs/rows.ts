@@ -9,7 +9,7 @@ import { isHeld } from '../good-job/locks';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { isPaused } from '../good-job/settings';
 import { readyAt, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { type Column, type ExtraValues, isPath, parseColumns } from './columns';
 import { type StoredTexts, newJobBudget, redactTexts, storedTextColumns } from './texts';
@@ -24,13 +24,13 @@ const LABELS_SHOWN = 20;
 export type ReadJobRow = Omit<JobRow, keyof StoredTexts | 'tooLarge'> & StoredTexts;
 
 /** The columns of a ReadJobRow; `key` is the list's sort key. */
-export function jobRowColumns(gj: GoodJob, key: Sql, texts = storedTextColumns()): Sql {
+export function jobRowColumns(tables: GoodJobTables, key: Sql, texts = storedTextColumns()): Sql {
   return sql`j.id, ${texts}, j.priority, coalesce(j.executions_count, 0) AS attempts, ${stateOf} AS state,
     (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
     CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at WHEN j.performed_at IS NOT NULL THEN j.performed_at ELSE ${readyAt} END AS "lastAt",
     ${key} AS "sortAt", j.batch_id AS "batchId",
-    j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(gj)} AS paused,
-    CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN coalesce(NOT ${isHeld(gj)}, false) ELSE false END AS "lostWorker"`;
+    j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(tables)} AS paused,
+    CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL THEN coalesce(NOT ${isHeld(tables)}, false) ELSE false END AS "lostWorker"`;
 }
 
 /** Of a ReadJobRow only what a page of ids needs. */
@@ -73,7 +73,7 @@ export function listedFacts(row: ReadJobRow) {
 export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRow[]> {
   const rows = await ctx.db.read((tx) =>
     tx.query<ReadJobRow>(sql`
-      SELECT ${jobRowColumns(ctx.gj, sql`j.created_at`)} FROM ${ctx.gj.jobs} j WHERE j.batch_callback_id = ${batchId}
+      SELECT ${jobRowColumns(ctx.tables, sql`j.created_at`)} FROM ${ctx.tables.jobs} j WHERE j.batch_callback_id = ${batchId}
        ORDER BY j.created_at DESC, j.id DESC LIMIT 100`),
   );
   return redactRows(rows);
@@ -112,7 +112,7 @@ export async function withColumns(
   // good_jobs_pkey
   const values = await ctx.db.read((tx) =>
     tx.query<ReadValues>(
-      sql`SELECT j.id ${texts} ${others.length > 0 ? join(others, ' ') : empty} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`,
+      sql`SELECT j.id ${texts} ${others.length > 0 ? join(others, ' ') : empty} FROM ${ctx.tables.jobs} j WHERE j.id = ANY(${rows.map(({ id }) => id)}::uuid[])`,
     ),
   );
   const byId = new Map(values.map((row) => [row.id, row]));

@@ -4,7 +4,7 @@ import type { Ctx } from '../context/types';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { JOB_STATES } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
 import { fieldOf } from '../search/parser';
@@ -102,9 +102,9 @@ function matching(values: string[], typed: string): string[] {
 }
 
 async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string[]> {
-  const { gj } = ctx;
+  const { tables } = ctx;
   const has = (migration: string) =>
-    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   switch (field) {
     case 'state':
       return [...JOB_STATES];
@@ -128,7 +128,7 @@ async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string
         await ctx.db.read(
           (tx) =>
             tx.query<{ value: string }>(
-              sql`SELECT p.id::text AS value FROM ${gj.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`,
+              sql`SELECT p.id::text AS value FROM ${tables.processes} p ORDER BY p.updated_at DESC LIMIT ${ITEMS}`,
             ),
           { timeoutMs: 1_000 },
         )
@@ -146,14 +146,14 @@ interface Values {
 
 function cachedValues(ctx: Ctx, name: string, read: (tx: Tx) => Promise<Values>): Promise<Values> {
   const load = () => ctx.db.read(read, { timeoutMs: 1_000, byIndexOnly: true });
-  return cache.get(ctx.gj.schema.identity, name, load, { staleMs: STALE_MS });
+  return cache.get(ctx.tables.schema.identity, name, load, { staleMs: STALE_MS });
 }
 
 /** Those of the newest jobs. A name of which something is hidden is none to search for. */
 async function sampled(ctx: Ctx, name: string, of: Sql): Promise<string[]> {
   return (
     await cachedValues(ctx, name, async (tx) => ({
-      values: await clearValues(tx, ctx.gj, await sample(tx, ctx.gj, of)),
+      values: await clearValues(tx, ctx.tables, await sample(tx, ctx.tables, of)),
       all: false,
     }))
   ).values;
@@ -166,11 +166,15 @@ async function distinct(
   where: Sql,
   prefix: string,
 ): Promise<string[]> {
-  const { gj } = ctx;
+  const { tables } = ctx;
   const read = async (tx: Tx, from: string, limit: number): Promise<Values> => {
-    const found = await looseScan(tx, gj, column, where, from, limit);
+    const found = await looseScan(tx, tables, column, where, from, limit);
     return {
-      values: await clearValues(tx, gj, await withJobs(tx, gj, column, where, found.values)),
+      values: await clearValues(
+        tx,
+        tables,
+        await withJobs(tx, tables, column, where, found.values),
+      ),
       all: !found.more,
     };
   };
@@ -187,13 +191,13 @@ const CHUNK = 50;
 /** Some jobs of each value of a column that an index keeps. */
 export async function withJobs(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   column: string,
   where: Sql,
   values: { value: string }[],
 ): Promise<ValueOfJobs[]> {
   return tx.query<ValueOfJobs>(sql`
-    SELECT v.value, ARRAY(SELECT j.id FROM ${gj.jobs} j WHERE ${raw(`j.${column}`)} = v.value AND ${where} LIMIT ${JOBS_OF_VALUE}) AS ids
+    SELECT v.value, ARRAY(SELECT j.id FROM ${tables.jobs} j WHERE ${raw(`j.${column}`)} = v.value AND ${where} LIMIT ${JOBS_OF_VALUE}) AS ids
       FROM unnest(${values.map(({ value }) => value)}::text[]) WITH ORDINALITY v(value, n) ORDER BY v.n`);
 }
 
@@ -201,7 +205,11 @@ export async function withJobs(
  * The values that lists show as they are: nothing of them is hidden, by itself or because another text of a job hides
  * it. A job that was not read completely shows nothing.
  */
-export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Promise<string[]> {
+export async function clearValues(
+  tx: Tx,
+  tables: GoodJobTables,
+  found: ValueOfJobs[],
+): Promise<string[]> {
   const rules = redaction();
   if (rules.off) return found.map(({ value }) => value);
   const budget = newJobBudget();
@@ -215,7 +223,7 @@ export async function clearValues(tx: Tx, gj: GoodJob, found: ValueOfJobs[]): Pr
   const ids = [...new Set(values.flatMap((value) => value.ids))];
   for (let from = 0; from < ids.length && !budget.exhausted; from += CHUNK) {
     const rows = await tx.query<StoredTexts & { id: string }>(sql`
-      SELECT j.id, ${storedTextColumns()} FROM ${gj.jobs} j WHERE j.id = ANY(${ids.slice(from, from + CHUNK)}::uuid[])`);
+      SELECT j.id, ${storedTextColumns()} FROM ${tables.jobs} j WHERE j.id = ANY(${ids.slice(from, from + CHUNK)}::uuid[])`);
     for (const row of rows) {
       const { secrets } = await redactTexts(row, { budget, withArguments: true });
       secretsOf.set(row.id, secrets);

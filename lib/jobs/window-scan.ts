@@ -3,9 +3,9 @@ import { codeOf } from '../core/errors';
 import type { Cursor } from '../core/search-params';
 import type { Tx } from '../db/database';
 import type { JobState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type { Term } from '../search/terms';
-import { type ListOrder, beyondCursor, listWindow, sorted } from './order';
+import { type ListOrder, afterCursorSql, listWindow, orderBySql } from './order';
 import type { RedactedMatch, ScannedJob, SearchBudget } from './recheck';
 import { type ReadJobRow, idColumns, jobRowColumns, redactRows } from './rows';
 import { newJobBudget } from './texts';
@@ -78,7 +78,7 @@ export class WindowScan {
 
   constructor(
     private readonly tx: Tx,
-    private readonly gj: GoodJob,
+    private readonly tables: GoodJobTables,
     private readonly options: WindowScanOptions,
   ) {
     this.from = options.cursor;
@@ -127,15 +127,15 @@ export class WindowScan {
       SELECT page.n, page.fits, ${this.columns}
         FROM (SELECT j.id, j.n, j.fits
                 FROM (SELECT j.id, (row_number() OVER ())::int AS n, coalesce((${filter.sql} AND ${also}), false) AS fits
-                        FROM (${listWindow(this.gj, order, states, terms, this.from, size)}) j) j
-               WHERE j.fits OR j.n = ${size} LIMIT ${limit}) page JOIN ${this.gj.jobs} j ON j.id = page.id ORDER BY page.n`);
+                        FROM (${listWindow(this.tables, order, states, terms, this.from, size)}) j) j
+               WHERE j.fits OR j.n = ${size} LIMIT ${limit}) page JOIN ${this.tables.jobs} j ON j.id = page.id ORDER BY page.n`);
     await this.push(read.filter((row) => row.fits));
     return { last: read.at(-1), full: read.length === limit };
   }
 
   private get columns(): Sql {
     const { order, idsOnly } = this.options;
-    return idsOnly ? idColumns(order.sortAt) : jobRowColumns(this.gj, order.sortAt);
+    return idsOnly ? idColumns(order.sortAt) : jobRowColumns(this.tables, order.sortAt);
   }
 
   private async push(rows: readonly ReadJobRow[]): Promise<void> {
@@ -187,7 +187,7 @@ export class WindowScan {
   ): Promise<{ scanned: ScannedJob[]; size: number } | null> {
     const { filter, order, states, terms, budget } = this.options;
     for (let rows = size; ; rows = Math.max(1, Math.floor(rows / SHRINK))) {
-      const source = sql`(${listWindow(this.gj, order, states, terms, this.from, rows)}) j`;
+      const source = sql`(${listWindow(this.tables, order, states, terms, this.from, rows)}) j`;
       const maxBytes = budget.remainingBytes;
       const scanned = await this.unlessSlow(
         filter.scanSql(source, { lastN: rows, limit, maxBytes, also }),
@@ -217,7 +217,7 @@ export class WindowScan {
   private async skipRow(): Promise<boolean> {
     const { order, states, terms } = this.options;
     const [row] = await this.tx.query<{ id: string }>(
-      sql`SELECT j.id FROM (${listWindow(this.gj, order, states, terms, this.from, 1)}) j`,
+      sql`SELECT j.id FROM (${listWindow(this.tables, order, states, terms, this.from, 1)}) j`,
     );
     const at = row && (await this.sortAtOf(row.id));
     if (!row || at === undefined) {
@@ -248,7 +248,7 @@ export class WindowScan {
 
   private async sortAtOf(id: string): Promise<string | undefined> {
     const [row] = await this.tx.query<{ at: string }>(
-      sql`SELECT ${this.options.order.sortAt} AS at FROM ${this.gj.jobs} j WHERE j.id = ${id}`,
+      sql`SELECT ${this.options.order.sortAt} AS at FROM ${this.tables.jobs} j WHERE j.id = ${id}`,
     );
     return row?.at;
   }
@@ -280,7 +280,7 @@ export class WindowScan {
     ids: Sql,
     options: { maxBytes: number; limit: number },
   ): Promise<{ last: ScannedJob | undefined; isWhole: boolean }> {
-    const source = sql`(${ids}) page CROSS JOIN LATERAL (SELECT * FROM ${this.gj.jobs} j WHERE j.id = page.id OFFSET 0) j`;
+    const source = sql`(${ids}) page CROSS JOIN LATERAL (SELECT * FROM ${this.tables.jobs} j WHERE j.id = page.id OFFSET 0) j`;
     const scanned = await this.tx.query<ScannedJob>(this.options.filter.scanSql(source, options));
     const last = await this.take(scanned.sort((a, b) => a.n - b.n));
     return { last, isWhole: scanned.length < options.limit && !last?.exhausted };
@@ -309,11 +309,11 @@ export class WindowScan {
    */
   async byIndex(condition: Sql, size: number, isFew: boolean): Promise<void> {
     if (!isFew) return this.rowsRechecked(size, condition);
-    const { tx, gj, from } = this;
+    const { tx, tables, from } = this;
     const { order, states, terms, filter, wanted, budget } = this.options;
     // Where the window ends and which jobs are large depends on all of its rows, never on those that the index finds.
     const scanned = await tx.query<ScannedJob>(
-      filter.scanSql(sql`(${listWindow(gj, order, states, terms, from, size)}) j`, {
+      filter.scanSql(sql`(${listWindow(tables, order, states, terms, from, size)}) j`, {
         lastN: size,
         limit: MAX_LARGE,
         maxBytes: budget.remainingBytes,
@@ -328,10 +328,10 @@ export class WindowScan {
     const at = isWhole ? undefined : await this.sortAtOf(last.id);
     const end = last && at !== undefined ? { at, id: last.id } : null;
     const bounds = [
-      ...(from ? [beyondCursor(order, order.keys, from)] : []),
+      ...(from ? [afterCursorSql(order, order.keys, from)] : []),
       ...(end
         ? [
-            sql`NOT (${beyondCursor(order, order.keys, { direction: from?.direction ?? 'after', ...end })})`,
+            sql`NOT (${afterCursorSql(order, order.keys, { direction: from?.direction ?? 'after', ...end })})`,
           ]
         : []),
     ];
@@ -339,9 +339,9 @@ export class WindowScan {
     await tx.query(sql`SET LOCAL enable_bitmapscan = on`);
     await this.scanSource(
       sql`SELECT j.id FROM (
-        SELECT * FROM (SELECT * FROM ${gj.jobs} j WHERE ${condition} OFFSET 0) j
+        SELECT * FROM (SELECT * FROM ${tables.jobs} j WHERE ${condition} OFFSET 0) j
          WHERE ${join([filter.baseSql, ...bounds], ' AND ')} AND NOT j.id = ANY(${large}::uuid[])
-        UNION ALL SELECT * FROM ${gj.jobs} j WHERE j.id = ANY(${large}::uuid[])) j ${sorted(order, order.keys, from)}`,
+        UNION ALL SELECT * FROM ${tables.jobs} j WHERE j.id = ANY(${large}::uuid[])) j ${orderBySql(order, order.keys, from)}`,
       { maxBytes: Infinity, limit: MAX_SCANNED },
     );
     this.looked += end && last ? last.n : size;

@@ -6,7 +6,7 @@ import type { Ctx } from '../context/types';
 import { timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { type JobState, runningByIndex } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { countTabs } from '../jobs/counts';
 import { parseJobFilter } from '../jobs/filters';
 import type { Count } from '../jobs/types';
@@ -67,8 +67,8 @@ export async function countStates(ctx: Ctx): Promise<Record<JobState, Count>> {
  * left out, never guessed.
  */
 export async function countQueues(ctx: Ctx): Promise<NonNullable<JobNumbers['queues']>> {
-  const { gj } = ctx;
-  const heads = await ctx.db.read((tx) => readQueueHeads(tx, gj), {
+  const { tables } = ctx;
+  const heads = await ctx.db.read((tx) => readQueueHeads(tx, tables), {
     timeoutMs: BUDGET_MS,
     byIndexOnly: true,
     inIndexOrder: true,
@@ -127,20 +127,20 @@ const open = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
  * The queue is a range: with a plain `queue_name =` any index on scheduled_at has the order too, and leads through the
  * backlogs of all other queues.
  */
-const scheduledOf = (gj: GoodJob, due: Sql, limit: number) => sql`
-  SELECT j.error, j.scheduled_at FROM ${gj.jobs} j
+const scheduledOf = (tables: GoodJobTables, due: Sql, limit: number) => sql`
+  SELECT j.error, j.scheduled_at FROM ${tables.jobs} j
    WHERE j.queue_name >= q.queue AND j.queue_name <= q.queue AND ${due} AND ${open}
    ORDER BY j.queue_name, j.scheduled_at LIMIT ${limit}`;
-const unsetOf = (gj: GoodJob) => sql`
-  SELECT j.error, j.created_at FROM ${gj.jobs} j
+const unsetOf = (tables: GoodJobTables) => sql`
+  SELECT j.error, j.created_at FROM ${tables.jobs} j
    WHERE j.queue_name = q.queue AND ${open} AND j.scheduled_at IS NULL LIMIT ${UNSET_AT_MOST + 1}`;
 const isDue = sql`j.scheduled_at <= now()`;
 const isLater = sql`j.scheduled_at > now()`;
-const lacks = ({ gj }: Ctx, migration: string) =>
-  gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+const lacks = ({ tables }: Ctx, migration: string) =>
+  tables.schema.missingMigrations.some((missing) => missing.migration === migration);
 
 /** Scheduled, retried and queued jobs: so many of each queue by index_good_jobs_on_queue_name_and_scheduled_at. */
-async function countWaiting(tx: Tx, { gj }: Ctx, queues: string[]): Promise<QueueNumber[]> {
+async function countWaiting(tx: Tx, { tables }: Ctx, queues: string[]): Promise<QueueNumber[]> {
   const most = Math.max(500, Math.min(AT_MOST, Math.floor(TOTAL / 2 / queues.length)));
   const part = (state: Sql, rows: Sql, limit: number) => sql`
     SELECT q.queue, found.state, found.count, sum(found.count) OVER (PARTITION BY q.queue) > ${limit} AS more FROM unnest(${queues}::text[]) q(queue), LATERAL (
@@ -149,9 +149,9 @@ async function countWaiting(tx: Tx, { gj }: Ctx, queues: string[]): Promise<Queu
   const rows = await tx.query<{ queue: string; state: JobState; count: number; more: boolean }>(
     join(
       [
-        part(sql`'queued'`, scheduledOf(gj, isDue, most + 1), most),
-        part(sql`'queued'`, unsetOf(gj), UNSET_AT_MOST),
-        part(future, scheduledOf(gj, isLater, most + 1), most),
+        part(sql`'queued'`, scheduledOf(tables, isDue, most + 1), most),
+        part(sql`'queued'`, unsetOf(tables), UNSET_AT_MOST),
+        part(future, scheduledOf(tables, isLater, most + 1), most),
       ],
       ' UNION ALL ',
     ),
@@ -178,11 +178,11 @@ async function countWaiting(tx: Tx, { gj }: Ctx, queues: string[]): Promise<Queu
 
 /** Of running, discarded and finished jobs all are counted when they are few enough; else nothing is said of their queues. */
 async function countOthers(tx: Tx, ctx: Ctx, queues: string[]): Promise<QueueNumber[]> {
-  const { gj } = ctx;
+  const { tables } = ctx;
   const parts: { state: JobState; where: Sql }[] = [
     {
       state: 'running',
-      where: sql`${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL`,
+      where: sql`${await runningByIndex(tx, tables)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL`,
     },
     ...(lacks(ctx, 'add_index_good_jobs_discarded')
       ? []
@@ -204,7 +204,7 @@ async function countOthers(tx: Tx, ctx: Ctx, queues: string[]): Promise<QueueNum
       parts.map(
         ({ state, where }) => sql`
     SELECT ${state} AS part, left(j.queue_name, ${MAX_QUEUE_NAME + 1}::int) AS queue, CASE WHEN ${state} <> 'succeeded' OR j.error IS NULL THEN ${state} ELSE 'discarded' END AS state, count(*)::int AS count
-      FROM (SELECT j.queue_name, j.error FROM ${gj.jobs} j WHERE ${where} LIMIT ${AT_MOST + 1}) j GROUP BY 1, 2, 3`,
+      FROM (SELECT j.queue_name, j.error FROM ${tables.jobs} j WHERE ${where} LIMIT ${AT_MOST + 1}) j GROUP BY 1, 2, 3`,
       ),
       ' UNION ALL ',
     ),

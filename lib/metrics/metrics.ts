@@ -5,7 +5,7 @@ import { database, detected } from '../context/detection';
 import { contextFor } from '../context/request-context';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
-import { GoodJob } from '../good-job/tables';
+import { GoodJobTables } from '../good-job/tables';
 import { type JobNumbers, countQueues, countStalledRuns, countStates } from './job-numbers';
 import type { Recorder } from './recorder';
 
@@ -70,7 +70,7 @@ export function createRecorder(context: () => Promise<Ctx> = systemCtx): Recorde
 async function systemCtx(): Promise<Ctx> {
   const { schema, consoleSchema } = await detected();
   if (schema.problem) throw new ConsoleError(schema.problem);
-  const gj = new GoodJob(schema, {
+  const tables = new GoodJobTables(schema, {
     appName: null,
     locale: 'en',
     timeZone: 'UTC',
@@ -79,7 +79,7 @@ async function systemCtx(): Promise<Ctx> {
   return contextFor({
     viewer: { id: 'metrics', role: 'viewer' },
     db: database(),
-    gj,
+    tables,
     consoleSchema,
     requestId: 'metrics',
     readOnly: true,

@@ -40,25 +40,30 @@ const cache = new ProcessCache<NavigationCounts>('navigation', {
 
 /** The last numbers, at once; a new count runs behind the answer once they are ten seconds old. Null: not known yet. */
 export async function navigationCounts(ctx: Ctx): Promise<NavigationCounts | null> {
-  const counts = await cache.latest(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), {
-    staleMs: MAX_STALE_MS,
-  });
+  const counts = await cache.latest(
+    ctx.tables.schema.identity,
+    '',
+    () => readNavigationCounts(ctx),
+    {
+      staleMs: MAX_STALE_MS,
+    },
+  );
   return counts ?? null;
 }
 
 /** Counts that are not older than the viewer's last change. */
 export function freshNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
   const { maxAgeMs } = ctx;
-  return cache.get(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), { maxAgeMs });
+  return cache.get(ctx.tables.schema.identity, '', () => readNavigationCounts(ctx), { maxAgeMs });
 }
 
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
-  const { gj } = ctx;
+  const { tables } = ctx;
   const some = (from: Sql) =>
     sql`(SELECT count(*)::int FROM (SELECT 1 FROM ${from} LIMIT ${AT_LEAST + 1}) s)`;
   // By the planner's statistics: a scan of a large table would be for a number that nobody acts on.
   const about = (table: string) =>
-    sql`(SELECT greatest(c.reltuples, 0)::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = ${table})`;
+    sql`(SELECT greatest(c.reltuples, 0)::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${tables.schema.name} AND c.relname = ${table})`;
   const [row] = await ctx.db.read(
     (tx) =>
       tx.query<{
@@ -70,11 +75,11 @@ export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> 
         processes: number | null;
         pauses: number;
       }>(sql`
-        SELECT ${some(gj.jobs)} AS jobs, ${about('good_jobs')} AS "jobsAbout", ${some(gj.batches)} AS batches, ${about('good_job_batches')} AS "batchesAbout",
-               ${some(sql`${gj.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
+        SELECT ${some(tables.jobs)} AS jobs, ${about('good_jobs')} AS "jobsAbout", ${some(tables.batches)} AS batches, ${about('good_job_batches')} AS "batchesAbout",
+               ${some(sql`${tables.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
                (SELECT CASE WHEN bool_and(p.state <> 'unknown') IS NOT FALSE THEN (count(*) FILTER (WHERE p.state <> 'dead'))::int END
-                  FROM (SELECT ${processStateOf(gj)} AS state FROM ${gj.processes} p) p) AS processes,
-               (SELECT count(*)::int FROM (${pausedNames(gj)}) p) AS pauses`),
+                  FROM (SELECT ${processStateOf(tables)} AS state FROM ${tables.processes} p) p) AS processes,
+               (SELECT count(*)::int FROM (${pausedNames(tables)}) p) AS pauses`),
     { timeoutMs: TIMEOUT_MS, byIndexOnly: true },
   );
   if (!row) throw new Error('A query without FROM has one row.');

@@ -1,5 +1,5 @@
 import 'server-only';
-import { transaction } from '../context/audited-transaction';
+import { auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import {
@@ -28,11 +28,11 @@ export async function changePause(
   if (!target) return { outcome: 'refused', code: 'exactly_one' };
   const { kind, name } = target;
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       `pause.${action}`,
       async (tx) => {
-        const outcome = (await (action === 'pause' ? pause : unpause)(tx, ctx.gj, kind, name))
+        const outcome = (await (action === 'pause' ? pause : unpause)(tx, ctx.tables, kind, name))
           ? 'done'
           : 'unchanged';
         await tx.audit({

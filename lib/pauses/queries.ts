@@ -6,7 +6,7 @@ import type { Tx } from '../db/database';
 import { isLargeJson } from '../db/text-limit';
 import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
 import { readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { redactName } from '../redaction/redaction';
 
@@ -50,10 +50,10 @@ function countOf(count: number, isComplete: boolean): Count {
 
 /** What is paused, and how many jobs wait under each. */
 export async function listPauses(ctx: Ctx): Promise<PauseList> {
-  const stored = await ctx.db.read((tx) => readPauses(tx, ctx.gj));
+  const stored = await ctx.db.read((tx) => readPauses(tx, ctx.tables));
   const shown = stored.names.slice(0, SHOWN);
   const counts = await ctx.db
-    .read((tx) => countWaiting(tx, ctx.gj, shown), { timeoutMs: BUDGET_MS, byIndexOnly: true })
+    .read((tx) => countWaiting(tx, ctx.tables, shown), { timeoutMs: BUDGET_MS, byIndexOnly: true })
     .catch((error: unknown) => {
       if (error instanceof ConsoleError && error.code === 'query_timeout') return [];
       throw error;
@@ -73,7 +73,7 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
 
 async function readPauses(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
 ): Promise<{
   names: Named[];
   changedAt: string | null;
@@ -93,7 +93,7 @@ async function readPauses(
            s.value IS NULL AND s.is_large AS "tooLarge"
       FROM (SELECT s.updated_at, s.is_large, CASE WHEN NOT s.is_large THEN s.value END AS value
               FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
-                      FROM ${gj.settings} s WHERE s.key = 'pauses' OFFSET 0) s) s
+                      FROM ${tables.settings} s WHERE s.key = 'pauses' OFFSET 0) s) s
       LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
       LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(s.value -> l.list) WHEN 'array' THEN s.value -> l.list ELSE '[]' END) WITH ORDINALITY a(e, m) ON jsonb_typeof(e) = 'string'
      ORDER BY l.n, a.m`);
@@ -111,11 +111,12 @@ async function readPauses(
   };
 }
 
-async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Held[]> {
+async function countWaiting(tx: Tx, tables: GoodJobTables, names: Named[]): Promise<Held[]> {
   const queues = names.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
-  const byQueue = await countQueues(tx, gj, queues);
+  const byQueue = await countQueues(tx, tables, queues);
   const others = names.filter(({ kind }) => kind !== 'queue');
-  const byOther = others.length === 0 ? new Map<string, Held>() : await countOthers(tx, gj, others);
+  const byOther =
+    others.length === 0 ? new Map<string, Held>() : await countOthers(tx, tables, others);
   return names.map(
     ({ kind, name }) =>
       (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? {
@@ -128,7 +129,11 @@ async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Held[]
 const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
 
 /** index_good_jobs_on_queue_name_and_scheduled_at. As a range: of an equality the planner takes the jobs of all queues. */
-async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Held>> {
+async function countQueues(
+  tx: Tx,
+  tables: GoodJobTables,
+  queues: string[],
+): Promise<Map<string, Held>> {
   if (queues.length === 0) return new Map();
   const rows = await tx.query<{
     name: string;
@@ -141,7 +146,7 @@ async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<s
         (name) => sql`
       SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count,
              (count(*) FILTER (WHERE o.performed_at IS NULL AND o.ready_at <= now()))::int AS ready FROM (
-        SELECT j.performed_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`,
+        SELECT j.performed_at, ${readyAt} AS ready_at FROM ${tables.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`,
       ),
       ' UNION ALL ',
     ),
@@ -155,7 +160,11 @@ async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<s
 }
 
 /** Of the first waiting jobs; exact when there are no more. */
-async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<string, Held>> {
+async function countOthers(
+  tx: Tx,
+  tables: GoodJobTables,
+  names: Named[],
+): Promise<Map<string, Held>> {
   const classes = names.filter(({ kind }) => kind === 'job_class').map(({ name }) => name);
   const labels = names.filter(({ kind }) => kind === 'label').map(({ name }) => name);
   const rows = await tx.query<{
@@ -164,7 +173,7 @@ async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<str
     count: number;
     ready: number;
   }>(sql`
-    WITH waiting AS MATERIALIZED (SELECT j.job_class, j.labels, ${readyAt} <= now() AS ready FROM ${gj.jobs} j WHERE ${waits} LIMIT ${LOOKED_AT})
+    WITH waiting AS MATERIALIZED (SELECT j.job_class, j.labels, ${readyAt} <= now() AS ready FROM ${tables.jobs} j WHERE ${waits} LIMIT ${LOOKED_AT})
     SELECT 'all' AS kind, '' AS name, count(*)::int AS count, 0 AS ready FROM waiting
     UNION ALL SELECT 'job_class', w.job_class, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
       FROM waiting w WHERE w.job_class = ANY(${classes}::text[]) GROUP BY w.job_class

@@ -54,10 +54,10 @@ export async function measure(
   };
   const buckets = BUCKETS[filter.range];
   const [now, before, hint] = await Promise.all([
-    inTime(ctx, (tx) =>
+    readWithinBudget(ctx, (tx) =>
       measurePeriod(tx, ctx, { period, buckets, jobClass, target: limits.target, all: true }),
     ),
-    inTime(ctx, (tx) =>
+    readWithinBudget(ctx, (tx) =>
       measurePeriod(tx, ctx, {
         period: earlier,
         buckets,
@@ -66,7 +66,7 @@ export async function measure(
         all: false,
       }),
     ),
-    ctx.db.read((tx) => missingIndex(tx, ctx.gj, period), { byIndexOnly: true }),
+    ctx.db.read((tx) => missingIndex(tx, ctx.tables, period), { byIndexOnly: true }),
   ]);
   const shown = await redactNames(
     ctx,
@@ -91,7 +91,7 @@ const UNKNOWN: Measured = {
   slowest: [],
 };
 
-async function inTime(ctx: Ctx, read: (tx: Tx) => Promise<Measured>): Promise<Measured> {
+async function readWithinBudget(ctx: Ctx, read: (tx: Tx) => Promise<Measured>): Promise<Measured> {
   return ctx.db.read(read, { timeoutMs: TIMEOUT_MS, byIndexOnly: true }).catch((error: unknown) => {
     if (error instanceof ConsoleError && error.code === 'query_timeout') return UNKNOWN;
     throw error;
@@ -145,7 +145,7 @@ async function measurePeriod(
   const columns = sql`left(e.job_class, ${NAME_READ}) AS job_class, left(e.queue_name, ${NAME_READ}) AS queue_name, e.created_at, e.error IS NOT NULL AS failed, ${RUN} AS run,
     ${WAIT} AS wait ${ids ? sql`, e.id, e.active_job_id` : empty}`;
   await tx.query(sql`SET LOCAL work_mem = '32MB'`);
-  const { rows, share } = await sourceOf(tx, ctx.gj, {
+  const { rows, share } = await sourceOf(tx, ctx.tables, {
     period,
     buckets,
     target,
@@ -249,13 +249,16 @@ export async function isKnownClass(ctx: Ctx, jobClass: string): Promise<boolean>
   // index_good_jobs_on_job_class
   const ofJobs = () =>
     ctx.db.read(
-      (tx) => tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.job_class = ${jobClass} LIMIT 1`),
+      (tx) =>
+        tx.query(sql`SELECT 1 FROM ${ctx.tables.jobs} j WHERE j.job_class = ${jobClass} LIMIT 1`),
       { timeoutMs: TIMEOUT_MS },
     );
   const ofExecutions = () =>
     ctx.db.read(
       (tx) =>
-        tx.query(sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.job_class = ${jobClass} LIMIT 1`),
+        tx.query(
+          sql`SELECT 1 FROM ${ctx.tables.executions} e WHERE e.job_class = ${jobClass} LIMIT 1`,
+        ),
       { timeoutMs: 1_000 },
     );
   for (const ask of [ofJobs, ofExecutions]) {

@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
-import { type GoodJob, quoteIdentifier } from '../good-job/tables';
+import { type GoodJobTables, quoteIdentifier } from '../good-job/tables';
 import type { Accuracy, Period } from './filters';
 
 /*
@@ -54,15 +54,15 @@ const executionIndexes = new ProcessCache<Indexes>('execution indexes', {
   maxEntries: 20,
 });
 
-async function indexesOf(tx: Tx, gj: GoodJob): Promise<Indexes> {
-  const { identity } = gj.schema;
+async function indexesOf(tx: Tx, tables: GoodJobTables): Promise<Indexes> {
+  const { identity } = tables.schema;
   const cached = executionIndexes.peek(identity, '');
   if (cached) return cached;
   const rows = await tx.query<{ columns: string[] }>(
     sql`
       SELECT ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k) AS columns
         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions' AND i.indisvalid AND i.indpred IS NULL`,
+       WHERE n.nspname = ${tables.schema.name} AND c.relname = 'good_job_executions' AND i.indisvalid AND i.indpred IS NULL`,
   );
   const indexes: Indexes = {
     time: rows.some(({ columns }) => columns[0] === 'created_at'),
@@ -72,18 +72,18 @@ async function indexesOf(tx: Tx, gj: GoodJob): Promise<Indexes> {
   return indexes;
 }
 
-async function accessTo(tx: Tx, gj: GoodJob, { from, to }: Period): Promise<Access> {
-  const indexes = await indexesOf(tx, gj);
+async function accessTo(tx: Tx, tables: GoodJobTables, { from, to }: Period): Promise<Access> {
+  const indexes = await indexesOf(tx, tables);
   if (indexes.time) return { kind: 'time' };
   if (!indexes.process) return { kind: 'pages' };
   // A loose scan: one probe for each process that there ever was, and one for whether it was at work then.
   const [row] = await tx.query<{ all: number; ids: string[] | null }>(sql`
     WITH RECURSIVE p AS (
-      (SELECT e.process_id AS id, 1 AS n FROM ${gj.executions} e WHERE e.process_id IS NOT NULL ORDER BY e.process_id LIMIT 1)
+      (SELECT e.process_id AS id, 1 AS n FROM ${tables.executions} e WHERE e.process_id IS NOT NULL ORDER BY e.process_id LIMIT 1)
       UNION ALL
-      SELECT (SELECT e.process_id FROM ${gj.executions} e WHERE e.process_id > p.id ORDER BY e.process_id LIMIT 1), p.n + 1 FROM p WHERE p.id IS NOT NULL AND p.n <= ${PROCESSES})
+      SELECT (SELECT e.process_id FROM ${tables.executions} e WHERE e.process_id > p.id ORDER BY e.process_id LIMIT 1), p.n + 1 FROM p WHERE p.id IS NOT NULL AND p.n <= ${PROCESSES})
     SELECT count(p.id)::int AS all, array_agg(p.id) FILTER (WHERE p.id IS NOT NULL AND EXISTS (
-             SELECT 1 FROM ${gj.executions} e WHERE e.process_id = p.id AND e.created_at >= ${from} AND e.created_at < ${to})) AS ids FROM p`);
+             SELECT 1 FROM ${tables.executions} e WHERE e.process_id = p.id AND e.created_at >= ${from} AND e.created_at < ${to})) AS ids FROM p`);
   return row && row.all <= PROCESSES ? { kind: 'process', ids: row.ids ?? [] } : { kind: 'pages' };
 }
 
@@ -108,7 +108,7 @@ function slices(
 
 /** OFFSET 0 keeps the planner to one range of the index for each slice and process. */
 function bySlices(
-  gj: GoodJob,
+  tables: GoodJobTables,
   access: Exclude<Access, { kind: 'pages' }>,
   options: Pick<SourceOptions, 'period' | 'columns' | 'jobClass'>,
   parts: number,
@@ -118,7 +118,7 @@ function bySlices(
   const ofClass = options.jobClass === null ? empty : sql`AND e.job_class = ${options.jobClass}`;
   const spans = sql`unnest(${from}::timestamptz[], ${to}::timestamptz[]) s(f, t)`;
   const read = (found: Sql) =>
-    sql`SELECT ${options.columns} FROM ${gj.executions} e WHERE ${found} AND e.created_at >= s.f AND e.created_at < s.t ${ofClass} OFFSET 0`;
+    sql`SELECT ${options.columns} FROM ${tables.executions} e WHERE ${found} AND e.created_at >= s.f AND e.created_at < s.t ${ofClass} OFFSET 0`;
   if (access.kind === 'time')
     return sql`SELECT x.* FROM ${spans} CROSS JOIN LATERAL (${read(sql`true`)}) x`;
   return sql`SELECT x.* FROM ${spans} CROSS JOIN unnest(${access.ids}::uuid[]) p(id) CROSS JOIN LATERAL (${read(sql`e.process_id = p.id`)}) x
@@ -134,12 +134,12 @@ interface Pages {
 /** So many pages of the table, at random, the same ones each time; as many as it takes for the target. */
 async function byPages(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { period, columns, jobClass, target }: SourceOptions,
 ): Promise<Pages> {
   const [row] = await tx.query<{ pages: number }>(sql`
     SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions'`);
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${tables.schema.name} AND c.relname = 'good_job_executions'`);
   const all = row?.pages ?? 0;
   const inPeriod = sql`e.created_at >= ${period.from} AND e.created_at < ${period.to}`;
   const sample = (share: number) =>
@@ -150,7 +150,7 @@ async function byPages(
   if (all > PAGES) {
     const pilot = shareOf(PILOT_PAGES);
     const [seen] = await tx.query<{ n: number }>(
-      sql`SELECT count(*)::int AS n FROM ${gj.executions} e ${sample(pilot)} WHERE ${inPeriod}`,
+      sql`SELECT count(*)::int AS n FROM ${tables.executions} e ${sample(pilot)} WHERE ${inPeriod}`,
     );
     const perPage = (seen?.n ?? 0) / PILOT_PAGES;
     pages = Math.min(PAGES, Math.max(PILOT_PAGES, Math.ceil(target / Math.max(perPage, 0.001))));
@@ -159,7 +159,7 @@ async function byPages(
   const share = shareOf(pages);
   return {
     source: {
-      rows: sql`SELECT ${columns} FROM ${gj.executions} e ${sample(share)} WHERE ${inPeriod} ${jobClass === null ? empty : sql`AND e.job_class = ${jobClass}`}`,
+      rows: sql`SELECT ${columns} FROM ${tables.executions} e ${sample(share)} WHERE ${inPeriod} ${jobClass === null ? empty : sql`AND e.job_class = ${jobClass}`}`,
       share,
     },
     found,
@@ -167,12 +167,16 @@ async function byPages(
 }
 
 /** Where to read the executions of a period: all of them where they are no more than the target, else about so many. */
-export async function sourceOf(tx: Tx, gj: GoodJob, options: SourceOptions): Promise<Source> {
+export async function sourceOf(
+  tx: Tx,
+  tables: GoodJobTables,
+  options: SourceOptions,
+): Promise<Source> {
   const { period, buckets, target } = options;
-  const access = await accessTo(tx, gj, period);
-  if (access.kind === 'pages') return (await byPages(tx, gj, options)).source;
+  const access = await accessTo(tx, tables, period);
+  if (access.kind === 'pages') return (await byPages(tx, tables, options)).source;
   const count = async (most: number) => {
-    const ones = bySlices(gj, access, { period, columns: sql`1 AS one`, jobClass: null }, 1, 1);
+    const ones = bySlices(tables, access, { period, columns: sql`1 AS one`, jobClass: null }, 1, 1);
     return (
       (
         await tx.query<{ n: number }>(
@@ -182,12 +186,12 @@ export async function sourceOf(tx: Tx, gj: GoodJob, options: SourceOptions): Pro
     );
   };
   if ((await count(target + 1)) <= target)
-    return { rows: bySlices(gj, access, options, 1, 1), share: 1 };
-  const { source, found } = await byPages(tx, gj, options);
+    return { rows: bySlices(tables, access, options, 1, 1), share: 1 };
+  const { source, found } = await byPages(tx, tables, options);
   if (found >= FEW || source.share === 1) return source;
   await tx.query(sql`SET LOCAL enable_seqscan = off`);
   const share = Number(Math.min(1, target / (await count(COUNTED))).toPrecision(4));
-  return { rows: bySlices(gj, access, options, buckets, share), share };
+  return { rows: bySlices(tables, access, options, buckets, share), share };
 }
 
 export function accuracyOf(share: number, looked: number): Accuracy {
@@ -195,11 +199,15 @@ export function accuracyOf(share: number, looked: number): Accuracy {
 }
 
 /** What would find executions by time, where nothing does. */
-export async function missingIndex(tx: Tx, gj: GoodJob, period: Period): Promise<string | null> {
-  const access = await accessTo(tx, gj, period);
+export async function missingIndex(
+  tx: Tx,
+  tables: GoodJobTables,
+  period: Period,
+): Promise<string | null> {
+  const access = await accessTo(tx, tables, period);
   if (access.kind !== 'pages') return null;
   const table = join(
-    [raw(quoteIdentifier(gj.schema.name)), raw(quoteIdentifier('good_job_executions'))],
+    [raw(quoteIdentifier(tables.schema.name)), raw(quoteIdentifier('good_job_executions'))],
     '.',
   ).sql;
   return `CREATE INDEX CONCURRENTLY index_good_job_executions_on_created_at ON ${table} (created_at)`;

@@ -5,28 +5,28 @@ import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { cursorParams } from '../core/search-params';
 import { getRawProcess, listProcesses, parseProcessFilter } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('process list');
+  testConsole = await TestConsole.open('process list');
 });
-afterAll(() => gj.close());
-beforeEach(() => gj.client.query('TRUNCATE good_jobs, good_job_processes'));
+afterAll(() => testConsole.close());
+beforeEach(() => testConsole.client.query('TRUNCATE good_jobs, good_job_processes'));
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 const list = (params: Record<string, string> = {}) =>
-  listProcesses(gj.ctx(), parseProcessFilter(new URLSearchParams(params)));
+  listProcesses(testConsole.ctx(), parseProcessFilter(new URLSearchParams(params)));
 const exact = (count: number) => ({ kind: 'exact', count });
 
 test('each process is live, stale or dead, and the tabs count them', async () => {
-  const held = await insertProcess(gj.client, { lock_type: 0, updated_at: ago(900) });
-  const killed = await insertProcess(gj.client, { lock_type: 0 });
+  const held = await insertProcess(testConsole.client, { lock_type: 0, updated_at: ago(900) });
+  const killed = await insertProcess(testConsole.client, { lock_type: 0 });
   const [live, stale, dead] = [
-    await insertProcess(gj.client),
-    await insertProcess(gj.client, { updated_at: ago(60) }),
-    await insertProcess(gj.client, { updated_at: ago(301) }),
+    await insertProcess(testConsole.client),
+    await insertProcess(testConsole.client, { updated_at: ago(60) }),
+    await insertProcess(testConsole.client, { updated_at: ago(301) }),
   ];
   await (
-    await gj.session()
+    await testConsole.session()
   ).query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', held)})`);
   const page = await list();
   const stateOf = new Map(page.rows.map((row) => [row.id, row.state]));
@@ -50,11 +50,14 @@ test('each process is live, stale or dead, and the tabs count them', async () =>
 });
 
 test('a process has the jobs that it runs, and how many there are', async () => {
-  const [busy, idle] = [await insertProcess(gj.client), await insertProcess(gj.client)];
+  const [busy, idle] = [
+    await insertProcess(testConsole.client),
+    await insertProcess(testConsole.client),
+  ];
   const ids: string[] = [];
   for (let n = 0; n < 7; n += 1)
     ids.push(
-      await insertJob(gj.client, {
+      await insertJob(testConsole.client, {
         ...RUNNING,
         performed_at: ago(100 - n),
         locked_by_id: busy,
@@ -62,8 +65,8 @@ test('a process has the jobs that it runs, and how many there are', async () => 
         lock_type: n % 3,
       }),
     );
-  await insertJob(gj.client, { ...SUCCEEDED, locked_by_id: idle });
-  await insertJob(gj.client, { locked_by_id: idle });
+  await insertJob(testConsole.client, { ...SUCCEEDED, locked_by_id: idle });
+  await insertJob(testConsole.client, { locked_by_id: idle });
   const rows = new Map((await list()).rows.map((row) => [row.id, row]));
   expect(rows.get(busy)).toMatchObject({ running: exact(7) });
   expect(rows.get(busy)?.jobs.map(({ id }) => id)).toEqual(ids.slice(0, 5));
@@ -72,7 +75,7 @@ test('a process has the jobs that it runs, and how many there are', async () => 
 
 test('processes that serve a queue', async () => {
   const serving = (queues: string, columns = {}) =>
-    insertProcess(gj.client, {
+    insertProcess(testConsole.client, {
       state: JSON.stringify({ schedulers: [{ queues, max_threads: 1 }] }),
       ...columns,
     });
@@ -87,7 +90,7 @@ test('pages lead to each other, the newest process first', async () => {
   const ids: string[] = [];
   for (let n = 0; n < 60; n += 1)
     ids.push(
-      await insertProcess(gj.client, {
+      await insertProcess(testConsole.client, {
         created_at: new Date(Date.UTC(2026, 0, 1, 0, Math.floor(n / 3))).toISOString(),
       }),
     );
@@ -115,17 +118,17 @@ test.each([
   '{"schedulers": {"0": 1}, "database_connection_pool": [1], "memory": {"a": 1}, "cron_enabled": [], "proctitle": 5}',
   `{"hostname": "${'\\u0001'.repeat(50)}", "pid": -1.5}`,
 ])('a state of %s has a row', async (state) => {
-  const id = await insertProcess(gj.client, { state });
+  const id = await insertProcess(testConsole.client, { state });
   const [row] = (await list()).rows;
   expect(row).toMatchObject({ id, state: 'live', tooLarge: false });
-  expect(JSON.parse((await getRawProcess(gj.ctx(), id)) ?? '')).toEqual(
+  expect(JSON.parse((await getRawProcess(testConsole.ctx(), id)) ?? '')).toEqual(
     state === '1e400' ? Infinity : JSON.parse(state),
   );
 });
 
 test('no state, and one that is far too large', async () => {
-  const none = await insertProcess(gj.client, { state: null });
-  const large = await insertProcess(gj.client, {
+  const none = await insertProcess(testConsole.client, { state: null });
+  const large = await insertProcess(testConsole.client, {
     state: JSON.stringify({
       schedulers: Array.from({ length: 20_000 }, () => ({ queues: randomUUID() })),
     }),
@@ -134,17 +137,17 @@ test('no state, and one that is far too large', async () => {
   expect(rows.get(none)).toMatchObject({ tooLarge: false, told: null });
   expect(rows.get(large)).toMatchObject({ tooLarge: true, told: null });
   expect([
-    await getRawProcess(gj.ctx(), none),
-    await getRawProcess(gj.ctx(), large),
-    await getRawProcess(gj.ctx(), randomUUID()),
+    await getRawProcess(testConsole.ctx(), none),
+    await getRawProcess(testConsole.ctx(), large),
+    await getRawProcess(testConsole.ctx(), randomUUID()),
   ]).toEqual(['{}', null, null]);
 });
 
 test('a raw state keeps its numbers as they were written', async () => {
-  const id = await insertProcess(gj.client, {
+  const id = await insertProcess(testConsole.client, {
     state: '{"pid": 12345678901234567890, "load": 1.10}',
   });
-  expect(await getRawProcess(gj.ctx(), id)).toBe(
+  expect(await getRawProcess(testConsole.ctx(), id)).toBe(
     '{\n  "pid": 12345678901234567890,\n  "load": 1.10\n}',
   );
 });

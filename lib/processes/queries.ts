@@ -14,7 +14,7 @@ import {
 } from '../core/search-params';
 import { cut, isFilterText } from '../core/text';
 import type { Tx } from '../db/database';
-import { type Order, beyond, orderBy } from '../db/text-limit';
+import { type Order, afterCursorSql, orderBy } from '../db/text-limit';
 import {
   type ReportedState,
   type Scheduler,
@@ -29,7 +29,7 @@ import {
   processStateOf,
   stateText,
 } from '../good-job/processes';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { redactName, redaction, redactor } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
@@ -143,28 +143,29 @@ export async function listProcesses(ctx: Ctx, filter: ProcessFilter): Promise<Pr
       next: null,
       counts: { live: NONE, stale: NONE, dead: NONE, unknown: NONE },
     };
-  const { gj } = ctx;
+  const { tables } = ctx;
   return ctx.db.read(
     async (tx) => {
-      const counts = await countStates(tx, gj);
+      const counts = await countStates(tx, tables);
       const cursor = filter.cursor && {
         ...filter.cursor,
-        at: (await sortAtOf(tx, gj, filter.cursor.id)) ?? filter.cursor.at,
+        at: (await sortAtOf(tx, tables, filter.cursor.id)) ?? filter.cursor.at,
       };
       if (cursor?.at === null) return { rows: [], previous: null, next: null, counts };
-      const serving = filter.queueName === null ? null : await idsServing(tx, gj, filter.queueName);
+      const serving =
+        filter.queueName === null ? null : await idsServing(tx, tables, filter.queueName);
       // good_job_processes has no index but its key: the scan is of workers, not of jobs.
       const found = await tx.query<StoredProcess>(sql`
       SELECT j.id, j.state, j.created_at AS "createdAt", j.created_at AS "sortAt", j.updated_at AS "updatedAt", j.lock_type AS "lockType", ${stateText} AS told, p.state IS NOT NULL AS stored,
-             (SELECT count(*)::int FROM (SELECT 1 ${runningOf(gj)} LIMIT ${RUNNING_COUNTED + 1}) r) AS running
-        FROM (SELECT j.* FROM (SELECT p.id, p.created_at, p.updated_at, ${gj.column('good_job_processes', 'p', 'lock_type', 'smallint')} AS lock_type, ${processStateOf(gj)} AS state FROM ${gj.processes} p) j
-               WHERE ${filter.state ? sql`j.state = ${filter.state}` : sql`true`} ${serving ? sql`AND j.id = ANY(${serving}::uuid[])` : empty} ${cursor ? sql`AND ${beyond(newestFirst, cursor)}` : empty}
+             (SELECT count(*)::int FROM (SELECT 1 ${runningOf(tables)} LIMIT ${RUNNING_COUNTED + 1}) r) AS running
+        FROM (SELECT j.* FROM (SELECT p.id, p.created_at, p.updated_at, ${tables.column('good_job_processes', 'p', 'lock_type', 'smallint')} AS lock_type, ${processStateOf(tables)} AS state FROM ${tables.processes} p) j
+               WHERE ${filter.state ? sql`j.state = ${filter.state}` : sql`true`} ${serving ? sql`AND j.id = ANY(${serving}::uuid[])` : empty} ${cursor ? sql`AND ${afterCursorSql(newestFirst, cursor)}` : empty}
                ${orderBy(newestFirst, cursor)} LIMIT ${PAGE_SIZE + 1}) j
-        JOIN ${gj.processes} p ON p.id = j.id ${orderBy(newestFirst, cursor)}`);
+        JOIN ${tables.processes} p ON p.id = j.id ${orderBy(newestFirst, cursor)}`);
       const page = toPage(found, cursor, PAGE_SIZE);
       const jobs = await runningJobs(
         tx,
-        gj,
+        tables,
         page.rows.flatMap(({ id, running }) => (running > 0 ? [id] : [])),
       );
       const queues = [...jobs.values()].flat().map(({ queueName }) => queueName);
@@ -192,16 +193,20 @@ export async function listProcesses(ctx: Ctx, filter: ProcessFilter): Promise<Pr
  * Running jobs of the process `p` (index_good_jobs_on_locked_by_id). OFFSET 0: that they have not finished is asked of
  * them alone, else the planner goes through an index of all unfinished jobs for each process.
  */
-function runningOf(gj: GoodJob): Sql {
-  return sql`FROM (SELECT h.id, h.job_class, h.queue_name, h.performed_at, h.finished_at FROM ${gj.jobs} h WHERE h.locked_by_id = p.id OFFSET 0) r WHERE r.finished_at IS NULL AND r.performed_at IS NOT NULL`;
+function runningOf(tables: GoodJobTables): Sql {
+  return sql`FROM (SELECT h.id, h.job_class, h.queue_name, h.performed_at, h.finished_at FROM ${tables.jobs} h WHERE h.locked_by_id = p.id OFFSET 0) r WHERE r.finished_at IS NULL AND r.performed_at IS NOT NULL`;
 }
 
-async function runningJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Map<string, RunningJob[]>> {
+async function runningJobs(
+  tx: Tx,
+  tables: GoodJobTables,
+  ids: string[],
+): Promise<Map<string, RunningJob[]>> {
   if (ids.length === 0) return new Map();
   const rows = await tx.query<RunningJob & { processId: string }>(sql`
     SELECT p.id AS "processId", r.* FROM unnest(${ids}::uuid[]) p(id)
      CROSS JOIN LATERAL (SELECT r.id, left(r.job_class, ${TEXT_SHOWN}) AS "jobClass", left(r.queue_name, ${TEXT_SHOWN}) AS "queueName", r.performed_at AS "performedAt"
-                           ${runningOf(gj)} ORDER BY r.performed_at, r.id LIMIT ${JOBS_SHOWN}) r`);
+                           ${runningOf(tables)} ORDER BY r.performed_at, r.id LIMIT ${JOBS_SHOWN}) r`);
   const jobs = new Map<string, RunningJob[]>();
   for (const { processId, ...job } of rows)
     jobs.set(processId, [...(jobs.get(processId) ?? []), job]);
@@ -245,16 +250,16 @@ function rowOf(
   };
 }
 
-async function sortAtOf(tx: Tx, gj: GoodJob, id: string): Promise<string | null> {
+async function sortAtOf(tx: Tx, tables: GoodJobTables, id: string): Promise<string | null> {
   const [row] = await tx.query<{ at: string }>(
-    sql`SELECT p.created_at AS at FROM ${gj.processes} p WHERE p.id = ${id}`,
+    sql`SELECT p.created_at AS at FROM ${tables.processes} p WHERE p.id = ${id}`,
   );
   return row?.at ?? null;
 }
 
-async function countStates(tx: Tx, gj: GoodJob): Promise<Record<ProcessState, Count>> {
+async function countStates(tx: Tx, tables: GoodJobTables): Promise<Record<ProcessState, Count>> {
   const rows = await tx.query<{ state: ProcessState; count: number }>(sql`
-    SELECT p.state, count(*)::int AS count FROM (SELECT ${processStateOf(gj)} AS state FROM (SELECT * FROM ${gj.processes} LIMIT ${COUNTED}) p) p GROUP BY p.state`);
+    SELECT p.state, count(*)::int AS count FROM (SELECT ${processStateOf(tables)} AS state FROM (SELECT * FROM ${tables.processes} LIMIT ${COUNTED}) p) p GROUP BY p.state`);
   const isAll = rows.reduce((sum, { count }) => sum + count, 0) < COUNTED;
   const of = (state: ProcessState): Count => ({
     kind: isAll ? 'exact' : 'at_least',
@@ -266,8 +271,8 @@ async function countStates(tx: Tx, gj: GoodJob): Promise<Record<ProcessState, Co
   >;
 }
 
-async function idsServing(tx: Tx, gj: GoodJob, queueName: string): Promise<string[]> {
-  const { byProcess } = await livePools(tx, gj);
+async function idsServing(tx: Tx, tables: GoodJobTables, queueName: string): Promise<string[]> {
+  const { byProcess } = await livePools(tx, tables);
   return byProcess.flatMap(({ id, pools }) =>
     pools.some(({ served }) => servesQueue(served, queueName)) ? [id] : [],
   );
@@ -277,7 +282,7 @@ async function idsServing(tx: Tx, gj: GoodJob, queueName: string): Promise<strin
 export async function getRawProcess(ctx: Ctx, id: string): Promise<string | null> {
   const [row] = await ctx.db.read((tx) =>
     tx.query<{ told: string | null; stored: boolean }>(sql`
-    SELECT ${stateText} AS told, p.state IS NOT NULL AS stored FROM ${ctx.gj.processes} p WHERE p.id = ${id}`),
+    SELECT ${stateText} AS told, p.state IS NOT NULL AS stored FROM ${ctx.tables.processes} p WHERE p.id = ${id}`),
   );
   if (!row || (row.stored && row.told === null)) return null;
   return prettyJson(redactJson(parseJson(row.told ?? '{}'), redactor));

@@ -3,7 +3,7 @@ import sql, { type Sql, empty } from 'sql-template-tag';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, isMeasurable, listedName } from '../db/text-limit';
 import { readyAt, runningByIndex } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import type { QueueRow } from './filters';
 
@@ -31,22 +31,22 @@ interface DepthRow {
  */
 export async function queueDepths(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   names: string[],
   unnamed: boolean,
 ): Promise<Map<string | null, Depth>> {
   const running = await tx.query<{ name: string | null; running: number; due: number }>(sql`
     SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS name, count(*)::int AS running, (count(*) FILTER (WHERE j.scheduled_at <= now()))::int AS due
-      FROM ${gj.jobs} j WHERE ${await runningByIndex(tx, gj)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL GROUP BY 1`);
+      FROM ${tables.jobs} j WHERE ${await runningByIndex(tx, tables)} AND j.finished_at IS NULL AND j.performed_at IS NOT NULL GROUP BY 1`);
   const most = Math.max(
     FEWEST,
     Math.min(AT_LEAST, Math.floor(ENTRIES / Math.max(names.length, 1))),
   );
   const limit = most + Math.max(0, ...running.map(({ due }) => due)) + 1;
   const isNull = sql`j.queue_name IS NULL`;
-  const ofUnnamed = sql`UNION ALL SELECT NULL, d.* FROM (${depthOf(gj, isNull, isNull, limit)}) d`;
+  const ofUnnamed = sql`UNION ALL SELECT NULL, d.* FROM (${depthOf(tables, isNull, isNull, limit)}) d`;
   const rows = await tx.query<DepthRow>(
-    sql`SELECT q.name, d.* FROM unnest(${names}::text[]) q(name) CROSS JOIN LATERAL (${depthOf(gj, sql`j.queue_name = q.name`, sql`j.queue_name >= q.name AND j.queue_name <= q.name`, limit)}) d
+    sql`SELECT q.name, d.* FROM unnest(${names}::text[]) q(name) CROSS JOIN LATERAL (${depthOf(tables, sql`j.queue_name = q.name`, sql`j.queue_name >= q.name AND j.queue_name <= q.name`, limit)}) d
     ${unnamed ? ofUnnamed : empty}`,
   );
   const runs = new Map(running.map((row) => [row.name, row]));
@@ -57,11 +57,11 @@ export async function queueDepths(
  * `ordered`: the same queue as a range, and in its order: that of the index on queue names. Else the planner takes the
  * one on scheduled_at, and goes through the jobs of all queues for each of them.
  */
-function depthOf(gj: GoodJob, inQueue: Sql, ordered: Sql, limit: number): Sql {
+function depthOf(tables: GoodJobTables, inQueue: Sql, ordered: Sql, limit: number): Sql {
   const open = (when: Sql) =>
-    sql`FROM ${gj.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND ${when} ORDER BY j.queue_name, j.scheduled_at`;
+    sql`FROM ${tables.jobs} j WHERE ${ordered} AND j.finished_at IS NULL AND ${when} ORDER BY j.queue_name, j.scheduled_at`;
   return sql`
-    SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${inQueue} AND j.finished_at IS NULL AND j.scheduled_at <= now() LIMIT ${limit}) j) AS due,
+    SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${tables.jobs} j WHERE ${inQueue} AND j.finished_at IS NULL AND j.scheduled_at <= now() LIMIT ${limit}) j) AS due,
            f.future, f.retried, u.unset, u.ready AS "unsetReady", u.retried AS "unsetRetried"
       FROM (SELECT count(*)::int AS future, (count(*) FILTER (WHERE j.performed_at IS NULL AND j.error IS NOT NULL))::int AS retried
               FROM (SELECT j.performed_at, j.error ${open(sql`j.scheduled_at > now()`)} LIMIT ${limit}) j) f,
@@ -128,19 +128,19 @@ export interface QueueHeads {
 }
 
 /** By index_good_jobs_on_queue_name_and_scheduled_at and index_good_jobs_on_queue_name; the read must be `byIndexOnly` and `inIndexOrder`. */
-export async function readQueueHeads(tx: Tx, gj: GoodJob): Promise<QueueHeads> {
-  const onlyOpen = gj.schema.missingMigrations.some(
+export async function readQueueHeads(tx: Tx, tables: GoodJobTables): Promise<QueueHeads> {
+  const onlyOpen = tables.schema.missingMigrations.some(
     ({ migration }) => migration === 'add_index_good_jobs_queue_name',
   );
-  const scanned = await scanOpen(tx, gj);
-  const all = onlyOpen ? { names: [], tooLong: 0, more: false } : await scanAll(tx, gj);
+  const scanned = await scanOpen(tx, tables);
+  const all = onlyOpen ? { names: [], tooLong: 0, more: false } : await scanAll(tx, tables);
   const open = scanned.flatMap(({ name, oldest }) =>
     name === null ? [] : [{ name, oldestReadyAt: oldest }],
   );
   const openNames = new Set(open.map(({ name }) => name));
   const finished = all.names.filter((name) => !openNames.has(name));
   return {
-    ...(await readWhole(tx, gj)),
+    ...(await readWhole(tx, tables)),
     open: open.sort(byReadiness),
     finished,
     tooLong: Math.max(all.tooLong, scanned.length - open.length),
@@ -156,9 +156,9 @@ function byReadiness(a: QueueHead, b: QueueHead): number {
 }
 
 /** The names of a queue each, in order, one more than MAX_QUEUES at most, as the table `names`. */
-function namesCte(gj: GoodJob, where: Sql): Sql {
+function namesCte(tables: GoodJobTables, where: Sql): Sql {
   const next = (after: Sql) => sql`
-    SELECT j.queue_name FROM ${gj.jobs} j WHERE ${after} ${where} ORDER BY j.queue_name LIMIT 1`;
+    SELECT j.queue_name FROM ${tables.jobs} j WHERE ${after} ${where} ORDER BY j.queue_name LIMIT 1`;
   return sql`names AS (
     SELECT (${next(sql`j.queue_name >= ''`)}) AS name, 1 AS n
     UNION ALL
@@ -178,28 +178,28 @@ function preferMeasurable(oldest: (times: Times) => Sql): Sql {
 }
 
 /** When the job of a queue that has been ready longest became ready. */
-function oldestIn(gj: GoodJob, inQueue: Sql): Sql {
+function oldestIn(tables: GoodJobTables, inQueue: Sql): Sql {
   return preferMeasurable(
     (times) => sql`least(
-    (SELECT j.scheduled_at FROM ${gj.jobs} j
+    (SELECT j.scheduled_at FROM ${tables.jobs} j
       WHERE ${inQueue} AND ${isReady} AND j.scheduled_at <= now() AND ${times(sql`j.scheduled_at`)}
       ORDER BY j.queue_name, j.scheduled_at LIMIT 1),
     (SELECT min(unset.created_at) FILTER (WHERE unset.created_at <= now() AND ${times(sql`unset.created_at`)}) FROM (
-      SELECT j.created_at FROM ${gj.jobs} j
+      SELECT j.created_at FROM ${tables.jobs} j
        WHERE ${inQueue} AND ${isReady} AND j.scheduled_at IS NULL
        ORDER BY j.queue_name, j.scheduled_at LIMIT ${UNSET_READ}) unset))`,
   );
 }
 
 /** The same over all queues. By index_good_jobs_on_scheduled_at, whose last entries are the jobs without a time. */
-function oldestOfAll(gj: GoodJob): Sql {
+function oldestOfAll(tables: GoodJobTables): Sql {
   return preferMeasurable(
     (times) => sql`least(
-    (SELECT j.scheduled_at FROM ${gj.jobs} j
+    (SELECT j.scheduled_at FROM ${tables.jobs} j
       WHERE ${isReady} AND j.scheduled_at <= now() AND ${times(sql`j.scheduled_at`)}
       ORDER BY j.scheduled_at LIMIT 1),
     (SELECT min(unset.created_at) FROM (
-      SELECT j.created_at FROM ${gj.jobs} j
+      SELECT j.created_at FROM ${tables.jobs} j
        WHERE ${isReady} AND j.scheduled_at IS NULL OFFSET 0) unset
       WHERE unset.created_at <= now() AND ${times(sql`unset.created_at`)}))`,
   );
@@ -210,20 +210,20 @@ const named = (name: Sql) => sql`j.queue_name >= ${name} AND j.queue_name <= ${n
 
 async function scanOpen(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
 ): Promise<{ name: string | null; oldest: string | null }[]> {
   return tx.query(sql`
-    WITH RECURSIVE ${namesCte(gj, sql`AND j.finished_at IS NULL`)}
-    SELECT ${listedName(sql`names.name`)} AS name, ${oldestIn(gj, named(sql`names.name`))} AS oldest
+    WITH RECURSIVE ${namesCte(tables, sql`AND j.finished_at IS NULL`)}
+    SELECT ${listedName(sql`names.name`)} AS name, ${oldestIn(tables, named(sql`names.name`))} AS oldest
       FROM names WHERE names.name IS NOT NULL`);
 }
 
 async function scanAll(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
 ): Promise<{ names: string[]; tooLong: number; more: boolean }> {
   const rows = await tx.query<{ name: string | null }>(sql`
-    WITH RECURSIVE ${namesCte(gj, empty)}
+    WITH RECURSIVE ${namesCte(tables, empty)}
     SELECT ${listedName(sql`names.name`)} AS name FROM names WHERE names.name IS NOT NULL`);
   const names = rows.flatMap(({ name }) => name ?? []);
   return { names, tooLong: rows.length - names.length, more: rows.length > MAX_QUEUES };
@@ -232,18 +232,18 @@ async function scanAll(
 /** One queue by its name, for those beyond the scan; null: no job has it. */
 export async function readQueueHead(
   tx: Tx,
-  { gj, name, onlyOpen }: { gj: GoodJob; name: string; onlyOpen: boolean },
+  { tables, name, onlyOpen }: { tables: GoodJobTables; name: string; onlyOpen: boolean },
 ): Promise<QueueHead | null> {
   const isOpen = onlyOpen ? sql`AND j.finished_at IS NULL` : empty;
   const [row] = await tx.query<{ exists: boolean; oldestReadyAt: string | null }>(sql`
-    SELECT EXISTS (SELECT FROM ${gj.jobs} j WHERE j.queue_name = ${name} ${isOpen}) AS exists,
-           ${oldestIn(gj, named(sql`${name}`))} AS "oldestReadyAt"`);
+    SELECT EXISTS (SELECT FROM ${tables.jobs} j WHERE j.queue_name = ${name} ${isOpen}) AS exists,
+           ${oldestIn(tables, named(sql`${name}`))} AS "oldestReadyAt"`);
   return row?.exists ? { name, oldestReadyAt: row.oldestReadyAt } : null;
 }
 
 async function readWhole(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
 ): Promise<Pick<QueueHeads, 'now' | 'oldestReadyAt' | 'unnamed'>> {
   const [row] = await tx.query<{
     now: string;
@@ -251,10 +251,10 @@ async function readWhole(
     hasUnnamed: boolean;
     unnamedAt: string | null;
   }>(sql`
-    SELECT clock_timestamp() AS now, ${oldestOfAll(gj)} AS "oldestReadyAt",
-           EXISTS (SELECT FROM ${gj.jobs} j
+    SELECT clock_timestamp() AS now, ${oldestOfAll(tables)} AS "oldestReadyAt",
+           EXISTS (SELECT FROM ${tables.jobs} j
                     WHERE j.queue_name IS NULL AND j.finished_at IS NULL) AS "hasUnnamed",
-           ${oldestIn(gj, sql`j.queue_name IS NULL`)} AS "unnamedAt"`);
+           ${oldestIn(tables, sql`j.queue_name IS NULL`)} AS "unnamedAt"`);
   if (!row) throw new Error('A query without FROM has one row.');
   const { now, oldestReadyAt, hasUnnamed, unnamedAt } = row;
   return { now, oldestReadyAt, unnamed: hasUnnamed ? { oldestReadyAt: unnamedAt } : null };

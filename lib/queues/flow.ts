@@ -6,7 +6,7 @@ import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
 import { readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { type FlowReading, type QueueFlow, RANGES, type Range } from './filters';
 
@@ -41,9 +41,9 @@ const cache = new ProcessCache<Flow | null>('queue flow', {
 export function flowWithin(ctx: Ctx, range: Range): Promise<Flow | null> {
   const read = () =>
     ctx.db
-      .read((tx) => readFlow(tx, ctx.gj, range), { timeoutMs: BUDGET_MS, byIndexOnly: true })
+      .read((tx) => readFlow(tx, ctx.tables, range), { timeoutMs: BUDGET_MS, byIndexOnly: true })
       .catch(nullOnTimeout);
-  return cache.get(ctx.gj.schema.identity, range, read, { staleMs: STALE_MS });
+  return cache.get(ctx.tables.schema.identity, range, read, { staleMs: STALE_MS });
 }
 
 interface FlowRow {
@@ -57,11 +57,16 @@ interface FlowRow {
 }
 
 /** By index_good_jobs_jobs_on_finished_at_only; discarded jobs by index_good_jobs_on_discarded, of GoodJob 4.18. */
-export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_AT): Promise<Flow> {
+export async function readFlow(
+  tx: Tx,
+  tables: GoodJobTables,
+  range: Range,
+  most = LOOKED_AT,
+): Promise<Flow> {
   const step = sql`interval '1 second' * ${RANGES[range] / PARTS}::float8`;
   const within = sql`j.finished_at IS NOT NULL AND j.finished_at > now() - ${step} * (n + 1) AND j.finished_at <= now() - ${step} * n`;
   const parts = await tx.query<{ total: number }>(sql`
-    SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${gj.jobs} j WHERE ${within} LIMIT ${COUNTED_A_PART}) j) AS total FROM generate_series(0, ${PARTS - 1}::int) n ORDER BY n`);
+    SELECT (SELECT count(*)::int FROM (SELECT 1 FROM ${tables.jobs} j WHERE ${within} LIMIT ${COUNTED_A_PART}) j) AS total FROM generate_series(0, ${PARTS - 1}::int) n ORDER BY n`);
   const totals = parts.map(({ total }) => total);
   const jobsAPart = shareOf(totals, most);
   // Each job looked at stands for so many of its part.
@@ -71,7 +76,7 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
       SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS queue_name, j.failed, CASE WHEN j.wait < 0 THEN 0 ELSE j.wait END AS wait, w.weight
         FROM unnest(${weights}::float8[]) WITH ORDINALITY w(weight, ord) CROSS JOIN LATERAL (SELECT (w.ord - 1)::int AS n OFFSET 0) part
        CROSS JOIN LATERAL (SELECT j.queue_name, j.error IS NOT NULL AS failed, ${secondsBetween(readyAt, sql`j.performed_at`)} AS wait
-                             FROM ${gj.jobs} j WHERE ${within} ORDER BY j.finished_at DESC LIMIT ${jobsAPart}) j),
+                             FROM ${tables.jobs} j WHERE ${within} ORDER BY j.finished_at DESC LIMIT ${jobsAPart}) j),
     waited AS (SELECT queue_name, wait, sum(weight) OVER (PARTITION BY queue_name ORDER BY wait) AS upto, sum(weight) OVER (PARTITION BY queue_name) AS total FROM looked WHERE wait IS NOT NULL),
     waits AS (SELECT queue_name, min(wait) FILTER (WHERE upto >= total * 0.5) AS p50, min(wait) FILTER (WHERE upto >= total * 0.95) AS p95 FROM waited GROUP BY queue_name),
     sums AS (SELECT queue_name, count(*)::int AS looked, sum(weight) AS finished, coalesce(sum(weight) FILTER (WHERE failed), 0) AS discarded FROM looked GROUP BY queue_name)
@@ -83,7 +88,7 @@ export async function readFlow(tx: Tx, gj: GoodJob, range: Range, most = LOOKED_
     isSample
       ? { kind: 'estimate', count: Math.round(number) }
       : { kind: 'exact', count: Math.round(number) };
-  const discarded = await discardedWithin(tx, gj, range, isSample);
+  const discarded = await discardedWithin(tx, tables, range, isSample);
   const all = totals.reduce((sum, total) => sum + total, 0);
   return {
     reading: {
@@ -125,19 +130,19 @@ function shareOf(totals: number[], most: number): number {
 /** Exact, where the index has them; null where it does not, or they are too many to count: then the sample tells. */
 async function discardedWithin(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   range: Range,
   isSample: boolean,
 ): Promise<Map<string | null, Count> | null> {
   if (
     !isSample ||
-    gj.schema.missingMigrations.some(
+    tables.schema.missingMigrations.some(
       ({ migration }) => migration === 'add_index_good_jobs_discarded',
     )
   )
     return null;
   const rows = await tx.query<{ name: string | null; count: number }>(sql`
-    SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS name, count(*)::int AS count FROM (SELECT j.queue_name FROM ${gj.jobs} j
+    SELECT left(j.queue_name, ${MAX_NAME_BYTES + 1}::int) AS name, count(*)::int AS count FROM (SELECT j.queue_name FROM ${tables.jobs} j
       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL AND j.finished_at > now() - interval '1 second' * ${RANGES[range]}::float8 ORDER BY j.finished_at DESC LIMIT ${DISCARDED + 1}) j GROUP BY 1`);
   return rows.reduce((sum, { count }) => sum + count, 0) > DISCARDED
     ? null

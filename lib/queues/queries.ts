@@ -42,7 +42,7 @@ export async function listQueues(ctx: Ctx, filter: QueueFilter): Promise<QueuesP
   const { range, name, notUnderstood } = filter;
   if (notUnderstood.length > 0) return NOTHING;
   const key = JSON.stringify([range, name]);
-  return pages.get(ctx.gj.schema.identity, key, () => readPage(ctx, filter));
+  return pages.get(ctx.tables.schema.identity, key, () => readPage(ctx, filter));
 }
 
 const NOTHING: QueuesPage = {
@@ -63,16 +63,16 @@ interface Scan {
 }
 
 async function readScan(ctx: Ctx): Promise<Scan> {
-  const { gj } = ctx;
-  const heads = await ctx.db.read((tx) => readQueueHeads(tx, gj), {
+  const { tables } = ctx;
+  const heads = await ctx.db.read((tx) => readQueueHeads(tx, tables), {
     byIndexOnly: true,
     inIndexOrder: true,
   });
   return ctx.db.read(
     async (tx) => ({
       heads,
-      live: await livePools(tx, gj),
-      paused: [...(await pausedQueues(tx, gj))],
+      live: await livePools(tx, tables),
+      paused: [...(await pausedQueues(tx, tables))],
     }),
     { byIndexOnly: true },
   );
@@ -86,7 +86,7 @@ type Place = Pick<
 
 async function readPage(ctx: Ctx, { range, name }: QueueFilter): Promise<QueuesPage> {
   refreshRunning(ctx);
-  const { identity } = ctx.gj.schema;
+  const { identity } = ctx.tables.schema;
   // Side by side: each takes a connection of its own, and the second half a cached answer most of the time.
   const [scan, flow] = await Promise.all([
     scans.get(identity, '', () => readScan(ctx)),
@@ -144,7 +144,7 @@ function placesOf(scan: Scan, flow: Flow | null): Place[] {
 /** A queue beyond those that are scanned is found by its whole name. */
 async function placeBeyond(ctx: Ctx, scan: Scan, name: string, places: Place[]): Promise<Place[]> {
   if (places.some((place) => place.name === name)) return [];
-  const source = { gj: ctx.gj, name, onlyOpen: scan.heads.onlyOpen };
+  const source = { tables: ctx.tables, name, onlyOpen: scan.heads.onlyOpen };
   const head = await ctx.db.read((tx) => readQueueHead(tx, source), {
     byIndexOnly: true,
     inIndexOrder: true,
@@ -176,7 +176,7 @@ async function withCounts(ctx: Ctx, places: Place[], flow: Flow | null): Promise
   const names = places.flatMap(({ name }) => name ?? []);
   const hasUnnamed = places.some(({ name }) => name === null);
   const depths = await ctx.db
-    .read((tx) => queueDepths(tx, ctx.gj, names, hasUnnamed), {
+    .read((tx) => queueDepths(tx, ctx.tables, names, hasUnnamed), {
       byIndexOnly: true,
       timeoutMs: DEPTHS_MS,
     })

@@ -10,14 +10,14 @@ import { type QueueRow, jobsOfQueue, parseQueueFilter } from './filters';
 import { readFlow } from './flow';
 import { listQueues } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('queues');
+  testConsole = await TestConsole.open('queues');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(async () => {
-  await gj.client.query('TRUNCATE good_jobs, good_job_processes, good_job_settings');
-  expireAfterWrite(gj.ctx().gj.schema.identity);
+  await testConsole.client.query('TRUNCATE good_jobs, good_job_processes, good_job_settings');
+  expireAfterWrite(testConsole.ctx().tables.schema.identity);
 });
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
@@ -27,13 +27,13 @@ const schedulers = (...pools: [string, number?][]) =>
   JSON.stringify({ schedulers: pools.map(([queues, max_threads]) => ({ queues, max_threads })) });
 
 /** The page as it is now, past the caches. */
-async function queues(ctx = gj.ctx()): Promise<Map<string | null, QueueRow>> {
-  expireAfterWrite(ctx.gj.schema.identity);
+async function queues(ctx = testConsole.ctx()): Promise<Map<string | null, QueueRow>> {
+  expireAfterWrite(ctx.tables.schema.identity);
   return new Map((await listQueues(ctx, filter())).rows.map((row) => [row.name, row]));
 }
 /** Past what is remembered of a range. */
 const flowOf = async (range: '15m' | '1h' | '24h', most?: number) => {
-  const { db, gj: tables } = gj.ctx();
+  const { db, tables: tables } = testConsole.ctx();
   return db.read((tx) => readFlow(tx, tables, range, most), { byIndexOnly: true });
 };
 
@@ -48,14 +48,14 @@ test('every number is that of the list of jobs behind it', async () => {
     { scheduled_at: later },
     { scheduled_at: later, error: 'E: x' },
     RUNNING,
-    { ...RUNNING, locked_by_id: await insertProcess(gj.client) },
+    { ...RUNNING, locked_by_id: await insertProcess(testConsole.client) },
     { ...RUNNING, scheduled_at: null },
     SUCCEEDED,
     DISCARDED,
   ];
   for (const queue_name of ['a', 'b', 'キュー 1', 'x*y\\z'])
-    for (const shape of shapes) await insertJob(gj.client, { queue_name, ...shape });
-  const ctx = gj.ctx();
+    for (const shape of shapes) await insertJob(testConsole.client, { queue_name, ...shape });
+  const ctx = testConsole.ctx();
   const rows = await queues(ctx);
   for (const name of ['a', 'b', 'キュー 1', 'x*y\\z']) {
     const row = rows.get(name);
@@ -82,11 +82,11 @@ test('every number is that of the list of jobs behind it', async () => {
 });
 
 test('the job that waits longest is one that is ready, whatever runs or is to come', async () => {
-  await insertJob(gj.client, { ...RUNNING, scheduled_at: ago(9_000) });
-  await insertJob(gj.client, { scheduled_at: null, created_at: ago(500) });
-  const oldest = await insertJob(gj.client, { scheduled_at: ago(700) });
-  await insertJob(gj.client, { queue_name: 'idle', ...RUNNING, scheduled_at: ago(9_000) });
-  const { rows } = await gj.client.query<{ at: string }>(
+  await insertJob(testConsole.client, { ...RUNNING, scheduled_at: ago(9_000) });
+  await insertJob(testConsole.client, { scheduled_at: null, created_at: ago(500) });
+  const oldest = await insertJob(testConsole.client, { scheduled_at: ago(700) });
+  await insertJob(testConsole.client, { queue_name: 'idle', ...RUNNING, scheduled_at: ago(9_000) });
+  const { rows } = await testConsole.client.query<{ at: string }>(
     `SELECT to_char(scheduled_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM good_jobs WHERE id = $1`,
     [oldest],
   );
@@ -96,8 +96,8 @@ test('the job that waits longest is one that is ready, whatever runs or is to co
 });
 
 test('jobs without a queue have a row of their own, served by those who name none', async () => {
-  await insertJob(gj.client, { queue_name: null });
-  await insertProcess(gj.client, { state: schedulers(['a', 2], ['-b', 3]) });
+  await insertJob(testConsole.client, { queue_name: null });
+  await insertProcess(testConsole.client, { state: schedulers(['a', 2], ['-b', 3]) });
   expect((await queues()).get(null)).toMatchObject({
     ready: exact(1),
     processes: 1,
@@ -109,14 +109,17 @@ test('jobs without a queue have a row of their own, served by those who name non
 
 describe('who serves a queue', () => {
   beforeEach(async () => {
-    for (const queue_name of ['a', 'b']) await insertJob(gj.client, { queue_name });
+    for (const queue_name of ['a', 'b']) await insertJob(testConsole.client, { queue_name });
   });
 
   test('live processes, by their queue strings, with the threads of the pools that serve it', async () => {
-    await insertProcess(gj.client, { state: schedulers(['a', 2], ['*', 3]) });
-    await insertProcess(gj.client, { state: schedulers(['-a', 4]), updated_at: ago(100) });
-    await insertProcess(gj.client, { state: schedulers(['+b,a', 7]), updated_at: ago(400) });
-    await insertProcess(gj.client, { state: schedulers(['named', 1]) });
+    await insertProcess(testConsole.client, { state: schedulers(['a', 2], ['*', 3]) });
+    await insertProcess(testConsole.client, { state: schedulers(['-a', 4]), updated_at: ago(100) });
+    await insertProcess(testConsole.client, {
+      state: schedulers(['+b,a', 7]),
+      updated_at: ago(400),
+    });
+    await insertProcess(testConsole.client, { state: schedulers(['named', 1]) });
     const found = await queues();
     expect(found.get('a')).toMatchObject({ processes: 1, threads: 5, unserved: false });
     expect(found.get('b')).toMatchObject({ processes: 2, threads: 7 });
@@ -125,8 +128,11 @@ describe('who serves a queue', () => {
   });
 
   test('a worker that is killed serves no more', async () => {
-    const id = await insertProcess(gj.client, { lock_type: 0, state: schedulers(['*', 5]) });
-    const worker = await gj.session();
+    const id = await insertProcess(testConsole.client, {
+      lock_type: 0,
+      state: schedulers(['*', 5]),
+    });
+    const worker = await testConsole.session();
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', id)})`);
     expect((await queues()).get('a')).toMatchObject({ processes: 1, threads: 5, unserved: false });
     await worker.query('SELECT pg_advisory_unlock_all()');
@@ -134,21 +140,21 @@ describe('who serves a queue', () => {
   });
 
   test('a queue is not called unserved while a live process does not tell what it serves', async () => {
-    await insertProcess(gj.client, { state: '{"schedulers": [{"queues": null}]}' });
-    const page = await listQueues(gj.ctx(), filter());
+    await insertProcess(testConsole.client, { state: '{"schedulers": [{"queues": null}]}' });
+    const page = await listQueues(testConsole.ctx(), filter());
     expect(page).toMatchObject({ liveProcesses: 1, silentProcesses: 1 });
     expect(page.rows.every(({ unserved }) => !unserved)).toBe(true);
   });
 });
 
 test('queues that nobody serves come first, then those that wait long, the others by name', async () => {
-  await insertProcess(gj.client, { state: schedulers(['-lost', 1]) });
-  await insertJob(gj.client, { queue_name: 'lost', scheduled_at: ago(5) });
-  await insertJob(gj.client, { queue_name: 'z-late', scheduled_at: ago(900) });
-  await insertJob(gj.client, { queue_name: 'a-late', scheduled_at: ago(300) });
+  await insertProcess(testConsole.client, { state: schedulers(['-lost', 1]) });
+  await insertJob(testConsole.client, { queue_name: 'lost', scheduled_at: ago(5) });
+  await insertJob(testConsole.client, { queue_name: 'z-late', scheduled_at: ago(900) });
+  await insertJob(testConsole.client, { queue_name: 'a-late', scheduled_at: ago(300) });
   for (const queue_name of ['c', 'a', 'b'])
-    await insertJob(gj.client, { queue_name, scheduled_at: ago(2) });
-  expect((await listQueues(gj.ctx(), filter())).rows.map(({ name }) => name)).toEqual([
+    await insertJob(testConsole.client, { queue_name, scheduled_at: ago(2) });
+  expect((await listQueues(testConsole.ctx(), filter())).rows.map(({ name }) => name)).toEqual([
     'lost',
     'z-late',
     'a-late',
@@ -160,11 +166,11 @@ test('queues that nobody serves come first, then those that wait long, the other
 
 test('paused queues are marked, also when they are empty; a setting of another shape pauses nothing', async () => {
   const pause = (value: string) =>
-    gj.client.query(
+    testConsole.client.query(
       `INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
       [value],
     );
-  await insertJob(gj.client, { queue_name: 'open' });
+  await insertJob(testConsole.client, { queue_name: 'open' });
   await pause('{"queues": ["held", 7, null, {"a": 1}], "job_classes": ["open"]}');
   const found = await queues();
   expect([found.get('held')?.paused, found.get('open')?.paused, found.size]).toEqual([
@@ -180,14 +186,14 @@ test('paused queues are marked, also when they are empty; a setting of another s
 
 test('what became of the jobs of a range: all of them, while they are few', async () => {
   for (let n = 0; n < 20; n += 1)
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, {
       scheduled_at: ago(600),
       performed_at: ago(600 - n),
       finished_at: ago(500),
       error: n < 3 ? 'E: x' : null,
     });
-  await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(4_000) });
-  await insertJob(gj.client, {
+  await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: ago(4_000) });
+  await insertJob(testConsole.client, {
     queue_name: 'never ran',
     finished_at: ago(10),
     error: 'GoodJob::Job::DiscardJobError: x',
@@ -211,7 +217,7 @@ test('what became of the jobs of a range: all of them, while they are few', asyn
 
 test('of many jobs a sample that is spread over the range stands for all, and says so', async () => {
   // A burst of 3,000 jobs of one queue in a minute, and a job every 10 s of another before it.
-  await gj.client
+  await testConsole.client
     .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, performed_at, finished_at, error)
     SELECT i, i, q, t, t, t - w, t, t, e FROM (
       SELECT gen_random_uuid() AS i, 'burst' AS q, now() - interval '1 second' * (30 + n * 0.01) AS t, interval '100 seconds' AS w, NULL AS e FROM generate_series(0, 2999) n
@@ -234,11 +240,11 @@ test('of many jobs a sample that is spread over the range stands for all, and sa
 });
 
 test('many ready jobs are a lower bound', async () => {
-  await gj.client.query(
+  await testConsole.client.query(
     `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'full', now(), now(), now() - interval '1 second' FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) j`,
   );
-  await insertJob(gj.client, { queue_name: 'full', ...RUNNING });
-  const { db, gj: tables } = gj.ctx();
+  await insertJob(testConsole.client, { queue_name: 'full', ...RUNNING });
+  const { db, tables: tables } = testConsole.ctx();
   const depths = await db.read((tx) => queueDepths(tx, tables, ['full'], false), {
     byIndexOnly: true,
   });
@@ -249,11 +255,11 @@ test('many ready jobs are a lower bound', async () => {
 });
 
 test('more queues than the page holds are said to be there; nothing is read for a range that is not understood', async () => {
-  await gj.client.query(
+  await testConsole.client.query(
     `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'q' || n, now(), now(), now() FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, 620) n) j`,
   );
-  expect(await listQueues(gj.ctx(), filter())).toMatchObject({ hidden: 420, more: false });
-  expect((await listQueues(gj.ctx(), filter('2h'))).rows).toEqual([]);
+  expect(await listQueues(testConsole.ctx(), filter())).toMatchObject({ hidden: 420, more: false });
+  expect((await listQueues(testConsole.ctx(), filter('2h'))).rows).toEqual([]);
 });
 
 test('without the indexes of GoodJob 4.18 the queues with open jobs are there', async () => {
@@ -278,7 +284,7 @@ test('without the indexes of GoodJob 4.18 the queues with open jobs are there', 
 });
 
 async function insertQueues(count: number, name: string): Promise<void> {
-  await gj.client.query(
+  await testConsole.client.query(
     `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, serialized_params)
      SELECT i, i, $2 || lpad(n::text, 5, '0'), now(), now(), now(), '{}'
        FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, $1::int) n) j`,
@@ -286,23 +292,23 @@ async function insertQueues(count: number, name: string): Promise<void> {
   );
 }
 const namesOf = async (params: Record<string, string> = {}) =>
-  (await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams(params)))).rows.map(
+  (await listQueues(testConsole.ctx(), parseQueueFilter(new URLSearchParams(params)))).rows.map(
     ({ name }) => name,
   );
 
 describe('with more queues than the page shows', () => {
   test('the queue whose job waits longest comes first, wherever its name stands', async () => {
     await insertQueues(700, 'q');
-    await insertProcess(gj.client, { state: schedulers(['*', 1]) });
-    await insertJob(gj.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
-    const page = await listQueues(gj.ctx(), filter());
+    await insertProcess(testConsole.client, { state: schedulers(['*', 1]) });
+    await insertJob(testConsole.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
+    const page = await listQueues(testConsole.ctx(), filter());
     expect(page.rows[0]).toMatchObject({ name: 'z-worst', ready: exact(1) });
     expect(page).toMatchObject({ hidden: 501, more: false });
   });
 
   test('a part of a name finds its queues, in either case', async () => {
     await insertQueues(700, 'q');
-    await insertJob(gj.client, { queue_name: 'Z-Mail 請求' });
+    await insertJob(testConsole.client, { queue_name: 'Z-Mail 請求' });
     expect(await namesOf({ queue_name: 'z-mail' })).toEqual(['Z-Mail 請求']);
     expect(await namesOf({ queue_name: '請求' })).toEqual(['Z-Mail 請求']);
     expect(await namesOf({ queue_name: 'q0069' })).toHaveLength(10);
@@ -311,8 +317,8 @@ describe('with more queues than the page shows', () => {
 
   test('a queue beyond the first 10,000 is found by its whole name', async () => {
     await insertQueues(10_050, 'q');
-    await insertJob(gj.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
-    expect((await listQueues(gj.ctx(), filter())).more).toBe(true);
+    await insertJob(testConsole.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
+    expect((await listQueues(testConsole.ctx(), filter())).more).toBe(true);
     expect(await namesOf({ queue_name: 'z-worst' })).toEqual(['z-worst']);
     expect(await namesOf({ queue_name: 'z-none' })).toEqual([]);
   });
@@ -320,7 +326,7 @@ describe('with more queues than the page shows', () => {
 
 test('a filter finds no queue by the part of its name that is hidden', async () => {
   const secret = 'k9Zp2Lq8Xw4Rt6Vb1Nm3';
-  await insertJob(gj.client, { queue_name: `mail?api_token=${secret}` });
+  await insertJob(testConsole.client, { queue_name: `mail?api_token=${secret}` });
   const [shown] = await namesOf();
   expect(shown).not.toContain(secret);
   expect(await namesOf({ queue_name: secret })).toEqual([]);
@@ -334,9 +340,9 @@ test('a name that Postgres cannot hold is a filter that matches nothing', () => 
 });
 
 test('the order goes by the database’s clock, whatever the console’s own says', async () => {
-  await insertProcess(gj.client, { state: schedulers(['*', 1]) });
-  await insertJob(gj.client, { queue_name: 'z', scheduled_at: ago(20) });
-  await insertJob(gj.client, { queue_name: 'a', scheduled_at: ago(2) });
+  await insertProcess(testConsole.client, { state: schedulers(['*', 1]) });
+  await insertJob(testConsole.client, { queue_name: 'z', scheduled_at: ago(20) });
+  await insertJob(testConsole.client, { queue_name: 'a', scheduled_at: ago(2) });
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
   try {
     expect(await namesOf()).toEqual(['a', 'z']);
@@ -346,9 +352,9 @@ test('the order goes by the database’s clock, whatever the console’s own say
 });
 
 test('all viewers share one reading of at most 20 statements in ten seconds', async () => {
-  for (const queue_name of ['a', 'b', 'c']) await insertJob(gj.client, { queue_name });
-  const counted = countStatements(gj.db);
-  const ctx = gj.ctx({ db: counted.db });
+  for (const queue_name of ['a', 'b', 'c']) await insertJob(testConsole.client, { queue_name });
+  const counted = countStatements(testConsole.db);
+  const ctx = testConsole.ctx({ db: counted.db });
   await Promise.all(Array.from({ length: 20 }, () => listQueues(ctx, filter())));
   const first = counted.statements.length;
   expect(first).toBeGreaterThan(0);

@@ -33,26 +33,26 @@ import { listQueues } from '../queues/queries';
 import { HIDDEN } from './redaction';
 
 const S = 'zq7kxw9vjt3m';
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('everywhere');
-  process.env.DATABASE_URL ??= gj.url;
+  testConsole = await TestConsole.open('everywhere');
+  process.env.DATABASE_URL ??= testConsole.url;
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 afterEach(async () => {
-  await gj.client.query(
+  await testConsole.client.query(
     'TRUNCATE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings',
   );
-  expireAfterWrite(gj.ctx().gj.schema.identity);
+  expireAfterWrite(testConsole.ctx().tables.schema.identity);
 });
 
 const asked = (q = '') => parseJobFilter(new URLSearchParams({ q }));
 const failures = async () =>
-  (await listFailures(gj.ctx(), parseFailureFilter(new URLSearchParams()), 5_000)).groups;
+  (await listFailures(testConsole.ctx(), parseFailureFilter(new URLSearchParams()), 5_000)).groups;
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 async function insert(args: unknown, columns: Record<string, unknown> = {}): Promise<string> {
   const id = randomUUID();
-  return insertJob(gj.client, {
+  return insertJob(testConsole.client, {
     id,
     job_class: 'EchoJob',
     ...columns,
@@ -61,7 +61,7 @@ async function insert(args: unknown, columns: Record<string, unknown> = {}): Pro
 }
 
 test('the attention page shows no secret of an error, of the arguments that it repeats, or of a description', async () => {
-  const batch = await insertBatch(gj.client, {
+  const batch = await insertBatch(testConsole.client, {
     description: `sync password=${S} of ${S}`,
     serialized_properties: JSON.stringify({ api_key: S }),
     enqueued_at: ago(7_200),
@@ -76,8 +76,12 @@ test('the attention page shows no secret of an error, of the arguments that it r
       error: `Login: ${S} was refused`,
     });
   // Successes are kept.
-  await insertJob(gj.client, { ...SUCCEEDED, job_class: 'OtherJob', finished_at: ago(3_600) });
-  const { checks } = await findAttention(gj.ctx());
+  await insertJob(testConsole.client, {
+    ...SUCCEEDED,
+    job_class: 'OtherJob',
+    finished_at: ago(3_600),
+  });
+  const { checks } = await findAttention(testConsole.ctx());
   const found = checks.flatMap((check) => (check.result === 'found' ? [check.finding] : []));
   expect(found.map(({ kind }) => kind)).toEqual(
     expect.arrayContaining(['hanging_batches', 'failing_classes', 'discarded_callbacks']),
@@ -91,8 +95,12 @@ test('nor a cut that an excerpt makes in the middle of one', async () => {
   const error = `E: ${'x'.repeat(290)} ${S} y`;
   for (let n = 0; n < 6; n += 1)
     await insert([{ token: S }], { ...DISCARDED, finished_at: ago(60), error });
-  await insertJob(gj.client, { ...SUCCEEDED, job_class: 'OtherJob', finished_at: ago(3_600) });
-  const { checks } = await findAttention(gj.ctx());
+  await insertJob(testConsole.client, {
+    ...SUCCEEDED,
+    job_class: 'OtherJob',
+    finished_at: ago(3_600),
+  });
+  const { checks } = await findAttention(testConsole.ctx());
   expect(JSON.stringify(checks)).toContain('"failing_classes","result":"found"');
   expect(JSON.stringify(checks)).not.toContain(S.slice(0, 4));
 });
@@ -103,7 +111,7 @@ test('a group of failures shows no secret in its frame, queues, samples or error
     queue_name: `tenant-${S}`,
     error: `Login: ${S} was refused`,
   });
-  await insertExecution(gj.client, id, {
+  await insertExecution(testConsole.client, id, {
     error: 'Login: x',
     error_backtrace: [`app/x.rb:1:in 'login' ${'y'.repeat(480)} password=${S} ${S}`],
     finished_at: new Date(),
@@ -131,7 +139,7 @@ test('nobody can try guesses of a word that the arguments hide on the fingerprin
 });
 
 test('a process shows none in its title or names', async () => {
-  await insertProcess(gj.client, {
+  await insertProcess(testConsole.client, {
     state: JSON.stringify({
       hostname: 'h',
       pid: 1,
@@ -139,7 +147,10 @@ test('a process shows none in its title or names', async () => {
       schedulers: [{ name: `GoodJob::Scheduler(queues=a,password=${S} max_threads=5)` }],
     }),
   });
-  const { rows } = await listProcesses(gj.ctx(), parseProcessFilter(new URLSearchParams()));
+  const { rows } = await listProcesses(
+    testConsole.ctx(),
+    parseProcessFilter(new URLSearchParams()),
+  );
   expect(rows[0]?.told?.hostname).toBe('h');
   expect(JSON.stringify(rows)).not.toContain(S);
 });
@@ -157,7 +168,7 @@ test('names repeat none, on the list, its columns, the page of the job and in it
     cron_key: `x?token=${S}`,
     cron_at: ago(60),
   });
-  const list = await listJobs(gj.ctx(), asked());
+  const list = await listJobs(testConsole.ctx(), asked());
   expect(list.rows.find((row) => row.id === id)).toMatchObject({
     jobClass: 'EchoJob',
     queueName: `tenant-${HIDDEN}`,
@@ -166,16 +177,16 @@ test('names repeat none, on the list, its columns, the page of the job and in it
   expect(list.rows.find((row) => row.id === other)?.queueName).toBe(`password=${HIDDEN}`);
   const shown: unknown[] = [
     list,
-    await withColumns(gj.ctx(), list.rows, ['cron']),
-    await getJob(gj.ctx(), id),
-    await getRawJob(gj.ctx(), id),
+    await withColumns(testConsole.ctx(), list.rows, ['cron']),
+    await getJob(testConsole.ctx(), id),
+    await getRawJob(testConsole.ctx(), id),
   ];
-  for await (const part of exportJobs(gj.ctx(), asked(), 'csv')) shown.push(part);
+  for await (const part of exportJobs(testConsole.ctx(), asked(), 'csv')) shown.push(part);
   expect(JSON.stringify(shown)).not.toContain(S);
   const names = [
-    await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams())),
-    await listCronEntries(gj.ctx(), null),
-    await completeQuery(gj.ctx(), { text: 'queue:pass', at: 10 }),
+    await listQueues(testConsole.ctx(), parseQueueFilter(new URLSearchParams())),
+    await listCronEntries(testConsole.ctx(), null),
+    await completeQuery(testConsole.ctx(), { text: 'queue:pass', at: 10 }),
   ];
   expect(JSON.stringify(names)).not.toContain(`password=${S}`);
   expect(JSON.stringify(names)).not.toContain(`token=${S}`);
@@ -193,7 +204,7 @@ test('a queue or cron key that the arguments of its jobs hide is shown by no pag
   await insert([], { ...due, queue_name: `q?api_token=${S}` });
   await insert([{ session: 'mails' }], { ...due, queue_name: 'mails' });
   const plain = await insert([], { ...due, queue_name: 'mails' });
-  await insertExecution(gj.client, plain, {
+  await insertExecution(testConsole.client, plain, {
     job_class: 'EchoJob',
     queue_name: `tenant-${S}`,
     created_at: ago(60),
@@ -201,15 +212,15 @@ test('a queue or cron key that the arguments of its jobs hide is shown by no pag
     duration: '10 s',
     serialized_params: '{}',
   });
-  const { checks } = await findAttention(gj.ctx());
+  const { checks } = await findAttention(testConsole.ctx());
   const performance = (jobClass?: string) =>
-    measure(gj.ctx(), parsePerformanceFilter(new URLSearchParams()), jobClass);
+    measure(testConsole.ctx(), parsePerformanceFilter(new URLSearchParams()), jobClass);
   const shown = {
     checks,
-    cron: await listCronEntries(gj.ctx(), null),
-    queues: await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams())),
-    chart: await chartOfList(gj.ctx(), asked(), { range: 'day', by: 'queue' }),
-    metrics: await countQueues(gj.ctx()),
+    cron: await listCronEntries(testConsole.ctx(), null),
+    queues: await listQueues(testConsole.ctx(), parseQueueFilter(new URLSearchParams())),
+    chart: await chartOfList(testConsole.ctx(), asked(), { range: 'day', by: 'queue' }),
+    metrics: await countQueues(testConsole.ctx()),
     all: await performance(),
     one: await performance('EchoJob'),
   };
@@ -230,12 +241,13 @@ test('a queue or cron key that the arguments of its jobs hide is shown by no pag
 test('a hidden cron key cannot be told by the pages that begin behind a guess, nor is it in their links', async () => {
   for (let n = 0; n < 55; n += 1)
     await insert([], { cron_key: `a${String(n).padStart(2, '0')}?token=${S}`, cron_at: ago(60) });
-  const first = await listCronEntries(gj.ctx(), null);
+  const first = await listCronEntries(testConsole.ctx(), null);
   expect([first.rows.length, first.next]).toEqual([50, `a49?token=${HIDDEN}`]);
-  expect((await listCronEntries(gj.ctx(), first.next)).rows.map(({ key }) => key)).toEqual(
+  expect((await listCronEntries(testConsole.ctx(), first.next)).rows.map(({ key }) => key)).toEqual(
     [50, 51, 52, 53, 54].map((n) => `a${n}?token=${HIDDEN}`),
   );
-  const behind = async (guess: string) => (await listCronEntries(gj.ctx(), guess)).rows[0]?.key;
+  const behind = async (guess: string) =>
+    (await listCronEntries(testConsole.ctx(), guess)).rows[0]?.key;
   expect(await behind('a10?token=zq')).toBe(await behind('a10?token=zz'));
 });
 
@@ -244,7 +256,7 @@ test.each([1_000, 3_000, 6_000])(
   async (depth) => {
     const nested = `${'['.repeat(depth)}{"token":"${S}"}${']'.repeat(depth)}`;
     const id = randomUUID();
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, {
       id,
       ...DISCARDED,
       job_class: 'DeepJob',
@@ -252,16 +264,18 @@ test.each([1_000, 3_000, 6_000])(
       labels: ['plain'],
       serialized_params: `{"job_class":"DeepJob","job_id":"${id}","arguments":[${nested}]}`,
     });
-    await insertExecution(gj.client, id, {
+    await insertExecution(testConsole.client, id, {
       error: `Login: ${S} refused`,
       error_backtrace: [`app/x.rb ${S}`],
       serialized_params: `{"job_class":"DeepJob","job_id":"${id}","arguments":[${nested}]}`,
     });
     const plain = await insert(['ordinary'], { ...DISCARDED, error: 'E: ordinary' });
-    const list = await listJobs(gj.ctx(), asked());
+    const list = await listJobs(testConsole.ctx(), asked());
     // Deeper JSON is large: a negated term does not match it either, and the page says that it was not searched.
     const isSearched = depth < 6_000;
-    expect((await listJobs(gj.ctx(), asked('-nowhere'))).unsearched).toBe(isSearched ? 0 : 1);
+    expect((await listJobs(testConsole.ctx(), asked('-nowhere'))).unsearched).toBe(
+      isSearched ? 0 : 1,
+    );
     expect(list.rows.find((row) => row.id === id)).toMatchObject({
       jobClass: 'DeepJob',
       error: HIDDEN,
@@ -269,19 +283,19 @@ test.each([1_000, 3_000, 6_000])(
     });
     expect(list.rows.find((row) => row.id === plain)?.error).toBe('E: ordinary');
     for (const q of ['ordinary', 'refused', 'args.0.x:1', '-nowhere'])
-      expect((await listJobs(gj.ctx(), asked(q))).rows.length, q).toBe(
+      expect((await listJobs(testConsole.ctx(), asked(q))).rows.length, q).toBe(
         { ordinary: 1, refused: 0, 'args.0.x:1': 0 }[q] ?? (isSearched ? 2 : 1),
       );
     const shown: unknown[] = [
       list,
-      await getJob(gj.ctx(), id),
-      await listExecutions(gj.ctx(), id),
-      await getRawJob(gj.ctx(), id),
+      await getJob(testConsole.ctx(), id),
+      await listExecutions(testConsole.ctx(), id),
+      await getRawJob(testConsole.ctx(), id),
       await failures(),
-      (await findAttention(gj.ctx())).checks,
+      (await findAttention(testConsole.ctx())).checks,
     ];
     for (const format of ['csv', 'ndjson'] as const)
-      for await (const part of exportJobs(gj.ctx(), asked(), format)) shown.push(part);
+      for await (const part of exportJobs(testConsole.ctx(), asked(), format)) shown.push(part);
     expect(JSON.stringify(shown)).not.toContain(S);
   },
 );
@@ -291,6 +305,6 @@ test('half of a character is never hidden: what is searched must be what Postgre
     ...DISCARDED,
     error: 'E: emo x😀😁😂🤣😈 done',
   });
-  expect((await listJobs(gj.ctx(), asked('emo'))).rows.map((row) => row.id)).toEqual([id]);
-  expect((await getJob(gj.ctx(), id))?.error).toMatch(/^[^\p{Cs}]*$/u);
+  expect((await listJobs(testConsole.ctx(), asked('emo'))).rows.map((row) => row.id)).toEqual([id]);
+  expect((await getJob(testConsole.ctx(), id))?.error).toMatch(/^[^\p{Cs}]*$/u);
 });

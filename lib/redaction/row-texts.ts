@@ -50,7 +50,7 @@ export function unreadJob(tooLarge: boolean): RedactedJob {
 /** The errors of these jobs, by id; jobs that are not in the table are not in the result. good_jobs_pkey. */
 export async function redactJobErrors(
   tx: Tx,
-  gj: { jobs: Sql },
+  tables: { jobs: Sql },
   ids: string[],
   budget: TextBudget,
 ): Promise<Map<string, RedactedJob>> {
@@ -61,7 +61,7 @@ export async function redactJobErrors(
       for (const id of chunk) redacted.set(id, unreadJob(true));
       continue;
     }
-    for (const job of await readJobs(tx, gj, chunk)) {
+    for (const job of await readJobs(tx, tables, chunk)) {
       redacted.set(job.id, redactJob(job, budget));
       await budget.yieldIfDue();
     }
@@ -69,14 +69,14 @@ export async function redactJobErrors(
   return redacted;
 }
 
-function readJobs(tx: Tx, gj: { jobs: Sql }, ids: string[]): Promise<StoredJob[]> {
+function readJobs(tx: Tx, tables: { jobs: Sql }, ids: string[]): Promise<StoredJob[]> {
   const { off } = redaction();
   return tx.query<StoredJob>(sql`
     SELECT j.id, left(j.job_class, ${CLASS_BYTES}) AS "jobClass",
            ${off ? sql`NULL::text` : limitedJson(sql`j.serialized_params`)} AS payload,
            ${off ? sql`false` : sql`j.serialized_params IS NOT NULL`} AS "hasPayload",
            ${limitedText(sql`j.error`)} AS error, ${isLargeText(sql`j.error`)} AS "isErrorLarge"
-      FROM ${gj.jobs} j
+      FROM ${tables.jobs} j
      WHERE j.id = ANY(${ids}::uuid[])`);
 }
 

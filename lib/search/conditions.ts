@@ -1,7 +1,7 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { NotUnderstood } from '../core/search-params';
 import { type JobState, isInState, readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import type {
   ArgumentTerm,
   ExecutionTerm,
@@ -94,15 +94,19 @@ export const literal = (value: string) => value.replaceAll(/\\([\\*])/g, '$1');
  * A term as a condition on the alias `j`. A negated one holds wherever the plain one does not, also where the
  * column is NULL; one that is not understood never.
  */
-export function termCondition(gj: GoodJob, term: Term, argumentsText: Sql = ARGUMENTS_TEXT): Sql {
+export function termCondition(
+  tables: GoodJobTables,
+  term: Term,
+  argumentsText: Sql = ARGUMENTS_TEXT,
+): Sql {
   if (term.kind === 'not_understood') return sql`false`;
-  const plain = plainCondition(gj, term, argumentsText);
+  const plain = plainCondition(tables, term, argumentsText);
   return term.negated ? sql`(${plain}) IS NOT TRUE` : sql`(${plain})`;
 }
 
 /** The same without its negation. */
 export function plainCondition(
-  gj: GoodJob,
+  tables: GoodJobTables,
   term: UnderstoodTerm,
   argumentsText: Sql = ARGUMENTS_TEXT,
 ): Sql {
@@ -110,11 +114,11 @@ export function plainCondition(
     case 'text':
       return term.id === null
         ? containsText(term.parts, argumentsText)
-        : idOrText(gj, term, term.id);
+        : idOrText(tables, term, term.id);
     case 'match':
       return matchCondition(term);
     case 'ids':
-      return any(term.values.map((digits) => idCondition(gj, term.field, digits)));
+      return any(term.values.map((digits) => idCondition(tables, term.field, digits)));
     case 'number':
       return any(term.ranges.map((range) => numberCondition(term.field, range)));
     case 'time':
@@ -123,7 +127,7 @@ export function plainCondition(
         ' AND ',
       );
     case 'execution':
-      return executionCondition(gj, term);
+      return executionCondition(tables, term);
     case 'argument':
       return any(term.values.map((value) => argumentCondition(term, value)));
     case 'failure':
@@ -153,8 +157,8 @@ export const namedById = (digits: string): Sql =>
 export const namedByBatch = (digits: string): Sql => inIds(sql`j.batch_id`, digits);
 
 /** First who has the id, then the members of the batch, then the text; see TextTerm. Each EXISTS is asked once a query. */
-function idOrText(gj: GoodJob, term: TextTerm, digits: string): Sql {
-  const named = (condition: Sql) => sql`EXISTS (SELECT 1 FROM ${gj.jobs} j WHERE ${condition})`;
+function idOrText(tables: GoodJobTables, term: TextTerm, digits: string): Sql {
+  const named = (condition: Sql) => sql`EXISTS (SELECT 1 FROM ${tables.jobs} j WHERE ${condition})`;
   return sql`CASE WHEN ${named(namedById(digits))} THEN ${namedById(digits)}
     WHEN ${named(namedByBatch(digits))} THEN ${namedByBatch(digits)} ELSE ${containsText(term.parts)} END`;
 }
@@ -206,7 +210,7 @@ function matchCondition({ field, values, whole }: MatchTerm): Sql {
   }
 }
 
-export function idCondition(gj: GoodJob, field: IdsTerm['field'], digits: string): Sql {
+export function idCondition(tables: GoodJobTables, field: IdsTerm['field'], digits: string): Sql {
   switch (field) {
     case 'id':
       return namedById(digits);
@@ -215,7 +219,7 @@ export function idCondition(gj: GoodJob, field: IdsTerm['field'], digits: string
     case 'callback_batch':
       return inIds(sql`j.batch_callback_id`, digits);
     case 'process': // holds it, or has run an attempt of it
-      return sql`${inIds(sql`j.locked_by_id`, digits)} OR EXISTS (SELECT 1 FROM ${gj.executions} e WHERE e.active_job_id = j.id AND ${inIds(sql`e.process_id`, digits)})`;
+      return sql`${inIds(sql`j.locked_by_id`, digits)} OR EXISTS (SELECT 1 FROM ${tables.executions} e WHERE e.active_job_id = j.id AND ${inIds(sql`e.process_id`, digits)})`;
   }
 }
 
@@ -245,12 +249,12 @@ export function timeCondition(field: TimeTerm['field'], bound: TimeTerm['bounds'
 }
 
 /** By index_good_job_executions_on_active_job_id_and_created_at. */
-function executionCondition(gj: GoodJob, { field, bounds }: ExecutionTerm): Sql {
+function executionCondition(tables: GoodJobTables, { field, bounds }: ExecutionTerm): Sql {
   const holds = [
     ...bounds.map((bound) => compareTime(sql`e.created_at`, bound)),
     ...(field === 'attempt_failed' ? [sql`e.error IS NOT NULL`] : []),
   ];
-  return sql`EXISTS (SELECT 1 FROM ${gj.executions} e WHERE e.active_job_id = j.id AND ${join(holds, ' AND ')})`;
+  return sql`EXISTS (SELECT 1 FROM ${tables.executions} e WHERE e.active_job_id = j.id AND ${join(holds, ' AND ')})`;
 }
 
 /** `created_at > …`; the transaction's start is now. */
@@ -276,13 +280,13 @@ function argumentCondition({ path }: ArgumentTerm, value: string): Sql {
 
 /** A filter as a condition on the alias `j`; TRUE when it has none, FALSE when it is not understood. */
 export function allOf(
-  gj: GoodJob,
+  tables: GoodJobTables,
   {
     state,
     terms,
     notUnderstood = [],
   }: { state: JobState | null; terms: readonly Term[]; notUnderstood?: readonly NotUnderstood[] },
-  conditionOf: (term: Term) => Sql = (term) => termCondition(gj, term),
+  conditionOf: (term: Term) => Sql = (term) => termCondition(tables, term),
 ): Sql {
   if (notUnderstood.length > 0) return sql`false`;
   const all = terms.map(conditionOf);

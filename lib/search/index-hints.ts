@@ -2,7 +2,7 @@ import sql, { type Sql, join } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import type { JobState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 import { idCondition, inIds, literal, termCondition, timeCondition, wildcard } from './conditions';
 import type { IdsTerm, Term } from './terms';
 
@@ -26,21 +26,21 @@ const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'runn
 
 /** The terms that an index of GoodJob's own schema answers, other than the list's order. */
 export function indexTerms(
-  gj: GoodJob,
+  tables: GoodJobTables,
   column: string,
   states: readonly JobState[],
   terms: Term[],
 ): IndexTerm[] {
   const has = (migration: string) =>
-    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   const found = terms.flatMap((term): IndexTerm[] => {
     if (term.negated) return [];
-    if (term.kind === 'ids') return [byIds(gj, term)];
+    if (term.kind === 'ids') return [byIds(tables, term)];
     if (term.kind === 'failure')
       return [
         {
           key: JSON.stringify(['failure', term.source]),
-          condition: termCondition(gj, term),
+          condition: termCondition(tables, term),
           limit: COUNTED,
         },
       ];
@@ -86,22 +86,22 @@ export function indexTerms(
 }
 
 /** OR over two tables keeps the planner from both indexes: those of the process are asked for one by one. */
-function byIds(gj: GoodJob, { field, values }: IdsTerm): IndexTerm {
+function byIds(tables: GoodJobTables, { field, values }: IdsTerm): IndexTerm {
   const key = JSON.stringify([field, values]);
   if (field !== 'process')
     return {
       key,
       condition: sql`(${join(
-        values.map((digits) => idCondition(gj, field, digits)),
+        values.map((digits) => idCondition(tables, field, digits)),
         ' OR ',
       )})`,
       limit: COUNTED,
     };
-  const held = sql`SELECT l.id FROM ${gj.jobs} l WHERE ${join(
+  const held = sql`SELECT l.id FROM ${tables.jobs} l WHERE ${join(
     values.map((digits) => inIds(sql`l.locked_by_id`, digits)),
     ' OR ',
   )}`;
-  const run = sql`SELECT e.active_job_id FROM ${gj.executions} e WHERE ${join(
+  const run = sql`SELECT e.active_job_id FROM ${tables.executions} e WHERE ${join(
     values.map((digits) => inIds(sql`e.process_id`, digits)),
     ' OR ',
   )}`;
@@ -136,10 +136,10 @@ function smallest(
 
 /** The most selective term as far as it was counted in the last seconds. `all`: every term was. */
 export function knownSelected(
-  gj: GoodJob,
+  tables: GoodJobTables,
   terms: IndexTerm[],
 ): { selected: Selected | null; all: boolean } {
-  const countOf = ({ key }: IndexTerm) => counts.peek(gj.schema.identity, key);
+  const countOf = ({ key }: IndexTerm) => counts.peek(tables.schema.identity, key);
   return {
     selected: smallest(terms, countOf),
     all: terms.every((term) => countOf(term) !== undefined),
@@ -148,27 +148,31 @@ export function knownSelected(
 
 /** Lists whose page lay so far from their beginning that a term's index had it sooner: for some seconds it is asked first. */
 const farKey = (list: string) => `far ${list}`;
-export const isFar = (gj: GoodJob, list: string): boolean =>
-  counts.peek(gj.schema.identity, farKey(list)) !== undefined;
-export const rememberFar = (gj: GoodJob, list: string): void =>
-  counts.set(gj.schema.identity, farKey(list), 0);
+export const isFar = (tables: GoodJobTables, list: string): boolean =>
+  counts.peek(tables.schema.identity, farKey(list)) !== undefined;
+export const rememberFar = (tables: GoodJobTables, list: string): void =>
+  counts.set(tables.schema.identity, farKey(list), 0);
 
 /** They were too many to count in time. */
-export function rememberUnselective(gj: GoodJob, terms: IndexTerm[]): void {
-  for (const { key, limit } of terms) counts.set(gj.schema.identity, key, limit + 1);
+export function rememberUnselective(tables: GoodJobTables, terms: IndexTerm[]): void {
+  for (const { key, limit } of terms) counts.set(tables.schema.identity, key, limit + 1);
 }
 
 /** Counts the terms, each up to its limit, in one statement; the most selective one, or null when none is. */
-export async function select(tx: Tx, gj: GoodJob, terms: IndexTerm[]): Promise<Selected | null> {
+export async function select(
+  tx: Tx,
+  tables: GoodJobTables,
+  terms: IndexTerm[],
+): Promise<Selected | null> {
   if (terms.length === 0) return null;
   const columns = terms.map(
     ({ condition, counted: rows, limit }) =>
-      sql`(SELECT count(*)::int FROM (${rows ?? sql`SELECT 1 FROM ${gj.jobs} j WHERE ${condition}`} LIMIT ${limit + 1}) counted)`,
+      sql`(SELECT count(*)::int FROM (${rows ?? sql`SELECT 1 FROM ${tables.jobs} j WHERE ${condition}`} LIMIT ${limit + 1}) counted)`,
   );
   const [row] = await tx.query<{ counts: string }>(
     sql`SELECT array_to_json(ARRAY[${join(columns)}])::text AS counts`,
   );
   const counted = JSON.parse(row?.counts ?? '[]') as number[];
-  terms.forEach(({ key }, n) => counts.set(gj.schema.identity, key, counted[n] ?? 0));
+  terms.forEach(({ key }, n) => counts.set(tables.schema.identity, key, counted[n] ?? 0));
   return smallest(terms, (term) => counted[terms.indexOf(term)]);
 }

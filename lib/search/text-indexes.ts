@@ -1,7 +1,7 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
-import { type GoodJob, quoteIdentifier } from '../good-job/tables';
+import { type GoodJobTables, quoteIdentifier } from '../good-job/tables';
 import {
   contains,
   containsAny,
@@ -44,8 +44,8 @@ const EXPRESSIONS: Record<OptionalIndex, string> = {
 };
 
 /** What an operator runs to have the index. */
-export function indexHint(gj: GoodJob, index: OptionalIndex): IndexHint {
-  const create = `CREATE INDEX CONCURRENTLY ${NAMES[index]} ON ${quoteIdentifier(gj.schema.name)}.good_jobs USING gin (${EXPRESSIONS[index]});`;
+export function indexHint(tables: GoodJobTables, index: OptionalIndex): IndexHint {
+  const create = `CREATE INDEX CONCURRENTLY ${NAMES[index]} ON ${quoteIdentifier(tables.schema.name)}.good_jobs USING gin (${EXPRESSIONS[index]});`;
   return {
     index,
     sql: index === 'arguments_json' ? create : `CREATE EXTENSION IF NOT EXISTS pg_trgm;\n${create}`,
@@ -68,14 +68,14 @@ interface Catalogue {
 const TTL_MS = 60_000;
 const catalogues = new ProcessCache<Catalogue>('text indexes', { ttlMs: TTL_MS, maxEntries: 20 });
 
-async function readCatalogue(tx: Tx, gj: GoodJob): Promise<Catalogue> {
+async function readCatalogue(tx: Tx, tables: GoodJobTables): Promise<Catalogue> {
   const rows = await tx.query<IndexRow>(sql`
     SELECT m.amname AS method, o.opcname AS operators, s.nspname AS schema, replace(pg_get_indexdef(i.indexrelid, 1, false), ' ', '') AS expression
       FROM pg_catalog.pg_index i
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
       JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[0] JOIN pg_catalog.pg_namespace s ON s.oid = o.opcnamespace
-     WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_jobs' AND i.indisvalid AND i.indpred IS NULL AND i.indnatts = 1 AND m.amname IN ('gin', 'gist')`);
+     WHERE n.nspname = ${tables.schema.name} AND c.relname = 'good_jobs' AND i.indisvalid AND i.indpred IS NULL AND i.indnatts = 1 AND m.amname IN ('gin', 'gist')`);
   return {
     rows,
     anyLetters: await hasTrigramsOfAnyLetters(tx, rows.filter(isTrigramIndex)[0]?.schema),
@@ -85,10 +85,10 @@ async function readCatalogue(tx: Tx, gj: GoodJob): Promise<Catalogue> {
 const isTrigramIndex = ({ operators }: IndexRow) => /^gi(n|st)_trgm_ops$/.test(operators);
 
 /** Which of them there are, read once a minute. */
-export async function textIndexes(tx: Tx, gj: GoodJob): Promise<TextIndexes> {
-  const { identity } = gj.schema;
+export async function textIndexes(tx: Tx, tables: GoodJobTables): Promise<TextIndexes> {
+  const { identity } = tables.schema;
   const cached = catalogues.peek(identity, '');
-  const { rows, anyLetters } = cached ?? (await readCatalogue(tx, gj));
+  const { rows, anyLetters } = cached ?? (await readCatalogue(tx, tables));
   if (!cached) catalogues.set(identity, '', { rows, anyLetters });
   const plain = (text: string) => text.replaceAll(/::text|[()]/g, '');
   const trigrams = rows.filter(isTrigramIndex);
@@ -183,7 +183,7 @@ export interface TextIndexTerms {
 /** The terms that an index answers which GoodJob does not bring but this database has; `exact`: none that leaves labels out. */
 export async function textIndexTerms(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   filter: readonly Term[],
   exact: boolean,
 ): Promise<TextIndexTerms> {
@@ -196,8 +196,8 @@ export async function textIndexTerms(
         (term.kind === 'match' && term.field === 'error')),
   );
   if (slow.length === 0) return found;
-  const indexes = await textIndexes(tx, gj);
-  const missing = (index: IndexHint['index']) => (found.hint ??= indexHint(gj, index));
+  const indexes = await textIndexes(tx, tables);
+  const missing = (index: IndexHint['index']) => (found.hint ??= indexHint(tables, index));
   for (const term of slow) {
     if (term.kind === 'argument') {
       const condition = indexes.json && containing(indexes.json, term.path, term.values);
@@ -228,7 +228,7 @@ export async function textIndexTerms(
       else missing('error_text');
     } else if (term.kind === 'text' && suitsTrigrams(indexes, term.parts.join(' '))) {
       if (indexes.arguments && indexes.error) {
-        const condition = exact ? null : await byTrigrams(tx, gj, term, indexes.arguments);
+        const condition = exact ? null : await byTrigrams(tx, tables, term, indexes.arguments);
         if (condition) found.terms.push(condition);
       } else missing(indexes.arguments ? 'error_text' : 'arguments_text');
     }
@@ -242,21 +242,21 @@ export async function textIndexTerms(
  */
 async function byTrigrams(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { parts }: TextTerm,
   args: TextIndexes['arguments'] & Sql,
 ): Promise<(IndexTerm & { labelsOfNewest: boolean }) | null> {
   if (
-    gj.schema.missingMigrations.some(
+    tables.schema.missingMigrations.some(
       ({ migration }) => migration === 'add_index_good_jobs_job_class',
     )
   )
     return null;
   const has = ({ value }: { value: string }) => includesParts(value, parts);
-  const known = await looseScan(tx, gj, 'job_class', sql`true`, '', VALUES);
+  const known = await looseScan(tx, tables, 'job_class', sql`true`, '', VALUES);
   if (known.more) return null;
   const classes = sql`j.job_class = ANY(${known.values.filter(has).map(({ value }) => value)}::text[])`;
-  const labels = (await sample(tx, gj, sql`j.labels`)).filter(has).map(({ value }) => value);
+  const labels = (await sample(tx, tables, sql`j.labels`)).filter(has).map(({ value }) => value);
   return {
     key: JSON.stringify(['text', parts]),
     condition: containsAny([

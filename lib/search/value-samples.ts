@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Tx } from '../db/database';
 import { listedName } from '../db/text-limit';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
 
 /** Distinct values that are read at most. */
 export const VALUES = 1_000;
@@ -21,7 +21,7 @@ const SAMPLED_BYTES = 8_192;
  */
 export async function looseScan(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   column: string,
   where: Sql,
   from: string,
@@ -30,9 +30,9 @@ export async function looseScan(
   const value = raw(`j.${column}`);
   const rows = await tx.query<{ value: string | null }>(sql`
     WITH RECURSIVE found AS (
-      (SELECT ${value} AS value FROM ${gj.jobs} j WHERE ${value} >= ${from} AND ${where} ORDER BY ${value} LIMIT 1)
+      (SELECT ${value} AS value FROM ${tables.jobs} j WHERE ${value} >= ${from} AND ${where} ORDER BY ${value} LIMIT 1)
       UNION ALL
-      SELECT (SELECT ${value} FROM ${gj.jobs} j WHERE ${value} > found.value AND ${where} ORDER BY ${value} LIMIT 1) FROM found WHERE found.value IS NOT NULL)
+      SELECT (SELECT ${value} FROM ${tables.jobs} j WHERE ${value} > found.value AND ${where} ORDER BY ${value} LIMIT 1) FROM found WHERE found.value IS NOT NULL)
     SELECT ${listedName(sql`value`)} AS value FROM found WHERE value <> '' LIMIT ${limit}`);
   const values = rows.flatMap(({ value: listed }) => (listed === null ? [] : [{ value: listed }]));
   const tooLong = rows.length - values.length;
@@ -40,15 +40,15 @@ export async function looseScan(
 }
 
 /** Of the newest jobs (index_good_jobs_on_created_at), or those that finished last where that index is not there. */
-export async function sample(tx: Tx, gj: GoodJob, values: Sql): Promise<ValueOfJobs[]> {
-  const lacks = gj.schema.missingMigrations.some(
+export async function sample(tx: Tx, tables: GoodJobTables, values: Sql): Promise<ValueOfJobs[]> {
+  const lacks = tables.schema.missingMigrations.some(
     ({ migration }) => migration === 'add_index_good_jobs_created_at',
   );
   const newest = lacks
     ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC`
     : sql`ORDER BY j.created_at DESC`;
   return tx.query(sql`
-    SELECT value, (array_agg(j.id))[1:${JOBS_OF_VALUE}::int] AS ids FROM (SELECT j.id, CASE WHEN pg_column_size(${values}) <= ${SAMPLED_BYTES} THEN (${values})[1:${SAMPLED_LABELS}::int] END AS found FROM ${gj.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
+    SELECT value, (array_agg(j.id))[1:${JOBS_OF_VALUE}::int] AS ids FROM (SELECT j.id, CASE WHEN pg_column_size(${values}) <= ${SAMPLED_BYTES} THEN (${values})[1:${SAMPLED_LABELS}::int] END AS found FROM ${tables.jobs} j ${newest} LIMIT ${SAMPLED}) j, unnest(j.found) value
      WHERE value <> '' AND ${listedName(sql`value`)} IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ${VALUES}`);
 }
 

@@ -5,7 +5,7 @@ import { parseBatchFilter } from '../../lib/batches/types';
 import type { Ctx } from '../../lib/context/types';
 import { continueBatch } from '../../lib/good-job/batches';
 import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 import { listBatchJobs } from '../../lib/jobs/batch-jobs';
 import { getJob } from '../../lib/jobs/detail';
 import { listExecutions } from '../../lib/jobs/executions';
@@ -96,7 +96,7 @@ function casesOf(batch: BatchSubject): Case[] {
 /** The page of /batches that shows these: the one after the batch that is just newer than the newest of them. */
 async function listCase(
   client: pg.Client,
-  gj: GoodJob,
+  tables: GoodJobTables,
   name: string,
   batches: BatchSubject[],
 ): Promise<Case[]> {
@@ -106,7 +106,7 @@ async function listCase(
     .at(-1);
   if (newest === undefined) return [];
   const { rows } = await client.query<{ id: string }>(
-    `SELECT id FROM ${gj.batches.sql} WHERE created_at > $1 ORDER BY created_at, id LIMIT 1`,
+    `SELECT id FROM ${tables.batches.sql} WHERE created_at > $1 ORDER BY created_at, id LIMIT 1`,
     [newest],
   );
   const query = rows[0] ? `after_id=${rows[0].id}` : '';
@@ -134,14 +134,14 @@ function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
   return [
     {
       name: `completion check, ${name}`,
-      run: (tx, gj) => continueBatch(tx, gj, id, { memberDiscarded: true }),
+      run: (tx, tables) => continueBatch(tx, tables, id, { memberDiscarded: true }),
     },
     {
       name: `callback, ${name}`,
-      run: (tx, gj) =>
+      run: (tx, tables) =>
         enqueueCallback(
           tx,
-          gj,
+          tables,
           callbacks,
           'finish',
           'Billing::BatchFinishedJob',
@@ -150,15 +150,15 @@ function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
     },
     {
       name: `callback of a class without jobs, ${name}`,
-      run: (tx, gj) =>
-        enqueueCallback(tx, gj, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()),
+      run: (tx, tables) =>
+        enqueueCallback(tx, tables, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()),
     },
-    { name: `app name, ${name}`, run: (tx, gj) => appName(tx, gj, id) },
+    { name: `app name, ${name}`, run: (tx, tables) => appName(tx, tables, id) },
   ];
 }
 
-export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
-  const { batches, jobs, totalJobs } = await findSubjects(client, gj);
+export async function batchGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
+  const { batches, jobs, totalJobs } = await findSubjects(client, tables);
   const large = (age: BatchSubject['age']) =>
     batches.filter((batch) => batch.age === age && batch.nominal > 10);
   const wanted = [
@@ -185,8 +185,13 @@ export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group>
         sql: (ctx) => batchList(ctx, ''),
         targets: [WITHIN_SQL],
       },
-      ...(await listCase(client, gj, '/batches, page with the large recent ones', large('recent'))),
-      ...(await listCase(client, gj, '/batches, page with the large old ones', large('old'))),
+      ...(await listCase(
+        client,
+        tables,
+        '/batches, page with the large recent ones',
+        large('recent'),
+      )),
+      ...(await listCase(client, tables, '/batches, page with the large old ones', large('old'))),
       ...jobs.map(({ kind, id }): Case => ({
         name: `job page, ${kind}`,
         path: `/jobs/${id}`,

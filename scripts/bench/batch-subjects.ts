@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 
 /** A batch that cases are about, and the rows of it that they need. */
 export interface BatchSubject {
@@ -35,8 +35,8 @@ interface Found {
 }
 
 /** Looks for what the cases need in the database as it is; what is not there is left out. Reads indexes and the batches in question. */
-export async function findSubjects(client: pg.Client, gj: GoodJob): Promise<Subjects> {
-  const [jobs, executions, batches] = [gj.jobs.sql, gj.executions.sql, gj.batches.sql];
+export async function findSubjects(client: pg.Client, tables: GoodJobTables): Promise<Subjects> {
+  const [jobs, executions, batches] = [tables.jobs.sql, tables.executions.sql, tables.batches.sql];
   const all = async <Row>(text: string, values: unknown[] = []) =>
     (await client.query(text, values)).rows as Row[];
   const [border] = await all<{ at: string }>(

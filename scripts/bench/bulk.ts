@@ -149,7 +149,7 @@ async function create(url: string, client: pg.Client): Promise<{ runId: string; 
       scheduledAt: null,
       cutOff,
       expected: total,
-      typed: total.count,
+      confirmedCount: total.count,
     });
     await client.query(
       'CREATE TABLE bench_targets AS SELECT job_id FROM good_job_console.bulk_run_targets',

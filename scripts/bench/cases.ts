@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/context/types';
 import type { Tx } from '../../lib/db/database';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 import { attentionGroup } from './attention-cases';
 import { auditGroup } from './audit-cases';
 import { batchGroup } from './batch-cases';
@@ -30,7 +30,7 @@ export type Target =
 /** A write that is looked at for its plan alone, in a transaction that is rolled back. */
 export interface WritePlan {
   name: string;
-  run: (tx: Tx, gj: GoodJob) => Promise<unknown>;
+  run: (tx: Tx, tables: GoodJobTables) => Promise<unknown>;
 }
 
 export interface Group {
@@ -43,13 +43,14 @@ export interface Group {
 }
 
 /** The groups that --only chooses from. */
-export const GROUPS: Record<string, (client: pg.Client, gj: GoodJob) => Promise<Group>> = {
-  attention: attentionGroup,
-  batch: batchGroup,
-  jobs: jobGroup,
-  queues: queueGroup,
-  audit: auditGroup,
-  cron: cronGroup,
-  failures: failureGroup,
-  performance: performanceGroup,
-};
+export const GROUPS: Record<string, (client: pg.Client, tables: GoodJobTables) => Promise<Group>> =
+  {
+    attention: attentionGroup,
+    batch: batchGroup,
+    jobs: jobGroup,
+    queues: queueGroup,
+    audit: auditGroup,
+    cron: cronGroup,
+    failures: failureGroup,
+    performance: performanceGroup,
+  };

@@ -4,7 +4,7 @@ import { contextFor } from '../../lib/context/request-context';
 import type { Ctx } from '../../lib/context/types';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables } from '../../lib/good-job/tables';
 import type { EmbeddedPostgres } from '../../test/harness/postgres';
 
 const APPLICATION = 'good_job_console_bench';
@@ -47,7 +47,7 @@ export async function openWritingContext(
   const db = openDatabase({ url, caFile: null, poolSize, applicationName: APPLICATION });
   try {
     await db.write((tx) => setUpConsoleSchema(tx));
-    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+    const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
       appName: 'bench-app',
       locale: 'en',
       timeZone: 'UTC',
@@ -56,7 +56,7 @@ export async function openWritingContext(
     const ctx = contextFor({
       viewer: { id: 'bench', role: 'admin' },
       db,
-      gj,
+      tables,
       ...(await db.read(detectConsoleSchema)),
       requestId: 'bench',
       readOnly: false,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Sql } from 'sql-template-tag';
 import { contextFor } from '../../lib/context/request-context';
 import type { Ctx } from '../../lib/context/types';
-import type { Database, Tx } from '../../lib/db/database';
+import { type Database, type Tx, createTx } from '../../lib/db/database';
 import type { Case, WritePlan } from './cases';
 
 /** Reading all of a big table is refused, except in these cases, for the reason given. */
@@ -18,22 +18,20 @@ const bare = (text: string): Sql => ({ text, values: [] as unknown[] }) as Sql;
 
 /** Runs each statement under EXPLAIN ANALYZE, undoes what that did, and then runs it as it is. */
 function planning(tx: Tx, plans: Planned[]): Tx {
-  return {
-    async query<Row>(statement: Sql) {
-      const verb = /^\s*(\w+)/.exec(statement.text)?.[1]?.toUpperCase() ?? '';
-      const writes = ['INSERT', 'UPDATE', 'DELETE'].includes(verb);
-      if (writes || verb === 'SELECT' || verb === 'WITH') {
-        if (writes) await tx.query(bare('SAVEPOINT before_plan'));
-        const plan = await tx.query<{ 'QUERY PLAN': string }>({
-          text: `EXPLAIN (ANALYZE, BUFFERS) ${statement.text}`,
-          values: statement.values,
-        } as Sql);
-        if (writes) await tx.query(bare('ROLLBACK TO SAVEPOINT before_plan'));
-        plans.push({ statement, plan: plan.map((row) => row['QUERY PLAN']) });
-      }
-      return tx.query<Row>(statement);
-    },
-  };
+  return createTx(async (statement) => {
+    const verb = /^\s*(\w+)/.exec(statement.text)?.[1]?.toUpperCase() ?? '';
+    const writes = ['INSERT', 'UPDATE', 'DELETE'].includes(verb);
+    if (writes || verb === 'SELECT' || verb === 'WITH') {
+      if (writes) await tx.query(bare('SAVEPOINT before_plan'));
+      const plan = await tx.query<{ 'QUERY PLAN': string }>({
+        text: `EXPLAIN (ANALYZE, BUFFERS) ${statement.text}`,
+        values: statement.values,
+      } as Sql);
+      if (writes) await tx.query(bare('ROLLBACK TO SAVEPOINT before_plan'));
+      plans.push({ statement, plan: plan.map((row) => row['QUERY PLAN']) });
+    }
+    return tx.query(statement);
+  });
 }
 
 class RollBack extends Error {}
@@ -48,7 +46,7 @@ function planningCtx(ctx: Ctx, db: Database, plans: Planned[]): Ctx {
   return contextFor({
     viewer: ctx.viewer,
     db: wrapped,
-    gj: ctx.gj,
+    tables: ctx.tables,
     consoleSchema: ctx.consoleSchema,
     requestId: ctx.requestId,
     readOnly: true,
@@ -59,7 +57,7 @@ async function plansOfWrite(write: WritePlan, ctx: Ctx, db: Database): Promise<P
   const plans: Planned[] = [];
   await db
     .write(async (tx) => {
-      await write.run(planning(tx, plans), ctx.gj);
+      await write.run(planning(tx, plans), ctx.tables);
       throw new RollBack();
     })
     .catch((error: unknown) => {

@@ -3,7 +3,7 @@ import type { Ctx } from '../../lib/context/types';
 import { countDiscarded } from '../../lib/failures/discard-counts';
 import { parseFailureFilter } from '../../lib/failures/filters';
 import { listFailures } from '../../lib/failures/queries';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 import { parsePerformanceFilter } from '../../lib/performance/filters';
 import { measure } from '../../lib/performance/queries';
 import type { Case, Group, Target } from './cases';
@@ -55,15 +55,15 @@ function performance(
 }
 
 /** The class with the most executions among some of the table's pages. */
-async function frequentClass(client: pg.Client, gj: GoodJob): Promise<string | null> {
+async function frequentClass(client: pg.Client, tables: GoodJobTables): Promise<string | null> {
   const { rows } = await client.query<{ name: string }>(
-    `SELECT job_class AS name FROM (SELECT job_class FROM ${gj.executions.sql} WHERE job_class IS NOT NULL LIMIT 20000) e GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1`,
+    `SELECT job_class AS name FROM (SELECT job_class FROM ${tables.executions.sql} WHERE job_class IS NOT NULL LIMIT 20000) e GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1`,
   );
   return rows[0]?.name ?? null;
 }
 
-export async function failureGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
-  const jobClass = await frequentClass(client, gj);
+export async function failureGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
+  const jobClass = await frequentClass(client, tables);
   const cases = [
     failures('the last day', {}),
     failures('the last week', { finished_since: '7_days_ago' }),
@@ -78,8 +78,8 @@ export async function failureGroup(client: pg.Client, gj: GoodJob): Promise<Grou
   return { cases, writes: [], about: [`class: ${jobClass ?? 'none'}`], skipped: [] };
 }
 
-export async function performanceGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
-  const jobClass = await frequentClass(client, gj);
+export async function performanceGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
+  const jobClass = await frequentClass(client, tables);
   const ranges = ['hour', 'day', 'week', 'fortnight'];
   const cases = [
     ...ranges.map((range) => performance(`last ${range}`, { range })),

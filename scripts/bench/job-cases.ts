@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/context/types';
 import { JOB_STATES } from '../../lib/good-job/states';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 import { chartOfList } from '../../lib/jobs/chart';
 import { countTabs } from '../../lib/jobs/counts';
 import { type JobFilter, isUnderstood, parseJobFilter } from '../../lib/jobs/filters';
@@ -99,8 +99,8 @@ interface Values {
 }
 
 /** Values that this database has: of a job in the newest hundredth, and the places 10 %, 50 % and 60 % down the list. */
-async function findValues(client: pg.Client, gj: GoodJob): Promise<Values> {
-  const jobs = gj.jobs.sql;
+async function findValues(client: pg.Client, tables: GoodJobTables): Promise<Values> {
+  const jobs = tables.jobs.sql;
   const one = async (expression: string, where = 'true') =>
     (
       await client.query<{ value: string | null }>(
@@ -137,11 +137,11 @@ function given(values: Values, key: keyof Values, make: (value: string) => Case[
   return value === null ? [] : make(value);
 }
 
-export async function jobGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
-  const values = await findValues(client, gj);
+export async function jobGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
+  const values = await findValues(client, tables);
   const { rows } = await client.query<{ n: string }>(
     `SELECT reltuples::bigint AS n FROM pg_class WHERE oid = $1::regclass`,
-    [gj.jobs.sql],
+    [tables.jobs.sql],
   );
   const secondsOld =
     values.twoHours === null

@@ -9,7 +9,7 @@ import type { Ctx } from '../../lib/context/types';
 import { connectionConfig } from '../../lib/db/connection';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables } from '../../lib/good-job/tables';
 import { startPostgres } from '../../test/harness/postgres';
 import { benchBulk } from './bulk';
 import { GROUPS, type Group } from './cases';
@@ -108,7 +108,7 @@ async function openCtx(db: Database): Promise<Ctx> {
   const env = readEnv({ ...process.env, DATABASE_URL: process.env.DATABASE_URL || 'postgres://' });
   const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
   if (schema.problem) fail(`The database cannot be used: ${schema.problem}.`);
-  const gj = new GoodJob(schema, {
+  const tables = new GoodJobTables(schema, {
     appName: null,
     locale: env.appLocale,
     timeZone: env.appTimeZone,
@@ -117,7 +117,7 @@ async function openCtx(db: Database): Promise<Ctx> {
   return contextFor({
     viewer: { id: 'bench', role: 'admin' },
     db,
-    gj,
+    tables,
     ...(await db.read(detectConsoleSchema)),
     requestId: 'bench',
     readOnly: true,
@@ -132,7 +132,7 @@ async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group
     const groups: Group[] = [];
     for (const name of names) {
       const group = GROUPS[name];
-      if (group) groups.push(await group(client, ctx.gj));
+      if (group) groups.push(await group(client, ctx.tables));
     }
     const all = <One>(of: (group: Group) => One[]) => groups.flatMap(of);
     return {
@@ -169,7 +169,7 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
       const results = await measure(cases, client, ctx, requests, log);
       const verdicts = [...judgeAll(cases, results), ...scans.map((text) => ({ ok: false, text }))];
       const facts = [
-        `PostgreSQL ${ctx.gj.schema.serverVersion}${
+        `PostgreSQL ${ctx.tables.schema.serverVersion}${
           flags.keep
             ? ''
             : `, ${Object.entries(SETTINGS)

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Ctx } from '../../lib/context/types';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 import { listProcesses, parseProcessFilter } from '../../lib/processes/queries';
 import { RANGES, type Range, parseQueueFilter } from '../../lib/queues/filters';
 import { readFlow } from '../../lib/queues/flow';
@@ -12,7 +12,7 @@ const PAGE: Target[] = [{ p95AtMost: 300 }];
 /** The SQL alone is that of a range that nobody has asked for in the last seconds: the page remembers it for a while. */
 function queues(name: string, path: string, range: Range): Case {
   const sql = async (ctx: Ctx) => {
-    await ctx.db.read((tx) => readFlow(tx, ctx.gj, range), { byIndexOnly: true });
+    await ctx.db.read((tx) => readFlow(tx, ctx.tables, range), { byIndexOnly: true });
     await listQueues(ctx, parseQueueFilter(new URLSearchParams({ range })));
     return [];
   };
@@ -30,9 +30,9 @@ function processes(name: string, query: Record<string, string>, door = ''): Case
   };
 }
 
-export async function queueGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
+export async function queueGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
   const { rows } = await client.query<{ workers: string; queue: string | null }>(
-    `SELECT (SELECT count(*) FROM ${gj.processes.sql}) AS workers, (SELECT queue_name FROM ${gj.jobs.sql} WHERE finished_at IS NULL LIMIT 1) AS queue`,
+    `SELECT (SELECT count(*) FROM ${tables.processes.sql}) AS workers, (SELECT queue_name FROM ${tables.jobs.sql} WHERE finished_at IS NULL LIMIT 1) AS queue`,
   );
   const queue = rows[0]?.queue;
   return {

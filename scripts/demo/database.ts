@@ -4,7 +4,7 @@ import pg from 'pg';
 import { DEMO_MARK } from '../../lib/context/startup';
 import { ConsoleError } from '../../lib/core/errors';
 import { connectionConfig, typeParsers } from '../../lib/db/connection';
-import type { Tx } from '../../lib/db/database';
+import { type Tx, createTx } from '../../lib/db/database';
 import { TABLES } from '../../lib/good-job/schema';
 import { quoteIdentifier } from '../../lib/good-job/tables';
 
@@ -51,11 +51,10 @@ export async function connect(
 
 /** The client as lib/good-job takes it; the caller opens and ends its transactions. */
 export function asTx(client: pg.ClientBase): Tx {
-  return {
-    async query<Row>({ text, values }: { text: string; values: unknown[] }) {
-      return (await client.query({ text, values })).rows as Row[];
-    },
-  };
+  return createTx(
+    async ({ text, values }) =>
+      (await client.query<Record<string, unknown>>({ text, values })).rows,
+  );
 }
 
 export async function inTransaction<T>(

@@ -9,7 +9,7 @@ import type { Ctx } from '../../lib/context/types';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
 import { stateOf } from '../../lib/good-job/states';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables } from '../../lib/good-job/tables';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
 import { testDatabase } from '../../test/harness/postgres';
 import { DEMO_BATCHES } from './data/batches';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   expect(await seedDemo(target())).toBe(true);
   seededAt = new Date();
   db = openDatabase({ url: database.url, caFile: null, poolSize: 2, applicationName: 'test' });
-  const gj = new GoodJob(await db.read((tx) => detectSchema(tx, schema)), {
+  const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, schema)), {
     appName: 'demo-app',
     locale: 'ja',
     timeZone: 'Asia/Tokyo',
@@ -38,7 +38,7 @@ beforeAll(async () => {
   ctx = contextFor({
     viewer: { id: 'test', role: 'admin' },
     db,
-    gj,
+    tables,
     consoleSchema: false,
     requestId: 'test',
     readOnly: false,

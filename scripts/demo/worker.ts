@@ -1,7 +1,7 @@
 import { readEnv } from '../../lib/config/environment';
 import { isConnectionLoss } from '../../lib/db/errors';
 import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables } from '../../lib/good-job/tables';
 import { DEMO_APP } from './data/active-job';
 import { Random } from './data/random';
 import { DemoError, asTx, connect, refuseForeignTables } from './database';
@@ -22,13 +22,13 @@ async function stop(): Promise<void> {
   await Promise.all(parts.map((part) => part.stop()));
 }
 
-async function readSchema(): Promise<GoodJob> {
+async function readSchema(): Promise<GoodJobTables> {
   const client = await connect(target, 'good_job_console_demo_worker');
   try {
     const { tables } = await refuseForeignTables(client);
     if (tables === 'none')
       throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
-    return new GoodJob(await detectSchema(asTx(client), target.schema), {
+    return new GoodJobTables(await detectSchema(asTx(client), target.schema), {
       appName: DEMO_APP,
       locale: 'ja',
       timeZone: 'Asia/Tokyo',
@@ -40,13 +40,13 @@ async function readSchema(): Promise<GoodJob> {
 }
 
 async function start(): Promise<void> {
-  const gj = await readSchema();
+  const tables = await readSchema();
   const random = new Random(Date.now());
   const perform = workOf(random);
   parts.push(
     await startCapsule({
       target,
-      gj,
+      tables,
       host: 'app-worker-1',
       cron: true,
       perform,
@@ -56,14 +56,14 @@ async function start(): Promise<void> {
   parts.push(
     await startCapsule({
       target,
-      gj,
+      tables,
       host: 'app-worker-3',
       cron: false,
       perform,
       schedulers: [{ queues: [], threads: 2 }],
     }),
   );
-  parts.push(await startProducer({ target, gj, random }));
+  parts.push(await startProducer({ target, tables, random }));
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

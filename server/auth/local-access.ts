@@ -9,7 +9,7 @@ import { LocalSessions } from './local-session';
 import { takeAway, withoutBlanks } from './one-header';
 import { safeReturnPath, withReturnPath } from './return-path';
 import type { StartTokens } from './start-token';
-import type { Authenticator, DoorAnswer, StartProblem } from './types';
+import type { Authenticator, AuthResponse, StartProblem } from './types';
 
 export const START_PATH = '/auth/start';
 /** Wrong tokens in a minute. A right one is accepted all the same: whoever sends wrong ones can lock nobody out. */
@@ -50,7 +50,7 @@ export function createLocalAccess(
     request: IncomingMessage,
     returnTo: string,
     problem: StartProblem | null = null,
-  ): DoorAnswer {
+  ): AuthResponse {
     tokens?.ensureFolder();
     // A browser leaves a Strict cookie out where another site leads here: the reader may be signed in.
     const canContinue =
@@ -58,7 +58,7 @@ export function createLocalAccess(
     return { kind: 'start', problem, returnTo, canContinue, cookies: [] };
   }
 
-  async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
+  async function signIn(request: IncomingMessage): Promise<AuthResponse> {
     const form = await readForm(request);
     const returnTo = safeReturnPath(form.get('return_to'), basePath);
     const result = tokens?.consume(form.get('token') ?? '') ?? 'wrong';

@@ -2,7 +2,7 @@ import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../../test/harness/gateway';
 import {
   CLIENT,
   TestBrowser,
@@ -11,7 +11,7 @@ import {
 } from '../../test/harness/oidc-provider';
 
 const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
-let door: Door;
+let gateway: TestGateway;
 let provider: TestProvider | undefined;
 let origin: string;
 let base: string;
@@ -44,7 +44,7 @@ async function open({
     name: '有栖',
     groups: ['ops', ...Array.from({ length: 300 }, (_, n) => `group-of-no-matter-${n}`)],
   };
-  door = await openDoor(
+  gateway = await openGateway(
     {
       AUTH_MODE: 'oidc',
       OIDC_ISSUER: provider.issuer,
@@ -65,7 +65,7 @@ async function open({
 }
 afterEach(async () => {
   vi.useRealTimers();
-  await door.close();
+  await gateway.close();
   await provider?.stop();
   provider = undefined;
 });
@@ -80,7 +80,7 @@ const signedIn = async (path = '/jobs') => {
   return browser;
 };
 const viewerOf = (browser: TestBrowser, headers: Record<string, string> = {}) =>
-  door
+  gateway
     .send(`${new URL(base).pathname.replace(/\/$/, '')}/jobs`, {
       headers: { ...browser.header(origin), ...headers },
     })
@@ -94,7 +94,7 @@ describe('signing in', () => {
       `operator:alice%40example.com:alice%40example.com:${encodeURIComponent('有栖')}`,
     );
     expect([...jarOf(browser).keys()]).toEqual([SESSION]);
-    const { seen } = await door.send('/jobs', {
+    const { seen } = await gateway.send('/jobs', {
       headers: { cookie: `gjc_theme=dark; ${browser.header(origin).cookie}` },
     });
     expect(seen?.headers.cookie).toBe('gjc_theme=dark');
@@ -109,7 +109,7 @@ describe('signing in', () => {
   });
   it('asks with PKCE, state and nonce, and for the callback of PUBLIC_URL whatever the request says', async () => {
     await open();
-    const answer = await door.send('/auth/sign-in', {
+    const answer = await gateway.send('/auth/sign-in', {
       headers: {
         'X-Forwarded-Host': 'evil.example',
         'X-Forwarded-Proto': 'https',
@@ -132,7 +132,7 @@ describe('signing in', () => {
   it('tells a page’s own requests and writes that nobody is signed in', async () => {
     await open();
     const get = (path: string, headers: Record<string, string> = {}) =>
-      door.send(path, { headers });
+      gateway.send(path, { headers });
     expect(await get('/api/jobs')).toMatchObject({ status: 401, body: '{"error":"signed_out"}' });
     expect((await get('/jobs', { RSC: '1' })).status).toBe(401);
     expect((await get('/jobs', { 'Sec-Fetch-Mode': 'cors' })).status).toBe(401);
@@ -141,9 +141,12 @@ describe('signing in', () => {
       (await get('/api/jobs/export', { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' })).status,
     ).toBe(303);
     expect(
-      await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Next-Action': 'x' } }),
+      await gateway.send('/jobs', {
+        method: 'POST',
+        headers: { Origin: origin, 'Next-Action': 'x' },
+      }),
     ).toMatchObject({ status: 401, body: 'signed_out' });
-    const form = await door.send('/jobs', {
+    const form = await gateway.send('/jobs', {
       method: 'POST',
       headers: { Origin: origin, 'Accept-Language': 'ja' },
     });
@@ -167,7 +170,7 @@ describe('signing in', () => {
     await provider?.stop();
     const { text } = await printed(async () =>
       expect(
-        (await door.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body,
+        (await gateway.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body,
       ).toContain('認証プロバイダーが応答していません'),
     );
     expect(text).not.toContain(CLIENT.secret);
@@ -178,7 +181,7 @@ describe('the limit on sign-ins', () => {
   const LIMIT = 300;
   const from = (client: string) => ({ 'X-Forwarded-For': client });
   const status = async (path: string, headers: Record<string, string> = {}, method = 'GET') =>
-    (await door.send(path, { method, headers })).status;
+    (await gateway.send(path, { method, headers })).status;
   const spend = async (headers: Record<string, string>, points = LIMIT) => {
     for (let n = 0; n < points; n += 1)
       expect(await status('/auth/sign-in', headers), String(n)).toBe(303);
@@ -437,7 +440,7 @@ describe('a session', () => {
     const before = browser.header(origin);
     await browser.follow(`${base}/auth/sign-in`);
     expect(browser.header(origin)).not.toEqual(before);
-    expect((await door.send('/jobs', { headers: before })).seen).toBeNull();
+    expect((await gateway.send('/jobs', { headers: before })).seen).toBeNull();
     expect(await viewerOf(browser)).toMatch(/^operator:/);
   });
   it('is no other cookie, no changed one, and not one of two', async () => {
@@ -462,25 +465,28 @@ describe('a session', () => {
       Buffer.from('{"session":{}}').toString('base64url'),
     ])
       expect(
-        (await door.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen,
+        (await gateway.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen,
         value.slice(0, 30),
       ).toBeNull();
     expect(
-      (await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` } }))
-        .seen,
+      (
+        await gateway.send('/jobs', {
+          headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` },
+        })
+      ).seen,
     ).toBeNull();
     expect(
-      (await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen,
+      (await gateway.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen,
     ).not.toBeNull();
   });
   it('of one console does not count at another with the same secret', async () => {
     await open();
     const browser = await signedIn();
     const cookie = browser.header(origin);
-    await door.close();
+    await gateway.close();
     await provider?.stop();
     await open();
-    expect((await door.send('/jobs', { headers: cookie })).seen).toBeNull();
+    expect((await gateway.send('/jobs', { headers: cookie })).seen).toBeNull();
   });
   it('ends when nobody is there, whatever refreshes by itself, and at last in any case', async () => {
     await open({ SESSION_IDLE_MINUTES: '10', SESSION_MAX_HOURS: '0.5' });
@@ -508,10 +514,10 @@ describe('a session', () => {
   it('survives a change of the secret while the old one is still named', async () => {
     await open();
     const browser = await signedIn();
-    const port = door.port;
+    const port = gateway.port;
     const issuer = String(provider?.issuer);
     const again = (secret: string) =>
-      openDoor(
+      openGateway(
         {
           AUTH_MODE: 'oidc',
           OIDC_ISSUER: issuer,
@@ -523,11 +529,11 @@ describe('a session', () => {
         },
         port,
       );
-    await door.close();
-    door = await again(`e19b46d0835fa7c2e19b46d0835fa7c1,${SECRET}`);
+    await gateway.close();
+    gateway = await again(`e19b46d0835fa7c2e19b46d0835fa7c1,${SECRET}`);
     expect(await viewerOf(browser)).toMatch(/^viewer:/);
-    await door.close();
-    door = await again('e19b46d0835fa7c2e19b46d0835fa7c1');
+    await gateway.close();
+    gateway = await again('e19b46d0835fa7c2e19b46d0835fa7c1');
     expect(await viewerOf(browser)).toBeUndefined();
   });
 });
@@ -547,7 +553,7 @@ describe('signing out', () => {
       `${base}/auth/signed-out`,
     );
     expect(new URL(href).searchParams.get('id_token_hint')).toMatch(/^ey/);
-    expect((await door.send('/jobs', { headers: copy })).seen).toBeNull();
+    expect((await gateway.send('/jobs', { headers: copy })).seen).toBeNull();
     expect((await browser.get(`${base}/auth/signed-out`)).status).toBe(200);
   });
   it('needs a page of ours to ask for it', async () => {

@@ -15,7 +15,7 @@ import { safeReturnPath, withReturnPath } from './return-path';
 import { Revocations, createKeyDigest } from './revocations';
 import { createSealer } from './sealed-cookie';
 import { type SessionOrigin, createSessions } from './session';
-import type { AuthRefused, Authenticator, DoorAnswer } from './types';
+import type { AuthRefused, Authenticator, AuthResponse } from './types';
 
 /** From the way to the provider to the way back. */
 const SIGN_IN_MS = 600_000;
@@ -64,7 +64,7 @@ export function createOidc(
     trustEmail: config.trustEmail,
   };
 
-  async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
+  async function signIn(request: IncomingMessage): Promise<AuthResponse> {
     const seconds = signInLimit(request);
     if (seconds > 0) return { kind: 'wait', seconds, cookies: [] };
     const configuration = await provider.discover();
@@ -114,7 +114,7 @@ export function createOidc(
     return used.add(state, Date.now() + SIGN_IN_MS) ? pending : 'sign_in_used';
   }
 
-  async function callback(request: IncomingMessage): Promise<DoorAnswer> {
+  async function callback(request: IncomingMessage): Promise<AuthResponse> {
     const pending = await pendingOf(request);
     if (typeof pending === 'number') return { kind: 'wait', seconds: pending, cookies: [] };
     if (typeof pending === 'string')
@@ -174,7 +174,7 @@ export function createOidc(
     };
   }
 
-  async function signOut(request: IncomingMessage): Promise<DoorAnswer> {
+  async function signOut(request: IncomingMessage): Promise<AuthResponse> {
     const open = await sessions.openAll(request);
     await Promise.all(open.map((one) => sessions.revoke(one)));
     const session = open.find(({ idToken }) => idToken !== undefined) ?? open[0];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../../test/harness/gateway';
 import {
   CLIENT,
   TestBrowser,
@@ -10,12 +10,12 @@ import {
 const HOST = 'console.example.com';
 const PUBLIC_URL = `https://${HOST}/ops/good_job`;
 const PREFIX = '/ops/good_job';
-let door: Door;
+let gateway: TestGateway;
 let provider: TestProvider;
 
 beforeEach(async () => {
   provider = await startProvider(PUBLIC_URL);
-  door = await openDoor({
+  gateway = await openGateway({
     AUTH_MODE: 'oidc',
     OIDC_ISSUER: provider.issuer,
     OIDC_CLIENT_ID: CLIENT.id,
@@ -27,7 +27,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  await door.close();
+  await gateway.close();
   await provider.stop();
 });
 
@@ -37,7 +37,7 @@ interface Cookie {
   text: string;
 }
 const send = (path: string, cookie = '') =>
-  door.send(PREFIX + path, { headers: { Host: HOST, Accept: 'text/html', cookie } });
+  gateway.send(PREFIX + path, { headers: { Host: HOST, Accept: 'text/html', cookie } });
 const cookiesOf = (headers: { 'set-cookie'?: string[] }): Cookie[] =>
   (headers['set-cookie'] ?? []).map((text) => {
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(text) ?? [];

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../../test/harness/gateway';
 
 const SECRET = 'correct-horse-battery-staple-0123456789';
-let door: Door;
+let gateway: TestGateway;
 beforeAll(async () => {
-  door = await openDoor({
+  gateway = await openGateway({
     AUTH_MODE: 'proxy-header',
     AUTH_PROXY_SECRET: SECRET,
     ROLE_ADMINS: 'group:ops-admins',
@@ -12,17 +12,17 @@ beforeAll(async () => {
     ROLE_VIEWERS: '@example.com,user:bot',
   });
 });
-afterAll(() => door.close());
+afterAll(() => gateway.close());
 
 const signed = (headers: Record<string, string | string[]> = {}) => ({
   headers: { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice', ...headers },
 });
 const viewerOf = async (headers: Record<string, string | string[]>) =>
-  (await door.send('/jobs', signed(headers))).seen?.headers['x-gjc-viewer'];
+  (await gateway.send('/jobs', signed(headers))).seen?.headers['x-gjc-viewer'];
 
 describe('a proxy that names the viewer in headers', () => {
   it('is believed with the secret, and Next sees neither it nor the headers', async () => {
-    const { status, seen } = await door.send(
+    const { status, seen } = await gateway.send(
       '/jobs?state=x',
       signed({ 'X-Forwarded-Groups': 'a, ops', 'X-Forwarded-Email': 'alice@example.com' }),
     );
@@ -54,7 +54,7 @@ describe('a proxy that names the viewer in headers', () => {
   });
   it('turns away who has no role, and says who it was in the audit alone', async () => {
     const { audits } = await printed(async () => {
-      const answer = await door.send(
+      const answer = await gateway.send(
         '/jobs',
         signed({ 'X-Forwarded-User': 'mallory<b>', 'X-Forwarded-Email': 'm@evil.example' }),
       );
@@ -132,7 +132,7 @@ describe('whoever goes past the proxy', () => {
     ['a name of 10,000 letters', secretHeader(SECRET) + users('a'.repeat(10_000))],
   ])('is not let in with %s', async (_, headers) => {
     const { audits, text } = await printed(async () => {
-      const answer = await door.raw(get(headers));
+      const answer = await gateway.raw(get(headers));
       expect(answer.status).toBe(401);
       expect(answer.seen).toBeNull();
       expect(answer.text).not.toContain(SECRET);
@@ -144,22 +144,28 @@ describe('whoever goes past the proxy', () => {
   });
   it('sends our own headers in vain', async () => {
     for (const name of ['x-gjc-viewer', 'X-GJC-Viewer', 'x-gjc-VIEWER']) {
-      expect((await door.send('/jobs', { headers: { [name]: 'admin:mallory' } })).status).toBe(401);
+      expect((await gateway.send('/jobs', { headers: { [name]: 'admin:mallory' } })).status).toBe(
+        401,
+      );
       expect(
-        (await door.send('/jobs', signed({ [name]: 'admin:mallory', 'X-Forwarded-Groups': 'ops' })))
-          .seen?.headers['x-gjc-viewer'],
+        (
+          await gateway.send(
+            '/jobs',
+            signed({ [name]: 'admin:mallory', 'X-Forwarded-Groups': 'ops' }),
+          )
+        ).seen?.headers['x-gjc-viewer'],
       ).toBe('operator:alice::');
     }
   });
   it('gets a code where a page would ask, and a page where a reader would', async () => {
-    expect((await door.send('/api/jobs')).body).toBe('{"error":"bad_proxy_secret"}');
-    const action = await door.send('/jobs', {
+    expect((await gateway.send('/api/jobs')).body).toBe('{"error":"bad_proxy_secret"}');
+    const action = await gateway.send('/jobs', {
       method: 'POST',
-      headers: { Origin: door.origin, 'Next-Action': 'x' },
+      headers: { Origin: gateway.origin, 'Next-Action': 'x' },
     });
     expect(action).toMatchObject({ status: 401, body: 'bad_proxy_secret' });
     expect(action.headers['content-type']).toBe('text/plain');
-    expect((await door.send('/jobs', { headers: { 'Accept-Language': 'ja' } })).body).toContain(
+    expect((await gateway.send('/jobs', { headers: { 'Accept-Language': 'ja' } })).body).toContain(
       'lang="ja"',
     );
   });
@@ -167,7 +173,7 @@ describe('whoever goes past the proxy', () => {
 
 it('takes the request’s id from the proxy that proved itself, in its form alone', async () => {
   const idOf = async (id: string) =>
-    (await door.send('/jobs', signed({ 'X-Forwarded-Groups': 'ops', 'X-Request-Id': id }))).seen
+    (await gateway.send('/jobs', signed({ 'X-Forwarded-Groups': 'ops', 'X-Request-Id': id }))).seen
       ?.headers['x-request-id'];
   expect(await idOf('req-0123456789')).toBe('req-0123456789');
   for (const id of ['short', 'a b c d e f g h', 'x'.repeat(200), '{"a":1234567}'])

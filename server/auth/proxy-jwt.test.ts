@@ -3,7 +3,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } fr
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../../test/harness/gateway';
 import { readKeys } from './jwt-keys';
 
 const ISSUER = 'https://issuer.example.com';
@@ -45,10 +45,10 @@ beforeAll(async () => {
 });
 afterAll(() => keys.close());
 
-let door: Door | undefined;
+let gateway: TestGateway | undefined;
 afterEach(async () => {
-  await door?.close();
-  door = undefined;
+  await gateway?.close();
+  gateway = undefined;
   asked = [];
   answer = 200;
   pem = null;
@@ -56,7 +56,7 @@ afterEach(async () => {
 });
 const ROLES = { ROLE_ADMINS: 'group:admins', ROLE_VIEWERS: '@example.com' };
 const generic = async (more: Record<string, string> = {}) =>
-  (door = await openDoor({
+  (gateway = await openGateway({
     AUTH_MODE: 'proxy-jwt',
     JWT_HEADER: 'X-Assertion',
     JWT_KEYS: `${base}/jwks`,
@@ -66,7 +66,7 @@ const generic = async (more: Record<string, string> = {}) =>
     ...more,
   }));
 const alb = async (more: Record<string, string> = {}) =>
-  (door = await openDoor({
+  (gateway = await openGateway({
     AUTH_MODE: 'proxy-jwt',
     JWT_PRESET: 'alb',
     JWT_ALB_SIGNER: SIGNER,
@@ -90,7 +90,7 @@ function token({ header = {}, claims = {}, key = ec.privateKey }: Change = {}): 
     .sign(key);
 }
 const send = (assertion: string | string[], name = 'X-Assertion') =>
-  (door as Door).send('/jobs', { headers: { [name]: assertion } });
+  (gateway as TestGateway).send('/jobs', { headers: { [name]: assertion } });
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 async function refused(assertion: string | string[], status = 401, name?: string): Promise<void> {
@@ -226,7 +226,7 @@ describe('a signed assertion', () => {
       await refused(bad);
     await refused([good, good]);
     await refused([good, await token({ claims: { sub: '8' } })]);
-    const { status, seen } = await (door as Door).raw(
+    const { status, seen } = await (gateway as TestGateway).raw(
       `GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Assertion: ${good}\r\nx-assertion: ${good}\r\nConnection: close\r\n\r\n`,
     );
     expect([status, seen]).toEqual([401, null]);
@@ -242,7 +242,7 @@ describe('a signed assertion', () => {
   it('is needed', async () => {
     await generic();
     const { audits } = await printed(() =>
-      (door as Door).send('/jobs', { headers: { 'x-gjc-viewer': 'admin:x' } }),
+      (gateway as TestGateway).send('/jobs', { headers: { 'x-gjc-viewer': 'admin:x' } }),
     );
     expect(audits).toMatchObject([{ error: 'no_identity', status: 401 }]);
   });
@@ -338,7 +338,7 @@ describe('the assertion of an AWS load balancer', () => {
     });
     expect(asked).toEqual([]);
     expect((await send(assertion(), NAME)).status).toBe(200);
-    await door?.close();
+    await gateway?.close();
     await generic({ JWT_KEYS: `${base}/pem/{kid}` });
     asked = [];
     for (const claims of [

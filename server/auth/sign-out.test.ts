@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { detectConsoleSchema } from '../../lib/console-schema/setup';
 import { openDatabase } from '../../lib/db/database';
 import { type RevocationStore, createRevocationTable } from '../../lib/sessions/revocation';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../../test/harness/gateway';
 import { freePort } from '../../test/harness/free-port';
 import {
   CLIENT,
@@ -18,8 +18,8 @@ import { TestConsole } from '../../test/harness/test-console';
 
 let database: TestConsole;
 let provider: TestProvider;
-let first: Door;
-let second: Door;
+let first: TestGateway;
+let second: TestGateway;
 let origin: string;
 beforeAll(async () => {
   database = await TestConsole.open('sign-out');
@@ -38,7 +38,7 @@ const startServer = (
   store: RevocationStore | undefined = storeOn(database.db),
   more: Record<string, string> = {},
 ) =>
-  openDoor(
+  openGateway(
     {
       AUTH_MODE: 'oidc',
       OIDC_ISSUER: provider.issuer,
@@ -70,7 +70,7 @@ async function signIn(sub = 'alice'): Promise<TestBrowser> {
   expect((await browser.follow(`${origin}/jobs`)).response?.status).toBe(200);
   return browser;
 }
-const statusAt = async (server: Door, browser: TestBrowser | Record<string, string>) =>
+const statusAt = async (server: TestGateway, browser: TestBrowser | Record<string, string>) =>
   (
     await server.send('/jobs', {
       headers: browser instanceof TestBrowser ? browser.header(origin) : browser,
@@ -261,7 +261,10 @@ const claims = (more: Record<string, unknown> = {}) => ({
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 const send = (
   token: string,
-  { server = first, headers = FORM }: { server?: Door; headers?: Record<string, string> } = {},
+  {
+    server = first,
+    headers = FORM,
+  }: { server?: TestGateway; headers?: Record<string, string> } = {},
 ) =>
   server.send('/auth/backchannel-logout', {
     method: 'POST',
@@ -505,7 +508,7 @@ describe('a logout at the provider', () => {
 
   it('is an address of the sign-in by OpenID Connect alone', async () => {
     await second.close();
-    second = await openDoor({
+    second = await openGateway({
       AUTH_MODE: 'proxy-header',
       AUTH_PROXY_SECRET: 'c41be02f9d7a8356e0f1b2d4a6c89375',
       ROLE_VIEWERS: '*',

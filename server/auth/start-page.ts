@@ -3,7 +3,7 @@ import { PREFERENCES, isTheme } from '../../lib/core/locale';
 import en from '../../messages/en.json';
 import ja from '../../messages/ja.json';
 import { START_PATH } from './local-access';
-import type { DoorAnswer } from './types';
+import type { AuthResponse } from './types';
 
 const MESSAGES = { en: en.start, ja: ja.start };
 const COMMAND = 'npm run token';
@@ -52,7 +52,7 @@ export function sendStartPage(
     canContinue,
     basePath,
     nonce,
-  }: DoorAnswer & { kind: 'start' } & { basePath: string; nonce: string },
+  }: AuthResponse & { kind: 'start' } & { basePath: string; nonce: string },
 ): void {
   const locale = request.headers[PREFERENCES.locale.header] === 'ja' ? 'ja' : 'en';
   const theme = request.headers[PREFERENCES.theme.header];

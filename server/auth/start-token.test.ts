@@ -15,7 +15,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { printed } from '../../test/harness/door';
+import { printed } from '../../test/harness/gateway';
 import { LocalSessions } from './local-session';
 import { ensurePrivateFolder, placesToSearch } from './private-folder';
 import {

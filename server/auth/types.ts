@@ -40,11 +40,11 @@ export interface Authenticator {
   /** A request of the provider itself, which comes from no page: it needs no Origin. */
   isProviderRequest?(method: string | undefined, path: string): boolean;
   /** Answers the mode's own addresses (`path` is without the base path); null: it is none of them. */
-  door?(request: IncomingMessage, path: string): Promise<DoorAnswer | null>;
+  door?(request: IncomingMessage, path: string): Promise<AuthResponse | null>;
 }
 
 /** How a door was answered; the front door writes it. */
-export type DoorAnswer =
+export type AuthResponse =
   | { kind: 'redirect'; location: string; cookies: string[] }
   | { kind: 'refused'; refused: AuthRefused; cookies: string[] }
   /** Too many requests that cost the provider; seconds until the next one is carried out. */

@@ -168,7 +168,7 @@ export class Stage {
       scheduledAt: null,
       cutOff,
       expected: total,
-      typed: null,
+      confirmedCount: null,
     });
     if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
     await workOn(started.runId)?.ended;

@@ -25,7 +25,7 @@ export async function start(
     scheduledAt,
     cutOff: preview.cutOff,
     expected: preview.total,
-    typed: preview.total.count,
+    confirmedCount: preview.total.count,
   });
   if (started.kind !== 'started') throw new Error(`Not started: ${started.kind}`);
   return started.runId;

@@ -1,5 +1,4 @@
-import type { Sql } from 'sql-template-tag';
-import type { Database } from '../../lib/db/database';
+import { type Database, createTx } from '../../lib/db/database';
 
 /** The database with a list of the statements that its reads have made so far. */
 export function countStatements(db: Database): { db: Database; statements: string[] } {
@@ -7,12 +6,12 @@ export function countStatements(db: Database): { db: Database; statements: strin
   const read: Database['read'] = (fn, options) =>
     db.read(
       (tx) =>
-        fn({
-          query: <Row>(statement: Sql) => {
+        fn(
+          createTx((statement) => {
             if (!/^\s*SET/.test(statement.text)) statements.push(statement.text);
-            return tx.query<Row>(statement);
-          },
-        }),
+            return tx.query(statement);
+          }),
+        ),
       options,
     );
   return { db: { ...db, read }, statements };

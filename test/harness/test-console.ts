@@ -5,7 +5,7 @@ import { contextFor } from '../../lib/context/request-context';
 import type { Ctx } from '../../lib/context/types';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { type DetectedSchema, detectSchema } from '../../lib/good-job/schema';
-import { type AppSettings, GoodJob } from '../../lib/good-job/tables';
+import { type AppSettings, GoodJobTables } from '../../lib/good-job/tables';
 import { goodJobDatabase } from './good-job-database';
 
 export interface TestConsoleOptions {
@@ -79,7 +79,7 @@ export class TestConsole {
     db = this.db,
     ...others
   }: CtxOptions = {}): Ctx {
-    const gj = new GoodJob(this.schema, {
+    const tables = new GoodJobTables(this.schema, {
       appName: 'test-app',
       locale: 'en',
       timeZone: 'UTC',
@@ -89,7 +89,7 @@ export class TestConsole {
     return contextFor({
       viewer: { id: 'tester', role },
       db,
-      gj,
+      tables,
       consoleSchema: this.consoleSchema,
       bulkRuns: this.consoleSchema && bulkRuns,
       requestId: 'test',

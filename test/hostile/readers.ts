@@ -21,7 +21,7 @@ import {
   threadsFor,
   threadsOf,
 } from '../../lib/good-job/process-state';
-import { csvLines, ndjsonLine } from '../../lib/http/responses';
+import { csvLines, ndjsonLine } from '../../lib/http/export-format';
 import { parseJobFilter } from '../../lib/jobs/filters';
 import { matchesGlob, setRedaction } from '../../lib/redaction/path-rules';
 import { redaction } from '../../lib/redaction/redaction';

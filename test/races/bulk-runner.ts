@@ -6,7 +6,7 @@ import { contextFor } from '../../lib/context/request-context';
 import { shutdown } from '../../lib/core/shutdown';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables } from '../../lib/good-job/tables';
 import { CONSOLE } from './stage';
 
 /*
@@ -22,7 +22,7 @@ export interface BulkRunnerOptions {
 
 const { url, start, resume } = JSON.parse(process.argv[2] ?? '{}') as BulkRunnerOptions;
 const db = openDatabase({ url, caFile: null, poolSize: 2, applicationName: CONSOLE });
-const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
   appName: 'race-app',
   locale: 'en',
   timeZone: 'UTC',
@@ -31,7 +31,7 @@ const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
 const ctx = contextFor({
   viewer: { id: 'racer', role: 'admin' },
   db,
-  gj,
+  tables,
   consoleSchema: true,
   bulkRuns: true,
   requestId: 'race',
@@ -53,7 +53,7 @@ if (start) {
     scheduledAt: null,
     cutOff,
     expected: total,
-    typed: total.count,
+    confirmedCount: total.count,
   });
   if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
   runId = started.runId;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { contextFor } from '../../lib/context/request-context';
 import { openDatabase } from '../../lib/db/database';
 import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables } from '../../lib/good-job/tables';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { actWithoutLocks } from './sabotage';
 import { CONSOLE, connect, listenToRace, racerOptions } from './stage';
@@ -39,7 +39,7 @@ const heard = listenToRace();
 
 const log = await connect(url, `${CONSOLE}_log`);
 const db = openDatabase({ url, caFile: null, poolSize: 1, applicationName: CONSOLE });
-const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
   appName: 'race-app',
   locale: 'en',
   timeZone: 'UTC',
@@ -48,7 +48,7 @@ const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
 const ctx = contextFor({
   viewer: { id: 'racer', role: 'operator' },
   db,
-  gj,
+  tables,
   consoleSchema: true,
   requestId: 'race',
   readOnly: false,

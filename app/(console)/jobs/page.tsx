@@ -3,7 +3,7 @@ import { cookies } from 'next/headers';
 import { getTranslations } from 'next-intl/server';
 import { PartFailure } from '@/components/failure';
 import { ColumnMenu } from '@/components/jobs/column-menu';
-import { DidNotice } from '@/components/jobs/did-notice';
+import { ActionResultBanner } from '@/components/jobs/action-result-banner';
 import { EmptyJobs } from '@/components/jobs/empty-jobs';
 import { ExportLinks } from '@/components/jobs/export-links';
 import { JobChart } from '@/components/jobs/job-chart';
@@ -36,7 +36,7 @@ import {
 import { listJobs } from '@/lib/jobs/list';
 import { shownColumns, withColumns } from '@/lib/jobs/rows';
 import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/types';
-import { guardPage, unlessCut } from '../guard';
+import { guardPage, nullOnTimeout } from '../guard';
 import { queryZone } from '../query-zone';
 
 const PATH = '/jobs';
@@ -61,7 +61,7 @@ export default async function JobsPage({
     const { columns, hidden } = shownColumns(
       given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value,
     );
-    const page = await unlessCut(
+    const page = await nullOnTimeout(
       listJobs(ctx, filter).then(async (read) => ({
         ...read,
         rows: await withColumns(ctx, read.rows, columns),
@@ -106,7 +106,7 @@ export default async function JobsPage({
     return (
       <PollParts initial={understood ? page : null}>
         <h1 className="sr-only">{t('title')}</h1>
-        <DidNotice params={given} />
+        <ActionResultBanner params={given} />
         <SearchBox {...search}>
           <TimeFilter {...search} />
           <SearchHelp />

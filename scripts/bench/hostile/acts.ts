@@ -107,7 +107,7 @@ export async function measureBulk(
       scheduledAt: null,
       cutOff,
       expected: total,
-      typed: total.count,
+      confirmedCount: total.count,
     });
     times.startMs = performance.now() - started;
     times.loopMs = delay.max / 1e6;

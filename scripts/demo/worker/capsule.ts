@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import sql from 'sql-template-tag';
 import { advisoryKey, isProcessAlive } from '../../../lib/good-job/locks';
-import type { GoodJob } from '../../../lib/good-job/tables';
+import type { GoodJobTables } from '../../../lib/good-job/tables';
 import { DEAD_WORKER, type SchedulerState, processState } from '../data/workers';
 import { type Target, asTx, connect } from '../database';
-import { Bell } from './bell';
-import { passOver } from './pass-over';
+import { WakeSignal } from './wake-signal';
+import { skipBadRow } from './skip-bad-row';
 import { type ClaimedJob, type Performance, asQuery, performNext } from './thread';
 
 /*
@@ -20,7 +20,7 @@ const POLL_MS = 1_000;
 
 export interface CapsuleOptions {
   target: Target;
-  gj: GoodJob;
+  tables: GoodJobTables;
   host: string;
   cron: boolean;
   schedulers: { queues: readonly string[]; threads: number }[];
@@ -36,21 +36,21 @@ export interface Capsule {
 }
 
 /** GoodJob::Process.cleanup, but for the one that the demo shows as lost: visitors are to find its jobs. */
-async function cleanUp(client: pg.Client, gj: GoodJob): Promise<void> {
+async function cleanUp(client: pg.Client, tables: GoodJobTables): Promise<void> {
   const tx = asTx(client);
   const dead = await tx.query<{ id: string }>(
-    sql`SELECT p.id FROM ${gj.processes} p WHERE NOT ${isProcessAlive(gj)} AND p.lock_type = 0 AND p.id <> ${DEAD_WORKER}`,
+    sql`SELECT p.id FROM ${tables.processes} p WHERE NOT ${isProcessAlive(tables)} AND p.lock_type = 0 AND p.id <> ${DEAD_WORKER}`,
   );
   const ids = dead.map(({ id }) => id);
   await tx.query(
-    sql`UPDATE ${gj.jobs} SET locked_by_id = NULL, locked_at = NULL WHERE locked_by_id = ANY(${ids}::uuid[])`,
+    sql`UPDATE ${tables.jobs} SET locked_by_id = NULL, locked_at = NULL WHERE locked_by_id = ANY(${ids}::uuid[])`,
   );
-  await tx.query(sql`DELETE FROM ${gj.processes} WHERE id = ANY(${ids}::uuid[])`);
+  await tx.query(sql`DELETE FROM ${tables.processes} WHERE id = ANY(${ids}::uuid[])`);
 }
 
 export async function startCapsule({
   target,
-  gj,
+  tables,
   host,
   cron,
   schedulers,
@@ -58,7 +58,7 @@ export async function startCapsule({
 }: CapsuleOptions): Promise<Capsule> {
   const processId = randomUUID();
   const stopping = new AbortController();
-  const bell = new Bell();
+  const bell = new WakeSignal();
   stopping.signal.addEventListener('abort', () => bell.close());
   const states: SchedulerState[] = schedulers.map(({ queues, threads }) => ({
     queues: queues.join(',') || '*',
@@ -69,7 +69,7 @@ export async function startCapsule({
   }));
 
   const control = await connect(target, `GoodJob::Notifier ${host}`);
-  await cleanUp(control, gj);
+  await cleanUp(control, tables);
   await control.query(
     asQuery(
       sql`SELECT pg_advisory_lock(${advisoryKey('good_job_processes', sql`${processId}::uuid`)})`,
@@ -85,7 +85,7 @@ export async function startCapsule({
     );
     // A row that somebody has deleted comes back, as GoodJob::Process#refresh does it.
     return asTx(control).query(sql`
-      INSERT INTO ${gj.processes} AS p (id, created_at, updated_at, lock_type, state) VALUES (${processId}, clock_timestamp(), clock_timestamp(), 0, ${JSON.stringify(state)})
+      INSERT INTO ${tables.processes} AS p (id, created_at, updated_at, lock_type, state) VALUES (${processId}, clock_timestamp(), clock_timestamp(), 0, ${JSON.stringify(state)})
       ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, updated_at = EXCLUDED.updated_at`);
   };
   await report();
@@ -93,7 +93,7 @@ export async function startCapsule({
   await control.query('LISTEN good_job');
 
   const heartbeat = (async () => {
-    const pulse = new Bell();
+    const pulse = new WakeSignal();
     stopping.signal.addEventListener('abort', () => pulse.close());
     while (await pulse.wait(HEARTBEAT_MS)) await report();
   })();
@@ -104,14 +104,14 @@ export async function startCapsule({
         state.activeThreads += 1;
         const performed = await performNext({
           client,
-          gj,
+          tables,
           processId,
           queues,
           perform,
           stopping: stopping.signal,
         })
           .catch((error: unknown) => {
-            passOver(error);
+            skipBadRow(error);
             return 'none' as const;
           })
           .finally(() => (state.activeThreads -= 1));
@@ -136,7 +136,7 @@ export async function startCapsule({
       stopping.abort();
       await Promise.allSettled([heartbeat, ...threads]);
       await asTx(control)
-        .query(sql`DELETE FROM ${gj.processes} WHERE id = ${processId}`)
+        .query(sql`DELETE FROM ${tables.processes} WHERE id = ${processId}`)
         .catch(() => undefined);
       await control.end().catch(() => undefined);
     },

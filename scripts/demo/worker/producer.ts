@@ -3,7 +3,7 @@ import sql from 'sql-template-tag';
 import { codeOf } from '../../../lib/core/errors';
 import { notify } from '../../../lib/good-job/notify';
 import { clock } from '../../../lib/good-job/payload';
-import type { GoodJob } from '../../../lib/good-job/tables';
+import type { GoodJobTables } from '../../../lib/good-job/tables';
 import { DEMO_BATCHES, addBatch, queued } from '../data/batches';
 import { CRON_ENTRIES, isDue } from '../data/cron';
 import { served } from '../data/demo-data';
@@ -14,8 +14,8 @@ import type { Random } from '../data/random';
 import { insertRows } from '../data/rows';
 import { MINUTE, type Micros, microsOf } from '../data/time';
 import { type Target, asTx, connect, inTransaction } from '../database';
-import { Bell } from './bell';
-import { passOver } from './pass-over';
+import { WakeSignal } from './wake-signal';
+import { skipBadRow } from './skip-bad-row';
 
 /*
  * The app beside the workers: it enqueues a trickle of jobs, a batch every few minutes and what cron says, and
@@ -41,36 +41,36 @@ export interface Producer {
 
 export async function startProducer({
   target,
-  gj,
+  tables,
   random,
 }: {
   target: Target;
-  gj: GoodJob;
+  tables: GoodJobTables;
   random: Random;
 }): Promise<Producer> {
   const client = await connect(target, 'demo-app');
-  const bell = new Bell();
+  const bell = new WakeSignal();
   let minute: Micros = 0;
   const tick = async (count: number) => {
     const now = microsOf((await clock(asTx(client))).slice(0, -1));
     const current = now - (now % MINUTE);
     if (current !== minute) {
       minute = current;
-      await cronTick({ client, gj, target, random }, minute, now);
-      await cleanUp(client, gj);
+      await cronTick({ client, tables, target, random }, minute, now);
+      await cleanUp(client, tables);
     }
-    if (count % 20 === 0) open = await countUnfinished(client, gj);
+    if (count % 20 === 0) open = await countUnfinished(client, tables);
     if (open >= MOST_UNFINISHED) return;
     if (random.chance(TRICKLE))
-      await enqueue({ client, gj, target, random }, now, (world) =>
+      await enqueue({ client, tables, target, random }, now, (world) =>
         trickle(world, open >= MANY_UNFINISHED ? served : undefined),
       );
     if (count % BATCH_EVERY_TICKS === FIRST_BATCH_AT_TICK)
-      await enqueue({ client, gj, target, random }, now, newBatch);
+      await enqueue({ client, tables, target, random }, now, newBatch);
   };
   let open = 0;
   const running = (async () => {
-    for (let count = 0; await bell.wait(TICK_MS); count += 1) await tick(count).catch(passOver);
+    for (let count = 0; await bell.wait(TICK_MS); count += 1) await tick(count).catch(skipBadRow);
   })().finally(() => client.end().catch(() => undefined));
   running.catch(() => undefined);
   return {
@@ -84,7 +84,7 @@ export async function startProducer({
 
 interface App {
   client: pg.Client;
-  gj: GoodJob;
+  tables: GoodJobTables;
   target: Target;
   random: Random;
 }
@@ -158,7 +158,7 @@ function newBatch(world: World): void {
 
 async function cronTick(app: App, minute: Micros, now: Micros): Promise<void> {
   const [setting] = await asTx(app.client).query<{ keys: string[] }>(sql`
-    SELECT ARRAY(SELECT jsonb_array_elements_text(s.value)) AS keys FROM ${app.gj.settings} s WHERE s.key = 'cron_keys_disabled' AND jsonb_typeof(s.value) = 'array'`);
+    SELECT ARRAY(SELECT jsonb_array_elements_text(s.value)) AS keys FROM ${app.tables.settings} s WHERE s.key = 'cron_keys_disabled' AND jsonb_typeof(s.value) = 'array'`);
   for (const entry of CRON_ENTRIES) {
     if (!isDue(entry, minute) || setting?.keys.includes(entry.key)) continue;
     const life = {
@@ -177,9 +177,9 @@ async function cronTick(app: App, minute: Micros, now: Micros): Promise<void> {
 }
 
 /** Unfinished jobs, MOST_UNFINISHED at most. */
-async function countUnfinished(client: pg.Client, gj: GoodJob): Promise<number> {
+async function countUnfinished(client: pg.Client, tables: GoodJobTables): Promise<number> {
   const [row] = await asTx(client).query<{ n: number }>(
-    sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM ${gj.jobs} WHERE finished_at IS NULL LIMIT ${MOST_UNFINISHED}) open`,
+    sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM ${tables.jobs} WHERE finished_at IS NULL LIMIT ${MOST_UNFINISHED}) open`,
   );
   return row?.n ?? 0;
 }
@@ -187,19 +187,19 @@ async function countUnfinished(client: pg.Client, gj: GoodJob): Promise<number> 
 /** GoodJob.cleanup_preserved_jobs by number instead of age: the batches that a visitor is sent to stay, any other goes with all its jobs. */
 export async function cleanUp(
   client: pg.Client,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { mostFinished = MOST_FINISHED, mostBatches = MOST_BATCHES } = {},
 ): Promise<number> {
   return inTransaction(client, async (tx) => {
     const jobs = await tx.query<{ id: string }>(sql`
       WITH old_batches AS (
-        DELETE FROM ${gj.batches} WHERE id IN (SELECT b.id FROM ${gj.batches} b WHERE b.finished_at IS NOT NULL AND b.id <> ALL(${Object.values(DEMO_BATCHES)}::uuid[]) ORDER BY b.created_at DESC OFFSET ${mostBatches}) RETURNING id)
-      DELETE FROM ${gj.jobs} j WHERE j.finished_at IS NOT NULL AND (
-        j.id IN (SELECT id FROM ${gj.jobs} WHERE finished_at IS NOT NULL AND batch_id IS NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC OFFSET ${mostFinished})
+        DELETE FROM ${tables.batches} WHERE id IN (SELECT b.id FROM ${tables.batches} b WHERE b.finished_at IS NOT NULL AND b.id <> ALL(${Object.values(DEMO_BATCHES)}::uuid[]) ORDER BY b.created_at DESC OFFSET ${mostBatches}) RETURNING id)
+      DELETE FROM ${tables.jobs} j WHERE j.finished_at IS NOT NULL AND (
+        j.id IN (SELECT id FROM ${tables.jobs} WHERE finished_at IS NOT NULL AND batch_id IS NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC OFFSET ${mostFinished})
         OR j.batch_id IN (SELECT id FROM old_batches) OR j.batch_callback_id IN (SELECT id FROM old_batches)) RETURNING j.id`);
     if (jobs.length > 0)
       await tx.query(
-        sql`DELETE FROM ${gj.executions} WHERE active_job_id = ANY(${jobs.map(({ id }) => id)}::uuid[])`,
+        sql`DELETE FROM ${tables.executions} WHERE active_job_id = ANY(${jobs.map(({ id }) => id)}::uuid[])`,
       );
     return jobs.length;
   });

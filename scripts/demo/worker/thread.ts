@@ -7,7 +7,7 @@ import { advisoryKey, lockBatches } from '../../../lib/good-job/locks';
 import { notify } from '../../../lib/good-job/notify';
 import { clock, payloadTime } from '../../../lib/good-job/payload';
 import { isPaused } from '../../../lib/good-job/settings';
-import type { GoodJob } from '../../../lib/good-job/tables';
+import type { GoodJobTables } from '../../../lib/good-job/tables';
 import type { ErrorRule } from '../data/errors';
 import { asTx, inTransaction } from '../database';
 
@@ -40,7 +40,7 @@ export interface ClaimedJob {
 
 export interface Thread {
   client: pg.Client;
-  gj: GoodJob;
+  tables: GoodJobTables;
   /** GoodJob's lock_id: that of the process. */
   processId: string;
   /** The only queues it serves; empty: all. */
@@ -54,7 +54,7 @@ export type Performed = 'none' | 'succeeded' | 'errored';
 
 /** Claims the next job, runs it, lets it go and continues its batches. */
 export async function performNext(thread: Thread): Promise<Performed> {
-  const { client, gj } = thread;
+  const { client, tables } = thread;
   const job = await claim(thread);
   if (!job) return 'none';
   let end: End;
@@ -75,9 +75,9 @@ export async function performNext(thread: Thread): Promise<Performed> {
     await inTransaction(client, async (tx) => {
       await lockBatches(tx, batchIds);
       if (job.batchId)
-        await continueBatch(tx, gj, job.batchId, { memberDiscarded: end === 'discarded' });
+        await continueBatch(tx, tables, job.batchId, { memberDiscarded: end === 'discarded' });
       if (job.batchCallbackId)
-        await continueBatch(tx, gj, job.batchCallbackId, { memberDiscarded: false });
+        await continueBatch(tx, tables, job.batchCallbackId, { memberDiscarded: false });
     });
   }
   return end === 'succeeded' ? 'succeeded' : 'errored';
@@ -89,14 +89,19 @@ export function asQuery({ text, values }: Sql): { text: string; values: unknown[
 }
 
 /** Job::Lockable.with_hybrid_lock_claim: the row by SKIP LOCKED, the advisory lock in the same statement. */
-async function claim({ client, gj, processId, queues }: Thread): Promise<ClaimedJob | undefined> {
+async function claim({
+  client,
+  tables,
+  processId,
+  queues,
+}: Thread): Promise<ClaimedJob | undefined> {
   const [row] = await asTx(client).query<ClaimedJob & { exceptions: string | null }>(sql`
     WITH candidate AS MATERIALIZED (
-      SELECT j.id FROM ${gj.jobs} j
+      SELECT j.id FROM ${tables.jobs} j
        WHERE j.finished_at IS NULL AND j.locked_by_id IS NULL AND j.scheduled_at <= clock_timestamp()
-         AND NOT coalesce(${isPaused(gj)}, false) ${queues.length > 0 ? sql`AND j.queue_name = ANY(${[...queues]})` : empty}
+         AND NOT coalesce(${isPaused(tables)}, false) ${queues.length > 0 ? sql`AND j.queue_name = ANY(${[...queues]})` : empty}
        ORDER BY j.priority ASC NULLS LAST, j.created_at ASC LIMIT 1 FOR NO KEY UPDATE OF j SKIP LOCKED)
-    UPDATE ${gj.jobs} j SET locked_by_id = ${processId}, locked_at = clock_timestamp(), lock_type = 2
+    UPDATE ${tables.jobs} j SET locked_by_id = ${processId}, locked_at = clock_timestamp(), lock_type = 2
       FROM (SELECT id FROM candidate WHERE pg_try_advisory_lock(${advisoryKey('good_jobs', sql`id`)})) AS locked
      WHERE j.id = locked.id
     RETURNING j.id, j.job_class AS "jobClass", j.queue_name AS "queueName", j.error, j.performed_at AS "performedAt", j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId",
@@ -110,24 +115,24 @@ async function claim({ client, gj, processId, queues }: Thread): Promise<Claimed
 }
 
 /** The execution and the job's start. A job that was running already was interrupted: its worker died. */
-async function begin({ client, gj, processId }: Thread, job: ClaimedJob): Promise<string> {
+async function begin({ client, tables, processId }: Thread, job: ClaimedJob): Promise<string> {
   const executionId = randomUUID();
   await inTransaction(client, async (tx) => {
     const now = await clock(tx);
     if (job.performedAt) {
       job.error = `GoodJob::InterruptedError: Interrupted after starting perform at '${job.performedAt.slice(0, 19).replace('T', ' ')} UTC'`;
       await tx.query(
-        sql`UPDATE ${gj.executions} SET error = ${job.error}, error_event = 0, finished_at = ${now}, duration = interval '0', updated_at = ${now} WHERE active_job_id = ${job.id} AND finished_at IS NULL`,
+        sql`UPDATE ${tables.executions} SET error = ${job.error}, error_event = 0, finished_at = ${now}, duration = interval '0', updated_at = ${now} WHERE active_job_id = ${job.id} AND finished_at IS NULL`,
       );
       await tx.query(
-        sql`UPDATE ${gj.jobs} SET error = ${job.error}, error_event = 0 WHERE id = ${job.id}`,
+        sql`UPDATE ${tables.jobs} SET error = ${job.error}, error_event = 0 WHERE id = ${job.id}`,
       );
     }
     await tx.query(sql`
-      INSERT INTO ${gj.executions} (id, active_job_id, job_class, queue_name, serialized_params, scheduled_at, created_at, updated_at, process_id)
-      SELECT ${executionId}::uuid, j.id, j.job_class, j.queue_name, j.serialized_params, coalesce(j.scheduled_at, j.created_at), ${now}::timestamp, ${now}::timestamp, ${processId}::uuid FROM ${gj.jobs} j WHERE j.id = ${job.id}`);
+      INSERT INTO ${tables.executions} (id, active_job_id, job_class, queue_name, serialized_params, scheduled_at, created_at, updated_at, process_id)
+      SELECT ${executionId}::uuid, j.id, j.job_class, j.queue_name, j.serialized_params, coalesce(j.scheduled_at, j.created_at), ${now}::timestamp, ${now}::timestamp, ${processId}::uuid FROM ${tables.jobs} j WHERE j.id = ${job.id}`);
     await tx.query(
-      sql`UPDATE ${gj.jobs} SET performed_at = ${now}, executions_count = coalesce(executions_count, 0) + 1, updated_at = ${now} WHERE id = ${job.id}`,
+      sql`UPDATE ${tables.jobs} SET performed_at = ${now}, executions_count = coalesce(executions_count, 0) + 1, updated_at = ${now} WHERE id = ${job.id}`,
     );
   });
   return executionId;
@@ -137,7 +142,7 @@ type End = 'succeeded' | 'retried' | 'discarded';
 
 /** What became of it, in the execution and in the job, which is let go in the same statement. */
 async function finish(
-  { client, gj }: Thread,
+  { client, tables }: Thread,
   job: ClaimedJob,
   executionId: string,
   { error, retry }: Performance,
@@ -157,7 +162,7 @@ async function finish(
   await inTransaction(client, async (tx) => {
     const now = await clock(tx);
     await tx.query(sql`
-      UPDATE ${gj.executions} SET finished_at = ${now}, updated_at = ${now}, duration = ${now}::timestamp - created_at,
+      UPDATE ${tables.executions} SET finished_at = ${now}, updated_at = ${now}, duration = ${now}::timestamp - created_at,
              error = ${error?.text ?? null}, error_event = ${event}, error_backtrace = ${error?.backtrace ?? null} WHERE id = ${executionId}`);
     // Active Record writes only what differs from what it read: the error of a force discard meanwhile stays.
     const outcome = error
@@ -166,7 +171,7 @@ async function finish(
         ? sql`, error = NULL, error_event = NULL`
         : empty;
     await tx.query(sql`
-      UPDATE ${gj.jobs} j SET locked_by_id = NULL, locked_at = NULL, lock_type = NULL, updated_at = ${now} ${outcome}
+      UPDATE ${tables.jobs} j SET locked_by_id = NULL, locked_at = NULL, lock_type = NULL, updated_at = ${now} ${outcome}
              ${again ? enqueueAgain(job, again, now) : sql`, finished_at = ${now}`} WHERE j.id = ${job.id}`);
     if (again) await notify(tx, [job.queueName], retryTime(now, again.waitMs));
   });

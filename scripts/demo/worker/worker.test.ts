@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../lib/db/database';
 import { type JobAction, actOnJobs } from '../../../lib/good-job/actions';
 import { detectSchema } from '../../../lib/good-job/schema';
-import { GoodJob } from '../../../lib/good-job/tables';
+import { GoodJobTables } from '../../../lib/good-job/tables';
 import { type GoodJobDatabase, goodJobDatabase } from '../../../test/harness/good-job-database';
 import { addBatch, queued } from '../data/batches';
 import { type Life, type World, live } from '../data/history';
@@ -18,7 +18,7 @@ import type { ClaimedJob, Performance } from './thread';
 
 let database: GoodJobDatabase;
 let db: Database;
-let gj: GoodJob;
+let tables: GoodJobTables;
 let client: pg.Client;
 const capsules: Capsule[] = [];
 const random = new Random(1);
@@ -26,7 +26,7 @@ const random = new Random(1);
 beforeAll(async () => {
   database = await goodJobDatabase('demo worker');
   db = openDatabase({ url: database.url, caFile: null, poolSize: 2, applicationName: 'test' });
-  gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+  tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
     appName: 'demo-app',
     locale: 'ja',
     timeZone: 'Asia/Tokyo',
@@ -50,7 +50,7 @@ beforeEach(async () => {
 const work = (perform: (job: ClaimedJob) => Performance) =>
   startCapsule({
     target: { url: database.url, caFile: null, schema: 'public' },
-    gj,
+    tables,
     host: 'test',
     cron: false,
     schedulers: [{ queues: [], threads: 2 }],
@@ -85,7 +85,7 @@ const add = async (life: Pick<Life, 'state'> & Partial<Life>) =>
 const row = async (id: string) =>
   (await client.query('SELECT * FROM good_jobs WHERE id = $1', [id])).rows[0];
 const act = async (action: JobAction, id: string) =>
-  (await db.write((tx) => actOnJobs(tx, gj, action, [id])))[0]?.outcome;
+  (await db.write((tx) => actOnJobs(tx, tables, action, [id])))[0]?.outcome;
 
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
   for (const end = Date.now() + 15_000; Date.now() < end; await sleep(30)) {
@@ -265,7 +265,7 @@ describe('the producer', () => {
         )
       ).rows;
     for (let run = 0; run < 2; run += 1) {
-      const producer = await startProducer({ target, gj, random: new Random(run) });
+      const producer = await startProducer({ target, tables, random: new Random(run) });
       await sleep(1_300);
       await producer.stop();
       await producer.running;
@@ -301,7 +301,7 @@ describe('the producer', () => {
       });
     });
     // Seven jobs, and two batches of two members and a callback each.
-    expect(await cleanUp(client, gj, { mostFinished: 5, mostBatches: 1 })).toBe(7 + 6);
+    expect(await cleanUp(client, tables, { mostFinished: 5, mostBatches: 1 })).toBe(7 + 6);
     const { rows } =
       await client.query(`SELECT (SELECT count(*)::int FROM good_jobs) AS jobs, (SELECT count(*)::int FROM good_job_batches) AS batches,
       (SELECT count(*)::int FROM good_job_executions e WHERE NOT EXISTS (SELECT 1 FROM good_jobs j WHERE j.id = e.active_job_id)) AS orphans`);

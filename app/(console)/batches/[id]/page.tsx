@@ -4,7 +4,7 @@ import { History } from '@/components/audit/history';
 import { BatchAttributes } from '@/components/batches/batch-attributes';
 import { BatchHead } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
-import { DidNotice } from '@/components/jobs/did-notice';
+import { ActionResultBanner } from '@/components/jobs/action-result-banner';
 import { FilterChips } from '@/components/jobs/filter-chips';
 import { JobList } from '@/components/jobs/job-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
@@ -26,7 +26,7 @@ import {
   parseJobFilter,
 } from '@/lib/jobs/filters';
 import { listCallbackJobs } from '@/lib/jobs/rows';
-import { guardPage, guardPart, missingPage } from '../../guard';
+import { guardPage, renderSection, missingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 
 /** A batch of at most so many jobs is counted with the page; a larger one by a request of its own. */
@@ -63,9 +63,9 @@ export default async function BatchPage({ params, searchParams }: Props) {
         id,
         given.get('counts') === '1',
       ),
-      guardPart(() => callbackJobs(ctx, id)),
-      guardPart(() => batchedJobs(ctx, id, filter)),
-      guardPart(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
+      renderSection(() => callbackJobs(ctx, id)),
+      renderSection(() => batchedJobs(ctx, id, filter)),
+      renderSection(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
     ]);
     if (!found) return missingPage();
     const showsAll = given.get('attributes') === 'all' && found.attributes.json === null;
@@ -74,7 +74,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
     return (
       <>
         <BatchHead batch={found.row} initial={status} />
-        <DidNotice params={given} />
+        <ActionResultBanner params={given} />
         <BatchAttributes attributes={attributes} allHref={allHref} />
         <section aria-labelledby="callback-jobs" className="mt-6">
           <h2 id="callback-jobs" className="mb-2 text-base font-semibold">

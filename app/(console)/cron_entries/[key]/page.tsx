@@ -27,7 +27,7 @@ import {
   withState,
 } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/list';
-import { guardPage, guardPart, missingPage } from '../../guard';
+import { guardPage, renderSection, missingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 
 interface Props {
@@ -52,7 +52,7 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
     const t = await getTranslations('cron');
     const [entry, jobs] = await Promise.all([
       getCronEntry(ctx, key, t('none')),
-      guardPart(() => jobsOf(ctx, key, given, zone)),
+      renderSection(() => jobsOf(ctx, key, given, zone)),
     ]);
     if (!entry) return missingPage();
     return (

@@ -4,7 +4,7 @@ import { RepairNotice } from '@/components/attention/repair-notice';
 import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
-import { DidNotice } from '@/components/jobs/did-notice';
+import { ActionResultBanner } from '@/components/jobs/action-result-banner';
 import { Executions } from '@/components/jobs/executions';
 import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
@@ -26,7 +26,7 @@ import { isBlankName } from '@/lib/jobs/links';
 import { getRawJob } from '@/lib/jobs/raw';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { HIDDEN } from '@/lib/redaction/redaction';
-import { guardPage, guardPart, missingPage } from '../../guard';
+import { guardPage, renderSection, missingPage } from '../../guard';
 
 const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
   job.argumentsHidden ||
@@ -66,7 +66,7 @@ export default async function JobPage({ params, searchParams }: Props) {
       getJob(ctx, id, { all: whole === '1' }),
       pageOfExecutions(ctx, id, { from, wholeId: isUuid(whole) ? whole : null }),
       given.get('raw') === '1' ? getRawJob(ctx, id) : null,
-      guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
+      renderSection(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return missingPage();
     const executions = { ...page, rows: markLostExecution(page.rows, job.lostWorker) };
@@ -81,7 +81,7 @@ export default async function JobPage({ params, searchParams }: Props) {
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
-        <DidNotice params={given} />
+        <ActionResultBanner params={given} />
         <RepairNotice params={given} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
           <JobActions

@@ -1,14 +1,14 @@
 import { getTranslations } from 'next-intl/server';
 import { RetryEffect } from '@/components/batches/retry-effect';
 import { PreviewText } from '@/components/bulk/preview-text';
-import { TypedNumber } from '@/components/bulk/typed-number';
+import { CountConfirmation } from '@/components/bulk/count-confirmation';
 import { ConfirmPage } from '@/components/confirm-page';
 import { Banner } from '@/components/ui/banner';
 import { getBatchRow } from '@/lib/batches/queries';
 import { submitBatchRetry } from '@/lib/bulk/actions';
 import { previewBulk } from '@/lib/bulk/preview';
 import { isLargeRetry } from '@/lib/bulk/start';
-import { TYPED_ABOVE } from '@/lib/bulk/types';
+import { CONFIRM_ABOVE } from '@/lib/bulk/types';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
@@ -56,7 +56,9 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
             <input type="hidden" name="cut_off_txid" value={preview.cutOff.txid} />
             <input type="hidden" name="kind" value={preview.total.kind} />
             <input type="hidden" name="expected" value={preview.total.count} />
-            {preview.total.count > TYPED_ABOVE && <TypedNumber number={preview.total.count} />}
+            {preview.total.count > CONFIRM_ABOVE && (
+              <CountConfirmation number={preview.total.count} />
+            )}
           </div>
         )}
       </ConfirmPage>

@@ -1,14 +1,14 @@
 import { useFormatter, useTranslations } from 'next-intl';
 
 /** The number of jobs, to be typed before many are changed; separators and full-width digits are as good. */
-export function TypedNumber({ number }: { number: number }) {
+export function CountConfirmation({ number }: { number: number }) {
   const t = useTranslations('bulk');
   const format = useFormatter();
   return (
     <label className="mt-3 flex flex-col gap-1">
       <span>{t('typeNumber', { number: format.number(number) })}</span>
       <input
-        name="typed"
+        name="confirmed_count"
         inputMode="numeric"
         autoComplete="off"
         spellCheck={false}

@@ -1,5 +1,5 @@
 /** Waits that end when the time is up, when somebody rings, or for good when it is closed. */
-export class Bell {
+export class WakeSignal {
   #waiting = new Set<() => void>();
   #closed = false;
 

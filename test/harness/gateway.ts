@@ -7,7 +7,7 @@ import { readEnv } from '../../lib/config/environment';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import { StartTokens } from '../../server/auth/start-token';
 import type { BuildManifest } from '../../server/build-manifest';
-import { type Handler, frontDoor } from '../../server/front-door';
+import { type Handler, frontDoor } from '../../server/gateway';
 import { createHttpServer } from '../../server/http-server';
 import { signInLocally } from './local-sign-in';
 
@@ -19,14 +19,14 @@ export interface Seen {
   body: string;
 }
 
-export interface DoorAnswer {
+export interface GatewayAnswer {
   status: number;
   headers: IncomingMessage['headers'];
   body: string;
   seen: Seen | null;
 }
 
-export interface Door {
+export interface TestGateway {
   port: number;
   origin: string;
   /** Where nobody signs in: the cookie of a session of this machine, which `send` adds unless a Cookie is given. */
@@ -39,7 +39,7 @@ export interface Door {
       headers?: Record<string, string | string[]>;
       body?: string | Buffer;
     },
-  ): Promise<DoorAnswer>;
+  ): Promise<GatewayAnswer>;
   /** Bytes as they are; the status of the first answer, 0 for a connection that was closed without. */
   raw(text: string): Promise<{ status: number; text: string; seen: Seen | null }>;
   close(): Promise<void>;
@@ -55,7 +55,7 @@ const bodyOf = async (request: IncomingMessage) => {
  * The front door before a stand-in for Next that tells what it got. `:PORT` in a variable is its port; `now` is the
  * clock of tokens and sessions.
  */
-export async function openDoor(
+export async function openGateway(
   variables: Record<string, string>,
   wanted = 0,
   {
@@ -63,7 +63,7 @@ export async function openDoor(
     build,
     revocationStore,
   }: { now?: () => number; build?: BuildManifest; revocationStore?: RevocationStore } = {},
-): Promise<Door> {
+): Promise<TestGateway> {
   let seen: Seen | null = null;
   const next: Handler = async (request, response) => {
     const body = await bodyOf(request);
@@ -90,7 +90,7 @@ export async function openDoor(
     startTokens,
     revocationStore,
   });
-  const door: Door = {
+  const gateway: TestGateway = {
     port,
     origin: `http://localhost:${port}`,
     cookie: '',
@@ -107,7 +107,7 @@ export async function openDoor(
             agent: false,
             headers: {
               Host: `localhost:${port}`,
-              ...(door.cookie ? { Cookie: door.cookie } : {}),
+              ...(gateway.cookie ? { Cookie: gateway.cookie } : {}),
               ...headers,
             },
           },
@@ -147,12 +147,12 @@ export async function openDoor(
     },
   };
   if (env.auth.mode === 'none' && !env.auth.open)
-    door.cookie = await signInLocally(
-      door.origin + env.basePath,
+    gateway.cookie = await signInLocally(
+      gateway.origin + env.basePath,
       startTokens.issue(),
       env.publicUrl?.origin,
     );
-  return door;
+  return gateway;
 }
 
 /** Collects what is printed while `fn` runs: audit lines and the log. */

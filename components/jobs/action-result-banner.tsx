@@ -10,7 +10,7 @@ const find = <T extends string>(known: readonly T[], value: string | null): T | 
   known.find((one) => one === value);
 
 /** What an action without JavaScript came to: the confirmation page sends it back in the URL, as codes only. */
-export function DidNotice({ params }: { params: Params }) {
+export function ActionResultBanner({ params }: { params: Params }) {
   const t = useTranslations();
   const outcome = params.get('outcome');
   const did = params.get('did');

@@ -5,12 +5,12 @@ import type { Env } from '../lib/config/environment';
 import { withAnswer } from '../lib/http/response-status';
 import type { RevocationStore } from '../lib/sessions/revocation';
 import { judgePost } from './action-request';
-import { isForEverybody, isProbe, pathInside, restorePrefix } from './address';
+import { isPublic, isProbe, pathInside, restorePrefix } from './address';
 import { createAuthenticator } from './auth/authenticator';
 import { START_PATH } from './auth/local-access';
 import { sendStartPage } from './auth/start-page';
 import type { StartTokens } from './auth/start-token';
-import type { Authenticator, DoorAnswer } from './auth/types';
+import type { Authenticator, AuthResponse } from './auth/types';
 import { limitBody } from './body-limit';
 import type { BuildManifest } from './build-manifest';
 import { createClientAddresses, rateLimitKey } from './client-address';
@@ -35,7 +35,7 @@ import { askForAll, setImmutable, staticFileAt } from './static-files';
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** One request on its way in. */
-interface Visit {
+interface RequestContext {
   request: IncomingMessage;
   response: ServerResponse;
   csp: string;
@@ -77,22 +77,22 @@ export function frontDoor(
   const waitOf = createRateLimits(env);
   const hsts = env.publicUrl?.protocol === 'https:';
 
-  function refuse(visit: Visit, refused: Refused): void {
-    const { request, response, requestId, viewer, path, address } = visit;
+  function refuse(context: RequestContext, refused: Refused): void {
+    const { request, response, requestId, viewer, path, address } = context;
     recordRefusal(request, { refused, viewer, requestId, address });
     if (response.headersSent) return void response.destroy();
     response.setHeader('X-Request-Id', requestId);
     if (refused.status === 413) response.once('finish', () => request.destroy());
     sendRefused(request, response, {
       refused,
-      ways: waysOn(refused),
+      ways: recoveryLinks(refused),
       api: path.startsWith('/api/'),
       requestId,
     });
   }
 
   /** What a reader can do about it, where the console itself signs people in. */
-  function waysOn({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
+  function recoveryLinks({ code }: Refused): Parameters<typeof sendRefused>[2]['ways'] {
     if (env.auth.mode === 'none')
       return code === 'signed_out'
         ? [{ href: `${env.basePath}${START_PATH}`, label: 'sign_in' }]
@@ -110,15 +110,15 @@ export function frontDoor(
       : [];
   }
 
-  function answerDoor(visit: Visit, answer: DoorAnswer): void {
-    const { request, response } = visit;
+  function answerDoor(context: RequestContext, answer: AuthResponse): void {
+    const { request, response } = context;
     if (answer.cookies.length > 0) response.setHeader('Set-Cookie', answer.cookies);
-    if (answer.kind === 'refused') return refuse(visit, answer.refused);
-    if (answer.kind === 'wait') return void mustWait(visit, answer.seconds);
-    if (answer.kind === 'provider') return answerProvider(visit, answer);
+    if (answer.kind === 'refused') return refuse(context, answer.refused);
+    if (answer.kind === 'wait') return void rateLimited(context, answer.seconds);
+    if (answer.kind === 'provider') return answerProvider(context, answer);
     if (answer.kind === 'page') return sendDoorPage(request, response, answer);
     if (answer.kind === 'start') {
-      const { requestId, viewer, nonce, address } = visit;
+      const { requestId, viewer, nonce, address } = context;
       if (answer.problem)
         recordRefusal(request, { refused: answer.problem, viewer, requestId, address });
       response.setHeader('X-Request-Id', requestId);
@@ -127,8 +127,11 @@ export function frontDoor(
     response.writeHead(303, { Location: answer.location }).end();
   }
 
-  function answerProvider(visit: Visit, answer: DoorAnswer & { kind: 'provider' }): void {
-    const { request, response, viewer, requestId, address } = visit;
+  function answerProvider(
+    context: RequestContext,
+    answer: AuthResponse & { kind: 'provider' },
+  ): void {
+    const { request, response, viewer, requestId, address } = context;
     const { status, error } = answer;
     response.statusCode = status;
     if (status === 405) response.setHeader('Allow', 'POST');
@@ -141,19 +144,22 @@ export function frontDoor(
   }
 
   /** true: somebody has sent too many, and is told for how long to wait. */
-  function mustWait(visit: Visit, seconds: number): boolean {
+  function rateLimited(context: RequestContext, seconds: number): boolean {
     if (seconds === 0) return false;
-    visit.response.setHeader('Retry-After', String(seconds));
-    refuse(visit, { code: 'too_many_requests', status: 429 });
+    context.response.setHeader('Retry-After', String(seconds));
+    refuse(context, { code: 'too_many_requests', status: 429 });
     return true;
   }
 
   /** Finds out who is asking and what they are; true: that has been answered. */
-  async function turnedAway(visit: Visit, { authenticate, door }: Authenticator): Promise<boolean> {
-    const { request, response, path } = visit;
+  async function refuseUnauthenticated(
+    context: RequestContext,
+    { authenticate, door }: Authenticator,
+  ): Promise<boolean> {
+    const { request, response, path } = context;
     const answer = await door?.(request, path);
     if (answer) {
-      answerDoor(visit, answer);
+      answerDoor(context, answer);
       return true;
     }
     const found = await authenticate(request);
@@ -162,59 +168,62 @@ export function frontDoor(
       return true;
     }
     if (found.kind !== 'identity') {
-      refuse(visit, found.kind === 'refused' ? found.refused : { code: 'signed_out', status: 401 });
+      refuse(
+        context,
+        found.kind === 'refused' ? found.refused : { code: 'signed_out', status: 401 },
+      );
       return true;
     }
-    visit.requestId = requestIdOf(request.headers['x-request-id'], found.trustedProxy === true);
+    context.requestId = requestIdOf(request.headers['x-request-id'], found.trustedProxy === true);
     const role = env.auth.mode === 'none' ? LOCAL.role : roleOf(found.identity, env.auth.roles);
     const { id, email, name } = found.identity;
-    visit.viewer = { id, email, name, role };
+    context.viewer = { id, email, name, role };
     if (found.setCookie) response.setHeader('Set-Cookie', found.setCookie);
     if (!role)
-      refuse(visit, { code: found.groupsOverage ? 'groups_overage' : 'no_role', status: 403 });
+      refuse(context, { code: found.groupsOverage ? 'groups_overage' : 'no_role', status: 403 });
     return !role;
   }
 
-  async function enter(visit: Visit, body: Promise<Buffer> | null): Promise<void> {
-    const { request, response, path, csp } = visit;
+  async function enter(context: RequestContext, body: Promise<Buffer> | null): Promise<void> {
+    const { request, response, path, csp } = context;
     if (path === '/readyz') {
       const problem = await readinessProblem(options);
       if (problem) return sendProbe(response, 503, problem);
     }
-    if (!isForEverybody(request.method, path)) {
-      if (authenticator && (await turnedAway(visit, authenticator))) return;
-      visit.viewer ??= LOCAL;
+    if (!isPublic(request.method, path)) {
+      if (authenticator && (await refuseUnauthenticated(context, authenticator))) return;
+      context.viewer ??= LOCAL;
       const served = env.auth.mode !== 'none' || env.auth.open;
       if (
         served &&
-        mustWait(
-          visit,
+        rateLimited(
+          context,
           waitOf(
             request,
             path,
-            env.auth.mode === 'none' ? rateLimitKey(visit.address) : visit.viewer.id,
+            env.auth.mode === 'none' ? rateLimitKey(context.address) : context.viewer.id,
           ),
         )
       )
         return;
       if (setPreferences(request, response, env)) return;
-      const { role } = visit.viewer;
-      if (role) request.headers[VIEWER_HEADER] = encodeViewer({ ...visit.viewer, role });
+      const { role } = context.viewer;
+      if (role) request.headers[VIEWER_HEADER] = encodeViewer({ ...context.viewer, role });
     }
     // Next reads the nonce for its own scripts from the request's policy.
     request.headers['content-security-policy'] = csp;
-    request.headers['x-request-id'] = visit.requestId;
-    response.setHeader('X-Request-Id', visit.requestId);
+    request.headers['x-request-id'] = context.requestId;
+    response.setHeader('X-Request-Id', context.requestId);
     passHost(request, env);
     dropUnreadableRouterState(request);
-    const { answer } = visit;
-    answer.requestId = visit.requestId;
+    const { answer } = context;
+    answer.requestId = context.requestId;
     chooseStatus(response, answer);
     if (request.method === 'POST') keepBasePath(response, env);
     const sent = await body;
     if (request.method === 'POST' && options.build) {
       const action = judgePost(request, path, sent ?? Buffer.alloc(0), options.build);
-      if ('refused' in action) return refuse(visit, action.refused);
+      if ('refused' in action) return refuse(context, action.refused);
       if (action.page !== null) request.url = env.basePath + action.page;
     }
     await next(request, response);
@@ -244,7 +253,7 @@ export function frontDoor(
         fail(response, error),
       );
     const requestId = randomUUID();
-    const visit: Visit = {
+    const context: RequestContext = {
       request,
       response,
       csp,
@@ -255,8 +264,8 @@ export function frontDoor(
       address: addresses.addressOf(request),
       viewer: null,
     };
-    const body = limitBody(request, () => refuse(visit, { code: 'too_large', status: 413 }));
-    const open = path !== null && isForEverybody(request.method, path);
+    const body = limitBody(request, () => refuse(context, { code: 'too_large', status: 413 }));
+    const open = path !== null && isPublic(request.method, path);
     const isOfProvider =
       path !== null && authenticator?.isProviderRequest?.(request.method, path) === true;
     const refused =
@@ -266,12 +275,12 @@ export function frontDoor(
       (path === null ? ({ code: 'not_found', status: 404 } as const) : null) ??
       (asset && 'refused' in asset ? asset.refused : null) ??
       (open || isOfProvider ? null : foreignPageRule(request));
-    if (refused) return refuse(visit, refused);
+    if (refused) return refuse(context, refused);
     if (asset) {
       askForAll(request);
       setImmutable(response);
     }
-    withAnswer(visit.answer, () => enter(visit, body)).catch((error: unknown) =>
+    withAnswer(context.answer, () => enter(context, body)).catch((error: unknown) =>
       fail(response, error),
     );
   };

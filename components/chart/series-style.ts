@@ -3,13 +3,13 @@ import type { ChartGroup, ChartSeries } from '@/lib/jobs/types';
 import { STATE_CLASSES } from '../jobs/state-badge';
 
 /** A swatch and a colour; the names of custom properties of globals.css, so that both themes have their own. */
-export interface Look {
+export interface SeriesStyle {
   property: string;
   swatch: string;
 }
 
 /** Told apart also by those who do not see red and green as two. */
-export const PALETTE: Look[] = [
+export const PALETTE: SeriesStyle[] = [
   { property: '--chart-1', swatch: 'bg-chart-1' },
   { property: '--chart-2', swatch: 'bg-chart-2' },
   { property: '--chart-3', swatch: 'bg-chart-3' },
@@ -19,10 +19,10 @@ export const PALETTE: Look[] = [
   { property: '--chart-7', swatch: 'bg-chart-7' },
   { property: '--chart-8', swatch: 'bg-chart-8' },
 ];
-export const OTHER: Look = { property: '--line-strong', swatch: 'bg-line-strong' };
+export const OTHER: SeriesStyle = { property: '--line-strong', swatch: 'bg-line-strong' };
 
 /** The look of the n-th series of a chart. */
-export function lookOf(by: ChartGroup, { name, other }: ChartSeries, n: number): Look {
+export function seriesStyle(by: ChartGroup, { name, other }: ChartSeries, n: number): SeriesStyle {
   if (other) return OTHER;
   if (by === 'state' && name !== null && isJobState(name))
     return { property: `--${name}`, swatch: STATE_CLASSES[name].swatch };

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../test/harness/door';
+import { type TestGateway, openGateway, printed } from '../test/harness/gateway';
 
-let door: Door;
-afterEach(() => door.close());
+let gateway: TestGateway;
+afterEach(() => gateway.close());
 const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const PROXY = {
   AUTH_MODE: 'proxy-header',
@@ -11,7 +11,7 @@ const PROXY = {
   ROLE_VIEWERS: '*',
 };
 const signed = { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice' };
-const get = (path: string, headers: Record<string, string> = {}) => door.send(path, { headers });
+const get = (path: string, headers: Record<string, string> = {}) => gateway.send(path, { headers });
 /** The status, without what is printed on the way. */
 async function statusOf(path: string, headers: Record<string, string> = {}): Promise<number> {
   let status = 0;
@@ -21,7 +21,7 @@ async function statusOf(path: string, headers: Record<string, string> = {}): Pro
 
 describe('without sign-in', () => {
   it('only this machine is answered, as its admin, and no header says otherwise', async () => {
-    door = await openDoor({});
+    gateway = await openGateway({});
     expect((await get('/jobs')).seen?.headers['x-gjc-viewer']).toBe('admin:local::');
     expect((await get('/jobs', { 'x-gjc-viewer': 'viewer:x' })).seen?.headers['x-gjc-viewer']).toBe(
       'admin:local::',
@@ -33,10 +33,10 @@ describe('without sign-in', () => {
     ).toBeUndefined();
   });
   it('the trace of a proxy is seen beyond the two thousandth header, too', async () => {
-    door = await openDoor({});
+    gateway = await openGateway({});
     const send = (last: string) =>
-      door.raw(
-        `GET /jobs HTTP/1.1\r\nHost: localhost:${door.port}\r\nCookie: ${door.cookie}\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`,
+      gateway.raw(
+        `GET /jobs HTTP/1.1\r\nHost: localhost:${gateway.port}\r\nCookie: ${gateway.cookie}\r\n${'a:1\r\n'.repeat(3_000)}${last}Connection: close\r\n\r\n`,
       );
     expect((await send('')).status).toBe(200);
     await printed(async () =>
@@ -47,11 +47,11 @@ describe('without sign-in', () => {
     );
   });
   it('AUTH_MODE=none alone changes nothing', async () => {
-    door = await openDoor({ AUTH_MODE: 'none' });
+    gateway = await openGateway({ AUTH_MODE: 'none' });
     expect(await statusOf('/jobs', { Host: 'ops.example.com' })).toBe(403);
   });
   it('anybody is answered once that is said twice, and by the public name alone once there is one', async () => {
-    door = await openDoor({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' });
+    gateway = await openGateway({ AUTH_MODE: 'none', I_KNOW_THIS_IS_OPEN: '1' });
     for (const host of ['10.1.2.3:3000', '[fd00::1]:3000', 'localhost:3000'])
       expect(await statusOf('/jobs', { Host: host, 'X-Forwarded-For': '10.0.0.1' }), host).toBe(
         200,
@@ -63,8 +63,8 @@ describe('without sign-in', () => {
         /PUBLIC_URL.+ALLOWED_HOSTS/,
       ),
     );
-    await door.close();
-    door = await openDoor({
+    await gateway.close();
+    gateway = await openGateway({
       AUTH_MODE: 'none',
       I_KNOW_THIS_IS_OPEN: '1',
       ALLOWED_HOSTS: 'console.internal:3000',
@@ -87,15 +87,15 @@ describe('without sign-in', () => {
     await printed(async () =>
       expect(
         (
-          await door.send('/jobs', {
+          await gateway.send('/jobs', {
             method: 'POST',
             headers: { Host: 'evil.example:3000', Origin: 'http://evil.example:3000' },
           })
         ).seen,
       ).toBeNull(),
     );
-    await door.close();
-    door = await openDoor({
+    await gateway.close();
+    gateway = await openGateway({
       AUTH_MODE: 'none',
       I_KNOW_THIS_IS_OPEN: '1',
       PUBLIC_URL: 'https://ops.example.com',
@@ -107,7 +107,7 @@ describe('without sign-in', () => {
 
 describe('the public address', () => {
   it('is the only name, beside those that nobody outside can own (DNS rebinding)', async () => {
-    door = await openDoor({
+    gateway = await openGateway({
       ...PROXY,
       PUBLIC_URL: 'https://ops.example.com/good_job',
       BASE_PATH: '/good_job',
@@ -143,14 +143,14 @@ describe('the public address', () => {
       ).toBe(403);
   });
   it('may be left out: then a name must be one that nobody outside can own, or in ALLOWED_HOSTS', async () => {
-    door = await openDoor({ ...PROXY, ALLOWED_HOSTS: 'ops.example.com' });
+    gateway = await openGateway({ ...PROXY, ALLOWED_HOSTS: 'ops.example.com' });
     for (const host of ['ops.example.com', '10.1.2.3:3000', 'localhost:3000', 'console:3000'])
       expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(200);
     for (const host of ['evil.example', 'ops.example.com:8443'])
       expect(await statusOf('/jobs', { ...signed, Host: host }), host).toBe(403);
   });
   it('is what Next is told, whatever the client says', async () => {
-    door = await openDoor({ ...PROXY, PUBLIC_URL: 'https://ops.example.com' });
+    gateway = await openGateway({ ...PROXY, PUBLIC_URL: 'https://ops.example.com' });
     const { seen, headers } = await get('/jobs', {
       ...signed,
       'X-Forwarded-Host': 'evil.example',
@@ -169,7 +169,7 @@ describe('the public address', () => {
     expect(String(preference.headers['set-cookie'])).toMatch(/; Secure$/);
   });
   it('is where a write must come from', async () => {
-    door = await openDoor({
+    gateway = await openGateway({
       ...PROXY,
       PUBLIC_URL: 'https://ops.example.com',
       WRITE_RATE_LIMIT: '0',
@@ -179,7 +179,7 @@ describe('the public address', () => {
       const { audits } = await printed(
         async () =>
           (status = (
-            await door.send('/jobs', { method: 'POST', headers: { ...signed, ...headers } })
+            await gateway.send('/jobs', { method: 'POST', headers: { ...signed, ...headers } })
           ).status),
       );
       if (status === 403) expect(audits).toMatchObject([{ error: 'foreign_origin', status: 403 }]);
@@ -198,7 +198,7 @@ describe('the public address', () => {
         { Origin: 'http://ops.example.com' },
         { Origin: 'https://ops.example.com.evil.example' },
         { Origin: 'https://ops.example.com:8443' },
-        { Origin: door.origin },
+        { Origin: gateway.origin },
         { 'Sec-Fetch-Site': 'cross-site' },
         { 'Sec-Fetch-Site': 'same-site' },
         { Origin: 'https://evil.example', 'X-Forwarded-Host': 'evil.example' },
@@ -209,7 +209,7 @@ describe('the public address', () => {
     for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS'])
       expect(
         (
-          await door.send('/jobs', {
+          await gateway.send('/jobs', {
             method,
             headers: { ...signed, Origin: 'https://ops.example.com' },
           })
@@ -220,7 +220,7 @@ describe('the public address', () => {
 
 describe('a page of another site', () => {
   it('may lead here, and fetch nothing', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const from = (site: string, mode: string, dest: string, path = '/jobs?q=x') =>
       statusOf(path, {
         ...signed,
@@ -246,7 +246,7 @@ describe('a page of another site', () => {
 
 describe('paths', () => {
   it('that mean one thing here and another to a proxy are refused, and others are not ours', async () => {
-    door = await openDoor({ ...PROXY, BASE_PATH: '/ops/good_job' });
+    gateway = await openGateway({ ...PROXY, BASE_PATH: '/ops/good_job' });
     const status = (path: string) => statusOf(path, signed);
     for (const path of [
       '/ops/good_job',
@@ -290,21 +290,21 @@ describe('paths', () => {
       expect(await status(path), path).toBe(404);
   });
   it('that everybody may read are read alone: nothing can be sent there', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     await printed(async () => {
       for (const path of ['/healthz', '/readyz', '/icon.svg', '/_next/static/x.js']) {
-        expect((await door.send(path, { method: 'HEAD' })).status, path).toBe(200);
+        expect((await gateway.send(path, { method: 'HEAD' })).status, path).toBe(200);
         expect(
-          await door.send(path, {
+          await gateway.send(path, {
             method: 'POST',
-            headers: { Origin: door.origin, 'Next-Action': 'x' },
+            headers: { Origin: gateway.origin, 'Next-Action': 'x' },
           }),
           path,
         ).toMatchObject({ status: 401, seen: null });
       }
       expect(
         (
-          await door.send('/healthz', {
+          await gateway.send('/healthz', {
             method: 'POST',
             headers: { Host: 'evil.example', Origin: 'http://evil.example' },
           })
@@ -313,7 +313,7 @@ describe('paths', () => {
     });
   });
   it('without identity are nobody’s, however they are spelled', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     await printed(async () => {
       for (const path of [
         '/jobs',
@@ -342,7 +342,7 @@ describe('paths', () => {
 
 describe('PROXY_STRIPS_PREFIX', () => {
   it('puts the prefix back once, with the query as it is', async () => {
-    door = await openDoor({ ...PROXY, BASE_PATH: '/ops/good_job', PROXY_STRIPS_PREFIX: '1' });
+    gateway = await openGateway({ ...PROXY, BASE_PATH: '/ops/good_job', PROXY_STRIPS_PREFIX: '1' });
     const seenFor = async (path: string) => (await get(path, signed)).seen?.url;
     expect(await seenFor('/')).toBe('/ops/good_job');
     expect(await seenFor('/?x=1')).toBe('/ops/good_job?x=1');
@@ -355,14 +355,14 @@ describe('PROXY_STRIPS_PREFIX', () => {
     expect((await get('/jobs?_theme=dark', signed)).headers.location).toBe('/ops/good_job/jobs');
   });
   it('takes a prefix that is also a page’s name for the page', async () => {
-    door = await openDoor({ ...PROXY, BASE_PATH: '/jobs', PROXY_STRIPS_PREFIX: '1' });
+    gateway = await openGateway({ ...PROXY, BASE_PATH: '/jobs', PROXY_STRIPS_PREFIX: '1' });
     expect((await get('/jobs', signed)).seen?.url).toBe('/jobs/jobs');
   });
 });
 
 describe('sizes', () => {
   it('of an address and its parameters have a limit', async () => {
-    door = await openDoor({});
+    gateway = await openGateway({});
     expect(await statusOf(`/jobs?q=${'a'.repeat(11_000)}`)).toBe(200);
     expect(await statusOf(`/jobs?q=${'a'.repeat(13_000)}`)).toBe(414);
     expect(await statusOf(`/jobs?${'a&'.repeat(390)}`)).toBe(200);
@@ -370,12 +370,12 @@ describe('sizes', () => {
     expect(await statusOf('/jobs', { Cookie: 'x'.repeat(70_000) })).toBe(431);
   });
   it('of a body have one, in chunks too', async () => {
-    door = await openDoor({});
-    const own = { Origin: door.origin };
+    gateway = await openGateway({});
+    const own = { Origin: gateway.origin };
     const send = async (headers: Record<string, string>, body: string) => {
       const got = { status: 0, seen: null as string | null };
       await printed(async () => {
-        const answer = await door.send('/jobs', {
+        const answer = await gateway.send('/jobs', {
           method: 'POST',
           headers: { ...own, ...headers },
           body,
@@ -391,7 +391,7 @@ describe('sizes', () => {
     expect(await send({ 'Content-Length': '2000000' }, '')).toMatchObject({ status: 413 });
   });
   it('cost no time: no rule here goes back over its input', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const started = performance.now();
     await printed(async () => {
       for (const text of [
@@ -421,13 +421,13 @@ describe('sizes', () => {
 
 describe('header injection', () => {
   it('ends at the parser, or as text', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     await printed(async () => {
-      const answer = await door.raw(
+      const answer = await gateway.raw(
         `GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Auth-Proxy-Secret: ${SECRET}\r\nX-Forwarded-User: a\nx-gjc-viewer: admin:b\r\nConnection: close\r\n\r\n`,
       );
       expect([answer.status, answer.seen]).toEqual([400, null]);
-      const smuggled = await door.raw(
+      const smuggled = await gateway.raw(
         'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: localhost\r\n\r\n',
       );
       expect([smuggled.status, smuggled.seen]).toEqual([400, null]);
@@ -440,11 +440,11 @@ describe('header injection', () => {
 
 describe('many requests', () => {
   it('of one viewer, writes or searches, are told to wait; others are not', async () => {
-    door = await openDoor({ ...PROXY, WRITE_RATE_LIMIT: '3', SEARCH_RATE_LIMIT: '4' });
+    gateway = await openGateway({ ...PROXY, WRITE_RATE_LIMIT: '3', SEARCH_RATE_LIMIT: '4' });
     const write = (user: string) =>
-      door.send('/jobs', {
+      gateway.send('/jobs', {
         method: 'POST',
-        headers: { ...signed, 'X-Forwarded-User': user, Origin: door.origin },
+        headers: { ...signed, 'X-Forwarded-User': user, Origin: gateway.origin },
       });
     const search = (user: string, path: string) =>
       get(path, { ...signed, 'X-Forwarded-User': user });
@@ -480,7 +480,7 @@ describe('many requests', () => {
 describe('the client address behind a trusted proxy', () => {
   const from = (address: string) => ({ 'X-Forwarded-For': address });
   it('is what an open console counts requests by', async () => {
-    door = await openDoor({
+    gateway = await openGateway({
       AUTH_MODE: 'none',
       I_KNOW_THIS_IS_OPEN: '1',
       TRUSTED_PROXIES: '127.0.0.1',
@@ -492,7 +492,7 @@ describe('the client address behind a trusted proxy', () => {
     expect(await statusOf('/jobs?q=a', from('203.0.113.10'))).toBe(200);
   });
   it('is what the log of refused requests names', async () => {
-    door = await openDoor({ ...PROXY, TRUSTED_PROXIES: '127.0.0.1' });
+    gateway = await openGateway({ ...PROXY, TRUSTED_PROXIES: '127.0.0.1' });
     const { audits } = await printed(async () => {
       await get('/jobs', from('6.6.6.6, 203.0.113.9'));
       await get('/jobs', from('unknown'));
@@ -500,7 +500,7 @@ describe('the client address behind a trusted proxy', () => {
     expect(audits.map(({ address }) => address)).toEqual(['203.0.113.9', '127.0.0.1']);
   });
   it('does not make /metrics answer beyond this machine', async () => {
-    door = await openDoor({
+    gateway = await openGateway({
       AUTH_MODE: 'none',
       I_KNOW_THIS_IS_OPEN: '1',
       TRUSTED_PROXIES: '127.0.0.1',
@@ -510,7 +510,7 @@ describe('the client address behind a trusted proxy', () => {
 });
 
 it('an error tells the client nothing but the request’s id', async () => {
-  door = await openDoor(PROXY);
+  gateway = await openGateway(PROXY);
   const { headers, seen } = await get('/jobs', signed);
   expect(headers['x-request-id']).toBe(seen?.headers['x-request-id']);
 });
