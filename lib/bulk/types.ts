@@ -1,4 +1,3 @@
-import 'server-only';
 import { denial } from '../auth/roles';
 import type { Permission } from '../auth/roles';
 import type { Ctx } from '../context/types';

@@ -1,4 +1,3 @@
-import 'server-only';
 import type { NotUnderstood, Params } from '../core/search-params';
 import { cut } from '../core/text';
 import { isFilterText } from '../core/text';

@@ -1,4 +1,3 @@
-import 'server-only';
 import { type Json, object } from '../core/json';
 import { compactJson } from '../core/json-text';
 

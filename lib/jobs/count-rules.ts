@@ -1,4 +1,3 @@
-import 'server-only';
 import sql from 'sql-template-tag';
 import type { Tx } from '../db/database';
 import { JOB_STATES, type JobState } from '../good-job/states';

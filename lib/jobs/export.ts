@@ -8,7 +8,13 @@ import type { Cursor } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { type JobState, stateOf } from '../good-job/states';
-import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../http/export-format';
+import {
+  EXPORT_CHUNK,
+  type ExportFormat,
+  csvHead,
+  csvLines,
+  ndjsonLine,
+} from '../http/export-format';
 import { type JobFilter, jobFilterParams } from './filters';
 import { listJobs } from './list';
 import { resolveFilter } from './resolve-filter';

@@ -2,7 +2,7 @@ import type { Page } from '../core/search-params';
 import type { ErrorEvent } from '../good-job/raw-rows';
 import type { JobState } from '../good-job/states';
 import type { Term } from '../search/terms';
-import { IndexHint } from '../search/text-indexes';
+import type { IndexHint } from '../search/text-indexes';
 import type { ExtraValues } from './columns';
 
 /** Why the texts of a job are not shown: which part was not read, and its bytes (of arguments: as they are stored). */

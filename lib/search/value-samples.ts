@@ -1,4 +1,3 @@
-import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { Tx } from '../db/database';
 import { listedName } from '../db/text-limit';
