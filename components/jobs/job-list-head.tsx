@@ -2,7 +2,8 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { Column, SortHead } from '@/lib/jobs/columns';
+import type { Column } from '@/lib/jobs/columns';
+import type { SortHead } from '@/lib/jobs/order';
 import { Icon } from '../ui/icon';
 import { columnClass, useColumnName } from './job-cells';
 import type { Semantics } from './job-row';

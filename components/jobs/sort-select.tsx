@@ -2,7 +2,7 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { SortChoice } from '@/lib/jobs/columns';
+import type { SortChoice } from '@/lib/jobs/order';
 import { useColumnName } from './job-cells';
 
 const WORDS = { desc: 'newest', asc: 'oldest' } as const;

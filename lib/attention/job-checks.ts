@@ -8,7 +8,8 @@ import { readOverdueCron } from '../cron/entries';
 import { configuredCron } from '../cron/overdue';
 import type { Tx } from '../db/database';
 import { isHeld } from '../good-job/locks';
-import { readyAt, runningByIndex } from '../good-job/states';
+import { readyAt } from '../good-job/states';
+import { runningByIndex } from '../good-job/running';
 import {
   type Found,
   type CheckContext,

@@ -5,7 +5,7 @@ import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
 import { servesQueue } from '../good-job/process-state';
 import { livePools } from '../good-job/processes';
-import { isPaused, pausedNames, pausedQueues } from '../good-job/settings';
+import { isPaused, pausedNames, pausedQueues } from '../good-job/pauses';
 import {
   type Found,
   type CheckContext,

@@ -1,7 +1,7 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import type { Permission } from '../auth/roles';
-import { checkBulkLimit } from '../bulk/types';
+import { checkBulkLimit } from '../bulk/limits';
 import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';

@@ -1,7 +1,7 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
-import { checkBulkLimit, hasBulkLimit } from '../bulk/types';
+import { checkBulkLimit, hasBulkLimit } from '../bulk/limits';
 import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';

@@ -17,7 +17,7 @@ import {
 import { isHanging } from '../good-job/batches';
 import { type LivePools, livePools } from '../good-job/processes';
 import { type RawBatch, rawBatch } from '../good-job/raw-rows';
-import { isPaused } from '../good-job/settings';
+import { isPaused } from '../good-job/pauses';
 import { isInState, readyAt } from '../good-job/states';
 import { JOB_STATES, type JobState } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';

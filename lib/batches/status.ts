@@ -7,7 +7,7 @@ import { isHanging } from '../good-job/batches';
 import { isHeld } from '../good-job/locks';
 import { servesQueue } from '../good-job/process-state';
 import { type LivePools, livePools } from '../good-job/processes';
-import { isPaused } from '../good-job/settings';
+import { isPaused } from '../good-job/pauses';
 import { isInState, readyAt } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';

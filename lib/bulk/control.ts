@@ -4,10 +4,11 @@ import sql from 'sql-template-tag';
 import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { lockBatches } from '../good-job/locks';
+import { checkBulkLimit } from './limits';
 import { serverId, work, workOn } from './runner';
 import { type RunRow, LEASE_S, RUNS, leaseEnd, readRun } from './runs';
 import { endBatchRetry, forgetTargets } from './step';
-import { type BulkAction, checkBulkLimit, permissionOf } from './types';
+import { type BulkAction, permissionOf } from './types';
 
 export const CONTROLS = ['pause', 'resume', 'cancel'] as const;
 export type Control = (typeof CONTROLS)[number];

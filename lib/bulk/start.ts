@@ -12,6 +12,7 @@ import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import type { RowSnapshot } from '../good-job/row-snapshot';
 import { changeJobs } from '../jobs/mutations';
 import { countTouched, listAtOnce, listSelected } from './collect';
+import { checkBulkLimit } from './limits';
 import { serverId, work } from './runner';
 import { completeNewRun, insertRun } from './runs';
 import { settleTarget, targetParams } from './target';
@@ -25,7 +26,6 @@ import {
   jobActionOf,
   permissionOf,
 } from './types';
-import { checkBulkLimit } from './types';
 
 export interface BulkRequest {
   action: BulkAction;

@@ -10,9 +10,9 @@ import {
   lockBatches,
   lockBatchesOrSkip,
 } from './locks';
-import { notifiedQueue, notify } from './notify';
+import { clock, notifiedQueue, notify } from './notify';
 import { type Outcome, Refusal } from './outcomes';
-import { clock, decompressed, priorityOfParams, queueOfParams, retriedParams } from './payload';
+import { decompressed, priorityOfParams, queueOfParams, retriedParams } from './payload';
 import type { RowSnapshot } from './row-snapshot';
 import type { GoodJobTables } from './tables';
 

@@ -5,8 +5,8 @@ import { continueBatch } from './batches';
 import { type BatchEvent } from './callbacks';
 import { claimJobs } from './locks';
 import { MAX_JOBS_PER_TRANSACTION, lockBatches } from './locks';
+import { clock } from './notify';
 import { type Outcome } from './outcomes';
-import { clock } from './payload';
 import type { GoodJobTables } from './tables';
 
 export interface BatchRetryChunk {

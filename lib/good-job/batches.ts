@@ -8,9 +8,8 @@ import {
   enqueueCallbacks,
 } from './callbacks';
 import { lockBatchesOrSkip } from './locks';
-import { notify } from './notify';
+import { clock, notify } from './notify';
 import { type Outcome, Refusal } from './outcomes';
-import { clock } from './payload';
 import type { GoodJobTables } from './tables';
 
 /**

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import sql, { type Sql } from 'sql-template-tag';
 import { blankText } from '../core/text';
 import type { Tx } from '../db/database';
+import { payloadTime } from './notify';
 import { Refusal } from './outcomes';
-import { payloadTime, priorityOfParams } from './payload';
+import { priorityOfParams } from './payload';
 import type { GoodJobTables } from './tables';
 
 export type BatchEvent = 'discard' | 'success' | 'finish';

@@ -3,16 +3,9 @@ import sql, { raw } from 'sql-template-tag';
 import { blankText } from '../core/text';
 import type { Tx } from '../db/database';
 import { type StoredDefaults, defaultsOf, storedDefaults } from './callbacks';
-import { notifiedQueue, notify } from './notify';
+import { clock, notifiedQueue, notify, payloadTime } from './notify';
 import type { RefusalCode } from './outcomes';
-import {
-  clock,
-  decompressed,
-  paramsProblem,
-  payloadTime,
-  priorityOfParams,
-  queueOfParams,
-} from './payload';
+import { decompressed, paramsProblem, priorityOfParams, queueOfParams } from './payload';
 import type { GoodJobTables } from './tables';
 
 /** What a cron entry's configuration says of the job that it enqueues; null: it does not say. */

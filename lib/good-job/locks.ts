@@ -1,9 +1,9 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
 import { isBlank } from '../core/text';
 import type { Tx } from '../db/database';
-import { notifiedQueue, notify } from './notify';
+import { clock, notifiedQueue, notify } from './notify';
 import type { Outcome } from './outcomes';
-import { clock, paramsProblem } from './payload';
+import { paramsProblem } from './payload';
 import { type RowSnapshot, isUnchangedSince } from './row-snapshot';
 import type { GoodJobTables } from './tables';
 

@@ -1,6 +1,5 @@
 import sql, { type Sql } from 'sql-template-tag';
 import type { Tx } from '../db/database';
-import { notificationTime } from './payload';
 
 /** PostgreSQL refuses a notification of 8,000 bytes or more. */
 const MAX_PAYLOAD_BYTES = 7_999;
@@ -31,4 +30,24 @@ export async function notify(tx: Tx, queues: string[], scheduledAt: string): Pro
   await tx.query(
     sql`SELECT pg_notify('good_job', payload) FROM unnest(${payloads}::text[]) payload`,
   );
+}
+
+/**
+ * The database's clock now, UTC, `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Not now(): that is the transaction's start,
+ * before any wait for a lock. One reading serves all columns and payload keys of an action.
+ */
+export async function clock(tx: Tx): Promise<string> {
+  const [row] = await tx.query<{ now: string }>(sql`SELECT clock_timestamp() AS now`);
+  if (!row) throw new Error('The database did not tell its time.');
+  return row.now;
+}
+
+/** As Active Job writes a time into a payload (Rails 7.1+): nine decimals, the same instant as the column. */
+export function payloadTime(now: string): string {
+  return now.replace(/(\.\d{6})Z$/, '$1000Z');
+}
+
+/** As GoodJob writes `scheduled_at` into a notification: milliseconds. */
+export function notificationTime(now: string): string {
+  return now.replace(/(\.\d{3})\d{3}Z$/, '$1Z');
 }

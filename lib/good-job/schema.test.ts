@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTx } from '../db/database';
 import { TestConsole } from '../../test/harness/test-console';
+import { createTx } from '../db/database';
 import { detectSchema } from './schema';
 
 let console_: TestConsole;

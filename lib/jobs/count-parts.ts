@@ -1,6 +1,7 @@
 import sql, { type Sql, join } from 'sql-template-tag';
 import type { Tx } from '../db/database';
-import { JOB_STATES, type JobState, runningByIndex, stateOf } from '../good-job/states';
+import { runningByIndex } from '../good-job/running';
+import { JOB_STATES, type JobState, stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { isSlow } from '../search/conditions';
 import {

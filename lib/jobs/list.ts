@@ -4,7 +4,8 @@ import type { Ctx } from '../context/types';
 import { codeOf } from '../core/errors';
 import { type Cursor, toPage } from '../core/search-params';
 import type { Tx } from '../db/database';
-import { type JobState, refreshRunning, runningByIndex, stateOf } from '../good-job/states';
+import { refreshRunning, runningByIndex } from '../good-job/running';
+import { type JobState, stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { isSlow } from '../search/conditions';
 import {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { sortChoices, sortHeads } from './columns';
 import { parseJobFilter, sortOf } from './filters';
+import { sortChoices, sortHeads } from './order';
 
 it.each([
   '',

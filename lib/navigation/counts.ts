@@ -11,7 +11,7 @@ import type { Ctx } from '../context/types';
 import { ProcessCache } from '../core/process-cache';
 import { countCronEntries } from '../cron/entries';
 import { processStateOf } from '../good-job/processes';
-import { pausedNames } from '../good-job/settings';
+import { pausedNames } from '../good-job/pauses';
 import { isInState } from '../good-job/states';
 import type { Count } from '../jobs/types';
 

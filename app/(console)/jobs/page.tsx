@@ -24,7 +24,8 @@ import { requireCtx } from '@/lib/context/request-context';
 import { paramsOf } from '@/lib/core/search-params';
 import { cut } from '@/lib/core/text';
 import { JOB_STATES } from '@/lib/good-job/states';
-import { COLUMNS_COOKIE, printColumns, sortChoices, sortHeads } from '@/lib/jobs/columns';
+import { COLUMNS_COOKIE, printColumns } from '@/lib/jobs/columns';
+import { sortChoices, sortHeads } from '@/lib/jobs/order';
 import {
   isUnderstood,
   jobFilterParams,

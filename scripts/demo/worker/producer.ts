@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import sql from 'sql-template-tag';
 import { codeOf } from '../../../lib/core/errors';
-import { notify } from '../../../lib/good-job/notify';
-import { clock } from '../../../lib/good-job/payload';
+import { clock, notify } from '../../../lib/good-job/notify';
 import type { GoodJobTables } from '../../../lib/good-job/tables';
 import { DEMO_BATCHES, addBatch, queued } from '../data/batches';
 import { CRON_ENTRIES, isDue } from '../data/cron';
